@@ -1,0 +1,148 @@
+"""Codebooks that ship with the package, and which of them suits an archive."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from homing.codebooks.codebook import Codebook
+from homing.codebooks.storage import read_codebook
+from homing.errors import CodebookError
+
+__all__ = ["BundledInfo", "bundled", "choose_bundled", "load_codebook"]
+
+_DATA = Path(__file__).parent / "data"
+_TABLE = _DATA / "bundled.json"
+_SMALL = 100_000
+
+
+@dataclass(frozen=True)
+class BundledInfo:
+    """One codebook that ships with the package.
+
+    Attributes
+    ----------
+    name : str
+        What :func:`load_codebook` takes, for example ``"homing-s-IVF1024-PQ8x8"``.
+    factory : str
+        Its factory string.
+    dimension, cells : int
+        Length of the vectors; number of coarse cells.
+    descriptor, descriptor_name : str
+        Fingerprint and name of the descriptor it was trained for.
+    fingerprint : str
+        The codebook's own.
+    size_bytes : int
+        Of the file.
+    sha256 : str
+        Of the file.
+    origin : str
+        What it was trained from.
+    """
+
+    name: str
+    factory: str
+    dimension: int
+    cells: int
+    descriptor: str
+    descriptor_name: str
+    fingerprint: str
+    size_bytes: int
+    sha256: str
+    origin: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return _DATA / f"{self.name}.safetensors"
+
+
+def bundled() -> tuple[BundledInfo, ...]:
+    """Codebooks that ship with the package, fewest cells first."""
+    rows = json.loads(_TABLE.read_text(encoding="utf-8"))
+    return tuple(sorted((BundledInfo(**row) for row in rows), key=lambda info: info.cells))
+
+
+def load_codebook(source: str | Path) -> Codebook:
+    """Load a codebook from a file, or one that ships with the package by its name.
+
+    Parameters
+    ----------
+    source : str or Path
+        A file, or as str a name from :func:`bundled`.
+
+    Returns
+    -------
+    Codebook
+
+    Raises
+    ------
+    CodebookError
+        Neither a file nor a bundled name, or the file is damaged, foreign or altered.
+    """
+    names = {info.name.lower(): info for info in bundled()}
+    if isinstance(source, str) and source.lower() in names:
+        return _load_bundled(names[source.lower()])
+    if not Path(source).exists():
+        raise CodebookError(
+            f"There is no codebook file {source}, and none of that name ships with homing "
+            f"(those that do: {', '.join(info.name for info in bundled())})."
+        )
+    return read_codebook(source)
+
+
+def choose_bundled(descriptor_fingerprint: str, expect: int | None = None) -> tuple[Codebook, str]:
+    """Choose the bundled codebook for a descriptor and an expected number of pictures.
+
+    More cells make each list shorter, and so each search quicker, at the price of borders that an
+    edited copy may cross; a few hundred to a few thousand entries a cell is a sound middle. So 256
+    cells serve up to 100,000 entries, and 1024 more than that or an unknown number.
+
+    Parameters
+    ----------
+    descriptor_fingerprint : str
+        Of the descriptor that the archive uses.
+    expect : int, optional
+        Pictures expected in the archive.
+
+    Returns
+    -------
+    codebook : Codebook
+    reason : str
+        Why this one, for a person to read.
+
+    Raises
+    ------
+    CodebookError
+        None ships for that descriptor.
+    """
+    fitting = [info for info in bundled() if info.descriptor == descriptor_fingerprint]
+    if not fitting:
+        raise CodebookError(
+            f"No codebook ships for the descriptor {descriptor_fingerprint[:16]}…: train one from "
+            "your pictures with `homing codebook train PHOTOS`, and name its file."
+        )
+    small = expect is not None and expect <= _SMALL
+    info = fitting[0] if small else fitting[-1]
+    if expect is None:
+        why = "the number of pictures is not known, and it serves from 100,000 to a few million"
+    elif small:
+        why = f"{expect:,} expected pictures are at most {_SMALL:,}, for which few cells are best"
+    else:
+        why = f"{expect:,} expected pictures make about {round(expect / info.cells):,} a cell"
+    return _load_bundled(info), f"{info.factory}, bundled for {info.descriptor_name}: {why}."
+
+
+def _load_bundled(info: BundledInfo) -> Codebook:
+    try:
+        digest = hashlib.sha256(info.path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CodebookError(
+            f"The bundled codebook {info.name} is missing: install homing again ({error})."
+        ) from error
+    if digest != info.sha256:
+        raise CodebookError(
+            f"The bundled codebook {info.name} is damaged (sha256 {digest}, not {info.sha256}): "
+            "install homing again."
+        )
+    return read_codebook(info.path)

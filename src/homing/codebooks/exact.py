@@ -1,0 +1,127 @@
+"""Nearest rows and linear maps whose result for one vector never depends on its companions.
+
+A matrix product in floating point gives a row other last bits when other rows stand beside it, on
+another processor, or with another number of threads. A vector near the border of two cells would
+then be filed differently by a run that handles sixteen pictures at once than by one that handles a
+single picture. So here the product only narrows the choice: wherever its rounding error, bounded a
+priori (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §3.1), leaves the result in
+doubt, it is computed again in double precision, term by term in a fixed order.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["LARGEST", "linear", "nearest"]
+
+LARGEST = 1e15
+"""Largest component that the products below hold without overflow in single precision."""
+
+_SINGLE = 2.0**-24  # unit roundoff of float32
+_DOUBLE = 2.0**-53
+_BLOCK = 1 << 21  # scores held at once
+_TERMS = 1 << 21  # double-precision terms held at once
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.intp]
+
+
+def nearest(vectors: Floats, table: Floats) -> npt.NDArray[np.int32]:
+    """Index of the row of `table` nearest to each vector in L2 distance; ties go to the first.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+        Finite, below :data:`LARGEST`.
+    table : ndarray, shape (k, d), float32
+        Finite, below :data:`LARGEST`; k ≥ 1.
+
+    Returns
+    -------
+    ndarray, shape (n,), int32
+    """
+    result = np.empty(len(vectors), np.int32)
+    norms = np.square(table, dtype=np.float64).sum(axis=1)
+    rows = max(1, _BLOCK // len(table))
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows]
+        result[start : start + rows] = _nearest_block(block, table, norms)
+    return result
+
+
+def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
+    scores = vectors @ table.T  # |c|² − 2 x·c: the squared distance less |x|², which all share
+    scores *= -2
+    scores += norms.astype(np.float32)
+    best = scores.argmin(axis=1)
+    largest = np.sqrt(norms.max())
+    lengths = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1))
+    terms = 2 * (table.shape[1] + 4) * lengths * largest + 4 * largest**2
+    least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0].astype(np.float64)
+    # Twice the error of one score, and a little for the rounding of the limit itself.
+    limit = (least + 2.5 * _SINGLE * terms + 1e-30).astype(np.float32)
+    rivals = scores <= limit[:, None]
+    doubtful = np.flatnonzero(np.count_nonzero(rivals, axis=1) > 1)
+    if len(doubtful):
+        rows, columns = np.nonzero(rivals[doubtful])
+        distances = _squared_distances(vectors, table, doubtful[rows], columns)
+        order = np.lexsort((columns, distances, rows))
+        first = np.searchsorted(rows[order], np.arange(len(doubtful)))
+        best[doubtful] = columns[order][first]
+    result: npt.NDArray[np.int32] = best.astype(np.int32)
+    return result
+
+
+def _squared_distances(
+    vectors: Floats, table: Floats, rows: Indices, columns: Indices
+) -> npt.NDArray[np.float64]:
+    result = np.empty(len(rows))
+    step = max(1, _TERMS // table.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        difference = vectors[rows[part]].astype(np.float64) - table[columns[part]]
+        result[part] = np.square(difference).sum(axis=1)
+    return result
+
+
+def linear(vectors: Floats, matrix: Floats, bias: Floats | None = None) -> Floats:
+    """``vectors @ matrix.T + bias``, correctly rounded but for a last-bit tie.
+
+    Parameters
+    ----------
+    vectors : ndarray, shape (n, d), float32
+    matrix : ndarray, shape (k, d), float32
+    bias : ndarray, shape (k,), float32, optional
+
+    Returns
+    -------
+    ndarray, shape (n, k), float32
+    """
+    wide = matrix.astype(np.float64)
+    offset = np.zeros(len(matrix)) if bias is None else bias.astype(np.float64)
+    reach = np.sqrt(np.square(wide).sum(axis=1))
+    result = np.empty((len(vectors), len(matrix)), np.float32)
+    rows = max(1, _BLOCK // max(matrix.shape))
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows].astype(np.float64)
+        value = block @ wide.T + offset
+        lengths = np.sqrt(np.square(block).sum(axis=1))
+        error = 2 * _DOUBLE * (matrix.shape[1] + 4) * (lengths[:, None] * reach + np.abs(offset))
+        rounded = (value - error).astype(np.float32)
+        doubt = np.nonzero(rounded != (value + error).astype(np.float32))
+        if len(doubt[0]):
+            rounded[doubt] = _terms(block, wide, offset, *doubt)
+        result[start : start + rows] = rounded
+    return result
+
+
+def _terms(
+    block: Doubles, matrix: Doubles, offset: Doubles, rows: Indices, columns: Indices
+) -> npt.NDArray[np.float32]:
+    result = np.empty(len(rows), np.float32)
+    step = max(1, _TERMS // matrix.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        products = block[rows[part]] * matrix[columns[part]]
+        result[part] = products.sum(axis=1) + offset[columns[part]]
+    return result

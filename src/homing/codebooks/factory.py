@@ -1,0 +1,180 @@
+"""Factory strings: which quantizer a codebook is, in the notation of Faiss."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from homing.errors import CodebookError
+
+__all__ = ["ACCEPTED_FORMS", "Factory", "parse_factory"]
+
+ACCEPTED_FORMS = (
+    "IVFn,Flat",
+    "IVFn,PQmx8",
+    "OPQm,IVFn,PQmx8",
+    "PQm",
+    "OPQm,PQm",
+    "PCAk,LSH",
+    "LSH",
+    "IVFn,SQ8",
+)
+"""What :func:`parse_factory` reads: n cells, m bytes of product quantizer, k components."""
+
+_SUB_CENTROIDS = 256
+_MOST = 1 << 24  # cells, bytes and components beyond this are typing mistakes
+_PATTERN = re.compile(
+    r"(?:OPQ(?P<rotation>\d{1,9}),|PCA(?P<components>\d{1,9}),)?"
+    r"(?:IVF(?P<cells>\d{1,9}),)?"
+    r"(?:(?P<plain>Flat|SQ8|LSH)|PQ(?P<sub_quantizers>\d{1,9})(?:x8)?)",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Factory:
+    """One parsed factory string; ``str(factory)`` is its canonical spelling.
+
+    Attributes
+    ----------
+    fine : {"Flat", "PQ", "SQ8", "LSH"}
+        What stands for a vector inside its cell: the vector itself, a product-quantizer code
+        (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011), one byte
+        a component, or one sign bit a component.
+    cells : int
+        Number of coarse cells (inverted lists); 0 if there are none.
+    sub_quantizers : int
+        Bytes of a product-quantizer code, each an index into 256 centroids; 0 if not ``"PQ"``.
+    rotation : int
+        Sub-quantizers that an OPQ rotation in front is optimised for (Ge et al., "Optimized
+        product quantization", 2013); 0 if there is none.
+    components : int
+        Components that a PCA in front keeps; 0 if there is none.
+    """
+
+    fine: Literal["Flat", "PQ", "SQ8", "LSH"]
+    cells: int = 0
+    sub_quantizers: int = 0
+    rotation: int = 0
+    components: int = 0
+
+    def __str__(self) -> str:
+        front = f"OPQ{self.rotation}," if self.rotation else ""
+        front += f"PCA{self.components}," if self.components else ""
+        coarse = f"IVF{self.cells}," if self.cells else ""
+        fine = f"PQ{self.sub_quantizers}x8" if self.fine == "PQ" else self.fine
+        return front + coarse + fine
+
+    def inner_dimension(self, dimension: int) -> int:
+        """Length of the vectors that are quantized, behind a rotation or reduction."""
+        return self.components or dimension
+
+    def code_size(self, dimension: int) -> int:
+        """Bytes of one code, the cell's number not included."""
+        inner = self.inner_dimension(dimension)
+        return {
+            "Flat": 4 * inner,
+            "PQ": self.sub_quantizers,
+            "SQ8": inner,
+            "LSH": (inner + 7) // 8,
+        }[self.fine]
+
+    def array_shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
+        """Names and shapes of the float32 arrays that make such a codebook, sorted by name."""
+        inner = self.inner_dimension(dimension)
+        shapes: dict[str, tuple[int, ...]] = {}
+        if self.cells:
+            shapes["coarse"] = (self.cells, inner)
+        if self.fine == "PQ":
+            sub_dimension = inner // self.sub_quantizers
+            shapes["pq"] = (self.sub_quantizers, _SUB_CENTROIDS, sub_dimension)
+        if self.rotation or self.components:
+            shapes["rotation"] = (inner, dimension)
+        if self.components:
+            shapes["rotation_bias"] = (inner,)
+        if self.fine == "SQ8":
+            shapes["scalar"] = (2, inner)
+        return shapes
+
+    def least_vectors(self, dimension: int) -> int:
+        """Fewest vectors that such a codebook can be trained from at all."""
+        inner = self.inner_dimension(dimension)
+        products = _SUB_CENTROIDS if self.fine == "PQ" else 1
+        square = inner if self.rotation or self.components else 1
+        return max(self.cells, products, square)
+
+    def advised_vectors(self, dimension: int) -> int:
+        """Vectors from which training is sound: Faiss's rule of 39 for each centroid."""
+        centroids = max(self.cells, _SUB_CENTROIDS if self.fine == "PQ" else 1)
+        return max(39 * centroids, self.least_vectors(dimension))
+
+    def check_dimension(self, dimension: int) -> None:
+        """Refuse a vector length that this quantizer cannot be made for.
+
+        Raises
+        ------
+        CodebookError
+            The dimension is not positive, not divisible by the sub-quantizers, or less than the
+            components to keep.
+        """
+        if not 1 <= dimension <= _MOST:
+            raise CodebookError(f"A codebook for vectors of length {dimension} cannot be made.")
+        if self.components > dimension:
+            raise CodebookError(
+                f"{self} keeps {self.components} components, and vectors of length {dimension} "
+                f"have fewer: choose PCA{dimension} or less."
+            )
+        if self.fine == "PQ" and dimension % self.sub_quantizers:
+            raise CodebookError(
+                f"{self} cuts vectors into {self.sub_quantizers} equal parts, which a length of "
+                f"{dimension} does not allow: choose a divisor of {dimension}."
+            )
+
+
+def parse_factory(text: "str | Factory") -> Factory:
+    """Read a factory string, in the notation of Faiss's ``index_factory``.
+
+    Parameters
+    ----------
+    text : str or Factory
+        One of :data:`ACCEPTED_FORMS`, for example ``"IVF1024,PQ8x8"``; ``PQ8`` means ``PQ8x8``. A
+        `Factory` is returned as it is.
+
+    Returns
+    -------
+    Factory
+
+    Raises
+    ------
+    CodebookError
+        The string has another form; the message names those accepted.
+    """
+    if isinstance(text, Factory):
+        return text
+    match = _PATTERN.fullmatch(text.strip())
+    numbers = {name: int(value) for name, value in _numbers(match).items()}
+    plain = match["plain"] if match else None
+    factory = Factory(fine=plain or "PQ", **numbers)  # type: ignore[arg-type]
+    if match is None or not _accepted(factory, numbers):
+        raise CodebookError(
+            f"{text!r} is not a codebook that homing can make. Accepted forms: "
+            f"{'; '.join(ACCEPTED_FORMS)}, with n cells, m bytes a code, k components."
+        )
+    return factory
+
+
+def _numbers(match: re.Match[str] | None) -> dict[str, str]:
+    groups = match.groupdict() if match else {}
+    return {name: value for name, value in groups.items() if value and name != "plain"}
+
+
+def _accepted(factory: Factory, numbers: dict[str, int]) -> bool:
+    """Whether a parsed combination is one of the forms (the pattern lets a few more through)."""
+    if not all(0 < value <= _MOST for value in numbers.values()):
+        return False
+    if factory.fine == "LSH":
+        return not factory.cells and not factory.rotation
+    if factory.components:
+        return False
+    if factory.fine == "PQ":
+        return factory.rotation in (0, factory.sub_quantizers)
+    return bool(factory.cells) and not factory.rotation

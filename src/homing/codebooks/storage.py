@@ -1,0 +1,184 @@
+"""Codebooks as files: safetensors with a description that must agree with the arrays.
+
+Format version 1: float32 arrays by the names of :meth:`Factory.array_shapes`, and in the header's
+metadata ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``dimension``,
+``metric``, ``fingerprint``, and where known ``descriptor`` and ``descriptor_name``.
+"""
+
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import safetensors
+import safetensors.numpy
+
+from homing.codebooks.codebook import METRIC, Codebook
+from homing.codebooks.factory import Factory, parse_factory
+from homing.errors import CodebookError
+from homing.files import publish, sync_folder, write_durably
+
+__all__ = ["FORMAT", "VERSION", "read_codebook", "save_codebook", "to_bytes"]
+
+FORMAT = "homing-codebook"
+VERSION = 1
+
+_MOST_BYTES = 2 << 30
+
+
+def to_bytes(codebook: Codebook) -> bytes:
+    """Bytes of a codebook's file; equal codebooks of one descriptor name give equal bytes."""
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "factory": str(codebook.factory),
+        "dimension": str(codebook.dimension),
+        "metric": METRIC,
+        "fingerprint": codebook.fingerprint,
+    }
+    if codebook.descriptor is not None:
+        metadata["descriptor"] = codebook.descriptor
+    if codebook.descriptor_name is not None:
+        metadata["descriptor_name"] = codebook.descriptor_name
+    return safetensors.numpy.save(dict(codebook.arrays), metadata)
+
+
+def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = False) -> Path:
+    """Write a codebook to a file, whole or not at all.
+
+    Parameters
+    ----------
+    codebook : Codebook
+    path : str or Path
+        Usually ending in ``.safetensors``; its folder must exist.
+    overwrite : bool, default False
+        Replace an existing file of another content. One that holds this codebook is left alone.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    CodebookError
+        Another file stands there, or it cannot be written.
+    """
+    final = Path(path)
+    staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
+    data = to_bytes(codebook)
+    try:
+        if not overwrite and _holds(final, codebook):
+            return final
+        write_durably(staged, data)
+        if overwrite:
+            staged.replace(final)
+        else:
+            publish(staged, final)
+        sync_folder(final.parent)
+    except OSError as error:
+        raise CodebookError(f"The codebook cannot be written to {final}: {error}.") from error
+    finally:
+        staged.unlink(missing_ok=True)
+    return final
+
+
+def _holds(path: Path, codebook: Codebook) -> bool:
+    if not (path.exists() or path.is_symlink()):
+        return False
+    try:
+        present = read_codebook(path)
+    except CodebookError as error:
+        raise CodebookError(f"{path} exists and is another file: choose another name.") from error
+    if present != codebook:
+        raise CodebookError(
+            f"{path} exists and holds another codebook ({present.fingerprint}, not "
+            f"{codebook.fingerprint}): choose another name, for archives may rely on that one."
+        )
+    return True
+
+
+def read_codebook(path: str | Path) -> Codebook:
+    """Read a codebook's file and check that it is what it says.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    Codebook
+        Its fingerprint, computed anew from the arrays, is the one in the file.
+
+    Raises
+    ------
+    CodebookError
+        The file is missing, damaged, foreign, of a later format, or altered.
+    """
+    file = Path(path)
+    try:
+        if not file.is_file():
+            raise CodebookError(f"There is no codebook file {file}.")
+        size = file.stat().st_size
+        if size > _MOST_BYTES:
+            raise CodebookError(
+                f"{file} has {size} bytes; codebooks of more than {_MOST_BYTES} are not read."
+            )
+        with safetensors.safe_open(file, framework="numpy") as opened:
+            return _read(opened, file)
+    except safetensors.SafetensorError as error:
+        raise CodebookError(
+            f"{file} is damaged or no codebook ({error}): copy it again from its source."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CodebookError(f"The codebook {file} cannot be read: {error}.") from error
+
+
+def _read(opened: Any, file: Path) -> Codebook:
+    metadata: Mapping[str, str] = opened.metadata() or {}
+    if metadata.get("format") != FORMAT:
+        raise CodebookError(f"{file} is a safetensors file, but not a codebook of homing.")
+    if metadata.get("version") != str(VERSION):
+        raise CodebookError(
+            f"{file} has codebook format {metadata.get('version')}; this homing reads format "
+            f"{VERSION}. A later homing may read it."
+        )
+    factory, dimension = _description(metadata, file)
+    codebook = Codebook(
+        factory,
+        dimension,
+        _arrays(opened, factory, dimension, file),
+        metadata.get("descriptor"),
+        metadata.get("descriptor_name"),
+    )
+    if codebook.fingerprint != metadata.get("fingerprint"):
+        raise CodebookError(
+            f"{file} has been altered: its contents have the fingerprint {codebook.fingerprint}, "
+            f"and it names {metadata.get('fingerprint')}. Restore the original file."
+        )
+    return codebook
+
+
+def _description(metadata: Mapping[str, str], file: Path) -> tuple[Factory, int]:
+    factory = parse_factory(metadata.get("factory", ""))
+    dimension = metadata.get("dimension", "")
+    if not (dimension.isascii() and dimension.isdigit() and len(dimension) <= 9):
+        raise CodebookError(f"{file} is damaged: its dimension is {dimension!r}.")
+    if metadata.get("metric") != METRIC:
+        raise CodebookError(f"{file} has the metric {metadata.get('metric')!r}, not {METRIC!r}.")
+    factory.check_dimension(int(dimension))
+    return factory, int(dimension)
+
+
+def _arrays(
+    opened: Any, factory: Factory, dimension: int, file: Path
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Load the arrays, once the header shows that they are the expected ones."""
+    slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
+    found = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
+    expected = {name: ("F32", shape) for name, shape in factory.array_shapes(dimension).items()}
+    if found != expected:
+        raise CodebookError(f"{file} is damaged: {factory} needs {expected}, and it has {found}.")
+    return {name: opened.get_tensor(name) for name in expected}
