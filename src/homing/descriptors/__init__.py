@@ -1,0 +1,26 @@
+"""Descriptors: networks that map a picture to a unit vector; copies get near vectors.
+
+>>> from homing.descriptors import load_descriptor
+>>> descriptor = load_descriptor("homing-s")
+>>> descriptor.dimension
+256
+"""
+
+from homing.descriptors.descriptor import Descriptor, PictureLike, descriptor_from_callable
+from homing.descriptors.download import Progress, cache_folder
+from homing.descriptors.loading import load_descriptor, weights_path
+from homing.descriptors.registry import DescriptorInfo, registry
+from homing.descriptors.rule import InputRule
+
+__all__ = [
+    "Descriptor",
+    "DescriptorInfo",
+    "InputRule",
+    "PictureLike",
+    "Progress",
+    "cache_folder",
+    "descriptor_from_callable",
+    "load_descriptor",
+    "registry",
+    "weights_path",
+]

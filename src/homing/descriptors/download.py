@@ -1,0 +1,291 @@
+"""Published weights: fetched once into a cache, resumed when broken off, verified at every load.
+
+Nothing here is called unless a user asks by name for a descriptor that is not in the package.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+from urllib.parse import urlsplit
+
+from homing.errors import DescriptorError
+
+if TYPE_CHECKING:
+    import urllib3
+
+__all__ = ["Progress", "cache_folder", "fetch", "read_record", "verify", "write_record"]
+
+#: Called with the bytes that are there and the bytes there will be (None: the server did not say).
+Progress = Callable[[int, int | None], None]
+
+_CHUNK = 1 << 18
+_ATTEMPTS = 5  # without a byte of progress
+_PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
+_OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
+
+
+class _BrokenOff(Exception):  # noqa: N818 - it never leaves this module
+    """The connection failed; another attempt may go on from where this one ended."""
+
+
+def cache_folder() -> Path:
+    """Where fetched weights are kept.
+
+    Returns
+    -------
+    pathlib.Path
+        ``$HOMING_CACHE``, or the platform's place for caches with ``homing`` added; it need not
+        exist.
+    """
+    if given := os.environ.get("HOMING_CACHE"):
+        return Path(given).expanduser()
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / "homing" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "homing"
+    given = os.environ.get("XDG_CACHE_HOME")
+    return (Path(given) if given else Path.home() / ".cache") / "homing"
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    staged = _beside(path, f".{os.getpid()}.new")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
+
+
+def read_record(path: Path) -> dict[str, str | int] | None:
+    """Read what was recorded of a fetched file: ``sha256``, ``size_bytes`` and ``url``.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file itself; its record is beside it, ``.json`` added.
+
+    Returns
+    -------
+    dict or None
+        None if there is no record.
+
+    Raises
+    ------
+    DescriptorError
+        The record is damaged.
+    """
+    beside = _beside(path, ".json")
+    try:
+        record = json.loads(beside.read_text(encoding="utf-8"))
+        return {"sha256": str(record["sha256"]), "size_bytes": int(record["size_bytes"]),
+                "url": str(record["url"])}  # fmt: skip
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DescriptorError(
+            f"{beside}: the record of a checksum is damaged; remove it and {path.name}, "
+            "then load the descriptor again."
+        ) from error
+
+
+def write_record(path: Path, data: bytes, url: str) -> None:
+    """Record the checksum of a fetched file, unless it is recorded already.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    data : bytes
+        What it holds.
+    url : str
+        Where it comes from.
+
+    Raises
+    ------
+    DescriptorError
+        The cache cannot be written.
+    """
+    if read_record(path) is not None:
+        return
+    digest = hashlib.sha256(data).hexdigest()
+    record = {"sha256": digest, "size_bytes": len(data), "url": url}
+    try:
+        _write_whole(_beside(path, ".json"), json.dumps(record, indent=2) + "\n")
+    except OSError as error:
+        raise DescriptorError(f"{path.parent}: cannot record a checksum ({error}).") from error
+
+
+def verify(path: Path, data: bytes, expected: str | None) -> None:
+    """Compare a file with a checksum published or recorded.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    data : bytes
+        What it holds.
+    expected : str or None
+        Its published SHA-256, hexadecimal; without one the recorded one counts, and without
+        either nothing is compared.
+
+    Raises
+    ------
+    DescriptorError
+        They differ; both are shown.
+    """
+    if expected is None:
+        record = read_record(path)
+        expected = None if record is None else str(record["sha256"])
+    found = hashlib.sha256(data).hexdigest()
+    if expected is not None and found != expected:
+        raise DescriptorError(
+            f"{path}: the file has changed. SHA-256 recorded: {expected}; found: {found}. "
+            "Remove it to fetch it again; if it was meant to change, remove "
+            f"{path.name}.json too."
+        )
+
+
+def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: float = _PAUSE) -> None:
+    """Fetch a file; it has its name only when it is whole.
+
+    What has come is kept in ``.part`` beside it, and a later call goes on from there if the server
+    still has the same file. Two processes that fetch the same file at once write the same bytes to
+    the same places.
+
+    Parameters
+    ----------
+    url : str
+        HTTP or HTTPS; proxies as the environment says.
+    path : pathlib.Path
+        Where the file goes; its folder is made.
+    progress : callable, optional
+        Called with (bytes there, bytes in all or None) after each part.
+    pause : float
+        Seconds before a second attempt, doubled for each further one that brought nothing.
+
+    Raises
+    ------
+    DescriptorError
+        The server cannot be reached, refuses, or breaks off again and again, or the disk cannot be
+        written.
+    """
+    part = _beside(path, ".part")
+    failures = 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+        while True:
+            before = part.stat().st_size
+            try:
+                _go_on(url, part, progress)
+                break
+            except _BrokenOff as error:
+                failures = 0 if part.stat().st_size > before else failures + 1
+                if failures >= _ATTEMPTS:
+                    raise DescriptorError(f"{url}: {error}") from error
+                time.sleep(pause * 2 ** max(failures - 1, 0))
+        part.replace(path)
+        _beside(part, ".json").unlink(missing_ok=True)
+    except FileNotFoundError:
+        if not path.exists():  # else another process was quicker with the same file
+            raise
+    except OSError as error:
+        raise DescriptorError(f"{path}: cannot be written ({error}).") from error
+
+
+def _client(url: str) -> "urllib3.PoolManager":
+    import urllib3
+
+    parts = urlsplit(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    # urllib3 does not look for proxies; newsrooms have them.
+    if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
+        return urllib3.ProxyManager(proxy)
+    return urllib3.PoolManager()
+
+
+def _go_on(url: str, part: Path, progress: Progress | None) -> None:
+    """One request for what is still missing; returns when the file is whole."""
+    import urllib3
+
+    there, validator = part.stat().st_size, _read_validator(part)
+    headers = {}
+    if there and validator:
+        # With If-Range a server whose file has changed sends all of it, not a foreign tail.
+        headers = {"Range": f"bytes={there}-", "If-Range": validator}
+    with _client(url) as client:
+        try:
+            response = client.request(
+                "GET",
+                url,
+                headers=headers,
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(connect=10, read=30),
+                retries=urllib3.Retry(connect=0, read=0, redirect=5, status=0, other=0),
+            )
+            with response, part.open("r+b") as file:
+                _receive(response, file, part, validator, progress)
+        except urllib3.exceptions.HTTPError as error:
+            raise _BrokenOff(f"the connection failed ({error})") from error
+
+
+def _receive(
+    response: "urllib3.BaseHTTPResponse",
+    file: BinaryIO,
+    part: Path,
+    validator: str | None,
+    progress: Progress | None,
+) -> None:
+    if response.status == _UNSATISFIABLE:
+        file.truncate(0)
+        raise _BrokenOff("the server has less than was fetched before")
+    if response.status not in {_OK, _PARTIAL}:
+        raise DescriptorError(f"{response.url}: the server answered {response.status}.")
+    there = _start(response)
+    found = response.headers.get("ETag") or response.headers.get("Last-Modified")
+    if there == 0 and found != validator:
+        # Otherwise the bytes are overwritten by the same bytes, and stay whole for another process.
+        file.truncate(0)
+        _write_whole(_beside(part, ".json"), json.dumps({"validator": found}))
+    file.seek(there)
+    length = response.headers.get("Content-Length")
+    total = None if length is None else there + int(length)
+    while chunk := response.read(_CHUNK):
+        file.write(chunk)
+        there += len(chunk)
+        if progress is not None:
+            progress(there, total)
+    if total is not None and there != total:
+        raise _BrokenOff(f"{there} of {total} bytes came")
+    file.truncate(there)
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _start(response: "urllib3.BaseHTTPResponse") -> int:
+    """Place of the first byte that comes."""
+    if response.status == _OK:
+        return 0
+    try:
+        return int(response.headers["Content-Range"].removeprefix("bytes ").partition("-")[0])
+    except (KeyError, ValueError) as error:
+        raise DescriptorError(
+            f"{response.url}: the server sent a part without saying which."
+        ) from error
+
+
+def _read_validator(part: Path) -> str | None:
+    try:
+        value = json.loads(_beside(part, ".json").read_text(encoding="utf-8"))["validator"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return value if isinstance(value, str) and not value.startswith("W/") else None

@@ -1,0 +1,153 @@
+"""EfficientNet-Lite0, written from its published table, batch normalisation folded in.
+
+Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", 2019; the
+Lite variants drop squeeze-and-excite and use ReLU6. The weights come from TensorFlow, so padding is
+TensorFlow's "same": at stride 2 it may be one pixel more at the right and the bottom.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+from homing.descriptors.pooling import generalised_mean
+
+__all__ = ["BLOCKS", "Block", "efficientnet_lite0", "efficientnet_lite0_shapes"]
+
+#: (expansion, channels out, repeats, stride of the first, kernel), as published.
+_TABLE = (
+    (1, 16, 1, 1, 3),
+    (6, 24, 2, 2, 3),
+    (6, 40, 2, 2, 5),
+    (6, 80, 3, 2, 3),
+    (6, 112, 3, 1, 5),
+    (6, 192, 4, 2, 5),
+    (6, 320, 1, 1, 3),
+)
+_STEM, _HEAD = 32, 1280
+
+
+@dataclass(frozen=True)
+class Block:
+    """An inverted bottleneck: expand (1×1), depthwise (k×k), project (1×1).
+
+    Attributes
+    ----------
+    inputs, expanded, outputs : int
+        Channels before, inside and after; without an expansion `expanded` equals `inputs`.
+    stride, kernel : int
+        Of the depthwise convolution.
+    """
+
+    inputs: int
+    expanded: int
+    outputs: int
+    stride: int
+    kernel: int
+
+    @property
+    def residual(self) -> bool:
+        """Whether the block's input is added to its output."""
+        return self.stride == 1 and self.inputs == self.outputs
+
+
+def _blocks() -> tuple[Block, ...]:
+    found, inputs = [], _STEM
+    for expansion, outputs, repeats, first_stride, kernel in _TABLE:
+        for repeat in range(repeats):
+            stride = first_stride if repeat == 0 else 1
+            found.append(Block(inputs, inputs * expansion, outputs, stride, kernel))
+            inputs = outputs
+    return tuple(found)
+
+
+BLOCKS: tuple[Block, ...] = _blocks()
+
+
+def efficientnet_lite0_shapes(dimension: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights of trunk and projection.
+
+    Parameters
+    ----------
+    dimension : int
+        Length of the descriptor.
+
+    Returns
+    -------
+    dict
+        ``trunk.stem``, ``trunk.blocks.N.{e,d,p}`` (expand, depthwise, project; block 0 has no
+        ``e``), ``trunk.head`` and ``projection``, each ``.weight`` and ``.bias``.
+    """
+    weights: dict[str, tuple[int, ...]] = {"trunk.stem": (_STEM, 3, 3, 3)}
+    for number, block in enumerate(BLOCKS):
+        name = f"trunk.blocks.{number}"
+        if block.expanded != block.inputs:
+            weights[f"{name}.e"] = (block.expanded, block.inputs, 1, 1)
+        weights[f"{name}.d"] = (block.expanded, 1, block.kernel, block.kernel)
+        weights[f"{name}.p"] = (block.outputs, block.expanded, 1, 1)
+    weights["trunk.head"] = (_HEAD, BLOCKS[-1].outputs, 1, 1)
+    weights["projection"] = (dimension, _HEAD)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in weights.items():
+        shapes[f"{name}.weight"] = shape
+        shapes[f"{name}.bias"] = shape[:1]
+    return shapes
+
+
+def _padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+    """TensorFlow's "same" padding of one side: before and after, the odd pixel after."""
+    total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return total // 2, total - total // 2
+
+
+def _convolve(
+    inputs: torch.Tensor,
+    weights: Mapping[str, torch.Tensor],
+    name: str,
+    *,
+    stride: int = 1,
+    depthwise: bool = False,
+) -> torch.Tensor:
+    weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    height, width = inputs.shape[-2:]
+    top, bottom = _padding(height, weight.shape[2], stride)
+    left, right = _padding(width, weight.shape[3], stride)
+    groups = weight.shape[0] if depthwise else 1
+    if (top, left) == (bottom, right):  # padding inside the convolution copies nothing
+        return F.conv2d(inputs, weight, bias, stride, (top, left), 1, groups)
+    padded = F.pad(inputs, (left, right, top, bottom))
+    return F.conv2d(padded, weight, bias, stride, 0, 1, groups)
+
+
+def efficientnet_lite0(
+    weights: Mapping[str, torch.Tensor], inputs: torch.Tensor, power: float = 3.0
+) -> torch.Tensor:
+    """Trunk, generalised-mean pooling and projection; the caller normalises the result.
+
+    Parameters
+    ----------
+    weights : mapping of str to torch.Tensor
+        As :func:`efficientnet_lite0_shapes` names them, all of one dtype and device.
+    inputs : torch.Tensor
+        (B, 3, S, S) of the same dtype, already by the input rule (values in [-1, 1]).
+    power : float
+        Of the pooling.
+
+    Returns
+    -------
+    torch.Tensor
+        (B, D), not of unit length; differentiable with respect to `inputs`.
+    """
+    maps = F.relu6(_convolve(inputs, weights, "trunk.stem", stride=2))
+    for number, block in enumerate(BLOCKS):
+        name = f"trunk.blocks.{number}"
+        inner = maps
+        if block.expanded != block.inputs:
+            inner = F.relu6(_convolve(inner, weights, f"{name}.e"))
+        inner = F.relu6(_convolve(inner, weights, f"{name}.d", stride=block.stride, depthwise=True))
+        inner = _convolve(inner, weights, f"{name}.p")
+        maps = maps + inner if block.residual else inner
+    maps = F.relu6(_convolve(maps, weights, "trunk.head"))
+    pooled = generalised_mean(maps, power)
+    return F.linear(pooled, weights["projection.weight"], weights["projection.bias"])

@@ -1,0 +1,217 @@
+"""What turns prepared pixels into features: weights with an architecture, a script, a function."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import torch
+
+from homing.descriptors.efficientnet import efficientnet_lite0, efficientnet_lite0_shapes
+from homing.descriptors.resnet import fold_resnet50, resnet50, resnet50_shapes
+from homing.errors import DescriptorError
+
+__all__ = [
+    "ARCHITECTURES",
+    "Architecture",
+    "FunctionNetwork",
+    "Network",
+    "ScriptedNetwork",
+    "WeightedNetwork",
+    "weighted_network",
+]
+
+_NAMES_SHOWN = 5
+
+
+class Network(Protocol):
+    """Computes features (B, D) of prepared pixels (B, 3, S, S), differentiably."""
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        """Features (B, D), of any length, of inputs (B, 3, S, S)."""
+        ...
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
+        """Copy to another device or precision."""
+        ...
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network whose weights come from a file.
+
+    Attributes
+    ----------
+    name : str
+        As ``config.json`` names it.
+    shapes : callable
+        dimension -> name and shape of every weight in the file.
+    prepare : callable
+        Weights as stored -> weights as :attr:`apply` wants them.
+    apply : callable
+        (weights, inputs (B, 3, S, S), pooling power) -> features (B, D).
+    """
+
+    name: str
+    shapes: Callable[[int], dict[str, tuple[int, ...]]]
+    prepare: Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
+    apply: Callable[[Mapping[str, torch.Tensor], torch.Tensor, float], torch.Tensor]
+
+
+def _as_float32(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: weight.float() for name, weight in weights.items()}
+
+
+def _without_backbone(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return fold_resnet50({name.removeprefix("backbone."): w for name, w in weights.items()})
+
+
+def _under_backbone(dimension: int) -> dict[str, tuple[int, ...]]:
+    return {f"backbone.{name}": shape for name, shape in resnet50_shapes(dimension).items()}
+
+
+ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
+    {
+        architecture.name: architecture
+        for architecture in (
+            Architecture(
+                "efficientnet-lite0", efficientnet_lite0_shapes, _as_float32, efficientnet_lite0
+            ),
+            Architecture("resnet50", _under_backbone, _without_backbone, resnet50),
+        )
+    }
+)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightedNetwork:
+    """An architecture with fixed weights.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    weights : mapping of str to torch.Tensor
+        Prepared; none requires a gradient.
+    power : float
+        Of the generalised-mean pooling.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, torch.Tensor]
+    power: float = 3.0
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        """Features (B, D) of inputs (B, 3, S, S)."""
+        return self.architecture.apply(self.weights, inputs, self.power)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "WeightedNetwork":
+        """Copy to another device or precision."""
+        moved = {name: w.to(device=device, dtype=dtype) for name, w in self.weights.items()}
+        return WeightedNetwork(self.architecture, MappingProxyType(moved), self.power)
+
+
+def _shown(names: list[str]) -> str:
+    rest = len(names) - _NAMES_SHOWN
+    return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _check(
+    stored: Mapping[str, torch.Tensor], shapes: Mapping[str, tuple[int, ...]], source: str
+) -> None:
+    faults = []
+    if missing := [name for name in shapes if name not in stored]:
+        faults.append(f"missing: {_shown(missing)}")
+    if foreign := [name for name in stored if name not in shapes]:
+        faults.append(f"unexpected: {_shown(foreign)}")
+    wrong = [
+        f"{name} {tuple(stored[name].shape)} instead of {shape}"
+        for name, shape in shapes.items()
+        if name in stored and tuple(stored[name].shape) != shape
+    ]
+    if wrong:
+        faults.append(f"of the wrong shape: {_shown(wrong)}")
+    if not faults:
+        bad = [n for n in shapes if not bool(torch.isfinite(stored[n]).all())]
+        if bad:
+            faults.append(f"with values that are not finite numbers: {_shown(bad)}")
+    if faults:
+        raise DescriptorError(
+            f"{source}: not the weights of this network; {'; '.join(faults)}. "
+            "Use the file that the descriptor was published with, or name the right architecture."
+        )
+
+
+def weighted_network(
+    architecture: Architecture,
+    stored: Mapping[str, torch.Tensor],
+    dimension: int,
+    *,
+    power: float = 3.0,
+    source: str,
+) -> WeightedNetwork:
+    """Make a network of the weights of a file, strictly.
+
+    Parameters
+    ----------
+    architecture : Architecture
+    stored : mapping of str to torch.Tensor
+        Every weight of the architecture and nothing else, in any floating-point precision.
+    dimension : int
+        Length of the descriptor.
+    power : float
+        Of the generalised-mean pooling.
+    source : str
+        What error messages call the file.
+
+    Returns
+    -------
+    WeightedNetwork
+        In float32 on the CPU, kernels laid out channels last.
+
+    Raises
+    ------
+    DescriptorError
+        Weights are missing, unexpected, of the wrong shape or not finite; they are named.
+    """
+    _check(stored, architecture.shapes(dimension), source)
+    weights = {}
+    for name, weight in architecture.prepare(stored).items():
+        # Channels last is what the convolutions of a CPU are quick with: half the time.
+        layout = torch.channels_last if weight.dim() == 4 else torch.contiguous_format
+        weights[name] = weight.detach().contiguous(memory_format=layout)
+    return WeightedNetwork(architecture, MappingProxyType(weights), power)
+
+
+@dataclass(frozen=True, eq=False)
+class ScriptedNetwork:
+    """A TorchScript module, its parameters fixed."""
+
+    module: Any
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        """Features (B, D) of inputs (B, 3, S, S)."""
+        features: torch.Tensor = self.module(inputs)
+        return features
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "ScriptedNetwork":
+        """Copy to another device or precision."""
+        moved = copy.deepcopy(self.module).to(device=device, dtype=dtype)
+        for parameter in moved.parameters():
+            parameter.requires_grad_(requires_grad=False)
+        return ScriptedNetwork(moved.eval())
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionNetwork:
+    """A user's Python function; where its weights are is its own affair."""
+
+    function: Callable[[torch.Tensor], torch.Tensor]
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        """Features (B, D) of inputs (B, 3, S, S)."""
+        return self.function(inputs)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "FunctionNetwork":  # noqa: ARG002
+        """Itself: the inputs it is given will be on that device and of that precision."""
+        return self

@@ -1,0 +1,130 @@
+"""Weight files: read once, so that what is hashed is what is used; never unpickled freely."""
+
+import hashlib
+import io
+import pickle
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+
+from homing.descriptors.networks import ScriptedNetwork
+from homing.errors import DescriptorError
+
+__all__ = ["WeightsFile", "parse_weights", "read_weights_file", "script_network"]
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A file's bytes.
+
+    Attributes
+    ----------
+    name : str
+        What error messages call it.
+    data : bytes
+    """
+
+    name: str
+    data: bytes
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256, hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+
+def read_weights_file(path: Path) -> WeightsFile:
+    """Read a file whole.
+
+    Raises
+    ------
+    DescriptorError
+        It cannot be read.
+    """
+    try:
+        return WeightsFile(str(path), path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or error
+        raise DescriptorError(f"{path}: the weights cannot be read ({reason}).") from error
+
+
+def parse_weights(file: WeightsFile) -> Mapping[str, torch.Tensor]:
+    """Take a file of named tensors apart: safetensors, or a checkpoint of PyTorch's.
+
+    Parameters
+    ----------
+    file : WeightsFile
+        A checkpoint is read by PyTorch's restricted reader, which makes tensors and nothing else.
+
+    Returns
+    -------
+    mapping of str to torch.Tensor
+
+    Raises
+    ------
+    DescriptorError
+        It is neither, damaged, or holds something other than named tensors.
+    """
+    try:
+        if file.name.endswith(".safetensors"):
+            return safetensors.torch.load(file.data)
+        stored = torch.load(io.BytesIO(file.data), map_location="cpu", weights_only=True)
+    except (
+        safetensors.SafetensorError,
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        EOFError,
+        KeyError,
+    ) as error:
+        raise DescriptorError(
+            f"{file.name}: damaged, or not a file of weights ({_first_line(error)}). "
+            "Fetch it again; a TorchScript file is given by its own path."
+        ) from error
+    named = isinstance(stored, Mapping) and all(
+        isinstance(name, str) and isinstance(weight, torch.Tensor)
+        for name, weight in stored.items()
+    )
+    if not named:
+        raise DescriptorError(f"{file.name}: holds something other than named tensors.")
+    found: Mapping[str, torch.Tensor] = stored
+    return found
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def script_network(file: WeightsFile) -> ScriptedNetwork:
+    """Read a TorchScript file; its operations run as it says, so trust who made it.
+
+    Parameters
+    ----------
+    file : WeightsFile
+
+    Returns
+    -------
+    ScriptedNetwork
+        In float32 on the CPU.
+
+    Raises
+    ------
+    DescriptorError
+        It is not TorchScript, or damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            # PyTorch discourages writing TorchScript; reading what is published stays needed.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            module = torch.jit.load(io.BytesIO(file.data), map_location="cpu")  # type: ignore[no-untyped-call]
+    except (RuntimeError, ValueError) as error:
+        raise DescriptorError(
+            f"{file.name}: damaged, or not a TorchScript file ({_first_line(error)}). "
+            "Named weights go into a folder with config.json."
+        ) from error
+    return ScriptedNetwork(module).to(torch.device("cpu"), torch.float32)
