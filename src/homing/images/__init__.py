@@ -1,0 +1,42 @@
+"""Pictures in and out: read strictly or liberally, written again in their kind, compared, found.
+
+Nothing here knows of descriptors, codebooks or archives, and nothing imports torch. All functions
+may be called from several threads at once. Whatever the bytes of a file, only
+:class:`homing.errors.PictureError` is raised for it.
+"""
+
+from homing.images.encode import Encoding, encode, encodings
+from homing.images.find import Found, find_pictures
+from homing.images.kinds import KINDS, Kind
+from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
+from homing.images.orientation import as_stored, lies_on_its_side, upright
+from homing.images.picture import Picture, decode_pixels, read_picture
+from homing.images.quality import psnr, ssim
+from homing.images.squash import Squashed, read_for_description, read_squashed, squash
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "KINDS",
+    "Encoding",
+    "Found",
+    "Kind",
+    "Limits",
+    "Picture",
+    "Source",
+    "Squashed",
+    "as_stored",
+    "decode_pixels",
+    "encode",
+    "encodings",
+    "find_pictures",
+    "lies_on_its_side",
+    "psnr",
+    "read_bytes",
+    "read_for_description",
+    "read_picture",
+    "read_squashed",
+    "shown",
+    "squash",
+    "ssim",
+    "upright",
+]

@@ -1,0 +1,217 @@
+"""TIFF image file directories, as TIFF files and EXIF blocks hold them: read and written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from homing.errors import PictureError
+
+__all__ = [
+    "BYTE_ORDERS",
+    "Directory",
+    "Entry",
+    "Order",
+    "first_number",
+    "orientation_of",
+    "parse_block",
+    "read_directory",
+    "write_directory",
+]
+
+Order: TypeAlias = Literal["<", ">"]
+"""Byte order as NumPy and struct write it."""
+
+BYTE_ORDERS: Mapping[Order, Literal["little", "big"]] = MappingProxyType(
+    {"<": "little", ">": "big"}
+)
+
+ORIENTATION = 274
+SUB_DIRECTORIES = (34665, 34853, 40965)
+"""EXIF, GPS and interoperability: values that are themselves offsets of directories."""
+
+_SIZES = MappingProxyType(
+    {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+)
+_NUMBERS = (1, 3, 4, 13)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One tag: its TIFF type, number of values, and the values' bytes in the file's order."""
+
+    type: int
+    count: int
+    data: bytes
+
+    def numbers(self, order: Order) -> tuple[int, ...]:
+        """Return unsigned whole values; empty for other types."""
+        if self.type not in _NUMBERS:
+            return ()
+        size = _SIZES[self.type]
+        return tuple(
+            int.from_bytes(self.data[at : at + size], BYTE_ORDERS[order])
+            for at in range(0, self.count * size, size)
+        )
+
+
+@dataclass(frozen=True)
+class Directory:
+    """A directory: its tags, the directories beneath it, and where the next one stands.
+
+    Parameters
+    ----------
+    order : {"<", ">"}
+        "<" or ">", the byte order of all values.
+    entries : mapping of int to Entry
+        By tag; those of :data:`SUB_DIRECTORIES` left out.
+    beneath : mapping of int to Directory
+        EXIF, GPS and interoperability directories by tag.
+    following : int
+        Offset of the next directory, 0 if none.
+    """
+
+    order: Order
+    entries: Mapping[int, Entry]
+    beneath: Mapping[int, "Directory"] = field(default_factory=lambda: MappingProxyType({}))
+    following: int = 0
+
+    def numbers(self, tag: int) -> tuple[int, ...]:
+        """Return the whole values of a tag; empty if absent or of another type."""
+        entry = self.entries.get(tag)
+        return entry.numbers(self.order) if entry else ()
+
+    def number(self, tag: int, default: int) -> int:
+        """Return the first whole value of a tag, or `default`."""
+        return next(iter(self.numbers(tag)), default)
+
+
+def _order(data: bytes) -> Order | None:
+    return "<" if data[:2] == b"II" else ">" if data[:2] == b"MM" else None
+
+
+def _number(data: bytes, at: int, size: int, order: Order) -> int:
+    if at < 0 or at + size > len(data):
+        raise PictureError("a directory of tags is truncated; the file is damaged")
+    return int.from_bytes(data[at : at + size], BYTE_ORDERS[order])
+
+
+def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Directory:
+    """Read the directory at an offset, with those beneath it.
+
+    Parameters
+    ----------
+    data : bytes
+        The TIFF file or EXIF block, beginning with its "II" or "MM".
+    at : int
+        Offset of the directory.
+    order : {"<", ">"}
+        "<" or ">".
+    depth : int
+        How many levels of directories beneath are followed.
+
+    Raises
+    ------
+    PictureError
+        If it reaches beyond the data.
+    """
+    count = _number(data, at, 2, order)
+    entries: dict[int, Entry] = {}
+    beneath: dict[int, Directory] = {}
+    left = len(data)
+    for place in range(at + 2, at + 2 + 12 * count, 12):
+        tag = _number(data, place, 2, order)
+        kind = _number(data, place + 2, 2, order)
+        number = _number(data, place + 4, 4, order)
+        length = number * _SIZES.get(kind, 0)
+        start = place + 8 if length <= 4 else _number(data, place + 8, 4, order)
+        if not length:  # an unknown type or no values: there is nothing to keep
+            continue
+        if tag in entries or tag in beneath:  # the first counts
+            continue
+        left -= length
+        if start + length > len(data) or left < 0:  # overlapping values could fill the memory
+            raise PictureError(f"tag {tag} reaches beyond the end; the file is damaged")
+        if tag in SUB_DIRECTORIES:
+            if depth:
+                target = _number(data, place + 8, 4, order)
+                beneath[tag] = read_directory(data, target, order, depth=depth - 1)
+        else:
+            entries[tag] = Entry(kind, number, bytes(data[start : start + length]))
+    end = at + 2 + 12 * count
+    following = _number(data, end, 4, order) if end + 4 <= len(data) else 0
+    return Directory(order, entries, beneath, following)
+
+
+def parse_block(block: bytes) -> Directory | None:
+    """Read the first directory of an EXIF or MPF block; None if it is damaged."""
+    order = _order(block)
+    if order is None or len(block) < 8:
+        return None
+    try:
+        return read_directory(block, _number(block, 4, 4, order), order)
+    except PictureError:
+        return None
+
+
+def first_number(block: bytes, tag: int) -> int | None:
+    """Return a whole value of an EXIF or MPF block's first directory, or None.
+
+    Only the directory itself is looked at, so a block whose other values are damaged still
+    answers.
+    """
+    order = _order(block)
+    if order is None or len(block) < 8:
+        return None
+    try:
+        at = _number(block, 4, 4, order)
+        for place in range(at + 2, at + 2 + 12 * _number(block, at, 2, order), 12):
+            if _number(block, place, 2, order) == tag:
+                kind = _number(block, place + 2, 2, order)
+                return _number(block, place + 8, _SIZES[kind], order) if kind in _NUMBERS else None
+    except PictureError:
+        return None
+    return None
+
+
+def orientation_of(exif: bytes | None) -> int:
+    """Return the EXIF orientation (1..8) of a block; 1 if there is none or it is nonsense."""
+    found = first_number(exif, ORIENTATION) if exif else None
+    return found if found is not None and 1 <= found <= 8 else 1
+
+
+def write_directory(directory: Directory, at: int) -> bytes:
+    """Return the bytes of a directory that will stand at an even offset.
+
+    Layout: the entries, no following directory, then the longer values and the directories
+    beneath, each at an even offset.
+
+    Parameters
+    ----------
+    directory : Directory
+        What to write; ``following`` is written as 0.
+    at : int
+        Where in the file the bytes will stand.
+    """
+
+    def packed(value: int, size: int) -> bytes:
+        return value.to_bytes(size, BYTE_ORDERS[directory.order])
+
+    tags = sorted({*directory.entries, *directory.beneath})
+    rows: list[bytes] = []
+    tail = bytearray()
+    base = at + 2 + 12 * len(tags) + 4
+    for tag in tags:
+        entry = directory.entries.get(tag)
+        if entry is None:
+            value = packed(base + len(tail), 4)
+            tail += write_directory(directory.beneath[tag], base + len(tail))
+            entry = Entry(4, 1, value)
+        elif len(entry.data) <= 4:
+            value = entry.data.ljust(4, b"\0")
+        else:
+            value = packed(base + len(tail), 4)
+            tail += entry.data
+        tail += b"\0" * (len(tail) % 2)
+        rows.append(packed(tag, 2) + packed(entry.type, 2) + packed(entry.count, 4) + value)
+    return packed(len(tags), 2) + b"".join(rows) + packed(0, 4) + bytes(tail)

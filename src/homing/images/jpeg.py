@@ -1,0 +1,280 @@
+"""JPEG: what its segments say, its pixels, and new pixels among the old segments."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, JpegImagePlugin
+
+from homing.errors import PictureError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.limits import Limits, check_pixels
+
+__all__ = ["JpegHeader", "decode_jpeg", "encode_jpeg", "open_jpeg", "parse_jpeg", "splice_jpeg"]
+
+_SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_ADOBE = 0xEE
+_LARGEST_SIDE = 65500  # libjpeg's own
+
+
+@dataclass(frozen=True)
+class JpegHeader:
+    """What stands before a JPEG's first scan.
+
+    Parameters
+    ----------
+    width, height : int
+        Stored size in pixels.
+    components : int
+        1 grey, 3 colour, 4 CMYK.
+    progressive : bool
+        Whether the coefficients come in several scans.
+    segments : tuple of (int, bytes)
+        Marker (0xE1 for APP1 …) and payload of each segment, in order.
+    scan : int
+        Offset of the first scan's marker.
+    """
+
+    width: int
+    height: int
+    components: int
+    progressive: bool
+    segments: tuple[tuple[int, bytes], ...]
+    scan: int
+
+    def payloads(self, marker: int, prefix: bytes) -> tuple[bytes, ...]:
+        """Return what follows `prefix` in each segment of that marker that begins with it."""
+        return tuple(
+            payload[len(prefix) :]
+            for found, payload in self.segments
+            if found == marker and payload.startswith(prefix)
+        )
+
+    @property
+    def exif(self) -> bytes | None:
+        """The EXIF block, beginning with its TIFF header, or None."""
+        return next(iter(self.payloads(0xE1, b"Exif\0\0")), None)
+
+    @property
+    def quality(self) -> int | None:
+        """Quality (1..100) on libjpeg's scale, estimated from the luminance table, or None."""
+        for marker, payload in self.segments:
+            if marker == _DQT and payload and payload[0] & 15 == 0:
+                wide = payload[0] >> 4
+                table = np.frombuffer(payload[1 : 129 if wide else 65], ">u2" if wide else "u1")
+                return _quality_of(int(table.sum())) if table.size == 64 else None
+        return None
+
+    @property
+    def pictures(self) -> int:
+        """Number of pictures that a multi-picture index (MPF) names; 1 without one."""
+        from homing.images.directories import first_number
+
+        index = self.payloads(0xE2, b"MPF\0")
+        return max((first_number(block, 0xB001) or 1 for block in index), default=1)
+
+
+# ITU T.81, table K.1: libjpeg scales it by quality; only the sum is compared, so order is free.
+_BASE_TABLE = np.fromstring(
+    "16 11 10 16 24 40 51 61 12 12 14 19 26 58 60 55 14 13 16 24 40 57 69 56 14 17 22 29 51 87 80 "
+    "62 18 22 37 56 68 109 103 77 24 35 55 64 81 104 113 92 49 64 78 87 103 121 120 101 72 92 95 "
+    "98 112 100 103 99",
+    dtype=np.int64,
+    sep=" ",
+)
+
+
+def _table_sum(quality: int) -> int:
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    return int(np.clip((_BASE_TABLE * scale + 50) // 100, 1, 255).sum())
+
+
+_TABLE_SUMS = tuple(_table_sum(quality) for quality in range(1, 101))
+
+
+def _quality_of(total: int) -> int:
+    """Return the least quality whose luminance table is no coarser than one of that sum."""
+    return next((q for q, least in enumerate(_TABLE_SUMS, 1) if least <= total), 100)
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield (marker, start, end) of each segment's payload up to and with the first scan."""
+    at = 2
+    while True:
+        if at + 4 > len(data) or data[at] != 0xFF:
+            raise PictureError("the JPEG is truncated or damaged in its header; export it again")
+        marker = data[at + 1]
+        if marker == 0xFF:  # fill byte
+            at += 1
+            continue
+        end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        if marker in (_SOI, _EOI, 0x00, 0x01) or 0xD0 <= marker <= 0xD7 or end < at + 4:
+            raise PictureError("the JPEG is damaged in its header; export it again")
+        yield marker, at + 4, end
+        if marker == _SOS:
+            return
+        at = end
+
+
+def parse_jpeg(data: bytes, limits: Limits) -> JpegHeader:
+    """Read the segments before the first scan and check the size.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that begins with 0xFFD8FF.
+    limits : Limits
+        The most pixels allowed.
+
+    Raises
+    ------
+    PictureError
+        If the header is truncated, damaged, or claims too many pixels.
+    """
+    segments: list[tuple[int, bytes]] = []
+    frames: list[tuple[int, bytes]] = []
+    scan = 0
+    for marker, start, end in _segments(data):
+        payload = data[start:end]
+        if marker == _SOS:
+            scan = start - 4
+        else:
+            segments.append((marker, payload))
+        if marker in _FRAMES:
+            frames.append((marker, payload))
+    if len(frames) != 1 or len(frames[0][1]) < 6:
+        raise PictureError("the JPEG has no single frame; it is damaged, export it again")
+    marker, frame = frames[0]
+    if frame[0] != 8:
+        raise PictureError(f"a JPEG of {frame[0]} bits a channel is not handled; save 8 bits")
+    height = int.from_bytes(frame[1:3], "big")
+    width = int.from_bytes(frame[3:5], "big")
+    check_pixels(width, height, limits)
+    return JpegHeader(width, height, frame[5], marker in _PROGRESSIVE, tuple(segments), scan)
+
+
+def _segment(marker: int, payload: bytes) -> bytes:
+    return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload
+
+
+def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
+    """Return Pillow's decoder over the picture alone, its metadata left out.
+
+    Pillow would otherwise parse EXIF and multi-picture blocks and warn about damaged ones, and
+    warnings cannot be silenced in one thread only.
+
+    Raises
+    ------
+    PictureError
+        If Pillow cannot read the header.
+    """
+    kept = [
+        _segment(marker, payload)
+        for marker, payload in header.segments
+        if not (0xE0 < marker <= 0xEF or marker == _COM) or marker == _ADOBE
+    ]
+    stream = b"".join((b"\xff\xd8", *kept, memoryview(data)[header.scan :]))
+    try:
+        image = JpegImagePlugin.JpegImageFile(io.BytesIO(stream))
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the JPEG cannot be read: {error}") from error
+    if image.size != (header.width, header.height):
+        raise PictureError("the JPEG contradicts itself about its size; export it again")
+    return image
+
+
+def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
+    """Decode all pixels of a grey or RGB JPEG.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, 1) or (h, w, 3) uint8.
+
+    Raises
+    ------
+    PictureError
+        If it is CMYK, truncated or damaged.
+    """
+    if header.components not in (1, 3):
+        raise PictureError(
+            f"a JPEG of {header.components} components (CMYK) cannot be kept as it is; "
+            "convert it to RGB first"
+        )
+    image = open_jpeg(data, header)
+    try:
+        pixels = np.asarray(image)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the JPEG is truncated or damaged: {error}") from error
+    return pixels.reshape(header.height, header.width, -1)
+
+
+def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: bool) -> bytes:
+    """Encode grey or RGB pixels, 4:4:4 and with Huffman tables of their own.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (h, w, 1) or (h, w, 3) uint8.
+    quality : int
+        1..100 on libjpeg's scale.
+    progressive : bool
+        Write several scans; kept back where the picture is so noisy that Pillow's buffer of two
+        bytes a pixel might not hold it (a baseline JPEG is written then).
+
+    Raises
+    ------
+    PictureError
+        If a side is longer than a JPEG can hold.
+    """
+    import imagecodecs
+
+    height, width, channels = pixels.shape
+    if max(height, width) > _LARGEST_SIDE:
+        raise PictureError(
+            f"a JPEG holds at most {_LARGEST_SIDE} pixels a side, not {width} x {height}"
+        )
+    pixels = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
+    try:
+        data = bytes(
+            imagecodecs.jpeg8_encode(pixels, level=quality, subsampling="444", optimize=True)
+            if channels == 3
+            else imagecodecs.jpeg8_encode(pixels, level=quality, optimize=True)
+        )
+        # A progressive file is about as long as an optimised baseline one; a tenth is margin.
+        if not progressive or len(data) * 1.1 + 1024 > 2 * width * height:
+            return data
+        stream = io.BytesIO()
+        Image.fromarray(pixels).save(
+            stream, "JPEG", quality=quality, subsampling=0, progressive=True
+        )
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the JPEG cannot be written: {error}") from error
+    return stream.getvalue()
+
+
+def is_kept(marker: int, payload: bytes) -> bool:
+    """Whether a segment is metadata that goes from the source into the written file."""
+    if marker == 0xE2:
+        return payload.startswith(b"ICC_PROFILE\0")
+    return marker in (0xE0, 0xE1, 0xED, _COM)
+
+
+def splice_jpeg(data: bytes, segments: tuple[tuple[int, bytes], ...]) -> bytes:
+    """Return `data` with `segments` instead of the metadata it carries.
+
+    Parameters
+    ----------
+    data : bytes
+        A JPEG as :func:`encode_jpeg` returns it.
+    segments : tuple of (int, bytes)
+        Marker and payload of each segment to carry.
+    """
+    own = parse_jpeg(data, Limits(max_pixels=2**40))
+    coding = [(marker, payload) for marker, payload in own.segments if not 0xE0 <= marker <= 0xEF]
+    parts = [_segment(marker, payload) for marker, payload in (*segments, *coding)]
+    return b"".join((b"\xff\xd8", *parts, memoryview(data)[own.scan :]))

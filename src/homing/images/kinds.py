@@ -1,0 +1,85 @@
+"""Which kind of picture a file is, by its first bytes and by its suffix."""
+
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from homing.errors import PictureError
+
+__all__ = ["KINDS", "MAGIC_LENGTH", "OTHER_SUFFIXES", "Kind", "is_kept_kind", "sniff"]
+
+Kind: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF"]
+
+KINDS: MappingProxyType[str, Kind] = MappingProxyType(
+    {
+        ".jpg": "JPEG",
+        ".jpeg": "JPEG",
+        ".jpe": "JPEG",
+        ".png": "PNG",
+        ".webp": "WEBP",
+        ".tif": "TIFF",
+        ".tiff": "TIFF",
+    }
+)
+"""Suffix (lower case, with its dot) to the kind of picture; the kinds homing writes."""
+
+OTHER_SUFFIXES = frozenset({".gif", ".bmp", ".jp2", ".avif", ".heic"})
+"""Suffixes of pictures that homing may read but does not write."""
+
+MAGIC_LENGTH = 16
+"""How many of a file's first bytes :func:`sniff` looks at."""
+
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+
+
+def sniff(data: bytes) -> str:
+    """Return the kind of a file by its first bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        The file, or at least its first :data:`MAGIC_LENGTH` bytes.
+
+    Returns
+    -------
+    str
+        "JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF", "HEIC", or "" if unknown.
+    """
+    head = data[:MAGIC_LENGTH]
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        if head[8:12] in (b"avif", b"avis"):
+            return "AVIF"
+        return "HEIC" if head[8:12] in _HEIF_BRANDS else ""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return ""
+
+
+_MAGIC = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"II+\0", "TIFF"),
+    (b"MM\0+", "TIFF"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG2000"),
+    (b"\xff\x4f\xff\x51", "JPEG2000"),
+)
+
+
+def is_kept_kind(data: bytes) -> bool:
+    """Whether the first bytes are those of a kind that homing also writes."""
+    return sniff(data) in {"JPEG", "PNG", "WEBP", "TIFF"}
+
+
+def unknown(data: bytes) -> PictureError:
+    """Return the error for a file whose first bytes are of no known kind."""
+    return PictureError(
+        f"not a picture of a kind that homing reads (it begins with {data[:8]!r}); "
+        "give JPEG, PNG, WebP or TIFF"
+    )

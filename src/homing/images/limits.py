@@ -1,0 +1,169 @@
+"""How much one picture may ask for, and the reading of its bytes within that."""
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from homing.errors import PictureError, UsageError
+
+__all__ = ["DEFAULT_LIMITS", "Limits", "Source", "check_pixels", "read_bytes", "shown"]
+
+Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview
+"""A path (``str`` or path-like), or the encoded file's bytes (``bytes`` and the like)."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one picture may ask for; both are checked before memory is taken.
+
+    Parameters
+    ----------
+    max_pixels : int
+        Largest width × height, as the file's header claims it. Pillow's own limit plays no part
+        (its decoders are called beneath the check), so a larger number here is all that a larger
+        picture needs.
+    max_bytes : int
+        Largest encoded file.
+
+    Raises
+    ------
+    UsageError
+        If either is less than one.
+    """
+
+    max_pixels: int = 150_000_000
+    max_bytes: int = 512 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.max_pixels < 1 or self.max_bytes < 1:
+            raise UsageError(
+                f"limits must be at least 1, not {self.max_pixels} pixels and "
+                f"{self.max_bytes} bytes"
+            )
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
+    r"""Return a path as text that can always be written as UTF-8.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Any path that the system can hold.
+
+    Returns
+    -------
+    str
+        The path; bytes of it that are no UTF-8 stand as ``\xNN``.
+    """
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte
+        name = str(path).encode("utf-8", "backslashreplace")
+    return name.decode("utf-8", "backslashreplace")
+
+
+def check_pixels(width: int, height: int, limits: Limits) -> None:
+    """Refuse a picture that has no pixels or claims too many.
+
+    Parameters
+    ----------
+    width, height : int
+        As the file's header says.
+    limits : Limits
+        The most that is allowed.
+
+    Raises
+    ------
+    PictureError
+        If either is less than one or the product is above ``limits.max_pixels``.
+    """
+    if width < 1 or height < 1:
+        raise PictureError(f"the file claims {width} x {height} pixels; it is damaged or empty")
+    if width * height > limits.max_pixels:
+        raise PictureError(
+            f"the file claims {width} x {height} pixels, more than the limit of "
+            f"{limits.max_pixels}; raise the limit if you trust the file"
+        )
+
+
+def read_bytes(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """Return the encoded file, never blocking and never reading more than is allowed.
+
+    Parameters
+    ----------
+    source : Source
+        A path or the bytes themselves.
+    limits : Limits
+        ``max_bytes`` is checked before the file is read.
+
+    Returns
+    -------
+    bytes
+        The whole file.
+
+    Raises
+    ------
+    PictureError
+        If the file is missing, no regular file (a folder, pipe or device is never opened for
+        reading), unreadable, empty or too large.
+    UsageError
+        If `source` is neither path nor bytes.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        _check_bytes(len(source) if not isinstance(source, memoryview) else source.nbytes, limits)
+        return bytes(source)
+    if not isinstance(source, str | os.PathLike):
+        raise UsageError(f"a picture is a path or bytes, not {type(source).__name__}")
+    try:
+        return _read_file(os.fspath(source), limits)
+    except FileNotFoundError as error:
+        dangling = Path(os.fsdecode(source)).is_symlink()
+        raise PictureError(
+            "a link to a file that is not there" if dangling else "no such file"
+        ) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise PictureError(f"the file cannot be read: {reason}") from error
+    except ValueError as error:  # a zero byte in the name
+        raise PictureError(f"not a path: {error}") from error
+
+
+def _read_file(path: str | bytes, limits: Limits) -> bytes:
+    """Read a regular file whole; refuse anything else before it can block."""
+    _check_regular(os.stat(path))  # noqa: PTH116 (bytes paths have no pathlib)
+    # Between the look and the opening the file may have become a pipe: without O_NONBLOCK the
+    # opening would wait for a writer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123
+        status = os.fstat(file.fileno())
+        _check_regular(status)
+        _check_bytes(status.st_size, limits)
+        parts, left = [], limits.max_bytes + 1
+        while left > 0 and (part := file.read(min(left, max(status.st_size + 1, 65536)))):
+            parts.append(part)
+            left -= len(part)
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    _check_bytes(len(data), limits)
+    return data
+
+
+def _check_regular(status: os.stat_result) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise PictureError("a folder, not a picture (or a folder that cannot be listed)")
+    if not stat.S_ISREG(status.st_mode):
+        raise PictureError("not a regular file (a pipe, socket or device); copy it to a file first")
+
+
+def _check_bytes(size: int, limits: Limits) -> None:
+    if size == 0:
+        raise PictureError("the file is empty")
+    if size > limits.max_bytes:
+        raise PictureError(
+            f"the file has {size} bytes, more than the limit of {limits.max_bytes}; "
+            "raise the limit if you trust the file"
+        )

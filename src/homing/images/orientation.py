@@ -1,0 +1,43 @@
+"""EXIF orientation: from stored pixels to upright ones and back."""
+
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["as_stored", "lies_on_its_side", "upright"]
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+_TRANSPOSED = (5, 6, 7, 8)
+_MIRRORED = (2, 3, 6, 7)  # left and right, after the transposition
+_FLIPPED = (3, 4, 7, 8)  # top and bottom, likewise
+
+
+def lies_on_its_side(orientation: int) -> bool:
+    """Whether the stored width is the upright picture's height."""
+    return orientation in _TRANSPOSED
+
+
+def upright(pixels: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
+    """Turn stored pixels, (H, W) or (H, W, C), upright; a contiguous array of its own."""
+    turned: npt.NDArray[Any] = pixels
+    if orientation in _TRANSPOSED:
+        turned = turned.swapaxes(0, 1)
+    if orientation in _MIRRORED:
+        turned = turned[:, ::-1]
+    if orientation in _FLIPPED:
+        turned = turned[::-1]
+    return np.ascontiguousarray(turned)
+
+
+def as_stored(pixels: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
+    """Turn upright pixels as the file stores them: the inverse of :func:`upright`."""
+    turned: npt.NDArray[Any] = pixels
+    if orientation in _FLIPPED:
+        turned = turned[::-1]
+    if orientation in _MIRRORED:
+        turned = turned[:, ::-1]
+    if orientation in _TRANSPOSED:
+        turned = turned.swapaxes(0, 1)
+    return np.ascontiguousarray(turned)

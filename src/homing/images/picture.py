@@ -1,0 +1,234 @@
+"""A picture that can be written again in its own kind, and the strict reading of one."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from homing.errors import PictureError
+from homing.images.directories import ORIENTATION, orientation_of
+from homing.images.jpeg import decode_jpeg, parse_jpeg
+from homing.images.kinds import Kind, sniff, unknown
+from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
+from homing.images.png import PALETTE, PngHeader, decode_png, parse_png
+from homing.images.samples import Pixels
+from homing.images.tiff import ASSOCIATED, parse_tiff
+from homing.images.tiffpixels import decode_tiff
+from homing.images.webp import decode_webp, parse_webp
+
+__all__ = ["Picture", "decode_pixels", "read_picture"]
+
+_UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A decoded file that can be written again in its own kind.
+
+    Parameters
+    ----------
+    kind : {"JPEG", "PNG", "WEBP", "TIFF"}
+        What the file is.
+    pixels : numpy.ndarray
+        (h, w, c), c = 1 grey or 3 RGB, uint8 or uint16, as stored (not turned upright), read-only.
+    alpha : numpy.ndarray or None
+        (h, w) of the same dtype, straight (not multiplied into the colours), read-only; None if
+        the file has none.
+    orientation : int
+        EXIF orientation, 1..8; 1 is upright.
+    notes : tuple of str
+        What a written file cannot keep, for people to read.
+    encoded : bytes
+        The source file.
+    progressive : bool
+        A JPEG of several scans.
+    lossless : bool
+        Whether the file holds its pixels exactly: false for JPEG and ordinary WebP.
+    quality : int or None
+        Estimated quality of a JPEG, 1..100 on libjpeg's scale.
+    """
+
+    kind: Kind
+    pixels: Pixels
+    alpha: Pixels | None
+    orientation: int
+    notes: tuple[str, ...]
+    encoded: bytes
+    progressive: bool = False
+    lossless: bool = True
+    quality: int | None = None
+
+    @property
+    def width(self) -> int:
+        """Stored width in pixels."""
+        return int(self.pixels.shape[1])
+
+    @property
+    def height(self) -> int:
+        """Stored height in pixels."""
+        return int(self.pixels.shape[0])
+
+    @property
+    def depth(self) -> int:
+        """Bits a sample: 8 or 16."""
+        return int(self.pixels.dtype.itemsize) * 8
+
+    @property
+    def peak(self) -> int:
+        """Largest sample: 255 or 65535."""
+        return int(2**self.depth - 1)
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the source file."""
+        return hashlib.sha256(self.encoded).hexdigest()
+
+
+def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
+    """Read a picture strictly: what could not be written again as it is, is refused.
+
+    Parameters
+    ----------
+    source : Source
+        A path, or the encoded file's bytes.
+    limits : Limits
+        The most pixels and bytes, checked before memory is taken.
+
+    Returns
+    -------
+    Picture
+        JPEG (grey, RGB), PNG (8 and 16 bit; palettes and lower depths expanded, with a note),
+        WebP or TIFF (8 and 16 bit; grey, RGB, palette).
+
+    Raises
+    ------
+    PictureError
+        With reason and remedy: missing, empty, truncated, damaged or too large; CMYK; animated
+        or several pictures in one file (APNG, animated WebP, MPO, multi-page TIFF); 1-bit, 32-bit
+        and real-valued samples; premultiplied alpha; any other kind of file.
+    UsageError
+        If `source` is neither path nor bytes.
+    """
+    data = read_bytes(source, limits=limits)
+    kind = sniff(data)
+    if not kind:
+        raise unknown(data)
+    if kind not in _READERS:
+        raise PictureError(
+            f"a {kind} picture cannot be written back in its own kind; convert it to PNG first"
+        )
+    return _READERS[kind](data, limits)
+
+
+def decode_pixels(data: bytes) -> Pixels:
+    """Decode a written file completely, to measure what it holds.
+
+    Parameters
+    ----------
+    data : bytes
+        A file as :func:`homing.images.encode` returns it.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, c) as ``read_picture(data).pixels``.
+
+    Raises
+    ------
+    PictureError
+        As :func:`read_picture`, but for the limits: there are none.
+    """
+    return read_picture(data, limits=_UNLIMITED).pixels
+
+
+def _frozen(pixels: Pixels) -> Pixels:
+    pixels = np.ascontiguousarray(pixels)
+    pixels.flags.writeable = False
+    return pixels
+
+
+def _split(samples: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Return colours and alpha of (h, w, 1..4) samples, read-only."""
+    if samples.shape[2] % 2:
+        return _frozen(samples), None
+    return _frozen(samples[..., :-1]), _frozen(samples[..., -1])
+
+
+def _read_jpeg(data: bytes, limits: Limits) -> Picture:
+    header = parse_jpeg(data, limits)
+    if header.pictures > 1:
+        raise PictureError(
+            f"a file of {header.pictures} pictures (MPO) cannot be kept as it is; save the first "
+            "one as a plain JPEG"
+        )
+    return Picture(
+        "JPEG",
+        _frozen(decode_jpeg(data, header)),
+        None,
+        orientation_of(header.exif),
+        _c2pa_note(any(marker == 0xEB for marker, _ in header.segments)),
+        data,
+        progressive=header.progressive,
+        lossless=False,
+        quality=header.quality,
+    )
+
+
+def _c2pa_note(present: bool) -> tuple[str, ...]:
+    return ("content credentials left out: they vouch for the old pixels",) if present else ()
+
+
+def _read_png(data: bytes, limits: Limits) -> Picture:
+    header = parse_png(data, limits)
+    if header.animated:
+        raise PictureError("an animated PNG cannot be kept as it is; save one frame as PNG")
+    if header.depth == 1 and header.colour != PALETTE:
+        raise PictureError("a 1-bit PNG cannot hold the change; convert it to 8-bit grey first")
+    colours, alpha = _split(decode_png(data, header))
+    chunks = dict(header.before + header.after)
+    notes = _png_notes(header) + _c2pa_note(b"caBX" in chunks)
+    return Picture("PNG", colours, alpha, orientation_of(chunks.get(b"eXIf")), notes, data)
+
+
+def _png_notes(header: PngHeader) -> tuple[str, ...]:
+    notes = []
+    if header.colour == PALETTE:
+        notes.append("palette expanded to RGB")
+    elif header.depth < 8:
+        notes.append(f"{header.depth} bits a sample expanded to 8")
+    if header.keyed:
+        notes.append("transparent colours expanded to alpha")
+    if header.interlaced:
+        notes.append("written without interlacing")
+    return tuple(notes)
+
+
+def _read_webp(data: bytes, limits: Limits) -> Picture:
+    header = parse_webp(data, limits)
+    if header.animated:
+        raise PictureError("an animated WebP cannot be kept as it is; save one frame as WebP")
+    colours, alpha = _split(decode_webp(data, header))
+    return Picture(
+        "WEBP", colours, alpha, orientation_of(header.exif), (), data, lossless=header.lossless
+    )
+
+
+def _read_tiff(data: bytes, limits: Limits) -> Picture:
+    header = parse_tiff(data, limits)
+    if header.refusal:
+        raise PictureError(header.refusal)
+    colours, alpha = _split(decode_tiff(data, header, limits))
+    if header.extra == ASSOCIATED and alpha is not None and alpha.min() < np.iinfo(alpha.dtype).max:
+        raise PictureError(
+            "a TIFF with premultiplied alpha cannot hold the change; save it with straight alpha"
+        )
+    orientation = header.directory.number(ORIENTATION, 1)
+    orientation = orientation if 1 <= orientation <= 8 else 1
+    return Picture("TIFF", colours, alpha, orientation, header.notes, data)
+
+
+_READERS: MappingProxyType[str, Callable[[bytes, Limits], Picture]] = MappingProxyType(
+    {"JPEG": _read_jpeg, "PNG": _read_png, "WEBP": _read_webp, "TIFF": _read_tiff}
+)

@@ -1,0 +1,199 @@
+"""PNG: its chunks, its pixels (8 and 16 bit), and new pixels among the old chunks."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from homing.errors import PictureError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.limits import Limits, check_pixels
+from homing.images.samples import Pixels
+
+__all__ = ["PngHeader", "chunk", "decode_png", "encode_png", "parse_png", "splice_png"]
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
+"""Ancillary chunks that stay true when pixels change."""
+
+GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
+_DEPTHS = {
+    GREY: (1, 2, 4, 8, 16),
+    COLOUR: (8, 16),
+    PALETTE: (1, 2, 4, 8),
+    GREY_ALPHA: (8, 16),
+    COLOUR_ALPHA: (8, 16),
+}
+
+
+@dataclass(frozen=True)
+class PngHeader:
+    """What a PNG's chunks say.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels.
+    depth : int
+        Bits a sample as stored: 1, 2, 4, 8 or 16.
+    colour : int
+        PNG colour type.
+    interlaced, animated, keyed : bool
+        Adam7; APNG (an acTL chunk); has a tRNS chunk.
+    before, after : tuple of (bytes, bytes)
+        Type and content of the ancillary chunks in front of and behind the pixels.
+    coded : tuple of (int, int)
+        Where the chunks needed for the pixels (IHDR, PLTE, tRNS, IDAT, IEND) begin and end.
+    """
+
+    width: int
+    height: int
+    depth: int
+    colour: int
+    interlaced: bool
+    animated: bool
+    keyed: bool
+    before: tuple[tuple[bytes, bytes], ...]
+    after: tuple[tuple[bytes, bytes], ...]
+    coded: tuple[tuple[int, int], ...]
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield type, start and end of each chunk's content, checksums verified, up to IEND."""
+    at, view = len(SIGNATURE), memoryview(data)
+    while True:
+        start = at + 8
+        end = start + int.from_bytes(data[at : at + 4], "big")
+        if start > len(data) or end + 4 > len(data):
+            raise PictureError("the PNG is truncated; export or download it again")
+        name = data[at + 4 : start]
+        if zlib.crc32(view[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
+            raise PictureError(f"the PNG is damaged (checksum of {name!r}); export it again")
+        yield name, start, end
+        if name == b"IEND":
+            return
+        at = end + 4
+
+
+def parse_png(data: bytes, limits: Limits) -> PngHeader:
+    """Read all chunks and check the size.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that begins with the PNG signature.
+    limits : Limits
+        The most pixels allowed.
+
+    Raises
+    ------
+    PictureError
+        If it is truncated, a checksum is wrong, or it claims too many pixels.
+    """
+    head = data[16:29]
+    if data[8:16] != b"\0\0\0\rIHDR" or len(head) < 13:
+        raise PictureError("the PNG has no header; it is truncated or damaged, export it again")
+    width, height = int.from_bytes(head[:4], "big"), int.from_bytes(head[4:8], "big")
+    check_pixels(width, height, limits)
+    depth, colour = head[8], head[9]
+    if depth not in _DEPTHS.get(colour, ()) or head[10] or head[11] or head[12] > 1:
+        raise PictureError("the PNG's header is damaged; export it again")
+    names: set[bytes] = set()
+    sides: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ([], [])
+    coded = []
+    for name, start, end in _chunks(data):
+        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            coded.append((start - 8, end + 4))
+        else:
+            sides[b"IDAT" in names].append((name, data[start:end]))
+        names.add(name)
+    if b"IDAT" not in names:
+        raise PictureError("the PNG holds no pixels; export it again")
+    return PngHeader(
+        width,
+        height,
+        depth,
+        colour,
+        bool(head[12]),
+        b"acTL" in names,
+        b"tRNS" in names,
+        tuple(sides[0]),
+        tuple(sides[1]),
+        tuple(coded),
+    )
+
+
+def decode_png(data: bytes, header: PngHeader) -> Pixels:
+    """Decode all pixels; palettes, colour keys and low depths are expanded.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; uint8, or uint16 where
+        the file has 16 bits.
+
+    Raises
+    ------
+    PictureError
+        If the pixels are truncated or damaged.
+    """
+    import imagecodecs
+
+    # Only what the pixels need: text and profiles may be bombs, and libpng warns about them.
+    view = memoryview(data)
+    stream = b"".join((SIGNATURE, *(view[start:end] for start, end in header.coded)))
+    try:
+        pixels = imagecodecs.png_decode(stream)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the PNG is truncated or damaged: {error}") from error
+    found: Pixels = pixels.reshape(header.height, header.width, -1)
+    return found
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    """Return a chunk with its length and checksum."""
+    checksum = zlib.crc32(content, zlib.crc32(name))
+    return len(content).to_bytes(4, "big") + name + content + checksum.to_bytes(4, "big")
+
+
+def encode_png(pixels: Pixels) -> bytes:
+    """Encode (h, w, c) pixels, c in 1..4, 8 or 16 bit, without loss.
+
+    Raises
+    ------
+    PictureError
+        If libpng refuses.
+    """
+    import imagecodecs
+
+    try:
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=6))
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the PNG cannot be written: {error}") from error
+
+
+def splice_png(
+    data: bytes,
+    before: tuple[tuple[bytes, bytes], ...],
+    after: tuple[tuple[bytes, bytes], ...] = (),
+) -> bytes:
+    """Return `data` with ancillary chunks in front of and behind its pixels.
+
+    Parameters
+    ----------
+    data : bytes
+        A PNG as :func:`encode_png` returns it.
+    before, after : tuple of (bytes, bytes)
+        Type and content of each chunk.
+    """
+    start = len(SIGNATURE) + 25  # behind IHDR
+    return b"".join(
+        (
+            data[:start],
+            *(chunk(*each) for each in before),
+            memoryview(data)[start:-12],
+            *(chunk(*each) for each in after),
+            data[-12:],
+        )
+    )

@@ -1,0 +1,225 @@
+"""Any picture as a small square of RGB: what a descriptor looks at."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from homing.errors import PictureError, UsageError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.directories import ORIENTATION, orientation_of
+from homing.images.jpeg import open_jpeg, parse_jpeg
+from homing.images.kinds import sniff, unknown
+from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
+from homing.images.others import open_other, open_unusual_tiff
+from homing.images.orientation import upright
+from homing.images.png import decode_png, parse_png
+from homing.images.samples import Pixels
+from homing.images.tiff import UNSPECIFIED, parse_tiff
+from homing.images.tiffpixels import decode_tiff
+from homing.images.webp import open_webp, parse_webp
+
+__all__ = ["Squashed", "read_for_description", "read_squashed", "squash"]
+
+_LARGEST = 8192
+_DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
+
+
+def read_squashed(
+    source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS
+) -> npt.NDArray[np.uint8]:
+    """Read a picture liberally and squash it to a square, whatever its aspect.
+
+    The whole picture is resampled to `size` × `size` (antialiased bilinear), then turned upright
+    by its EXIF orientation. CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by
+    dividing by 257, palettes are expanded, and of several pictures in one file the first counts.
+    A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times
+    `size` pixels in both directions.
+
+    Parameters
+    ----------
+    source : Source
+        A path, or the encoded file's bytes: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000, AVIF
+        (where Pillow has it).
+    size : int
+        Side of the square, 1..8192 pixels.
+    limits : Limits
+        The most pixels and bytes, checked before memory is taken.
+
+    Returns
+    -------
+    numpy.ndarray
+        (size, size, 3) uint8, RGB, a copy of its own.
+
+    Raises
+    ------
+    PictureError
+        If the picture is missing, empty, truncated, damaged, too large or of no known kind.
+    UsageError
+        If `source` is neither path nor bytes, or `size` is out of range.
+    """
+    return read_for_description(source, size, limits=limits).pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Squashed:
+    """A picture as a descriptor looks at it, and what its file says of it.
+
+    Attributes
+    ----------
+    pixels : numpy.ndarray
+        (size, size, 3) uint8, RGB, upright.
+    width, height : int
+        Of the file, as stored.
+    sha256 : bytes
+        Of the file's bytes.
+    """
+
+    pixels: npt.NDArray[np.uint8]
+    width: int
+    height: int
+    sha256: bytes
+
+
+def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS) -> Squashed:
+    """Read a picture as :func:`read_squashed` does, with its size and checksum."""
+    _check(size)
+    data = read_bytes(source, limits=limits)
+    try:
+        image, orientation = _open(data, size, limits)
+        width, height = _stored_size(data, image, limits)
+        pixels = upright(_shrunk(image, size), orientation)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the picture is truncated or damaged: {error}") from error
+    return Squashed(pixels, width, height, hashlib.sha256(data).digest())
+
+
+def _stored_size(data: bytes, image: Image.Image, limits: Limits) -> tuple[int, int]:
+    if sniff(data) != "JPEG":
+        return image.size
+    header = parse_jpeg(data, limits)  # the image may be opened at less than its size
+    return header.width, header.height
+
+
+def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+    """Squash a picture in memory by the rule of :func:`read_squashed`.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        Of any mode but "F" and "LAB"; its EXIF orientation is respected. It is not changed
+        (a lazily opened file is loaded).
+    size : int
+        Side of the square, 1..8192 pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (size, size, 3) uint8, RGB.
+
+    Raises
+    ------
+    PictureError
+        If the pixels cannot be loaded, are none, or of a mode that has no agreed range.
+    UsageError
+        If `size` is out of range, or `image` is no PIL image.
+    """
+    _check(size)
+    if not isinstance(image, Image.Image):
+        raise UsageError(f"a PIL image is wanted, not {type(image).__name__}")
+    if not image.width or not image.height:
+        raise PictureError(f"the picture has {image.width} x {image.height} pixels")
+    try:
+        image.load()
+        block = image.info.get("exif")
+        if isinstance(block, bytes):
+            # Not through getexif(): Pillow warns about damaged blocks.
+            orientation = orientation_of(block.removeprefix(b"Exif\0\0"))
+        else:
+            orientation = image.getexif().get(ORIENTATION, 1)
+        return upright(_shrunk(image, size), orientation)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the picture cannot be read: {error}") from error
+
+
+def _check(size: int) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _LARGEST:
+        raise UsageError(f"the side of the square must be 1..{_LARGEST} pixels, not {size!r}")
+
+
+def _open(data: bytes, size: int, limits: Limits) -> tuple[Image.Image, int]:
+    """Return the picture, perhaps at less than its full size, and its orientation."""
+    kind = sniff(data)
+    if kind == "JPEG":
+        header = parse_jpeg(data, limits)
+        image = open_jpeg(data, header)
+        wanted = int(np.ceil(_DRAFT * size))
+        image.draft(None, (wanted, wanted))
+        return image, orientation_of(header.exif)
+    if kind == "PNG":
+        png = parse_png(data, limits)
+        block = dict(png.before + png.after).get(b"eXIf")
+        return _image(decode_png(data, png)), orientation_of(block)
+    if kind == "WEBP":
+        webp = parse_webp(data, limits)
+        return open_webp(data), orientation_of(webp.exif)
+    if kind == "TIFF":
+        return _open_tiff(data, limits)
+    if not kind:
+        raise unknown(data)
+    return open_other(data, kind, limits)
+
+
+def _open_tiff(data: bytes, limits: Limits) -> tuple[Image.Image, int]:
+    header = parse_tiff(data, limits, first_page=True)
+    orientation = header.directory.number(ORIENTATION, 1)
+    if header.refusal:
+        return open_unusual_tiff(data, header.directory), orientation
+    samples = decode_tiff(data, header, limits)
+    if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
+        samples = samples[..., :-1]
+    return _image(samples), orientation
+
+
+def _image(samples: Pixels) -> Image.Image:
+    """Return (h, w, 1..4) samples as a PIL image of 8 bits."""
+    if samples.dtype == np.uint16:
+        samples = _eight_bits(samples)
+    return Image.fromarray(
+        np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+    )
+
+
+def _eight_bits(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Scale 16 bits to 8, rounded, a few rows at a time."""
+    small = np.empty(samples.shape, np.uint8)
+    rows = max(1, (1 << 20) // max(1, samples[0].size))
+    for top in range(0, samples.shape[0], rows):
+        block = samples[top : top + rows].astype(np.uint32)
+        small[top : top + rows] = (block + 128) // 257
+    return small
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode as RGB, alpha laid over white."""
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode.startswith("I"):
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise PictureError("32-bit pixels beyond 0..65535 are not handled; save 16 bits")
+        grey = _eight_bits(wide.astype(np.uint16, copy=False).reshape(*wide.shape, 1))
+        return Image.fromarray(grey[..., 0]).convert("RGB")
+    if image.mode in ("F", "LAB"):
+        raise PictureError(f"pixels of mode {image.mode} have no agreed range; save 8 or 16 bits")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        white = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(white, clear).convert("RGB")
+    return image.convert("RGB")
+
+
+def _shrunk(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+    return np.array(_rgb(image).resize((size, size), Image.Resampling.BILINEAR))

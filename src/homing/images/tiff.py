@@ -1,0 +1,253 @@
+"""TIFF: what its first directory says, and new pixels beneath the old tags."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from homing.errors import PictureError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.directories import (
+    BYTE_ORDERS,
+    Directory,
+    Entry,
+    Order,
+    read_directory,
+    write_directory,
+)
+from homing.images.limits import Limits, check_pixels
+from homing.images.samples import Pixels
+
+__all__ = ["ASSOCIATED", "STRUCTURAL", "TiffHeader", "encode_tiff", "parse_tiff"]
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
+UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2
+SUB_PICTURES = 330
+
+COMPRESSIONS = MappingProxyType(
+    {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits"}
+)
+STRUCTURAL = frozenset(
+    {255, *range(256, 260), 262, 263, 264, 265, 266, 273, *range(277, 282), 284, 288, 289}
+    | {290, 291, 292, 293, 317, *range(320, 329), SUB_PICTURES, 332, 333, 334, 336, 338, 339, 340}
+    | {341, 343, 344, 345, 347, *range(512, 522), *range(529, 533)}
+)
+"""Tags that describe how the pixels are stored; a written file has its own."""
+
+_COLOURS = MappingProxyType(
+    {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
+)
+_STRIP_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """What the first directory of a TIFF says.
+
+    Parameters
+    ----------
+    directory : Directory
+        All its tags.
+    width, height, samples : int
+        Size in pixels and samples a pixel.
+    depth : int
+        Bits a sample.
+    photometric : int
+        0 and 1 grey, 2 RGB, 3 palette; others are refused.
+    extra : int
+        What the sample beyond the colours means: 0 unspecified, 1 premultiplied alpha, 2 alpha.
+    refusal : str
+        Why the picture cannot be read strictly; empty if it can.
+    """
+
+    directory: Directory
+    width: int
+    height: int
+    samples: int
+    depth: int
+    photometric: int
+    extra: int
+    refusal: str
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a written file will not keep."""
+        notes = []
+        if self.photometric == PALETTE:
+            notes.append("palette expanded to RGB")
+        if self.photometric == WHITE_IS_ZERO:
+            notes.append("inverted grey written as ordinary grey")
+        return tuple(notes)
+
+
+def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> TiffHeader:
+    """Read the first directory and check the size.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that begins with "II" or "MM".
+    limits : Limits
+        The most pixels allowed.
+    first_page : bool
+        Whether further pages and pictures inside are no reason for refusal.
+
+    Raises
+    ------
+    PictureError
+        If it is truncated, damaged, a BigTIFF, or claims too many pixels.
+    """
+    order: Order = "<" if data[:2] == b"II" else ">"
+    if int.from_bytes(data[2:4], BYTE_ORDERS[order]) == 43:
+        raise PictureError("a BigTIFF is not handled; save it as an ordinary TIFF")
+    if len(data) < 8:
+        raise PictureError("the TIFF is truncated; export or download it again")
+    at = int.from_bytes(data[4:8], BYTE_ORDERS[order])
+    directory = read_directory(data, at, order)
+    width, height = directory.number(256, 0), directory.number(257, 0)
+    check_pixels(width, height, limits)
+    samples = directory.number(277, 1)
+    bits = directory.numbers(258) or (1,)
+    photometric = directory.number(262, BLACK_IS_ZERO)
+    return TiffHeader(
+        directory,
+        width,
+        height,
+        samples,
+        bits[0],
+        photometric,
+        directory.number(338, UNSPECIFIED),
+        (not first_page and _several(directory)) or _refusal(directory, samples, bits, photometric),
+    )
+
+
+def _several(directory: Directory) -> str:
+    """Return why a TIFF of several pictures is refused; "" if it has one."""
+    if directory.following:
+        return "cannot be kept as it is: a TIFF of several pages; save one page as TIFF"
+    if SUB_PICTURES in directory.entries:
+        return (
+            "cannot be kept as it is: a TIFF with further pictures inside (thumbnails, a pyramid "
+            "or raw data); save it flat"
+        )
+    return ""
+
+
+def _refusal(directory: Directory, samples: int, bits: tuple[int, ...], photometric: int) -> str:
+    """Return why a TIFF cannot be read strictly, with what to do; "" if it can."""
+    colours = {RGB: 3}.get(photometric, 1)
+    compression = directory.number(259, 1)
+    checks = (
+        (
+            photometric not in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE),
+            f"a TIFF of {_COLOURS.get(photometric, f'colour space {photometric}')}; "
+            "convert it to RGB first",
+        ),
+        (
+            len(set(bits)) != 1
+            or bits[0] not in (8, 16)
+            or (bits[0], photometric) == (16, PALETTE),
+            f"a TIFF of {bits[0]} bits a sample; convert it to 8 or 16 bits first",
+        ),
+        (
+            set(directory.numbers(339)) - {1, 4} != set(),
+            "a TIFF of signed or real-valued samples; convert it to 8 or 16 bits first",
+        ),
+        (
+            samples not in (colours, colours + 1),
+            f"a TIFF of {samples} samples a pixel; save it as grey or RGB, with at most one alpha",
+        ),
+        (
+            compression not in COMPRESSIONS or directory.number(317, 1) not in (1, 2),
+            f"a TIFF of compression {compression}, predictor {directory.number(317, 1)}; save it "
+            "uncompressed, or with LZW or Deflate",
+        ),
+        (directory.number(266, 1) != 1, "a TIFF with reversed bits; save it again"),
+    )
+    return next((f"cannot be kept as it is: {reason}" for failed, reason in checks if failed), "")
+
+
+def _deflate(strip: Pixels, order: Order) -> bytes:
+    """Return a strip of rows as differences along each row, deflated."""
+    import imagecodecs
+
+    differences = strip.copy()
+    differences[:, 1:] -= strip[:, :-1]
+    coded = differences.astype(differences.dtype.newbyteorder(order), copy=False)
+    return bytes(imagecodecs.deflate_encode(coded.tobytes(), level=6))
+
+
+def encode_tiff(
+    pixels: Pixels,
+    kept: Directory,
+    *,
+    extra: int = STRAIGHT,
+) -> bytes:
+    """Write a TIFF of one page, deflated with horizontal differences, without loss.
+
+    Written here because Pillow holds no RGB of 16 bits and drops tags it does not know.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; uint8 or uint16.
+    kept : Directory
+        Tags to carry, structural ones left out here; its byte order is the file's.
+    extra : int
+        What the alpha means, as in :class:`TiffHeader`.
+
+    Raises
+    ------
+    PictureError
+        If the file would pass the 4 GiB that a TIFF can address.
+    """
+    height, width, samples = pixels.shape
+    rows = max(1, _STRIP_BYTES // (width * samples * pixels.itemsize))
+    try:
+        strips = [_deflate(pixels[top : top + rows], kept.order) for top in range(0, height, rows)]
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the TIFF cannot be written: {error}") from error
+    offsets, at = [], 8
+    for strip in strips:
+        offsets.append(at)
+        at += len(strip)
+    padding = b"\0" * (at % 2)
+    at += len(padding)
+    if at > 2**32 - 2**24:
+        raise PictureError("the TIFF would pass 4 GiB; save the picture in parts")
+    structure = _structure(pixels, kept.order, extra, rows)
+    structure[273] = _long(kept.order, *offsets)
+    structure[279] = _long(kept.order, *(len(strip) for strip in strips))
+    carried = {tag: entry for tag, entry in kept.entries.items() if tag not in STRUCTURAL}
+    directory = Directory(kept.order, {**carried, **structure}, kept.beneath)
+    mark = b"II*\0" if kept.order == "<" else b"MM\0*"
+    head = mark + at.to_bytes(4, BYTE_ORDERS[kept.order])
+    return b"".join((head, *strips, padding, write_directory(directory, at)))
+
+
+def _short(order: Order, *values: int) -> Entry:
+    return Entry(3, len(values), np.array(values, f"{order}u2").tobytes())
+
+
+def _long(order: Order, *values: int) -> Entry:
+    return Entry(4, len(values), np.array(values, f"{order}u4").tobytes())
+
+
+def _structure(pixels: Pixels, order: Order, extra: int, rows: int) -> dict[int, Entry]:
+    """Return the tags that describe how the pixels are stored, the strips' places left out."""
+    height, width, samples = pixels.shape
+    entries = {
+        256: _long(order, width),
+        257: _long(order, height),
+        258: _short(order, *[pixels.itemsize * 8] * samples),
+        259: _short(order, 8),
+        262: _short(order, RGB if samples > 2 else BLACK_IS_ZERO),
+        277: _short(order, samples),
+        278: _long(order, min(rows, height)),
+        284: _short(order, 1),
+        317: _short(order, 2),
+        339: _short(order, *[1] * samples),
+    }
+    if samples % 2 == 0:
+        entries[338] = _short(order, extra)
+    return entries

@@ -1,0 +1,144 @@
+"""TIFF: the decoding of strips and tiles, each bounded by the size its directory claims.
+
+Written here, not left to a general reader, because a strip may be a deflate bomb: the decoders
+called here never return more than what the directory says a strip holds.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.errors import PictureError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.limits import Limits, check_pixels
+from homing.images.samples import Pixels
+from homing.images.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
+
+__all__ = ["decode_tiff"]
+
+
+def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
+    """Decode all pixels of a TIFF that :func:`parse_tiff` did not refuse.
+
+    Parameters
+    ----------
+    data : bytes
+        The file.
+    header : TiffHeader
+        Its first directory; ``refusal`` must be empty.
+    limits : Limits
+        The most pixels of one tile.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; palettes expanded,
+        inverted grey turned; uint8 or uint16.
+
+    Raises
+    ------
+    PictureError
+        If the pixels are truncated or damaged.
+    """
+    try:
+        samples = _assemble(data, header, limits)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the TIFF is truncated or damaged: {error}") from error
+    if header.photometric == WHITE_IS_ZERO:
+        samples[..., 0] = ~samples[..., 0]
+    if header.photometric == PALETTE:
+        return _expand(samples, header)
+    return samples
+
+
+def _expand(samples: Pixels, header: TiffHeader) -> npt.NDArray[np.uint8]:
+    """Look palette indices up; a sample beyond the index is kept as alpha."""
+    table = header.directory.numbers(320)
+    if len(table) != 768:
+        raise PictureError("the TIFF's palette is damaged; export it again")
+    # 16-bit entries by the standard; some writers put 8-bit ones.
+    scale = 8 if max(table) > 255 else 0
+    colours = (np.array(table, np.uint32).reshape(3, 256).T >> scale).astype(np.uint8)
+    expanded = colours[samples[..., 0]]
+    if samples.shape[2] == 1:
+        return expanded
+    return np.concatenate([expanded, samples[..., 1:].astype(np.uint8)], axis=2)
+
+
+def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
+    """Decode each strip or tile into its place."""
+    directory = header.directory
+    stored = np.dtype(f"{directory.order}u{header.depth // 8}")
+    separate = directory.number(284, 1) == 2
+    planes = header.samples if separate else 1
+    channels = 1 if separate else header.samples
+    out = np.empty((header.height, header.width, header.samples), stored.newbyteorder("="))
+    codec = COMPRESSIONS[directory.number(259, 1)]
+    differences = directory.number(317, 1) == 2
+    places = _places(header, planes, limits)
+    for (plane, top, left, rows, columns), part in zip(places, _parts(data, header), strict=True):
+        flat = _decoded(part, rows * columns * channels * stored.itemsize, codec)
+        block = np.frombuffer(flat, stored).reshape(rows, columns, channels)
+        if differences:
+            block = np.cumsum(block, axis=1, dtype=out.dtype)
+        height, width = min(rows, header.height - top), min(columns, header.width - left)
+        channel = slice(plane, plane + 1) if separate else slice(None)
+        out[top : top + height, left : left + width, channel] = block[:height, :width]
+    return out
+
+
+def _places(
+    header: TiffHeader, planes: int, limits: Limits
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield plane, top, left, rows and columns of each strip or tile."""
+    directory = header.directory
+    columns, rows = directory.number(322, 0), directory.number(323, 0)
+    tiled = 324 in directory.entries
+    if tiled:
+        check_pixels(columns, rows, limits)
+    else:
+        columns = header.width
+        rows = min(directory.number(278, header.height), header.height)
+        check_pixels(columns, rows, limits)
+    for plane in range(planes):
+        for top in range(0, header.height, rows):
+            for left in range(0, header.width, columns):
+                # Tiles are whole beyond the border, the last strip is not.
+                yield plane, top, left, rows if tiled else min(rows, header.height - top), columns
+
+
+def _parts(data: bytes, header: TiffHeader) -> Iterator[memoryview]:
+    """Yield the coded bytes of each strip or tile."""
+    directory = header.directory
+    tiled = 324 in directory.entries
+    offsets = directory.numbers(324 if tiled else 273)
+    counts = directory.numbers(325 if tiled else 279)
+    if not counts and len(offsets) == 1:  # old writers of one strip left the count out
+        counts = (len(data) - offsets[0],)
+    if not offsets or len(offsets) != len(counts):
+        raise PictureError("the TIFF does not say where its pixels are; export it again")
+    view = memoryview(data)
+    for offset, count in zip(offsets, counts, strict=True):
+        if offset + count > len(data):
+            raise PictureError("the TIFF is truncated; export or download it again")
+        yield view[offset : offset + count]
+
+
+def _decoded(part: memoryview, expected: int, codec: str) -> bytes | bytearray | memoryview:
+    """Return exactly `expected` decoded bytes."""
+    import imagecodecs
+
+    found: bytes | bytearray | memoryview
+    if codec == "none":
+        found = part[:expected]
+    elif codec == "deflate":
+        found = zlib.decompressobj().decompress(part, expected)
+    elif codec == "lzw":
+        found = imagecodecs.lzw_decode(bytes(part), out=expected)
+    else:
+        found = imagecodecs.packbits_decode(bytes(part), out=expected)
+    if len(found) < expected:
+        raise PictureError("the TIFF is truncated or damaged; export it again")
+    return found[:expected]

@@ -1,0 +1,229 @@
+"""WebP: its chunks, its pixels, and new pixels among the old metadata."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, WebPImagePlugin
+
+from homing.errors import PictureError
+from homing.images.decoders import DECODER_ERRORS
+from homing.images.limits import Limits, check_pixels
+
+__all__ = ["WebpHeader", "decode_webp", "encode_webp", "parse_webp", "splice_webp"]
+
+_LARGEST_SIDE = 16383
+_ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 32, 16, 8, 4, 2
+_CODED = (b"ALPH", b"VP8 ", b"VP8L")
+
+
+@dataclass(frozen=True)
+class WebpHeader:
+    """What a WebP's chunks say.
+
+    Parameters
+    ----------
+    width, height : int
+        Size in pixels.
+    lossless, animated : bool
+        Coded without loss; holds an animation.
+    exif, icc, xmp : bytes or None
+        Content of these chunks.
+    """
+
+    width: int
+    height: int
+    lossless: bool
+    animated: bool
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield type and content of each chunk."""
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data) or len(data) < 20:
+        raise PictureError("the WebP is truncated; export or download it again")
+    at = 12
+    while at + 8 <= end:
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        if at + 8 + size > end:
+            raise PictureError("the WebP is truncated or damaged; export it again")
+        yield data[at : at + 4], data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+
+
+def _coded_size(name: bytes, content: bytes) -> tuple[int, int]:
+    """Return the size that a VP8 or VP8L bitstream claims."""
+    if name == b"VP8L" and len(content) >= 5 and content[0] == 0x2F:
+        bits = int.from_bytes(content[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if name == b"VP8 " and content[3:6] == b"\x9d\x01\x2a" and len(content) >= 10:
+        width, height = content[6:8], content[8:10]
+        return (
+            int.from_bytes(width, "little") & 0x3FFF,
+            int.from_bytes(height, "little") & 0x3FFF,
+        )
+    raise PictureError("the WebP's bitstream is damaged; export it again")
+
+
+def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
+    """Read all chunks and check the size.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that begins with "RIFF" and has "WEBP" at 8.
+    limits : Limits
+        The most pixels allowed.
+
+    Raises
+    ------
+    PictureError
+        If it is truncated, damaged, or claims too many pixels.
+    """
+    found: dict[bytes, bytes] = {}
+    for name, content in _chunks(data):
+        found.setdefault(name, content)
+    coded = next((name for name in (b"VP8L", b"VP8 ") if name in found), None)
+    canvas = found.get(b"VP8X")
+    animated = b"ANIM" in found or b"ANMF" in found
+    if canvas is not None and len(canvas) >= 10:
+        width = int.from_bytes(canvas[4:7], "little") + 1
+        height = int.from_bytes(canvas[7:10], "little") + 1
+        animated = animated or bool(canvas[0] & _ANIMATION_FLAG)
+        check_pixels(width, height, limits)
+    elif coded is None:
+        raise PictureError("the WebP holds no picture; export it again")
+    if coded is not None:
+        width, height = _coded_size(coded, found[coded])
+        check_pixels(width, height, limits)
+    return WebpHeader(
+        width,
+        height,
+        coded == b"VP8L",
+        animated,
+        found.get(b"EXIF"),
+        found.get(b"ICCP"),
+        found.get(b"XMP "),
+    )
+
+
+def open_webp(data: bytes) -> WebPImagePlugin.WebPImageFile:
+    """Return Pillow's decoder.
+
+    Raises
+    ------
+    PictureError
+        If Pillow cannot read the header.
+    """
+    try:
+        return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the WebP is truncated or damaged: {error}") from error
+
+
+def decode_webp(data: bytes, header: WebpHeader) -> npt.NDArray[np.uint8]:
+    """Decode all pixels of a still WebP.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w, 3) or, with alpha, (h, w, 4) uint8.
+
+    Raises
+    ------
+    PictureError
+        If the pixels are truncated or damaged.
+    """
+    image = open_webp(data)
+    try:
+        pixels = np.asarray(image)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the WebP is truncated or damaged: {error}") from error
+    if pixels.shape[:2] != (header.height, header.width):
+        raise PictureError("the WebP contradicts itself about its size; export it again")
+    # Pillow leaves the fourth channel of its padding out of RGB, so this is 3 or 4.
+    return pixels
+
+
+def encode_webp(pixels: npt.NDArray[np.uint8], quality: int | None) -> bytes:
+    """Encode RGB or RGBA pixels.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (h, w, 3) or (h, w, 4) uint8.
+    quality : int or None
+        1..100, or None for a lossless file. Alpha is kept without loss either way, and so are
+        the colours beneath transparent pixels in a lossless file.
+
+    Raises
+    ------
+    PictureError
+        If a side is longer than a WebP can hold.
+    """
+    height, width = pixels.shape[:2]
+    if max(height, width) > _LARGEST_SIDE:
+        raise PictureError(
+            f"a WebP holds at most {_LARGEST_SIDE} pixels a side, not {width} x {height}"
+        )
+    image, stream = Image.fromarray(pixels), io.BytesIO()
+    try:
+        if quality is None:
+            image.save(stream, "WEBP", lossless=True, quality=75, method=4, exact=True)
+        else:
+            image.save(stream, "WEBP", quality=quality, alpha_quality=100, method=4, exact=True)
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the WebP cannot be written: {error}") from error
+    return stream.getvalue()
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    padding = b"\0" * (len(content) % 2)
+    return name + len(content).to_bytes(4, "little") + content + padding
+
+
+def splice_webp(data: bytes, *, exif: bytes | None, icc: bytes | None, xmp: bytes | None) -> bytes:
+    """Return `data`, a WebP as :func:`encode_webp` returns it, with metadata chunks.
+
+    Parameters
+    ----------
+    data : bytes
+        The coded picture.
+    exif, icc, xmp : bytes or None
+        Contents, written byte for byte.
+    """
+    header = parse_webp(data, Limits(max_pixels=2**40))
+    coded = [(name, content) for name, content in _chunks(data) if name in _CODED]
+    canvas = next((content for name, content in _chunks(data) if name == b"VP8X"), None)
+    if exif is None and icc is None and xmp is None:
+        return data
+    name, content = coded[-1]
+    # VP8L says in its own header (bit 28 behind the signature byte) whether alpha is used.
+    has_alpha = (
+        bool(canvas[0] & _ALPHA_FLAG)
+        if canvas
+        else name == b"VP8L" and bool(int.from_bytes(content[1:5], "little") >> 28 & 1)
+    )
+    flags = (
+        (_ICC_FLAG if icc is not None else 0)
+        | (_ALPHA_FLAG if has_alpha else 0)
+        | (_EXIF_FLAG if exif is not None else 0)
+        | (_XMP_FLAG if xmp is not None else 0)
+    )
+    size = (header.width - 1).to_bytes(3, "little") + (header.height - 1).to_bytes(3, "little")
+    body = b"".join(
+        (
+            b"WEBP",
+            _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + size),
+            _chunk(b"ICCP", icc) if icc is not None else b"",
+            *(_chunk(*each) for each in coded),
+            _chunk(b"EXIF", exif) if exif is not None else b"",
+            _chunk(b"XMP ", xmp) if xmp is not None else b"",
+        )
+    )
+    return b"RIFF" + len(body).to_bytes(4, "little") + body
