@@ -1,0 +1,1 @@
+"""The demonstration: release some pictures, edit them, search for them, show what was found."""
