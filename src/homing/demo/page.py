@@ -1,0 +1,148 @@
+"""The demonstration's page: one HTML file that needs nothing besides itself."""
+
+import base64
+import io
+import math
+from dataclasses import dataclass
+
+import jinja2
+from PIL import Image
+
+from homing.demo.report import DemoReport, EditRow, Example
+
+__all__ = ["render_page"]
+
+_SHOWN = 480  # pixels: the longest edge of a picture on the page
+_FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to be compared closely, and of others
+
+
+@dataclass(frozen=True)
+class _Figure:
+    caption: str
+    alternative: str
+    address: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    kind: str
+    sign: str
+    text: str
+
+
+def render_page(report: DemoReport) -> str:
+    """Show a demonstration's outcome as a page.
+
+    Parameters
+    ----------
+    report : DemoReport
+        What was found.
+
+    Returns
+    -------
+    str
+        A complete HTML document in UTF-8: style and pictures inline, no script, no address of
+        another place. All text of the report is escaped. The pictures are shown as JPEG, scaled
+        to 480 pixels at most.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("homing.demo", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(percent=_percent, decibel=_decibel, duration=_duration)
+    environment.filters.update(width=_width, count="{:,}".format)
+    return environment.get_template("page.html.j2").render(
+        report=report,
+        mean=report.mean,
+        headline=_headline(report.mean),
+        examples=[(example, _figures(example), _outcomes(example)) for example in report.examples],
+    )
+
+
+def _headline(mean: EditRow) -> str:
+    if math.isnan(mean.active) or math.isnan(mean.passive):
+        return "What became of edited copies"
+    gain = mean.active - mean.passive
+    if gain >= 0.005:
+        return "Activated pictures come home."
+    return "Activation made no difference here." if gain > -0.005 else "Activation did harm here."
+
+
+def _percent(share: float) -> str:
+    """Write a share as whole percents; 100 and 0 stand for all and none, never for nearly."""
+    if math.isnan(share):
+        return "\N{EN DASH}"
+    percents = round(100 * share)
+    if percents == 100 and share < 1:
+        return "99 %"
+    if percents == 0 and share > 0:
+        return "1 %"
+    return f"{percents} %"
+
+
+def _width(share: float) -> str:
+    """Give a share as a CSS length, within the bar's bounds."""
+    return f"{100 * min(1.0, max(0.0, share)):.1f}%" if not math.isnan(share) else "0%"
+
+
+def _decibel(psnr: float) -> str:
+    return f"{psnr:.1f} dB" if math.isfinite(psnr) else "unchanged"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    return f"{int(seconds // 60)} min {int(seconds % 60)} s"
+
+
+def _figures(example: Example) -> tuple[_Figure, ...]:
+    released = f"released, {_decibel(example.psnr)}"
+    return (
+        _figure(example.original, "original", f"{example.title}, original", _FINE),
+        _figure(example.released, released, f"{example.title}, released", _FINE),
+        _figure(
+            example.difference,
+            "difference \N{MULTIPLICATION SIGN} 20",
+            f"{example.title}, difference between released and original, times twenty",
+            _COARSE,
+        ),
+        _figure(
+            example.edited,
+            f"edited copy: {example.edit}",
+            f"{example.title}, copy edited by {example.edit}",
+            _COARSE,
+        ),
+    )
+
+
+def _figure(image: Image.Image, caption: str, alternative: str, quality: int) -> _Figure:
+    shown = image.convert("RGB")
+    shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    shown.save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
+    address = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    return _Figure(caption, alternative, address, shown.width, shown.height)
+
+
+def _outcomes(example: Example) -> tuple[tuple[str, _Outcome], tuple[str, _Outcome]]:
+    return (
+        ("untouched", _outcome(example.title, example.passive_hit, None)),
+        ("activated", _outcome(example.title, example.active_hit, example.active_similarity)),
+    )
+
+
+def _outcome(title: str, hit: str | None, similarity: float | None) -> _Outcome:
+    if hit is None:
+        return _Outcome("lost", "\N{EN DASH}", "nothing found")
+    if hit != title:
+        return _Outcome("lost", "\N{EN DASH}", f"not found; first came {hit}")
+    if similarity is None:
+        return _Outcome("found", "✓", "found first")
+    return _Outcome("found", "✓", f"found first, similarity {similarity:.2f}")
