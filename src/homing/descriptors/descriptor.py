@@ -1,10 +1,9 @@
 """The descriptor: from pictures to unit vectors, the same for everything that homing does."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 
 import numpy as np
@@ -13,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
+from homing.descriptors.device import resolve_device
 from homing.descriptors.networks import FunctionNetwork, Network
-from homing.descriptors.rule import InputRule
+from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.errors import DescriptorError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, read_squashed, squash
 
@@ -22,8 +22,6 @@ __all__ = [
     "Descriptor",
     "PictureLike",
     "descriptor_from_callable",
-    "make_fingerprint",
-    "resolve_device",
 ]
 
 #: A PIL image, an encoded file's path or bytes, or (S, S, 3) uint8 squashed already.
@@ -31,71 +29,6 @@ PictureLike = Image.Image | str | PathLike[str] | bytes | NDArray[np.uint8]
 
 _BATCH = 16  # a picture in sixteen takes half the time of a picture alone; more gains little
 _READERS = 2  # threads that decode while the network computes
-
-
-def resolve_device(device: str | torch.device) -> torch.device:
-    """Find the device that a name stands for.
-
-    Parameters
-    ----------
-    device : str or torch.device
-        ``"cpu"``, ``"cuda"``, ``"cuda:1"``, ``"mps"``, or ``"auto"``: a GPU where there is one.
-
-    Returns
-    -------
-    torch.device
-
-    Raises
-    ------
-    UsageError
-        There is no such device here.
-    """
-    if device == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        found = torch.device(device)
-        torch.empty(0, device=found)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UsageError(
-            f"device {str(device)!r} cannot be used here; use 'auto' or 'cpu'."
-        ) from error
-    return found
-
-
-def make_fingerprint(
-    *, architecture: str, version: str, dimension: int, rule: InputRule, weights: str
-) -> str:
-    """Name a descriptor by what it computes, the same on every machine.
-
-    Parameters
-    ----------
-    architecture : str
-        The network, with all that its weights do not say (pooling power).
-    version : str
-        Of the descriptor.
-    dimension : int
-        Length of the vectors.
-    rule : InputRule
-        How pixels are prepared.
-    weights : str
-        SHA-256 of the weights as stored, hexadecimal.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
-    """
-    parts = {
-        "format": 1,
-        "architecture": architecture,
-        "version": version,
-        "dimension": dimension,
-        "input": asdict(rule),
-        "weights": weights,
-    }
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +170,8 @@ class Descriptor:
 
         def read(picture: PictureLike) -> NDArray[np.uint8]:
             if isinstance(picture, np.ndarray):
-                return self._checked(picture[None])[0]
+                squashed: NDArray[np.uint8] = self._checked(picture[None])[0]
+                return squashed
             if isinstance(picture, Image.Image):
                 return squash(picture, self.input_size)
             return read_squashed(picture, self.input_size, limits=limits)

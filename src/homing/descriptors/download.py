@@ -178,20 +178,10 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
         written.
     """
     part = _beside(path, ".part")
-    failures = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.touch()
-        while True:
-            before = part.stat().st_size
-            try:
-                _go_on(url, part, progress)
-                break
-            except _BrokenOff as error:
-                failures = 0 if part.stat().st_size > before else failures + 1
-                if failures >= _ATTEMPTS:
-                    raise DescriptorError(f"{url}: {error}") from error
-                time.sleep(pause * 2 ** max(failures - 1, 0))
+        _insist(url, part, progress, pause)
         part.replace(path)
         _beside(part, ".json").unlink(missing_ok=True)
     except FileNotFoundError:
@@ -199,6 +189,22 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
             raise
     except OSError as error:
         raise DescriptorError(f"{path}: cannot be written ({error}).") from error
+
+
+def _insist(url: str, part: Path, progress: Progress | None, pause: float) -> None:
+    """Ask until the file is whole, as long as some of it comes now and then."""
+    failures, moving = 0, False
+    while True:
+        before = part.stat().st_size
+        try:
+            return _go_on(url, part, progress)
+        except _BrokenOff as error:
+            came = part.stat().st_size > before
+            failures, moving = (0 if came else failures + 1), moving or came
+            # Where nothing has ever come there is likely no network: say so without delay.
+            if not moving or failures >= _ATTEMPTS:
+                raise DescriptorError(f"{url}: {error}.") from error
+            time.sleep(pause * 2 ** max(failures - 1, 0))
 
 
 def _client(url: str) -> "urllib3.PoolManager":

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from homing.descriptors.descriptor import Descriptor, resolve_device
+from homing.descriptors.descriptor import Descriptor
+from homing.descriptors.device import resolve_device
 from homing.descriptors.download import Progress, cache_folder, fetch, verify, write_record
 from homing.descriptors.own import SCRIPT_SUFFIXES, build, load_folder, load_script
 from homing.descriptors.registry import DescriptorInfo, find_descriptor, registry
@@ -128,12 +129,17 @@ def _bundled(info: DescriptorInfo) -> Descriptor:
 
 def _published(info: DescriptorInfo, *, download: bool, progress: Progress | None) -> Descriptor:
     path = weights_path(info)
-    if not path.exists():
+    fresh = not path.exists()
+    if fresh:
         _obtain(info, path, download=download, progress=progress)
     file = read_weights_file(path)
     verify(path, file.data, info.sha256)
-    descriptor = _build(info, file)
-    # Recorded only now: what is not this network (a proxy's page, say) is not worth remembering.
+    try:
+        descriptor = _build(info, file)
+    except DescriptorError:
+        if fresh:  # a proxy's page, say: neither to be kept nor its checksum to be recorded
+            path.unlink(missing_ok=True)
+        raise
     write_record(path, file.data, info.url or "")
     return descriptor
 

@@ -32,10 +32,10 @@ from typing import Any
 
 import torch
 
-from homing.descriptors.descriptor import Descriptor, make_fingerprint
+from homing.descriptors.descriptor import Descriptor
 from homing.descriptors.networks import ARCHITECTURES, Network, weighted_network
 from homing.descriptors.registry import published_script
-from homing.descriptors.rule import InputRule
+from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.descriptors.weights_file import (
     WeightsFile,
     parse_weights,

@@ -1,12 +1,14 @@
-"""How pixels are prepared for a network: the size they are squashed to, their mean and scale."""
+"""How pixels are prepared for a network, and the fingerprint that this is a part of."""
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 
 import torch
 
 from homing.errors import DescriptorError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputRule"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputRule", "make_fingerprint"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -50,7 +52,7 @@ class InputRule:
 
     def __str__(self) -> str:
         text = f"RGB squashed to {self.size}x{self.size}"
-        if self.mean == (0, 0, 0) and self.std == (1, 1, 1):
+        if (self.mean, self.std) == ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)):
             return f"{text}, in [0, 1]"
         mean, std = (
             ", ".join(f"{value:g}" for value in values) for values in (self.mean, self.std)
@@ -72,3 +74,37 @@ class InputRule:
         """
         mean, std = (batch.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (batch - mean) / std
+
+
+def make_fingerprint(
+    *, architecture: str, version: str, dimension: int, rule: InputRule, weights: str
+) -> str:
+    """Name a descriptor by what it computes, the same on every machine.
+
+    Parameters
+    ----------
+    architecture : str
+        The network, with all that its weights do not say (pooling power).
+    version : str
+        Of the descriptor.
+    dimension : int
+        Length of the vectors.
+    rule : InputRule
+        How pixels are prepared.
+    weights : str
+        SHA-256 of the weights as stored, hexadecimal.
+
+    Returns
+    -------
+    str
+        SHA-256, hexadecimal.
+    """
+    parts = {
+        "format": 1,
+        "architecture": architecture,
+        "version": version,
+        "dimension": dimension,
+        "input": asdict(rule),
+        "weights": weights,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
