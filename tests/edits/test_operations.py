@@ -72,6 +72,14 @@ def test_hue_of_pure_red_by_a_fifth():
     assert np.abs(array(operations.hue(image, 0.2))[0, 0] - expected).max() <= 6
 
 
+@pytest.mark.parametrize(("factor", "level"), [(0.5, 127), (-0.5, 129), (0.2, 51), (-0.1, 231)])
+def test_hue_of_pure_red_lands_on_the_level(factor, level):
+    planes = [Image.new("L", (2, 2), value) for value in (level, 255, 255)]
+    expected = Image.merge("HSV", planes).convert("RGB")
+    edited = operations.hue(Image.new("RGB", (2, 2), (255, 0, 0)), factor)
+    assert edited.tobytes() == expected.tobytes()
+
+
 @pytest.mark.parametrize("taps", [1, 3, 11, 29])
 @pytest.mark.parametrize("size", [(37, 23), (3, 2), (1, 50), (1, 1), (12, 40)])
 def test_blur_is_the_gaussian_with_mirrored_borders(taps, size):
