@@ -1,6 +1,6 @@
 """Codebooks: frozen quantizers that say in which cell a vector falls and which code it gets."""
 
-from homing.codebooks.bundled import BundledInfo, bundled, choose_bundled, load_codebook
+from homing.codebooks.catalogue import BundledInfo, bundled, choose_bundled, load_codebook
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import ACCEPTED_FORMS, Factory, parse_factory
 from homing.codebooks.storage import save_codebook

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from homing.codebooks import rebuild
 from homing.codebooks.checks import check_cells, check_codes, check_vectors
-from homing.codebooks.exact import LARGEST, linear, nearest
+from homing.codebooks.exact import LARGEST, linear, nearest, squared_norms
 from homing.codebooks.factory import Factory
 from homing.errors import CodebookError
 
@@ -248,6 +248,14 @@ class Codebook:
 
         return save_codebook(self, path, overwrite=overwrite)
 
+    @cached_property
+    def _coarse_norms(self) -> npt.NDArray[np.float64]:
+        return squared_norms(self.arrays["coarse"])
+
+    @cached_property
+    def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:
+        return tuple(squared_norms(part) for part in self.arrays["pq"])
+
     def _inward(self, vectors: npt.ArrayLike) -> Floats:
         checked = check_vectors(vectors, self.dimension, str(self.factory))
         if "rotation" not in self.arrays:
@@ -263,7 +271,7 @@ class Codebook:
     def _cells(self, inner: Floats) -> Cells:
         if not self.factory.cells:
             return np.zeros(len(inner), np.int32)
-        return nearest(inner, self.arrays["coarse"])
+        return nearest(inner, self.arrays["coarse"], self._coarse_norms)
 
     def _codes(self, inner: Floats, cells: Cells) -> Codes:
         if self.factory.fine == "Flat":
@@ -278,8 +286,8 @@ class Codebook:
         parts = self.arrays["pq"]
         width = parts.shape[2]
         columns = [
-            nearest(np.ascontiguousarray(residual[:, i * width : (i + 1) * width]), part)
-            for i, part in enumerate(parts)
+            nearest(np.ascontiguousarray(residual[:, i * width : (i + 1) * width]), part, norms)
+            for i, (part, norms) in enumerate(zip(parts, self._part_norms, strict=True))
         ]
         return np.stack(columns, axis=1).astype(np.uint8)
 
@@ -295,7 +303,8 @@ class Codebook:
             residual: Floats = rebuild.scalar_quantizer(self.arrays["scalar"]).decode(codes)
         else:
             parts = self.arrays["pq"]
-            residual = parts[np.arange(len(parts)), codes].reshape(len(codes), -1)
+            width = len(parts) * parts.shape[2]
+            residual = parts[np.arange(len(parts)), codes].reshape(len(codes), width)
         return residual + self.arrays["coarse"][cells] if self.factory.cells else residual
 
 

@@ -11,7 +11,7 @@ doubt, it is computed again in double precision, term by term in a fixed order.
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGEST", "linear", "nearest"]
+__all__ = ["LARGEST", "linear", "nearest", "squared_norms"]
 
 LARGEST = 1e15
 """Largest component that the products below hold without overflow in single precision."""
@@ -26,7 +26,13 @@ Doubles = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]
 
 
-def nearest(vectors: Floats, table: Floats) -> npt.NDArray[np.int32]:
+def squared_norms(table: Floats) -> Doubles:
+    """Squared length of each row, (k,) float64: what :func:`nearest` wants of a table."""
+    norms: Doubles = np.square(table, dtype=np.float64).sum(axis=1)
+    return norms
+
+
+def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
     """Index of the row of `table` nearest to each vector in L2 distance; ties go to the first.
 
     Parameters
@@ -35,13 +41,14 @@ def nearest(vectors: Floats, table: Floats) -> npt.NDArray[np.int32]:
         Finite, below :data:`LARGEST`.
     table : ndarray, shape (k, d), float32
         Finite, below :data:`LARGEST`; k ≥ 1.
+    norms : ndarray, shape (k,), float64
+        :func:`squared_norms` of the table.
 
     Returns
     -------
     ndarray, shape (n,), int32
     """
     result = np.empty(len(vectors), np.int32)
-    norms = np.square(table, dtype=np.float64).sum(axis=1)
     rows = max(1, _BLOCK // len(table))
     for start in range(0, len(vectors), rows):
         block = vectors[start : start + rows]

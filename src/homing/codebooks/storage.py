@@ -5,6 +5,7 @@ metadata ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``d
 ``metric``, ``fingerprint``, and where known ``descriptor`` and ``descriptor_name``.
 """
 
+import json
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import safetensors
-import safetensors.numpy
 
 from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
@@ -26,10 +26,11 @@ FORMAT = "homing-codebook"
 VERSION = 1
 
 _MOST_BYTES = 2 << 30
+_ALIGNMENT = 8
 
 
 def to_bytes(codebook: Codebook) -> bytes:
-    """Bytes of a codebook's file; equal codebooks of one descriptor name give equal bytes."""
+    """Bytes of a codebook's file; the same for the same codebook each time."""
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -42,7 +43,18 @@ def to_bytes(codebook: Codebook) -> bytes:
         metadata["descriptor"] = codebook.descriptor
     if codebook.descriptor_name is not None:
         metadata["descriptor_name"] = codebook.descriptor_name
-    return safetensors.numpy.save(dict(codebook.arrays), metadata)
+    # Written here because safetensors orders the metadata anew in each process, and a file that
+    # ships with its checksum must come out the same each time.
+    header: dict[str, Any] = {"__metadata__": metadata}
+    chunks = []
+    end = 0
+    for name, array in sorted(codebook.arrays.items()):
+        start, end = end, end + array.nbytes
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [start, end]}
+        chunks.append(array.astype("<f4", copy=False).tobytes())
+    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return b"".join([len(text).to_bytes(8, "little"), text, *chunks])
 
 
 def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -1,0 +1,207 @@
+"""From a folder of pictures to the vectors that a codebook is trained from.
+
+A sound codebook wants tens of vectors for each centroid: 40,000 for 1,024 cells. A small folder is
+multiplied by random crops and edits of its pictures. That fills the space around each picture as
+edited copies do, but it does not replace variety: many pictures with few copies train a better
+codebook than few pictures with many.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageEnhance, ImageFilter
+
+from homing.errors import PictureError, UsageError
+from homing.images import DEFAULT_LIMITS, Limits, Source, read_squashed, squash
+
+if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
+    from homing.descriptors import Descriptor
+
+__all__ = ["SamplingFailure", "sampling_note", "training_vectors"]
+
+_WINDOW = 32  # pictures decoded while the network works on the window before
+_WORKERS = 2
+_BATCH = 32
+_SPARE = 2  # pictures are held at twice the network's size, so that crops keep their detail
+
+Squashed = npt.NDArray[np.uint8]
+Sampled = Squashed | PictureError
+
+
+@dataclass(frozen=True)
+class SamplingFailure:
+    """One picture that gave no vectors.
+
+    Attributes
+    ----------
+    source : str
+        Its path, or ``"bytes"`` for a picture given as bytes.
+    reason : str
+        Why it could not be read.
+    """
+
+    source: str
+    reason: str
+
+
+def training_vectors(
+    sources: Iterable[Source],
+    descriptor: "Descriptor",
+    *,
+    per_picture: int = 1,
+    seed: int = 0,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: Callable[[int], None] | None = None,
+) -> tuple[npt.NDArray[np.float32], tuple[SamplingFailure, ...]]:
+    """Descriptors of pictures and of random crops and edits of them.
+
+    Parameters
+    ----------
+    sources : iterable of path or bytes
+        Pictures; read one window at a time, so that memory stays flat.
+    descriptor : Descriptor
+    per_picture : int, default 1
+        Vectors for each picture: the first of the picture as it is, the others of random edits.
+    seed : int, default 0
+        What is drawn for a picture depends on the seed and the picture's position alone.
+    limits : Limits, optional
+        Largest picture that is decoded.
+    progress : callable, optional
+        Called with the number of pictures done.
+
+    Returns
+    -------
+    vectors : ndarray, shape (per_picture · pictures read, dimension), float32
+        Those of one picture stand together, in the order of `sources`.
+    failures : tuple of SamplingFailure
+        Pictures that could not be read.
+
+    Raises
+    ------
+    UsageError
+        `per_picture` is not positive, or `seed` is negative.
+    """
+    if per_picture < 1 or seed < 0:
+        raise UsageError(
+            f"per_picture is at least 1 and the seed at least 0; got {per_picture} and {seed}."
+        )
+
+    def sample(numbered: tuple[int, Source]) -> Sampled:
+        position, source = numbered
+        generator = np.random.default_rng([seed, position])
+        try:
+            return _variants(source, descriptor.input_size, per_picture, generator, limits)
+        except PictureError as error:
+            return error
+
+    found: list[npt.NDArray[np.float32]] = []
+    failures: list[SamplingFailure] = []
+    done = 0
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        for window in _ahead(workers, sample, enumerate(sources)):
+            pictures = [result for _, result in window if isinstance(result, np.ndarray)]
+            for source, result in window:
+                if isinstance(result, PictureError):
+                    name = "bytes" if isinstance(source, bytes) else str(source)
+                    failures.append(SamplingFailure(name, str(result)))
+            if pictures:
+                found.append(descriptor.describe_squashed(np.concatenate(pictures), batch=_BATCH))
+            done += len(window)
+            if progress is not None:
+                progress(done)
+    empty = np.empty((0, descriptor.dimension), np.float32)
+    return np.concatenate([empty, *found]), tuple(failures)
+
+
+def sampling_note(pictures: int, per_picture: int) -> str:
+    """Say in a sentence what the vectors were made of, for reports.
+
+    Parameters
+    ----------
+    pictures : int
+        Pictures that were read.
+    per_picture : int
+        Vectors for each.
+    """
+    total = f"{pictures * per_picture:,} vectors of {pictures:,} pictures"
+    if per_picture == 1:
+        return f"{total}."
+    copies = per_picture - 1
+    return (
+        f"{total}: each picture itself and {copies} random crop{'s' * (copies > 1)} and edits of "
+        "it. More pictures would serve better than more copies."
+    )
+
+
+def _ahead(
+    workers: ThreadPoolExecutor,
+    sample: Callable[[tuple[int, Source]], Sampled],
+    numbered: Iterator[tuple[int, Source]],
+) -> Iterator[list[tuple[Source, Sampled]]]:
+    """Windows of sampled pictures, the next one being worked on while the caller has this one."""
+    pending: deque[list[tuple[Source, Future[Sampled]]]] = deque()
+    while True:
+        window = list(islice(numbered, _WINDOW))
+        if window:
+            pending.append([(source, workers.submit(sample, (i, source))) for i, source in window])
+        if not pending:
+            return
+        if len(pending) > 1 or not window:
+            yield [(source, future.result()) for source, future in pending.popleft()]
+
+
+def _variants(
+    source: Source, size: int, count: int, generator: np.random.Generator, limits: Limits
+) -> Squashed:
+    if count == 1:
+        return read_squashed(source, size, limits=limits)[None]
+    image = Image.fromarray(read_squashed(source, _SPARE * size, limits=limits))
+    edited = (_edit(image, generator) for _ in range(count - 1))
+    return np.stack([squash(variant, size) for variant in (image, *edited)])
+
+
+def _edit(image: Image.Image, generator: np.random.Generator) -> Image.Image:
+    """One random copy: cropped, sometimes turned or mirrored, its colours and pixels changed."""
+    image = image.crop(_random_box(image.width, image.height, generator))
+    if generator.random() < 0.3:
+        image = image.rotate(generator.uniform(-35, 35), Image.Resampling.BILINEAR)
+    if generator.random() < 0.3:
+        turns = (
+            Image.Transpose.ROTATE_90,
+            Image.Transpose.ROTATE_270,
+            Image.Transpose.FLIP_LEFT_RIGHT,
+        )
+        image = image.transpose(turns[generator.integers(len(turns))])
+    for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        if generator.random() < 0.4:
+            image = enhancer(image).enhance(float(np.exp(generator.uniform(-0.7, 0.7))))
+    if generator.random() < 0.2:
+        image = image.filter(ImageFilter.GaussianBlur(generator.uniform(0.5, 4)))
+    if generator.random() < 0.2:
+        image = _compressed(image, int(generator.integers(25, 90)))
+    return image
+
+
+def _random_box(
+    width: int, height: int, generator: np.random.Generator
+) -> tuple[int, int, int, int]:
+    area = generator.uniform(0.3, 1)
+    aspect = np.exp(generator.uniform(-0.3, 0.3))
+    across = max(1, round(width * min(1.0, np.sqrt(area * aspect))))
+    down = max(1, round(height * min(1.0, np.sqrt(area / aspect))))
+    left = int(generator.integers(width - across + 1))
+    top = int(generator.integers(height - down + 1))
+    return left, top, left + across, top + down
+
+
+def _compressed(image: Image.Image, quality: int) -> Image.Image:
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=quality)
+    return Image.open(buffer).convert("RGB")

@@ -1,0 +1,100 @@
+"""The codebooks that ship with the package."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from homing.codebooks import bundled, catalogue, choose_bundled, load_codebook
+from homing.descriptors import load_descriptor
+from homing.errors import CodebookError
+
+
+@pytest.fixture(scope="module")
+def fingerprint() -> str:
+    return load_descriptor("homing-s").fingerprint
+
+
+def test_every_bundled_codebook_is_what_the_table_says() -> None:
+    assert [info.factory for info in bundled()] == ["IVF256,PQ8x8", "IVF1024,PQ8x8"]
+    for info in bundled():
+        codebook = load_codebook(info.name)
+        data = info.path.read_bytes()
+        assert hashlib.sha256(data).hexdigest() == info.sha256
+        assert len(data) == info.size_bytes
+        assert codebook == load_codebook(info.path)
+        assert codebook.fingerprint == info.fingerprint
+        assert codebook.descriptor == info.descriptor
+        assert codebook.descriptor_name == info.descriptor_name == "homing-s"
+        assert str(codebook.factory) == info.factory
+        assert codebook.cell_count == info.cells
+        assert codebook.dimension == info.dimension
+        assert "pictures" in info.origin
+
+
+def test_they_belong_to_the_bundled_descriptor(fingerprint: str) -> None:
+    # Where this fails the descriptor has changed: run training/train_codebooks.py again.
+    assert {info.descriptor for info in bundled()} == {fingerprint}
+
+
+def test_they_are_of_use() -> None:
+    centroids = load_codebook("homing-s-IVF1024-PQ8x8").arrays["coarse"]
+    lengths = np.linalg.norm(centroids, axis=1)
+    assert lengths.min() > 0.3  # means of near unit vectors, none empty
+    assert len(np.unique(centroids, axis=0)) == 1024
+
+
+@pytest.mark.parametrize(
+    ("expect", "factory", "reason"),
+    [
+        (None, "IVF1024,PQ8x8", "not known"),
+        (1, "IVF256,PQ8x8", "at most 100,000"),
+        (100_000, "IVF256,PQ8x8", "at most 100,000"),
+        (100_001, "IVF1024,PQ8x8", "about 98 a cell"),
+        (1_000_000, "IVF1024,PQ8x8", "1,000,000 expected pictures make about 977 a cell"),
+    ],
+)
+def test_the_choice_follows_the_expected_size(
+    fingerprint: str, expect: int | None, factory: str, reason: str
+) -> None:
+    codebook, why = choose_bundled(fingerprint, expect)
+    assert str(codebook.factory) == factory
+    assert codebook.descriptor == fingerprint
+    assert reason in why
+    assert why.startswith(factory)
+
+
+def test_another_descriptor_has_none() -> None:
+    with pytest.raises(CodebookError, match="homing codebook train"):
+        choose_bundled("00" * 32, 1000)
+
+
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(CodebookError, match="homing-s-IVF1024-PQ8x8"):
+        load_codebook("homing-s-IVF9-PQ8x8")
+
+
+@pytest.mark.parametrize("damage", ["altered", "missing"])
+def test_a_damaged_installation_is_told(
+    damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = bundled()[0]
+    copied = tmp_path / "data"
+    shutil.copytree(info.path.parent, copied)
+    monkeypatch.setattr(catalogue, "_DATA", copied)
+    path = bundled()[0].path
+    assert path.parent == copied
+    if damage == "altered":
+        path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    else:
+        path.unlink()
+    with pytest.raises(CodebookError, match="install homing again"):
+        load_codebook(info.name)
+
+
+def test_the_table_is_small_and_plain() -> None:
+    rows = json.loads((bundled()[0].path.parent / "bundled.json").read_text(encoding="utf-8"))
+    assert {row["name"] for row in rows} == {info.name for info in bundled()}

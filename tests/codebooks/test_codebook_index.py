@@ -1,0 +1,96 @@
+"""Faiss indexes rebuilt from arrays, cells and codes."""
+
+from collections.abc import Callable
+
+import faiss
+import numpy as np
+import pytest
+
+from homing.codebooks import Codebook, parse_factory
+from homing.codebooks.rebuild import arrays_of
+
+Trained = Callable[[str], Codebook]
+MakeVectors = Callable[..., np.ndarray]
+
+
+def _probe(index: faiss.Index, probes: int) -> faiss.Index:
+    coded = faiss.try_extract_index_ivf(index)
+    if coded is not None:
+        coded.nprobe = probes
+    return index
+
+
+def _same(first: faiss.Index, second: faiss.Index, queries: np.ndarray) -> None:
+    for probes in (1, 8):
+        ours = _probe(first, probes).search(queries, 10)
+        theirs = _probe(second, probes).search(queries, 10)
+        np.testing.assert_array_equal(ours[0], theirs[0])
+        np.testing.assert_array_equal(ours[1], theirs[1])
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "IVF16,Flat",
+        "IVF16,PQ4x8np",
+        "OPQ4,IVF16,PQ4x8np",
+        "PQ4x8np",
+        "OPQ4,PQ4x8np",
+        "PCA20,LSH",
+        "LSH",
+        "IVF16,SQ8",
+    ],
+)
+def test_an_index_that_faiss_trained_is_rebuilt_to_the_bit(
+    form: str, make_vectors: MakeVectors, vectors: np.ndarray
+) -> None:
+    faiss_trained = faiss.index_factory(32, form)
+    faiss_trained.train(make_vectors(2 * 39 * 256, 4))
+    factory = parse_factory(form.removesuffix("np"))
+    codebook = Codebook(factory, 32, arrays_of(faiss_trained, factory))
+    faiss_trained.add(vectors)
+    index = codebook.index(*codebook.encode_with_cells(vectors))
+    assert index.ntotal == len(vectors)
+    _same(index, faiss_trained, make_vectors(40, 5))
+
+
+def test_filling_is_adding(
+    codebook: Codebook, vectors: np.ndarray, make_vectors: MakeVectors
+) -> None:
+    added = codebook.index()
+    added.add(vectors)
+    filled = codebook.index(*codebook.encode_with_cells(vectors))
+    _same(filled, added, make_vectors(40, 5))
+    more = make_vectors(30, 6)  # a filled index still grows
+    for index in (added, filled):
+        index.add(more)
+    _same(filled, added, more)
+
+
+def test_stored_codes_are_taken_as_they_are(trained: Trained, vectors: np.ndarray) -> None:
+    codebook = trained("IVF16,PQ4x8")
+    generator = np.random.default_rng(3)
+    cells = generator.integers(16, size=500)
+    codes = generator.integers(256, size=(500, 4), dtype=np.uint8)
+    index = codebook.index(cells, codes)
+    for cell in range(16):
+        ids = faiss.rev_swig_ptr(index.invlists.get_ids(cell), index.invlists.list_size(cell))
+        held = faiss.rev_swig_ptr(index.invlists.get_codes(cell), 4 * len(ids)).reshape(-1, 4)
+        np.testing.assert_array_equal(ids, np.flatnonzero(cells == cell))
+        np.testing.assert_array_equal(held, codes[ids])
+
+
+def test_an_empty_index_finds_nothing(codebook: Codebook, vectors: np.ndarray) -> None:
+    cells, codes = codebook.encode_with_cells(vectors[:0])
+    for index in (codebook.index(), codebook.index(cells, codes)):
+        assert index.ntotal == 0
+        assert index.is_trained
+        assert (index.search(vectors[:3], 2)[1] == -1).all()
+
+
+def test_an_index_lives_on_without_its_codebook(codebook: Codebook, vectors: np.ndarray) -> None:
+    owned = Codebook(codebook.factory, codebook.dimension, codebook.arrays)
+    index = owned.index(*owned.encode_with_cells(vectors))
+    before = index.search(vectors[:20], 5)
+    del owned
+    np.testing.assert_array_equal(index.search(vectors[:20], 5)[1], before[1])
