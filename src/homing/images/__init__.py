@@ -9,7 +9,7 @@ from homing.images.encode import Encoding, encode, encodings
 from homing.images.find import Found, find_pictures
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
-from homing.images.orientation import as_stored, lies_on_its_side, upright
+from homing.images.orientation import as_stored, upright
 from homing.images.picture import Picture, decode_pixels, read_picture
 from homing.images.quality import psnr, ssim
 from homing.images.squash import Squashed, read_for_description, read_squashed, squash
@@ -29,7 +29,6 @@ __all__ = [
     "encode",
     "encodings",
     "find_pictures",
-    "lies_on_its_side",
     "psnr",
     "read_bytes",
     "read_for_description",

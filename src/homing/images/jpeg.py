@@ -161,6 +161,16 @@ def _segment(marker: int, payload: bytes) -> bytes:
     return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload
 
 
+class _WholeJpeg(JpegImagePlugin.JpegImageFile):
+    """Pillow's decoder, strict even where another library has told Pillow to forgive truncation."""
+
+    def load_read(self, read_bytes: int) -> bytes:
+        part = self.fp.read(read_bytes) if self.fp is not None else b""
+        if not part:
+            raise OSError("image file is truncated")
+        return part
+
+
 def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
     """Return Pillow's decoder over the picture alone, its metadata left out.
 
@@ -179,7 +189,7 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
     ]
     stream = b"".join((b"\xff\xd8", *kept, memoryview(data)[header.scan :]))
     try:
-        image = JpegImagePlugin.JpegImageFile(io.BytesIO(stream))
+        image = _WholeJpeg(io.BytesIO(stream))
     except DECODER_ERRORS as error:
         raise PictureError(f"the JPEG cannot be read: {error}") from error
     if image.size != (header.width, header.height):

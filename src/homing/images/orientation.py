@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_stored", "lies_on_its_side", "upright"]
+__all__ = ["as_stored", "upright"]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -14,13 +14,8 @@ _MIRRORED = (2, 3, 6, 7)  # left and right, after the transposition
 _FLIPPED = (3, 4, 7, 8)  # top and bottom, likewise
 
 
-def lies_on_its_side(orientation: int) -> bool:
-    """Whether the stored width is the upright picture's height."""
-    return orientation in _TRANSPOSED
-
-
 def upright(pixels: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
-    """Turn stored pixels, (H, W) or (H, W, C), upright; a contiguous array of its own."""
+    """Turn stored pixels, (H, W) or (H, W, C), upright and contiguous; 1 copies nothing."""
     turned: npt.NDArray[Any] = pixels
     if orientation in _TRANSPOSED:
         turned = turned.swapaxes(0, 1)

@@ -17,6 +17,8 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
 """Ancillary chunks that stay true when pixels change."""
 
+_CODED = frozenset(b"IHDR PLTE tRNS IDAT IEND".split())
+
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 _DEPTHS = {
     GREY: (1, 2, 4, 8, 16),
@@ -99,15 +101,18 @@ def parse_png(data: bytes, limits: Limits) -> PngHeader:
     depth, colour = head[8], head[9]
     if depth not in _DEPTHS.get(colour, ()) or head[10] or head[11] or head[12] > 1:
         raise PictureError("the PNG's header is damaged; export it again")
-    names: set[bytes] = set()
+    names: list[bytes] = []
     sides: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ([], [])
     coded = []
     for name, start, end in _chunks(data):
-        if name in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
-            coded.append((start - 8, end + 4))
+        if name in _CODED:
+            _check_place(name, names, colour)
+            # A palette beside true colours is a mere suggestion, and libpng warns of some.
+            if name != b"PLTE" or colour == PALETTE:
+                coded.append((start - 8, end + 4))
         else:
             sides[b"IDAT" in names].append((name, data[start:end]))
-        names.add(name)
+        names.append(name)
     if b"IDAT" not in names:
         raise PictureError("the PNG holds no pixels; export it again")
     return PngHeader(
@@ -122,6 +127,26 @@ def parse_png(data: bytes, limits: Limits) -> PngHeader:
         tuple(sides[1]),
         tuple(coded),
     )
+
+
+def _check_place(name: bytes, before: list[bytes], colour: int) -> None:
+    """Refuse what libpng would only warn of, on the terminal: chunks twice or out of place."""
+    unique = name in (b"IHDR", b"PLTE", b"tRNS")
+    late = unique and b"IDAT" in before
+    early = name == b"tRNS" and colour == PALETTE and b"PLTE" not in before
+    alien = name == b"tRNS" and colour in (GREY_ALPHA, COLOUR_ALPHA)
+    if late or early or alien or (unique and name in before):
+        raise PictureError(f"the PNG's {name.decode()} chunk is out of place; export it again")
+
+
+def _coded_part(data: bytes, header: PngHeader, start: int, end: int) -> bytes | memoryview:
+    """Return a chunk as libpng gets it: a colour key without bits that samples do not have."""
+    if data[start + 4 : start + 8] != b"tRNS" or header.colour == PALETTE:
+        return memoryview(data)[start:end]
+    key = np.frombuffer(data[start + 8 : end - 4], np.uint8)
+    if key.size != (2 if header.colour == GREY else 6):
+        raise PictureError("the PNG's colour key is damaged; export it again")
+    return chunk(b"tRNS", (key.view(">u2") & (2**header.depth - 1)).astype(">u2").tobytes())
 
 
 def decode_png(data: bytes, header: PngHeader) -> Pixels:
@@ -141,8 +166,8 @@ def decode_png(data: bytes, header: PngHeader) -> Pixels:
     import imagecodecs
 
     # Only what the pixels need: text and profiles may be bombs, and libpng warns about them.
-    view = memoryview(data)
-    stream = b"".join((SIGNATURE, *(view[start:end] for start, end in header.coded)))
+    parts = (_coded_part(data, header, start, end) for start, end in header.coded)
+    stream = b"".join((SIGNATURE, *parts))
     try:
         pixels = imagecodecs.png_decode(stream)
     except DECODER_ERRORS as error:

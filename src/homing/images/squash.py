@@ -13,8 +13,8 @@ from homing.images.directories import ORIENTATION, orientation_of
 from homing.images.jpeg import open_jpeg, parse_jpeg
 from homing.images.kinds import sniff, unknown
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
-from homing.images.others import open_other, open_unusual_tiff
 from homing.images.orientation import upright
+from homing.images.others import open_other, open_unusual_tiff
 from homing.images.png import decode_png, parse_png
 from homing.images.samples import Pixels
 from homing.images.tiff import UNSPECIFIED, parse_tiff
@@ -88,19 +88,11 @@ def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_
     _check(size)
     data = read_bytes(source, limits=limits)
     try:
-        image, orientation = _open(data, size, limits)
-        width, height = _stored_size(data, image, limits)
-        pixels = upright(_shrunk(image, size), orientation)
+        found = _open(data, size, limits)
+        pixels = upright(_shrunk(found.image, size, found.box), found.orientation)
     except DECODER_ERRORS as error:
         raise PictureError(f"the picture is truncated or damaged: {error}") from error
-    return Squashed(pixels, width, height, hashlib.sha256(data).digest())
-
-
-def _stored_size(data: bytes, image: Image.Image, limits: Limits) -> tuple[int, int]:
-    if sniff(data) != "JPEG":
-        return image.size
-    header = parse_jpeg(data, limits)  # the image may be opened at less than its size
-    return header.width, header.height
+    return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest())
 
 
 def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
@@ -149,38 +141,54 @@ def _check(size: int) -> None:
         raise UsageError(f"the side of the square must be 1..{_LARGEST} pixels, not {size!r}")
 
 
-def _open(data: bytes, size: int, limits: Limits) -> tuple[Image.Image, int]:
-    """Return the picture, perhaps at less than its full size, and its orientation."""
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A picture, perhaps at less than its full size, and what its file says of it."""
+
+    image: Image.Image
+    orientation: int
+    width: int
+    height: int
+    # A JPEG of 81 pixels shrunk by four has 21, of which the picture fills 20.25.
+    box: tuple[float, float, float, float] | None = None
+
+
+def _open(data: bytes, size: int, limits: Limits) -> _Opened:
+    """Return a picture of any kind."""
     kind = sniff(data)
     if kind == "JPEG":
         header = parse_jpeg(data, limits)
         image = open_jpeg(data, header)
         wanted = int(np.ceil(_DRAFT * size))
-        image.draft(None, (wanted, wanted))
-        return image, orientation_of(header.exif)
+        draft = image.draft(None, (wanted, wanted))
+        box = draft[1] if draft else None
+        return _Opened(image, orientation_of(header.exif), header.width, header.height, box)
     if kind == "PNG":
         png = parse_png(data, limits)
         block = dict(png.before + png.after).get(b"eXIf")
-        return _image(decode_png(data, png)), orientation_of(block)
+        return _Opened(_image(decode_png(data, png)), orientation_of(block), png.width, png.height)
     if kind == "WEBP":
         webp = parse_webp(data, limits)
-        return open_webp(data), orientation_of(webp.exif)
+        return _Opened(open_webp(data), orientation_of(webp.exif), webp.width, webp.height)
     if kind == "TIFF":
         return _open_tiff(data, limits)
     if not kind:
         raise unknown(data)
-    return open_other(data, kind, limits)
+    other, orientation = open_other(data, kind, limits)
+    return _Opened(other, orientation, *other.size)
 
 
-def _open_tiff(data: bytes, limits: Limits) -> tuple[Image.Image, int]:
+def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
     orientation = header.directory.number(ORIENTATION, 1)
     if header.refusal:
-        return open_unusual_tiff(data, header.directory), orientation
-    samples = decode_tiff(data, header, limits)
-    if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
-        samples = samples[..., :-1]
-    return _image(samples), orientation
+        image = open_unusual_tiff(data, header.directory)
+    else:
+        samples = decode_tiff(data, header, limits)
+        if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
+            samples = samples[..., :-1]
+        image = _image(samples)
+    return _Opened(image, orientation, header.width, header.height)
 
 
 def _image(samples: Pixels) -> Image.Image:
@@ -215,11 +223,14 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("F", "LAB"):
         raise PictureError(f"pixels of mode {image.mode} have no agreed range; save 8 or 16 bits")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        clear = image.convert("RGBA")
+        # Pillow knows no way from premultiplied grey to RGBA.
+        clear = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         white = Image.new("RGBA", clear.size, "white")
         return Image.alpha_composite(white, clear).convert("RGB")
     return image.convert("RGB")
 
 
-def _shrunk(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
-    return np.array(_rgb(image).resize((size, size), Image.Resampling.BILINEAR))
+def _shrunk(
+    image: Image.Image, size: int, box: tuple[float, float, float, float] | None = None
+) -> npt.NDArray[np.uint8]:
+    return np.array(_rgb(image).resize((size, size), Image.Resampling.BILINEAR, box))

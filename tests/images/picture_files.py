@@ -1,0 +1,96 @@
+"""Pictures made for the tests, encoded by other libraries than the code under test."""
+
+import io
+import struct
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageCms
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="\xc3\xa9"/></x:xmpmeta>'
+IPTC = b"8BIM\x04\x04\0\0\0\0\0\x09\x1c\x02\x05\0\x04Dune\0"
+
+
+def noise(height: int, width: int, channels: int = 3, dtype: str = "u1") -> np.ndarray:
+    generator = np.random.default_rng(height * 1000 + width * 10 + channels)
+    return generator.integers(0, np.iinfo(dtype).max + 1, (height, width, channels)).astype(dtype)
+
+
+def scene(height: int, width: int, channels: int = 3, dtype: str = "u1") -> np.ndarray:
+    """Smooth colours with some grain: what a photograph is to a coder."""
+    y, x = np.mgrid[0:height, 0:width]
+    phases = np.arange(channels)
+    waves = np.sin(x[..., None] / 9 + phases) + np.cos(y[..., None] / 7 - phases)
+    grain = np.random.default_rng(7).normal(0, 0.02, waves.shape)
+    peak = np.iinfo(dtype).max
+    return np.clip((waves / 4 + 0.5 + grain) * peak, 0, peak).astype(dtype)
+
+
+def exif(orientation: int = 1) -> Image.Exif:
+    block = Image.Exif()
+    block[0x010F] = "Camera maker of some length"
+    block[0x0112] = orientation
+    block.get_ifd(0x8769)[0x829A] = (1, 125)
+    block.get_ifd(0x8825)[1] = "N"
+    return block
+
+
+def saved(image: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
+    if isinstance(image, np.ndarray):
+        image = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    if "append_images" in options:  # saving leaves a coder's settings on a picture
+        options["append_images"] = [each.copy() for each in options["append_images"]]
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def tiff(pixels: np.ndarray, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    tifffile.imwrite(stream, pixels, **options)
+    return stream.getvalue()
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def segments(data: bytes) -> list[tuple[int, bytes]]:
+    """Read a JPEG's segments up to its first scan."""
+    found, at = [], 2
+    while data[at + 1] != 0xDA:
+        size = struct.unpack(">H", data[at + 2 : at + 4])[0]
+        found.append((data[at + 1], data[at + 4 : at + 2 + size]))
+        at += 2 + size
+    return found
+
+
+def with_segments(data: bytes, added: list[tuple[int, bytes]]) -> bytes:
+    """Put segments behind a JPEG's first one."""
+    at = 4 + struct.unpack(">H", data[4:6])[0]
+    parts = [struct.pack(">BBH", 0xFF, m, len(p) + 2) + p for m, p in added]
+    return data[:at] + b"".join(parts) + data[at:]
+
+
+def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Read a PNG's chunks."""
+    found, at = [], 8
+    while at < len(data):
+        size = struct.unpack(">I", data[at : at + 4])[0]
+        found.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += size + 12
+    return found
+
+
+def riff(data: bytes) -> dict[bytes, bytes]:
+    """Read a WebP's chunks."""
+    found, at = {}, 12
+    while at < len(data):
+        size = struct.unpack("<I", data[at + 4 : at + 8])[0]
+        found[data[at : at + 4]] = data[at + 8 : at + 8 + size]
+        at += 8 + size + size % 2
+    return found
