@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from homing.descriptors.device import resolve_device
 from homing.descriptors.networks import FunctionNetwork, Network
 from homing.descriptors.rule import InputRule, make_fingerprint
-from homing.errors import DescriptorError, UsageError
+from homing.errors import DescriptorError, PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, read_squashed, squash
 
 __all__ = [
@@ -168,23 +168,33 @@ class Descriptor:
     ) -> Iterator[list[NDArray[np.uint8]]]:
         """Read in chunks of a batch, the next while the caller computes with this one."""
 
-        def read(picture: PictureLike) -> NDArray[np.uint8]:
-            if isinstance(picture, np.ndarray):
-                squashed: NDArray[np.uint8] = self._checked(picture[None])[0]
-                return squashed
-            if isinstance(picture, Image.Image):
-                return squash(picture, self.input_size)
-            return read_squashed(picture, self.input_size, limits=limits)
+        def read(place: int) -> NDArray[np.uint8]:
+            try:
+                return self._read(pictures[place], limits)
+            except PictureError as error:
+                picture = pictures[place]
+                named = isinstance(picture, str | PathLike)
+                name = str(picture) if named else f"picture {place + 1} of {len(pictures)}"
+                raise PictureError(f"{name}: {error}") from error
 
         with ThreadPoolExecutor(_READERS) as readers:
             ahead = None
             for first in range(0, len(pictures), _BATCH):
-                chunk = [readers.submit(read, p) for p in pictures[first : first + _BATCH]]
+                places = range(first, min(first + _BATCH, len(pictures)))
+                chunk = [readers.submit(read, place) for place in places]
                 if ahead is not None:
                     yield [picture.result() for picture in ahead]
                 ahead = chunk
             if ahead is not None:
                 yield [picture.result() for picture in ahead]
+
+    def _read(self, picture: PictureLike, limits: Limits) -> NDArray[np.uint8]:
+        if isinstance(picture, np.ndarray):
+            squashed: NDArray[np.uint8] = self._checked(picture[None])[0]
+            return squashed
+        if isinstance(picture, Image.Image):
+            return squash(picture, self.input_size)
+        return read_squashed(picture, self.input_size, limits=limits)
 
     def describe_squashed(
         self, squashed: NDArray[np.uint8], *, batch: int = _BATCH, pad: bool = False

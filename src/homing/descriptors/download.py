@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
+from homing.descriptors.locked import locked
 from homing.errors import DescriptorError
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
     """Fetch a file; it has its name only when it is whole.
 
     What has come is kept in ``.part`` beside it, and a later call goes on from there if the server
-    still has the same file. Two processes that fetch the same file at once write the same bytes to
-    the same places.
+    still has the same file. Of several processes that want the same file one fetches it and the
+    others wait; a file that is there already is left as it is.
 
     Parameters
     ----------
@@ -180,13 +181,13 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
     part = _beside(path, ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.touch()
-        _insist(url, part, progress, pause)
-        part.replace(path)
-        _beside(part, ".json").unlink(missing_ok=True)
-    except FileNotFoundError:
-        if not path.exists():  # else another process was quicker with the same file
-            raise
+        with locked(_beside(path, ".lock")):
+            if path.exists():  # another process fetched it while this one waited
+                return
+            part.touch()
+            _insist(url, part, progress, pause)
+            part.replace(path)
+            _beside(part, ".json").unlink(missing_ok=True)
     except OSError as error:
         raise DescriptorError(f"{path}: cannot be written ({error}).") from error
 
@@ -199,7 +200,7 @@ def _insist(url: str, part: Path, progress: Progress | None, pause: float) -> No
         try:
             return _go_on(url, part, progress)
         except _BrokenOff as error:
-            came = part.stat().st_size > before
+            came = part.stat().st_size != before  # less: it was thrown away, to start again
             failures, moving = (0 if came else failures + 1), moving or came
             # Where nothing has ever come there is likely no network: say so without delay.
             if not moving or failures >= _ATTEMPTS:
@@ -239,7 +240,7 @@ def _go_on(url: str, part: Path, progress: Progress | None) -> None:
                 retries=urllib3.Retry(connect=0, read=0, redirect=5, status=0, other=0),
             )
             with response, part.open("r+b") as file:
-                _receive(response, file, part, validator, progress)
+                _receive(response, file, part, progress)
         except urllib3.exceptions.HTTPError as error:
             raise _BrokenOff(f"the connection failed ({error})") from error
 
@@ -248,7 +249,6 @@ def _receive(
     response: "urllib3.BaseHTTPResponse",
     file: BinaryIO,
     part: Path,
-    validator: str | None,
     progress: Progress | None,
 ) -> None:
     if response.status == _UNSATISFIABLE:
@@ -258,8 +258,7 @@ def _receive(
         raise DescriptorError(f"{response.url}: the server answered {response.status}.")
     there = _start(response)
     found = response.headers.get("ETag") or response.headers.get("Last-Modified")
-    if there == 0 and found != validator:
-        # Otherwise the bytes are overwritten by the same bytes, and stay whole for another process.
+    if there == 0:
         file.truncate(0)
         _write_whole(_beside(part, ".json"), json.dumps({"validator": found}))
     file.seek(there)

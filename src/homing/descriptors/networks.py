@@ -185,7 +185,7 @@ def weighted_network(
 
 @dataclass(frozen=True, eq=False)
 class ScriptedNetwork:
-    """A TorchScript module, its parameters fixed."""
+    """A TorchScript module in evaluation mode, its parameters fixed."""
 
     module: Any
 
@@ -196,10 +196,7 @@ class ScriptedNetwork:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "ScriptedNetwork":
         """Copy to another device or precision."""
-        moved = copy.deepcopy(self.module).to(device=device, dtype=dtype)
-        for parameter in moved.parameters():
-            parameter.requires_grad_(requires_grad=False)
-        return ScriptedNetwork(moved.eval())
+        return ScriptedNetwork(copy.deepcopy(self.module).to(device=device, dtype=dtype))
 
 
 @dataclass(frozen=True, eq=False)

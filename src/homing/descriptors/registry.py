@@ -28,9 +28,10 @@ class DescriptorInfo:
     file_name : str
         Of the weights, in the package or in the cache.
     size_bytes : int or None
-        Of the weights; None until they are fetched, where nobody publishes it.
+        Of the weights; None where nobody publishes it.
     sha256 : str or None
-        Of the weights, hexadecimal; None until they are fetched, where nobody publishes it.
+        Of the weights, hexadecimal; None where nobody publishes it: then it is recorded beside the
+        fetched file at the first load and verified at every later one.
     url : str or None
         Where to fetch the weights; None for those in the package.
     bundled : bool

@@ -127,4 +127,6 @@ def script_network(file: WeightsFile) -> ScriptedNetwork:
             f"{file.name}: damaged, or not a TorchScript file ({_first_line(error)}). "
             "Named weights go into a folder with config.json."
         ) from error
-    return ScriptedNetwork(module).to(torch.device("cpu"), torch.float32)
+    for parameter in module.parameters():
+        parameter.requires_grad_(requires_grad=False)
+    return ScriptedNetwork(module.eval()).to(torch.device("cpu"), torch.float32)
