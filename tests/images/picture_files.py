@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -94,3 +95,44 @@ def riff(data: bytes) -> dict[bytes, bytes]:
         found[data[at : at + 4]] = data[at + 8 : at + 8 + size]
         at += 8 + size + size % 2
     return found
+
+
+def chunk(name: bytes, content: bytes) -> bytes:
+    return (
+        len(content).to_bytes(4, "big")
+        + name
+        + content
+        + zlib.crc32(name + content).to_bytes(4, "big")
+    )
+
+
+ADAM7 = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+
+
+def interlaced_png(samples: np.ndarray, *between: bytes, depth: int, colour: int) -> bytes:
+    """Write (h, w, c) samples of 8 or 16 bits, or (h, w, 1) of fewer, unfiltered."""
+    rows = b""
+    for left, top, across, down in ADAM7:
+        for row in samples[top::down, left::across]:
+            if not row.size:
+                continue
+            if depth < 8:
+                bits = np.unpackbits(row[:, 0, None], axis=1)[:, -depth:]
+                rows += b"\0" + np.packbits(bits.ravel()).tobytes()
+            else:
+                rows += b"\0" + row.astype(f">u{depth // 8}").tobytes()
+    height, width = samples.shape[:2]
+    header = width.to_bytes(4, "big") + height.to_bytes(4, "big") + bytes((depth, colour, 0, 0, 1))
+    compressed = zlib.compress(rows)
+    half = len(compressed) // 2
+    idats = chunk(b"IDAT", compressed[:half]) + chunk(b"IDAT", compressed[half:])
+    head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
+    return head + b"".join(between) + idats + chunk(b"IEND", b"")

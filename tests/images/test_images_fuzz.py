@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from picture_files import PROFILE, XMP, exif, noise, saved, scene, tiff
+from picture_files import PROFILE, XMP, exif, interlaced_png, noise, saved, scene, tiff
 from PIL import Image
 
 from homing.errors import PictureError
@@ -27,6 +27,7 @@ SEEDS = (
     saved(noise(24, 32, 1), "PNG", transparency=7),
     bytes(imagecodecs.png_encode(noise(24, 32, 4, "u2"))),
     saved(scene(24, 32), "PNG", save_all=True, append_images=[SECOND]),
+    interlaced_png(scene(24, 32), depth=8, colour=2),
     saved(scene(24, 32), "WEBP", xmp=XMP, **RICH),
     saved(scene(24, 32, 4), "WEBP", lossless=True),
     saved(scene(24, 32), "WEBP", save_all=True, append_images=[SECOND]),

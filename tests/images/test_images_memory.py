@@ -1,8 +1,6 @@
 import subprocess
 import sys
 
-import pytest
-
 PROGRAM = """
 import io, resource, sys
 import numpy as np
@@ -30,7 +28,6 @@ print(before, peak() - before, peak() - middle)
 """
 
 
-@pytest.mark.slow
 def test_a_24_megapixel_jpeg_stays_within_memory() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True

@@ -4,7 +4,18 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
-from picture_files import PROFILE, XMP, chunks, exif, noise, opened, saved, scene
+from picture_files import (
+    PROFILE,
+    XMP,
+    chunk,
+    chunks,
+    exif,
+    interlaced_png,
+    noise,
+    opened,
+    saved,
+    scene,
+)
 from PIL import Image, PngImagePlugin
 
 from homing.errors import PictureError
@@ -16,15 +27,6 @@ def rewritten(data: bytes, pixels: np.ndarray | None = None) -> bytes:
     (only,) = encodings(picture)
     assert (only.name, only.lossy) == ("PNG", False)
     return encode(picture, picture.pixels if pixels is None else pixels, encoding=only)
-
-
-def chunk(name: bytes, content: bytes) -> bytes:
-    return (
-        len(content).to_bytes(4, "big")
-        + name
-        + content
-        + zlib.crc32(name + content).to_bytes(4, "big")
-    )
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
@@ -116,30 +118,68 @@ def test_low_depths_are_expanded(depth: int) -> None:
     assert np.array_equal(picture.pixels.ravel(), levels * 255 // (2**depth - 1))
 
 
-def test_interlaced_is_read() -> None:
-    pixels = scene(9, 13)
-    # Adam7 of one pixel is that pixel: a wider one comes from a file made by hand.
-    rows = b"".join(
-        b"\0" + pixels[y::dy, x::dx].tobytes()[i * 3 * n : (i + 1) * 3 * n]
-        for x, y, dx, dy in (
-            (0, 0, 8, 8),
-            (4, 0, 8, 8),
-            (0, 4, 4, 8),
-            (2, 0, 4, 4),
-            (0, 2, 2, 4),
-            (1, 0, 2, 2),
-            (0, 1, 1, 2),
-        )
-        for n in [pixels[y::dy, x::dx].shape[1]]
-        for i in range(pixels[y::dy, x::dx].shape[0])
-        if n
-    )
-    header = (13).to_bytes(4, "big") + (9).to_bytes(4, "big") + bytes((8, 2, 0, 0, 1))
-    idat = chunk(b"IDAT", zlib.compress(rows))
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + idat + chunk(b"IEND", b"")
+@pytest.mark.parametrize(("height", "width"), [(9, 13), (1, 1), (3, 2), (8, 8), (1, 20), (20, 1)])
+@pytest.mark.parametrize(
+    ("dtype", "channels", "colour"),
+    [("u1", 1, 0), ("u1", 3, 2), ("u2", 3, 2), ("u2", 4, 6), ("u1", 2, 4)],
+)
+def test_interlaced_is_read(
+    height: int,
+    width: int,
+    dtype: str,
+    channels: int,
+    colour: int,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    samples = noise(height, width, channels, dtype)
+    data = interlaced_png(samples, depth=samples.itemsize * 8, colour=colour)
     picture = read_picture(data)
-    assert np.array_equal(picture.pixels, pixels)
+    colours = channels - 1 + channels % 2
+    assert np.array_equal(picture.pixels, samples[..., :colours])
+    if channels > colours:
+        assert np.array_equal(picture.alpha, samples[..., -1])
     assert picture.notes == ("written without interlacing",)
+    assert np.array_equal(decode_pixels(rewritten(data)), picture.pixels)
+    assert capfd.readouterr().err == ""
+    with pytest.raises(PictureError):
+        read_picture(data.replace(chunk(b"IEND", b""), b""))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_interlaced_palette_is_read(depth: int) -> None:
+    indices = noise(9, 13, 1) & (2**depth - 1)
+    palette = noise(1, 2**depth)[0]
+    table = chunk(b"PLTE", palette.tobytes())
+    clear = chunk(b"tRNS", b"\0")
+    data = interlaced_png(indices, table, clear, depth=depth, colour=3)
+    picture = read_picture(data)
+    assert np.array_equal(picture.pixels, palette[indices[..., 0]])
+    assert np.array_equal(picture.alpha == 0, indices[..., 0] == 0)
+
+
+def test_interlaced_pixels_may_be_too_few() -> None:
+    data = interlaced_png(noise(9, 13), depth=8, colour=2)
+    claimed = chunk(b"IHDR", (13).to_bytes(4, "big") + (10).to_bytes(4, "big") + data[24:29])
+    with pytest.raises(PictureError, match="too few"):
+        read_picture(data[:8] + claimed + data[33:])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_colour_key_with_bits_too_many_warns_nobody(
+    channels: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    data = saved(scene(9, 13, channels), "PNG")
+    key = chunk(b"tRNS", b"\xff\x07" * channels)
+    assert read_picture(data[:33] + key + data[33:]).alpha is not None
+    for content in (b"", b"\0" * 5):
+        with pytest.raises(PictureError, match="colour key"):
+            read_picture(data[:33] + chunk(b"tRNS", content) + data[33:])
+    for misplaced in (data[:33] + key + key + data[33:], data[:-12] + key + data[-12:]):
+        with pytest.raises(PictureError, match="out of place"):
+            read_picture(misplaced)
+    suggested = chunk(b"PLTE", bytes(9))
+    assert read_picture(data[:33] + suggested + data[33:]).alpha is None
+    assert capfd.readouterr().err == ""
 
 
 def test_what_cannot_be_kept_is_refused() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from homing.errors import PictureError
 from homing.images.decoders import DECODER_ERRORS
+from homing.images.interlace import join_passes
 from homing.images.limits import Limits, check_pixels
 from homing.images.samples import Pixels
 
@@ -27,6 +28,8 @@ _DEPTHS = {
     GREY_ALPHA: (8, 16),
     COLOUR_ALPHA: (8, 16),
 }
+
+_CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
 
 
 @dataclass(frozen=True)
@@ -163,17 +166,37 @@ def decode_png(data: bytes, header: PngHeader) -> Pixels:
     PictureError
         If the pixels are truncated or damaged.
     """
-    import imagecodecs
-
-    # Only what the pixels need: text and profiles may be bombs, and libpng warns about them.
-    parts = (_coded_part(data, header, start, end) for start, end in header.coded)
-    stream = b"".join((SIGNATURE, *parts))
+    parts = [_coded_part(data, header, start, end) for start, end in header.coded]
     try:
-        pixels = imagecodecs.png_decode(stream)
+        if header.interlaced:
+            return _decode_interlaced(header, [bytes(part) for part in parts])
+        # Only what the pixels need: text and profiles may be bombs, and libpng warns about them.
+        return _decode_stream(b"".join((SIGNATURE, *parts)), header.width, header.height)
     except DECODER_ERRORS as error:
         raise PictureError(f"the PNG is truncated or damaged: {error}") from error
-    found: Pixels = pixels.reshape(header.height, header.width, -1)
+
+
+def _decode_stream(stream: bytes, width: int, height: int) -> Pixels:
+    import imagecodecs
+
+    found: Pixels = imagecodecs.png_decode(stream).reshape(height, width, -1)
     return found
+
+
+def _decode_interlaced(header: PngHeader, parts: list[bytes]) -> Pixels:
+    """Decode each pass as a picture of its own."""
+    coded = b"".join(part[8:-4] for part in parts if part[4:8] == b"IDAT")
+    between = b"".join(part for part in parts if part[4:8] in (b"PLTE", b"tRNS"))
+
+    def decode(width: int, height: int, rows: bytes) -> Pixels:
+        size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+        kind = bytes((header.depth, header.colour, 0, 0, 0))
+        pixels = chunk(b"IDAT", zlib.compress(rows, 1))
+        stream = (SIGNATURE, chunk(b"IHDR", size + kind), between, pixels, chunk(b"IEND", b""))
+        return _decode_stream(b"".join(stream), width, height)
+
+    pixel_bits = header.depth * _CHANNELS[header.colour]
+    return join_passes(coded, (header.height, header.width), pixel_bits, decode)
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -193,7 +216,8 @@ def encode_png(pixels: Pixels) -> bytes:
     import imagecodecs
 
     try:
-        return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=6))
+        # Level 3 halves the time of 6; photographs come out 2 % longer.
+        return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=3))
     except DECODER_ERRORS as error:
         raise PictureError(f"the PNG cannot be written: {error}") from error
 
