@@ -54,11 +54,11 @@ def test_they_are_of_use() -> None:
         (1, "IVF256,PQ8x8", "at most 100,000"),
         (100_000, "IVF256,PQ8x8", "at most 100,000"),
         (100_001, "IVF1024,PQ8x8", "about 98 a cell"),
-        (1_000_000, "IVF1024,PQ8x8", "1,000,000 expected pictures make about 977 a cell"),
+        (1e6, "IVF1024,PQ8x8", "1,000,000 expected pictures make about 977 a cell"),
     ],
 )
 def test_the_choice_follows_the_expected_size(
-    fingerprint: str, expect: int | None, factory: str, reason: str
+    fingerprint: str, expect: float | None, factory: str, reason: str
 ) -> None:
     codebook, why = choose_bundled(fingerprint, expect)
     assert str(codebook.factory) == factory

@@ -179,7 +179,7 @@ def test_files_that_are_no_codebooks_are_refused(tmp_path: Path) -> None:
     text.write_text("a codebook, honestly\n" * 100)
     dangling = tmp_path / "dangling"
     dangling.symlink_to(tmp_path / "nowhere")
-    for path in (pipe, text, dangling, tmp_path, tmp_path / "missing"):
+    for path in (pipe, text, dangling, tmp_path, tmp_path / "missing", tmp_path / ("x" * 5000)):
         with pytest.raises(CodebookError, match="codebook"):
             load_codebook(path)
 

@@ -83,7 +83,11 @@ def load_codebook(source: str | Path) -> Codebook:
     names = {info.name.lower(): info for info in bundled()}
     if isinstance(source, str) and source.lower() in names:
         return _load_bundled(names[source.lower()])
-    if not Path(source).exists():
+    try:
+        present = Path(source).exists()
+    except OSError as error:
+        raise CodebookError(f"The codebook {source} cannot be read: {error}.") from error
+    if not present:
         raise CodebookError(
             f"There is no codebook file {source}, and none of that name ships with homing "
             f"(those that do: {', '.join(info.name for info in bundled())})."
@@ -91,7 +95,9 @@ def load_codebook(source: str | Path) -> Codebook:
     return read_codebook(source)
 
 
-def choose_bundled(descriptor_fingerprint: str, expect: int | None = None) -> tuple[Codebook, str]:
+def choose_bundled(
+    descriptor_fingerprint: str, expect: float | None = None
+) -> tuple[Codebook, str]:
     """Choose the bundled codebook for a descriptor and an expected number of pictures.
 
     More cells make each list shorter, and so each search quicker, at the price of borders that an
@@ -102,7 +108,7 @@ def choose_bundled(descriptor_fingerprint: str, expect: int | None = None) -> tu
     ----------
     descriptor_fingerprint : str
         Of the descriptor that the archive uses.
-    expect : int, optional
+    expect : int or float, optional
         Pictures expected in the archive.
 
     Returns
@@ -127,9 +133,11 @@ def choose_bundled(descriptor_fingerprint: str, expect: int | None = None) -> tu
     if expect is None:
         why = "the number of pictures is not known, and it serves from 100,000 to a few million"
     elif small:
-        why = f"{expect:,} expected pictures are at most {_SMALL:,}, for which few cells are best"
+        why = (
+            f"{expect:,.0f} expected pictures are at most {_SMALL:,}, for which few cells are best"
+        )
     else:
-        why = f"{expect:,} expected pictures make about {round(expect / info.cells):,} a cell"
+        why = f"{expect:,.0f} expected pictures make about {round(expect / info.cells):,} a cell"
     return _load_bundled(info), f"{info.factory}, bundled for {info.descriptor_name}: {why}."
 
 
