@@ -15,6 +15,7 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: $(READY)  ## release, edit and find pictures; PHOTOS=folder for your own
+	rm -rf demo-report
 	$(BIN)/homing demo --out demo-report $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: $(READY)  ## everything that is quick

@@ -1,5 +1,109 @@
-"""homing: release pictures so that edited copies of them are found again."""
+"""homing: release pictures so that edited copies of them are found again.
+
+A map of the package, from what a user holds to what it is made of::
+
+    homing.archive      the record of what was released or added; release, search, verify
+    homing.activation   changing pictures within a budget so that edited copies keep their cell
+    homing.search       engines that find entries by their codes, and exact ranking
+    homing.edits        what copies suffer, one definition each
+    homing.codebooks    frozen quantizers: cells and codes
+    homing.descriptors  networks from pictures to unit vectors
+    homing.images       pictures in and out, exactly
+    homing.errors       all errors raised on purpose
+
+What stands in ``homing.__all__`` is public and stable; it is loaded when first touched, so that
+``import homing`` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from homing._version import __version__
+from homing.errors import (
+    ArchiveError,
+    CodebookError,
+    DescriptorError,
+    EntryNotFoundError,
+    HomingError,
+    PictureError,
+    UsageError,
+)
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from homing.activation import activate
+    from homing.archive import (
+        Archive,
+        Hit,
+        Matches,
+        Outcome,
+        Problem,
+        Report,
+        SearchResult,
+        Verification,
+        create,
+    )
+    from homing.archive import open_archive as open  # noqa: A004 - homing.open, as in the contract
+    from homing.codebooks import Codebook, load_codebook, train_codebook
+    from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
+    from homing.images import Limits
+
+__all__ = [
+    "Archive",
+    "ArchiveError",
+    "Codebook",
+    "CodebookError",
+    "Descriptor",
+    "DescriptorError",
+    "EntryNotFoundError",
+    "Hit",
+    "HomingError",
+    "Limits",
+    "Matches",
+    "Outcome",
+    "PictureError",
+    "Problem",
+    "Report",
+    "SearchResult",
+    "UsageError",
+    "Verification",
+    "__version__",
+    "activate",
+    "create",
+    "descriptor_from_callable",
+    "load_codebook",
+    "load_descriptor",
+    "open",
+    "train_codebook",
+]
+
+_HOMES = {
+    "Archive": ("homing.archive", "Archive"),
+    "Codebook": ("homing.codebooks", "Codebook"),
+    "Descriptor": ("homing.descriptors", "Descriptor"),
+    "Hit": ("homing.archive", "Hit"),
+    "Limits": ("homing.images", "Limits"),
+    "Matches": ("homing.archive", "Matches"),
+    "Outcome": ("homing.archive", "Outcome"),
+    "Problem": ("homing.archive", "Problem"),
+    "Report": ("homing.archive", "Report"),
+    "SearchResult": ("homing.archive", "SearchResult"),
+    "Verification": ("homing.archive", "Verification"),
+    "activate": ("homing.activation", "activate"),
+    "create": ("homing.archive", "create"),
+    "descriptor_from_callable": ("homing.descriptors", "descriptor_from_callable"),
+    "load_codebook": ("homing.codebooks", "load_codebook"),
+    "load_descriptor": ("homing.descriptors", "load_descriptor"),
+    "open": ("homing.archive", "open_archive"),
+    "train_codebook": ("homing.codebooks", "train_codebook"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'homing' has no attribute {name!r}")
+    module, attribute = _HOMES[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
-from homing.descriptors.locked import locked
 from homing.errors import DescriptorError
+from homing.locks import locked
 
 if TYPE_CHECKING:
     import urllib3

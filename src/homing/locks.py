@@ -1,26 +1,35 @@
-"""One process at a time: a lock that dies with its holder."""
+"""Locks on files that die with the process that holds them."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
-__all__ = ["locked"]
+__all__ = ["locked", "try_lock"]
 
 _PAUSE = 0.1  # seconds between two looks at a lock that another process holds
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(file: BinaryIO) -> None:
+    def _take(file: IO[bytes]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _take(file: BinaryIO) -> None:
+    def _take(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def try_lock(file: IO[bytes]) -> bool:
+    """Take the lock of an open file until it is closed; False if somebody else has it."""
+    try:
+        _take(file)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
 
 
 @contextmanager
@@ -38,10 +47,6 @@ def locked(path: Path) -> Iterator[None]:
         The file cannot be made.
     """
     with path.open("ab") as file:
-        while True:
-            try:
-                _take(file)
-                break
-            except (BlockingIOError, PermissionError):
-                time.sleep(_PAUSE)
+        while not try_lock(file):
+            time.sleep(_PAUSE)
         yield

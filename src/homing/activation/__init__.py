@@ -1,0 +1,17 @@
+"""Changing pictures, within a budget nobody sees, so that edited copies keep their cell."""
+
+from homing.activation.api import activate
+from homing.activation.loop import ActivationSettings
+from homing.activation.methods import DEFAULT_METHOD, METHODS, Method, find_method
+from homing.activation.pipeline import Activated, Activator
+
+__all__ = [
+    "DEFAULT_METHOD",
+    "METHODS",
+    "Activated",
+    "ActivationSettings",
+    "Activator",
+    "Method",
+    "activate",
+    "find_method",
+]

@@ -1,0 +1,75 @@
+"""Activating pictures in memory: Pillow in, Pillow out."""
+
+import io
+from collections.abc import Iterable, Iterator
+
+from PIL import Image
+
+from homing.activation.methods import DEFAULT_METHOD, find_method
+from homing.activation.pipeline import Activator
+from homing.codebooks import Codebook
+from homing.descriptors import Descriptor
+from homing.errors import PictureError
+
+__all__ = ["activate"]
+
+
+def activate(
+    images: Iterable[Image.Image],
+    descriptor: Descriptor,
+    codebook: Codebook,
+    *,
+    psnr: float = 42.0,
+    method: str = DEFAULT_METHOD,
+    seed: int = 0,
+) -> list[Image.Image]:
+    """Activate pictures held in memory.
+
+    Parameters
+    ----------
+    images : iterable of PIL.Image.Image
+        Grey or RGB, with or without alpha, 8 or 16 bit. Any sizes.
+    descriptor : Descriptor
+        The network whose descriptors are indexed.
+    codebook : Codebook
+        The frozen codebook of that index.
+    psnr : float
+        Least peak signal-to-noise ratio of each result against its original, dB.
+    method : str
+        Name of the activation method.
+    seed : int
+        Seed of the initial noise. Same seed, same result, whatever the other pictures are.
+
+    Returns
+    -------
+    list of PIL.Image.Image
+        In the order given, of the same sizes and modes (a palette becomes RGB). Save them in a
+        lossless format, or as JPEG of quality 90 or better without chroma subsampling.
+
+    Raises
+    ------
+    PictureError
+        An image is of a kind that cannot be activated.
+    """
+    activator = Activator(descriptor, codebook, find_method(method), budget=psnr, seed=seed)
+    return [_image(result) for result in activator.run(_as_png(images))]
+
+
+def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
+    for image in images:
+        buffer = io.BytesIO()
+        try:
+            image.save(buffer, "PNG", compress_level=1, exif=image.getexif())
+        except (OSError, ValueError) as error:
+            raise PictureError(
+                f"an image of mode {image.mode} cannot be activated ({error}); convert it to RGB"
+            ) from error
+        yield buffer.getvalue()
+
+
+def _image(result: object) -> Image.Image:
+    if isinstance(result, PictureError):
+        raise result
+    image = Image.open(io.BytesIO(result.data))  # type: ignore[attr-defined]
+    image.load()
+    return image

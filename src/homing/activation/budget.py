@@ -1,0 +1,167 @@
+"""Keeping the budget: the change is scaled until the file, as decoded, has the PSNR asked for."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.images import psnr
+
+__all__ = ["Coded", "Coder", "fit_to_budget"]
+
+_AIM = 0.03  # dB above the budget that is aimed at, so that the first hit stays above it
+_CLOSE = 0.1  # dB above the budget that is near enough
+_ATTEMPTS = 5
+_TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
+_MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
+_LARGEST_SCALE = 2.0  # a change found for one strength is not blown up beyond this
+_BAND_PIXELS = 1 << 16  # a band's arrays stay in the processor's cache
+
+
+@dataclass(frozen=True)
+class Coder:
+    """A way to write pixels.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    lossy : bool
+        Whether the file's pixels differ from those given.
+    code : callable
+        From pixels to the file's bytes and the pixels that a reader of the file will see.
+    """
+
+    name: str
+    lossy: bool
+    code: Callable[[NDArray[np.integer]], tuple[bytes, NDArray[np.integer]]]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A picture coded within its budget.
+
+    Attributes
+    ----------
+    data : bytes
+        The file.
+    pixels : array (H, W, C)
+        What a reader decodes from it.
+    psnr : float
+        Peak signal-to-noise ratio against the original, dB; ``inf`` if nothing changed.
+    scale : float
+        How much of the change went in, at least 0.
+    coding : str
+        Name of the coding used.
+    """
+
+    data: bytes
+    pixels: NDArray[np.integer]
+    psnr: float
+    scale: float
+    coding: str
+
+
+def fit_to_budget(
+    original: NDArray[np.integer],
+    change: NDArray[np.floating],
+    *,
+    peak: int,
+    budget: float,
+    coders: Sequence[Coder],
+) -> Coded | None:
+    """Code the picture with as much of the change as its budget allows.
+
+    Parameters
+    ----------
+    original : array (H, W, C), uint8 or uint16
+        Pixels of the source.
+    change : array (H, W, C), floating
+        What activation wants to add, in units of the full range.
+    peak : int
+        White: 255 or 65535.
+    budget : float
+        Least PSNR of the decoded file, dB.
+    coders : sequence of Coder
+        Codings to try, the smallest file first. One that leaves activation less than half of the
+        budget, because coding itself costs as much, gives way to the next.
+
+    Returns
+    -------
+    Coded or None
+        None if no coding keeps the budget, even without any change.
+    """
+    power = _mean_square(change)
+    fitted = None
+    for coder in coders:
+        found, noise = _fit(original, change, power, peak, budget, coder)
+        fitted = found if found is not None else fitted
+        if found is not None and noise <= _MOST_NOISE * _error_at(budget):
+            return found
+    return fitted
+
+
+def _fit(
+    original: NDArray[np.integer],
+    change: NDArray[np.floating],
+    power: float,
+    peak: int,
+    budget: float,
+    coder: Coder,
+) -> tuple[Coded | None, float]:
+    """Best file of one coding, and the mean squared error that coding itself costs.
+
+    The error of the file is modelled as ``scale² · power + noise``. The first guess for the noise is
+    rounding, or what a good lossy coding commonly costs; each attempt then measures it.
+    """
+    allowed = _error_at(budget + _AIM)
+    noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)
+    best: Coded | None = None
+    for _ in range(_ATTEMPTS):
+        room = max(allowed - noise, 0.0)
+        scale = min(math.sqrt(room / power), _LARGEST_SCALE) if power > 0 else 0.0
+        data, decoded = coder.code(_apply(original, change, scale, peak))
+        reached = psnr(original, decoded, peak=peak)
+        noise = _error_at(reached) - scale**2 * power
+        if reached >= budget and (best is None or scale > best.scale):
+            best = Coded(data, decoded, reached, scale, coder.name)
+        finished = budget <= reached and (
+            reached <= budget + _CLOSE or power == 0 or scale == _LARGEST_SCALE
+        )
+        if finished or (scale == 0.0 and noise >= allowed):
+            break
+    return best, noise
+
+
+def _error_at(decibels: float) -> float:
+    """Mean squared error, relative to the full range squared, of that PSNR."""
+    return float(10 ** (-decibels / 10))
+
+
+def _mean_square(change: NDArray[np.floating]) -> float:
+    total = 0.0
+    for part in _bands(change):
+        # No BLAS here: its threads, called from several of ours, wait for each other.
+        total += float(np.square(change[part], dtype=np.float32).sum(dtype=np.float64))
+    return total / change.size
+
+
+def _apply(
+    original: NDArray[np.integer], change: NDArray[np.floating], scale: float, peak: int
+) -> NDArray[np.integer]:
+    changed = np.empty_like(original)
+    for part in _bands(change):
+        levels = change[part].astype(np.float32)
+        levels *= np.float32(scale * peak)
+        levels += original[part]
+        np.rint(levels, out=levels)
+        np.clip(levels, 0, peak, out=levels)
+        changed[part] = levels.astype(original.dtype)
+    return changed
+
+
+def _bands(array: NDArray[np.floating]) -> list[slice]:
+    step = max(1, _BAND_PIXELS // array.shape[1])
+    return [slice(top, top + step) for top in range(0, array.shape[0], step)]

@@ -1,0 +1,33 @@
+"""What activation strives for, as a loss of each picture."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+__all__ = ["Objective", "reconstruction_objective"]
+
+#: Takes the descriptors (B, D) of the rendered pictures and the change (B, 3, S, S) made to them;
+#: gives one loss a picture, (B,).
+Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+def reconstruction_objective(targets: torch.Tensor, *, distortion_weight: float) -> Objective:
+    """The published loss: towards the codebook's reconstruction, changing little.
+
+    ``−cos(f(I), q(x)) + λ · mean((I − I_o)²)`` (Fernandez et al. 2023, equations 4 to 6).
+
+    Parameters
+    ----------
+    targets : Tensor, shape (B, D)
+        q(x), the codebook's reconstruction of each original's descriptor.
+    distortion_weight : float
+        λ, for a change in units of the full range.
+    """
+
+    def objective(features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        nearness = F.cosine_similarity(features, targets, dim=1)
+        distortion = change.square().mean(dim=(1, 2, 3))
+        return distortion_weight * distortion - nearness
+
+    return objective

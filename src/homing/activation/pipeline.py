@@ -1,0 +1,244 @@
+"""Activating many pictures: decode, optimise in batches, lay on, code within the budget.
+
+Decoding and coding run in worker threads while the batch before or after is optimised. Batches have
+a fixed size (short ones are padded), which makes each picture's result independent, bit by bit, of
+the pictures beside it: an interrupted run that goes on in other batches writes the same files.
+"""
+
+import itertools
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from homing.activation.loop import optimise
+from homing.activation.methods import Method
+from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
+from homing.codebooks import Codebook
+from homing.descriptors import Descriptor
+from homing.errors import PictureError
+from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+
+__all__ = ["BATCH", "Activated", "Activator"]
+
+BATCH = 8  # pictures optimised together: on a CPU 16 gains 5 %, and one picture alone pays for all
+_KEEP_PIXELS = 4_000_000  # larger pictures are decoded again rather than kept while they wait
+
+
+@dataclass(frozen=True)
+class Activated:
+    """A picture activated and coded.
+
+    Attributes
+    ----------
+    data : bytes
+        The file to be written.
+    pixels : array (H, W, C), uint8 or uint16
+        Its pixels as decoded.
+    psnr : float
+        dB, of the file against its source; ``inf`` if their pixels are equal.
+    ssim : float or None
+        Structural similarity of the luminance; None below 7 pixels a side.
+    vector : array (D,), float32
+        Descriptor of the file.
+    cell_kept : bool
+        Whether the file falls in the cell that its source was in, and was activated for.
+    source_sha256 : bytes
+        Of the source file.
+    kind : str
+        Kind of the file.
+    width, height : int
+        As stored.
+    notes : tuple of str
+        What was not kept or not possible.
+    """
+
+    data: bytes = field(repr=False)
+    pixels: NDArray[np.integer] = field(repr=False)
+    psnr: float
+    ssim: float | None
+    vector: NDArray[np.float32] = field(repr=False)
+    cell_kept: bool
+    source_sha256: bytes
+    kind: str
+    width: int
+    height: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Activator:
+    """All that the activation of a run of pictures needs.
+
+    Attributes
+    ----------
+    descriptor, codebook
+        What the pictures are activated for.
+    method : Method
+        Loop settings and objective.
+    budget : float
+        Least PSNR of every file, dB.
+    seed : int
+        Of the initial noise.
+    limits : Limits
+        Bounds on decoding.
+    kind : str or None
+        Kind of the files written; None keeps each picture's own.
+    """
+
+    descriptor: Descriptor
+    codebook: Codebook
+    method: Method
+    budget: float = 42.0
+    seed: int = 0
+    limits: Limits = DEFAULT_LIMITS
+    kind: str | None = None
+    _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def run(self, sources: Iterable[Source]) -> Iterator[Activated | PictureError]:
+        """Activate pictures in their order; a bad one gives its error in its place.
+
+        At most three batches are in memory at a time, whatever the length of `sources`.
+        """
+        rest = iter(sources)
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            ahead = self._start(pool, rest)
+            finishing: list[_Pending] = []
+            while ahead:
+                preparing, ahead = ahead, self._start(pool, rest)
+                optimised = self._optimise([future.result() for future in preparing])
+                finished = [pending.result() for pending in finishing]
+                finishing = [
+                    _Pending(item, pool.submit(self._finish, item))
+                    if isinstance(item, _Optimised)
+                    else _Pending(item, None)
+                    for item in optimised
+                ]
+                yield from self._describe(finished)
+            yield from self._describe([pending.result() for pending in finishing])
+
+    def _start(
+        self, pool: ThreadPoolExecutor, sources: Iterator[Source]
+    ) -> list[Future[Prepared | PictureError]]:
+        return [pool.submit(self._prepare, s) for s in itertools.islice(sources, BATCH)]
+
+    def _prepare(self, source: Source) -> Prepared | PictureError:
+        try:
+            picture = self._read(source)
+            keep = picture.width * picture.height <= _KEEP_PIXELS
+            with nullcontext() if keep else self._large:
+                size = self.descriptor.input_size
+                return prepare(source, picture, size, limits=self.limits, keep=keep)
+        except PictureError as error:
+            return error
+
+    def _read(self, source: Source) -> Picture:
+        if isinstance(source, Picture):
+            return source
+        return read_picture(source, limits=self.limits)
+
+    def _optimise(
+        self, batch: Sequence[Prepared | PictureError]
+    ) -> "list[_Optimised | PictureError]":
+        prepared = [item for item in batch if isinstance(item, Prepared)]
+        if not prepared:
+            return [item for item in batch if isinstance(item, PictureError)]
+        padded = [*prepared, *itertools.repeat(prepared[0], BATCH - len(prepared))]
+        vectors = self.descriptor.describe_squashed(
+            np.stack([p.squashed for p in padded]), batch=BATCH, pad=True
+        )
+        device, settings = self.descriptor.device, self.method.settings
+        targets = torch.from_numpy(self.codebook.target(vectors)).to(device)
+        shares = optimise(
+            assemble(padded, settings=settings, budget=self.budget, seed=self.seed, device=device),
+            self.descriptor.forward,
+            self.method.objective(targets, settings),
+            settings,
+        )
+        cells = self.codebook.cells(vectors)
+        found = (
+            _Optimised(p, share, int(cell))
+            for p, share, cell in zip(
+                prepared, shares.permute(0, 2, 3, 1).cpu().numpy(), cells, strict=False
+            )
+        )
+        return [next(found) if isinstance(item, Prepared) else item for item in batch]
+
+    def _finish(self, item: "_Optimised") -> Finished | PictureError:
+        prepared = item.prepared
+        try:
+            if prepared.kept is not None:
+                return self._code(item, prepared.kept[0])
+            # One large picture at a time: its full-size arrays set the peak of memory.
+            with self._large:
+                return self._code(item, self._read(prepared.source))
+        except PictureError as error:
+            return error
+
+    def _code(self, item: "_Optimised", picture: Picture) -> Finished:
+        return finish(
+            item.prepared,
+            picture,
+            item.shares,
+            budget=self.budget,
+            kind=self.kind,
+            limits=self.limits,
+        )
+
+    def _describe(
+        self, batch: Sequence[tuple[Finished, int] | PictureError]
+    ) -> Iterator[Activated | PictureError]:
+        squashed = [item[0].squashed for item in batch if not isinstance(item, PictureError)]
+        if squashed:
+            vectors = self.descriptor.describe_squashed(np.stack(squashed), batch=BATCH, pad=True)
+            cells = self.codebook.cells(vectors)
+            described = iter(zip(vectors, cells, strict=True))
+        for item in batch:
+            if isinstance(item, PictureError):
+                yield item
+            else:
+                finished, aimed = item
+                vector, cell = next(described)
+                yield _activated(finished, vector, cell_kept=int(cell) == aimed)
+
+
+@dataclass(frozen=True)
+class _Optimised:
+    prepared: Prepared
+    shares: NDArray[np.float32]  # (S, S, 3), upright
+    cell: int  # of the source, aimed at
+
+
+@dataclass(frozen=True)
+class _Pending:
+    item: _Optimised | PictureError
+    future: Future[Finished | PictureError] | None
+
+    def result(self) -> tuple[Finished, int] | PictureError:
+        if isinstance(self.item, PictureError):
+            return self.item
+        assert self.future is not None
+        finished = self.future.result()
+        return finished if isinstance(finished, PictureError) else (finished, self.item.cell)
+
+
+def _activated(finished: Finished, vector: NDArray[np.float32], *, cell_kept: bool) -> Activated:
+    return Activated(
+        data=finished.coded.data,
+        pixels=finished.coded.pixels,
+        psnr=finished.coded.psnr,
+        ssim=finished.ssim,
+        vector=vector,
+        cell_kept=cell_kept,
+        source_sha256=finished.source_sha256,
+        kind=finished.kind,
+        width=finished.width,
+        height=finished.height,
+        notes=finished.notes,
+    )

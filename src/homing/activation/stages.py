@@ -1,0 +1,210 @@
+"""What happens to one picture before and after its batch is optimised."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from homing.activation.budget import Coded, Coder, fit_to_budget
+from homing.activation.laying import full_change, reduce_map
+from homing.activation.loop import ActivationSettings, Batch
+from homing.activation.perceptual import CHANNEL_WEIGHTS, GREY_WEIGHT, just_noticeable_difference
+from homing.errors import PictureError
+from homing.images import (
+    Encoding,
+    Limits,
+    Picture,
+    as_stored,
+    decode_pixels,
+    encode,
+    encodings,
+    read_squashed,
+    ssim,
+    upright,
+)
+
+__all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "prepare"]
+
+#: A picture to be activated: a path, an encoded file, or one decoded already.
+Source = Path | bytes | Picture
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A picture ready to be optimised: small arrays only, unless it was worth keeping more.
+
+    Attributes
+    ----------
+    source : Source
+        Where the pixels can be had again.
+    squashed : array (S, S, 3), uint8
+        What the descriptor sees, upright.
+    tolerance : array (S, S), float32
+        Just noticeable difference on that grid, upright, in units of the full range.
+    roughness : float
+        Root mean square of the full map over that of the squashed one.
+    grey : bool
+        Whether it has one colour channel.
+    orientation : int
+        EXIF, 1 to 8.
+    sha256 : bytes
+        Of the source file.
+    kept : (Picture, array (H, W) float16) or None
+        The decoded picture and its full map, if small enough to wait in memory.
+    """
+
+    source: Source
+    squashed: NDArray[np.uint8]
+    tolerance: NDArray[np.float32]
+    roughness: float
+    grey: bool
+    orientation: int
+    sha256: bytes
+    kept: tuple[Picture, NDArray[np.float16]] | None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`."""
+
+    coded: Coded
+    kind: str
+    width: int
+    height: int
+    source_sha256: bytes
+    ssim: float | None
+    squashed: NDArray[np.uint8]
+    notes: tuple[str, ...]
+
+
+def prepare(source: Source, picture: Picture, size: int, *, limits: Limits, keep: bool) -> Prepared:
+    """Work out what the loop needs of a picture, on a grid of `size`."""
+    tolerance = _tolerance(picture)
+    reduced = reduce_map(tolerance, size)
+    full, small = _mean_square(tolerance), _mean_square(reduced)
+    return Prepared(
+        source=source,
+        squashed=read_squashed(picture.encoded, size, limits=limits),
+        tolerance=upright(reduced, picture.orientation),
+        roughness=math.sqrt(full / small) if small > 0 else 1.0,
+        grey=picture.pixels.shape[2] == 1,
+        orientation=picture.orientation,
+        sha256=hashlib.sha256(picture.encoded).digest(),
+        kept=(picture, tolerance) if keep else None,
+    )
+
+
+def assemble(
+    prepared: Sequence[Prepared],
+    *,
+    settings: ActivationSettings,
+    budget: float,
+    seed: int,
+    device: torch.device,
+) -> Batch:
+    """Stack prepared pictures into a batch for the loop."""
+
+    def tensor(arrays: Sequence[NDArray[np.floating]]) -> torch.Tensor:
+        # Channels last in memory, as the network wants its input: mixed layouts cost more than
+        # the arithmetic.
+        return torch.from_numpy(np.stack(arrays).astype(np.float32)).to(device).permute(0, 3, 1, 2)
+
+    size = prepared[0].squashed.shape[0]
+    largest = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
+    return Batch(
+        pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
+        allowed=tensor([p.tolerance[:, :, None] * _weights(p.grey) for p in prepared]),
+        grey=torch.tensor([p.grey for p in prepared], device=device),
+        largest=torch.tensor([largest / p.roughness for p in prepared], device=device),
+        offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
+    )
+
+
+def _weights(grey: bool) -> NDArray[np.float32]:
+    return np.full(3, GREY_WEIGHT) if grey else CHANNEL_WEIGHTS
+
+
+def finish(
+    prepared: Prepared,
+    picture: Picture,
+    shares: NDArray[np.float32],
+    *,
+    budget: float,
+    kind: str | None,
+    limits: Limits,
+) -> Finished:
+    """Lay the change on the picture and code it within the budget.
+
+    `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by.
+
+    Raises
+    ------
+    PictureError
+        `kind` differs from the picture's own and cannot hold it within the budget.
+    """
+    tolerance = prepared.kept[1] if prepared.kept else _tolerance(picture)
+    stored = as_stored(shares * _weights(prepared.grey), prepared.orientation)
+    channels = picture.pixels.shape[2]  # of a grey picture all three shares are alike
+    change = full_change(stored[:, :, :channels], tolerance)
+    kind = kind or picture.kind
+    coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
+    coded = fit_to_budget(picture.pixels, change, peak=picture.peak, budget=budget, coders=coders)
+    del change
+    if coded is None:
+        coded = _unchanged(picture, kind, budget)
+    notes = picture.notes
+    if math.isinf(coded.psnr):
+        notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
+    return Finished(
+        coded=coded,
+        kind=kind,
+        width=picture.width,
+        height=picture.height,
+        source_sha256=prepared.sha256,
+        ssim=ssim(picture.pixels, coded.pixels, peak=picture.peak),
+        squashed=read_squashed(coded.data, prepared.squashed.shape[0], limits=limits),
+        notes=notes,
+    )
+
+
+def _tolerance(picture: Picture) -> NDArray[np.float16]:
+    """Just noticeable difference, zero where the picture is transparent and nothing shows."""
+    tolerance = just_noticeable_difference(picture.pixels, peak=picture.peak)
+    if picture.alpha is not None:
+        tolerance *= picture.alpha > 0
+    return tolerance
+
+
+def _mean_square(array: NDArray[np.floating]) -> float:
+    return float(np.mean(np.square(array, dtype=np.float32)))
+
+
+def _noise(
+    sha256: bytes, seed: int, settings: ActivationSettings, size: int
+) -> NDArray[np.float64]:
+    # Drawn from the seed and the picture's own bytes: neither its place in the run nor the
+    # pictures beside it matter.
+    generator = np.random.default_rng([seed, int.from_bytes(sha256[:8], "big")])
+    return generator.normal(scale=settings.initial_noise, size=(size, size, 3))
+
+
+def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
+    def code(pixels: NDArray[np.integer]) -> tuple[bytes, NDArray[np.integer]]:
+        data = encode(picture, pixels, encoding=encoding, kind=kind)
+        return data, decode_pixels(data)
+
+    return Coder(encoding.name, encoding.lossy, code)
+
+
+def _unchanged(picture: Picture, kind: str, budget: float) -> Coded:
+    if kind != picture.kind:
+        raise PictureError(
+            f"cannot be written as {kind} within {budget:g} dB, even without any change; "
+            "choose a lossless format or a lower budget"
+        )
+    return Coded(picture.encoded, picture.pixels, math.inf, 0.0, "as it was")

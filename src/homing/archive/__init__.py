@@ -1,0 +1,33 @@
+"""What a user holds: the record of what was released or added, and what can be asked of it."""
+
+from homing.archive.archive import Archive
+from homing.archive.loose import activate_files
+from homing.archive.manifest import find_inputs
+from homing.archive.opening import choose_codebook, create, open_archive
+from homing.archive.record import Row
+from homing.archive.results import (
+    Hit,
+    Outcome,
+    Problem,
+    Report,
+    SearchResult,
+    Verification,
+)
+from homing.archive.snapshot import Matches
+
+__all__ = [
+    "Archive",
+    "Hit",
+    "Matches",
+    "Outcome",
+    "Problem",
+    "Report",
+    "Row",
+    "SearchResult",
+    "Verification",
+    "activate_files",
+    "choose_codebook",
+    "create",
+    "find_inputs",
+    "open_archive",
+]

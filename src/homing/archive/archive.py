@@ -1,0 +1,315 @@
+"""The archive: what a user holds."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.record import Record, Row
+from homing.archive.results import Hit, Report, SearchResult, Verification
+from homing.archive.running import OnOutcome, collect, refuse_output
+from homing.archive.settings import ArchiveSettings
+from homing.archive.snapshot import Matches, Snapshot
+from homing.archive.statistics import statistics
+from homing.archive.verifying import verify
+from homing.codebooks import Codebook
+from homing.errors import DescriptorError, EntryNotFoundError, PictureError, UsageError
+from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.search import automatic_probes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from homing.descriptors import Descriptor
+
+__all__ = ["Archive"]
+
+_RERANK = 64  # nearest codes put in order by exact similarity, unless told otherwise
+
+
+class Archive:
+    """The record of all pictures released or added, with its codebook.
+
+    Made by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to one
+    archive at once.
+
+    Attributes
+    ----------
+    path : Path
+        Its folder.
+    settings : ArchiveSettings
+        What it was made with.
+    codebook : Codebook
+        Its frozen codebook.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: ArchiveSettings,
+        codebook: Codebook,
+        record: Record,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self.path = path
+        self.settings = settings
+        self.codebook = codebook
+        self._record = record
+        self._device = device
+        self._descriptor: Descriptor | None = None
+        self._snapshot: Snapshot | None = None
+
+    def __len__(self) -> int:
+        """Count the entries."""
+        return len(self._record)
+
+    def __repr__(self) -> str:
+        """Name the archive and what it is made of."""
+        made_of = f"{self.settings.descriptor}, {self.settings.codebook}"
+        return f"<homing.Archive {str(self.path)!r}: {len(self)} entries, {made_of}>"
+
+    @property
+    def descriptor(self) -> "Descriptor":
+        """The archive's descriptor, loaded at first use and checked against the archive's."""
+        if self._descriptor is None:
+            from homing.descriptors import load_descriptor
+
+            self.use_descriptor(load_descriptor(self.settings.descriptor, device=self._device))
+        assert self._descriptor is not None
+        return self._descriptor
+
+    def use_descriptor(self, descriptor: "Descriptor") -> None:
+        """Give the archive its descriptor, already loaded; refused if it is another one."""
+        if descriptor.fingerprint != self.settings.descriptor_fingerprint:
+            raise DescriptorError(
+                f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
+                f"{str(self.path)!r} was made with {self.settings.descriptor_fingerprint} "
+                f"({self.settings.descriptor}); open the archive with that one"
+            )
+        self._descriptor = descriptor
+
+    def release(
+        self,
+        photos: PathLike | Sequence[PathLike] = (),
+        *,
+        out: PathLike,
+        psnr: float = 42.0,
+        method: str = "paper",
+        seed: int = 0,
+        format: str | None = None,  # noqa: A002 - the word of the command line
+        manifest: PathLike | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        on_outcome: OnOutcome | None = None,
+    ) -> Report:
+        """Activate pictures, write them to a folder and record them.
+
+        Running it again does what is left to do and nothing else, also after a crash.
+
+        Parameters
+        ----------
+        photos : path or sequence of paths
+            Files and folders.
+        out : path
+            Folder for the released files; not inside one of `photos`.
+        psnr : float
+            Least peak signal-to-noise ratio of each file against its source, dB.
+        method : str
+            Name of the activation method.
+        seed : int
+            Of the initial noise.
+        format : str or None
+            "jpeg", "png", "webp" or "tiff"; None keeps each picture's own kind.
+        manifest : path or None
+            ``.csv`` or ``.jsonl`` with a ``path`` column, an optional ``id``, and metadata.
+        limits : Limits
+            Bounds on decoding.
+        on_outcome : callable or None
+            Called with each outcome, once its picture is recorded.
+
+        Returns
+        -------
+        Report
+            One outcome a picture; bad pictures are among them with their reasons.
+        """
+        from homing.archive.releasing import release
+        from homing.archive.running import make_activator
+
+        inputs, folder = self.inputs(photos, manifest), Path(out)
+        refuse_output(folder, [*several(photos), self.path])
+        activator = make_activator(
+            self.descriptor,
+            self.codebook,
+            psnr=psnr,
+            method=method,
+            seed=seed,
+            format=format,
+            limits=limits,
+        )
+        outcomes = release(self._record, activator, inputs, folder, self.path)
+        return collect(outcomes, on_outcome)
+
+    def add(
+        self,
+        photos: PathLike | Sequence[PathLike] = (),
+        *,
+        manifest: PathLike | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        on_outcome: OnOutcome | None = None,
+    ) -> Report:
+        """Record pictures as they are; parameters as for :meth:`release`."""
+        from homing.archive.adding import add
+
+        inputs = self.inputs(photos, manifest)
+        outcomes = add(
+            self._record,
+            self.descriptor,
+            self.codebook,
+            inputs,
+            archive=self.path,
+            limits=limits,
+        )
+        return collect(outcomes, on_outcome)
+
+    def inputs(
+        self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
+    ) -> list[Input]:
+        """List what :meth:`release` or :meth:`add` would work on."""
+        return gather(several(photos), Path(manifest) if manifest else None)
+
+    def search(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = _RERANK,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> tuple[Hit, ...]:
+        """Find the entries most similar to a picture.
+
+        Parameters
+        ----------
+        picture : path, bytes or PIL.Image.Image
+            A file, an encoded file's bytes, or a picture in memory.
+        k : int
+            How many hits, at most.
+        probes : int or None
+            Cells to visit; None is one in 64. One is enough to find what was released.
+        rerank : int
+            How many of the nearest codes are put in order by exact similarity; 0: codes only.
+        limits : Limits
+            Bounds on decoding.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read.
+        """
+        vectors = self.descriptor.describe([picture], limits=limits)
+        matches = self.search_vectors(vectors, k=k, probes=probes, rerank=rerank)
+        return self._current().hits(matches, 0)
+
+    def search_each(
+        self,
+        photos: Sequence[PathLike],
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = _RERANK,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Iterator[SearchResult]:
+        """Search for every picture of files and folders; a bad one gives its reason."""
+        for item in self.inputs(photos):
+            start = time.perf_counter()
+            name = shown(item.path)
+            try:
+                hits = self.search(item.path, k=k, probes=probes, rerank=rerank, limits=limits)
+            except PictureError as error:
+                yield SearchResult(name, reason=str(error))
+            else:
+                yield SearchResult(name, time.perf_counter() - start, hits)
+
+    def search_vectors(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = _RERANK,
+    ) -> Matches:
+        """Search with descriptors that are at hand.
+
+        Parameters
+        ----------
+        vectors : array (n, D), float32
+            Unit vectors of the archive's descriptor.
+        k, probes, rerank
+            As for :meth:`search`.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
+            raise UsageError(
+                f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
+            )
+        if k < 1 or rerank < 0:
+            raise UsageError(f"k must be at least 1 and rerank at least 0, not {k} and {rerank}")
+        visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
+        return self._current().search(vectors, k=k, probes=visited, rerank=rerank)
+
+    def warm(self) -> None:
+        """Load the codes now rather than at the first search."""
+        self._current()
+
+    def _current(self) -> Snapshot:
+        self._record.refresh()
+        if self._snapshot is None or self._snapshot.version != self._record.version:
+            self._snapshot = Snapshot(self._record, self.codebook)
+        return self._snapshot
+
+    def entries(self) -> Iterator[Row]:
+        """All rows in the order recorded, without their vectors."""
+        self._record.refresh()
+        return self._record.rows()
+
+    def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
+        """The row of an id, with its vector."""
+        self._record.refresh()
+        for row in self._record.rows(ids=[id], with_vectors=True):
+            return row
+        raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
+
+    def remove(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Remove entries; released files stay where they are.
+
+        Returns
+        -------
+        tuple of str
+            Those of the ids that were there.
+        """
+        wanted = list(dict.fromkeys(ids))
+        self._record.refresh()
+        there = self._record.lookup(wanted, [])
+        if there:
+            self._record.delete(list(there))
+        return tuple(i for i in wanted if i in there)
+
+    def verify(
+        self, *, files: bool = True, progress: Callable[[int], None] | None = None
+    ) -> Verification:
+        """Check every row against codebook and descriptor, and released files against rows."""
+        self._record.refresh()
+        _ = self.descriptor  # a descriptor that is not the archive's is refused here
+        return verify(self._record, self.codebook, self.path, files=files, progress=progress)
+
+    def compact(self) -> dict[str, int]:
+        """Merge the record's small files and free what removed rows and old versions took."""
+        return self._record.compact()
+
+    def stats(self) -> dict[str, Any]:
+        """Figures of the archive, with stable keys."""
+        self._record.refresh()
+        return statistics(self._record, self.settings, self.codebook, self.path)

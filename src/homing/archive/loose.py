@@ -1,0 +1,100 @@
+"""Activating files without an archive: nothing is recorded."""
+
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from homing.activation import Activated, Activator
+from homing.archive.manifest import Input, PathLike
+from homing.archive.results import Outcome, Report
+from homing.archive.running import OnOutcome, collect, make_activator, refuse_output
+from homing.codebooks import Codebook
+from homing.descriptors import Descriptor
+from homing.errors import PictureError
+from homing.files import publish, write_durably
+from homing.images import shown
+
+__all__ = ["activate_files"]
+
+
+def activate_files(
+    inputs: Sequence[Input],
+    descriptor: Descriptor,
+    codebook: Codebook,
+    *,
+    out: PathLike,
+    on_outcome: OnOutcome | None = None,
+    **settings: Any,
+) -> Report:
+    """Activate files into a folder; an existing file is never overwritten.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What to activate, from :func:`~homing.archive.manifest.find_inputs`.
+    descriptor, codebook
+        What the pictures are activated for.
+    out : path
+        Folder for the results; it is made if need be.
+    on_outcome : callable or None
+        Called with each outcome.
+    settings
+        ``psnr``, ``method``, ``seed``, ``format``, ``limits`` as for
+        :meth:`~homing.archive.archive.Archive.release`.
+    """
+    folder = Path(out)
+    refuse_output(folder, [])
+    activator = make_activator(descriptor, codebook, **settings)
+    return collect(_activate(activator, inputs, folder), on_outcome)
+
+
+def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Iterator[Outcome]:
+    to_do, clock = [], time.perf_counter()
+    for item in inputs:
+        final = out / item.destination_as(activator.kind)
+        if final.exists():
+            yield Outcome(
+                source=shown(item.path),
+                status="skipped",
+                id=item.id,
+                reason=f"{shown(final)} exists already",
+            )
+        else:
+            to_do.append(item)
+    out.mkdir(parents=True, exist_ok=True)
+    results = activator.run(item.path for item in to_do)
+    with tempfile.TemporaryDirectory(prefix=".homing-", dir=out) as staging:
+        for number, (item, result) in enumerate(zip(to_do, results, strict=True)):
+            now = time.perf_counter()
+            final = out / item.destination_as(activator.kind)
+            yield _place(item, result, Path(staging) / str(number), final, now - clock)
+            clock = now
+
+
+def _place(
+    item: Input, result: Activated | PictureError, staged: Path, final: Path, seconds: float
+) -> Outcome:
+    source = shown(item.path)
+    if isinstance(result, PictureError):
+        return Outcome(source=source, status="failed", id=item.id, reason=str(result))
+    write_durably(staged, result.data)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        publish(staged, final)
+    except FileExistsError:
+        reason = f"{shown(final)} exists already"
+        return Outcome(source=source, status="skipped", id=item.id, reason=reason)
+    return Outcome(
+        source=source,
+        status="activated",
+        id=item.id,
+        file=shown(final),
+        psnr=None if math.isinf(result.psnr) else result.psnr,
+        ssim=result.ssim,
+        cell_kept=result.cell_kept,
+        seconds=seconds,
+        notes=result.notes,
+    )

@@ -1,0 +1,169 @@
+"""Which pictures a command is about, under which ids, with which metadata."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from homing.errors import UsageError
+from homing.images import KINDS, Found, find_pictures
+
+__all__ = ["Input", "PathLike", "find_inputs", "gather", "several"]
+
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Input:
+    """One picture to be released or added.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies.
+    id : str
+        Under what it is recorded.
+    destination : Path
+        Where its released file goes, relative to the output folder.
+    metadata : mapping or None
+        Kept with it and returned with every hit.
+    """
+
+    path: Path
+    id: str
+    destination: Path
+    metadata: Mapping[str, Any] | None = None
+
+    def destination_as(self, kind: str | None) -> Path:
+        """Where the file goes if it is written in another kind: its suffix follows the kind."""
+        if kind is None or KINDS.get(self.destination.suffix.lower()) == kind:
+            return self.destination
+        return self.destination.with_suffix(_SUFFIXES[kind])
+
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
+
+
+def several(photos: PathLike | Sequence[PathLike]) -> list[Path]:
+    """One path or several, as paths."""
+    if isinstance(photos, str | os.PathLike):
+        return [Path(photos)]
+    return [Path(photo) for photo in photos]
+
+
+def find_inputs(photos: PathLike | Sequence[PathLike]) -> list[Input]:
+    """List the pictures of files and folders."""
+    return gather(several(photos), None)
+
+
+def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
+    """List the pictures of files and folders, or of a manifest.
+
+    Parameters
+    ----------
+    photos : sequence of Path
+        Files and folders (walked). With a manifest, at most one folder that its paths start from.
+    manifest : Path or None
+        ``.csv`` with a header, or ``.jsonl``: a ``path`` column, an optional ``id`` and any
+        further columns, which are kept as metadata.
+
+    Raises
+    ------
+    UsageError
+        No picture is found, an id stands twice, or the manifest cannot be understood.
+    """
+    if manifest is not None:
+        inputs = list(_from_manifest(manifest, _base_of(manifest, photos)))
+    else:
+        for path in photos:
+            if not path.exists() and not path.is_symlink():
+                raise UsageError(f"there is no file or folder {str(path)!r}")
+        inputs = [_found(found) for found in find_pictures(photos)]
+    if not inputs:
+        names = ", ".join(repr(str(path)) for path in (photos if manifest is None else [manifest]))
+        raise UsageError(f"no picture was found in {names}")
+    _refuse_doubles(inputs)
+    return inputs
+
+
+def _found(found: Found) -> Input:
+    # `relative` is printable; the destination keeps the very bytes of the name.
+    depth = len(Path(found.relative).parts)
+    return Input(found.path, found.relative, Path(*found.path.parts[-depth:]))
+
+
+def _refuse_doubles(inputs: Sequence[Input]) -> None:
+    seen: dict[str, Input] = {}
+    for item in inputs:
+        other = seen.setdefault(item.id, item)
+        if other is not item:
+            raise UsageError(
+                f"the id {item.id!r} would stand for both {str(other.path)!r} and "
+                f"{str(item.path)!r}; give them one folder above both, or a manifest with ids"
+            )
+
+
+def _base_of(manifest: Path, photos: Sequence[Path]) -> Path:
+    if len(photos) > 1 or any(not path.is_dir() for path in photos):
+        raise UsageError("with a manifest, give at most one folder, which its paths start from")
+    return photos[0] if photos else manifest.parent
+
+
+def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
+    for line, values in _lines(manifest):
+        path = values.pop("path", None)
+        if not isinstance(path, str) or not path:
+            raise UsageError(f"{manifest}, line {line}: it has no 'path'")
+        named = values.pop("id", None)
+        destination = _destination(path, base)
+        yield Input(
+            path=base / path,
+            id=str(named) if named not in (None, "") else destination.as_posix(),
+            destination=destination,
+            metadata={k: v for k, v in values.items() if v not in (None, "")} or None,
+        )
+
+
+def _destination(path: str, base: Path) -> Path:
+    """Where the released file goes: the path as listed, or the name alone if it leads elsewhere."""
+    listed = Path(path)
+    if listed.is_absolute():
+        listed = listed.relative_to(base) if listed.is_relative_to(base) else Path(listed.name)
+    if ".." in listed.parts:
+        listed = Path(listed.name)
+    return listed
+
+
+def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    suffix = manifest.suffix.lower()
+    try:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            if suffix == ".csv":
+                reader = csv.DictReader(file)
+                for values in reader:
+                    if None in values:
+                        raise UsageError(
+                            f"{manifest}, line {reader.line_num}: more values than columns"
+                        )
+                    yield reader.line_num, values
+            elif suffix in {".jsonl", ".ndjson"}:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield number, _object(manifest, number, line)
+            else:
+                raise UsageError(f"a manifest ends in .csv or .jsonl; {manifest.name!r} does not")
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"the manifest {str(manifest)!r} cannot be read: {error}") from error
+
+
+def _object(manifest: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        values = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{manifest}, line {number}: not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise UsageError(f"{manifest}, line {number}: expected an object with a 'path'")
+    return values

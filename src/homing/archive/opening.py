@@ -1,0 +1,187 @@
+"""Making an archive and opening one."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homing.archive.archive import Archive
+from homing.archive.manifest import PathLike
+from homing.archive.record import Record
+from homing.archive.settings import ArchiveSettings, read_settings, write_settings
+from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
+from homing.errors import ArchiveError, CodebookError
+
+if TYPE_CHECKING:
+    from homing.descriptors import Descriptor
+
+__all__ = ["choose_codebook", "create", "open_archive"]
+
+_RECORD, _CODEBOOK = "entries.lance", "codebook.safetensors"
+
+
+def create(
+    path: PathLike,
+    *,
+    descriptor: "str | Path | Descriptor" = "homing-s",
+    codebook: "str | Path | Codebook" = "auto",
+    expect: int | None = None,
+    device: str = "cpu",
+) -> "Archive":
+    """Make an empty archive.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the archive; it must not exist, or be empty.
+    descriptor : str, Path or Descriptor
+        Name of a registered descriptor, a path to one's own, or a loaded one.
+    codebook : str, Path or Codebook
+        "auto" (a bundled one for the expected size), a factory string of a bundled one, a file,
+        or a loaded codebook.
+    expect : int or None
+        How many pictures the archive will hold; chooses the bundled codebook.
+    device : str
+        Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
+
+    Raises
+    ------
+    ArchiveError
+        Something is at `path` already.
+    CodebookError, DescriptorError
+        One of them cannot be loaded, or they do not belong together.
+    """
+    folder = Path(path)
+    if folder.is_symlink() or (
+        folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+    ):
+        raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
+    network = _load(descriptor, device)
+    chosen, reason = choose_codebook(codebook, network, expect)
+    settings = ArchiveSettings(
+        descriptor=_name_of(descriptor, network),
+        descriptor_fingerprint=network.fingerprint,
+        dimension=network.dimension,
+        codebook=str(chosen.factory),
+        codebook_fingerprint=chosen.fingerprint,
+        codebook_choice=reason,
+        expect=expect,
+    )
+    _make(folder, settings, chosen)
+    return open_archive(folder, descriptor=network, device=device)
+
+
+def open_archive(
+    path: PathLike, *, descriptor: "Descriptor | None" = None, device: str = "cpu"
+) -> "Archive":
+    """Open an archive; public as ``homing.open``.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the archive.
+    descriptor : Descriptor or None
+        Needed only where the archive was made with a descriptor that a name or path cannot load
+        (a Python callable). It must have the fingerprint the archive was made with.
+    device : str
+        Where the descriptor runs.
+
+    Raises
+    ------
+    ArchiveError
+        There is no archive, or it is damaged.
+    CodebookError, DescriptorError
+        The codebook or descriptor is not the one the archive was made with.
+    """
+    folder = Path(path)
+    settings = read_settings(folder)
+    codebook = load_codebook(folder / _CODEBOOK)
+    if codebook.fingerprint != settings.codebook_fingerprint:
+        raise CodebookError(
+            f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
+            f"archive was made with {settings.codebook_fingerprint}; put that file back"
+        )
+    record = Record.open(folder / _RECORD)
+    archive = Archive(folder, settings, codebook, record, device=device)
+    if descriptor is not None:
+        archive.use_descriptor(descriptor)
+    return archive
+
+
+def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
+    """Build the archive beside its place and move it there whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        Record.create(
+            building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size
+        )
+        codebook.save(building / _CODEBOOK)
+        write_settings(building, settings)
+        building.chmod(0o777 & ~_umask())
+        building.replace(folder)
+    except OSError as error:
+        raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":
+    from homing.descriptors import Descriptor, load_descriptor
+
+    if isinstance(descriptor, Descriptor):
+        return descriptor
+    return load_descriptor(descriptor, device=device)
+
+
+def _name_of(descriptor: "str | Path | Descriptor", loaded: "Descriptor") -> str:
+    """What loads the descriptor again: its name, or the absolute path of a user's own."""
+    if isinstance(descriptor, str | Path) and Path(descriptor).exists():
+        return str(Path(descriptor).absolute())
+    return loaded.name
+
+
+def choose_codebook(
+    codebook: "str | Path | Codebook", network: "Descriptor", expect: int | None
+) -> tuple[Codebook, str]:
+    """Find the codebook asked for, see that it fits the descriptor, and say why it is this one."""
+    if isinstance(codebook, Codebook):
+        chosen, reason = codebook, "as given"
+    else:
+        chosen, reason = _find(codebook, network, expect)
+    if chosen.dimension != network.dimension:
+        raise CodebookError(
+            f"the codebook is for {chosen.dimension} dimensions, but descriptor "
+            f"{network.name!r} has {network.dimension}"
+        )
+    if chosen.descriptor not in {None, network.fingerprint}:
+        raise CodebookError(
+            f"the codebook was trained for the descriptor {chosen.descriptor}, but "
+            f"{network.name!r} is {network.fingerprint}; train one for it with "
+            "'homing codebook train'"
+        )
+    return chosen, reason
+
+
+def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tuple[Codebook, str]:
+    if codebook == "auto":
+        return choose_bundled(network.fingerprint, expect)
+    if Path(codebook).exists():
+        return load_codebook(codebook), f"from {codebook}"
+    fitting = [info for info in bundled() if info.descriptor == network.fingerprint]
+    for info in fitting:
+        if str(codebook) in {info.factory, info.name}:
+            return load_codebook(info.name), "bundled, as asked for"
+    names = ", ".join(info.factory for info in fitting)
+    raise CodebookError(
+        f"{str(codebook)!r} is neither a file nor a codebook that ships with homing for "
+        f"{network.name!r} ({names or 'none does'}); make one with "
+        f"'homing codebook train PHOTOS --factory {codebook} --out codebook.safetensors'"
+    )
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

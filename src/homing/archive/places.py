@@ -1,0 +1,29 @@
+"""Where a released file lies, written so that the archive and its files can move together."""
+
+import os
+import re
+from pathlib import Path
+
+__all__ = ["recorded_place", "resolve_place"]
+
+
+def recorded_place(file: Path, archive: Path) -> str:
+    """Path of a file relative to the archive's folder, as text.
+
+    Bytes of a name that are not UTF-8, and the percent sign itself, are written ``%XX``.
+    """
+    try:
+        relative = os.path.relpath(file.absolute(), archive.absolute())
+    except ValueError:  # another drive (Windows)
+        relative = str(file.absolute())
+    return re.sub(r"[%\udc80-\udcff]", _escaped, relative)
+
+
+def resolve_place(text: str, archive: Path) -> Path:
+    """Path of the file that :func:`recorded_place` wrote down."""
+    raw = re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), os.fsencode(text))
+    return Path(os.path.normpath(archive.absolute() / os.fsdecode(raw)))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"%{byte:02X}" for byte in os.fsencode(found[0]))

@@ -1,0 +1,239 @@
+"""The record of an archive: one Lance dataset, a row for every picture.
+
+The only module that writes to Lance. Its id column is the schema's unenforced primary key, without
+which concurrent merges of the same ids were seen to double rows.
+"""
+
+import datetime
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from homing.errors import ArchiveError
+
+__all__ = ["Record", "Row", "row_schema"]
+
+_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One picture as recorded; see the contract's list of columns.
+
+    ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
+    ``code`` are what the codebook makes of exactly that vector. ``file`` is where a released file
+    was written, relative to the archive's folder where that is possible.
+    """
+
+    id: str
+    state: str  # "released" or "added"
+    source_sha256: bytes
+    file_sha256: bytes
+    file: str | None
+    width: int
+    height: int
+    psnr: float | None  # dB; None: added, or released unchanged
+    created_at: datetime.datetime
+    vector: NDArray[np.float16] | None
+    cell: int
+    code: bytes
+    metadata: Mapping[str, Any] | None
+
+
+def row_schema(dimension: int, code_size: int) -> pa.Schema:
+    """Arrow schema of the rows, for descriptors of `dimension` and codes of `code_size` bytes."""
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+            pa.field("state", pa.string(), nullable=False),
+            pa.field("source_sha256", pa.binary(32), nullable=False),
+            pa.field("file_sha256", pa.binary(32), nullable=False),
+            pa.field("file", pa.string()),
+            pa.field("width", pa.int32(), nullable=False),
+            pa.field("height", pa.int32(), nullable=False),
+            pa.field("psnr", pa.float32()),
+            pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("vector", pa.list_(pa.float16(), dimension), nullable=False),
+            pa.field("cell", pa.int32(), nullable=False),
+            pa.field("code", pa.binary(code_size), nullable=False),
+            pa.field("metadata", pa.string()),
+        ]
+    )
+
+
+class Record:
+    """The rows of an archive at one version; writing moves on to the version written."""
+
+    def __init__(self, dataset: lance.LanceDataset, path: Path) -> None:
+        self._dataset = dataset
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
+        """Make an empty record."""
+        schema = row_schema(dimension, code_size)
+        with _translated(path):
+            dataset = lance.write_dataset(schema.empty_table(), str(path), schema=schema)
+        return cls(dataset, path)
+
+    @classmethod
+    def open(cls, path: Path) -> "Record":
+        """Open the newest version."""
+        with _translated(path):
+            return cls(lance.dataset(str(path)), path)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Arrow schema of the rows."""
+        return self._dataset.schema
+
+    @property
+    def version(self) -> int:
+        """Number of the version in view."""
+        return int(self._dataset.version)
+
+    def __len__(self) -> int:
+        """Count the rows of the version in view."""
+        return int(self._dataset.count_rows())
+
+    def refresh(self) -> None:
+        """Move on to the newest version."""
+        with _translated(self.path):
+            self._dataset.checkout_latest()
+
+    def insert(self, table: pa.Table) -> None:
+        """Add rows whose ids are not there yet; rows already there stay as they are."""
+        with _translated(self.path):
+            merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
+            merge.conflict_retries(30).execute(table)
+            self._dataset.checkout_latest()
+
+    def upsert(self, table: pa.Table) -> None:
+        """Add rows, replacing those of the same ids."""
+        with _translated(self.path):
+            merge = self._dataset.merge_insert("id").when_matched_update_all()
+            merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
+            self._dataset.checkout_latest()
+
+    def delete(self, ids: Sequence[str]) -> None:
+        """Remove the rows of those ids."""
+        with _translated(self.path):
+            self._dataset.delete(_one_of(ids))
+            self._dataset.checkout_latest()
+
+    def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """Values of some columns for those of the ids that are there."""
+        if not ids:
+            return {}
+        with _translated(self.path):
+            table = self._dataset.to_table(columns=["id", *columns], filter=_one_of(ids))
+        return {row["id"]: row for row in table.to_pylist()}
+
+    def rows(
+        self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
+    ) -> Iterator[Row]:
+        """All rows, or those of some ids, in the order recorded; read batch by batch."""
+        columns = [n for n in self.schema.names if with_vectors or n != "vector"]
+        chosen = None if ids is None else _one_of(ids)
+        for batch in self.batches(columns, chosen=chosen):
+            vectors = None
+            if with_vectors:
+                flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
+                vectors = flat.reshape(batch.num_rows, -1)
+                batch = batch.drop_columns(["vector"])  # noqa: PLW2901 - the rest of the same batch
+            for position, values in enumerate(batch.to_pylist()):
+                yield _row(values, None if vectors is None else vectors[position])
+
+    def batches(
+        self, columns: Sequence[str], *, chosen: str | None = None, addresses: bool = False
+    ) -> Iterator[pa.RecordBatch]:
+        """Scan columns in the order recorded."""
+        with _translated(self.path):
+            scanner = self._dataset.scanner(
+                columns=list(columns),
+                filter=chosen,
+                batch_size=16_384,
+                scan_in_order=True,
+                with_row_address=addresses,
+            )
+            yield from scanner.to_batches()
+
+    def take(self, positions: Iterable[int], columns: Sequence[str]) -> pa.Table:
+        """Columns of the rows at those positions of the scan order."""
+        with _translated(self.path):
+            return self._dataset.take(list(positions), columns=list(columns))
+
+    def data_files(self, column: str) -> Iterator[tuple[int, Path, int]]:
+        """Where a column lies: fragment number, data file, and the column's place in that file."""
+        number = self._dataset.lance_schema.field(column).id()
+        for fragment in self._dataset.get_fragments():
+            for file in fragment.data_files():
+                if number in file.fields:
+                    place = file.column_indices[list(file.fields).index(number)]
+                    yield fragment.fragment_id, self.path / "data" / file.path, place
+
+    def compact(self) -> dict[str, int]:
+        """Merge small files, drop the rows removed, and forget versions that nothing reads."""
+        with _translated(self.path):
+            metrics = self._dataset.optimize.compact_files()
+            cleaned = self._dataset.cleanup_old_versions(
+                older_than=datetime.timedelta(0), delete_unverified=False
+            )
+            self._dataset.checkout_latest()
+        return {
+            "files_removed": int(metrics.files_removed),
+            "files_added": int(metrics.files_added),
+            "bytes_freed": int(cleaned.bytes_removed),
+        }
+
+    def table(self, rows: Sequence[Row]) -> pa.Table:
+        """Rows as an Arrow table of the record's schema."""
+        return rows_to_table(rows, self.schema)
+
+
+def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows, with their vectors, as an Arrow table."""
+    dimension = schema.field("vector").type.list_size
+    vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
+    columns: dict[str, pa.Array] = {}
+    for field in schema:
+        if field.name == "vector":
+            values = pa.array(vectors, pa.float16())
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(values, dimension)
+        elif field.name == "metadata":
+            texts = [_metadata_text(row.metadata) for row in rows]
+            columns["metadata"] = pa.array(texts, pa.string())
+        else:
+            columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
+    return pa.table(columns, schema=schema)
+
+
+def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
+
+
+def _row(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
+    metadata = values.pop("metadata")
+    return Row(**values, vector=vector, metadata=json.loads(metadata) if metadata else None)
+
+
+def _one_of(ids: Sequence[str]) -> str:
+    quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in ids)
+    return f"id IN ({quoted})"
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
+    try:
+        yield
+    except (ValueError, OSError, RuntimeError, pa.ArrowException) as error:
+        raise ArchiveError(f"the record at {path} cannot be read or written: {error}") from error

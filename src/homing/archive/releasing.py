@@ -1,0 +1,190 @@
+"""Release: activate, write the file, record it."""
+
+import datetime
+import hashlib
+import itertools
+import math
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from homing.activation import Activated, Activator
+from homing.archive.committing import commit_rows, quantize
+from homing.archive.manifest import Input
+from homing.archive.places import recorded_place
+from homing.archive.planning import Planned, plan
+from homing.archive.record import Record, Row
+from homing.archive.results import Outcome
+from homing.archive.staging import Staged, Staging, recover
+from homing.errors import PictureError
+from homing.images import shown
+
+__all__ = ["release"]
+
+_COMMIT = 64  # pictures recorded together
+
+_Item = tuple[Planned, Activated | PictureError | None]
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A picture activated and staged, before it is recorded."""
+
+    item: Input
+    activated: Activated
+    staged: Staged
+
+
+def release(
+    record: Record, activator: Activator, inputs: Iterable[Input], out: Path, archive: Path
+) -> Iterator[Outcome]:
+    """Release pictures; an outcome comes once its picture is recorded, in the order given.
+
+    Parameters
+    ----------
+    record : Record
+        Where the rows go.
+    activator : Activator
+        How pictures are changed.
+    inputs : iterable of Input
+        What to release.
+    out : Path
+        Folder for the released files; it is made if need be.
+    archive : Path
+        Folder of the archive, which recorded places are relative to.
+    """
+    recover(out, lambda table: commit_rows(record, table))
+    with Staging(out) as staging:
+        run = _Run(record, activator, staging, archive)
+        items = run.activate(inputs)
+        while chunk := list(itertools.islice(items, _COMMIT)):
+            yield from run.commit(chunk)
+
+
+class _Run:
+    def __init__(
+        self, record: Record, activator: Activator, staging: Staging, archive: Path
+    ) -> None:
+        self._record = record
+        self._activator = activator
+        self._staging = staging
+        self._archive = archive
+        self._clock = time.perf_counter()
+
+    def activate(self, inputs: Iterable[Input]) -> Iterator[_Item]:
+        """Pair every input with its activation; nothing for those that need none."""
+        waiting: deque[Planned] = deque()
+
+        def sources() -> Iterator[Path]:
+            planned = plan(
+                self._record, inputs, self._archive, self._activator.limits, release=True
+            )
+            for entry in planned:
+                waiting.append(entry)
+                if entry.to_do:
+                    yield entry.item.path
+
+        for result in self._activator.run(sources()):
+            while not waiting[0].to_do:
+                yield waiting.popleft(), None
+            yield waiting.popleft(), result
+        yield from ((entry, None) for entry in waiting)
+
+    def commit(self, chunk: Sequence[_Item]) -> list[Outcome]:
+        """Write, publish and record a chunk; its outcomes in order."""
+        outcomes: list[Outcome | _Written] = [self._stage(*item) for item in chunk]
+        written = [entry for entry in outcomes if isinstance(entry, _Written)]
+        fates: dict[str, str] = {}
+        if written:
+            found = self._staging.commit(
+                self._rows(written),
+                [entry.staged for entry in written],
+                lambda table: commit_rows(self._record, table),
+            )
+            fates = {entry.item.id: fate for entry, fate in zip(written, found, strict=True)}
+        now = time.perf_counter()
+        seconds, self._clock = (now - self._clock) / len(chunk), now
+        return [
+            self._outcome(entry, fates[entry.item.id], seconds)
+            if isinstance(entry, _Written)
+            else entry
+            for entry in outcomes
+        ]
+
+    def _stage(
+        self, planned: Planned, activated: Activated | PictureError | None
+    ) -> "Outcome | _Written":
+        item = planned.item
+        if isinstance(activated, Activated):
+            destination = item.destination_as(self._activator.kind)
+            digest = hashlib.sha256(activated.data).digest()
+            return _Written(
+                item, activated, self._staging.write(activated.data, destination, digest)
+            )
+        failed = str(activated) if isinstance(activated, PictureError) else planned.failed
+        return Outcome(
+            source=shown(item.path),
+            status="skipped" if failed is None else "failed",
+            id=item.id,
+            reason=failed or planned.skipped,
+        )
+
+    def _rows(self, written: Sequence[_Written]) -> pa.Table:
+        vectors, cells, codes = quantize(
+            self._activator.codebook, np.stack([entry.activated.vector for entry in written])
+        )
+        now = datetime.datetime.now(datetime.UTC)
+        rows = [
+            Row(
+                id=entry.item.id,
+                state="released",
+                source_sha256=entry.activated.source_sha256,
+                file_sha256=entry.staged.sha256,
+                file=recorded_place(self._staging.out / entry.staged.destination, self._archive),
+                width=entry.activated.width,
+                height=entry.activated.height,
+                psnr=_finite(entry.activated.psnr),
+                created_at=now,
+                vector=vector,
+                cell=int(cell),
+                code=code.tobytes(),
+                metadata=entry.item.metadata,
+            )
+            for entry, vector, cell, code in zip(written, vectors, cells, codes, strict=True)
+        ]
+        return self._record.table(rows)
+
+    def _outcome(self, entry: _Written, fate: str, seconds: float) -> Outcome:
+        source, item = shown(entry.item.path), entry.item
+        if fate != "recorded":
+            reason = _refusal(entry, self._staging.out, fate)
+            return Outcome(source=source, status="failed", id=item.id, reason=reason)
+        return Outcome(
+            source=source,
+            status="released",
+            id=item.id,
+            file=shown(self._staging.out / entry.staged.destination),
+            psnr=_finite(entry.activated.psnr),
+            ssim=entry.activated.ssim,
+            cell_kept=entry.activated.cell_kept,
+            seconds=seconds,
+            notes=entry.activated.notes,
+        )
+
+
+def _refusal(entry: _Written, out: Path, fate: str) -> str:
+    if fate == "name taken":
+        return (
+            f"{shown(out / entry.staged.destination)} exists and is another file; "
+            "move it away, or release into another folder"
+        )
+    return f"the id {entry.item.id!r} was taken by another picture meanwhile"
+
+
+def _finite(psnr: float) -> float | None:
+    return None if math.isinf(psnr) else psnr

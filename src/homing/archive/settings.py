@@ -1,0 +1,81 @@
+"""``archive.json``: what an archive was made with, never changed afterwards."""
+
+import datetime
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from homing._version import __version__
+from homing.errors import ArchiveError
+
+__all__ = ["FORMAT", "ArchiveSettings", "read_settings", "write_settings"]
+
+FORMAT = 1
+_NAME = "archive.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSettings:
+    """What an archive was made with.
+
+    Attributes
+    ----------
+    descriptor, descriptor_fingerprint
+        Name (or path) that loads the descriptor again, and the fingerprint it must have.
+    dimension : int
+        Of its vectors.
+    codebook, codebook_fingerprint
+        Factory string of the codebook, and the fingerprint that its file must have.
+    codebook_choice : str
+        Why that codebook, in words.
+    expect : int or None
+        How many pictures the archive was made for.
+    created_at, created_by
+        Time (ISO 8601, UTC) and version of homing.
+    """
+
+    descriptor: str
+    descriptor_fingerprint: str
+    dimension: int
+    codebook: str
+    codebook_fingerprint: str
+    codebook_choice: str = ""
+    expect: int | None = None
+    created_at: str = ""
+    created_by: str = ""
+    format: int = FORMAT
+
+
+def write_settings(folder: Path, settings: ArchiveSettings) -> None:
+    """Write ``archive.json`` with the present time and version."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
+    (folder / _NAME).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+
+
+def read_settings(folder: Path) -> ArchiveSettings:
+    """Read ``archive.json``.
+
+    Raises
+    ------
+    ArchiveError
+        There is no archive, its file is damaged, or it has a format this version does not know.
+    """
+    path = folder / _NAME
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ArchiveError(
+            f"there is no archive at {str(folder)!r}; make one with 'homing init'"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise ArchiveError(f"{path} cannot be read: {error}") from error
+    found = values.get("format") if isinstance(values, dict) else None
+    if found != FORMAT:
+        raise ArchiveError(
+            f"{path} has format {found!r}; this version of homing knows format {FORMAT}"
+        )
+    try:
+        return ArchiveSettings(**values)
+    except TypeError as error:
+        raise ArchiveError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,246 @@
+"""Releasing files so that a crash at any instant loses nothing and leaves nothing half done.
+
+Files are written in full into a staging folder inside the output folder; a journal then says which
+file gets which name and row; only then are names given and the rows committed. Whoever opens the
+output folder next finds the journal of a run that died (its lock is free) and brings it to its end.
+
+::
+
+    OUT/.homing-XXXXXXXX/lock          held while the run lives
+    OUT/.homing-XXXXXXXX/0, 1, 2 …     files, complete before the journal names them
+    OUT/.homing-XXXXXXXX/journal.arrow the rows about to be committed, one commit at a time
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import pyarrow as pa
+
+from homing.errors import ArchiveError
+from homing.files import file_sha256, publish, sync_folder, write_durably
+from homing.locks import try_lock
+
+__all__ = ["STAGING_PREFIX", "Staged", "Staging", "recover"]
+
+STAGING_PREFIX = ".homing-"
+_JOURNAL = "journal.arrow"
+_LOCK = "lock"
+_ATTEMPTS = 10
+
+#: Writes rows to the record; returns the ids it refused because another picture has them.
+Commit = Callable[[pa.Table], set[str]]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A complete file that waits for its name.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the staging folder.
+    destination : Path
+        Its final name, relative to the output folder.
+    sha256 : bytes
+        Of its bytes.
+    """
+
+    name: str
+    destination: Path
+    sha256: bytes
+
+
+class Staging:
+    """The staging folder of one run; a context manager that holds its lock."""
+
+    def __init__(self, out: Path) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.out = out
+        self.folder, self._lock = _new_folder(out)
+        self._count = 0
+
+    def __enter__(self) -> "Staging":
+        """Return the staging folder, its lock held."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave nothing behind, unless a commit is unfinished: the next run will finish it."""
+        unfinished = (self.folder / _JOURNAL).exists()
+        self._lock.close()
+        if not unfinished:
+            _remove(self.folder)
+
+    def write(self, data: bytes, destination: Path, sha256: bytes) -> Staged:
+        """Write a file in full. Its destination is relative to the output folder."""
+        name = str(self._count)
+        self._count += 1
+        write_durably(self.folder / name, data)
+        return Staged(name, destination, sha256)
+
+    def discard(self, staged: Staged) -> None:
+        """Forget a file that will not be published."""
+        (self.folder / staged.name).unlink()
+
+    def commit(self, rows: pa.Table, files: Sequence[Staged], commit: Commit) -> list[str]:
+        """Publish files and commit their rows, as one step that a crash cannot tear.
+
+        Parameters
+        ----------
+        rows : pa.Table
+            One row a file, in the same order.
+        files : sequence of Staged
+            What to publish.
+        commit : callable
+            Writes a table of rows to the record and returns the ids that it refused; may be
+            called again with the same rows.
+
+        Returns
+        -------
+        list of str
+            For each file "recorded", "name taken" (another file has its name: left as it is) or
+            "id taken" (the record refused the row: the file is withdrawn).
+        """
+        _write_journal(self.folder, rows, files)
+        fates = _publish_and_commit(self.folder, self.out, rows, files, commit)
+        for staged in files:
+            (self.folder / staged.name).unlink(missing_ok=True)
+        return fates
+
+
+def recover(out: Path, commit: Commit) -> int:
+    """Bring runs that died in this output folder to their end.
+
+    Returns
+    -------
+    int
+        How many rows of unfinished commits were brought in.
+    """
+    recovered = 0
+    for folder in sorted(out.glob(STAGING_PREFIX + "*")):
+        lock = _lock_in(folder)
+        if lock is not None:
+            recovered += _finish(folder, out, commit)
+            lock.close()
+            _remove(folder)
+    return recovered
+
+
+def _new_folder(out: Path) -> tuple[Path, IO[bytes]]:
+    """Make a staging folder and take its lock.
+
+    Another process that is recovering may come between the two and take the folder for abandoned;
+    then it is that process's to remove, and we make another.
+    """
+    for _ in range(_ATTEMPTS):
+        folder = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=out))
+        lock = _lock_in(folder)
+        if lock is not None:
+            return folder, lock
+    raise ArchiveError(f"no lock can be had in {str(out)!r}; is it on a share without locks?")
+
+
+def _lock_in(folder: Path) -> IO[bytes] | None:
+    """Take a folder's lock; None if another process holds it or has removed the folder."""
+    try:
+        file = (folder / _LOCK).open("a+b")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    if try_lock(file) and (folder / _LOCK).exists():
+        return file
+    file.close()
+    return None
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return  # another process was recovering it and is removing it too
+
+
+def _finish(folder: Path, out: Path, commit: Commit) -> int:
+    journal = folder / _JOURNAL
+    if not journal.exists():
+        return 0  # it died before it had named anything: its files are thrown away
+    rows, files = _read_journal(journal)
+    fates = _publish_and_commit(folder, out, rows, files, commit)
+    return fates.count("recorded")
+
+
+def _publish_and_commit(
+    folder: Path, out: Path, rows: pa.Table, files: Sequence[Staged], commit: Commit
+) -> list[str]:
+    placed = [_place(folder, out, staged) for staged in files]
+    kept = rows.filter(pa.array([place != "taken" for place in placed], pa.bool_()))
+    refused = commit(kept) if kept.num_rows else set()
+    fates = []
+    for staged, place, row in zip(files, placed, rows.column("id").to_pylist(), strict=True):
+        if place == "taken":
+            fates.append("name taken")
+        elif row in refused:
+            if place == "new":
+                (out / staged.destination).unlink()
+            fates.append("id taken")
+        else:
+            fates.append("recorded")
+    (folder / _JOURNAL).unlink()
+    sync_folder(folder)
+    return fates
+
+
+def _place(folder: Path, out: Path, staged: Staged) -> str:
+    """Give a staged file its final name.
+
+    "new": it has it now; "same": that very file was there; "taken": another file was.
+    """
+    final = out / staged.destination
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        publish(folder / staged.name, final)
+    except (FileExistsError, FileNotFoundError):
+        # Not found: a run that died had published it and was already removing its staged name.
+        there = final.is_file() and file_sha256(final) == staged.sha256
+        return "same" if there else "taken"
+    sync_folder(final.parent)
+    return "new"
+
+
+def _write_journal(folder: Path, rows: pa.Table, files: Sequence[Staged]) -> None:
+    columns = {
+        "staged_name": pa.array([staged.name for staged in files], pa.string()),
+        "staged_destination": pa.array([os.fsencode(s.destination) for s in files], pa.binary()),
+    }
+    table = rows
+    for name, column in columns.items():
+        table = table.append_column(name, column)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    temporary = folder / (_JOURNAL + ".new")
+    write_durably(temporary, sink.getvalue().to_pybytes())
+    temporary.rename(folder / _JOURNAL)
+    sync_folder(folder)
+
+
+def _read_journal(journal: Path) -> tuple[pa.Table, list[Staged]]:
+    with pa.ipc.open_file(pa.BufferReader(journal.read_bytes())) as reader:
+        table = reader.read_all()
+    names = table.column("staged_name").to_pylist()
+    destinations = table.column("staged_destination").to_pylist()
+    digests = table.column("file_sha256").to_pylist()
+    files = [
+        Staged(name, Path(os.fsdecode(destination)), digest)
+        for name, destination, digest in zip(names, destinations, digests, strict=True)
+    ]
+    return table.drop_columns(["staged_name", "staged_destination"]), files

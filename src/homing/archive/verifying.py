@@ -1,0 +1,88 @@
+"""Verification: whether the record, the codebook and the released files agree."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from homing.archive.places import resolve_place
+from homing.archive.record import Record, Row
+from homing.archive.results import Problem, Verification
+from homing.codebooks import Codebook
+from homing.files import file_sha256
+
+__all__ = ["verify"]
+
+_BATCH = 4096
+_UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
+
+
+def verify(
+    record: Record,
+    codebook: Codebook,
+    archive: Path,
+    *,
+    files: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Verification:
+    """Check every row against the codebook and, where asked, against its released file.
+
+    Parameters
+    ----------
+    record, codebook, archive
+        What is verified; `archive` is the folder that recorded places are relative to.
+    files : bool
+        Whether released files are read and their checksums compared.
+    progress : callable
+        Called with the number of rows checked since the last call.
+    """
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    entries = checked = 0
+    for rows in _batches(record):
+        entries += len(rows)
+        problems += (Problem(row.id, "the id stands twice") for row in rows if row.id in seen)
+        seen.update(row.id for row in rows)
+        problems += _check_codes(rows, codebook)
+        if files:
+            released = [row for row in rows if row.file is not None]
+            checked += len(released)
+            problems += (p for row in released for p in _check_file(row, archive))
+        if progress is not None:
+            progress(len(rows))
+    return Verification(entries=entries, files=checked, problems=tuple(problems))
+
+
+def _batches(record: Record) -> Iterator[list[Row]]:
+    batch: list[Row] = []
+    for row in record.rows(with_vectors=True):
+        batch.append(row)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
+    vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1)
+    sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
+    cells, codes = codebook.encode_with_cells(np.where(sound[:, None], vectors, 0))
+    for row, good, cell, code in zip(rows, sound, cells, codes, strict=True):
+        if not good:
+            yield Problem(row.id, "its vector is not a unit vector")
+        elif row.cell != int(cell) or row.code != code.tobytes():
+            yield Problem(row.id, "its cell and code are not the codebook's for its vector")
+
+
+def _check_file(row: Row, archive: Path) -> Iterator[Problem]:
+    assert row.file is not None
+    path = resolve_place(row.file, archive)
+    try:
+        digest = file_sha256(path)
+    except OSError as error:
+        yield Problem(row.id, f"its file {path} cannot be read: {error.strerror}")
+        return
+    if digest != row.file_sha256:
+        yield Problem(row.id, f"its file {path} is not the one released (SHA-256 differs)")

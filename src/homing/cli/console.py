@@ -1,0 +1,165 @@
+"""What the commands share: options, progress, and the two ways of printing."""
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from homing.archive import Outcome, Report
+    from homing.images import Limits
+
+__all__ = [
+    "archive_argument",
+    "device_option",
+    "emit",
+    "finished",
+    "json_option",
+    "limit_options",
+    "limits_of",
+    "outcome_line",
+    "printable",
+    "progress",
+    "say",
+    "show_outcomes",
+]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+archive_argument = click.argument("archive", type=click.Path(path_type=str))
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys."
+)
+
+device_option = click.option(
+    "--device",
+    default="cpu",
+    show_default=True,
+    help="Where the descriptor runs: cpu, cuda, mps, or auto.",
+)
+
+
+def limit_options(command: Command) -> Command:
+    """Add the options that bound decoding."""
+    pixels = click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        help="Refuse pictures of more pixels.  [default: 150000000]",
+    )
+    size = click.option(
+        "--max-bytes",
+        type=click.IntRange(min=1),
+        help="Refuse files of more bytes.  [default: 536870912]",
+    )
+    return pixels(size(command))
+
+
+def limits_of(max_pixels: int | None, max_bytes: int | None) -> "Limits":
+    """Bounds on decoding from the options."""
+    from homing.images import DEFAULT_LIMITS, Limits
+
+    return Limits(
+        max_pixels=max_pixels or DEFAULT_LIMITS.max_pixels,
+        max_bytes=max_bytes or DEFAULT_LIMITS.max_bytes,
+    )
+
+
+def emit(values: Mapping[str, Any]) -> None:
+    """Print one JSON object on one line."""
+    click.echo(json.dumps(values, ensure_ascii=False, default=str))
+
+
+def say(text: str) -> None:
+    """Print something that is not a result, to standard error."""
+    click.echo(text, err=True)
+
+
+def printable(text: str) -> str:
+    """Text on one line, with characters that would disturb a terminal escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def outcome_line(outcome: "Outcome") -> str:
+    """One outcome as plain text."""
+    parts = [f"{outcome.status:9}", printable(outcome.source)]
+    if outcome.file is not None:
+        parts.append(f"-> {printable(outcome.file)}")
+    if outcome.psnr is not None:
+        parts.append(f"{outcome.psnr:.2f} dB")
+    if outcome.cell_kept is False:
+        parts.append("(left its cell)")
+    reasons = [outcome.reason, *outcome.notes]
+    told = "; ".join(printable(reason) for reason in reasons if reason)
+    return "  ".join(parts) + (f"  ({told})" if told else "")
+
+
+@contextmanager
+def show_outcomes(
+    total: int, description: str, *, as_json: bool
+) -> "Iterator[Callable[[Outcome], None]]":
+    """Print outcomes as they come, with progress on a terminal."""
+    with progress(total, description) as bar:
+
+        def show(outcome: "Outcome") -> None:
+            if as_json:
+                emit(outcome.as_dict())
+            else:
+                click.echo(outcome_line(outcome), err=outcome.status == "failed")
+            bar.by(1)
+
+        yield show
+
+
+def finished(report: "Report") -> int:
+    """Say how it went in one line; return the exit status."""
+    say(str(report))
+    return 1 if report.failures else 0
+
+
+class Bar:
+    """A bar that may be moved on or set; one that shows nothing if there is no terminal."""
+
+    def __init__(self, update: Callable[..., None] | None = None) -> None:
+        self._update = update
+
+    def by(self, count: int) -> None:
+        """Move on."""
+        if self._update is not None:
+            self._update(advance=count)
+
+    def to(self, done: int) -> None:
+        """Set."""
+        if self._update is not None:
+            self._update(completed=done)
+
+
+@contextmanager
+def progress(total: int | None, description: str) -> Iterator[Bar]:
+    """Show progress with the time left, if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield Bar()
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    # Lines printed meanwhile appear above the bar: rich redirects the standard streams.
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(description, total=total)
+        yield Bar(functools.partial(bar.update, task))

@@ -1,0 +1,111 @@
+"""The ``homing`` command: its group, its errors and its exit statuses."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+
+import click
+
+from homing._version import __version__
+from homing.cli.process import keep_freed_memory, share_processors
+from homing.errors import HomingError
+
+__all__ = ["cli", "main"]
+
+#: Where each command lives; its module is imported when the command is used or listed.
+_COMMANDS = {
+    "init": "homing.cli.pictures",
+    "release": "homing.cli.pictures",
+    "add": "homing.cli.pictures",
+    "search": "homing.cli.searching",
+    "list": "homing.cli.entries",
+    "show": "homing.cli.entries",
+    "remove": "homing.cli.entries",
+    "stats": "homing.cli.upkeep",
+    "verify": "homing.cli.upkeep",
+    "compact": "homing.cli.upkeep",
+    "activate": "homing.cli.pictures",
+    "descriptors": "homing.cli.parts",
+    "codebook": "homing.cli.parts",
+    "demo": "homing.cli.demonstration",
+}
+
+_INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """A group that imports a command's module only when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return the names in the order of the table above, which is that of use."""
+        return list(_COMMANDS)
+
+    def get_command(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        cmd_name: str,
+    ) -> click.Command | None:
+        """Import and return a command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(_COMMANDS[cmd_name])
+        command: click.Command = module.COMMANDS[cmd_name]
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="homing")
+def cli() -> None:
+    """Release pictures so that edited copies of them are found again.
+
+    \b
+    homing init archive
+    homing release archive photos/ --out released/
+    homing search archive suspect.jpg
+
+    Results go to standard output, everything else to standard error. Exit status: 0 all well,
+    1 some inputs failed (each named with its reason), 2 wrong use, 130 interrupted.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave the process with its exit status."""
+    keep_freed_memory()
+    share_processors()
+    if not os.environ.get("HOMING_DEBUG"):
+        sys.excepthook = _one_line
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        status = cli.main(arguments, prog_name="homing", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("homing: interrupted; run the same command again to go on", err=True)
+        return _INTERRUPTED
+    except HomingError as error:
+        if os.environ.get("HOMING_DEBUG"):
+            raise
+        click.echo(f"homing: {error}", err=True)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read our output has stopped; what is left in the buffer must not raise again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status if isinstance(status, int) else 0
+
+
+def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Show an error of ours without its traceback."""
+    del trace
+    click.echo(
+        f"homing: internal error, {kind.__name__}: {error}\n"
+        "Please report it with the output of the same command under HOMING_DEBUG=1.",
+        err=True,
+    )

@@ -1,0 +1,128 @@
+"""``descriptors`` and ``codebook``: what archives are made of."""
+
+from typing import Any
+
+import click
+
+from homing.cli.console import (
+    device_option,
+    emit,
+    json_option,
+    limit_options,
+    limits_of,
+    printable,
+    progress,
+    say,
+)
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@json_option
+def descriptors(as_json: bool) -> None:
+    """List the descriptors that homing knows by name.
+
+    \b
+    homing descriptors
+    """
+    from dataclasses import asdict
+
+    from homing.descriptors import registry
+
+    for info in registry():
+        if as_json:
+            emit(asdict(info))
+            continue
+        where = "bundled" if info.bundled else "downloaded when first used"
+        click.echo(f"{info.name}  ({info.dimension} dimensions, {info.licence}, {where})")
+        click.echo(f"    {info.origin}")
+
+
+@click.group()
+def codebook() -> None:
+    """Train a codebook, or look at one."""
+
+
+@codebook.command()
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option("--factory", required=True, help="For example IVF1024,PQ8x8 (Faiss's notation).")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to be written.")
+@click.option("--descriptor", default="homing-s", show_default=True, help="Name, or path to yours.")
+@click.option(
+    "--per-picture",
+    type=click.IntRange(min=1),
+    help="Vectors from each picture: itself, then random crops and edits of it. "
+    "[default: as many as the factory needs]",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@limit_options
+@device_option
+@json_option
+def train(photos: tuple[str, ...], **options: Any) -> int:
+    """Train a codebook on a folder of pictures.
+
+    A small folder is multiplied by random crops and edits of its pictures, and the command says
+    so; pictures like those to be searched later serve best.
+
+    \b
+    homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
+    """
+    from homing.archive import find_inputs
+    from homing.codebook_training import train_codebook_on
+    from homing.descriptors import load_descriptor
+
+    pictures = [item.path for item in find_inputs(photos)]
+    network = load_descriptor(options["descriptor"], device=options["device"])
+    with progress(len(pictures), "describing") as reach:
+        trained = train_codebook_on(
+            pictures,
+            network,
+            options["factory"],
+            per_picture=options["per_picture"],
+            seed=options["seed"],
+            limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            progress=reach.to,
+        )
+    trained.codebook.save(options["out"])
+    for failure in trained.failures:
+        source, reason = printable(failure.source), printable(failure.reason)
+        click.echo(f"failed     {source}  ({reason})", err=True)
+    say(f"trained on {trained.note}")
+    _describe(trained.codebook, options["as_json"])
+    return 1 if trained.failures else 0
+
+
+@codebook.command()
+@click.argument("source", metavar="FILE|FACTORY")
+@json_option
+def show(source: str, as_json: bool) -> None:
+    """Show what a codebook is: a file, or the factory string of a bundled one.
+
+    \b
+    homing codebook show IVF1024,PQ8x8
+    """
+    from homing.codebooks import bundled, load_codebook
+
+    names = {info.factory: info.name for info in bundled()}
+    _describe(load_codebook(names.get(source, source)), as_json)
+
+
+def _describe(shown: Any, as_json: bool) -> None:
+    values = {
+        "factory": str(shown.factory),
+        "dimension": shown.dimension,
+        "cells": shown.cell_count,
+        "code_bytes": shown.code_size,
+        "descriptor": shown.descriptor_name,
+        "descriptor_fingerprint": shown.descriptor,
+        "fingerprint": shown.fingerprint,
+    }
+    if as_json:
+        emit(values)
+        return
+    for key, value in values.items():
+        click.echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
+
+
+COMMANDS = {"descriptors": descriptors, "codebook": codebook}

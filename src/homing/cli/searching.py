@@ -1,0 +1,96 @@
+"""``search``: is this one of ours?"""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from homing.cli.console import (
+    archive_argument,
+    device_option,
+    emit,
+    json_option,
+    limit_options,
+    limits_of,
+    printable,
+    progress,
+)
+from homing.errors import UsageError
+
+if TYPE_CHECKING:
+    from homing.archive import SearchResult
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@archive_argument
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--k", type=click.IntRange(min=1), default=10, show_default=True, help="Hits a query."
+)
+@click.option(
+    "--probes",
+    default="auto",
+    show_default=True,
+    help="Cells to visit: a number, or auto (one in 64). One finds what was released.",
+)
+@click.option(
+    "--rerank",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
+    help="Nearest codes put in order by exact similarity; 0: codes only.",
+)
+@limit_options
+@device_option
+@json_option
+def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
+    """Find the entries most similar to a picture, or to every picture of a folder.
+
+    \b
+    homing search archive suspect.jpg
+    homing search archive suspects/ --k 1 --json
+
+    Similarity is the cosine of the descriptors: 1 is the same picture.
+    """
+    from homing.archive import open_archive
+
+    probes = _probes(options["probes"])
+    opened = open_archive(archive, device=options["device"])
+    failed = 0
+    total = len(opened.inputs(photos))
+    with progress(total, "searching") as bar:
+        results = opened.search_each(
+            photos,
+            k=options["k"],
+            probes=probes,
+            rerank=options["rerank"],
+            limits=limits_of(options["max_pixels"], options["max_bytes"]),
+        )
+        for result in results:
+            failed += result.reason is not None
+            emit(result.as_dict()) if options["as_json"] else _show(result)
+            bar.by(1)
+    return 1 if failed else 0
+
+
+def _probes(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise UsageError(f"--probes takes a number of at least 1, or auto, not {text!r}")
+    return int(text)
+
+
+def _show(result: "SearchResult") -> None:
+    name = printable(result.query)
+    if result.reason is not None:
+        click.echo(f"{name}: failed: {printable(result.reason)}", err=True)
+        return
+    click.echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
+    for hit in result.hits:
+        told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
+        click.echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}")
+
+
+COMMANDS = {"search": search}

@@ -1,0 +1,230 @@
+"""The demonstration, step by step: release, edit, search passively and actively, compare."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from homing.archive import Archive, Matches, Report, create, open_archive
+from homing.demo.material import copy_bundled_pictures, write_background
+from homing.demo.report import DemoReport, EditRow, Example
+from homing.edits import Edit, paper_edits, random_available
+from homing.errors import ArchiveError, UsageError
+
+__all__ = ["Progress", "run_demo"]
+
+_PROBES = 1
+_EXAMPLES = 5
+_MOST_PICTURES = 200
+_AMPLIFIED = 20
+
+
+class _Bar(Protocol):
+    def by(self, count: int) -> None: ...
+
+
+#: Opens a progress bar of a total and a description.
+Progress = Callable[[int, str], AbstractContextManager[_Bar]]
+
+
+@dataclass(frozen=True)
+class _Copies:
+    """One picture in both its states."""
+
+    id: str
+    original: Image.Image
+    released: Image.Image
+    psnr: float
+
+
+def run_demo(
+    out: Path,
+    *,
+    photos: Path | None,
+    background: int,
+    seed: int,
+    progress: Progress,
+    on_row: Callable[[EditRow], None] | None = None,
+) -> DemoReport:
+    """Release pictures, edit them, and search for the copies.
+
+    Parameters
+    ----------
+    out : Path
+        A new or empty folder: it will hold the archives and the released files.
+    photos : Path or None
+        A folder of pictures (the first 200 count); None takes those that scikit-image ships.
+    background : int
+        How many generated pictures are recorded besides.
+    seed : int
+        Of all randomness.
+    progress : callable
+        Opens a progress bar.
+    on_row : callable or None
+        Called with each row of the table as it comes.
+
+    Returns
+    -------
+    DemoReport
+        What was found, with examples.
+    """
+    start = time.perf_counter()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{str(out)!r} is there already and not empty; name another folder")
+    pictures = photos if photos is not None else out / "pictures"
+    if photos is None:
+        copy_bundled_pictures(pictures)
+    active, passive, report = _fill(out, pictures, background, seed, progress)
+    copies = _load(report, active)
+    edits = paper_edits(with_random=random_available())
+    rows, examples = _compare(active, passive, copies, edits, seed, progress, on_row)
+    decibels = [copy.psnr for copy in copies]
+    return DemoReport(
+        pictures=len(copies),
+        background=background,
+        descriptor=active.settings.descriptor,
+        codebook=active.settings.codebook,
+        probes=_PROBES,
+        rows=rows,
+        examples=examples,
+        psnr_mean=float(np.mean(decibels)),
+        psnr_least=min(decibels),
+        seconds_release=report.seconds,
+        seconds_total=time.perf_counter() - start,
+        notes=_notes(report),
+    )
+
+
+def _fill(
+    out: Path, pictures: Path, background: int, seed: int, progress: Progress
+) -> tuple[Archive, Archive, Report]:
+    """Two archives of the same background: one with the pictures released, one as they are."""
+    with progress(background, "drawing background") as bar:
+        write_background(out / "background", background, seed=seed, progress=bar.by)
+    base = create(out / "archive")
+    with progress(background, "adding background") as bar:
+        base.add(out / "background", on_outcome=lambda _: bar.by(1))
+    shutil.copytree(out / "archive", out / "archive-passive")
+    active, passive = open_archive(out / "archive"), open_archive(out / "archive-passive")
+    inputs = [item.path for item in active.inputs(pictures)][:_MOST_PICTURES]
+    with progress(len(inputs), "releasing") as bar:
+        report = active.release(
+            inputs, out=out / "released", seed=seed, on_outcome=lambda _: bar.by(1)
+        )
+    passive.add(inputs)
+    shutil.rmtree(out / "background")
+    return active, passive, report
+
+
+def _load(report: Report, active: Archive) -> list[_Copies]:
+    """Both states of every picture that was released, as RGB in memory."""
+    copies = [
+        _Copies(
+            outcome.id,
+            _rgb(Path(outcome.source)),
+            _rgb(Path(outcome.file)),
+            float("inf") if outcome.psnr is None else outcome.psnr,
+        )
+        for outcome in report
+        if outcome.status == "released" and outcome.id is not None and outcome.file is not None
+    ]
+    if not copies:
+        reasons = "; ".join(f"{o.source}: {o.reason}" for o in report.failures[:3])
+        raise ArchiveError(f"no picture could be released into {str(active.path)!r} ({reasons})")
+    return copies
+
+
+def _rgb(path: Path) -> Image.Image:
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+def _compare(
+    active: Archive,
+    passive: Archive,
+    copies: Sequence[_Copies],
+    edits: Sequence[Edit],
+    seed: int,
+    progress: Progress,
+    on_row: Callable[[EditRow], None] | None,
+) -> tuple[tuple[EditRow, ...], tuple[Example, ...]]:
+    rows: list[EditRow] = []
+    examples: list[Example] = []
+    shown: set[str] = set()
+    with progress(len(edits), "searching") as bar:
+        for number, edit in enumerate(edits):
+            found = _search(active, [copy.released for copy in copies], edit, seed, number)
+            missed = _search(passive, [copy.original for copy in copies], edit, seed, number)
+            ids = np.array([copy.id for copy in copies], dtype=object)
+            hit_active, hit_passive = found.ids[:, 0] == ids, missed.ids[:, 0] == ids
+            rows.append(EditRow(edit.name, float(hit_passive.mean()), float(hit_active.mean())))
+            if on_row is not None:
+                on_row(rows[-1])
+            for place in np.flatnonzero(hit_active & ~hit_passive).tolist():
+                if copies[place].id not in shown and len(examples) < _EXAMPLES:
+                    shown.add(copies[place].id)
+                    generator = _generator(seed, number, place)
+                    examples.append(_example(copies[place], edit, generator, found, missed, place))
+                    break  # one an edit, so that the page shows several
+            bar.by(1)
+    return tuple(rows), tuple(examples)
+
+
+def _search(
+    archive: Archive, pictures: Sequence[Image.Image], edit: Edit, seed: int, number: int
+) -> Matches:
+    edited = (
+        edit.apply(picture, _generator(seed, number, place))
+        for place, picture in enumerate(pictures)
+    )
+    vectors = archive.descriptor.describe(list(edited))
+    return archive.search_vectors(vectors, k=1, probes=_PROBES)
+
+
+def _generator(seed: int, edit: int, place: int) -> np.random.Generator:
+    """Same draws for the released and the untouched picture."""
+    return np.random.default_rng([seed, edit, place])
+
+
+def _example(
+    copy: _Copies,
+    edit: Edit,
+    generator: np.random.Generator,
+    found: Matches,
+    missed: Matches,
+    place: int,
+) -> Example:
+    return Example(
+        title=copy.id,
+        original=copy.original,
+        released=copy.released,
+        difference=_difference(copy.original, copy.released),
+        edited=edit.apply(copy.released, generator),
+        edit=edit.name,
+        active_hit=found.ids[place, 0],
+        active_similarity=float(found.similarity[place, 0]),
+        passive_hit=missed.ids[place, 0],
+        psnr=copy.psnr,
+    )
+
+
+def _difference(original: Image.Image, released: Image.Image) -> Image.Image:
+    """Released minus original, amplified, around mid-grey."""
+    change = np.asarray(released, dtype=np.int16) - np.asarray(original, dtype=np.int16)
+    amplified = np.clip(128 + _AMPLIFIED * change, 0, 255)
+    return Image.fromarray(amplified.astype(np.uint8))
+
+
+def _notes(report: Report) -> tuple[str, ...]:
+    notes = [f"{outcome.source} was left out: {outcome.reason}" for outcome in report.failures]
+    if not random_available():
+        notes.append(
+            "The paper's edit 'random' was left out: it needs AugLy (pip install 'homing[bench]')."
+        )
+    return tuple(notes)

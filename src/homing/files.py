@@ -1,0 +1,61 @@
+"""Files that appear whole or not at all, and are never overwritten."""
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+__all__ = ["file_sha256", "publish", "sync_folder", "write_durably"]
+
+_CHUNK = 1 << 20
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a new file and wait until the disk has it. `FileExistsError` if there is one."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def publish(staged: Path, final: Path) -> None:
+    """Give a complete file its final name, atomically; never over an existing one.
+
+    Both paths must be on one file system. The staged name stays until the caller removes it, where
+    the file system knows hard links.
+
+    Raises
+    ------
+    FileExistsError
+        `final` exists.
+    """
+    try:
+        os.link(staged, final)
+    except OSError as error:
+        if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}:
+            raise
+        # A file system without hard links (exFAT, some network shares): the check and the rename
+        # are two steps, which another writer of the same name could come between.
+        if final.exists() or final.is_symlink():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
+        staged.rename(final)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the disk has the folder's names, where the system can do that."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def file_sha256(path: Path) -> bytes:
+    """SHA-256 of a file's bytes, 32 bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.digest()
