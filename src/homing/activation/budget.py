@@ -17,7 +17,7 @@ _ATTEMPTS = 5
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not blown up beyond this
-_BAND_PIXELS = 1 << 16  # a band's arrays stay in the processor's cache
+_BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,8 @@ def _fit(
 ) -> tuple[Coded | None, float]:
     """Best file of one coding, and the mean squared error that coding itself costs.
 
-    The error of the file is modelled as ``scale² · power + noise``. The first guess for the noise is
-    rounding, or what a good lossy coding commonly costs; each attempt then measures it.
+    The error of the file is modelled as ``scale² · power + noise``. The first guess for
+    the noise is rounding, or what a good lossy coding commonly costs; each attempt then measures it.
     """
     allowed = _error_at(budget + _AIM)
     noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)

@@ -90,7 +90,8 @@ def shares_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Ten
     norms = torch.linalg.vector_norm(bounded * batch.allowed, dim=(1, 2, 3))
     count = batch.allowed[0].numel()
     most = batch.largest * math.sqrt(count) / norms.clamp(min=_TINY)
-    return bounded * most.clamp(max=strength)[:, None, None, None]
+    shares: torch.Tensor = bounded * most.clamp(max=strength)[:, None, None, None]
+    return shares
 
 
 def render(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:

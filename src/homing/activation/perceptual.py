@@ -27,7 +27,7 @@ _CONTRAST_GAIN, _CONTRAST_POWER, _CONTRAST_KNEE = 0.117 * 16.0, 2.4, 26.0
 _OVERLAP = 0.3
 _FLOOR = 5.0  # the published code clips here: flat places may change by 5 levels too
 _HALO = 2  # rows that the 5×5 kernel sees beyond a band
-_BAND_PIXELS = 1 << 16  # a band's arrays stay in the processor's cache
+_BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
 def just_noticeable_difference(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.float16]:
@@ -69,12 +69,14 @@ def _luminance(pixels: NDArray[np.integer], peak: int) -> NDArray[np.float32]:
 
 
 def _map_of_levels(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    luminance_masking = _luminance_masking(levels)
-    contrast_masking = _contrast_masking(levels)
-    overlap = np.minimum(luminance_masking, contrast_masking)
-    total = luminance_masking + contrast_masking - np.float32(_OVERLAP) * overlap
-    clipped: NDArray[np.float32] = np.maximum(total, np.float32(_FLOOR)) / np.float32(255)
-    return clipped
+    luminance_masking, contrast_masking = _luminance_masking(levels), _contrast_masking(levels)
+    total: NDArray[np.float32] = np.minimum(luminance_masking, contrast_masking)
+    total *= np.float32(-_OVERLAP)
+    total += luminance_masking
+    total += contrast_masking
+    np.maximum(total, np.float32(_FLOOR), out=total)
+    total /= np.float32(255)
+    return total
 
 
 def _luminance_masking(levels: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,15 +1,18 @@
 """Activating many pictures: decode, optimise in batches, lay on, code within the budget.
 
-Decoding and coding run in worker threads while the batch before or after is optimised. Batches have
-a fixed size (short ones are padded), which makes each picture's result independent, bit by bit, of
-the pictures beside it: an interrupted run that goes on in other batches writes the same files.
+Batch by batch, one stage after the other: decoding and coding use every processor by worker
+threads, the network by threads of its own. To overlap the stages was tried: on a CPU, where the two
+kinds of threads keep each other from running, it gains nothing beyond the noise, and it holds three
+batches in memory. Batches have a fixed size (short ones are padded), which makes each picture's
+result independent, bit by bit, of the pictures beside it: an interrupted run that goes on in other
+batches writes the same files.
 """
 
 import itertools
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -104,29 +107,14 @@ class Activator:
     def run(self, sources: Iterable[Source]) -> Iterator[Activated | PictureError]:
         """Activate pictures in their order; a bad one gives its error in its place.
 
-        At most three batches are in memory at a time, whatever the length of `sources`.
+        One batch is in memory at a time, whatever the length of `sources`.
         """
         rest = iter(sources)
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            ahead = self._start(pool, rest)
-            finishing: list[_Pending] = []
-            while ahead:
-                preparing, ahead = ahead, self._start(pool, rest)
-                optimised = self._optimise([future.result() for future in preparing])
-                finished = [pending.result() for pending in finishing]
-                finishing = [
-                    _Pending(item, pool.submit(self._finish, item))
-                    if isinstance(item, _Optimised)
-                    else _Pending(item, None)
-                    for item in optimised
-                ]
+            while batch := list(itertools.islice(rest, BATCH)):
+                prepared = list(pool.map(self._prepare, batch))
+                finished = list(pool.map(self._finish, self._optimise(prepared)))
                 yield from self._describe(finished)
-            yield from self._describe([pending.result() for pending in finishing])
-
-    def _start(
-        self, pool: ThreadPoolExecutor, sources: Iterator[Source]
-    ) -> list[Future[Prepared | PictureError]]:
-        return [pool.submit(self._prepare, s) for s in itertools.islice(sources, BATCH)]
 
     def _prepare(self, source: Source) -> Prepared | PictureError:
         try:
@@ -170,14 +158,16 @@ class Activator:
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
 
-    def _finish(self, item: "_Optimised") -> Finished | PictureError:
-        prepared = item.prepared
+    def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
+        if isinstance(item, PictureError):
+            return item
+        kept = item.prepared.kept
         try:
-            if prepared.kept is not None:
-                return self._code(item, prepared.kept[0])
+            if kept is not None:
+                return _Finished(self._code(item, kept[0]), item.cell)
             # One large picture at a time: its full-size arrays set the peak of memory.
             with self._large:
-                return self._code(item, self._read(prepared.source))
+                return _Finished(self._code(item, self._read(item.prepared.source)), item.cell)
         except PictureError as error:
             return error
 
@@ -192,20 +182,18 @@ class Activator:
         )
 
     def _describe(
-        self, batch: Sequence[tuple[Finished, int] | PictureError]
+        self, batch: "Sequence[_Finished | PictureError]"
     ) -> Iterator[Activated | PictureError]:
-        squashed = [item[0].squashed for item in batch if not isinstance(item, PictureError)]
-        if squashed:
-            vectors = self.descriptor.describe_squashed(np.stack(squashed), batch=BATCH, pad=True)
-            cells = self.codebook.cells(vectors)
-            described = iter(zip(vectors, cells, strict=True))
+        good = [item.finished.squashed for item in batch if isinstance(item, _Finished)]
+        if good:
+            vectors = self.descriptor.describe_squashed(np.stack(good), batch=BATCH, pad=True)
+            described = iter(zip(vectors, self.codebook.cells(vectors), strict=True))
         for item in batch:
-            if isinstance(item, PictureError):
-                yield item
-            else:
-                finished, aimed = item
+            if isinstance(item, _Finished):
                 vector, cell = next(described)
-                yield _activated(finished, vector, cell_kept=int(cell) == aimed)
+                yield _activated(item.finished, vector, cell_kept=int(cell) == item.cell)
+            else:
+                yield item
 
 
 @dataclass(frozen=True)
@@ -216,16 +204,9 @@ class _Optimised:
 
 
 @dataclass(frozen=True)
-class _Pending:
-    item: _Optimised | PictureError
-    future: Future[Finished | PictureError] | None
-
-    def result(self) -> tuple[Finished, int] | PictureError:
-        if isinstance(self.item, PictureError):
-            return self.item
-        assert self.future is not None
-        finished = self.future.result()
-        return finished if isinstance(finished, PictureError) else (finished, self.item.cell)
+class _Finished:
+    finished: Finished
+    cell: int
 
 
 def _activated(finished: Finished, vector: NDArray[np.float32], *, cell_kept: bool) -> Activated:
