@@ -113,8 +113,8 @@ def _fit(
 ) -> tuple[Coded | None, float]:
     """Best file of one coding, and the mean squared error that coding itself costs.
 
-    The error of the file is modelled as ``scale² · power + noise``. The first guess for
-    the noise is rounding, or what a good lossy coding commonly costs; each attempt then measures it.
+    The error of the file is modelled as ``scale² · power + noise``. The first guess for the noise
+    is rounding, or what a good lossy coding commonly costs; each attempt then measures it.
     """
     allowed = _error_at(budget + _AIM)
     noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)

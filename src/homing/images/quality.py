@@ -100,10 +100,10 @@ def _check(a: Pixels, b: Pixels, peak: int) -> None:
 
 def _luminance(pixels: Pixels) -> npt.NDArray[np.float64]:
     if pixels.ndim == 2 or pixels.shape[2] == 1:
-        return pixels.reshape(pixels.shape[:2]).astype(np.float32)
-    luminance = pixels[..., 0] * np.float32(0.299)
-    luminance += pixels[..., 1] * np.float32(0.587)
-    luminance += pixels[..., 2] * np.float32(0.114)
+        return pixels.reshape(pixels.shape[:2]).astype(np.float64)
+    luminance = pixels[..., 0] * np.float64(0.299)
+    luminance += pixels[..., 1] * np.float64(0.587)
+    luminance += pixels[..., 2] * np.float64(0.114)
     found: npt.NDArray[np.float64] = luminance
     return found
 
