@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from homing.archive import Outcome, Report
+    from homing.descriptors import Descriptor
     from homing.images import Limits
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "json_option",
     "limit_options",
     "limits_of",
+    "load_network",
     "outcome_line",
     "printable",
     "progress",
@@ -67,6 +69,14 @@ def limits_of(max_pixels: int | None, max_bytes: int | None) -> "Limits":
         max_pixels=max_pixels or DEFAULT_LIMITS.max_pixels,
         max_bytes=max_bytes or DEFAULT_LIMITS.max_bytes,
     )
+
+
+def load_network(name: str, device: str = "cpu") -> "Descriptor":
+    """Load a descriptor, showing the download of its weights if there is one."""
+    from homing.descriptors import load_descriptor
+
+    with progress(None, f"fetching {name}") as bar:
+        return load_descriptor(name, device=device, progress=bar.to)
 
 
 def emit(values: Mapping[str, Any]) -> None:
@@ -132,10 +142,10 @@ class Bar:
         if self._update is not None:
             self._update(advance=count)
 
-    def to(self, done: int) -> None:
-        """Set."""
+    def to(self, done: int, total: int | None = None) -> None:
+        """Set, and the total too if it is known only now."""
         if self._update is not None:
-            self._update(completed=done)
+            self._update(completed=done, **({} if total is None else {"total": total}))
 
 
 @contextmanager

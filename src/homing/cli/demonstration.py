@@ -10,7 +10,7 @@ from homing.cli.console import emit, json_option, progress, say
 __all__ = ["COMMANDS"]
 
 
-@click.command()
+@click.command(short_help="See it work: release, edit, search, compare.")
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -55,7 +55,7 @@ def show(archive: str, ids: tuple[str, ...], as_json: bool) -> None:
             click.echo(f"{key:14}  {printable(str(value))}")
 
 
-@click.command()
+@click.command(short_help="Remove entries; released files stay.")
 @archive_argument
 @click.argument("ids", nargs=-1, required=True)
 @json_option

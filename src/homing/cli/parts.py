@@ -10,6 +10,7 @@ from homing.cli.console import (
     json_option,
     limit_options,
     limits_of,
+    load_network,
     printable,
     progress,
     say,
@@ -70,10 +71,9 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     """
     from homing.archive import find_inputs
     from homing.codebook_training import train_codebook_on
-    from homing.descriptors import load_descriptor
 
     pictures = [item.path for item in find_inputs(photos)]
-    network = load_descriptor(options["descriptor"], device=options["device"])
+    network = load_network(options["descriptor"], options["device"])
     with progress(len(pictures), "describing") as reach:
         trained = train_codebook_on(
             pictures,
@@ -93,7 +93,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     return 1 if trained.failures else 0
 
 
-@codebook.command()
+@codebook.command(short_help="Show what a codebook is.")
 @click.argument("source", metavar="FILE|FACTORY")
 @json_option
 def show(source: str, as_json: bool) -> None:

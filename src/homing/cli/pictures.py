@@ -12,6 +12,7 @@ from homing.cli.console import (
     json_option,
     limit_options,
     limits_of,
+    load_network,
     show_outcomes,
 )
 
@@ -71,6 +72,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: float | None, as_
     """
     from homing.archive import create
 
+    load_network(descriptor)  # fetches its weights with a bar, if they are not here
     made = create(
         archive,
         descriptor=descriptor,
@@ -180,10 +182,9 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
     """
     from homing.archive import activate_files, choose_codebook, find_inputs
-    from homing.descriptors import load_descriptor
 
     inputs = find_inputs(photos)
-    network = load_descriptor(options["descriptor"], device=options["device"])
+    network = load_network(options["descriptor"], options["device"])
     chosen, _ = choose_codebook(options["codebook"], network, None)
     with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as show:
         report = activate_files(

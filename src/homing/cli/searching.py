@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS"]
 
 
-@click.command()
+@click.command(short_help="Find what a picture is a copy of.")
 @archive_argument
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
 @click.option(

@@ -26,7 +26,7 @@ def stats(archive: str, as_json: bool) -> None:
         click.echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
 
 
-@click.command()
+@click.command(short_help="Check record, codebook and released files.")
 @archive_argument
 @click.option(
     "--files/--no-files",
@@ -58,7 +58,7 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
     return 0 if found.clean else 1
 
 
-@click.command()
+@click.command(short_help="Merge small files, free what is not needed.")
 @archive_argument
 @json_option
 def compact(archive: str, as_json: bool) -> None:

@@ -166,12 +166,14 @@ def _compare(
             rows.append(EditRow(edit.name, float(hit_passive.mean()), float(hit_active.mean())))
             if on_row is not None:
                 on_row(rows[-1])
-            for place in np.flatnonzero(hit_active & ~hit_passive).tolist():
-                if copies[place].id not in shown and len(examples) < _EXAMPLES:
-                    shown.add(copies[place].id)
-                    generator = _generator(seed, number, place)
-                    examples.append(_example(copies[place], edit, generator, found, missed, place))
-                    break  # one an edit, so that the page shows several
+            gained = np.flatnonzero(hit_active & ~hit_passive).tolist()
+            fresh = [place for place in gained if copies[place].id not in shown]
+            if fresh and len(examples) < _EXAMPLES:
+                # One an edit, so that the page shows several; in colour if there is a choice.
+                place = max(fresh, key=lambda place: _saturation(copies[place].original))
+                shown.add(copies[place].id)
+                generator = _generator(seed, number, place)
+                examples.append(_example(copies[place], edit, generator, found, missed, place))
             bar.by(1)
     return tuple(rows), tuple(examples)
 
@@ -212,6 +214,10 @@ def _example(
         passive_hit=missed.ids[place, 0],
         psnr=copy.psnr,
     )
+
+
+def _saturation(image: Image.Image) -> float:
+    return float(np.asarray(image.resize((32, 32)).convert("HSV"))[:, :, 1].mean())
 
 
 def _difference(original: Image.Image, released: Image.Image) -> Image.Image:
