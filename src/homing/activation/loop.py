@@ -125,7 +125,8 @@ def optimise(
         Signed shares of what is allowed, to be laid on the full pictures.
     """
     offsets = batch.offsets.clone().requires_grad_()
-    optimiser = torch.optim.Adam([offsets], lr=settings.rate, fused=True)
+    fused = offsets.device.type in {"cpu", "cuda"}  # one pass over memory instead of ten
+    optimiser = torch.optim.Adam([offsets], lr=settings.rate, fused=fused)
     for _ in range(settings.steps):
         rendered = render(batch, offsets, settings.strength)
         losses = objective(describe(rendered), rendered - batch.pictures)
