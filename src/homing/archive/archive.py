@@ -150,7 +150,9 @@ class Archive:
             format=format,
             limits=limits,
         )
-        outcomes = release(self._record, activator, inputs, folder, self.path)
+        outcomes = release(
+            self._record, activator, inputs, folder, self.path, owner=self.settings.identity
+        )
         return collect(outcomes, on_outcome)
 
     def add(
@@ -211,8 +213,10 @@ class Archive:
             The picture cannot be read.
         """
         vectors = self.descriptor.describe([picture], limits=limits)
-        matches = self.search_vectors(vectors, k=k, probes=probes, rerank=rerank)
-        return self._current().hits(matches, 0)
+        # One snapshot for both: positions mean nothing in the next one.
+        snapshot = self._current()
+        matches = self._search(snapshot, vectors, k, probes, rerank)
+        return snapshot.hits(matches, 0)
 
     def search_each(
         self,
@@ -251,6 +255,16 @@ class Archive:
         k, probes, rerank
             As for :meth:`search`.
         """
+        return self._search(self._current(), vectors, k, probes, rerank)
+
+    def _search(
+        self,
+        snapshot: Snapshot,
+        vectors: NDArray[np.float32],
+        k: int,
+        probes: int | None,
+        rerank: int,
+    ) -> Matches:
         if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
             raise UsageError(
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
@@ -258,7 +272,7 @@ class Archive:
         if k < 1 or rerank < 0:
             raise UsageError(f"k must be at least 1 and rerank at least 0, not {k} and {rerank}")
         visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
-        return self._current().search(vectors, k=k, probes=visited, rerank=rerank)
+        return snapshot.search(vectors, k=k, probes=visited, rerank=rerank)
 
     def warm(self) -> None:
         """Load the codes now rather than at the first search."""
@@ -307,6 +321,7 @@ class Archive:
 
     def compact(self) -> dict[str, int]:
         """Merge the record's small files and free what removed rows and old versions took."""
+        self._record.refresh()
         return self._record.compact()
 
     def stats(self) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from homing.codebooks import Codebook
 
 __all__ = ["commit_rows", "quantize"]
 
+_DECIDING = ("source_sha256", "state", "file", "file_sha256")
+
 
 def quantize(
     codebook: Codebook, vectors: NDArray[np.float32]
@@ -24,8 +26,9 @@ def quantize(
 def commit_rows(record: Record, table: pa.Table) -> set[str]:
     """Write rows to the record.
 
-    A row of a new id is inserted; a row of the same picture (by its source's checksum) replaces the
-    one there; a row of another picture under an id already taken is left out.
+    A row of a new id is inserted. Where the id is there with the same picture (by its source's
+    checksum), a released row replaces it, and an added one never does: another process may have
+    released the picture since. A row of another picture under an id already taken is left out.
 
     Returns
     -------
@@ -33,26 +36,17 @@ def commit_rows(record: Record, table: pa.Table) -> set[str]:
         Ids left out because another picture has them.
     """
     record.refresh()
-    known = _sources(record, table)
-    sources = dict(_pairs(table))
-    fresh = [i for i in sources if i not in known]
-    same = [i for i, source in sources.items() if known.get(i) == source]
-    if same:
-        record.upsert(_those(table, same))
+    wanted = {row["id"]: row for row in table.select(["id", *_DECIDING]).to_pylist()}
+    known = record.lookup(list(wanted), _DECIDING)
+    fresh = [i for i in wanted if i not in known]
     if fresh:
         record.insert(_those(table, fresh))
-        known |= _sources(record, _those(table, fresh))
-    return {i for i, source in sources.items() if known.get(i) != source}
-
-
-def _pairs(table: pa.Table) -> list[tuple[str, bytes]]:
-    ids, sources = table.column("id").to_pylist(), table.column("source_sha256").to_pylist()
-    return list(zip(ids, sources, strict=True))
-
-
-def _sources(record: Record, table: pa.Table) -> dict[str, bytes]:
-    found = record.lookup(table.column("id").to_pylist(), ["source_sha256"])
-    return {i: row["source_sha256"] for i, row in found.items()}
+        known |= record.lookup(fresh, _DECIDING)
+    same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
+    newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
+    if newer:
+        record.upsert(_those(table, newer))
+    return set(wanted) - set(same)
 
 
 def _those(table: pa.Table, ids: Sequence[str]) -> pa.Table:

@@ -1,7 +1,7 @@
 """Activating files without an archive: nothing is recorded."""
 
+import hashlib
 import math
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +11,11 @@ from homing.activation import Activated, Activator
 from homing.archive.manifest import Input, PathLike
 from homing.archive.results import Outcome, Report
 from homing.archive.running import OnOutcome, collect, make_activator, refuse_output
+from homing.archive.staging import Staging, clear
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.files import publish, write_durably
+from homing.files import publish
 from homing.images import shown
 
 __all__ = ["activate_files"]
@@ -64,29 +65,35 @@ def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Itera
             )
         else:
             to_do.append(item)
-    out.mkdir(parents=True, exist_ok=True)
     results = activator.run(item.path for item in to_do)
-    with tempfile.TemporaryDirectory(prefix=".homing-", dir=out) as staging:
-        for number, (item, result) in enumerate(zip(to_do, results, strict=True)):
+    clear(out)
+    with Staging(out) as staging:
+        for item, result in zip(to_do, results, strict=True):
             now = time.perf_counter()
-            final = out / item.destination_as(activator.kind)
-            yield _place(item, result, Path(staging) / str(number), final, now - clock)
+            yield _place(item, result, staging, item.destination_as(activator.kind), now - clock)
             clock = now
 
 
 def _place(
-    item: Input, result: Activated | PictureError, staged: Path, final: Path, seconds: float
+    item: Input,
+    result: Activated | PictureError,
+    staging: Staging,
+    destination: Path,
+    seconds: float,
 ) -> Outcome:
     source = shown(item.path)
     if isinstance(result, PictureError):
         return Outcome(source=source, status="failed", id=item.id, reason=str(result))
-    write_durably(staged, result.data)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    final = staging.out / destination
+    staged = staging.write(result.data, destination, hashlib.sha256(result.data).digest())
     try:
-        publish(staged, final)
-    except FileExistsError:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        publish(staging.folder / staged.name, final)
+    except (FileExistsError, NotADirectoryError):
         reason = f"{shown(final)} exists already"
         return Outcome(source=source, status="skipped", id=item.id, reason=reason)
+    finally:
+        staging.discard(staged)
     return Outcome(
         source=source,
         status="activated",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.images import KINDS, Found, find_pictures
+from homing.images import KINDS, Found, find_pictures, shown
 
 __all__ = ["Input", "PathLike", "find_inputs", "gather", "several"]
 
@@ -83,6 +83,8 @@ def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
                 raise UsageError(f"there is no file or folder {str(path)!r}")
         inputs = [_found(found) for found in find_pictures(photos)]
     if not inputs:
+        if manifest is None and not photos:
+            raise UsageError("no pictures were given: name files or folders, or a manifest")
         names = ", ".join(repr(str(path)) for path in (photos if manifest is None else [manifest]))
         raise UsageError(f"no picture was found in {names}")
     _refuse_doubles(inputs)
@@ -118,10 +120,14 @@ def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
         if not isinstance(path, str) or not path:
             raise UsageError(f"{manifest}, line {line}: it has no 'path'")
         named = values.pop("id", None)
+        try:
+            json.dumps([named, values], ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{manifest}, line {line}: not valid Unicode ({error})") from error
         destination = _destination(path, base)
         yield Input(
             path=base / path,
-            id=str(named) if named not in (None, "") else destination.as_posix(),
+            id=str(named) if named not in (None, "") else shown(destination.as_posix()),
             destination=destination,
             metadata={k: v for k, v in values.items() if v not in (None, "")} or None,
         )
@@ -159,10 +165,14 @@ def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         raise UsageError(f"the manifest {str(manifest)!r} cannot be read: {error}") from error
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
+
+
 def _object(manifest: Path, number: int, line: str) -> dict[str, Any]:
     try:
-        values = json.loads(line)
-    except json.JSONDecodeError as error:
+        values = json.loads(line, parse_constant=_refuse_constant)
+    except ValueError as error:
         raise UsageError(f"{manifest}, line {number}: not JSON ({error})") from error
     if not isinstance(values, dict):
         raise UsageError(f"{manifest}, line {number}: expected an object with a 'path'")

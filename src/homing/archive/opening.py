@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,7 @@ def create(
         codebook_fingerprint=chosen.fingerprint,
         codebook_choice=reason,
         expect=expect,
+        identity=uuid.uuid4().hex,
     )
     _make(folder, settings, chosen)
     return open_archive(folder, descriptor=network, device=device)
@@ -111,8 +113,11 @@ def open_archive(
 
 def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
     """Build the archive beside its place and move it there whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
     try:
         Record.create(
             building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size

@@ -41,7 +41,13 @@ class _Written:
 
 
 def release(
-    record: Record, activator: Activator, inputs: Iterable[Input], out: Path, archive: Path
+    record: Record,
+    activator: Activator,
+    inputs: Iterable[Input],
+    out: Path,
+    archive: Path,
+    *,
+    owner: str,
 ) -> Iterator[Outcome]:
     """Release pictures; an outcome comes once its picture is recorded, in the order given.
 
@@ -57,9 +63,11 @@ def release(
         Folder for the released files; it is made if need be.
     archive : Path
         Folder of the archive, which recorded places are relative to.
+    owner : str
+        Identity of the archive: what runs of others left unfinished in `out` is theirs to finish.
     """
-    recover(out, lambda table: commit_rows(record, table))
-    with Staging(out) as staging:
+    recover(out, owner, lambda table: commit_rows(record, table))
+    with Staging(out, owner) as staging:
         run = _Run(record, activator, staging, archive)
         items = run.activate(inputs)
         while chunk := list(itertools.islice(items, _COMMIT)):

@@ -30,6 +30,8 @@ class ArchiveSettings:
         Why that codebook, in words.
     expect : int or None
         How many pictures the archive was made for.
+    identity : str
+        A random name of this archive, by which an unfinished release is known to be its own.
     created_at, created_by
         Time (ISO 8601, UTC) and version of homing.
     """
@@ -41,6 +43,7 @@ class ArchiveSettings:
     codebook_fingerprint: str
     codebook_choice: str = ""
     expect: int | None = None
+    identity: str = ""
     created_at: str = ""
     created_by: str = ""
     format: int = FORMAT

@@ -12,9 +12,11 @@ output folder next finds the journal of a run that died (its lock is free) and b
 """
 
 import os
+import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -22,16 +24,18 @@ from typing import IO
 
 import pyarrow as pa
 
-from homing.errors import ArchiveError
+from homing.errors import ArchiveError, UsageError
 from homing.files import file_sha256, publish, sync_folder, write_durably
 from homing.locks import try_lock
 
-__all__ = ["STAGING_PREFIX", "Staged", "Staging", "recover"]
+__all__ = ["STAGING_PREFIX", "Staged", "Staging", "clear", "recover"]
 
 STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"
 _LOCK = "lock"
 _ATTEMPTS = 10
+_OURS = re.compile(r"\d+|lock|journal\.arrow(\.new)?")  # all that a staging folder ever holds
+_OWNER = b"homing archive"
 
 #: Writes rows to the record; returns the ids it refused because another picture has them.
 Commit = Callable[[pa.Table], set[str]]
@@ -57,12 +61,24 @@ class Staged:
 
 
 class Staging:
-    """The staging folder of one run; a context manager that holds its lock."""
+    """The staging folder of one run; a context manager that holds its lock.
 
-    def __init__(self, out: Path) -> None:
-        out.mkdir(parents=True, exist_ok=True)
+    Parameters
+    ----------
+    out : Path
+        The output folder; it is made if need be.
+    owner : str
+        Identity of the archive that the rows belong to.
+    """
+
+    def __init__(self, out: Path, owner: str = "") -> None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self.folder, self._lock = _new_folder(out)
+        except OSError as error:
+            raise UsageError(f"nothing can be written to {str(out)!r}: {error}") from error
         self.out = out
-        self.folder, self._lock = _new_folder(out)
+        self._owner = owner
         self._count = 0
 
     def __enter__(self) -> "Staging":
@@ -77,9 +93,10 @@ class Staging:
     ) -> None:
         """Leave nothing behind, unless a commit is unfinished: the next run will finish it."""
         unfinished = (self.folder / _JOURNAL).exists()
-        self._lock.close()
-        if not unfinished:
-            _remove(self.folder)
+        if unfinished:
+            self._lock.close()
+        else:
+            _remove(self.folder, self._lock)
 
     def write(self, data: bytes, destination: Path, sha256: bytes) -> Staged:
         """Write a file in full. Its destination is relative to the output folder."""
@@ -90,7 +107,7 @@ class Staging:
 
     def discard(self, staged: Staged) -> None:
         """Forget a file that will not be published."""
-        (self.folder / staged.name).unlink()
+        (self.folder / staged.name).unlink(missing_ok=True)
 
     def commit(self, rows: pa.Table, files: Sequence[Staged], commit: Commit) -> list[str]:
         """Publish files and commit their rows, as one step that a crash cannot tear.
@@ -111,15 +128,17 @@ class Staging:
             For each file "recorded", "name taken" (another file has its name: left as it is) or
             "id taken" (the record refused the row: the file is withdrawn).
         """
-        _write_journal(self.folder, rows, files)
+        _write_journal(self.folder, rows, files, self._owner)
         fates = _publish_and_commit(self.folder, self.out, rows, files, commit)
         for staged in files:
             (self.folder / staged.name).unlink(missing_ok=True)
         return fates
 
 
-def recover(out: Path, commit: Commit) -> int:
-    """Bring runs that died in this output folder to their end.
+def recover(out: Path, owner: str, commit: Commit) -> int:
+    """Bring an archive's runs that died in this output folder to their end.
+
+    An unfinished commit of another archive is left for that archive's next run.
 
     Returns
     -------
@@ -127,13 +146,43 @@ def recover(out: Path, commit: Commit) -> int:
         How many rows of unfinished commits were brought in.
     """
     recovered = 0
+    for folder, lock in _abandoned(out):
+        with lock:
+            if (folder / _JOURNAL).exists():
+                rows, files, whose = _read_journal(folder / _JOURNAL)
+                if whose != owner:
+                    continue
+                fates = _publish_and_commit(folder, out, rows, files, commit)
+                recovered += fates.count("recorded")
+            # Without a journal it died before it had named anything: its files are thrown away.
+            _remove(folder, lock)
+    return recovered
+
+
+def clear(out: Path) -> None:
+    """Remove what runs that died left in this output folder, but for unfinished commits."""
+    for folder, lock in _abandoned(out):
+        with lock:
+            if not (folder / _JOURNAL).exists():
+                _remove(folder, lock)
+
+
+def _abandoned(out: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Staging folders whose run has died, with their locks, now ours."""
     for folder in sorted(out.glob(STAGING_PREFIX + "*")):
+        # A folder that happens to have such a name but holds other things is somebody's own.
+        if folder.is_symlink() or not all(_OURS.fullmatch(name) for name in _names_in(folder)):
+            continue
         lock = _lock_in(folder)
         if lock is not None:
-            recovered += _finish(folder, out, commit)
-            lock.close()
-            _remove(folder)
-    return recovered
+            yield folder, lock
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _new_folder(out: Path) -> tuple[Path, IO[bytes]]:
@@ -156,26 +205,30 @@ def _lock_in(folder: Path) -> IO[bytes] | None:
         file = (folder / _LOCK).open("a+b")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if try_lock(file) and (folder / _LOCK).exists():
+    if try_lock(file) and _is_still(file, folder / _LOCK):
         return file
     file.close()
     return None
 
 
-def _remove(folder: Path) -> None:
+def _is_still(file: IO[bytes], path: Path) -> bool:
+    """Whether an open file is the one of that name, not one removed since."""
     try:
-        shutil.rmtree(folder)
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:
-        return  # another process was recovering it and is removing it too
+        return False
 
 
-def _finish(folder: Path, out: Path, commit: Commit) -> int:
-    journal = folder / _JOURNAL
-    if not journal.exists():
-        return 0  # it died before it had named anything: its files are thrown away
-    rows, files = _read_journal(journal)
-    fates = _publish_and_commit(folder, out, rows, files, commit)
-    return fates.count("recorded")
+def _remove(folder: Path, lock: IO[bytes]) -> None:
+    """Remove a staging folder while its lock is held, so that nobody takes it over meanwhile.
+
+    Somebody may still make a lock file of his own between the removal of ours and that of the
+    folder, which then stays: it is his, and his to remove.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    lock.close()
+    if sys.platform == "win32":  # an open file cannot be removed there
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _publish_and_commit(
@@ -205,18 +258,19 @@ def _place(folder: Path, out: Path, staged: Staged) -> str:
     "new": it has it now; "same": that very file was there; "taken": another file was.
     """
     final = out / staged.destination
-    final.parent.mkdir(parents=True, exist_ok=True)
     try:
+        final.parent.mkdir(parents=True, exist_ok=True)
         publish(folder / staged.name, final)
-    except (FileExistsError, FileNotFoundError):
-        # Not found: a run that died had published it and was already removing its staged name.
+    except (FileExistsError, NotADirectoryError, FileNotFoundError):
+        # Not a directory: a file stands where a folder of the name is wanted. Not found: a run that
+        # died had moved it already, on a file system where publishing is moving.
         there = final.is_file() and file_sha256(final) == staged.sha256
         return "same" if there else "taken"
     sync_folder(final.parent)
     return "new"
 
 
-def _write_journal(folder: Path, rows: pa.Table, files: Sequence[Staged]) -> None:
+def _write_journal(folder: Path, rows: pa.Table, files: Sequence[Staged], owner: str) -> None:
     columns = {
         "staged_name": pa.array([staged.name for staged in files], pa.string()),
         "staged_destination": pa.array([os.fsencode(s.destination) for s in files], pa.binary()),
@@ -224,6 +278,7 @@ def _write_journal(folder: Path, rows: pa.Table, files: Sequence[Staged]) -> Non
     table = rows
     for name, column in columns.items():
         table = table.append_column(name, column)
+    table = table.replace_schema_metadata({_OWNER: owner})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
@@ -233,9 +288,17 @@ def _write_journal(folder: Path, rows: pa.Table, files: Sequence[Staged]) -> Non
     sync_folder(folder)
 
 
-def _read_journal(journal: Path) -> tuple[pa.Table, list[Staged]]:
-    with pa.ipc.open_file(pa.BufferReader(journal.read_bytes())) as reader:
-        table = reader.read_all()
+def _read_journal(journal: Path) -> tuple[pa.Table, list[Staged], str]:
+    """Rows and files of an unfinished commit, and the archive it belongs to."""
+    try:
+        with pa.ipc.open_file(pa.BufferReader(journal.read_bytes())) as reader:
+            table = reader.read_all()
+    except (OSError, pa.ArrowException) as error:
+        raise ArchiveError(
+            f"{journal}, what a run that died has left, is damaged ({error}); remove its folder "
+            "and run 'homing verify'"
+        ) from error
+    owner = (table.schema.metadata or {}).get(_OWNER, b"").decode()
     names = table.column("staged_name").to_pylist()
     destinations = table.column("staged_destination").to_pylist()
     digests = table.column("file_sha256").to_pylist()
@@ -243,4 +306,5 @@ def _read_journal(journal: Path) -> tuple[pa.Table, list[Staged]]:
         Staged(name, Path(os.fsdecode(destination)), digest)
         for name, destination, digest in zip(names, destinations, digests, strict=True)
     ]
-    return table.drop_columns(["staged_name", "staged_destination"]), files
+    rows = table.drop_columns(["staged_name", "staged_destination"])
+    return rows.replace_schema_metadata(None), files, owner
