@@ -2,6 +2,8 @@
 
 import functools
 import json
+import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "archive_argument",
+    "count",
     "device_option",
+    "echo",
     "emit",
     "finished",
     "json_option",
@@ -28,6 +32,7 @@ __all__ = [
     "progress",
     "say",
     "show_outcomes",
+    "silence_broken",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -79,14 +84,42 @@ def load_network(name: str, device: str = "cpu") -> "Descriptor":
         return load_descriptor(name, device=device, progress=bar.to)
 
 
+def count(text: str) -> int:
+    """Type of an option: a whole number of at least one, also written as 1e6."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 1):
+        raise click.BadParameter(f"{text!r} is not a number of at least 1")
+    return int(number)
+
+
+def echo(text: str, *, err: bool = False) -> None:
+    """Print a line; while progress is shown on the same terminal, above it.
+
+    Click finds the standard streams behind rich's redirection, unless it is given them.
+    """
+    click.echo(text, file=sys.stderr if err else sys.stdout)
+
+
+def silence_broken() -> None:
+    """Let what is printed from now on go nowhere, on streams that nobody reads any more."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def emit(values: Mapping[str, Any]) -> None:
     """Print one JSON object on one line."""
-    click.echo(json.dumps(values, ensure_ascii=False, default=str))
+    echo(json.dumps(values, ensure_ascii=False, default=str))
 
 
 def say(text: str) -> None:
     """Print something that is not a result, to standard error."""
-    click.echo(text, err=True)
+    echo(text, err=True)
 
 
 def printable(text: str) -> str:
@@ -112,14 +145,20 @@ def outcome_line(outcome: "Outcome") -> str:
 def show_outcomes(
     total: int, description: str, *, as_json: bool
 ) -> "Iterator[Callable[[Outcome], None]]":
-    """Print outcomes as they come, with progress on a terminal."""
+    """Print outcomes as they come, with progress on a terminal.
+
+    The work goes on to its end also where nobody reads them any more.
+    """
     with progress(total, description) as bar:
 
         def show(outcome: "Outcome") -> None:
-            if as_json:
-                emit(outcome.as_dict())
-            else:
-                click.echo(outcome_line(outcome), err=outcome.status == "failed")
+            try:
+                if as_json:
+                    emit(outcome.as_dict())
+                else:
+                    echo(outcome_line(outcome), err=outcome.status == "failed")
+            except BrokenPipeError:
+                silence_broken()
             bar.by(1)
 
         yield show
@@ -169,7 +208,13 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    # Lines printed meanwhile appear above the bar: rich redirects the standard streams.
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    # Lines printed meanwhile appear above the bar, if they go to the terminal: rich redirects them.
+    shown = Progress(
+        *columns,
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),
+    )
+    with shown as bar:
         task = bar.add_task(description, total=total)
         yield Bar(functools.partial(bar.update, task))

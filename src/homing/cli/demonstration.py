@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from homing.cli.console import emit, json_option, progress, say
+from homing.cli.console import echo, emit, json_option, progress, say
 
 __all__ = ["COMMANDS"]
 
@@ -50,10 +50,10 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
         if as_json:
             emit(asdict(row))
         else:
-            click.echo(f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}")
+            echo(f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}")
 
     if not as_json:
-        click.echo(f"{'edit':16}  {'passive':>7}  {'active':>7}")
+        echo(f"{'edit':16}  {'passive':>7}  {'active':>7}")
     report = run_demo(
         out, photos=photos, background=background, seed=seed, progress=progress, on_row=show
     )
@@ -72,12 +72,12 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
     if as_json:
         emit(totals)
     else:
-        click.echo(
+        echo(
             f"\n{report.pictures} pictures released among {report.background} others in "
             f"{report.seconds_release:.1f} s; PSNR {report.psnr_mean:.2f} dB, "
             f"least {report.psnr_least:.2f} dB; all in {report.seconds_total:.0f} s"
         )
-        click.echo(f"page: {page}")
+        echo(f"page: {page}")
     for note in report.notes:
         say(note)
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.console import archive_argument, emit, json_option, printable
+from homing.cli.console import archive_argument, emit, json_option, printable, say
+from homing.errors import EntryNotFoundError
 
 if TYPE_CHECKING:
     from homing.archive import Row
@@ -37,7 +38,7 @@ def list_entries(archive: str, as_json: bool) -> None:
 @archive_argument
 @click.argument("ids", nargs=-1, required=True)
 @json_option
-def show(archive: str, ids: tuple[str, ...], as_json: bool) -> None:
+def show(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
     """Show all that is recorded of an entry.
 
     \b
@@ -46,13 +47,20 @@ def show(archive: str, ids: tuple[str, ...], as_json: bool) -> None:
     from homing.archive import open_archive
 
     opened = open_archive(archive)
+    status = 0
     for entry in ids:
-        values = _as_dict(opened.entry(entry))
+        try:
+            values = _as_dict(opened.entry(entry))
+        except EntryNotFoundError as error:
+            status = error.exit_code
+            say(f"homing: {error}")
+            continue
         if as_json:
             emit(values)
             continue
         for key, value in values.items():
             click.echo(f"{key:14}  {printable(str(value))}")
+    return status
 
 
 @click.command(short_help="Remove entries; released files stay.")

@@ -1,14 +1,17 @@
 """The ``homing`` command: its group, its errors and its exit statuses."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
 
 import click
 
 from homing._version import __version__
+from homing.cli.console import silence_broken
 from homing.cli.process import keep_freed_memory, share_processors
 from homing.errors import HomingError
 
@@ -33,6 +36,7 @@ _COMMANDS = {
 }
 
 _INTERRUPTED = 130
+_FAILED = 2
 
 
 class _LazyGroup(click.Group):
@@ -54,6 +58,14 @@ class _LazyGroup(click.Group):
         command: click.Command = module.COMMANDS[cmd_name]
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; where nobody reads its output any more, it ends, and all is well."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # here, because click itself makes an exit status of 1 of it
+            silence_broken()
+            return 0
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="homing")
@@ -74,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit status."""
     keep_freed_memory()
     share_processors()
+    for stream in (sys.stdout, sys.stderr):
+        # A name that the terminal's encoding lacks is shown with its escape.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if not os.environ.get("HOMING_DEBUG"):
         sys.excepthook = _one_line
     sys.exit(_run(arguments))
@@ -95,9 +111,13 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo(f"homing: {error}", err=True)
         return error.exit_code
     except BrokenPipeError:
-        # Whoever read our output has stopped; what is left in the buffer must not raise again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence_broken()
         return 0
+    except OSError as error:  # a full disk, a file that cannot be written
+        if os.environ.get("HOMING_DEBUG"):
+            raise
+        click.echo(f"homing: {error}", err=True)
+        return _FAILED
     return status if isinstance(status, int) else 0
 
 

@@ -6,6 +6,7 @@ import click
 
 from homing.cli.console import (
     archive_argument,
+    count,
     device_option,
     emit,
     finished,
@@ -59,10 +60,10 @@ _format = click.option(
     help="'auto', a file, or the factory string of a bundled codebook.",
 )
 @click.option(
-    "--expect", type=float, help="How many pictures it will hold (1e6): chooses the codebook."
+    "--expect", type=count, help="How many pictures it will hold (1e6): chooses the codebook."
 )
 @json_option
-def init(archive: str, descriptor: str, codebook: str, expect: float | None, as_json: bool) -> None:
+def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_json: bool) -> None:
     """Make an empty archive.
 
     \b
@@ -77,7 +78,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: float | None, as_
         archive,
         descriptor=descriptor,
         codebook=codebook,
-        expect=None if expect is None else int(expect),
+        expect=expect,
     ).settings
     if as_json:
         emit(

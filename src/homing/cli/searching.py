@@ -7,6 +7,7 @@ import click
 from homing.cli.console import (
     archive_argument,
     device_option,
+    echo,
     emit,
     json_option,
     limit_options,
@@ -85,12 +86,12 @@ def _probes(text: str) -> int | None:
 def _show(result: "SearchResult") -> None:
     name = printable(result.query)
     if result.reason is not None:
-        click.echo(f"{name}: failed: {printable(result.reason)}", err=True)
+        echo(f"{name}: failed: {printable(result.reason)}", err=True)
         return
-    click.echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
+    echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
-        click.echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}")
+        echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}")
 
 
 COMMANDS = {"search": search}
