@@ -138,7 +138,7 @@ def choose_bundled(
         )
     else:
         why = f"{expect:,.0f} expected pictures make about {round(expect / info.cells):,} a cell"
-    return _load_bundled(info), f"{info.factory}, bundled for {info.descriptor_name}: {why}."
+    return _load_bundled(info), f"bundled for {info.descriptor_name}: {why}"
 
 
 def _load_bundled(info: BundledInfo) -> Codebook:
