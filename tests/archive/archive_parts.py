@@ -1,0 +1,78 @@
+"""Pictures, vectors and child processes that the archive's tests share."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import homing
+from homing.archive.record import Row
+
+DIMENSION = 256
+
+
+def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
+    """Smooth coloured noise: every seed another picture, with room for activation."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".jpg") -> Path:
+    """A folder of pictures 000.jpg, 001.jpg …; `first` is also the first seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + count):
+        picture(number).save(folder / f"{number:03}{suffix}", quality=92)
+    return folder
+
+
+def unit_vectors(count: int, seed: int) -> np.ndarray:
+    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder, by relative name."""
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
+    }
+
+
+def stamps(folder: Path) -> dict[str, int]:
+    """Modification times of everything below a folder, in nanoseconds."""
+    return {p.relative_to(folder).as_posix(): p.lstat().st_mtime_ns for p in folder.rglob("*")}
+
+
+def facts(archive: "homing.Archive") -> list[tuple]:
+    """What is recorded, but for when; in the order of the ids."""
+    rows = archive._record.rows(with_vectors=True)
+    return sorted(_facts(row) for row in rows)
+
+
+def _facts(row: Row) -> tuple:
+    assert row.vector is not None
+    fixed = (row.id, row.state, row.source_sha256, row.file_sha256, row.file, row.psnr, row.cell)
+    return (*map(str, fixed), row.code, row.vector.tobytes(), str(row.metadata))
+
+
+def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.Popen[str]":
+    """The command line in a process of its own, some Python executed before."""
+    code = f"import sys\n{before}\nfrom homing.cli import main\nmain(sys.argv[1:])\n"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(os.fspath, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def completed(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+    """Exit status, output and errors of a process that ends by itself."""
+    out, err = process.communicate(timeout=120)
+    assert "Traceback" not in err, err
+    return process.returncode, out, err
+
+
