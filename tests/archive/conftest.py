@@ -2,32 +2,35 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from archive_parts import unit_vectors
+from archive_parts import save_network, unit_vectors
 
 import homing
 
 
 @pytest.fixture(scope="session")
-def network() -> "homing.Descriptor":
-    return homing.load_descriptor("homing-s")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_network(tmp_path_factory.mktemp("network"))
+
+
+@pytest.fixture(scope="session")
+def network(network_file: Path) -> "homing.Descriptor":
+    return homing.load_descriptor(network_file)
 
 
 @pytest.fixture(scope="session")
 def codebook(network: "homing.Descriptor") -> "homing.Codebook":
     """A small one, quickly trained; what its cells mean does not matter here."""
-    return homing.train_codebook(
-        unit_vectors(600, 1), "IVF8,PQ8x8", descriptor=network.fingerprint, descriptor_name="s"
-    )
+    return homing.train_codebook(unit_vectors(600, 1), "IVF8,PQ8x8", descriptor=network.fingerprint)
 
 
 @pytest.fixture
 def create(
-    tmp_path: Path, network: "homing.Descriptor", codebook: "homing.Codebook"
+    tmp_path: Path, network_file: Path, codebook: "homing.Codebook"
 ) -> Callable[..., "homing.Archive"]:
     """Make an archive with the small codebook, below the test's folder."""
 
     def make(name: str = "archive") -> "homing.Archive":
-        return homing.create(tmp_path / name, descriptor=network, codebook=codebook)
+        return homing.create(tmp_path / name, descriptor=network_file, codebook=codebook)
 
     return make
 

@@ -89,7 +89,7 @@ def test_a_codebook_for_another_descriptor_is_refused_with_both_fingerprints(tmp
 def test_where_there_is_no_archive(tmp_path, place):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(homing.ArchiveError, match="no archive at .*homing init"):
+    with pytest.raises(homing.ArchiveError, match=r"no archive at .*homing init"):
         homing.open(tmp_path / place)
 
 

@@ -52,6 +52,16 @@ def test_release_writes_records_and_finds(archive, photos, tmp_path):
     assert archive.verify().clean
 
 
+def test_the_bundled_descriptor_and_codebook_from_end_to_end(tmp_path, photos):
+    archive = homing.create(tmp_path / "bundled", expect=100)
+    archive.release(photos, out=tmp_path / "out")
+    for number in range(SEED_PICTURES):
+        hit = archive.search(tmp_path / "out" / f"{number:03}.jpg", k=1)[0]
+        assert hit.id == f"{number:03}.jpg"
+        assert hit.similarity > 0.998
+    assert homing.open(tmp_path / "bundled").verify().clean
+
+
 def test_add_records_pictures_as_they_are(archive, photos):
     before = contents(photos)
     report = archive.add(photos)

@@ -41,8 +41,7 @@ def verify(
     entries = checked = 0
     for rows in _batches(record):
         entries += len(rows)
-        problems += (Problem(row.id, "the id stands twice") for row in rows if row.id in seen)
-        seen.update(row.id for row in rows)
+        problems += _check_ids(rows, seen)
         problems += _check_codes(rows, codebook)
         if files:
             released = [row for row in rows if row.file is not None]
@@ -62,6 +61,13 @@ def _batches(record: Record) -> Iterator[list[Row]]:
             batch = []
     if batch:
         yield batch
+
+
+def _check_ids(rows: list[Row], seen: set[str]) -> Iterator[Problem]:
+    for row in rows:
+        if row.id in seen:
+            yield Problem(row.id, "the id stands twice")
+        seen.add(row.id)
 
 
 def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:

@@ -1,0 +1,145 @@
+"""The rows themselves: any text is an id, and no writer's row becomes another picture's."""
+
+import datetime
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from archive_parts import unit_vectors
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import homing
+from homing.archive.committing import commit_rows
+from homing.archive.record import Record, Row
+
+NOW = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
+
+
+def row(name: str, source: int = 1, **changes) -> Row:
+    made = Row(
+        id=name,
+        state="added",
+        source_sha256=bytes([source]) * 32,
+        file_sha256=bytes([source]) * 32,
+        file=None,
+        width=3,
+        height=2,
+        psnr=None,
+        created_at=NOW,
+        vector=unit_vectors(1, source)[0].astype(np.float16),
+        cell=source % 8,
+        code=bytes([source]) * 8,
+        metadata=None,
+    )
+    return replace(made, **changes)
+
+
+def released(name: str, source: int = 1, file: str = "../out/x", **changes) -> Row:
+    changes = {"psnr": 42.5, "file_sha256": b"f" * 32} | changes
+    return row(name, source, state="released", file=file, **changes)
+
+
+@pytest.fixture
+def record(tmp_path) -> Record:
+    return Record.create(tmp_path / "record", dimension=192, code_size=8)
+
+
+def same(one: Row, other: Row) -> bool:
+    vectors = np.array_equal(one.vector, other.vector)
+    return vectors and replace(one, vector=None) == replace(other, vector=None)
+
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(names=st.sets(texts, min_size=1, max_size=5), metadata=st.dictionaries(texts, texts))
+def test_any_text_is_an_id(tmp_path_factory, names, metadata):
+    record = Record.create(tmp_path_factory.mktemp("r") / "r", dimension=192, code_size=8)
+    rows = [row(name, n + 1, metadata=metadata or None) for n, name in enumerate(sorted(names))]
+    assert commit_rows(record, record.table(rows)) == set()
+    back = list(record.rows(with_vectors=True))
+    assert all(same(a, b) for a, b in zip(rows, back, strict=True))
+    for wanted in rows:
+        assert record.lookup([wanted.id], ["cell"]) == {
+            wanted.id: {"id": wanted.id, "cell": wanted.cell}
+        }
+    record.delete([rows[0].id])
+    assert [r.id for r in record.rows()] == [r.id for r in rows[1:]]
+
+
+@pytest.mark.parametrize("name", ["' OR '1'='1", "x'); --", "\\'", "%", "\0", "a\0b", "\n", "''"])
+def test_ids_are_never_read_as_conditions(record, name):
+    commit_rows(record, record.table([row("other"), row(name, 2)]))
+    assert list(record.lookup([name], [])) == [name]
+    record.delete([name])
+    assert [r.id for r in record.rows()] == ["other"]
+    record.delete([name])
+    assert len(record) == 1
+
+
+def test_a_released_row_replaces_the_added_one_of_its_picture(record):
+    commit_rows(record, record.table([row("a"), row("b", 2)]))
+    assert commit_rows(record, record.table([released("a")])) == set()
+    assert [(r.id, r.state) for r in sorted(record.rows(), key=lambda r: r.id)] == [
+        ("a", "released"),
+        ("b", "added"),
+    ]
+
+
+def test_an_added_row_never_replaces_a_released_one(record):
+    commit_rows(record, record.table([released("a")]))
+    version = record.version
+    assert commit_rows(record, record.table([row("a")])) == set()
+    assert [r.state for r in record.rows()] == ["released"]
+    assert record.version == version
+
+
+def test_the_same_rows_again_write_nothing(record):
+    rows = record.table([released("a"), row("b", 2)])
+    commit_rows(record, rows)
+    version = record.version
+    assert commit_rows(record, rows) == set()
+    assert record.version == version
+
+
+def test_another_picture_under_a_taken_id_is_left_out(record):
+    commit_rows(record, record.table([released("a")]))
+    for other in (row("a", 2), released("a", 2)):
+        assert commit_rows(record, record.table([other, row("c", 3)])) == {"a"}
+    assert {r.id: r.source_sha256[0] for r in record.rows()} == {"a": 1, "c": 3}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (row("a"), released("a"), "released"),  # somebody adds what is being released
+        (released("a"), row("a"), "released"),  # somebody releases what is being added
+        (row("a", 2), released("a"), "added"),  # somebody adds another picture
+    ],
+)
+def test_whoever_comes_in_between_looking_and_writing(record, monkeypatch, first, second, kept):
+    other = Record.open(record.path)
+    insert = Record.insert
+
+    def overtaken(self, table):
+        monkeypatch.undo()
+        insert(other, other.table([first]))
+        insert(self, table)
+
+    monkeypatch.setattr(Record, "insert", overtaken)
+    refused = commit_rows(record, record.table([second, row("c", 3)]))
+    assert refused == ({"a"} if first.source_sha256 != second.source_sha256 else set())
+    states = {r.id: r.state for r in record.rows()}
+    assert states == {"a": kept, "c": "added"}
+
+
+def test_a_damaged_record_is_an_error_that_names_it(record):
+    commit_rows(record, record.table([row("a")]))
+    for file in (record.path / "data").iterdir():
+        file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(homing.ArchiveError, match=r"record at .*record"):
+        list(Record.open(record.path).rows())

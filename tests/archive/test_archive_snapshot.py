@@ -1,0 +1,177 @@
+"""Searches and mapped vectors against the plain truth, however the record came about."""
+
+import datetime
+import hashlib
+
+import numpy as np
+import pytest
+from archive_parts import unit_vectors
+
+from homing.archive.committing import commit_rows, quantize
+from homing.archive.record import Record, Row
+from homing.archive.snapshot import Snapshot
+from homing.archive.vectors import StoredVectors
+
+NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
+
+
+def write(record: Record, codebook, names: list[str], vectors: np.ndarray, state="added"):
+    stored, cells, codes = quantize(codebook, vectors)
+    rows = [
+        Row(
+            id=name,
+            state=state,
+            source_sha256=hashlib.sha256(name.encode()).digest(),
+            file_sha256=hashlib.sha256(state.encode() + vector.tobytes()).digest(),
+            file="f" if state == "released" else None,
+            width=1,
+            height=1,
+            psnr=None,
+            created_at=NOW,
+            vector=vector,
+            cell=int(cell),
+            code=code.tobytes(),
+            metadata={"name": name} if name.endswith("3") else None,
+        )
+        for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
+    ]
+    assert commit_rows(record, record.table(rows)) == set()
+
+
+@pytest.fixture
+def record(tmp_path, codebook) -> Record:
+    return Record.create(tmp_path / "record", dimension=codebook.dimension, code_size=8)
+
+
+@pytest.fixture
+def truth(record, codebook) -> dict[str, np.ndarray]:
+    """Several commits, deletions, replaced rows; returns what is there at the end."""
+    there: dict[str, np.ndarray] = {}
+    for commit, count in enumerate((200, 1, 50, 130)):
+        names = [f"{commit}-{n}" for n in range(count)]
+        vectors = unit_vectors(count, commit)
+        write(record, codebook, names, vectors)
+        there |= dict(zip(names, vectors, strict=True))
+    gone = [name for n, name in enumerate(there) if n % 7 == 2]
+    record.delete(gone)
+    there = {name: v for name, v in there.items() if name not in gone}
+    renewed = [name for n, name in enumerate(there) if n % 11 == 4]
+    vectors = unit_vectors(len(renewed), 77)
+    write(record, codebook, renewed, vectors, "released")
+    return there | dict(zip(renewed, vectors, strict=True))
+
+
+def addresses_of(record: Record) -> tuple[list[str], np.ndarray]:
+    names, addresses = [], []
+    for batch in record.batches(["id"], addresses=True):
+        names += batch.column("id").to_pylist()
+        addresses.append(batch.column("_rowaddr").to_numpy())
+    return names, np.concatenate(addresses)
+
+
+def check_vectors(record: Record, truth: dict[str, np.ndarray]) -> None:
+    names, addresses = addresses_of(record)
+    assert sorted(names) == sorted(truth)
+    vectors = StoredVectors(record, addresses)
+    assert vectors.mapped
+    positions = np.random.default_rng(0).permutation(len(names)).reshape(1, -1)
+    taken = vectors.take(positions)
+    wanted = np.stack([truth[names[p]].astype(np.float16) for p in positions[0]])
+    assert np.array_equal(taken[0], wanted)
+    assert np.array_equal(taken[0], vectors._take_read(positions[0]))
+    assert vectors.take(np.array([[0, -1], [-1, 1]])).shape == (2, 2, 192)
+    assert vectors.take(np.empty((3, 0), np.int64)).shape == (3, 0, 192)
+
+
+def test_mapped_vectors_are_those_of_the_record(record, truth):
+    check_vectors(record, truth)
+
+
+def test_mapped_vectors_after_compaction(record, truth, codebook):
+    record.compact()
+    check_vectors(record, truth)
+    more = unit_vectors(40, 500)
+    names = [f"late-{n}" for n in range(40)]
+    write(record, codebook, names, more)
+    check_vectors(record, truth | dict(zip(names, more, strict=True)))
+    record.delete(list(truth))
+    record.compact()
+    check_vectors(record, dict(zip(names, more, strict=True)))
+
+
+def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypatch):
+    monkeypatch.setattr("homing.archive.vectors._plain_pages", lambda record, dimension: [])
+    names, addresses = addresses_of(record)
+    vectors = StoredVectors(record, addresses)
+    assert not vectors.mapped
+    positions = np.array([[5, 5, 0, len(names) - 1]])
+    assert np.array_equal(
+        vectors.take(positions)[0],
+        np.stack([truth[names[p]].astype(np.float16) for p in positions[0]]),
+    )
+
+
+def test_mapped_pages_that_disagree_are_not_used(record, truth, monkeypatch):
+    from homing.archive import vectors as module
+
+    plain = module._plain_pages
+
+    def shifted(record, dimension):
+        return [
+            module._Page(p.first, np.roll(p.values, 1, axis=0)) for p in plain(record, dimension)
+        ]
+
+    monkeypatch.setattr(module, "_plain_pages", shifted)
+    assert not StoredVectors(record, addresses_of(record)[1]).mapped
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+@pytest.mark.parametrize("rerank", [0, 20, 1000])
+def test_a_search_gives_the_right_entries(record, truth, codebook, compacted, rerank):
+    if compacted:
+        record.compact()
+    snapshot = Snapshot(record, codebook)
+    assert len(snapshot) == len(truth)
+    names = list(truth)[::9]
+    queries = np.stack([truth[name] for name in names])
+    found = snapshot.search(queries, k=5, probes=8, rerank=rerank)
+    everything = {
+        name: vector.astype(np.float16).astype(np.float32) for name, vector in truth.items()
+    }
+    for number, name in enumerate(names):
+        assert found.ids[number, 0] == name
+        for place in range(5):
+            exact = float(queries[number] @ everything[found.ids[number, place]])
+            assert found.similarity[number, place] == pytest.approx(exact, abs=1e-5)
+        hits = snapshot.hits(found, number)
+        assert [hit.id for hit in hits] == found.ids[number].tolist()
+        for hit in hits:
+            assert hit.metadata == ({"name": hit.id} if hit.id.endswith("3") else None)
+    if rerank == 1000:
+        ids = list(everything)
+        exact = queries @ np.stack([everything[i] for i in ids]).T
+        best = np.sort(exact, axis=1)[:, ::-1][:, :5]
+        assert np.allclose(found.similarity, best, atol=1e-5)
+
+
+def test_more_is_asked_for_than_there_is(record, codebook):
+    write(record, codebook, ["a", "b3"], unit_vectors(2, 1))
+    snapshot = Snapshot(record, codebook)
+    found = snapshot.search(unit_vectors(3, 1), k=10, probes=8, rerank=64)
+    assert {hit.id for hit in snapshot.hits(found, 0)} == {"a", "b3"}
+    assert [hit.id for hit in snapshot.hits(found, 1)] == ["b3", "a"]
+    empty = snapshot.search(np.empty((0, 192), np.float32), k=10, probes=8, rerank=64)
+    assert len(empty) == 0
+
+
+def test_an_emptied_record_is_searched_and_filled_again(record, codebook):
+    write(record, codebook, ["a"], unit_vectors(1, 1))
+    record.delete(["a"])
+    assert len(Snapshot(record, codebook)) == 0
+    found = Snapshot(record, codebook).search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
+    assert Snapshot(record, codebook).hits(found, 0) == ()
+    record.compact()
+    write(record, codebook, ["b"], unit_vectors(1, 1))
+    snapshot = Snapshot(record, codebook)
+    found = snapshot.search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
+    assert [hit.id for hit in snapshot.hits(found, 0)] == ["b"]
