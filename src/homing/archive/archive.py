@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.manifest import Input, PathLike, gather, several
-from homing.archive.record import Record, Row
+from homing.archive.record import Record, Row, translated
 from homing.archive.results import Hit, Report, SearchResult, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
 from homing.archive.settings import ArchiveSettings
@@ -139,6 +139,7 @@ class Archive:
         from homing.archive.releasing import release
         from homing.archive.running import make_activator
 
+        self._record.refresh()
         inputs, folder = self.inputs(photos, manifest), Path(out)
         refuse_output(folder, [*several(photos), self.path])
         activator = make_activator(
@@ -166,6 +167,7 @@ class Archive:
         """Record pictures as they are; parameters as for :meth:`release`."""
         from homing.archive.adding import add
 
+        self._record.refresh()
         inputs = self.inputs(photos, manifest)
         outcomes = add(
             self._record,
@@ -213,10 +215,12 @@ class Archive:
             The picture cannot be read.
         """
         vectors = self.descriptor.describe([picture], limits=limits)
-        # One snapshot for both: positions mean nothing in the next one.
-        snapshot = self._current()
-        matches = self._search(snapshot, vectors, k, probes, rerank)
-        return snapshot.hits(matches, 0)
+
+        def ask() -> tuple[Hit, ...]:
+            snapshot = self._current()  # one for both: positions mean nothing in the next one
+            return snapshot.hits(self._search(snapshot, vectors, k, probes, rerank), 0)
+
+        return self._record.retried(ask)
 
     def search_each(
         self,
@@ -255,7 +259,9 @@ class Archive:
         k, probes, rerank
             As for :meth:`search`.
         """
-        return self._search(self._current(), vectors, k, probes, rerank)
+        return self._record.retried(
+            lambda: self._search(self._current(), vectors, k, probes, rerank)
+        )
 
     def _search(
         self,
@@ -281,7 +287,8 @@ class Archive:
     def _current(self) -> Snapshot:
         self._record.refresh()
         if self._snapshot is None or self._snapshot.version != self._record.version:
-            self._snapshot = Snapshot(self._record, self.codebook)
+            with translated(self._record.path):
+                self._snapshot = Snapshot(self._record, self.codebook)
         return self._snapshot
 
     def entries(self) -> Iterator[Row]:

@@ -6,11 +6,11 @@ which concurrent merges of the same ids were seen to double rows.
 
 import datetime
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import lance
 import numpy as np
@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from homing.errors import ArchiveError
 
-__all__ = ["Record", "Row", "row_schema"]
+__all__ = ["Record", "Row", "row_schema", "translated"]
+
+_T = TypeVar("_T")
 
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
@@ -80,14 +82,14 @@ class Record:
     def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
-        with _translated(path):
+        with translated(path):
             dataset = lance.write_dataset(schema.empty_table(), str(path), schema=schema)
         return cls(dataset, path)
 
     @classmethod
     def open(cls, path: Path) -> "Record":
         """Open the newest version."""
-        with _translated(path):
+        with translated(path):
             return cls(lance.dataset(str(path)), path)
 
     @property
@@ -106,36 +108,66 @@ class Record:
 
     def refresh(self) -> None:
         """Move on to the newest version."""
-        with _translated(self.path):
+        with translated(self.path):
             self._dataset.checkout_latest()
+
+    def retried(self, action: Callable[[], _T]) -> _T:
+        """Do something with the version in view; again with a newer one if that one is gone.
+
+        Another process that compacts removes the files of old versions, ours perhaps among them.
+        Whatever fails for another reason fails again, or has no newer version to try.
+        """
+        while True:
+            version = self.version
+            try:
+                return action()
+            except ArchiveError:
+                self.refresh()
+                if self.version == version:
+                    raise
 
     def insert(self, table: pa.Table) -> None:
         """Add rows whose ids are not there yet; rows already there stay as they are."""
-        with _translated(self.path):
-            merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
-            merge.conflict_retries(30).execute(table)
-            self._dataset.checkout_latest()
+
+        def write() -> None:
+            with translated(self.path):
+                merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
+                merge.conflict_retries(30).execute(table)
+
+        self.retried(write)
+        self.refresh()
 
     def upsert(self, table: pa.Table) -> None:
         """Add rows, replacing those of the same ids."""
-        with _translated(self.path):
-            merge = self._dataset.merge_insert("id").when_matched_update_all()
-            merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
-            self._dataset.checkout_latest()
+
+        def write() -> None:
+            with translated(self.path):
+                merge = self._dataset.merge_insert("id").when_matched_update_all()
+                merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
+
+        self.retried(write)
+        self.refresh()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of those ids."""
-        with _translated(self.path):
-            self._dataset.delete(_one_of(ids))
-            self._dataset.checkout_latest()
+
+        def write() -> None:
+            with translated(self.path):
+                self._dataset.delete(_one_of(ids))
+
+        self.retried(write)
+        self.refresh()
 
     def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Values of some columns for those of the ids that are there."""
         if not ids:
             return {}
-        with _translated(self.path):
-            table = self._dataset.to_table(columns=["id", *columns], filter=_one_of(ids))
-        return {row["id"]: row for row in table.to_pylist()}
+
+        def read() -> pa.Table:
+            with translated(self.path):
+                return self._dataset.to_table(columns=["id", *columns], filter=_one_of(ids))
+
+        return {row["id"]: row for row in self.retried(read).to_pylist()}
 
     def rows(
         self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
@@ -156,7 +188,7 @@ class Record:
         self, columns: Sequence[str], *, chosen: str | None = None, addresses: bool = False
     ) -> Iterator[pa.RecordBatch]:
         """Scan columns in the order recorded."""
-        with _translated(self.path):
+        with translated(self.path):
             scanner = self._dataset.scanner(
                 columns=list(columns),
                 filter=chosen,
@@ -168,7 +200,7 @@ class Record:
 
     def take(self, positions: Iterable[int], columns: Sequence[str]) -> pa.Table:
         """Columns of the rows at those positions of the scan order."""
-        with _translated(self.path):
+        with translated(self.path):
             return self._dataset.take(list(positions), columns=list(columns))
 
     def data_files(self, column: str) -> Iterator[tuple[int, Path, int]]:
@@ -182,7 +214,7 @@ class Record:
 
     def compact(self) -> dict[str, int]:
         """Merge small files, drop the rows removed, and forget versions that nothing reads."""
-        with _translated(self.path):
+        with translated(self.path):
             metrics = self._dataset.optimize.compact_files()
             cleaned = self._dataset.cleanup_old_versions(
                 older_than=datetime.timedelta(0), delete_unverified=False
@@ -231,7 +263,7 @@ def _one_of(ids: Sequence[str]) -> str:
 
 
 @contextmanager
-def _translated(path: Path) -> Iterator[None]:
+def translated(path: Path) -> Iterator[None]:
     """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
     try:
         yield
