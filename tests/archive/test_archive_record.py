@@ -143,3 +143,19 @@ def test_a_damaged_record_is_an_error_that_names_it(record):
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(homing.ArchiveError, match=r"record at .*record"):
         list(Record.open(record.path).rows())
+
+
+def test_a_version_compacted_away_is_left_for_the_newest(record):
+    for number in range(4):
+        commit_rows(record, record.table([row(f"r{number}", number + 1)]))
+    reader, writer = Record.open(record.path), Record.open(record.path)
+    record.compact()
+    assert len(reader.lookup(["r0", "r3"], ["cell"])) == 2
+    assert commit_rows(writer, writer.table([released("r0"), row("new", 7)])) == set()
+    record.refresh()
+    stale = Record.open(record.path)
+    record.delete(["r1"])
+    record.compact()
+    stale.delete(["r2"])
+    stale.insert(stale.table([row("last", 8)]))
+    assert sorted(r.id for r in stale.rows()) == ["last", "new", "r0", "r3"]

@@ -99,6 +99,12 @@ def test_running_again_changes_nothing(archive, photos, tmp_path, command):
     assert len(archive) == SEED_PICTURES
 
 
+def test_a_handle_from_before_knows_what_others_have_done_since(archive, photos, tmp_path):
+    homing.open(archive.path).release(photos, out=tmp_path / "out")
+    assert archive.add(photos).count("skipped") == SEED_PICTURES
+    assert archive.release(photos, out=tmp_path / "out").count("skipped") == SEED_PICTURES
+
+
 def test_new_pictures_beside_old_ones_are_released_alike(archive, create, photos, tmp_path):
     whole = create("whole")
     whole.release(photos, out=tmp_path / "whole-out")
