@@ -13,7 +13,7 @@ __all__ = ["Coded", "Coder", "fit_to_budget"]
 
 _AIM = 0.03  # dB above the budget that is aimed at, so that the first hit stays above it
 _CLOSE = 0.1  # dB above the budget that is near enough
-_ATTEMPTS = 5
+_ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not blown up beyond this
@@ -113,18 +113,20 @@ def _fit(
 ) -> tuple[Coded | None, float]:
     """Best file of one coding, and the mean squared error that coding itself costs.
 
-    The error of the file is modelled as ``scale² · power + noise``. The first guess for the noise
-    is rounding, or what a good lossy coding commonly costs; each attempt then measures it.
+    The first guess for that is rounding, or what a good lossy coding commonly costs; each attempt
+    then measures it.
     """
     allowed = _error_at(budget + _AIM)
     noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)
+    square = max(allowed - noise, 0.0) / power if power > 0 else 0.0
     best: Coded | None = None
+    tried: list[tuple[float, float]] = []
     for _ in range(_ATTEMPTS):
-        room = max(allowed - noise, 0.0)
-        scale = min(math.sqrt(room / power), _LARGEST_SCALE) if power > 0 else 0.0
+        scale = min(math.sqrt(square), _LARGEST_SCALE)
         data, decoded = coder.code(_apply(original, change, scale, peak))
         reached = psnr(original, decoded, peak=peak)
-        noise = _error_at(reached) - scale**2 * power
+        tried.append((scale**2, _error_at(reached)))
+        noise = tried[-1][1] - scale**2 * power
         if reached >= budget and (best is None or scale > best.scale):
             best = Coded(data, decoded, reached, scale, coder.name)
         finished = budget <= reached and (
@@ -132,7 +134,27 @@ def _fit(
         )
         if finished or (scale == 0.0 and noise >= allowed):
             break
+        square = _next_square(tried, allowed, power)
     return best, noise
+
+
+def _next_square(tried: Sequence[tuple[float, float]], allowed: float, power: float) -> float:
+    """Squared scale to be tried after those, given with the error that each led to.
+
+    Between one that was too little and one that was too much, by a straight line. Before there are
+    both, ``error = scale² · power + noise``; but where less than ``scale² · power`` arrived,
+    because pixels were clamped to black and white or rounded back, ``error ~ scale²``.
+    """
+    below = max((point for point in tried if point[1] <= allowed), default=None)
+    above = min((point for point in tried if point[1] > allowed), default=None)
+    if below and above and below[0] < above[0]:
+        share = (allowed - below[1]) / (above[1] - below[1])
+        return below[0] + share * (above[0] - below[0])
+    square, error = tried[-1]
+    noise = error - square * power
+    if noise >= 0:
+        return max(allowed - noise, 0.0) / power
+    return square * allowed / error if error > 0 else _LARGEST_SCALE**2
 
 
 def _error_at(decibels: float) -> float:

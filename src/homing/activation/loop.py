@@ -33,6 +33,11 @@ class ActivationSettings:
         λ, weight of the mean squared change.
     initial_noise : float
         Standard deviation of the offsets at the start.
+
+    Raises
+    ------
+    ValueError
+        A value is out of range.
     """
 
     steps: int = 10
@@ -42,8 +47,11 @@ class ActivationSettings:
     initial_noise: float = 1e-6
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or min(self.rate, self.strength, self.initial_noise) <= 0:
+        positive = self.rate, self.strength, self.initial_noise
+        if self.steps < 1 or not all(0 < value < math.inf for value in positive):
             raise ValueError(f"steps, rate, strength and initial_noise must be positive: {self}")
+        if not 0 <= self.distortion_weight < math.inf:
+            raise ValueError(f"distortion_weight must be at least 0: {self}")
 
 
 @dataclass(frozen=True, kw_only=True)

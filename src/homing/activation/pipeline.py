@@ -9,6 +9,7 @@ batches writes the same files.
 """
 
 import itertools
+import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +26,7 @@ from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
-from homing.errors import PictureError
+from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 
 __all__ = ["BATCH", "Activated", "Activator"]
@@ -93,6 +94,11 @@ class Activator:
         Bounds on decoding.
     kind : str or None
         Kind of the files written; None keeps each picture's own.
+
+    Raises
+    ------
+    UsageError
+        The budget is not a positive number, or the seed is negative.
     """
 
     descriptor: Descriptor
@@ -103,6 +109,13 @@ class Activator:
     limits: Limits = DEFAULT_LIMITS
     kind: str | None = None
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.budget < math.inf or self.seed < 0:
+            raise UsageError(
+                f"a budget of {self.budget:g} dB and the seed {self.seed}: give a budget above 0 "
+                "(42 by default) and a seed of at least 0"
+            )
 
     def run(self, sources: Iterable[Source]) -> Iterator[Activated | PictureError]:
         """Activate pictures in their order; a bad one gives its error in its place.

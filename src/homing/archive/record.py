@@ -82,6 +82,10 @@ class Record:
     def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise ArchiveError(f"the path {path!r} is not UTF-8; choose another") from None
         with translated(path):
             dataset = lance.write_dataset(schema.empty_table(), str(path), schema=schema)
         return cls(dataset, path)

@@ -123,7 +123,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class _Columns:
-    ids: pa.ChunkedArray
+    ids: pa.Array
     cells: NDArray[np.int32]
     codes: NDArray[np.uint8]
     addresses: NDArray[np.uint64]
@@ -145,7 +145,7 @@ def _load(record: Record, code_size: int) -> _Columns:
     for batch in record.batches(names, addresses=True):
         part = slice(start, start + batch.num_rows)
         # Copied, because a batch's strings may be a view of a far larger buffer.
-        ids.append(pa.array(batch.column("id").to_pylist(), pa.string()))
+        ids.append(pa.concat_arrays([batch.column("id"), pa.array([], pa.string())]))
         cells[part] = batch.column("cell").to_numpy()
         codes[part] = _bytes_of(batch.column("code"), code_size)
         addresses[part] = batch.column("_rowaddr").to_numpy()
@@ -154,9 +154,12 @@ def _load(record: Record, code_size: int) -> _Columns:
         )
         described[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)
         start += batch.num_rows
-    return _Columns(
-        pa.chunked_array(ids, pa.string()), cells, codes, addresses, released, described
-    )
+    return _Columns(_joined(ids), cells, codes, addresses, released, described)
+
+
+def _joined(parts: list[pa.Array]) -> pa.Array:
+    """One array: to take from many chunks costs a search for each row."""
+    return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
 
 
 def _bytes_of(column: pa.FixedSizeBinaryArray, width: int) -> NDArray[np.uint8]:

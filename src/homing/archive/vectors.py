@@ -125,6 +125,6 @@ def _pages_of_file(path: Path, column: int, dimension: int, first: int) -> list[
         buffer = page.buffers[0]
         rows = buffer.size // width
         mapped = np.memmap(path, np.float16, "r", offset=buffer.position, shape=(rows, dimension))
-        pages.append(_Page(first, mapped))
+        pages.append(_Page(first, mapped.view(np.ndarray)))
         first += rows
     return pages

@@ -1,0 +1,293 @@
+"""What the benchmarks share: settings of the process, pictures, timing side by side, verdicts."""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from homing.cli.process import keep_freed_memory, share_processors
+from homing.images import find_pictures
+
+__all__ = [
+    "MEGABYTE",
+    "Comparison",
+    "child",
+    "compare",
+    "describe_setup",
+    "make_pictures",
+    "parser",
+    "picture_paths",
+    "prepare_process",
+    "require",
+    "resident",
+    "run_command",
+    "sizes",
+    "verdict",
+    "working_folder",
+]
+
+MEGABYTE = 2**20
+
+_PACKAGES = ("homing", "torch", "faiss-cpu", "pylance", "pyarrow", "pillow", "numpy", "augly")
+
+# Runs a program and leaves the most memory that its process held in a file. The figure is of this
+# address space alone; what getrusage tells of a child counts its parent's memory too.
+_MEASURED = """
+import atexit, pathlib, re, runpy, sys
+peak, program, *sys.argv[1:] = sys.argv[1:]
+def leave():
+    status = pathlib.Path("/proc/self/status").read_text()
+    pathlib.Path(peak).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
+atexit.register(leave)
+if program == "homing":
+    sys.argv[0] = program
+    from homing.cli import main
+    main()
+else:
+    sys.path[0] = str(pathlib.Path(program).parent)
+    runpy.run_path(program, run_name="__main__")
+"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two ways of doing something, timed in turn in one process.
+
+    Attributes
+    ----------
+    ours, bare : tuple of float
+        Seconds of each round.
+    """
+
+    ours: tuple[float, ...]
+    bare: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the rounds' ratios, ours over bare."""
+        return statistics.median(self.ratios)
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Each round's ratio, ours over bare."""
+        return tuple(ours / bare for ours, bare in zip(self.ours, self.bare, strict=True))
+
+    def line(self, count: int, unit: str) -> str:
+        """Say what both took for each of `count` things, and their ratio with its spread."""
+        ours, bare = (1e3 * statistics.median(s) / count for s in (self.ours, self.bare))
+        least, most = min(self.ratios), max(self.ratios)
+        return (
+            f"homing {ours:.3f} ms, bare {bare:.3f} ms a {unit}; "
+            f"ratio {self.ratio:.3f} [{least:.3f}, {most:.3f}] over {len(self.ours)} rounds"
+        )
+
+
+def parser(description: str, *, photos: bool = True) -> argparse.ArgumentParser:
+    """Make the parser of a benchmark, with the options that all have."""
+    made = argparse.ArgumentParser(description=description.partition("\n")[0])
+    if photos:
+        made.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
+    made.add_argument("--threads", type=int, help="of OpenMP in both ways; default: all cores")
+    made.add_argument("--work", type=Path, help="folder for what is written; default: temporary")
+    return made
+
+
+def prepare_process(threads: int | None) -> None:
+    """Set the process up as the command line does; before torch or faiss is imported."""
+    require("torch" not in sys.modules and "faiss" not in sys.modules, "torch came in too early")
+    if threads is not None:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    share_processors()
+    keep_freed_memory()
+
+
+def describe_setup(**more: object) -> None:
+    """Print versions, cores, thread settings and whatever else describes the run."""
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            versions[package] = "absent"
+    threads = {
+        name: os.environ[name]
+        for name in ("OMP_NUM_THREADS", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+        if name in os.environ
+    }
+    if "torch" in sys.modules:
+        threads["torch"] = sys.modules["torch"].get_num_threads()
+    if "faiss" in sys.modules:
+        threads["faiss"] = sys.modules["faiss"].omp_get_max_threads()
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
+    print(f"machine: {platform.machine()} {_processor()}, {usable} cores{load}")
+    print(f"python {platform.python_version()}; {_listed(versions)}")
+    print(f"threads: {_listed(threads)}")
+    for name, value in more.items():
+        print(f"{name.replace('_', ' ')}: {value}")
+    print(flush=True)
+
+
+def _listed(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def require(condition: bool, message: str) -> None:
+    """Stop the benchmark if something it rests on does not hold."""
+    if not condition:
+        _stop(f"precondition failed: {message}")
+
+
+def _stop(message: str) -> NoReturn:
+    print(message, file=sys.stderr)
+    raise SystemExit(3)
+
+
+def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float = 0) -> bool:
+    """Print a figure beside what is asked, and tell whether it is met."""
+    met = value >= at_least and (at_most is None or value <= at_most)
+    asked = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
+    print(f"{name}: {value:.3f}, asked {asked}: {'met' if met else 'NOT MET'}", flush=True)
+    return met
+
+
+def compare(
+    ours: Callable[[], object], bare: Callable[[], object], *, rounds: int, warm_up: int = 1
+) -> Comparison:
+    """Time two functions in turn; which of them goes first changes from round to round."""
+    for _ in range(warm_up):
+        ours()
+        bare()
+    times: dict[Callable[[], object], list[float]] = {ours: [], bare: []}
+    for number in range(rounds):
+        for function in (ours, bare) if number % 2 == 0 else (bare, ours):
+            start = time.perf_counter()
+            function()
+            times[function].append(time.perf_counter() - start)
+    return Comparison(tuple(times[ours]), tuple(times[bare]))
+
+
+@contextmanager
+def working_folder(kept: Path | None) -> Iterator[Path]:
+    """Give the folder asked for, or one that goes away afterwards."""
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept
+        return
+    folder = Path(tempfile.mkdtemp(prefix="homing-benchmark-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def picture_paths(photos: Sequence[Path], count: int | None) -> list[Path]:
+    """List the pictures, spread evenly over all of them if only some are wanted."""
+    paths = [found.path for found in find_pictures(photos)]
+    require(bool(paths), f"there are no pictures in {', '.join(map(str, photos))}")
+    if count is None or count >= len(paths):
+        return paths
+    return [paths[i * len(paths) // count] for i in range(count)]
+
+
+def make_pictures(
+    sources: Sequence[Path], folder: Path, *, count: int, size: tuple[int, int], quality: int = 90
+) -> list[Path]:
+    """Write JPEG files of one size made from photographs, no two alike.
+
+    Photographs are cropped to the shape and scaled; an upright one gives an upright file. Where
+    more files than photographs are wanted, each is used again, turned over, with its tones moved.
+    """
+    folder.mkdir(parents=True)
+    written = []
+    for number in range(count):
+        with Image.open(sources[number % len(sources)]) as opened:
+            picture = ImageOps.exif_transpose(opened).convert("RGB")
+        again = number // len(sources)
+        shape = size if picture.width >= picture.height else size[::-1]
+        fitted = ImageOps.fit(picture, shape, Image.Resampling.LANCZOS)
+        if again % 2:
+            fitted = ImageOps.mirror(fitted)
+        if again:
+            fitted = fitted.point([min(255, v + again) for v in range(256)] * 3)
+        written.append(folder / f"{number:05}.jpg")
+        fitted.save(written[-1], quality=quality)
+    return written
+
+
+def sizes(paths: Sequence[Path]) -> str:
+    """Say how many pictures there are and how large they are."""
+    megapixels, kilobytes = [], []
+    for path in paths:
+        with Image.open(path) as picture:
+            megapixels.append(picture.width * picture.height / 1e6)
+        kilobytes.append(path.stat().st_size / 1024)
+    return (
+        f"{len(paths)}, {np.mean(megapixels):.3f} megapixels "
+        f"[{min(megapixels):.3f}, {max(megapixels):.3f}], {np.mean(kilobytes):.0f} kB on average"
+    )
+
+
+def resident() -> int:
+    """Bytes of memory that the process holds now (Linux)."""
+    fields = Path("/proc/self/statm").read_text().split()
+    return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def run_command(program: str, *arguments: object, check: bool = True) -> tuple[float, int, str]:
+    """Run ``homing`` or a script of ours in a process of its own.
+
+    Returns
+    -------
+    seconds : float
+        From start to end, Python's own start included.
+    peak : int
+        The most memory it held, bytes.
+    output : str
+        Its standard output.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        peak = Path(folder, "peak")
+        start = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", _MEASURED, peak, program, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        seconds = time.perf_counter() - start
+        require(
+            not check or done.returncode == 0,
+            f"{program} {' '.join(map(str, arguments))} ended with {done.returncode}",
+        )
+        return seconds, 1024 * int(peak.read_text()), done.stdout
+
+
+def child(script: str, *arguments: object) -> dict[str, Any]:
+    """Run a part of a benchmark in a fresh process; what it printed last, as JSON."""
+    _, _, output = run_command(script, *arguments)
+    return dict(json.loads(output.splitlines()[-1]))

@@ -1,0 +1,115 @@
+"""Archives of made-up entries, written straight into the record: a million take a minute."""
+
+import datetime
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import lance
+import numpy as np
+import pyarrow as pa
+from _common import require
+from numpy.typing import NDArray
+
+import homing
+from homing.archive.committing import quantize
+from homing.codebooks import Codebook
+
+__all__ = ["FACTORY", "make_archive", "make_queries"]
+
+FACTORY = "IVF1024,PQ8x8"
+
+_BLOCK = 16_384
+_SPREAD = 0.03  # of the noise on each component; far less than the distance between codes
+
+
+def make_archive(path: Path, entries: int, *, per_file: int, seed: int = 0) -> homing.Archive:
+    """Make an archive of unit vectors scattered around the codebook's own reconstructions.
+
+    Vectors drawn evenly from the sphere would nearly all fall into a few cells, since real
+    descriptors lie elsewhere; these fill the cells evenly.
+
+    Parameters
+    ----------
+    path : Path
+        Where it goes; one that is there already is taken if it has as many entries.
+    entries : int
+        How many.
+    per_file : int
+        Entries in each data file of the record: `entries` or more for an archive compacted, 512
+        for one filled by ``homing add`` and never compacted.
+    seed : int
+        Of the vectors.
+    """
+    if path.exists():
+        archive = homing.open(path)
+        require(len(archive) == entries, f"{path} has {len(archive)} entries, not {entries}")
+        return archive
+    codebook = homing.create(path, codebook=FACTORY).codebook
+    start = time.perf_counter()
+    record = str(path / "entries.lance")
+    schema = lance.dataset(record).schema
+    reader = pa.RecordBatchReader.from_batches(schema, _batches(codebook, schema, entries, seed))
+    lance.write_dataset(reader, record, mode="append", max_rows_per_file=per_file)
+    archive = homing.open(path)
+    require(len(archive) == entries, f"{len(archive)} entries were written instead of {entries}")
+    cells = np.asarray([archive.stats()[key] for key in ("cells_used", "fullest_cell")])
+    require(entries < 100_000 or bool(cells[0] == codebook.cell_count), "some cells are empty")
+    print(
+        f"made an archive of {entries} entries in {time.perf_counter() - start:.0f} s; "
+        f"the fullest cell holds {cells[1]}"
+    )
+    return archive
+
+
+def _batches(
+    codebook: Codebook, schema: pa.Schema, entries: int, seed: int
+) -> Iterator[pa.RecordBatch]:
+    generator = np.random.default_rng(seed)
+    now = datetime.datetime.now(datetime.UTC)
+    for first in range(0, entries, _BLOCK):
+        count = min(_BLOCK, entries - first)
+        vectors, cells, codes = quantize(codebook, _vectors(codebook, count, generator))
+        digests = pa.array([generator.bytes(32) for _ in range(count)], pa.binary(32))
+        numbers = range(first, first + count)
+        ids = [f"photographs/2024/{n // 1000:04}/{n:07}.jpg" for n in numbers]
+        columns = {
+            "id": pa.array(ids, pa.string()),
+            "state": pa.array(["released" if n % 10 == 0 else "added" for n in numbers]),
+            "source_sha256": digests,
+            "file_sha256": digests,
+            "file": pa.nulls(count, pa.string()),
+            "width": pa.array(np.full(count, 640, np.int32)),
+            "height": pa.array(np.full(count, 480, np.int32)),
+            "psnr": pa.nulls(count, pa.float32()),
+            "created_at": pa.array([now] * count, pa.timestamp("us", tz="UTC")),
+            "vector": pa.FixedSizeListArray.from_arrays(
+                pa.array(vectors.ravel(), pa.float16()), codebook.dimension
+            ),
+            "cell": pa.array(cells),
+            "code": pa.array([code.tobytes() for code in codes], pa.binary(codebook.code_size)),
+            "metadata": pa.nulls(count, pa.string()),
+        }
+        yield pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _vectors(codebook: Codebook, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
+    cells = generator.integers(codebook.cell_count, size=count)
+    codes = generator.integers(256, size=(count, codebook.code_size), dtype=np.uint8)
+    return _moved(codebook.decode(cells, codes), generator)
+
+
+def make_queries(archive: homing.Archive, count: int, seed: int = 1) -> NDArray[np.float32]:
+    """Make unit vectors near entries of an archive, as an edited copy's would be."""
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.choice(len(archive), count, replace=False))
+    table = lance.dataset(str(archive.path / "entries.lance")).take(chosen.tolist(), ["vector"])
+    flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors = flat.reshape(count, -1).astype(np.float32)
+    return _moved(vectors[generator.permutation(count)], generator)
+
+
+def _moved(vectors: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+    noise = generator.standard_normal(vectors.shape, dtype=np.float32)
+    moved = vectors + np.float32(_SPREAD) * noise
+    return moved / np.linalg.norm(moved, axis=1, keepdims=True)

@@ -1,0 +1,97 @@
+"""Search of ready-made vectors against the bare Faiss call, in an archive of synthetic entries.
+
+Both sides visit the same cells for the same number of candidates. What homing adds is fetching each
+candidate's stored vector, its exact similarity, their order, and their ids.
+"""
+
+import sys
+
+import numpy as np
+from _common import compare, describe_setup, parser, prepare_process, require, verdict
+from _common import working_folder as working
+
+__all__ = ["main"]
+
+_ASKED = 1.3
+_K = 10
+
+
+def main() -> int:
+    """Run the benchmark."""
+    options = _parser().parse_args()
+    prepare_process(options.threads)
+    import faiss
+    import lance
+    from _synthetic import FACTORY, make_archive, make_queries
+
+    from homing.search import automatic_probes
+
+    with working(options.work) as folder:
+        per_file = options.per_file or options.entries
+        archive = make_archive(folder / "archive", options.entries, per_file=per_file)
+        automatic = automatic_probes(archive.codebook.cell_count)
+        describe_setup(
+            entries=f"{options.entries} made up, {FACTORY}, {per_file} a data file",
+            queries=f"batches of {options.batch}, k {_K}",
+        )
+        columns = lance.dataset(str(folder / "archive" / "entries.lance")).to_table(
+            columns=["cell", "code"]
+        )
+        codes = np.stack([np.frombuffer(c, np.uint8) for c in columns["code"].to_pylist()])
+        index = archive.codebook.index(columns["cell"].to_numpy(), codes)
+        archive.warm()
+        require(archive._current()._vectors.mapped, "the stored vectors are not mapped")
+        batches = make_queries(archive, options.batch * options.calls).reshape(
+            options.calls, options.batch, -1
+        )
+        met = True
+        for probes in options.probes or (1, automatic, 64):
+            for rerank in options.rerank or (0, 64):
+                candidates = max(_K, rerank)
+                parameters = faiss.SearchParametersIVF(nprobe=probes)
+
+                def bare(candidates=candidates, parameters=parameters):
+                    return [index.search(q, candidates, params=parameters) for q in batches]
+
+                def ours(probes=probes, rerank=rerank):
+                    return [
+                        archive.search_vectors(q, k=_K, probes=probes, rerank=rerank)
+                        for q in batches
+                    ]
+
+                _check(archive, ours()[0], bare()[0][1], batches[0], reranked=rerank > 0)
+                result = compare(ours, bare, rounds=options.rounds)
+                name = f"probes {probes}, rerank {rerank}"
+                print(f"{name}: {result.line(options.calls, f'batch of {options.batch}')}")
+                met &= verdict(name, result.ratio, at_most=_ASKED)
+    return 0 if met else 1
+
+
+def _parser():
+    made = parser(__doc__, photos=False)
+    made.add_argument("--entries", type=int, default=1_000_000)
+    made.add_argument("--per-file", type=int, help="entries in a data file; default: all")
+    made.add_argument("--batch", type=int, default=100, help="queries searched together")
+    made.add_argument("--calls", type=int, default=20, help="batches in a round")
+    made.add_argument("--rounds", type=int, default=9)
+    made.add_argument("--probes", type=int, action="append", help="default: 1, automatic and 64")
+    made.add_argument("--rerank", type=int, action="append", help="default: 0 and 64")
+    return made
+
+
+def _check(archive, matches, positions, queries, *, reranked) -> None:
+    """Both sides found the same candidates, and the similarities are those of the vectors."""
+    if not reranked:
+        require(np.array_equal(matches.positions, positions), "Faiss found other entries")
+    else:
+        found = [
+            set(row) <= set(all_) for row, all_ in zip(matches.positions, positions, strict=True)
+        ]
+        require(all(found), "re-ranking brought in entries that Faiss had not found")
+    entry = archive.entry(str(matches.ids[0, 0]))
+    exact = float(entry.vector.astype(np.float32) @ queries[0])
+    require(abs(exact - matches.similarity[0, 0]) < 1e-5, "a similarity is not its vectors'")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""`homing.activate`: Pillow in, Pillow out; and the names of methods."""
+
+import io
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import homing
+from homing.activation import DEFAULT_METHOD, METHODS, find_method
+
+
+def decibels(a: Image.Image, b: Image.Image, peak: int = 255) -> float:
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    error = np.mean(difference[..., :3] ** 2) if difference.ndim == 3 else np.mean(difference**2)
+    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+
+
+@pytest.fixture
+def pictures(scene) -> list[Image.Image]:
+    colours = Image.fromarray(scene(60, 80))
+    alpha = Image.fromarray(np.full((60, 80), 200, np.uint8))
+    with_alpha = colours.copy()
+    with_alpha.putalpha(alpha)
+    grey = Image.fromarray(scene(70, 50, 1)[..., 0])
+    return [
+        colours,
+        grey,
+        with_alpha,
+        Image.merge("LA", (grey, alpha.resize(grey.size))),
+        Image.fromarray(scene(40, 45, 1, dtype="u2")[..., 0]),  # I;16
+        Image.fromarray(scene(33, 47)),
+    ]
+
+
+def test_modes_sizes_and_budget(tiny, tiny_codebook, pictures) -> None:
+    results = homing.activate(iter(pictures), tiny, tiny_codebook)
+    assert len(results) == len(pictures)
+    for before, after in zip(pictures, results, strict=True):
+        assert (after.mode, after.size) == (before.mode, before.size)
+        if before.mode == "LA":
+            before, after = before.getchannel("L"), after.getchannel("L")
+        peak = 65535 if before.mode == "I;16" else 255
+        assert 42 <= decibels(before, after, peak) < 42.3
+    np.testing.assert_array_equal(results[2].getchannel("A"), pictures[2].getchannel("A"))
+    np.testing.assert_array_equal(results[3].getchannel("A"), pictures[3].getchannel("A"))
+
+
+def test_the_pictures_given_are_left_alone(tiny, tiny_codebook, pictures) -> None:
+    copies = [np.array(picture) for picture in pictures]
+    homing.activate(pictures, tiny, tiny_codebook)
+    for picture, copy in zip(pictures, copies, strict=True):
+        np.testing.assert_array_equal(np.asarray(picture), copy)
+
+
+def test_same_seed_same_result_whatever_the_others(tiny, tiny_codebook, pictures) -> None:
+    first = homing.activate(pictures, tiny, tiny_codebook, seed=5)
+    second = homing.activate(pictures[::-1], tiny, tiny_codebook, seed=5)[::-1]
+    assert [each.tobytes() for each in first] == [each.tobytes() for each in second]
+
+
+def test_two_seeds_two_results(homing_s, codebook_256, pictures) -> None:
+    results = [
+        homing.activate(pictures[:1], homing_s, codebook_256, seed=seed)[0] for seed in (0, 1, 0)
+    ]
+    assert results[0].tobytes() == results[2].tobytes()
+    assert results[0].tobytes() != results[1].tobytes()
+
+
+def test_psnr_is_the_callers(tiny, tiny_codebook, pictures) -> None:
+    (result,) = homing.activate(pictures[:1], tiny, tiny_codebook, psnr=47)
+    assert 47 <= decibels(pictures[0], result) < 47.2
+
+
+def test_a_palette_becomes_rgb(tiny, tiny_codebook, pictures) -> None:
+    palette = pictures[0].quantize(64)
+    (result,) = homing.activate([palette], tiny, tiny_codebook)
+    assert result.mode == "RGB"
+    assert 42 <= decibels(palette.convert("RGB"), result) < 42.2
+
+
+def test_orientation_and_profile_stay(tiny, tiny_codebook, pictures) -> None:
+    stream = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    pictures[0].save(stream, "PNG", exif=exif, icc_profile=b"a profile")
+    (result,) = homing.activate([Image.open(stream)], tiny, tiny_codebook)
+    assert result.getexif()[0x0112] == 6
+    assert result.size == pictures[0].size
+    assert result.info["icc_profile"] == b"a profile"
+
+
+@pytest.mark.parametrize("mode", ["CMYK", "1", "F", "HSV", "YCbCr"])
+def test_other_modes_are_refused_with_a_remedy(tiny, tiny_codebook, pictures, mode: str) -> None:
+    stranger = Image.new(mode, (20, 20))
+    with pytest.raises(homing.PictureError, match="convert"):
+        homing.activate([pictures[0], stranger], tiny, tiny_codebook)
+
+
+def test_no_pictures(tiny, tiny_codebook) -> None:
+    assert homing.activate([], tiny, tiny_codebook) == []
+
+
+def test_unknown_methods_name_the_known() -> None:
+    with pytest.raises(homing.UsageError, match=r"papr.*paper"):
+        find_method("papr")
+
+
+def test_the_method_reaches_activation(tiny, tiny_codebook, pictures) -> None:
+    with pytest.raises(homing.UsageError, match="paper"):
+        homing.activate(pictures, tiny, tiny_codebook, method="none such")
+    for name in METHODS:
+        assert len(homing.activate(pictures[:1], tiny, tiny_codebook, method=name)) == 1
+
+
+def test_methods_are_listed_under_their_names() -> None:
+    assert DEFAULT_METHOD in METHODS
+    for name, method in METHODS.items():
+        assert method.name == name
+        assert find_method(name) is method
+        assert method.summary

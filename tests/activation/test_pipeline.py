@@ -1,0 +1,363 @@
+"""Whole files in, whole files out: the budget, independence, orientation, kinds, bad pictures."""
+
+import io
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from homing.activation import Activated, Activator, find_method
+from homing.activation.pipeline import BATCH
+from homing.activation.stages import assemble, prepare
+from homing.codebooks import Codebook
+from homing.descriptors import Descriptor
+from homing.errors import PictureError, UsageError
+from homing.images import DEFAULT_LIMITS, decode_pixels, read_picture
+
+PAPER = find_method("paper")
+
+
+def decibels(a: np.ndarray, b: np.ndarray, peak: int = 255) -> float:
+    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+@pytest.fixture(scope="session")
+def activator(tiny: Descriptor, tiny_codebook: Codebook) -> Activator:
+    return Activator(tiny, tiny_codebook, PAPER)
+
+
+def good(results: list[Activated | PictureError]) -> list[Activated]:
+    assert [item for item in results if isinstance(item, PictureError)] == []
+    return results  # type: ignore[return-value]
+
+
+def test_sizes_and_kinds_in_one_batch(activator, as_file, scene) -> None:
+    deep = scene(40, 50, dtype="u2")
+    sources = [
+        as_file(scene(1, 1)),
+        as_file(scene(1, 5000)),
+        as_file(scene(480, 640), "JPEG", quality=90),
+        as_file(scene(33, 47), "WEBP", quality=80),
+        as_file(scene(5000, 1, 1)),
+        imagecodecs.png_encode(deep),
+        as_file(scene(30, 40), "TIFF"),
+        imagecodecs.png_encode(scene(40, 50, 1, dtype="u2")[..., 0]),
+        as_file(scene(64, 64, 1), "JPEG", quality=95),
+    ]
+    results = good(list(activator.run(sources)))
+    kinds = ["PNG", "PNG", "JPEG", "WEBP", "PNG", "PNG", "TIFF", "PNG", "JPEG"]
+    assert [item.kind for item in results] == kinds
+    for source, result in zip(sources, results, strict=True):
+        before, after = read_picture(source), read_picture(result.data)
+        assert after.kind == before.kind
+        assert (after.pixels.shape, after.pixels.dtype) == (
+            before.pixels.shape,
+            before.pixels.dtype,
+        )
+        assert (result.width, result.height) == (before.width, before.height)
+        np.testing.assert_array_equal(result.pixels, after.pixels)
+        reached = decibels(before.pixels, after.pixels, before.peak)
+        assert reached >= 42
+        assert result.psnr == reached or result.psnr == pytest.approx(reached, abs=1e-9)
+        assert result.source_sha256.hex() == before.sha256
+        if min(before.pixels.shape[:2]) > 1:  # on a single row most of the grid averages out
+            assert reached < 42.2
+            assert 0.5 < result.ssim < 1
+    assert results[0].ssim is None
+    assert np.any(read_picture(results[5].data).pixels % 257)  # sixteen bits are used
+
+
+def test_grey_pictures_stay_grey(activator, as_file, scene) -> None:
+    sources = [as_file(scene(60, 70, 1)), as_file(scene(60, 70, 1), "JPEG", quality=95)]
+    results = good(list(activator.run(sources)))
+    for result in results:
+        assert result.pixels.shape == (60, 70, 1)
+        assert result.psnr < 42.2
+        with Image.open(io.BytesIO(result.data)) as image:
+            assert image.mode == "L"
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_transparent_pixels_are_left_alone(activator, as_file, scene, kind: str) -> None:
+    pixels = np.concatenate([scene(50, 60), np.full((50, 60, 1), 255, np.uint8)], axis=2)
+    pixels[10:30, 20:40, 3] = 0
+    pixels[40:, :, 3] = 90
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    source = as_file(pixels, kind, **options)
+    (result,) = good(list(activator.run([source])))
+    before, after = read_picture(source), read_picture(result.data)
+    np.testing.assert_array_equal(after.alpha, pixels[..., 3])
+    changed = np.any(after.pixels != before.pixels, axis=2)
+    assert not changed[10:30, 20:40].any()
+    assert changed[40:].mean() > 0.3
+    assert 42 <= result.psnr < 42.2
+
+
+def test_a_wholly_transparent_picture_is_left_alone(activator, as_file, scene) -> None:
+    pixels = np.concatenate([scene(20, 20), np.zeros((20, 20, 1), np.uint8)], axis=2)
+    (result,) = good(list(activator.run([as_file(pixels)])))
+    assert result.psnr == math.inf
+    assert any("unchanged" in note for note in result.notes)
+
+
+@pytest.fixture(scope="session")
+def many(as_file, scene) -> list[bytes]:
+    """More than a batch, of several shapes and kinds."""
+    shapes = [(40, 50), (33, 47), (64, 64), (20, 90), (16, 16)]
+    kinds = ["PNG", "JPEG", "WEBP"]
+    return [
+        as_file(scene(*shapes[n % 5], 1 if n % 4 == 3 else 3, seed=n), kinds[n % 3])
+        for n in range(BATCH + 3)
+    ]
+
+
+def test_companions_place_and_run_do_not_matter(activator, many: list[bytes]) -> None:
+    together = good(list(activator.run(many)))
+    again = good(list(activator.run(many)))
+    backwards = good(list(activator.run(many[::-1])))[::-1]
+    alone = [good(list(activator.run([source])))[0] for source in many]
+    for runs in zip(together, again, backwards, alone, strict=True):
+        assert len({item.data for item in runs}) == 1
+        assert len({item.vector.tobytes() for item in runs}) == 1
+        assert len({item.cell_kept for item in runs}) == 1
+    assert len({item.data for item in together}) == len(many)
+
+
+def test_companions_do_not_matter_to_homing_s(homing_s, codebook_256, many: list[bytes]) -> None:
+    activator = Activator(homing_s, codebook_256, PAPER)
+    (alone,) = good(list(activator.run(many[:1])))
+    last = good(list(activator.run([*many[1:BATCH], many[0]])))[-1]
+    assert alone.data == last.data
+    assert alone.vector.tobytes() == last.vector.tobytes()
+
+
+def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
+    def noise(source: bytes, seed: int) -> torch.Tensor:
+        prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
+        device = torch.device("cpu")
+        settings = PAPER.settings
+        return assemble([prepared], settings=settings, budget=42, seed=seed, device=device).offsets
+
+    one, other = as_file(scene(20, 20)), as_file(scene(20, 20, seed=1))
+    assert torch.equal(noise(one, 0), noise(one, 0))
+    for different in (noise(one, 1), noise(other, 0)):
+        assert (noise(one, 0) != different).float().mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"seed": -1}, {"budget": 0.0}, {"budget": math.nan}, {"budget": math.inf}]
+)
+def test_seed_and_budget_are_checked(tiny, tiny_codebook, wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        Activator(tiny, tiny_codebook, PAPER, **wrong)
+
+
+@pytest.mark.parametrize("budget", [36.0, 42.0, 48.0])
+def test_the_budget_asked_for(tiny, tiny_codebook, as_file, scene, budget: float) -> None:
+    activator = Activator(tiny, tiny_codebook, PAPER, budget=budget)
+    sources = [as_file(scene(90, 120)), as_file(scene(90, 120), "JPEG", quality=95)]
+    for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
+        reached = decibels(read_picture(source).pixels, decode_pixels(result.data))
+        assert budget <= reached < budget + 0.2
+
+
+def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    source = as_file(noise, "JPEG", quality=50)
+    activator = Activator(tiny, tiny_codebook, PAPER, budget=90)
+    (result,) = good(list(activator.run([source])))
+    assert result.data == source
+    assert result.psnr == math.inf
+    assert result.cell_kept
+    assert any("unchanged" in note and "90" in note for note in result.notes)
+    converting = Activator(tiny, tiny_codebook, PAPER, budget=90, kind="JPEG")
+    (error,) = converting.run([as_file(noise)])
+    assert isinstance(error, PictureError)
+    assert "JPEG" in str(error)
+
+
+def test_another_kind_may_be_asked_for(tiny, tiny_codebook, as_file, scene) -> None:
+    activator = Activator(tiny, tiny_codebook, PAPER, kind="PNG")
+    source = as_file(scene(40, 50), "JPEG")
+    (result,) = good(list(activator.run([source])))
+    assert result.kind == read_picture(result.data).kind == "PNG"
+    assert 42 <= decibels(read_picture(source).pixels, decode_pixels(result.data)) < 42.2
+
+
+def test_bad_pictures_give_their_error_in_their_place(
+    activator, as_file, scene, tmp_path: Path
+) -> None:
+    fine = [as_file(scene(20 + n, 30)) for n in range(BATCH)]
+    jpeg = as_file(scene(64, 64), "JPEG")
+    mixed = [
+        b"", fine[0], b"this is no picture", jpeg[: len(jpeg) // 2], fine[1],
+        tmp_path / "missing.png", *fine[2:], tmp_path,
+    ]  # fmt: skip
+    results = list(activator.run(mixed))
+    assert len(results) == len(mixed)
+    bad = [n for n, item in enumerate(results) if isinstance(item, PictureError)]
+    assert bad == [0, 2, 3, 5, len(mixed) - 1]
+    heights = [item.height for item in results if isinstance(item, Activated)]
+    assert heights == [20 + n for n in range(BATCH)]
+    # Nor do bad companions change a good picture.
+    for expected, found in zip(
+        activator.run(fine), [item for item in results if isinstance(item, Activated)], strict=True
+    ):
+        assert expected.data == found.data
+
+
+def test_nothing_but_bad_pictures_and_nothing_at_all(activator) -> None:
+    results = list(activator.run([b"", b"x"]))
+    assert all(isinstance(item, PictureError) for item in results)
+    assert len(results) == 2
+    assert list(activator.run([])) == []
+
+
+def test_sources_are_taken_a_batch_at_a_time(activator, many: list[bytes]) -> None:
+    taken = []
+
+    def sources():
+        for n, source in enumerate(many * 2):
+            taken.append(n)
+            yield source
+
+    results = activator.run(sources())
+    next(results)
+    assert len(taken) == BATCH
+    results.close()
+
+
+def test_a_picture_too_large_is_refused(tiny, tiny_codebook, as_file, scene) -> None:
+    from homing.images import Limits
+
+    activator = Activator(tiny, tiny_codebook, PAPER, limits=Limits(max_pixels=1000))
+    results = list(activator.run([as_file(scene(40, 50)), as_file(scene(20, 50))]))
+    assert isinstance(results[0], PictureError)
+    assert isinstance(results[1], Activated)
+
+
+def test_large_pictures_are_decoded_again(activator, many, monkeypatch) -> None:
+    from homing.activation import pipeline
+
+    expected = [item.data for item in good(list(activator.run(many)))]
+    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    assert [item.data for item in good(list(activator.run(many)))] == expected
+
+
+def test_what_the_loop_is_given(astronaut, as_file) -> None:
+    source = as_file(astronaut)
+    picture = read_picture(source)
+    prepared = prepare(source, picture, 64, limits=DEFAULT_LIMITS, keep=True)
+    batch = assemble(
+        [prepared],
+        settings=PAPER.settings,
+        budget=42,
+        seed=3,
+        device=torch.device("cpu"),
+    )
+    assert batch.pictures.shape == batch.allowed.shape == batch.offsets.shape == (1, 3, 64, 64)
+    squashed = Image.fromarray(astronaut).resize((64, 64), Image.Resampling.BILINEAR)
+    expected = np.asarray(squashed).transpose(2, 0, 1) / 255
+    np.testing.assert_allclose(batch.pictures[0], expected, atol=1e-6)
+    green = batch.allowed[0, 1] * 0.587
+    for channel, weight in ((0, 0.299), (2, 0.114)):
+        torch.testing.assert_close(batch.allowed[0, channel] * weight, green)
+    assert green.min() >= 0.072 * 5 / 255 * 0.999
+    assert not batch.grey.any()
+    # The squashed map is smoother than the full one, so the full change is stronger by that much.
+    assert prepared.roughness > 1
+    assert float(batch.largest[0]) == pytest.approx(10 ** (-42 / 20) / prepared.roughness, rel=1e-6)
+    assert 0.5e-6 < batch.offsets.std() < 2e-6
+    assert len(batch.offsets.unique()) > 0.99 * batch.offsets.numel()
+    assert abs(batch.offsets.mean()) < 1e-7
+
+
+def turned(pixels: np.ndarray, orientation: int) -> bytes:
+    """Write a file that shows `pixels` upright but stores them as orientation says."""
+    inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's Transpose values
+    image = Image.fromarray(pixels)
+    if orientation > 1:
+        image = image.transpose(Image.Transpose(inverse[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=95, subsampling=0, exif=exif)
+    return stream.getvalue()
+
+
+def test_turned_pictures_are_activated_upright(homing_s, codebook_256, astronaut) -> None:
+    from PIL import ImageOps
+
+    sources = [turned(astronaut, orientation) for orientation in range(1, 9)]
+    for source in sources:  # the helper above turns rightly
+        shown = ImageOps.exif_transpose(Image.open(io.BytesIO(source)))
+        assert decibels(np.asarray(shown), astronaut) > 30
+    before = homing_s.describe(sources)
+    targets = codebook_256.target(before)
+    results = good(list(Activator(homing_s, codebook_256, PAPER).run(sources)))
+    gains = []
+    for orientation, result in enumerate(results, 1):
+        with Image.open(io.BytesIO(result.data)) as image:
+            assert image.getexif()[0x0112] == orientation
+        (found,) = homing_s.describe([result.data])
+        assert cosine(found, result.vector) > 0.9999
+        target = targets[orientation - 1]
+        gains.append(cosine(found, target) - cosine(before[orientation - 1], target))
+    assert min(gains) > 0.02
+    assert min(gains) > 0.7 * max(gains)  # no orientation does worse than the others
+
+
+PHOTOGRAPHS = (
+    "astronaut.png", "brick.png", "camera.png", "chelsea.png", "coffee.png", "coins.png",
+    "grass.png", "gravel.png", "hubble_deep_field.jpg", "moon.png", "motorcycle_left.png",
+    "rocket.jpg",
+)  # fmt: skip
+
+
+def test_photographs_move_towards_their_target_and_keep_their_cell(
+    homing_s: Descriptor, codebook_256: Codebook, shipped: Callable[[str], Path]
+) -> None:
+    paths = [shipped(name) for name in PHOTOGRAPHS]
+    before = homing_s.describe(paths)
+    targets = codebook_256.target(before)
+    results = good(list(Activator(homing_s, codebook_256, PAPER).run(paths)))
+    for path, result, old, target in zip(paths, results, before, targets, strict=True):
+        source = read_picture(path)
+        assert 42 <= decibels(source.pixels, decode_pixels(result.data)) < 42.2
+        assert result.ssim > 0.85
+        assert cosine(result.vector, target) > cosine(old, target) + 0.02
+        assert cosine(result.vector, old) > 0.8  # and stays itself
+    cells = codebook_256.cells(before)
+    kept = codebook_256.cells(np.stack([item.vector for item in results])) == cells
+    assert kept.tolist() == [item.cell_kept for item in results]
+    assert kept.mean() >= 0.8
+
+
+def _on(device: str, homing_s: Descriptor, codebook: Codebook, source: bytes) -> None:
+    there = homing_s.to(device)
+    (result,) = good(list(Activator(there, codebook, PAPER).run([source])))
+    assert 42 <= decibels(read_picture(source).pixels, decode_pixels(result.data)) < 42.2
+    (before,) = homing_s.describe([source])
+    (target,) = codebook.target(before[None])
+    (after,) = homing_s.describe([result.data])
+    assert cosine(after, target) > cosine(before, target) + 0.02
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_cuda(homing_s, codebook_256, astronaut, as_file) -> None:
+    _on("cuda", homing_s, codebook_256, as_file(astronaut))
+
+
+@pytest.mark.skipif(not torch.backends.mps.is_available(), reason="no MPS device here")
+def test_on_mps(homing_s, codebook_256, astronaut, as_file) -> None:
+    _on("mps", homing_s, codebook_256, as_file(astronaut))

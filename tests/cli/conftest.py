@@ -1,0 +1,80 @@
+import json
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from command_line import Ran, make_pictures, run
+
+import homing
+import homing.cli.main
+
+
+class _Averages(torch.nn.Module):
+    """Averages of 8 × 8 places: a descriptor that takes no time."""
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(batch - 0.5, 8).flatten(1)
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("network") / "averages.ts"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(_Averages().eval()).save(path)
+    path.with_suffix(".json").write_text(json.dumps({"dimension": 192, "input_size": 64}))
+    return path
+
+
+@pytest.fixture(scope="session")
+def codebook_file(tmp_path_factory: pytest.TempPathFactory, network_file: Path) -> Path:
+    vectors = np.random.default_rng(0).standard_normal((600, 192))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    trained = homing.train_codebook(
+        vectors.astype(np.float32),
+        "IVF8,PQ8x8",
+        descriptor=homing.load_descriptor(network_file).fingerprint,
+    )
+    path = tmp_path_factory.mktemp("codebook") / "codebook.safetensors"
+    trained.save(path)
+    return path
+
+
+@pytest.fixture
+def homing_cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """Run the command line in this process; its exit status, output and errors."""
+    # These belong to a process of its own.
+    module = sys.modules["homing.cli.main"]  # not the function that the package names alike
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.delenv("HOMING_DEBUG", raising=False)
+
+    def call(*arguments: object) -> Ran:
+        return run(capsys, *arguments)
+
+    return call
+
+
+@pytest.fixture
+def archive(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    homing_cli: Callable[..., Ran],
+    network_file: Path,
+    codebook_file: Path,
+) -> Path:
+    """An empty archive; the test's folder is the working directory."""
+    monkeypatch.chdir(tmp_path)
+    made = homing_cli("init", "archive", "--descriptor", network_file, "--codebook", codebook_file)
+    assert made.status == 0, made.err
+    return Path("archive")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    make_pictures(tmp_path / "photos", 3)
+    return Path("photos")

@@ -1,0 +1,68 @@
+"""What ``import homing`` offers."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import homing
+from homing import errors
+
+
+def test_all_is_sorted_and_without_repeats() -> None:
+    assert homing.__all__ == sorted(set(homing.__all__))
+
+
+@pytest.mark.parametrize("name", homing.__all__)
+def test_every_name_is_there_and_documented(name: str) -> None:
+    value = getattr(homing, name)
+    if name != "__version__":
+        assert inspect.isclass(value) or inspect.isfunction(value)
+        assert inspect.getdoc(value)
+
+
+def test_names_are_the_lazy_ones_and_those_loaded_at_once() -> None:
+    at_once = {name for name in homing.__all__ if name in errors.__all__ or name == "__version__"}
+    assert set(homing.__all__) - at_once == set(homing._HOMES)
+    assert set(errors.__all__) <= set(homing.__all__)
+
+
+def test_lazy_names_are_those_of_their_homes() -> None:
+    for name, (module, attribute) in homing._HOMES.items():
+        home = __import__(module, fromlist=[attribute])
+        assert attribute in home.__all__
+        assert getattr(homing, name) is getattr(home, attribute)
+
+
+def test_type_checkers_see_the_same_names() -> None:
+    """The imports under TYPE_CHECKING are the lazy table, written for another reader."""
+    tree = ast.parse(Path(homing.__file__).read_text(encoding="utf-8"))
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    seen = {
+        alias.asname or alias.name: (node.module, alias.name)
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert seen == homing._HOMES
+
+
+def test_dir_and_unknown_names() -> None:
+    assert set(homing.__all__) <= set(dir(homing))
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = homing.no_such_name
+
+
+def test_errors_are_one_family() -> None:
+    for name in errors.__all__:
+        error = getattr(homing, name)
+        assert issubclass(error, homing.HomingError)
+        assert error.exit_code in (1, 2)
+
+
+def test_star_import_works() -> None:
+    code = "from homing import *; assert Archive and load_descriptor and PictureError"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
