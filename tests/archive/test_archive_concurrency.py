@@ -38,7 +38,7 @@ def ids(archive):
 NAMES = [f"{n:03}.jpg" for n in range(14)]
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_same_pictures_released_by_several(archive, create, photos, tmp_path, count):
     out = tmp_path / "out"
     command = ["release", archive.path, photos, "--out", out]
@@ -51,7 +51,7 @@ def test_the_same_pictures_released_by_several(archive, create, photos, tmp_path
     assert homing.open(archive.path).verify().clean
 
 
-@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_the_same_pictures_added_by_several(archive, photos, tmp_path, count):
     command = ["add", archive.path, photos]
     for status, _, err in together(tmp_path, *[command] * count):
