@@ -1,0 +1,128 @@
+"""Batches of views, each made from its number alone: any worker may make any of them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from recipe.geometry import Pixels
+from recipe.material import Material
+from recipe.overlays import Overlays, load_overlays
+from recipe.views import collage, finish, light_view, picture_in_picture, strong_view
+
+__all__ = ["Batch", "BatchPlan", "Batches"]
+
+_MIXED = 0.15  # share of strong views that show a second picture as well
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchPlan:
+    """What a batch is made of.
+
+    Attributes
+    ----------
+    pictures : int
+        P, different pictures in a batch.
+    strong : int
+        V − 1, strong views of each (repeated augmentation); one light view comes with them.
+    size : int
+        S, side of a view in pixels.
+    seed : int
+    """
+
+    pictures: int = 32
+    strong: int = 3
+    size: int = 160
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Views of P pictures, those of one picture together, the light one first.
+
+    Attributes
+    ----------
+    views : Tensor (P·V, S, S, 3), uint8
+    owner : Tensor (P·V,), int64
+        Number of the picture shown.
+    guest : Tensor (P·V,), int64
+        Number of the second picture shown; the owner's own where there is none.
+    share : Tensor (P·V,), float32
+        How much of the view is the owner's: 1 where there is no second picture.
+    """
+
+    views: torch.Tensor
+    owner: torch.Tensor
+    guest: torch.Tensor
+    share: torch.Tensor
+
+
+class Batches(Dataset[Batch]):
+    """Batch number i of a training run, for i from 0.
+
+    Pictures are drawn without replacement through all of them, in an order of their own each time.
+    """
+
+    def __init__(self, material: Material, count: int, plan: BatchPlan, steps: int) -> None:
+        self._material, self._count, self._plan, self._steps = material, count, plan, steps
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        cv2.setNumThreads(1)
+        plan, overlays = self._plan, load_overlays(self._plan.seed)
+        rng = np.random.default_rng([plan.seed, step])
+        views: list[Pixels] = []
+        owner: list[int] = []
+        guest: list[int] = []
+        share: list[float] = []
+        for number in self._numbers(step):
+            picture = self._material.picture(number)
+            views.append(finish(light_view(picture, rng), plan.size))
+            owner.append(number)
+            guest.append(number)
+            share.append(1.0)
+            for _ in range(plan.strong):
+                other = int(rng.integers(self._count)) if rng.random() < _MIXED else number
+                view, part = self._strong(picture, number, other, overlays, rng)
+                views.append(finish(view, plan.size))
+                owner.append(number)
+                guest.append(other)
+                share.append(part)
+        return Batch(
+            torch.from_numpy(np.stack(views)),
+            torch.tensor(owner),
+            torch.tensor(guest),
+            torch.tensor(share, dtype=torch.float32),
+        )
+
+    def _strong(
+        self,
+        picture: Pixels,
+        number: int,
+        other: int,
+        overlays: Overlays,
+        rng: np.random.Generator,
+    ) -> tuple[Pixels, float]:
+        if other == number:
+            return strong_view(picture, overlays, rng), 1.0
+        second = self._material.picture(other)
+        if rng.random() < 0.5:
+            return collage(picture, second, rng)
+        return picture_in_picture(strong_view(picture, overlays, rng), second, rng)
+
+    def _numbers(self, step: int) -> list[int]:
+        """The pictures of a batch: a slice of an order of all that changes with each round."""
+        first = step * self._plan.pictures
+        numbers = []
+        for place in range(first, first + self._plan.pictures):
+            turn, rest = divmod(place, self._count)
+            numbers.append(int(_order(self._count, self._plan.seed, turn)[rest]))
+        return numbers
+
+
+def _order(count: int, seed: int, turn: int) -> np.ndarray:
+    return np.random.default_rng([seed, turn, count]).permutation(count)

@@ -1,0 +1,282 @@
+"""The training loop: its settings, its state, its steps, its log."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch.utils.data import DataLoader
+
+from homing.descriptors.efficientnet import efficientnet_lite0
+from recipe.batches import Batch, Batches, BatchPlan
+from recipe.losses import Bank, contrast_with_bank, contrast_within, spread
+from recipe.material import Material
+from recipe.trainable import Network, average_into, describe, groups_of, start_weights
+from recipe.validation import Validation
+from recipe.views import finish
+
+__all__ = ["Settings", "State", "begin", "train"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a run goes. Its fields are the options of ``train_descriptor.py``.
+
+    Attributes
+    ----------
+    steps : int
+        Batches in all. May be changed when a run goes on: it moves the descent alone.
+    descent : float
+        Share of the steps, at the end, over which the learning rate falls.
+    pictures, strong, size : int
+        Of a batch: see :class:`~recipe.batches.BatchPlan`.
+    rate, head_factor, decay : float
+        AdamW's peak learning rate, the projection's multiple of it, weight decay.
+    warm_up : int
+        Steps of rising rate.
+    temperature : float
+        τ of both contrastive terms.
+    bank_weight, within_weight, spread_weight : float
+        Of the three terms.
+    bank_momentum : float
+        How much of a picture's descriptor in the bank stays when a newer one comes.
+    alike : float
+        Cosine, before training, from which two pictures are not told apart.
+    clip : float
+        Largest norm of the gradient.
+    average : float
+        Decay a step of the running mean of the weights, which is what comes out.
+    frozen_blocks : int
+        Blocks after the stem that keep their weights.
+    validate_every : int
+        Steps between validations; 0: at the end alone.
+    seed : int
+    """
+
+    steps: int = 3000
+    descent: float = 0.4
+    pictures: int = 32
+    strong: int = 3
+    size: int = 160
+    rate: float = 3e-4
+    head_factor: float = 3.0
+    decay: float = 0.01
+    warm_up: int = 50
+    temperature: float = 0.05
+    bank_weight: float = 1.0
+    within_weight: float = 0.5
+    spread_weight: float = 0.3
+    bank_momentum: float = 0.5
+    alike: float = 0.8
+    clip: float = 1.0
+    average: float = 0.998
+    frozen_blocks: int = 3
+    validate_every: int = 250
+    seed: int = 0
+
+    @property
+    def plan(self) -> BatchPlan:
+        """What a batch is made of."""
+        return BatchPlan(pictures=self.pictures, strong=self.strong, size=self.size, seed=self.seed)
+
+    def rate_at(self, step: int) -> float:
+        """Share of the peak learning rate: a linear rise, level, then half a cosine to nothing.
+
+        A level stretch rather than one cosine over all: the run may then be made longer while it
+        goes, and nothing before the descent has to be done again.
+        """
+        rise = min(1.0, (step + 1) / self.warm_up)
+        last = self.descent * self.steps
+        left = min(1.0, (self.steps - step) / max(last, 1.0))
+        return rise * 0.5 * (1 - math.cos(math.pi * left))
+
+
+@dataclass
+class State:
+    """What a run needs to go on where it stopped.
+
+    Attributes
+    ----------
+    step : int
+        Batches done.
+    weights, mean : dict of Tensor
+        As trained, and their running mean.
+    optimiser : torch.optim.AdamW
+    bank : Bank
+    network : callable
+        What the weights are of.
+    """
+
+    step: int
+    weights: dict[str, torch.Tensor]
+    mean: dict[str, torch.Tensor]
+    optimiser: torch.optim.AdamW
+    bank: Bank
+    network: Network = efficientnet_lite0
+
+    def describe(self, views: torch.Tensor, *, mean: bool = False) -> torch.Tensor:
+        """Unit descriptors of views (B, S, S, 3), by the weights or by their running mean."""
+        return describe(self.mean if mean else self.weights, views, self.network)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint beside its place and rename it."""
+        tensors = {f"weights/{n}": w.detach() for n, w in self.weights.items()}
+        tensors |= {f"mean/{n}": w for n, w in self.mean.items()}
+        tensors |= {"bank/vectors": self.bank.vectors, "bank/twins": self.bank.twins}
+        for number, moments in self.optimiser.state_dict()["state"].items():
+            tensors |= {f"optimiser/{number}/{n}": t for n, t in moments.items()}
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
+        beside = path.with_suffix(".part")
+        save_file(contiguous, beside, metadata={"step": str(self.step)})
+        beside.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Read a checkpoint of a run with the same settings."""
+        stored = load_file(path)
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            self.step = int(json.loads(file.read(length))["__metadata__"]["step"])
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(stored[f"weights/{name}"])
+                self.mean[name].copy_(stored[f"mean/{name}"])
+        self.bank = Bank(stored["bank/vectors"], stored["bank/twins"])
+        kept = self.optimiser.state_dict()
+        moments: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in stored.items():
+            if name.startswith("optimiser/"):
+                _, number, what = name.split("/")
+                moments.setdefault(int(number), {})[what] = tensor
+        self.optimiser.load_state_dict(kept | {"state": moments})
+
+
+def begin(
+    weights: dict[str, torch.Tensor],
+    material: Material,
+    count: int,
+    settings: Settings,
+    *,
+    device: torch.device,
+    network: Network = efficientnet_lite0,
+) -> State:
+    """State before the first step; the bank is described with the weights given."""
+    trained = start_weights(weights, frozen_blocks=settings.frozen_blocks, device=device)
+    mean = {name: weight.detach().clone() for name, weight in trained.items()}
+    groups = groups_of(
+        trained, rate=settings.rate, decay=settings.decay, head_factor=settings.head_factor
+    )
+    empty = Bank(torch.empty(0), torch.empty(0, 2, dtype=torch.int64))
+    state = State(0, trained, mean, torch.optim.AdamW(groups), empty, network)
+    state.bank = Bank.of(_describe_all(state, material, count, settings.size), alike=settings.alike)
+    return state
+
+
+@torch.no_grad()
+def _describe_all(
+    state: State, material: Material, count: int, size: int, part: int = 64
+) -> torch.Tensor:
+    parts = []
+    for first in range(0, count, part):
+        numbers = range(first, min(first + part, count))
+        squashed = [torch.from_numpy(finish(material.picture(n), size).copy()) for n in numbers]
+        parts.append(state.describe(torch.stack(squashed)))
+    return torch.cat(parts)
+
+
+def train(
+    state: State,
+    material: Material,
+    count: int,
+    validation: Validation,
+    settings: Settings,
+    work: Path,
+    *,
+    workers: int = 2,
+    save_every: int = 100,
+) -> None:
+    """Train until the last step, with a checkpoint and a line in the log every so often.
+
+    ``checkpoint.safetensors`` and ``log.jsonl`` are in `work`; a run that was broken off goes on
+    from them, with the same batches as if it had not been.
+    """
+    log = work / "log.jsonl"
+    started, first = time.monotonic(), state.step
+    sums: dict[str, float] = {}
+    for step, batch in _batches(material, count, settings, state.step, workers):
+        for name, value in _step(state, batch, settings).items():
+            sums[name] = sums.get(name, 0.0) + value
+        state.step = step + 1
+        last = state.step == settings.steps
+        if state.step % save_every == 0 or last:
+            state.save(work / "checkpoint.safetensors")
+            seconds = (time.monotonic() - started) / (state.step - first)
+            means = {n: round(v / save_every, 4) for n, v in sums.items()}
+            _write(log, {"step": state.step, "seconds_a_step": round(seconds, 3), **means})
+            sums = {}
+        if last or (settings.validate_every and state.step % settings.validate_every == 0):
+            found = validation.recall(partial(state.describe, mean=True), state.bank.vectors)
+            _write(log, {"step": state.step, "recall": {n: round(v, 4) for n, v in found.items()}})
+
+
+def _batches(
+    material: Material, count: int, settings: Settings, first: int, workers: int
+) -> Iterator[tuple[int, Batch]]:
+    steps = range(first, settings.steps)
+    loader = DataLoader(
+        Batches(material, count, settings.plan, settings.steps),
+        sampler=steps,  # type: ignore[arg-type]
+        batch_size=None,
+        num_workers=workers,
+        prefetch_factor=4 if workers else None,
+        multiprocessing_context="spawn" if workers else None,
+    )
+    yield from zip(steps, loader, strict=True)
+
+
+def _step(state: State, batch: Batch, settings: Settings) -> dict[str, float]:
+    """One step of AdamW; the terms of the loss."""
+    device = state.bank.vectors.device
+    batch = Batch(batch.views, *(t.to(device) for t in (batch.owner, batch.guest, batch.share)))
+    for group in state.optimiser.param_groups:
+        group["lr"] = group["peak"] * settings.rate_at(state.step)
+    views = settings.strong + 1
+    vectors = state.describe(batch.views)
+    terms = {
+        "bank": contrast_with_bank(vectors, batch, state.bank, temperature=settings.temperature),
+        "within": contrast_within(vectors, batch, temperature=settings.temperature),
+        "spread": spread(vectors, batch, state.bank, views=views),
+    }
+    loss = (
+        settings.bank_weight * terms["bank"]
+        + settings.within_weight * terms["within"]
+        + settings.spread_weight * terms["spread"]
+    )
+    state.optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    trained = [w for w in state.weights.values() if w.requires_grad]
+    norm = torch.nn.utils.clip_grad_norm_(trained, settings.clip)
+    assert torch.isfinite(norm), f"the gradient of step {state.step} is not finite"
+    state.optimiser.step()
+    average_into(
+        state.mean, state.weights, min(settings.average, (1 + state.step) / (10 + state.step))
+    )
+    state.bank.update(batch.owner[::views], vectors[::views], momentum=settings.bank_momentum)
+    return {name: float(term.detach()) for name, term in terms.items()} | {"norm": float(norm)}
+
+
+def _write(log: Path, line: dict) -> None:
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    print(json.dumps(line), flush=True)
+
+
+def settings_text(settings: Settings) -> str:
+    """Settings as JSON, without the number of steps: to see that a checkpoint belongs to them."""
+    named = asdict(settings)
+    del named["steps"]
+    return json.dumps(named, sort_keys=True)

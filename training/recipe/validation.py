@@ -1,0 +1,108 @@
+"""How well copies of pictures that were not trained on are found, while training goes on.
+
+Pictures held back from the photographs are edited as the benchmark edits them (AugLy's random mix,
+and the fixed edits that are hardest), made once and kept. They are searched for among all training
+pictures, whose descriptors are in the bank, and among themselves. It chooses nothing by itself: it
+is what ablations are judged by, so that the photographs for measuring stay untouched.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from homing.edits import Edit, paper_edits, random_available
+from homing.errors import PictureError
+from recipe.material import Material
+from recipe.views import finish
+
+__all__ = ["Validation", "make_validation"]
+
+_LONGER_SIDE = 640  # the published edits count in pixels of pictures of about that size
+_HARD = ("brightness 2.0", "contrast 2.0", "rotation 25", "rotation 90", "crop 0.5", "meme")
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Pictures held back and edited copies of them, squashed.
+
+    Attributes
+    ----------
+    originals : array (n, S, S, 3), uint8
+    copies : mapping of str to array (n, S, S, 3), uint8
+        By edit.
+    """
+
+    originals: NDArray[np.uint8]
+    copies: Mapping[str, NDArray[np.uint8]]
+
+    def recall(
+        self, describe: Callable[[torch.Tensor], torch.Tensor], others: torch.Tensor
+    ) -> dict[str, float]:
+        """R@1 of each edit among the originals and `others`, (n, D) descriptors."""
+        base = torch.cat([_in_parts(describe, self.originals), others])
+        found = {}
+        for name, copies in self.copies.items():
+            nearest = (_in_parts(describe, copies) @ base.T).argmax(dim=1)
+            right = nearest == torch.arange(len(copies), device=nearest.device)
+            found[name] = float(right.float().mean())
+        return found
+
+
+@torch.no_grad()
+def _in_parts(
+    describe: Callable[[torch.Tensor], torch.Tensor], pictures: NDArray[np.uint8], part: int = 64
+) -> torch.Tensor:
+    return torch.cat(
+        [describe(torch.from_numpy(pictures[i : i + part])) for i in range(0, len(pictures), part)]
+    )
+
+
+def make_validation(
+    material: Material, count: int, work: Path, *, size: int, seed: int, draws: int = 3
+) -> Validation:
+    """Edit the last `count` pictures of the material, or find them edited in `work`."""
+    kept = work / f"{material.path.stem}-validation-{count}-{size}-{seed}-{draws}.npz"
+    if not kept.exists():
+        made = _make(material, count, size, seed, draws)
+        with kept.open("wb") as file:
+            np.savez(file, **made)
+    with np.load(kept, allow_pickle=False) as arrays:
+        loaded = {name: arrays[name] for name in arrays.files}
+    return Validation(loaded.pop("originals"), loaded)
+
+
+def _make(
+    material: Material, count: int, size: int, seed: int, draws: int
+) -> dict[str, NDArray[np.uint8]]:
+    edits = paper_edits(with_random=random_available())
+    wanted = [(e.name, e, 0) for e in edits if e.name in _HARD]
+    wanted += [(f"random {d}", e, d) for e in edits if e.random for d in range(draws)]
+    pictures = [_enlarged(material, len(material) - count + n) for n in range(count)]
+    made = {"originals": np.stack([finish(np.asarray(p), size) for p in pictures])}
+    for name, edit, draw in wanted:
+        made[name] = np.stack(
+            [_copy(edit, picture, [seed, draw, n], size) for n, picture in enumerate(pictures)]
+        )
+    return made
+
+
+def _enlarged(material: Material, number: int) -> Image.Image:
+    picture = Image.fromarray(material.picture(number))
+    factor = _LONGER_SIDE / max(picture.size)
+    size = (round(picture.width * factor), round(picture.height * factor))
+    return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def _copy(edit: Edit, picture: Image.Image, seed: list[int], size: int) -> NDArray[np.uint8]:
+    for attempt in range(10):
+        try:
+            edited = edit.apply(picture, np.random.default_rng([*seed, attempt]))
+        except PictureError:  # a draw that this picture is too small for: the next one
+            continue
+        return finish(np.asarray(edited), size)
+    raise AssertionError(f"ten draws of {edit.name!r} failed")

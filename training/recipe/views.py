@@ -1,0 +1,325 @@
+"""Views: what a network is shown of a picture, so that it learns what copies suffer.
+
+A *light* view is the picture nearly as it is, as an archive records it. A *strong* view is a copy:
+half of them follow the published random mix (one edit of each of one to four groups: colour,
+overlay, pixels, space), half a wider range with several edits of each kind.
+"""
+
+from collections.abc import Callable, Sequence
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from homing.images import squash
+from recipe import tones
+from recipe.geometry import Pixels, Warp, crop, letterbox, warp
+from recipe.overlays import Overlays
+
+__all__ = ["collage", "finish", "light_view", "picture_in_picture", "strong_view"]
+
+_PUBLISHED_SIDE = 640.0  # pixels of the longer side that the published edits' figures suit
+_MOST_PIXELS = 400 * 400
+_COUNTS = (0.1, 0.2, 0.3, 0.4)  # groups in the published mix: one to four
+
+_Step = Callable[[Pixels, np.random.Generator], Pixels]
+
+
+def finish(picture: Pixels, size: int) -> Pixels:
+    """Squash as the descriptor does, (size, size, 3)."""
+    return np.asarray(squash(Image.fromarray(np.ascontiguousarray(picture)), size))
+
+
+def light_view(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    """The picture, sometimes compressed, a little cropped or a little brighter."""
+    if rng.random() < 0.5:
+        return picture
+    if rng.random() < 0.5:
+        picture = crop(picture, rng.uniform(0.9, 1), rng.uniform(0.9, 1), rng)
+    if rng.random() < 0.3:
+        picture = tones.brightness(picture, rng.uniform(0.85, 1.15))
+    if rng.random() < 0.5:
+        picture = tones.compress(picture, int(rng.integers(50, 96)), ".jpg")
+    return picture
+
+
+def strong_view(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
+    """A copy that has suffered."""
+    if rng.random() < 0.5:
+        return _published_mix(picture, overlays, rng)
+    return _wide_mix(picture, overlays, rng)
+
+
+def picture_in_picture(
+    picture: Pixels, other: Pixels, rng: np.random.Generator
+) -> tuple[Pixels, float]:
+    """The picture inside another one, and its share of the area."""
+    height, width = other.shape[:2]
+    side = rng.uniform(0.45, 0.85)
+    w, h = max(16, int(side * width)), max(16, int(side * height))
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    made = other.copy()
+    made[y : y + h, x : x + w] = cv2.resize(picture, (w, h), interpolation=cv2.INTER_AREA)
+    return made, side**2
+
+
+def collage(picture: Pixels, other: Pixels, rng: np.random.Generator) -> tuple[Pixels, float]:
+    """Two pictures side by side, above each other or blended, and the first one's share."""
+    height, width = picture.shape[:2]
+    second = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)
+    kind, share = int(rng.integers(3)), float(rng.uniform(0.4, 0.7))
+    if kind == 0:
+        return cv2.addWeighted(picture, share, second, 1 - share, 0), share
+    pair = [(picture, share), (second, 1 - share)]
+    if rng.random() < 0.5:
+        pair.reverse()
+    axis = kind - 1
+    parts = [crop_to(p, s, axis, rng) for p, s in pair]
+    return np.concatenate(parts, axis=axis), share
+
+
+def crop_to(picture: Pixels, share: float, axis: int, rng: np.random.Generator) -> Pixels:
+    """A window of that share of the height (axis 0) or the width (axis 1)."""
+    length = picture.shape[axis]
+    kept = max(8, round(share * length))
+    first = int(rng.integers(length - kept + 1)) if length > kept else 0
+    return np.take(picture, range(first, min(first + kept, length)), axis=axis)
+
+
+def _scale(picture: Pixels) -> float:
+    return max(picture.shape[:2]) / _PUBLISHED_SIDE
+
+
+def _bounded(picture: Pixels) -> Pixels:
+    """No larger than needed: canvases grow by bands, bars and turns."""
+    pixels = picture.shape[0] * picture.shape[1]
+    if pixels <= _MOST_PIXELS:
+        return picture
+    factor = (_MOST_PIXELS / pixels) ** 0.5
+    size = (max(8, int(picture.shape[1] * factor)), max(8, int(picture.shape[0] * factor)))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _through(picture: Pixels, steps: Sequence[_Step], rng: np.random.Generator) -> Pixels:
+    for step in steps:
+        picture = _bounded(step(picture, rng))
+    return picture
+
+
+def _one_of(rng: np.random.Generator, steps: Sequence[_Step]) -> _Step:
+    return steps[int(rng.integers(len(steps)))]
+
+
+# ---- the published mix: strengths and probabilities as AugLy and the paper give them
+
+
+def _published_mix(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
+    groups: list[Sequence[_Step]] = [
+        (_published_brightness, _grey, _published_saturation),
+        (overlays.sticker, overlays.text),
+        (
+            _published_blur,
+            _published_palette,
+            _published_jpeg,
+            tones.sharpen,
+            _published_pixels,
+            _published_shuffle,
+        ),
+        (
+            # Crops and screens are what copies are lost by: they come more often than as published,
+            # in place of a change of aspect, which squashing undoes.
+            _published_crop,
+            _published_crop,
+            _published_crop,
+            overlays.screenshot,
+            overlays.screenshot,
+            letterbox,
+            _mirror,
+            _published_perspective,
+            _published_rotation,
+        ),
+    ]
+    count = 1 + int(rng.choice(4, p=_COUNTS))
+    chosen = [_one_of(rng, groups[i]) for i in rng.permutation(4)[:count]]
+    rank = {_published_crop: -1, _published_palette: 1}
+    return _through(picture, sorted(chosen, key=lambda step: rank.get(step, 0)), rng)
+
+
+def _published_brightness(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.brightness(picture, rng.uniform(0.1, 1.9))
+
+
+def _grey(picture: Pixels, _rng: np.random.Generator) -> Pixels:
+    return tones.grey(picture)
+
+
+def _published_saturation(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.saturation(picture, rng.uniform(2, 5))
+
+
+def _published_blur(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.smooth(picture, rng.uniform(5, 10) * _scale(picture), rng)
+
+
+def _published_palette(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.palette(picture, int(rng.integers(2, 17)))
+
+
+def _published_jpeg(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    enlarge = min(2.0, 1 / _scale(picture))
+    return tones.compress(picture, int(rng.integers(5, 26)), ".jpg", enlarge)
+
+
+def _published_pixels(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    share = rng.uniform(0.2, 0.5)
+    # Where the published blocks would be finer than our pixels, coarser ones say more.
+    return tones.pixelate(
+        picture, share if rng.random() < 0.5 else min(1.0, share / _scale(picture))
+    )
+
+
+def _published_shuffle(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.shuffle(picture, rng.uniform(0.1, 0.3), _scale(picture), rng)
+
+
+def _published_crop(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return crop(picture, rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.6), rng)
+
+
+def _mirror(picture: Pixels, _rng: np.random.Generator) -> Pixels:
+    return np.ascontiguousarray(picture[:, ::-1])
+
+
+def _published_perspective(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    strength = rng.uniform(30, 60) / (0.7 * _PUBLISHED_SIDE)
+    return warp(picture, Warp(perspective=strength, inner=True), rng)
+
+
+def _published_rotation(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return warp(picture, Warp(degrees=rng.uniform(-90, 90), inner=True), rng)
+
+
+# ---- the wide mix
+
+
+def _wide_mix(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
+    steps: list[_Step] = []
+    if rng.random() < 0.75:
+        steps.append(_wide_crop)
+    if rng.random() < 0.65:
+        steps.append(_wide_warp)
+    middle: list[_Step] = [
+        *(_one_of(rng, _WIDE_TONES) for _ in range(int(rng.integers(0, 3)))),
+        *(_one_of(rng, _WIDE_PIXELS) for _ in range(int(rng.integers(0, 3)))),
+    ]
+    layers: Sequence[_Step] = (
+        overlays.sticker,
+        overlays.text,
+        overlays.meme,
+        overlays.meme,
+        overlays.caption,
+        overlays.screenshot,
+        letterbox,
+    )
+    if rng.random() < 0.5:
+        middle.append(_one_of(rng, layers))
+    steps.extend(middle[i] for i in rng.permutation(len(middle)))
+    if rng.random() < 0.5:
+        steps.append(_wide_coding)
+    return _through(picture, steps, rng)
+
+
+def _wide_crop(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    area = rng.uniform(0.15, 1)
+    aspect = np.exp(rng.uniform(-0.6, 0.6))
+    return crop(picture, (area * aspect) ** 0.5, (area / aspect) ** 0.5, rng)
+
+
+def _wide_warp(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    turn = rng.random()
+    if turn < 0.35:
+        degrees = float(rng.choice([90, 180, 270], p=[0.4, 0.2, 0.4]))
+    elif turn < 0.85:
+        degrees = rng.uniform(-45, 45)
+    else:
+        degrees = rng.uniform(-180, 180)
+    change = Warp(
+        degrees=degrees,
+        expand=rng.random() < 0.6,
+        inner=rng.random() < 0.25,
+        mirror=rng.random() < 0.3,
+        flip=rng.random() < 0.05,
+        perspective=rng.uniform(0, 0.12) if rng.random() < 0.35 else 0.0,
+    )
+    return warp(picture, change, rng)
+
+
+def _wide_brightness(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.brightness(picture, float(np.exp(rng.uniform(np.log(0.3), np.log(2.4)))))
+
+
+def _wide_contrast(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.contrast(picture, float(np.exp(rng.uniform(np.log(0.3), np.log(2.5)))))
+
+
+def _wide_gamma(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.gamma(picture, float(np.exp(rng.uniform(-0.9, 0.9))))
+
+
+def _wide_hue(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.hue(picture, rng.uniform(-0.5, 0.5))
+
+
+def _wide_saturation(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.saturation(picture, rng.uniform(0, 4))
+
+
+_WIDE_TONES: Sequence[_Step] = (
+    _wide_brightness,
+    _wide_brightness,
+    _wide_contrast,
+    _wide_contrast,
+    _wide_gamma,
+    _wide_hue,
+    _wide_saturation,
+    _grey,
+    tones.tint,
+    tones.uneven,
+)
+
+
+def _wide_smooth(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.smooth(picture, rng.uniform(0.5, 8) * max(_scale(picture), 0.3), rng)
+
+
+def _wide_shrink(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.shrink(picture, int(rng.integers(40, 120)))
+
+
+def _wide_shuffle(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.shuffle(picture, rng.uniform(0.05, 0.25), _scale(picture), rng)
+
+
+def _wide_palette(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.palette(picture, int(rng.integers(2, 33)))
+
+
+def _wide_pixels(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    return tones.pixelate(picture, rng.uniform(0.12, 0.5))
+
+
+_WIDE_PIXELS: Sequence[_Step] = (
+    _wide_smooth,
+    _wide_shrink,
+    _wide_shuffle,
+    _wide_palette,
+    _wide_pixels,
+    tones.sharpen,
+    tones.noise,
+)
+
+
+def _wide_coding(picture: Pixels, rng: np.random.Generator) -> Pixels:
+    kind = ".webp" if rng.random() < 0.25 else ".jpg"
+    quality = int(rng.integers(3, 60))
+    return tones.compress(picture, quality, kind, 2.0 if rng.random() < 0.3 else 1.0)

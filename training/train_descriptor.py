@@ -1,0 +1,83 @@
+"""Train homing-s: from a folder of photographs, and weights to start from, to weights.
+
+    python training/train_descriptor.py PHOTOS --work runs/first --out homing-s.safetensors
+
+Self-supervised: a network learns that strongly edited views of a picture are that picture, and of
+no other. Broken off and given again, the command goes on from its last checkpoint in --work.
+"""
+
+import argparse
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+# Large buffers are kept rather than returned to the system at each step: a fifth of the time.
+_KEEP = {"MALLOC_MMAP_THRESHOLD_": "4294967296", "MALLOC_TRIM_THRESHOLD_": "4294967296"}
+
+_START = Path(__file__).parents[1] / "src/homing/descriptors/weights/homing-s.safetensors"
+
+
+def _arguments() -> tuple[argparse.Namespace, dict[str, float]]:
+    from recipe.loop import Settings
+
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
+    parser.add_argument("--work", type=Path, required=True, help="folder of checkpoint and log")
+    parser.add_argument("--out", type=Path, required=True, help="weights, half precision")
+    parser.add_argument("--start", type=Path, default=_START, help="weights to begin with")
+    parser.add_argument("--held-back", type=int, default=500, help="photographs for validation")
+    parser.add_argument("--generated", type=int, default=1000, help="generated pictures to add")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make views")
+    parser.add_argument("--threads", type=int, help="of the network; default: all cores")
+    for field in fields(Settings):
+        option = f"--{field.name.replace('_', '-')}"
+        parser.add_argument(option, type=type(field.default), default=field.default)
+    options = parser.parse_args()
+    return options, {field.name: getattr(options, field.name) for field in fields(Settings)}
+
+
+def main() -> int:
+    """Train, or go on training."""
+    options, chosen = _arguments()
+    import torch
+    from recipe.loop import Settings, begin, settings_text, train
+    from recipe.material import pack
+    from recipe.trainable import load_weights, save_weights
+    from recipe.validation import make_validation
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    settings = Settings(**chosen)
+    options.work.mkdir(parents=True, exist_ok=True)
+    known = options.work / "settings.json"
+    if known.exists() and known.read_text(encoding="utf-8") != settings_text(settings):
+        print(f"{known} was written with other settings: take another --work", file=sys.stderr)
+        return 2
+    known.write_text(settings_text(settings), encoding="utf-8")
+    material = pack(
+        options.photos, options.work.parent, generated=options.generated, seed=settings.seed
+    )
+    count = len(material) - options.held_back
+    validation = make_validation(
+        material, options.held_back, options.work.parent, size=settings.size, seed=settings.seed
+    )
+    print(f"{count} pictures to train on, {options.held_back} held back", flush=True)
+    state = begin(
+        load_weights(options.start), material, count, settings, device=torch.device(options.device)
+    )
+    checkpoint = options.work / "checkpoint.safetensors"
+    if checkpoint.exists():
+        state.restore(checkpoint)
+        print(f"going on after step {state.step}", flush=True)
+    train(state, material, count, validation, settings, options.work, workers=options.workers)
+    save_weights(state.mean, options.out)
+    print(f"wrote {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    if not _KEEP.keys() <= os.environ.keys():  # malloc reads them when a process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | _KEEP)  # noqa: S606
+    sys.exit(main())
