@@ -30,7 +30,6 @@ def _arguments() -> tuple[argparse.Namespace, dict[str, float]]:
     parser.add_argument("--generated", type=int, default=1000, help="generated pictures to add")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--workers", type=int, default=2, help="processes that make views")
-    parser.add_argument("--threads", type=int, help="of the network; default: all cores")
     for field in fields(Settings):
         option = f"--{field.name.replace('_', '-')}"
         parser.add_argument(option, type=type(field.default), default=field.default)
@@ -47,9 +46,9 @@ def main() -> int:
     from recipe.trainable import load_weights, save_weights
     from recipe.validation import make_validation
 
-    if options.threads:
-        torch.set_num_threads(options.threads)
     settings = Settings(**chosen)
+    if settings.parts > 1:
+        torch.set_num_threads(1)  # of each part
     options.work.mkdir(parents=True, exist_ok=True)
     known = options.work / "settings.json"
     if known.exists() and known.read_text(encoding="utf-8") != settings_text(settings):

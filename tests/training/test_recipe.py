@@ -134,7 +134,7 @@ def test_a_run_that_was_broken_off_ends_as_one_that_was_not(
 
     broken = _begin(material, settings)
     with pytest.raises(RuntimeError, match="broken off"):
-        _train(_stopping(broken, after=6), material, validation, tmp_path / "b", settings, 4)
+        _train(_stopping(broken, after=6 * _SETTINGS.parts), material, validation, tmp_path / "b", settings, 4)
     resumed = _begin(material, settings)
     resumed.restore(tmp_path / "b" / "checkpoint.safetensors")
     assert resumed.step == 4

