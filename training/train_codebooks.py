@@ -25,14 +25,20 @@ from homing.sampling import sampling_note, training_vectors
 __all__ = ["main"]
 
 _DATA = Path(__file__).parents[1] / "src" / "homing" / "codebooks" / "data"
-_FACTORIES = ("IVF256,PQ8x8", "IVF1024,PQ8x8")
+_FACTORIES = (
+    "IVF64,PQ8x8",
+    "IVF256,PQ8x8",
+    "IVF1024,PQ8x8",
+    "IVF4096,PQ8x8",
+    "OPQ16,IVF1024,PQ16x8",
+)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("photos", type=Path, help="folder of photographs")
     parser.add_argument("--descriptor", default="homing-s")
-    parser.add_argument("--per-picture", type=int, default=4, help="vectors for each photograph")
+    parser.add_argument("--per-picture", type=int, default=15, help="vectors for each photograph")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--factory", action="append", help=f"default: {' and '.join(_FACTORIES)}")
     parser.add_argument("--out", type=Path, default=_DATA, help="folder of codebooks and table")

@@ -13,7 +13,8 @@ __all__ = ["BundledInfo", "bundled", "choose_bundled", "load_codebook"]
 
 _DATA = Path(__file__).parent / "data"
 _TABLE = _DATA / "bundled.json"
-_SMALL = 100_000
+_FULL = 1_000  # entries a cell, from which more cells are worth their borders
+_UNKNOWN = 1_000_000  # pictures to be ready for when nobody says how many
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ def choose_bundled(
     """Choose the bundled codebook for a descriptor and an expected number of pictures.
 
     More cells make each list shorter, and so each search quicker, at the price of borders that an
-    edited copy may cross; a few hundred to a few thousand entries a cell is a sound middle. So 256
-    cells serve up to 100,000 entries, and 1024 more than that or an unknown number.
+    edited copy may cross. To look through a thousand codes costs microseconds, so the choice is the
+    fewest cells that hold a thousand entries each at most, or the most cells there are. Codebooks
+    with a rotation are for those who name them: their codes are closer and twice as long, which
+    exact re-ranking makes up for.
 
     Parameters
     ----------
@@ -128,16 +131,14 @@ def choose_bundled(
             f"No codebook ships for the descriptor {descriptor_fingerprint[:16]}…: train one from "
             "your pictures with `homing codebook train PHOTOS`, and name its file."
         )
-    small = expect is not None and expect <= _SMALL
-    info = fitting[0] if small else fitting[-1]
+    plain = [info for info in fitting if info.factory.startswith("IVF")] or fitting
+    pictures = _UNKNOWN if expect is None else expect
+    info = next((info for info in plain if pictures <= _FULL * info.cells), plain[-1])
+    a_cell = f"about {max(1, round(pictures / info.cells)):,} a cell"
     if expect is None:
-        why = "the number of pictures is not known, and it serves from 100,000 to a few million"
-    elif small:
-        why = (
-            f"{expect:,.0f} expected pictures are at most {_SMALL:,}, for which few cells are best"
-        )
+        why = f"the number of pictures is not known; a million would make {a_cell}"
     else:
-        why = f"{expect:,.0f} expected pictures make about {round(expect / info.cells):,} a cell"
+        why = f"{expect:,.0f} expected pictures make {a_cell}"
     return _load_bundled(info), f"bundled for {info.descriptor_name}: {why}"
 
 
