@@ -28,8 +28,8 @@ def _arguments() -> tuple[argparse.Namespace, dict[str, float]]:
     parser.add_argument("--start", type=Path, default=_START, help="weights to begin with")
     parser.add_argument("--held-back", type=int, default=500, help="photographs for validation")
     parser.add_argument("--generated", type=int, default=1000, help="generated pictures to add")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--workers", type=int, default=2, help="processes that make views")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: views are made there")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make views (cpu)")
     for field in fields(Settings):
         option = f"--{field.name.replace('_', '-')}"
         parser.add_argument(option, type=type(field.default), default=field.default)
@@ -41,7 +41,7 @@ def main() -> int:
     """Train, or go on training."""
     options, chosen = _arguments()
     import torch
-    from recipe.loop import Settings, begin, settings_text, train
+    from recipe.loop import Settings, begin, processor_batches, settings_text, train
     from recipe.material import pack
     from recipe.trainable import load_weights, save_weights
     from recipe.validation import make_validation
@@ -63,14 +63,20 @@ def main() -> int:
         material, options.held_back, options.work.parent, size=settings.size, seed=settings.seed
     )
     print(f"{count} pictures to train on, {options.held_back} held back", flush=True)
-    state = begin(
-        load_weights(options.start), material, count, settings, device=torch.device(options.device)
-    )
+    device = torch.device(options.device)
+    state = begin(load_weights(options.start), material, count, settings, device=device)
     checkpoint = options.work / "checkpoint.safetensors"
     if checkpoint.exists():
         state.restore(checkpoint)
         print(f"going on after step {state.step}", flush=True)
-    train(state, material, count, validation, settings, options.work, workers=options.workers)
+    if device.type == "cpu":
+        batches = processor_batches(material, count, settings, state.step, workers=options.workers)
+    else:
+        from recipe.on_device.views import device_batches, load_pictures
+
+        pictures = load_pictures(material, count, device)
+        batches = device_batches(pictures, settings.plan, range(state.step, settings.steps))
+    train(state, batches, validation, settings, options.work)
     save_weights(state.mean, options.out)
     print(f"wrote {options.out}")
     return 0

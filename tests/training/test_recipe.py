@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from recipe.loop import Settings, State, begin, settings_text, train
+from recipe.loop import Settings, State, begin, processor_batches, settings_text, train
 from recipe.losses import Bank
 from recipe.material import Material, pack
 from recipe.validation import Validation, make_validation
@@ -94,7 +94,8 @@ def _train(
 ) -> list[dict]:
     folder.mkdir(exist_ok=True)
     count = len(material) - _HELD_BACK
-    train(state, material, count, validation, settings, folder, workers=0, save_every=save_every)
+    batches = processor_batches(material, count, settings, state.step, workers=0)
+    train(state, batches, validation, settings, folder, save_every=save_every)
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
@@ -134,7 +135,14 @@ def test_a_run_that_was_broken_off_ends_as_one_that_was_not(
 
     broken = _begin(material, settings)
     with pytest.raises(RuntimeError, match="broken off"):
-        _train(_stopping(broken, after=6 * _SETTINGS.parts), material, validation, tmp_path / "b", settings, 4)
+        _train(
+            _stopping(broken, after=6 * _SETTINGS.parts),
+            material,
+            validation,
+            tmp_path / "b",
+            settings,
+            4,
+        )
     resumed = _begin(material, settings)
     resumed.restore(tmp_path / "b" / "checkpoint.safetensors")
     assert resumed.step == 4

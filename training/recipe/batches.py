@@ -1,6 +1,7 @@
 """Batches of views, each made from its number alone: any worker may make any of them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -9,12 +10,13 @@ from torch.utils.data import Dataset
 
 from recipe.geometry import Pixels
 from recipe.material import Material
+from recipe.mixes import collage_or_inset
 from recipe.overlays import Overlays, load_overlays
 from recipe.views import collage, finish, light_view, picture_in_picture, strong_view
 
-__all__ = ["Batch", "BatchPlan", "Batches"]
+__all__ = ["MIXED", "Batch", "BatchPlan", "Batches", "numbers_of"]
 
-_MIXED = 0.15  # share of strong views that show a second picture as well
+MIXED = 0.15  # share of strong views that show a second picture as well
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +81,14 @@ class Batches(Dataset[Batch]):
         owner: list[int] = []
         guest: list[int] = []
         share: list[float] = []
-        for number in self._numbers(step):
+        for number in numbers_of(step, plan, self._count):
             picture = self._material.picture(number)
             views.append(finish(light_view(picture, rng), plan.size))
             owner.append(number)
             guest.append(number)
             share.append(1.0)
             for _ in range(plan.strong):
-                other = int(rng.integers(self._count)) if rng.random() < _MIXED else number
+                other = int(rng.integers(self._count)) if rng.random() < MIXED else number
                 view, part = self._strong(picture, number, other, overlays, rng)
                 views.append(finish(view, plan.size))
                 owner.append(number)
@@ -110,19 +112,20 @@ class Batches(Dataset[Batch]):
         if other == number:
             return strong_view(picture, overlays, rng), 1.0
         second = self._material.picture(other)
-        if rng.random() < 0.5:
+        if collage_or_inset(rng) == "collage":
             return collage(picture, second, rng)
         return picture_in_picture(strong_view(picture, overlays, rng), second, rng)
 
-    def _numbers(self, step: int) -> list[int]:
-        """The pictures of a batch: a slice of an order of all that changes with each round."""
-        first = step * self._plan.pictures
-        numbers = []
-        for place in range(first, first + self._plan.pictures):
-            turn, rest = divmod(place, self._count)
-            numbers.append(int(_order(self._count, self._plan.seed, turn)[rest]))
-        return numbers
+
+def numbers_of(step: int, plan: BatchPlan, count: int) -> list[int]:
+    """The pictures of a batch: a slice of an order of all `count` that changes with each round."""
+    numbers = []
+    for place in range(step * plan.pictures, (step + 1) * plan.pictures):
+        turn, rest = divmod(place, count)
+        numbers.append(int(_order(count, plan.seed, turn)[rest]))
+    return numbers
 
 
+@lru_cache(maxsize=2)
 def _order(count: int, seed: int, turn: int) -> np.ndarray:
     return np.random.default_rng([seed, turn, count]).permutation(count)

@@ -69,7 +69,8 @@ def warp(picture: Pixels, change: Warp, rng: np.random.Generator) -> Pixels:
         moved = moved + moves.astype(np.float32)
     low, high = _window(moved, change, (width, height))
     size = np.maximum(np.rint(high - low).astype(int), 8)
-    matrix = cv2.getPerspectiveTransform(corners, (moved - low).astype(np.float32))
+    half = np.float32(0.5)  # OpenCV counts from the middle of a pixel, corners from its edge
+    matrix = cv2.getPerspectiveTransform(corners - half, (moved - low - half).astype(np.float32))
     fill = _FILLS[int(rng.choice(len(_FILLS), p=_FILL_SHARES))]
     border = cv2.BORDER_CONSTANT if fill is not None else cv2.BORDER_REFLECT_101
     return cv2.warpPerspective(

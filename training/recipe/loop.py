@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from recipe.trainable import Network, average_into, describe, groups_of, start_w
 from recipe.validation import Validation
 from recipe.views import finish
 
-__all__ = ["Settings", "State", "begin", "train"]
+__all__ = ["Settings", "State", "begin", "processor_batches", "settings_text", "train"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,24 +196,30 @@ def _describe_all(
 
 def train(
     state: State,
-    material: Material,
-    count: int,
+    batches: Iterable[tuple[int, Batch]],
     validation: Validation,
     settings: Settings,
     work: Path,
     *,
-    workers: int = 2,
     save_every: int = 100,
 ) -> None:
     """Train until the last step, with a checkpoint and a line in the log every so often.
 
     ``checkpoint.safetensors`` and ``log.jsonl`` are in `work`; a run that was broken off goes on
     from them, with the same batches as if it had not been.
+
+    Parameters
+    ----------
+    state : State
+        Changed in place.
+    batches : iterable of (int, Batch)
+        From step ``state.step`` on: :func:`processor_batches`, or
+        :func:`~recipe.on_device.views.device_batches`.
     """
     log = work / "log.jsonl"
     started, first = time.monotonic(), state.step
     sums: dict[str, float] = {}
-    for step, batch in _batches(material, count, settings, state.step, workers):
+    for step, batch in batches:
         for name, value in _step(state, batch, settings).items():
             sums[name] = sums.get(name, 0.0) + value
         state.step = step + 1
@@ -229,9 +235,10 @@ def train(
             _write(log, {"step": state.step, "recall": {n: round(v, 4) for n, v in found.items()}})
 
 
-def _batches(
-    material: Material, count: int, settings: Settings, first: int, workers: int
+def processor_batches(
+    material: Material, count: int, settings: Settings, first: int, *, workers: int = 2
 ) -> Iterator[tuple[int, Batch]]:
+    """Batches from step `first` on, made by worker processes (0: by this one)."""
     steps = range(first, settings.steps)
     loader = DataLoader(
         Batches(material, count, settings.plan, settings.steps),

@@ -35,7 +35,7 @@ _WORDS = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Overlays:
     """Stickers, lettering and screens to draw from.
 

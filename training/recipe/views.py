@@ -1,11 +1,11 @@
 """Views: what a network is shown of a picture, so that it learns what copies suffer.
 
-A *light* view is the picture nearly as it is, as an archive records it. A *strong* view is a copy:
-half of them follow the published random mix (one edit of each of one to four groups: colour,
-overlay, pixels, space), half a wider range with several edits of each kind.
+A *light* view is the picture nearly as it is, as an archive records it. A *strong* view is a copy,
+edited as :mod:`recipe.mixes` draws it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
+from functools import cache
 
 import cv2
 import numpy as np
@@ -14,13 +14,13 @@ from PIL import Image
 from homing.images import squash
 from recipe import tones
 from recipe.geometry import Pixels, Warp, crop, letterbox, warp
+from recipe.mixes import mix
 from recipe.overlays import Overlays
 
 __all__ = ["collage", "finish", "light_view", "picture_in_picture", "strong_view"]
 
 _PUBLISHED_SIDE = 640.0  # pixels of the longer side that the published edits' figures suit
 _MOST_PIXELS = 400 * 400
-_COUNTS = (0.1, 0.2, 0.3, 0.4)  # groups in the published mix: one to four
 
 _Step = Callable[[Pixels, np.random.Generator], Pixels]
 
@@ -45,9 +45,10 @@ def light_view(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 def strong_view(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
     """A copy that has suffered."""
-    if rng.random() < 0.5:
-        return _published_mix(picture, overlays, rng)
-    return _wide_mix(picture, overlays, rng)
+    steps = _steps(overlays)
+    for name in mix(rng):
+        picture = _bounded(steps[name](picture, rng))
+    return picture
 
 
 def picture_in_picture(
@@ -98,51 +99,6 @@ def _bounded(picture: Pixels) -> Pixels:
     factor = (_MOST_PIXELS / pixels) ** 0.5
     size = (max(8, int(picture.shape[1] * factor)), max(8, int(picture.shape[0] * factor)))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-
-
-def _through(picture: Pixels, steps: Sequence[_Step], rng: np.random.Generator) -> Pixels:
-    for step in steps:
-        picture = _bounded(step(picture, rng))
-    return picture
-
-
-def _one_of(rng: np.random.Generator, steps: Sequence[_Step]) -> _Step:
-    return steps[int(rng.integers(len(steps)))]
-
-
-# ---- the published mix: strengths and probabilities as AugLy and the paper give them
-
-
-def _published_mix(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
-    groups: list[Sequence[_Step]] = [
-        (_published_brightness, _grey, _published_saturation),
-        (overlays.sticker, overlays.text),
-        (
-            _published_blur,
-            _published_palette,
-            _published_jpeg,
-            tones.sharpen,
-            _published_pixels,
-            _published_shuffle,
-        ),
-        (
-            # Crops and screens are what copies are lost by: they come more often than as published,
-            # in place of a change of aspect, which squashing undoes.
-            _published_crop,
-            _published_crop,
-            _published_crop,
-            overlays.screenshot,
-            overlays.screenshot,
-            letterbox,
-            _mirror,
-            _published_perspective,
-            _published_rotation,
-        ),
-    ]
-    count = 1 + int(rng.choice(4, p=_COUNTS))
-    chosen = [_one_of(rng, groups[i]) for i in rng.permutation(4)[:count]]
-    rank = {_published_crop: -1, _published_palette: 1}
-    return _through(picture, sorted(chosen, key=lambda step: rank.get(step, 0)), rng)
 
 
 def _published_brightness(picture: Pixels, rng: np.random.Generator) -> Pixels:
@@ -199,36 +155,6 @@ def _published_rotation(picture: Pixels, rng: np.random.Generator) -> Pixels:
     return warp(picture, Warp(degrees=rng.uniform(-90, 90), inner=True), rng)
 
 
-# ---- the wide mix
-
-
-def _wide_mix(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
-    steps: list[_Step] = []
-    if rng.random() < 0.75:
-        steps.append(_wide_crop)
-    if rng.random() < 0.65:
-        steps.append(_wide_warp)
-    middle: list[_Step] = [
-        *(_one_of(rng, _WIDE_TONES) for _ in range(int(rng.integers(0, 3)))),
-        *(_one_of(rng, _WIDE_PIXELS) for _ in range(int(rng.integers(0, 3)))),
-    ]
-    layers: Sequence[_Step] = (
-        overlays.sticker,
-        overlays.text,
-        overlays.meme,
-        overlays.meme,
-        overlays.caption,
-        overlays.screenshot,
-        letterbox,
-    )
-    if rng.random() < 0.5:
-        middle.append(_one_of(rng, layers))
-    steps.extend(middle[i] for i in rng.permutation(len(middle)))
-    if rng.random() < 0.5:
-        steps.append(_wide_coding)
-    return _through(picture, steps, rng)
-
-
 def _wide_crop(picture: Pixels, rng: np.random.Generator) -> Pixels:
     area = rng.uniform(0.15, 1)
     aspect = np.exp(rng.uniform(-0.6, 0.6))
@@ -274,20 +200,6 @@ def _wide_saturation(picture: Pixels, rng: np.random.Generator) -> Pixels:
     return tones.saturation(picture, rng.uniform(0, 4))
 
 
-_WIDE_TONES: Sequence[_Step] = (
-    _wide_brightness,
-    _wide_brightness,
-    _wide_contrast,
-    _wide_contrast,
-    _wide_gamma,
-    _wide_hue,
-    _wide_saturation,
-    _grey,
-    tones.tint,
-    tones.uneven,
-)
-
-
 def _wide_smooth(picture: Pixels, rng: np.random.Generator) -> Pixels:
     return tones.smooth(picture, rng.uniform(0.5, 8) * max(_scale(picture), 0.3), rng)
 
@@ -308,18 +220,49 @@ def _wide_pixels(picture: Pixels, rng: np.random.Generator) -> Pixels:
     return tones.pixelate(picture, rng.uniform(0.12, 0.5))
 
 
-_WIDE_PIXELS: Sequence[_Step] = (
-    _wide_smooth,
-    _wide_shrink,
-    _wide_shuffle,
-    _wide_palette,
-    _wide_pixels,
-    tones.sharpen,
-    tones.noise,
-)
-
-
 def _wide_coding(picture: Pixels, rng: np.random.Generator) -> Pixels:
     kind = ".webp" if rng.random() < 0.25 else ".jpg"
     quality = int(rng.integers(3, 60))
     return tones.compress(picture, quality, kind, 2.0 if rng.random() < 0.3 else 1.0)
+
+
+@cache
+def _steps(overlays: Overlays) -> Mapping[str, _Step]:
+    """The edits of :mod:`recipe.mixes`."""
+    return {
+        "published brightness": _published_brightness,
+        "published saturation": _published_saturation,
+        "published blur": _published_blur,
+        "published palette": _published_palette,
+        "published jpeg": _published_jpeg,
+        "published pixels": _published_pixels,
+        "published shuffle": _published_shuffle,
+        "published crop": _published_crop,
+        "published perspective": _published_perspective,
+        "published rotation": _published_rotation,
+        "wide crop": _wide_crop,
+        "wide warp": _wide_warp,
+        "wide brightness": _wide_brightness,
+        "wide contrast": _wide_contrast,
+        "wide gamma": _wide_gamma,
+        "wide hue": _wide_hue,
+        "wide saturation": _wide_saturation,
+        "wide blur": _wide_smooth,
+        "wide shrink": _wide_shrink,
+        "wide shuffle": _wide_shuffle,
+        "wide palette": _wide_palette,
+        "wide pixels": _wide_pixels,
+        "wide coding": _wide_coding,
+        "grey": _grey,
+        "mirror": _mirror,
+        "letterbox": letterbox,
+        "sharpen": tones.sharpen,
+        "noise": tones.noise,
+        "tint": tones.tint,
+        "uneven": tones.uneven,
+        "sticker": overlays.sticker,
+        "text": overlays.text,
+        "meme": overlays.meme,
+        "caption": overlays.caption,
+        "screenshot": overlays.screenshot,
+    }
