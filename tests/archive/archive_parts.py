@@ -1,5 +1,7 @@
 """Pictures, vectors and child processes that the archive's tests share."""
 
+import datetime
+import hashlib
 import json
 import os
 import subprocess
@@ -13,9 +15,11 @@ import torch
 from PIL import Image
 
 import homing
-from homing.archive.record import Row
+from homing.archive.committing import commit_rows, quantize
+from homing.archive.record import Record, Row
 
 DIMENSION = 192
+NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
 
 
 class _Averages(torch.nn.Module):
@@ -95,3 +99,27 @@ def completed(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
     out, err = process.communicate(timeout=120)
     assert "Traceback" not in err, err
     return process.returncode, out, err
+
+
+def write(record: Record, codebook, names: list[str], vectors: np.ndarray, state="added") -> None:
+    """Record vectors under names; those that end in 3 have metadata."""
+    stored, cells, codes = quantize(codebook, vectors)
+    rows = [
+        Row(
+            id=name,
+            state=state,
+            source_sha256=hashlib.sha256(name.encode()).digest(),
+            file_sha256=hashlib.sha256(state.encode() + vector.tobytes()).digest(),
+            file="f" if state == "released" else None,
+            width=1,
+            height=1,
+            psnr=None,
+            created_at=NOW,
+            vector=vector,
+            cell=int(cell),
+            code=code.tobytes(),
+            metadata={"name": name} if name.endswith("3") else None,
+        )
+        for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
+    ]
+    assert commit_rows(record, record.table(rows)) == set()

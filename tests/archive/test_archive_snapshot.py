@@ -1,41 +1,15 @@
 """Searches and mapped vectors against the plain truth, however the record came about."""
 
-import datetime
-import hashlib
+import dataclasses
 
 import numpy as np
 import pytest
-from archive_parts import unit_vectors
+from archive_parts import unit_vectors, write
 
-from homing.archive.committing import commit_rows, quantize
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
+from homing.archive.runs import Runs
 from homing.archive.snapshot import Snapshot
 from homing.archive.vectors import StoredVectors
-
-NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
-
-
-def write(record: Record, codebook, names: list[str], vectors: np.ndarray, state="added"):
-    stored, cells, codes = quantize(codebook, vectors)
-    rows = [
-        Row(
-            id=name,
-            state=state,
-            source_sha256=hashlib.sha256(name.encode()).digest(),
-            file_sha256=hashlib.sha256(state.encode() + vector.tobytes()).digest(),
-            file="f" if state == "released" else None,
-            width=1,
-            height=1,
-            psnr=None,
-            created_at=NOW,
-            vector=vector,
-            cell=int(cell),
-            code=code.tobytes(),
-            metadata={"name": name} if name.endswith("3") else None,
-        )
-        for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
-    ]
-    assert commit_rows(record, record.table(rows)) == set()
 
 
 @pytest.fixture
@@ -72,7 +46,7 @@ def addresses_of(record: Record) -> tuple[list[str], np.ndarray]:
 def check_vectors(record: Record, truth: dict[str, np.ndarray]) -> None:
     names, addresses = addresses_of(record)
     assert sorted(names) == sorted(truth)
-    vectors = StoredVectors(record, addresses)
+    vectors = StoredVectors(record, Runs.of(addresses))
     assert vectors.mapped
     positions = np.random.default_rng(0).permutation(len(names)).reshape(1, -1)
     taken = vectors.take(positions)
@@ -102,7 +76,7 @@ def test_mapped_vectors_after_compaction(record, truth, codebook):
 def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypatch):
     monkeypatch.setattr("homing.archive.vectors._plain_pages", lambda record, dimension: [])
     names, addresses = addresses_of(record)
-    vectors = StoredVectors(record, addresses)
+    vectors = StoredVectors(record, Runs.of(addresses))
     assert not vectors.mapped
     positions = np.array([[5, 5, 0, len(names) - 1]])
     assert np.array_equal(
@@ -118,11 +92,12 @@ def test_mapped_pages_that_disagree_are_not_used(record, truth, monkeypatch):
 
     def shifted(record, dimension):
         return [
-            module._Page(p.first, np.roll(p.values, 1, axis=0)) for p in plain(record, dimension)
+            dataclasses.replace(page, position=page.position + 2)
+            for page in plain(record, dimension)
         ]
 
     monkeypatch.setattr(module, "_plain_pages", shifted)
-    assert not StoredVectors(record, addresses_of(record)[1]).mapped
+    assert not StoredVectors(record, Runs.of(addresses_of(record)[1])).mapped
 
 
 @pytest.mark.parametrize("compacted", [False, True])

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from homing.search import rank, similarities
+from homing.search import rank, ranking, similarities
 
 
 def units(generator: np.random.Generator, *shape: int) -> np.ndarray:
@@ -42,6 +42,25 @@ def test_a_vector_and_itself() -> None:
     )
     assert found.max() <= 1  # half precision would lead beyond
     assert found.min() > 0.998
+
+
+def test_halves_are_widened_exactly() -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    widened = ranking._widened(halves)
+    assert widened.dtype == np.float32
+    assert np.array_equal(widened.view(np.int32), halves.astype(np.float32).view(np.int32))
+
+
+def test_equal_vectors_are_equally_similar_wherever_they_stand() -> None:
+    generator = np.random.default_rng(4)
+    for dimension in (7, 192, 256):
+        queries = units(generator, 20, dimension).astype(np.float32)
+        one = units(generator, 20, 1, dimension).astype(np.float16)
+        stored = np.repeat(one, 67, axis=1)
+        found = similarities(queries, stored, np.zeros((20, 67), int))
+        assert (found == found[:, :1]).all()
+        assert (rank(found, 10) == np.arange(10)).all()  # so that ties keep their order
 
 
 @settings(max_examples=80, deadline=None)

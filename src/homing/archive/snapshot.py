@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from homing.archive.columns import load, release_freed
 from homing.archive.record import Record
 from homing.archive.results import Hit
 from homing.archive.vectors import StoredVectors
@@ -16,6 +17,8 @@ from homing.codebooks import Codebook
 from homing.search import MemoryEngine, rank, similarities
 
 __all__ = ["Matches", "Snapshot"]
+
+_VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,15 @@ class Snapshot:
     def __init__(self, record: Record, codebook: Codebook) -> None:
         self._record = record
         self.version = record.version
-        columns = _load(record, codebook.code_size)
+        columns = load(record, codebook.code_size)
         self._ids = columns.ids
         self._cells = columns.cells
         self._released = columns.released
         self._described = columns.described
         self._engine = MemoryEngine(codebook, columns.cells, columns.codes)
-        self._vectors = StoredVectors(record, columns.addresses)
+        self._vectors = StoredVectors(record, columns.runs)
+        del columns
+        release_freed()
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -82,13 +87,24 @@ class Snapshot:
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
-        similarity = similarities(queries, self._vectors.take(positions), positions)
+        similarity = self._similarities(queries, positions)
         if rerank:
             order = rank(similarity, k)
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
         return Matches(self._name(positions), similarity, distances, positions)
+
+    def _similarities(
+        self, queries: NDArray[np.float32], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        found = np.empty(positions.shape, dtype=np.float32)
+        step = max(1, _VECTORS_AT_ONCE // positions.shape[1])
+        for first in range(0, len(queries), step):
+            part = slice(first, first + step)
+            vectors = self._vectors.take(positions[part])
+            found[part] = similarities(queries[part], vectors, positions[part])
+        return found
 
     def _name(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
@@ -119,51 +135,3 @@ class Snapshot:
             return {}
         texts = self._record.take(described, ["metadata"]).column("metadata").to_pylist()
         return {p: json.loads(text) for p, text in zip(described, texts, strict=True)}
-
-
-@dataclass(frozen=True)
-class _Columns:
-    ids: pa.Array
-    cells: NDArray[np.int32]
-    codes: NDArray[np.uint8]
-    addresses: NDArray[np.uint64]
-    released: NDArray[np.bool_]
-    described: NDArray[np.bool_]
-
-
-def _load(record: Record, code_size: int) -> _Columns:
-    """Read what a search needs, batch by batch into arrays of the final size."""
-    count = len(record)
-    cells = np.empty(count, dtype=np.int32)
-    codes = np.empty((count, code_size), dtype=np.uint8)
-    addresses = np.empty(count, dtype=np.uint64)
-    released = np.empty(count, dtype=bool)
-    described = np.empty(count, dtype=bool)
-    ids = []
-    start = 0
-    names = ["id", "state", "cell", "code", "metadata"]
-    for batch in record.batches(names, addresses=True):
-        part = slice(start, start + batch.num_rows)
-        # Copied, because a batch's strings may be a view of a far larger buffer.
-        ids.append(pa.concat_arrays([batch.column("id"), pa.array([], pa.string())]))
-        cells[part] = batch.column("cell").to_numpy()
-        codes[part] = _bytes_of(batch.column("code"), code_size)
-        addresses[part] = batch.column("_rowaddr").to_numpy()
-        released[part] = pa.compute.equal(batch.column("state"), "released").to_numpy(
-            zero_copy_only=False
-        )
-        described[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)
-        start += batch.num_rows
-    return _Columns(_joined(ids), cells, codes, addresses, released, described)
-
-
-def _joined(parts: list[pa.Array]) -> pa.Array:
-    """One array: to take from many chunks costs a search for each row."""
-    return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
-
-
-def _bytes_of(column: pa.FixedSizeBinaryArray, width: int) -> NDArray[np.uint8]:
-    buffer = column.buffers()[1]
-    values = np.frombuffer(buffer, dtype=np.uint8)
-    first = column.offset * width
-    return values[first : first + len(column) * width].reshape(len(column), width)

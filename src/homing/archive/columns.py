@@ -1,0 +1,107 @@
+"""What a search holds of a record in memory, read in little more memory than it takes."""
+
+import ctypes
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from homing.archive.record import Record
+from homing.archive.runs import Runs
+
+__all__ = ["Columns", "load", "release_freed"]
+
+_LARGEST_OFFSET = np.iinfo(np.int32).max
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns of all n rows of a record, in the order of the scan.
+
+    Attributes
+    ----------
+    ids : pyarrow.Array of n strings
+    cells : array (n,), int32
+    codes : array (n, code_size), uint8
+    runs : Runs
+        Where the rows lie.
+    released : array (n,), bool
+        Whether the row's state is "released".
+    described : array (n,), bool
+        Whether the row has metadata.
+    """
+
+    ids: pa.Array
+    cells: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+    runs: Runs
+    released: NDArray[np.bool_]
+    described: NDArray[np.bool_]
+
+
+def load(record: Record, code_size: int) -> Columns:
+    """Read what a search needs, batch by batch into arrays of the final size."""
+    count = len(record)
+    cells = np.empty(count, dtype=np.int32)
+    codes = np.empty((count, code_size), dtype=np.uint8)
+    released = np.empty(count, dtype=bool)
+    described = np.empty(count, dtype=bool)
+    lengths = np.empty(count, dtype=np.int32)
+    text = bytearray()
+    runs = []
+    start = 0
+    for batch in record.batches(["id", "state", "cell", "code", "metadata"], addresses=True):
+        part = slice(start, start + batch.num_rows)
+        lengths[part] = _append(text, batch.column("id"))
+        cells[part] = batch.column("cell").to_numpy()
+        codes[part] = _bytes_of(batch.column("code"), code_size)
+        runs.append(Runs.of(batch.column("_rowaddr").to_numpy()))
+        released[part] = _lengths(batch.column("state")) == len("released")
+        described[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)
+        start += batch.num_rows
+    return Columns(_strings(lengths, text), cells, codes, Runs.joined(runs), released, described)
+
+
+def _append(text: bytearray, column: pa.StringArray) -> NDArray[np.int32]:
+    """Put a batch's strings behind those there; returns their lengths in bytes."""
+    _, offsets, values = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset :][: len(column) + 1]
+    if values is not None:
+        text += memoryview(values)[ends[0] : ends[-1]]
+    return np.diff(ends)
+
+
+def _lengths(column: pa.StringArray) -> NDArray[np.int32]:
+    ends = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset :]
+    return np.diff(ends[: len(column) + 1])
+
+
+def _strings(lengths: NDArray[np.int32], text: bytearray) -> pa.Array:
+    """One array over that text: to take from many chunks costs a search for each row."""
+    small = len(text) <= _LARGEST_OFFSET
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int32 if small else np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+    kind = pa.string() if small else pa.large_string()
+    return pa.Array.from_buffers(kind, len(lengths), buffers, null_count=0)
+
+
+def _bytes_of(column: pa.FixedSizeBinaryArray, width: int) -> NDArray[np.uint8]:
+    buffer = column.buffers()[1]
+    values = np.frombuffer(buffer, dtype=np.uint8)
+    first = column.offset * width
+    return values[first : first + len(column) * width].reshape(len(column), width)
+
+
+def release_freed() -> None:
+    """Return to the system what the scan's buffers took: allocators keep it for later.
+
+    Both are but hints to the allocators; what is in use stays where it is.
+    """
+    pa.default_memory_pool().release_unused()
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's alone
+        if trim is not None:
+            trim(0)

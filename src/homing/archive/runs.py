@@ -1,0 +1,79 @@
+"""Where the rows of a record lie, as ranges.
+
+A row has an address in Lance's files: the number of its fragment << 32, and its row there. Rows
+scanned one after the other nearly always lie one after the other, so that a million of them take a
+few ranges, where a number for each would take 8 MB.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Runs"]
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Rows in the order of the scan, as runs of consecutive addresses.
+
+    Attributes
+    ----------
+    starts : array (r,), int64
+        Number of each run's first row; ascending.
+    firsts : array (r,), uint64
+        Address of that row.
+    count : int
+        How many rows there are in all.
+    """
+
+    starts: NDArray[np.int64]
+    firsts: NDArray[np.uint64]
+    count: int
+
+    @classmethod
+    def of(cls, addresses: NDArray[np.uint64]) -> "Runs":
+        """Runs of rows whose addresses are given one by one."""
+        begins = np.ones(len(addresses), dtype=bool)
+        begins[1:] = addresses[1:] != addresses[:-1] + np.uint64(1)
+        starts = np.flatnonzero(begins).astype(np.int64, copy=False)
+        return cls(starts, addresses[starts], len(addresses))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Runs]") -> "Runs":
+        """Runs of parts that follow one another; a run goes on across them."""
+        before = np.cumsum([0, *(part.count for part in parts)])
+        none = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.uint64)]
+        shifted = [part.starts + first for part, first in zip(parts, before[:-1], strict=True)]
+        starts = np.concatenate(none[0] + shifted)
+        firsts = np.concatenate(none[1] + [part.firsts for part in parts])
+        begins = np.ones(len(starts), dtype=bool)
+        begins[1:] = np.diff(firsts) != np.diff(starts).astype(np.uint64)
+        return cls(starts[begins], firsts[begins], int(before[-1]))
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many rows each run has."""
+        return np.diff(self.starts, append=self.count)
+
+    def split(self, borders: NDArray[np.uint64]) -> "Runs":
+        """The same rows, with no run across a border.
+
+        Parameters
+        ----------
+        borders : array (b,), uint64
+            Addresses before which a run ends; ascending.
+        """
+        if not len(self.starts):
+            return self
+        last = self.firsts + self.lengths.astype(np.uint64) - np.uint64(1)
+        lowest = np.searchsorted(borders, self.firsts, side="right")  # borders behind its start
+        pieces = np.searchsorted(borders, last, side="right") - lowest + 1
+        run = np.repeat(np.arange(len(pieces)), pieces)
+        number = np.arange(len(run)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        firsts = self.firsts[run]
+        further = number > 0
+        firsts[further] = borders[(lowest[run] + number - 1)[further]]
+        starts = self.starts[run] + (firsts - self.firsts[run]).astype(np.int64)
+        return Runs(starts, firsts, self.count)
