@@ -30,6 +30,11 @@ def overlays() -> Overlays:
 
 
 @pytest.fixture(scope="module")
+def device_edits(overlays: Overlays):
+    return device_views._edits(onto_device(overlays, device_views.SIDE, torch.device("cpu")))
+
+
+@pytest.fixture(scope="module")
 def picture() -> np.ndarray:
     return np.asarray(generated_picture(np.random.default_rng(3), (240, 176)))
 
@@ -47,10 +52,9 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Material:
     return Material(path, np.array(offsets))
 
 
-def test_both_ways_know_every_edit(overlays: Overlays) -> None:
+def test_both_ways_know_every_edit(overlays: Overlays, device_edits) -> None:
     assert views._steps(overlays).keys() == EDITS
-    device = onto_device(overlays, device_views.SIDE, torch.device("cpu"))
-    assert device_views._edits(device).keys() == EDITS
+    assert device_edits.keys() == EDITS
 
 
 def test_the_mix_draws_every_edit() -> None:
@@ -71,10 +75,9 @@ def test_every_edit_changes_the_picture(name: str, picture: np.ndarray, overlays
 
 
 @pytest.mark.parametrize("name", sorted(EDITS))
-def test_every_edit_on_a_device(name: str, overlays: Overlays) -> None:
+def test_every_edit_on_a_device(name: str, device_edits) -> None:
     side = device_views.SIDE
-    device = onto_device(overlays, side, torch.device("cpu"))
-    edit = device_views._edits(device)[name]
+    edit = device_edits[name]
     pictures = torch.stack(
         [
             torch.from_numpy(np.array(generated_picture(np.random.default_rng(n), (side, side))))

@@ -1,6 +1,6 @@
 """Whole batches of views on the device."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from recipe.views import finish
 
 __all__ = ["SIDE", "device_batches", "edited", "load_pictures"]
 
+Edit = Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
+
 SIDE = 192  # pixels on a side while edits are made: a multiple of 16, larger than a view
 
 
@@ -34,16 +36,12 @@ def device_batches(
     pictures: torch.Tensor, plan: BatchPlan, steps: range
 ) -> Iterator[tuple[int, Batch]]:
     """Batches by their number, made from the seed and that number alone."""
-    overlays = onto_device(load_overlays(plan.seed), SIDE, pictures.device)
-    edits = _edits(overlays)
+    edits = _edits(onto_device(load_overlays(plan.seed), SIDE, pictures.device))
     for step in steps:
         yield step, _batch(pictures, plan, step, edits)
 
 
-_Edit = object
-
-
-def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[str, _Edit]) -> Batch:
+def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[str, Edit]) -> Batch:
     rng = np.random.default_rng([plan.seed, step])
     numbers = np.array(numbers_of(step, plan, len(pictures)))
     owner = np.repeat(numbers, plan.strong + 1)
@@ -73,7 +71,7 @@ def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[st
 
 
 def edited(
-    pictures: torch.Tensor, edits: Mapping[str, _Edit], rng: np.random.Generator
+    pictures: torch.Tensor, edits: Mapping[str, Edit], rng: np.random.Generator
 ) -> torch.Tensor:
     """Pictures (b, 3, S, S), each through a chain of edits of its own.
 
@@ -85,7 +83,7 @@ def edited(
         here = [chain[place] if place < len(chain) else None for chain in chains]
         for name in sorted({name for name in here if name}):
             rows = torch.tensor([i for i, other in enumerate(here) if other == name])
-            views[rows] = edits[name](views[rows], rng)  # type: ignore[operator]
+            views[rows] = edits[name](views[rows], rng)
     return views
 
 
@@ -145,7 +143,7 @@ def _wide_crop(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor
     return resample(pictures, window(np.sqrt(area * aspect), np.sqrt(area / aspect), rng))
 
 
-def _edits(overlays: DeviceOverlays) -> Mapping[str, _Edit]:
+def _edits(overlays: DeviceOverlays) -> Mapping[str, Edit]:
     return {
         **TONES,
         "published crop": _published_crop,
