@@ -72,7 +72,8 @@ class Prepared:
 class Finished:
     """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`."""
 
-    coded: Coded
+    data: bytes
+    psnr: float
     kind: str
     width: int
     height: int
@@ -161,7 +162,8 @@ def finish(
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
     return Finished(
-        coded=coded,
+        data=coded.data,
+        psnr=coded.psnr,
         kind=kind,
         width=picture.width,
         height=picture.height,
