@@ -24,6 +24,7 @@ from homing.images import (
     encode,
     encodings,
     read_squashed,
+    seen_as,
     ssim,
     upright,
 )
@@ -200,7 +201,11 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
         data = encode(picture, pixels, encoding=encoding, kind=kind)
         return data, decode_pixels(data)
 
-    return Coder(encoding.name, encoding.lossy, code)
+    def preview(pixels: NDArray[np.integer]) -> NDArray[np.integer]:
+        return seen_as(pixels, encoding)
+
+    # A WebP block is predicted from its neighbours: of its rows alone, coding costs more.
+    return Coder(encoding.name, encoding.lossy, code, preview if kind == "JPEG" else None)
 
 
 def _unchanged(picture: Picture, kind: str, budget: float) -> Coded:
