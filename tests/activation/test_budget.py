@@ -215,3 +215,42 @@ def test_a_small_change_is_not_blown_up(scene) -> None:
     assert found is not None
     assert found.scale == 2.0
     np.testing.assert_array_equal(found.pixels, original + np.uint8(1))
+
+
+def test_a_sample_makes_the_first_guess_right(scene) -> None:
+    original = scene(240, 320)
+    change = np.random.default_rng(2).normal(0, 0.01, original.shape).astype(np.float32)
+    attempts: dict[bool, int] = {}
+    for sampled in (True, False):
+        plain = ladder("JPEG", 3)[1]
+        coded: list[np.ndarray] = []
+
+        def code(
+            pixels: np.ndarray, plain: Coder = plain, coded: list[np.ndarray] = coded
+        ) -> tuple[bytes, np.ndarray]:
+            coded.append(pixels)
+            return plain.code(pixels)
+
+        def preview(pixels: np.ndarray, plain: Coder = plain) -> np.ndarray:
+            assert pixels.shape[0] % 8 == 0
+            assert pixels.size < original.size / 2
+            return plain.code(pixels)[1]
+
+        counting = Coder("JPEG 98", True, code, preview if sampled else None)
+        found = fit_to_budget(original, change, peak=255, budget=42, coders=[counting])
+        assert found is not None
+        assert 42 <= found.psnr < 42.1
+        attempts[sampled] = len(coded)
+    assert attempts[True] == 1 < attempts[False]
+
+
+def test_a_picture_of_few_rows_is_not_sampled() -> None:
+    original = np.full((100, 30, 3), 128, np.uint8)
+    change = np.random.default_rng(2).normal(0, 0.01, original.shape).astype(np.float32)
+    plain = ladder("JPEG", 3)[0]
+
+    def preview(pixels: np.ndarray) -> np.ndarray:
+        raise AssertionError
+
+    coders = [Coder("JPEG 95", True, plain.code, preview)]
+    assert fit_to_budget(original, change, peak=255, budget=42, coders=coders) is not None

@@ -17,7 +17,7 @@ from picture_files import (
 from PIL import Image
 
 from homing.errors import PictureError, UsageError
-from homing.images import decode_pixels, encode, encodings, psnr, read_picture
+from homing.images import decode_pixels, encode, encodings, psnr, read_picture, seen_as
 
 PHOTOSHOP = b"Photoshop 3.0\0" + IPTC
 CARRIED = (0xE0, 0xE1, 0xE2, 0xED, 0xFE)
@@ -184,3 +184,20 @@ def test_other_kinds_carry_exif_profile_and_xmp(kind: str) -> None:
     assert tags[0x010F] == "Camera maker of some length"
     assert tags.get_ifd(0x8769)[0x829A] == (1, 125)
     assert tags.get_ifd(0x8825)[1] == "N"
+
+
+def test_a_part_is_seen_as_in_the_whole_file() -> None:
+    picture = read_picture(saved(scene(64, 50), "JPEG", quality=90, subsampling=0))
+    for encoding in encodings(picture):
+        whole = decode_pixels(encode(picture, picture.pixels, encoding=encoding))
+        rows = np.r_[8:24, 40:48]  # blocks know nothing of each other
+        assert np.array_equal(seen_as(picture.pixels[rows], encoding), whole[rows])
+
+
+def test_only_what_is_foreseen_is_seen() -> None:
+    pixels = scene(16, 16)
+    (png,) = encodings(read_picture(saved(pixels, "PNG")))
+    assert np.array_equal(seen_as(pixels, png), pixels)
+    webp = encodings(read_picture(saved(pixels, "WEBP", quality=80)))[0]
+    with pytest.raises(UsageError, match="WebP"):
+        seen_as(pixels, webp)

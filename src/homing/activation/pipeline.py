@@ -1,20 +1,19 @@
 """Activating many pictures: decode, optimise in batches, lay on, code within the budget.
 
-Batch by batch, one stage after the other: decoding and coding use every processor by worker
-threads, the network by threads of its own. To overlap the stages was tried: on a CPU, where the two
-kinds of threads keep each other from running, it gains nothing beyond the noise, and it holds three
-batches in memory. Batches have a fixed size (short ones are padded), which makes each picture's
+Each of a few workers takes a batch from its files to its results and then the next, so that all
+processors are busy all the time, whatever the stages: there is nothing to wait for but one large
+picture at a time. Batches have a fixed size (short ones are padded), which makes each picture's
 result independent, bit by bit, of the pictures beside it: an interrupted run that goes on in other
 batches writes the same files.
 """
 
 import itertools
 import math
-import os
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from homing.activation.loop import optimise
 from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
+from homing.activation.workers import network_workers
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError, UsageError
@@ -31,7 +31,7 @@ from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 
 __all__ = ["BATCH", "Activated", "Activator"]
 
-BATCH = 8  # pictures optimised together: on a CPU 16 gains 5 %, and one picture alone pays for all
+BATCH = 4  # pictures optimised together: more gains nothing, and one picture alone pays for all
 _KEEP_PIXELS = 4_000_000  # larger pictures are decoded again rather than kept while they wait
 
 
@@ -43,8 +43,6 @@ class Activated:
     ----------
     data : bytes
         The file to be written.
-    pixels : array (H, W, C), uint8 or uint16
-        Its pixels as decoded.
     psnr : float
         dB, of the file against its source; ``inf`` if their pixels are equal.
     ssim : float or None
@@ -64,7 +62,6 @@ class Activated:
     """
 
     data: bytes = field(repr=False)
-    pixels: NDArray[np.integer] = field(repr=False)
     psnr: float
     ssim: float | None
     vector: NDArray[np.float32] = field(repr=False)
@@ -109,6 +106,7 @@ class Activator:
     limits: Limits = DEFAULT_LIMITS
     kind: str | None = None
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+    _device: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 0 < self.budget < math.inf or self.seed < 0:
@@ -120,14 +118,32 @@ class Activator:
     def run(self, sources: Iterable[Source]) -> Iterator[Activated | PictureError]:
         """Activate pictures in their order; a bad one gives its error in its place.
 
-        One batch is in memory at a time, whatever the length of `sources`.
+        Memory holds a batch for each worker and one more, whatever the length of `sources`.
         """
         rest = iter(sources)
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        with network_workers() as (pool, count):
+            waiting: deque[Future[list[Activated | PictureError]]] = deque()
             while batch := list(itertools.islice(rest, BATCH)):
-                prepared = list(pool.map(self._prepare, batch))
-                finished = list(pool.map(self._finish, self._optimise(prepared)))
-                yield from self._describe(finished)
+                waiting.append(pool.submit(self._activate, batch))
+                # One more than the workers can hold, so that none waits for whoever takes these.
+                if len(waiting) > count:
+                    yield from waiting.popleft().result()
+            while waiting:
+                yield from waiting.popleft().result()
+
+    def _activate(self, batch: Sequence[Source]) -> list[Activated | PictureError]:
+        prepared = [self._prepare(source) for source in batch]
+        with self._network():
+            optimised = self._optimise(prepared)
+        del prepared
+        finished = [self._finish(item) for item in optimised]
+        del optimised
+        with self._network():
+            return list(self._describe(finished))
+
+    def _network(self) -> AbstractContextManager[object]:
+        # An accelerator holds one batch at a time; its memory is not shared out.
+        return nullcontext() if self.descriptor.device.type == "cpu" else self._device
 
     def _prepare(self, source: Source) -> Prepared | PictureError:
         try:
@@ -224,9 +240,8 @@ class _Finished:
 
 def _activated(finished: Finished, vector: NDArray[np.float32], *, cell_kept: bool) -> Activated:
     return Activated(
-        data=finished.coded.data,
-        pixels=finished.coded.pixels,
-        psnr=finished.coded.psnr,
+        data=finished.data,
+        psnr=finished.psnr,
         ssim=finished.ssim,
         vector=vector,
         cell_kept=cell_kept,

@@ -24,6 +24,7 @@ from homing.images import (
     encode,
     encodings,
     read_squashed,
+    seen_as,
     ssim,
     upright,
 )
@@ -72,7 +73,8 @@ class Prepared:
 class Finished:
     """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`."""
 
-    coded: Coded
+    data: bytes
+    psnr: float
     kind: str
     width: int
     height: int
@@ -161,7 +163,8 @@ def finish(
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
     return Finished(
-        coded=coded,
+        data=coded.data,
+        psnr=coded.psnr,
         kind=kind,
         width=picture.width,
         height=picture.height,
@@ -198,7 +201,11 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
         data = encode(picture, pixels, encoding=encoding, kind=kind)
         return data, decode_pixels(data)
 
-    return Coder(encoding.name, encoding.lossy, code)
+    def preview(pixels: NDArray[np.integer]) -> NDArray[np.integer]:
+        return seen_as(pixels, encoding)
+
+    # A WebP block is predicted from its neighbours: of its rows alone, coding costs more.
+    return Coder(encoding.name, encoding.lossy, code, preview if kind == "JPEG" else None)
 
 
 def _unchanged(picture: Picture, kind: str, budget: float) -> Coded:

@@ -5,7 +5,7 @@ may be called from several threads at once. Whatever the bytes of a file, only
 :class:`homing.errors.PictureError` is raised for it.
 """
 
-from homing.images.encode import Encoding, encode, encodings
+from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
@@ -34,6 +34,7 @@ __all__ = [
     "read_for_description",
     "read_picture",
     "read_squashed",
+    "seen_as",
     "shown",
     "squash",
     "ssim",

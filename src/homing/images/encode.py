@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError, UsageError
-from homing.images.jpeg import encode_jpeg, is_kept, parse_jpeg, splice_jpeg
+from homing.images.jpeg import decode_jpeg, encode_jpeg, is_kept, parse_jpeg, splice_jpeg
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import Limits
 from homing.images.metadata import (
@@ -21,7 +21,7 @@ from homing.images.samples import Pixels
 from homing.images.tiff import STRAIGHT, encode_tiff, parse_tiff
 from homing.images.webp import encode_webp, parse_webp, splice_webp
 
-__all__ = ["Encoding", "encode", "encodings"]
+__all__ = ["Encoding", "encode", "encodings", "seen_as"]
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _JPEG_QUALITIES = (95, 98, 100)
@@ -139,6 +139,29 @@ def encode(
     if encoding.kind == "WEBP":
         return _encode_webp(picture, pixels, encoding)
     return _encode_tiff(picture, pixels)
+
+
+def seen_as(pixels: Pixels, encoding: Encoding) -> Pixels:
+    """Return the pixels that a reader would see if these alone were written so.
+
+    Parameters
+    ----------
+    pixels : numpy.ndarray
+        (h, w, c) as of a picture of that kind, of any size.
+    encoding : Encoding
+        JPEG, or one without loss.
+
+    Raises
+    ------
+    UsageError
+        If the encoding is another lossy one.
+    """
+    if not encoding.lossy:
+        return pixels
+    if encoding.kind != "JPEG":
+        raise UsageError(f"only JPEG is foreseen, not {encoding.name}")
+    data = encode_jpeg(pixels, encoding.quality or 100, progressive=False)
+    return decode_jpeg(data, parse_jpeg(data, _UNLIMITED))
 
 
 def _wanted(kind: str) -> Kind:

@@ -1,0 +1,64 @@
+"""Workers share torch's threads, and leave the process's number of them as it was."""
+
+import threading
+
+import pytest
+import torch
+
+from homing.activation.workers import MOST_WORKERS, network_workers
+
+
+@pytest.fixture
+def threads():
+    """Set torch's number of threads for one test."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, MOST_WORKERS, 2 * MOST_WORKERS + 1])
+def test_threads_are_shared_out(threads, total: int) -> None:
+    threads(total)
+    with network_workers() as (pool, count):
+        assert count == min(total, MOST_WORKERS)
+        assert torch.get_num_threads() == total
+        together = threading.Barrier(count)  # each worker is asked once
+
+        def ask(_: int) -> int:
+            together.wait()
+            torch.relu(torch.ones(1 << 17))  # what a thread does first must not undo it
+            return torch.get_num_threads()
+
+        assert list(pool.map(ask, range(count))) == [total // count] * count
+    assert torch.get_num_threads() == total
+
+
+def test_a_thread_begun_meanwhile_gets_the_number_of_the_process(threads) -> None:
+    threads(3)
+    found = []
+    with network_workers():
+        thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
+        thread.start()
+        thread.join()
+    assert found == [3]
+
+
+def test_what_was_not_begun_is_dropped(threads) -> None:
+    threads(1)
+    running, go_on, done = threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        running.set()
+        go_on.wait()
+
+    def stopped() -> None:
+        with network_workers() as (pool, _):
+            pool.submit(first)
+            pool.submit(done.append, "second")
+            running.wait()
+            threading.Timer(0.2, go_on.set).start()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        stopped()
+    assert done == []
