@@ -6,6 +6,7 @@ which concurrent merges of the same ids were seen to double rows.
 
 import datetime
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.errors import ArchiveError
+from homing.images import shown
 
 __all__ = ["Record", "Row", "row_schema", "translated"]
 
@@ -82,19 +84,15 @@ class Record:
     def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:
-            raise ArchiveError(f"the path {path!r} is not UTF-8; choose another") from None
         with translated(path):
-            dataset = lance.write_dataset(schema.empty_table(), str(path), schema=schema)
+            dataset = lance.write_dataset(schema.empty_table(), _uri(path), schema=schema)
         return cls(dataset, path)
 
     @classmethod
     def open(cls, path: Path) -> "Record":
         """Open the newest version."""
         with translated(path):
-            return cls(lance.dataset(str(path)), path)
+            return cls(lance.dataset(_uri(path)), path)
 
     @property
     def schema(self) -> pa.Schema:
@@ -218,8 +216,13 @@ class Record:
 
     def compact(self) -> dict[str, int]:
         """Merge small files, drop the rows removed, and forget versions that nothing reads."""
+
+        def merge() -> Any:
+            with translated(self.path):
+                return self._dataset.optimize.compact_files()
+
+        metrics = self.retried(merge)  # what another has removed meanwhile cannot be merged
         with translated(self.path):
-            metrics = self._dataset.optimize.compact_files()
             cleaned = self._dataset.cleanup_old_versions(
                 older_than=datetime.timedelta(0), delete_unverified=False
             )
@@ -264,6 +267,14 @@ def _row(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
 def _one_of(ids: Sequence[str]) -> str:
     quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in ids)
     return f"id IN ({quoted})"
+
+
+def _uri(path: Path) -> str:
+    """Lance takes UTF-8 alone, whatever encoding the system gives its names."""
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
 
 
 @contextmanager
