@@ -5,6 +5,7 @@ which concurrent merges of the same ids were seen to double rows.
 """
 
 import datetime
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -177,7 +178,15 @@ class Record:
         """All rows, or those of some ids, in the order recorded; read batch by batch."""
         columns = [n for n in self.schema.names if with_vectors or n != "vector"]
         chosen = None if ids is None else _one_of(ids)
-        for batch in self.batches(columns, chosen=chosen):
+
+        def begin() -> tuple[list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+            scan = self.batches(columns, chosen=chosen)
+            return list(itertools.islice(scan, 1)), scan
+
+        # Only the first batch can be read again, from a newer version, since rows given out cannot
+        # be taken back; most archives have no other.
+        first, rest = self.retried(begin)
+        for batch in itertools.chain(first, rest):
             vectors = None
             if with_vectors:
                 flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)

@@ -105,6 +105,7 @@ def cli() -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit status."""
     prepare_streams()
+    os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of what is tried again
     keep_freed_memory()
     share_processors()
     if not os.environ.get("HOMING_DEBUG"):
