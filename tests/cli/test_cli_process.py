@@ -269,7 +269,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_not_the_record(archive, 
         ["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "too large" in done.stderr
+    assert "too large: 'out/.homing-" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
     assert run_apart("release", archive, photos, "--out", "out", cwd=tmp_path).status == 0

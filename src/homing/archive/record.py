@@ -8,6 +8,7 @@ import datetime
 import itertools
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ __all__ = ["Record", "Row", "row_schema", "translated"]
 
 _T = TypeVar("_T")
 
+_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -292,4 +294,11 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, OSError, RuntimeError, pa.ArrowException) as error:
-        raise ArchiveError(f"the record at {path} cannot be read or written: {error}") from error
+        if not path.exists():
+            raise ArchiveError(
+                f"there is no record at {shown(path)}; was the archive moved or removed?"
+            ) from error
+        reason = _RUST_SOURCE.sub("", str(error))
+        raise ArchiveError(
+            f"the record at {shown(path)} cannot be read or written: {reason}"
+        ) from error
