@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.manifest import Input, PathLike, find_files, gather, several
 from homing.archive.record import Record, Row, translated
 from homing.archive.results import Hit, Report, SearchResult, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
@@ -236,11 +236,11 @@ class Archive:
         limits: Limits = DEFAULT_LIMITS,
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason."""
-        for item in self.inputs(photos):
+        for path in find_files(photos):
             start = time.perf_counter()
-            name = shown(item.path)
+            name = shown(path)
             try:  # read here, where an error need not name the picture: the result does
-                pixels = read_squashed(item.path, self.descriptor.input_size, limits=limits)
+                pixels = read_squashed(path, self.descriptor.input_size, limits=limits)
                 vectors = self.descriptor.describe_squashed(pixels[None])
                 hits = self._hits(vectors, k, probes, rerank)
             except PictureError as error:
