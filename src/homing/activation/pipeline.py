@@ -43,8 +43,6 @@ class Activated:
     ----------
     data : bytes
         The file to be written.
-    pixels : array (H, W, C), uint8 or uint16
-        Its pixels as decoded.
     psnr : float
         dB, of the file against its source; ``inf`` if their pixels are equal.
     ssim : float or None
@@ -64,7 +62,6 @@ class Activated:
     """
 
     data: bytes = field(repr=False)
-    pixels: NDArray[np.integer] = field(repr=False)
     psnr: float
     ssim: float | None
     vector: NDArray[np.float32] = field(repr=False)
@@ -224,9 +221,8 @@ class _Finished:
 
 def _activated(finished: Finished, vector: NDArray[np.float32], *, cell_kept: bool) -> Activated:
     return Activated(
-        data=finished.coded.data,
-        pixels=finished.coded.pixels,
-        psnr=finished.coded.psnr,
+        data=finished.data,
+        psnr=finished.psnr,
         ssim=finished.ssim,
         vector=vector,
         cell_kept=cell_kept,

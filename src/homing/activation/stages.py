@@ -70,9 +70,13 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Finished:
-    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`."""
+    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`.
 
-    coded: Coded
+    Its pixels at full size are not kept: a batch of them would be the peak of memory.
+    """
+
+    data: bytes
+    psnr: float
     kind: str
     width: int
     height: int
@@ -161,7 +165,8 @@ def finish(
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
     return Finished(
-        coded=coded,
+        data=coded.data,
+        psnr=coded.psnr,
         kind=kind,
         width=picture.width,
         height=picture.height,
