@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from homing.codebooks import Codebook, parse_factory, train_codebook
-from homing.images import DEFAULT_LIMITS, Limits, Source
+from homing.errors import CodebookError
+from homing.images import DEFAULT_LIMITS, Limits, Source, shown
 from homing.sampling import SamplingFailure, sampling_note, training_vectors
 
 if TYPE_CHECKING:
@@ -80,12 +81,22 @@ def train_codebook_on(
         limits=limits,
         progress=progress,
     )
-    codebook = train_codebook(
-        vectors,
-        parsed,
-        seed=seed,
-        descriptor=descriptor.fingerprint,
-        descriptor_name=descriptor.name,
-    )
+    try:
+        codebook = train_codebook(
+            vectors,
+            parsed,
+            seed=seed,
+            descriptor=descriptor.fingerprint,
+            descriptor_name=descriptor.name,
+        )
+    except CodebookError as error:  # too few, and perhaps because of these
+        raise CodebookError(f"{error}{_unread(failures, len(pictures))}") from error
     read = len(pictures) - len(failures)
     return TrainedCodebook(codebook, sampling_note(read, per_picture), failures)
+
+
+def _unread(failures: Sequence[SamplingFailure], pictures: int) -> str:
+    if not failures:
+        return ""
+    first = f"the first, {shown(failures[0].source)}: {failures[0].reason}"
+    return f" {len(failures)} of {pictures} pictures could not be read; {first}"

@@ -13,9 +13,13 @@ _CHUNK = 1 << 20
 def write_durably(path: Path, data: bytes) -> None:
     """Write a new file and wait until the disk has it. `FileExistsError` if there is one."""
     with path.open("xb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:  # of a full disk Python does not say which one
+            error.filename = os.fspath(path)
+            raise
 
 
 def publish(staged: Path, final: Path) -> None:

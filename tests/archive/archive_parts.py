@@ -94,9 +94,9 @@ def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.P
     )
 
 
-def completed(process: "subprocess.Popen[str]") -> tuple[int, str, str]:
+def completed(process: "subprocess.Popen[str]", timeout: float = 120) -> tuple[int, str, str]:
     """Exit status, output and errors of a process that ends by itself."""
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=timeout)
     assert "Traceback" not in err, err
     return process.returncode, out, err
 

@@ -1,7 +1,7 @@
 """Several real processes at one archive and one output folder at once."""
 
 import pytest
-from archive_parts import child, completed, contents, make_pictures
+from archive_parts import child, completed, contents, facts, make_pictures
 
 import homing
 
@@ -139,3 +139,73 @@ def test_an_archive_made_by_two_at_once_is_made_once(tmp_path, network_file, cod
     assert "archive" in told
     assert len(homing.open(tmp_path / "new")) == 0
     assert not list(tmp_path.glob(".new-*"))
+
+
+#: Does something again and again beside the command that follows.
+AGAIN = """
+import homing
+beside = homing.open({archive!r})
+for number in range(30):
+    {what}
+    time.sleep(0.02)
+"""
+
+
+def test_releasing_beside_one_that_compacts_again_and_again(archive, create, photos, tmp_path):
+    out, signal = tmp_path / "out", tmp_path / "signal"
+    meeting = MEETING.format(signal=str(signal))
+    again = AGAIN.format(archive=str(archive.path), what="beside.compact()")
+    processes = [
+        child(["release", archive.path, photos, "--out", out], before=meeting),
+        child(["stats", archive.path], before=meeting + again),
+    ]
+    signal.touch()
+    for process in processes:
+        status, _, err = completed(process)
+        assert status == 0, err
+    whole = create("whole")
+    whole.release(photos, out=tmp_path / "whole-out")
+    assert contents(out) == contents(tmp_path / "whole-out")
+    assert facts(homing.open(archive.path)) == [
+        tuple(str(v).replace("whole-out", "out") if isinstance(v, str) else v for v in row)
+        for row in facts(whole)
+    ]
+    assert homing.open(archive.path).verify().clean
+
+
+def test_releasing_beside_one_that_removes_what_it_finds(archive, photos, tmp_path):
+    out, signal = tmp_path / "out", tmp_path / "signal"
+    meeting = MEETING.format(signal=str(signal))
+    what = "beside.remove([r.id for r in beside.entries()][::2])"
+    again = AGAIN.format(archive=str(archive.path), what=what)
+    command = ["release", archive.path, photos, "--out", out]
+    processes = [
+        child(command, before=meeting),
+        child(["stats", archive.path], before=meeting + again),
+    ]
+    signal.touch()
+    for process in processes:
+        status, _, err = completed(process)
+        assert status == 0, err
+    assert set(ids(archive)) <= set(NAMES)
+    assert len(ids(archive)) == len(set(ids(archive)))
+    assert homing.open(archive.path).verify().clean
+    # Removed entries leave their files; releasing again takes them up and records all.
+    status, _, err = completed(child(command))
+    assert status == 0, err
+    assert ids(archive) == NAMES
+    assert sorted(contents(out)) == NAMES
+    assert homing.open(archive.path).verify().clean
+
+
+def test_folders_that_overlap_are_released_by_two(archive, photos, tmp_path):
+    first, second = tmp_path / "first.csv", tmp_path / "second.csv"
+    first.write_text("path\n" + "\n".join(NAMES[:10]))
+    second.write_text("path\n" + "\n".join(NAMES[:3:-1]))
+    out = tmp_path / "out"
+    command = ["release", archive.path, photos, "--out", out, "--manifest"]
+    for status, _, err in together(tmp_path, [*command, first], [*command, second]):
+        assert status == 0, err
+    assert ids(archive) == NAMES
+    assert sorted(contents(out)) == NAMES
+    assert homing.open(archive.path).verify().files == 14

@@ -137,6 +137,21 @@ def test_whoever_comes_in_between_looking_and_writing(record, monkeypatch, first
     assert states == {"a": kept, "c": "added"}
 
 
+def test_whoever_removes_a_row_just_inserted(record, monkeypatch):
+    other = Record.open(record.path)
+    insert = Record.insert
+
+    def undone(self, table):
+        insert(self, table)
+        other.refresh()
+        other.delete(["a"])
+        self.refresh()
+
+    monkeypatch.setattr(Record, "insert", undone)
+    assert commit_rows(record, record.table([released("a"), row("b", 2)])) == set()
+    assert [r.id for r in Record.open(record.path).rows()] == ["b"]
+
+
 def test_a_damaged_record_is_an_error_that_names_it(record):
     commit_rows(record, record.table([row("a")]))
     for file in (record.path / "data").iterdir():
@@ -153,9 +168,11 @@ def test_a_version_compacted_away_is_left_for_the_newest(record):
     assert len(reader.lookup(["r0", "r3"], ["cell"])) == 2
     assert commit_rows(writer, writer.table([released("r0"), row("new", 7)])) == set()
     record.refresh()
-    stale = Record.open(record.path)
+    stale, *others = (Record.open(record.path) for _ in range(3))
     record.delete(["r1"])
     record.compact()
+    assert sorted(r.id for r in others[0].rows()) == ["new", "r0", "r2", "r3"]
+    assert others[1].compact()["files_removed"] == 0
     stale.delete(["r2"])
     stale.insert(stale.table([row("last", 8)]))
     assert sorted(r.id for r in stale.rows()) == ["last", "new", "r0", "r3"]

@@ -7,6 +7,9 @@ from archive_parts import contents, facts, make_pictures, picture, stamps
 from PIL import Image
 
 import homing
+from homing.activation import Activator
+from homing.archive import releasing
+from homing.archive.staging import Staging
 
 SEED_PICTURES = 5
 
@@ -420,3 +423,30 @@ def test_an_archive_and_its_files_move_together(create, photos, tmp_path):
     verified = moved.verify()
     assert verified.clean
     assert verified.files == SEED_PICTURES
+
+
+@pytest.mark.parametrize(("seconds", "commits"), [(1e9, 1), (0.0, 12)])
+def test_files_are_staged_as_they_come_and_recorded_before_long(
+    archive, tmp_path, monkeypatch, seconds, commits
+):
+    monkeypatch.setattr(releasing, "_SECONDS", seconds)
+    events = []
+
+    def noting(owner, name, event):
+        function = getattr(owner, name)
+
+        def noted(*arguments, **options):
+            events.append(event)
+            return function(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, noted)
+
+    noting(Staging, "write", "staged")
+    noting(Staging, "commit", "committed")
+    noting(Activator, "_describe", "activated")  # once a batch
+    archive.release(make_pictures(tmp_path / "many", 12), out=tmp_path / "out")
+    assert events.count("staged") == 12
+    assert events.count("committed") == commits
+    assert events.count("activated") == 2
+    second = events.index("activated", 1)
+    assert events[:second].count("staged") == 8  # nothing of the first batch waits in memory

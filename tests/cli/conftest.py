@@ -50,6 +50,7 @@ def homing_cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     # These belong to a process of its own.
     module = sys.modules["homing.cli.main"]  # not the function that the package names alike
     monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(module, "die_at_next_interruption", lambda: None)
     monkeypatch.setattr(sys, "excepthook", sys.excepthook)
     monkeypatch.delenv("HOMING_DEBUG", raising=False)
 

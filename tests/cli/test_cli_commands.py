@@ -2,10 +2,11 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
-from command_line import picture
+from command_line import make_pictures, picture
 
 import homing
 from homing.cli.main import _COMMANDS, cli
@@ -94,6 +95,16 @@ def test_the_readme_names_every_command():
         ["codebook", "show", "missing.safetensors"],
         ["codebook", "show", "photos/0.jpg"],
         ["codebook", "train", "photos", "--factory", "nonsense", "--out", "c.safetensors"],
+        [
+            "codebook",
+            "train",
+            "photos",
+            "--factory",
+            "IVF8,PQ8x8",
+            "--out",
+            "missing/c.safetensors",
+        ],
+        ["demo", "--out", "photos"],
         ["activate", "photos", "--out", "out", "--codebook", "nonsense"],
     ],
     ids=" ".join,
@@ -382,6 +393,65 @@ def test_descriptors(homing_cli):
     assert "sscd_disc_mixup" in names
     shown = homing_cli("descriptors").out
     assert all(name in shown for name in names)
+
+
+@pytest.fixture
+def train(homing_cli, tmp_path, monkeypatch, network_file):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        given = ["--descriptor", network_file, "--factory", "IVF2,PQ2x8", "--out", "c.safetensors"]
+        return homing_cli("codebook", "train", *arguments, *given)
+
+    return call
+
+
+def test_codebook_train(homing_cli, train, photos):
+    Path("photos/bad.png").write_text("no picture")
+    make_pictures(Path("more"), 3)  # of the same names
+    ran = train(photos, "more", "--per-picture", "50", "--json")
+    assert ran.status == 1
+    (told,) = ran.objects
+    assert (told["factory"], told["cells"]) == ("IVF2,PQ2x8", 2)
+    failed, note = ran.err.splitlines()
+    assert failed.startswith("failed     photos/bad.png  (not a picture")
+    assert note.startswith("trained on 300 vectors of 6 pictures")
+    assert homing_cli("codebook", "show", "c.safetensors", "--json").objects == [told]
+
+
+def test_too_few_pictures_for_a_codebook_are_told(train, photos):
+    Path("photos/0.jpg").write_bytes(b"")
+    ran = train(photos, "--per-picture", "2")
+    assert (ran.status, ran.out) == (2, "")
+    assert "needs at least 256 vectors" in ran.err
+    assert "got 4. Use more pictures" in ran.err
+    assert (
+        "1 of 3 pictures could not be read; the first, photos/0.jpg: the file is empty" in ran.err
+    )
+    assert not Path("c.safetensors").exists()
+
+
+def test_pictures_of_one_name_can_be_searched_together(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    make_pictures(Path("more"), 3)
+    ran = homing_cli("search", archive, photos, "more", "more/1.jpg", "--k", "1", "--json")
+    assert ran.status == 0
+    queries = [f"{folder}/{n}.jpg" for folder in ("photos", "more") for n in range(3)]
+    assert [o["query"] for o in ran.objects] == queries
+
+
+def test_a_picture_given_twice_counts_once(homing_cli, archive, photos):
+    ran = homing_cli("add", archive, photos, photos, "--json")
+    assert ran.status == 0
+    assert [o["id"] for o in ran.objects] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_a_removed_archive_is_told(archive, photos):
+    opened = homing.open(archive)
+    shutil.rmtree(archive)
+    for action in (opened.stats, opened.compact, lambda: opened.add(photos)):
+        with pytest.raises(homing.ArchiveError, match=r"there is no record at .* removed\?$"):
+            action()
 
 
 def test_codebook_show(homing_cli, codebook_file):

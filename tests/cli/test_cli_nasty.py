@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tifffile
 from command_line import picture, run_apart
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RIGHT_TURNED = 6  # EXIF: to be shown, turn by 90 degrees
 
 
@@ -42,6 +43,9 @@ def encoded(image: Image.Image, kind: str, **options) -> bytes:
     return sink.getvalue()
 
 
+HUGE = 60_000
+
+
 def claims_to_be_huge() -> bytes:
     """A PNG of 60,000 × 60,000 pixels by its header, and of some bytes in truth."""
 
@@ -49,9 +53,34 @@ def claims_to_be_huge() -> bytes:
         checked = name + data
         return struct.pack(">I", len(data)) + checked + struct.pack(">I", zlib.crc32(checked))
 
-    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", HUGE, HUGE, 8, 2, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
+
+
+def huge_jpeg(jpeg: bytes) -> bytes:
+    start = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:start] + struct.pack(">HH", HUGE, HUGE) + jpeg[start + 4 :]
+
+
+def huge_webp() -> bytes:
+    canvas = bytes(4) + 2 * (HUGE - 1).to_bytes(3, "little")
+    body = (
+        b"WEBPVP8X" + struct.pack("<I", 10) + canvas + b"VP8 " + struct.pack("<I", 10) + bytes(10)
+    )
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def huge_tiff() -> bytes:
+    tags = {256: HUGE, 257: HUGE, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: HUGE, 279: 2**31}
+    listed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + listed + bytes(4)
+
+
+def turned(orientation: int) -> Image.Exif:
+    exif = Image.Exif()
+    exif[274] = orientation
+    return exif
 
 
 def good_files() -> dict[bytes, bytes]:
@@ -88,7 +117,14 @@ def good_files() -> dict[bytes, bytes]:
         b"-leading-dash.jpg": encoded(picture(7), "JPEG", quality=90),
         b"no suffix": encoded(picture(8), "JPEG", quality=90),
         "größe 图.jpg".encode(): encoded(picture(9), "JPEG", quality=90),
+        b"\x1b[31mred \\ \"'.jpg": encoded(picture(11), "JPEG", quality=90),
+        b"long" * 62 + b".jpg": encoded(picture(12), "JPEG", quality=90),
         b"PNG that is a JPEG.png": encoded(picture(10), "JPEG", quality=90),
+        b"profile.jpg": encoded(picture(13), "JPEG", quality=90, icc_profile=PROFILE),
+        b"profile.png": encoded(picture(14), "PNG", icc_profile=PROFILE),
+    } | {
+        b"turned %d.jpg" % o: encoded(picture(20 + o), "JPEG", exif=turned(o), quality=90)
+        for o in range(1, 9)
     }
 
 
@@ -108,15 +144,24 @@ def refused_files() -> dict[bytes, bytes]:
 
 
 def bad_files() -> dict[bytes, bytes]:
-    jpeg, png = encoded(picture(1), "JPEG"), encoded(picture(1), "PNG")
+    jpeg, png, webp, tiff = (encoded(picture(1), k) for k in ("JPEG", "PNG", "WEBP", "TIFF"))
+    progressive = encoded(picture(1), "JPEG", progressive=True)
     return {
         b"empty.jpg": b"",
         b"empty.png": b"",
         b"text.png": b"this is no picture\n",
         b"truncated.jpg": jpeg[: len(jpeg) // 2],
         b"truncated.png": png[: len(png) // 2],
+        b"truncated.webp": webp[: len(webp) // 2],
+        b"truncated.tif": tiff[: len(tiff) // 2],
+        b"truncated-progressive.jpg": progressive[: len(progressive) // 2],
+        b"end lost.jpg": jpeg[:-20],
         b"header-only.png": png[:33],
+        b"header-only.jpg": jpeg[:24],
         b"huge.png": claims_to_be_huge(),
+        b"huge.jpg": huge_jpeg(jpeg),
+        b"huge.webp": huge_webp(),
+        b"huge.tif": huge_tiff(),
         b"noise.tif": b"II*\0" + bytes(range(200)),
         b"bad\nname\xff.webp": b"RIFF\x10\0\0\0WEBPVP8 ",
     }
@@ -130,10 +175,13 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Nasty:
     for name, data in (good | refused | bad).items():
         (folder / os.fsdecode(name)).write_bytes(data)
     (folder / "dangling.jpg").symlink_to("nowhere.jpg")
+    (folder / "loop.jpg").symlink_to("loop.jpg")
+    (folder / "device.jpg").symlink_to("/dev/zero")
+    (folder / "linked folder").symlink_to(folder)
     (folder / "pipe.jpg").unlink(missing_ok=True)
     os.mkfifo(folder / "pipe.jpg")
     (folder / "folder.jpg").mkdir()
-    more = [b"dangling.jpg", b"pipe.jpg"]
+    more = [b"dangling.jpg", b"pipe.jpg", b"loop.jpg", b"device.jpg"]
     if os.geteuid() != 0:  # nothing is unreadable to root
         (folder / "unreadable.jpg").write_bytes(next(iter(good.values())))
         (folder / "unreadable.jpg").chmod(0)
@@ -179,6 +227,7 @@ def check_released(name: bytes, before: bytes, after: bytes) -> None:
         assert b.format == a.format, name
         assert b.size == a.size, name
         assert tags(b) == tags(a), name
+        assert b.info.get("icc_profile") == a.info.get("icc_profile"), name
         assert ImageOps.exif_transpose(b).size == ImageOps.exif_transpose(a).size
     source, released = read(before), read(after)
     assert released.dtype == source.dtype, name
@@ -201,8 +250,12 @@ def test_release(archive, nasty):
     assert sources(ran.objects, "failed") == wrong
     for told in ran.objects:
         if told["status"] == "failed":
+            assert set(told) == {"source", "status", "reason", "id", "seconds"}
             assert len(told["reason"]) > 10, told
             assert "/" not in told["reason"] or "PNG" in told["reason"], told
+        else:
+            keys = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
+            assert set(told) - {"notes", "psnr", "ssim"} == keys - {"psnr", "ssim"}
     files = {os.fsencode(p.relative_to("out")): p for p in Path("out").rglob("*")}
     assert files.keys() == set(nasty.good)
     for name, path in files.items():
@@ -227,7 +280,16 @@ def test_reasons_say_what_is_wrong(homing_cli, archive, nasty):
         "text.png": "not a picture",
         "truncated.jpg": "truncated",
         "truncated.png": "truncated",
-        "huge.png": "pixels",
+        "truncated.webp": "truncated",
+        "truncated.tif": "truncated",
+        "truncated-progressive.jpg": "truncated",
+        "end lost.jpg": "truncated",
+        "huge.png": "60000 x 60000 pixels",
+        "huge.jpg": "60000 x 60000 pixels",
+        "huge.webp": "60000 x 60000 pixels",
+        "huge.tif": "60000 x 60000 pixels",
+        "loop.jpg": "links",
+        "device.jpg": "device",
         "dangling.jpg": "link",
         "pipe.jpg": "file",
         "cmyk.jpg": "cmyk",
@@ -252,8 +314,9 @@ def test_add_and_search(archive, nasty):
     ran = run_apart("search", archive, nasty.folder, "--k", "12", "--probes", "8", "--json")
     assert ran.status == 1
     prefix = f"{nasty.folder}/"
-    failed = {o["query"].removeprefix(prefix) for o in ran.objects if "reason" in o}
-    assert failed == {shown(n) for n in nasty.bad}
+    failed = {o["query"].removeprefix(prefix): o["reason"] for o in ran.objects if "reason" in o}
+    assert failed.keys() == {shown(n) for n in nasty.bad}
+    assert not [reason for reason in failed.values() if prefix in reason]  # it is named already
     found = {o["query"].removeprefix(prefix): o["hits"] for o in ran.objects if "hits" in o}
     assert found.keys() == added
     for name, hits in found.items():
@@ -261,16 +324,19 @@ def test_add_and_search(archive, nasty):
         assert name in {hit["id"] for hit in hits if hit["similarity"] > 0.999}, name
 
 
-@pytest.mark.parametrize("command", ["add", "search", "release"])
+@pytest.mark.parametrize("command", ["add", "search", "release", "activate"])
 def test_bad_files_by_their_names(homing_cli, archive, nasty, command):
     files = [nasty.folder / os.fsdecode(name) for name in nasty.bad]
-    more = ["--out", "out"] if command == "release" else []
-    ran = homing_cli(command, archive, *files, *more, "--json")
+    given = [command, *files] if command == "activate" else [command, archive, *files]
+    given += ["--out", "out"] if command in {"release", "activate"} else []
+    ran = homing_cli(*given, "--json")
     assert ran.status == 1
     assert len(ran.objects) == len(files)
     assert {o["status"] for o in ran.objects} == {"failed"}
     assert all(o["reason"] for o in ran.objects)
-    ran = homing_cli(command, archive, *files, *more)
+    ran.out.encode()  # no half characters, which JSON could not carry to others
+    assert "\\ud" not in ran.out
+    ran = homing_cli(*given)
     assert ran.status == 1
     assert ran.out == ""
     summary = command != "search"

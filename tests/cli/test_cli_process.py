@@ -1,14 +1,19 @@
 """The installed command in processes of its own: signals, pipes, terminals, encodings."""
 
+import io
 import json
 import os
 import pty
 import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 from command_line import EXECUTABLE, make_pictures, run_apart
+
+from homing.cli.console import emit
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("HOMING_")}
 
@@ -42,8 +47,18 @@ def test_help_needs_no_heavy_import(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", ["release", "add", "search"])
-def test_an_interruption_ends_with_130_and_the_run_can_go_on(archive, tmp_path, many, command):
+@pytest.mark.parametrize(
+    ("command", "sent", "status", "word"),
+    [
+        ("release", signal.SIGINT, 130, "interrupted"),
+        ("add", signal.SIGINT, 130, "interrupted"),
+        ("search", signal.SIGINT, 130, "interrupted"),
+        ("release", signal.SIGTERM, 143, "terminated"),
+    ],
+)
+def test_stopped_by_a_signal_the_run_can_go_on(
+    archive, tmp_path, many, command, sent, status, word
+):
     arguments = [command, archive, many, "--json"]
     if command == "release":
         arguments += ["--out", "out"]
@@ -63,11 +78,10 @@ def test_an_interruption_ends_with_130_and_the_run_can_go_on(archive, tmp_path, 
     )
     first = process.stdout.readline()
     assert json.loads(first)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "interrupted" in err
-    assert "Traceback" not in err
+    assert process.returncode == status, err
+    assert err.strip() == f"homing: {word}; run the same command again to go on"
     told = len(out.splitlines()) + 1
     assert told < 60
     if command == "search":
@@ -78,6 +92,27 @@ def test_an_interruption_ends_with_130_and_the_run_can_go_on(archive, tmp_path, 
     statuses = [o["status"] for o in ran.objects]
     assert statuses.count("skipped") >= told
     assert len(statuses) == 60
+    assert run_apart("verify", archive, cwd=tmp_path).status == 0
+    assert not list(tmp_path.glob("out/.homing-*"))
+
+
+def test_an_impatient_user_sees_no_traceback(archive, tmp_path, many):
+    arguments = ["release", archive, many, "--out", "out"]
+    process = subprocess.Popen(
+        [EXECUTABLE, *map(str, arguments)], stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    while not list(tmp_path.glob("out/.homing-*")):
+        time.sleep(0.01)
+    for _ in range(200):  # every few hundred microseconds, until it is gone
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.0005)
+        if process.poll() is not None:
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode in {130, -signal.SIGINT}, err
+    assert "Traceback" not in err
+    assert "internal error" not in err
+    assert run_apart(*arguments, cwd=tmp_path).status == 0
     assert run_apart("verify", archive, cwd=tmp_path).status == 0
     assert not list(tmp_path.glob("out/.homing-*"))
 
@@ -98,7 +133,93 @@ def into_closed_pipe(tmp_path, *arguments, both=False):
     return done.returncode, (done.stderr or b"").decode()
 
 
-def on_a_terminal(tmp_path, *arguments, out_too=True):
+@pytest.mark.parametrize("command", ["--help", "--version", "release --help", "codebook -h"])
+def test_help_that_nobody_reads_ends_quietly(tmp_path, command):
+    for both in (False, True):
+        assert into_closed_pipe(tmp_path, *command.split(), both=both) == (0, "")
+
+
+def test_results_that_nobody_reads(homing_cli, archive, tmp_path, photos):
+    status, _ = into_closed_pipe(tmp_path, "release", archive, photos, "--out", "out", both=True)
+    assert status == 0
+    assert len(list((tmp_path / "out").iterdir())) == 3  # all of its work is done
+    for command in (["search", archive, photos], ["list", archive]):
+        assert into_closed_pipe(tmp_path, *command) == (0, "")
+
+
+def test_closed_streams(archive, tmp_path, photos):
+    for closed, command in (
+        (">&-", "--help"),
+        ("2>&-", "codebook --help"),
+        (">&-", "add archive photos"),
+        ("<&- >&- 2>&-", "release archive photos --out out"),
+    ):
+        done = subprocess.run(
+            ["bash", "-c", f"'{EXECUTABLE}' {command} {closed}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert run_apart("verify", archive, cwd=tmp_path).status == 0
+
+
+NARROW = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+NAMES = ["größe 图.jpg", "smile 😀.jpg", b"caf\xe9.jpg".decode(errors="surrogateescape")]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_json_in_every_encoding(monkeypatch, encoding):
+    sink = io.BytesIO()
+    stream = io.TextIOWrapper(sink, encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", stream)
+    emit({"names": NAMES[:2]})
+    stream.flush()
+    assert json.loads(sink.getvalue().decode(encoding)) == {"names": NAMES[:2]}
+
+
+@pytest.mark.slow
+def test_names_that_the_terminal_cannot_show(archive, tmp_path, photos):
+    for number, name in enumerate(NAMES):
+        (photos / f"{number}.jpg").rename(photos / name)
+    narrow = ENVIRONMENT | NARROW
+    on_a_terminal(tmp_path, "release", archive, photos, "--out", "out", env=narrow)
+    ids = [*NAMES[:2], "caf\\xe9.jpg"]
+    for command in (["list", archive], ["search", archive, photos, "--probes", "8"]):
+        told = run_apart(*command, "--json", cwd=tmp_path, env=narrow).objects
+        assert {o.get("id") or o["hits"][0]["id"] for o in told} == set(ids)
+    # What one locale has written the other one understands.
+    for env in (ENVIRONMENT, narrow):
+        ran = run_apart("release", archive, photos, "--out", "out", cwd=tmp_path, env=env)
+        assert (ran.status, ran.out.count("already released")) == (0, 3)
+        assert run_apart("verify", archive, cwd=tmp_path, env=env).status == 0
+        for name in NAMES:  # as the shell gives them, byte for byte
+            ran = run_apart("show", archive, os.fsencode(name), cwd=tmp_path, env=env)
+            assert ran.status == 0, ran.err
+    assert run_apart("remove", archive, *map(os.fsencode, NAMES), cwd=tmp_path).status == 0
+
+
+def test_arguments_that_are_no_utf8(homing_cli, archive, tmp_path, photos):
+    name = b"nowhere\xe9"
+    for command in (
+        ["list", name],
+        ["init", name],
+        ["search", archive, name],
+        ["codebook", "show", name],
+        ["show", archive, name],
+    ):
+        ran = homing_cli(*map(os.fsdecode, command))
+        assert ran.status == (1 if command[0] == "show" else 2), command
+        assert ran.err.startswith("homing: "), ran.err
+        assert ran.err.count("\n") == 1
+        assert "cannot be read or written" not in ran.err
+    ran = run_apart("release", archive, photos, "--out", b"out\xe9", cwd=tmp_path)
+    assert ran.status == 0, ran.err
+    assert homing_cli("verify", archive).status == 0
+
+
+def on_a_terminal(tmp_path, *arguments, out_too=True, env=ENVIRONMENT):
     """Run with standard error, or both streams, on a terminal; what was seen and what was piped."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -106,7 +227,7 @@ def on_a_terminal(tmp_path, *arguments, out_too=True):
         stdout=theirs if out_too else subprocess.PIPE,
         stderr=theirs,
         cwd=tmp_path,
-        env=ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "100"},
+        env=env | {"TERM": "xterm", "COLUMNS": "100"},
     )
     os.close(theirs)
     seen = b""
@@ -119,7 +240,7 @@ def on_a_terminal(tmp_path, *arguments, out_too=True):
         os.close(ours)
     piped = b"" if out_too else process.stdout.read()
     assert process.wait(60) == 0
-    return seen.decode(), piped.decode()
+    return seen.decode(errors="replace"), piped.decode()
 
 
 def test_on_a_terminal_progress_is_shown_and_results_stand_alone(archive, tmp_path, photos):
@@ -148,7 +269,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_not_the_record(archive, 
         ["bash", "-c", limited], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert "too large" in done.stderr
+    assert "too large: 'out/.homing-" in done.stderr
     assert "Traceback" not in done.stderr
     assert list((tmp_path / "out").iterdir()) == []
     assert run_apart("release", archive, photos, "--out", "out", cwd=tmp_path).status == 0

@@ -71,7 +71,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Finished:
-    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`."""
+    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`.
+
+    Its pixels at full size are not kept: a batch of them would be the peak of memory.
+    """
 
     data: bytes
     psnr: float

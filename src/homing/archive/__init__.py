@@ -2,7 +2,7 @@
 
 from homing.archive.archive import Archive
 from homing.archive.loose import activate_files
-from homing.archive.manifest import find_inputs
+from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import choose_codebook, create, open_archive
 from homing.archive.record import Row
 from homing.archive.results import (
@@ -28,6 +28,7 @@ __all__ = [
     "activate_files",
     "choose_codebook",
     "create",
+    "find_files",
     "find_inputs",
     "open_archive",
 ]

@@ -69,7 +69,8 @@ class _Run:
     ) -> Iterator[tuple[_Read, NDArray[np.float32] | None]]:
         """Decode and describe, in order."""
         reading: deque[Future[_Read]] = deque()
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+        pool = ThreadPoolExecutor(max_workers=os.cpu_count() or 1)
+        try:
             rest = iter(planned)
             for entry in itertools.islice(rest, 4 * _BATCH):
                 reading.append(pool.submit(self._read, entry))
@@ -78,6 +79,8 @@ class _Run:
                 for entry in itertools.islice(rest, _BATCH):
                     reading.append(pool.submit(self._read, entry))
                 yield from self._describe(batch)
+        finally:
+            pool.shutdown(cancel_futures=True)  # interrupted, it does not read on for nothing
 
     def _read(self, planned: Planned) -> _Read:
         if not planned.to_do:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.manifest import Input, PathLike, find_files, gather, several
 from homing.archive.record import Record, Row, translated
 from homing.archive.results import Hit, Report, SearchResult, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
@@ -18,7 +18,7 @@ from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
 from homing.codebooks import Codebook
 from homing.errors import DescriptorError, EntryNotFoundError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown
 from homing.search import automatic_probes
 
 if TYPE_CHECKING:
@@ -215,7 +215,11 @@ class Archive:
             The picture cannot be read.
         """
         vectors = self.descriptor.describe([picture], limits=limits)
+        return self._hits(vectors, k, probes, rerank)
 
+    def _hits(
+        self, vectors: NDArray[np.float32], k: int, probes: int | None, rerank: int
+    ) -> tuple[Hit, ...]:
         def ask() -> tuple[Hit, ...]:
             snapshot = self._current()  # one for both: positions mean nothing in the next one
             return snapshot.hits(self._search(snapshot, vectors, k, probes, rerank), 0)
@@ -232,11 +236,13 @@ class Archive:
         limits: Limits = DEFAULT_LIMITS,
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason."""
-        for item in self.inputs(photos):
+        for path in find_files(photos):
             start = time.perf_counter()
-            name = shown(item.path)
-            try:
-                hits = self.search(item.path, k=k, probes=probes, rerank=rerank, limits=limits)
+            name = shown(path)
+            try:  # read here, where an error need not name the picture: the result does
+                pixels = read_squashed(path, self.descriptor.input_size, limits=limits)
+                vectors = self.descriptor.describe_squashed(pixels[None])
+                hits = self._hits(vectors, k, probes, rerank)
             except PictureError as error:
                 yield SearchResult(name, reason=str(error))
             else:
@@ -299,7 +305,7 @@ class Archive:
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """The row of an id, with its vector."""
         self._record.refresh()
-        for row in self._record.rows(ids=[id], with_vectors=True):
+        for row in self._record.rows(ids=[shown(id)], with_vectors=True):
             return row
         raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
 
@@ -311,12 +317,12 @@ class Archive:
         tuple of str
             Those of the ids that were there.
         """
-        wanted = list(dict.fromkeys(ids))
+        wanted = {i: shown(i) for i in ids}  # as ids are recorded: a name's bytes may be no UTF-8
         self._record.refresh()
-        there = self._record.lookup(wanted, [])
+        there = self._record.lookup(list(wanted.values()), [])
         if there:
             self._record.delete(list(there))
-        return tuple(i for i in wanted if i in there)
+        return tuple(i for i, recorded in wanted.items() if recorded in there)
 
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None

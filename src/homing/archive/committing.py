@@ -42,6 +42,7 @@ def commit_rows(record: Record, table: pa.Table) -> set[str]:
     if fresh:
         record.insert(_those(table, fresh))
         known |= record.lookup(fresh, _DECIDING)
+    known = {i: known.get(i, wanted[i]) for i in wanted}  # not there: inserted, and removed since
     same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:

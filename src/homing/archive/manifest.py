@@ -11,7 +11,7 @@ from typing import Any
 from homing.errors import UsageError
 from homing.images import KINDS, Found, find_pictures, shown
 
-__all__ = ["Input", "PathLike", "find_inputs", "gather", "several"]
+__all__ = ["Input", "PathLike", "find_files", "find_inputs", "gather", "several"]
 
 PathLike = str | os.PathLike[str]
 
@@ -59,6 +59,24 @@ def find_inputs(photos: PathLike | Sequence[PathLike]) -> list[Input]:
     return gather(several(photos), None)
 
 
+def find_files(photos: PathLike | Sequence[PathLike]) -> list[Path]:
+    """List the pictures of files and folders where no ids are wanted: names may be alike."""
+    return [found.path for found in _find(several(photos))]
+
+
+def _find(photos: Sequence[Path]) -> list[Found]:
+    """Pictures of files and folders, each path once."""
+    if not photos:
+        raise UsageError("no pictures were given: name files or folders, or a manifest")
+    for path in photos:
+        if not path.exists() and not path.is_symlink():
+            raise UsageError(f"there is no file or folder {shown(path)!r}")
+    found = list({each.path: each for each in find_pictures(photos)}.values())
+    if not found:
+        raise UsageError(f"no picture was found in {', '.join(repr(shown(p)) for p in photos)}")
+    return found
+
+
 def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
     """List the pictures of files and folders, or of a manifest.
 
@@ -77,16 +95,10 @@ def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
     """
     if manifest is not None:
         inputs = list(_from_manifest(manifest, _base_of(manifest, photos)))
+        if not inputs:
+            raise UsageError(f"no picture was found in {shown(manifest)!r}")
     else:
-        for path in photos:
-            if not path.exists() and not path.is_symlink():
-                raise UsageError(f"there is no file or folder {str(path)!r}")
-        inputs = [_found(found) for found in find_pictures(photos)]
-    if not inputs:
-        if manifest is None and not photos:
-            raise UsageError("no pictures were given: name files or folders, or a manifest")
-        names = ", ".join(repr(str(path)) for path in (photos if manifest is None else [manifest]))
-        raise UsageError(f"no picture was found in {names}")
+        inputs = [_found(found) for found in _find(photos)]
     _refuse_doubles(inputs)
     return inputs
 

@@ -13,6 +13,7 @@ from homing.archive.record import Record
 from homing.archive.settings import ArchiveSettings, read_settings, write_settings
 from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
 from homing.errors import ArchiveError, CodebookError
+from homing.images import shown
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -113,6 +114,12 @@ def open_archive(
 
 def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
     """Build the archive beside its place and move it there whole."""
+    try:
+        os.fsencode(folder.absolute()).decode()
+    except UnicodeDecodeError:
+        raise ArchiveError(
+            f"the path {shown(folder.absolute())!r} is not UTF-8; choose another"
+        ) from None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))

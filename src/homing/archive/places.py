@@ -10,20 +10,22 @@ __all__ = ["recorded_place", "resolve_place"]
 def recorded_place(file: Path, archive: Path) -> str:
     """Path of a file relative to the archive's folder, as text.
 
-    Bytes of a name that are not UTF-8, and the percent sign itself, are written ``%XX``.
+    Bytes of a name that are not UTF-8, and the percent sign itself, are written ``%XX``; so the
+    text is the same whatever encoding the system gives its names.
     """
     try:
         relative = os.path.relpath(file.absolute(), archive.absolute())
     except ValueError:  # another drive (Windows)
         relative = str(file.absolute())
-    return re.sub(r"[%\udc80-\udcff]", _escaped, relative)
+    text = os.fsencode(relative).decode("utf-8", "surrogateescape")
+    return re.sub(r"[%\udc80-\udcff]", _escaped, text)
 
 
 def resolve_place(text: str, archive: Path) -> Path:
     """Path of the file that :func:`recorded_place` wrote down."""
-    raw = re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), os.fsencode(text))
+    raw = re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
     return Path(os.path.normpath(archive.absolute() / os.fsdecode(raw)))
 
 
 def _escaped(found: re.Match[str]) -> str:
-    return "".join(f"%{byte:02X}" for byte in os.fsencode(found[0]))
+    return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "surrogateescape"))

@@ -5,7 +5,10 @@ which concurrent merges of the same ids were seen to double rows.
 """
 
 import datetime
+import itertools
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,11 +21,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.errors import ArchiveError
+from homing.images import shown
 
 __all__ = ["Record", "Row", "row_schema", "translated"]
 
 _T = TypeVar("_T")
 
+_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
@@ -82,19 +87,15 @@ class Record:
     def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:
-            raise ArchiveError(f"the path {path!r} is not UTF-8; choose another") from None
         with translated(path):
-            dataset = lance.write_dataset(schema.empty_table(), str(path), schema=schema)
+            dataset = lance.write_dataset(schema.empty_table(), _uri(path), schema=schema)
         return cls(dataset, path)
 
     @classmethod
     def open(cls, path: Path) -> "Record":
         """Open the newest version."""
         with translated(path):
-            return cls(lance.dataset(str(path)), path)
+            return cls(lance.dataset(_uri(path)), path)
 
     @property
     def schema(self) -> pa.Schema:
@@ -179,7 +180,15 @@ class Record:
         """All rows, or those of some ids, in the order recorded; read batch by batch."""
         columns = [n for n in self.schema.names if with_vectors or n != "vector"]
         chosen = None if ids is None else _one_of(ids)
-        for batch in self.batches(columns, chosen=chosen):
+
+        def begin() -> tuple[list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+            scan = self.batches(columns, chosen=chosen)
+            return list(itertools.islice(scan, 1)), scan
+
+        # Only the first batch can be read again, from a newer version, since rows given out cannot
+        # be taken back; most archives have no other.
+        first, rest = self.retried(begin)
+        for batch in itertools.chain(first, rest):
             vectors = None
             if with_vectors:
                 flat = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
@@ -218,8 +227,13 @@ class Record:
 
     def compact(self) -> dict[str, int]:
         """Merge small files, drop the rows removed, and forget versions that nothing reads."""
+
+        def merge() -> Any:
+            with translated(self.path):
+                return self._dataset.optimize.compact_files()
+
+        metrics = self.retried(merge)  # what another has removed meanwhile cannot be merged
         with translated(self.path):
-            metrics = self._dataset.optimize.compact_files()
             cleaned = self._dataset.cleanup_old_versions(
                 older_than=datetime.timedelta(0), delete_unverified=False
             )
@@ -266,10 +280,25 @@ def _one_of(ids: Sequence[str]) -> str:
     return f"id IN ({quoted})"
 
 
+def _uri(path: Path) -> str:
+    """Lance takes UTF-8 alone, whatever encoding the system gives its names."""
+    try:
+        return os.fsencode(path).decode()
+    except UnicodeDecodeError:
+        raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
+
+
 @contextmanager
 def translated(path: Path) -> Iterator[None]:
     """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
     try:
         yield
     except (ValueError, OSError, RuntimeError, pa.ArrowException) as error:
-        raise ArchiveError(f"the record at {path} cannot be read or written: {error}") from error
+        if not path.exists():
+            raise ArchiveError(
+                f"there is no record at {shown(path)}; was the archive moved or removed?"
+            ) from error
+        reason = _RUST_SOURCE.sub("", str(error))
+        raise ArchiveError(
+            f"the record at {shown(path)} cannot be read or written: {reason}"
+        ) from error

@@ -1,8 +1,8 @@
 """Release: activate, write the file, record it."""
 
+import dataclasses
 import datetime
 import hashlib
-import itertools
 import math
 import time
 from collections import deque
@@ -26,7 +26,8 @@ from homing.images import shown
 
 __all__ = ["release"]
 
-_COMMIT = 64  # pictures recorded together
+_COMMIT = 64  # pictures recorded together, at most
+_SECONDS = 20.0  # a commit waits no longer: what is not recorded is lost by an interruption
 
 _Item = tuple[Planned, Activated | PictureError | None]
 
@@ -69,9 +70,20 @@ def release(
     recover(out, owner, lambda table: commit_rows(record, table))
     with Staging(out, owner) as staging:
         run = _Run(record, activator, staging, archive)
-        items = run.activate(inputs)
-        while chunk := list(itertools.islice(items, _COMMIT)):
+        # Staged one by one as they come, so that no more than a batch of files is in memory.
+        for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
+
+
+def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome | _Written"]]:
+    chunk, start = [], time.monotonic()
+    for outcome in outcomes:
+        chunk.append(outcome)
+        if len(chunk) >= _COMMIT or time.monotonic() - start >= _SECONDS:
+            yield chunk
+            chunk, start = [], time.monotonic()
+    if chunk:
+        yield chunk
 
 
 class _Run:
@@ -103,10 +115,9 @@ class _Run:
             yield waiting.popleft(), result
         yield from ((entry, None) for entry in waiting)
 
-    def commit(self, chunk: Sequence[_Item]) -> list[Outcome]:
-        """Write, publish and record a chunk; its outcomes in order."""
-        outcomes: list[Outcome | _Written] = [self._stage(*item) for item in chunk]
-        written = [entry for entry in outcomes if isinstance(entry, _Written)]
+    def commit(self, chunk: Sequence["Outcome | _Written"]) -> list[Outcome]:
+        """Publish and record a chunk; its outcomes in order."""
+        written = [entry for entry in chunk if isinstance(entry, _Written)]
         fates: dict[str, str] = {}
         if written:
             found = self._staging.commit(
@@ -121,19 +132,19 @@ class _Run:
             self._outcome(entry, fates[entry.item.id], seconds)
             if isinstance(entry, _Written)
             else entry
-            for entry in outcomes
+            for entry in chunk
         ]
 
-    def _stage(
+    def stage(
         self, planned: Planned, activated: Activated | PictureError | None
     ) -> "Outcome | _Written":
+        """Write the file of a picture, if there is one, and let go of its bytes."""
         item = planned.item
         if isinstance(activated, Activated):
             destination = item.destination_as(self._activator.kind)
             digest = hashlib.sha256(activated.data).digest()
-            return _Written(
-                item, activated, self._staging.write(activated.data, destination, digest)
-            )
+            staged = self._staging.write(activated.data, destination, digest)
+            return _Written(item, dataclasses.replace(activated, data=b""), staged)
         failed = str(activated) if isinstance(activated, PictureError) else planned.failed
         return Outcome(
             source=shown(item.path),

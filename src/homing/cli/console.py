@@ -113,8 +113,12 @@ def silence_broken() -> None:
 
 
 def emit(values: Mapping[str, Any]) -> None:
-    """Print one JSON object on one line."""
-    echo(json.dumps(values, ensure_ascii=False, default=str))
+    """Print one JSON object on one line.
+
+    Where the encoding is not UTF-8, in ASCII: escaped by the stream it would be JSON no more.
+    """
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    echo(json.dumps(values, ensure_ascii=encoding != "utf8", default=str))
 
 
 def say(text: str) -> None:

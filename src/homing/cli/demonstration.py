@@ -30,7 +30,13 @@ __all__ = ["COMMANDS"]
     show_default=True,
     help="Generated pictures recorded besides.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of what is generated and drawn.",
+)
 @json_option
 def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bool) -> None:
     """Release pictures, edit them as the paper does, and search for the copies.
@@ -46,14 +52,16 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
     from homing.demo.report import EditRow
     from homing.demo.run import run_demo
 
+    heading = [f"{'edit':16}  {'passive':>7}  {'active':>7}"]  # not before there are rows
+
     def show(row: EditRow) -> None:
         if as_json:
             emit(asdict(row))
-        else:
-            echo(f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}")
+            return
+        while heading:
+            echo(heading.pop())
+        echo(f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}")
 
-    if not as_json:
-        echo(f"{'edit':16}  {'passive':>7}  {'active':>7}")
     report = run_demo(
         out, photos=photos, background=background, seed=seed, progress=progress, on_row=show
     )

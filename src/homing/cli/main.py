@@ -1,18 +1,24 @@
 """The ``homing`` command: its group, its errors and its exit statuses."""
 
 import importlib
-import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from homing._version import __version__
 from homing.cli.console import silence_broken
-from homing.cli.process import keep_freed_memory, share_processors
+from homing.cli.process import (
+    Terminated,
+    die_at_next_interruption,
+    keep_freed_memory,
+    prepare_streams,
+    share_processors,
+    terminable,
+)
 from homing.errors import HomingError
 
 __all__ = ["cli", "main"]
@@ -35,7 +41,9 @@ _COMMANDS = {
     "demo": "homing.cli.demonstration",
 }
 
-_INTERRUPTED = 130
+_T = TypeVar("_T")
+
+_INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells say it
 _FAILED = 2
 
 
@@ -58,13 +66,25 @@ class _LazyGroup(click.Group):
         command: click.Command = module.COMMANDS[cmd_name]
         return command
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        """Parse the command line, which may print the help."""
+        return _unheard(lambda: super(_LazyGroup, self).make_context(*arguments, **options))
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; where nobody reads its output any more, it ends, and all is well."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # here, because click itself makes an exit status of 1 of it
-            silence_broken()
-            return 0
+        """Run the command."""
+        return _unheard(lambda: super(_LazyGroup, self).invoke(ctx))
+
+
+def _unheard(action: Callable[[], _T]) -> _T:
+    """Do something; where nobody reads its output any more, it ends, and all is well.
+
+    It is caught here because click itself makes an exit status of 1 of it.
+    """
+    try:
+        return action()
+    except BrokenPipeError:
+        silence_broken()
+        raise click.exceptions.Exit(0) from None
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,15 +104,14 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit status."""
+    prepare_streams()
+    os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of what is tried again
     keep_freed_memory()
     share_processors()
-    for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding lacks is shown with its escape.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     if not os.environ.get("HOMING_DEBUG"):
         sys.excepthook = _one_line
-    sys.exit(_run(arguments))
+    with terminable():
+        sys.exit(_run(arguments))
 
 
 def _run(arguments: Sequence[str] | None) -> int:
@@ -102,9 +121,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("homing: interrupted; run the same command again to go on", err=True)
-        return _INTERRUPTED
+    except (click.Abort, KeyboardInterrupt) as error:
+        return _stopped(error)
     except HomingError as error:
         if os.environ.get("HOMING_DEBUG"):
             raise
@@ -121,9 +139,19 @@ def _run(arguments: Sequence[str] | None) -> int:
     return status if isinstance(status, int) else 0
 
 
+def _stopped(error: BaseException) -> int:
+    die_at_next_interruption()
+    terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
+    how = "terminated" if terminated else "interrupted"
+    click.echo(f"homing: {how}; run the same command again to go on", err=True)
+    return _TERMINATED if terminated else _INTERRUPTED
+
+
 def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Show an error of ours without its traceback."""
     del trace
+    if issubclass(kind, KeyboardInterrupt):  # once more, while the first was being told
+        os._exit(_INTERRUPTED)
     click.echo(
         f"homing: internal error, {kind.__name__}: {error}\n"
         "Please report it with the output of the same command under HOMING_DEBUG=1.",

@@ -1,5 +1,6 @@
 """``descriptors`` and ``codebook``: what archives are made of."""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from homing.cli.console import (
     progress,
     say,
 )
+from homing.errors import UsageError
 
 __all__ = ["COMMANDS"]
 
@@ -40,9 +42,14 @@ def descriptors(as_json: bool) -> None:
         click.echo(f"    {info.origin}")
 
 
-@click.group()
+@click.group(short_help="Train a codebook, or look at one.")
 def codebook() -> None:
-    """Train a codebook, or look at one."""
+    """Train a codebook, or look at one.
+
+    \b
+    homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
+    homing codebook show codebook.safetensors
+    """
 
 
 @codebook.command()
@@ -56,7 +63,13 @@ def codebook() -> None:
     help="Vectors from each picture: itself, then random crops and edits of it. "
     "[default: as many as the factory needs]",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of edits and training.",
+)
 @limit_options
 @device_option
 @json_option
@@ -69,10 +82,12 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
     """
-    from homing.archive import find_inputs
+    from homing.archive import find_files
     from homing.codebook_training import train_codebook_on
 
-    pictures = [item.path for item in find_inputs(photos)]
+    if not (folder := Path(options["out"]).absolute().parent).is_dir():
+        raise UsageError(f"there is no folder {printable(str(folder))!r} to write the codebook to")
+    pictures = find_files(photos)
     network = load_network(options["descriptor"], options["device"])
     with progress(len(pictures), "describing") as reach:
         trained = train_codebook_on(

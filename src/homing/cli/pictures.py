@@ -39,9 +39,11 @@ _psnr = click.option(
     help="Least PSNR of every file written, in dB.",
 )
 _method = click.option(
-    "--method", default="paper", show_default=True, help="How pictures are activated."
+    "--method", default="paper", show_default=True, help="How pictures are activated: paper."
 )
-_seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+_seed = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the initial noise."
+)
 _format = click.option(
     "--format",
     "format_",

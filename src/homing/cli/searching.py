@@ -54,12 +54,12 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
     Similarity is the cosine of the descriptors: 1 is the same picture.
     """
-    from homing.archive import open_archive
+    from homing.archive import find_files, open_archive
 
     probes = _probes(options["probes"])
     opened = open_archive(archive, device=options["device"])
     failed = 0
-    total = len(opened.inputs(photos))
+    total = len(find_files(photos))
     with progress(total, "searching") as bar:
         results = opened.search_each(
             photos,

@@ -16,7 +16,7 @@ from homing.descriptors.device import resolve_device
 from homing.descriptors.networks import FunctionNetwork, Network
 from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.errors import DescriptorError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, read_squashed, squash
+from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown, squash
 
 __all__ = [
     "Descriptor",
@@ -173,8 +173,9 @@ class Descriptor:
                 return self._read(pictures[place], limits)
             except PictureError as error:
                 picture = pictures[place]
-                named = isinstance(picture, str | PathLike)
-                name = str(picture) if named else f"picture {place + 1} of {len(pictures)}"
+                name = f"picture {place + 1} of {len(pictures)}"
+                if isinstance(picture, str | PathLike):
+                    name = shown(picture)
                 raise PictureError(f"{name}: {error}") from error
 
         with ThreadPoolExecutor(_READERS) as readers:
