@@ -186,6 +186,19 @@ def test_images_load_no_torch_and_codebooks_neither(tmp_path: Path) -> None:
     assert "torch" not in loaded
 
 
+def test_an_archive_is_opened_and_searched_by_vectors_without_torch(tmp_path: Path) -> None:
+    import homing
+
+    homing.create(tmp_path / "archive")
+    code = (
+        "import homing, numpy; archive = homing.open('archive'); "
+        "archive.search_vectors(numpy.ones((1, 256), 'float32') / 16)"
+    )
+    loaded = loaded_after(code, tmp_path)
+    assert "lance" in loaded
+    assert "torch" not in loaded
+
+
 def test_each_library_reserved_is_installed() -> None:
     for library in RESERVED:
         assert importlib.util.find_spec(library) is not None

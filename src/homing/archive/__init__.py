@@ -1,7 +1,6 @@
 """What a user holds: the record of what was released or added, and what can be asked of it."""
 
 from homing.archive.archive import Archive
-from homing.archive.loose import activate_files
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import choose_codebook, create, open_archive
 from homing.archive.record import Row
@@ -25,7 +24,6 @@ __all__ = [
     "Row",
     "SearchResult",
     "Verification",
-    "activate_files",
     "choose_codebook",
     "create",
     "find_files",

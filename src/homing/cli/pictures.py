@@ -184,7 +184,8 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
     """
-    from homing.archive import activate_files, choose_codebook, find_inputs
+    from homing.archive import choose_codebook, find_inputs
+    from homing.archive.loose import activate_files
 
     inputs = find_inputs(photos)
     network = load_network(options["descriptor"], options["device"])
