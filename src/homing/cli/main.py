@@ -33,6 +33,7 @@ _COMMANDS = {
     "descriptors": "homing.cli.parts",
     "codebook": "homing.cli.parts",
     "demo": "homing.cli.demonstration",
+    "bench": "homing.cli.benchmarking",
 }
 
 _INTERRUPTED = 130
