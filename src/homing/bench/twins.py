@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from homing.bench.base import Base
 from homing.bench.encoding import Progress
-from homing.bench.local_features import Evidence, Pairs, confirm_pairs
+from homing.bench.local_features import INLIERS, Evidence, Pairs, confirm_pairs
 from homing.bench.variants import Task
 from homing.bench.workers import Workers
 from homing.images import DEFAULT_LIMITS, Limits
@@ -159,7 +159,7 @@ def _pairs(picture: Task, rows: Sequence[int], base: Base, limits: Limits) -> Pa
 
 def _key(picture: Task, base: Base, row: int) -> str:
     task, recipe = base.made_by(row)
-    text = json.dumps([_FORMAT, picture.file_key, task.file_key, recipe.key])
+    text = json.dumps([_FORMAT, INLIERS, picture.file_key, task.file_key, recipe.key])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
