@@ -171,6 +171,18 @@ def test_without_hashes_fewer_pictures(pictures, network_file, run, tmp_path):
     assert results["base"]["photos"] == 3
 
 
+def test_versions_of_one_descriptor_are_told_apart_by_their_paths(
+    pictures, network_file, run, tmp_path
+):
+    out, other = tmp_path / "out", tmp_path / "other"
+    shutil.copytree(run, out)
+    shutil.copytree(network_file.parent, other)
+    given = (*arguments(pictures, network_file, out), "--descriptor", other / network_file.name)
+    assert bench(*given, "--no-hashes", "--pictures", 2)[0] in (0, 1)
+    columns = json.loads((out / "results.json").read_text())["columns"]
+    assert [each["name"] for each in columns] == [str(network_file), str(other / network_file.name)]
+
+
 def test_what_is_missing_is_said_in_one_line(pictures, network_file, monkeypatch, tmp_path):
     find = importlib.util.find_spec
     monkeypatch.setattr(

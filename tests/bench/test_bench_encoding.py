@@ -1,8 +1,13 @@
 """Variants of pictures, made once for all encoders, and the cache of what came of them."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image
 
@@ -195,3 +200,26 @@ def test_reading_at_full_size_turns_upright_and_lays_alpha_over_white(tmp_path, 
     assert read_rgb(tmp_path / "large.jpg").size == (2000, 1400)
     with pytest.raises(PictureError, match="no such file"):
         read_rgb(tmp_path / "missing.png")
+
+
+def test_no_worker_outlives_a_parent_that_was_killed(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import os, pathlib, signal, sys\n"
+        "from homing.bench.workers import open_workers\n"
+        "if __name__ == '__main__':\n"
+        "    with open_workers(1) as workers:\n"
+        "        list(workers.map(len, [()]))\n"
+        "        (child,) = workers._pool._processes\n"
+        "        pathlib.Path(sys.argv[1]).write_text(str(child))\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, script, tmp_path / "worker"], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    worker = int((tmp_path / "worker").read_text())
+    for _ in range(100):
+        if not psutil.pid_exists(worker) or psutil.Process(worker).status() == "zombie":
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the worker is still there")

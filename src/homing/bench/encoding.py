@@ -1,25 +1,26 @@
 """From tasks to vectors: worker processes edit while the network describes, all of it cached.
 
 An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
-is a checksum of the encoder's fingerprint and of the shard's tasks (files with sizes and times,
-recipes with their seeds), so that a run that was interrupted, or that has one more descriptor,
-makes only what is missing.
+is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
+recipes with their seeds) and of the code of the edits, so that a run that was interrupted, or that
+has one more descriptor, makes only what is missing.
 """
 
 import hashlib
+import importlib.metadata
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from homing._version import __version__
 from homing.bench.hashes import HASHES, hash_vectors
 from homing.bench.variants import Made, Task, Want, make
 from homing.bench.workers import Workers
@@ -131,7 +132,7 @@ def encode(
     tasks: Sequence[Task],
     encoders: Sequence[Encoder],
     workers: Workers,
-    cache: Path,
+    folder: Path,
     progress: Progress,
     title: str,
     *,
@@ -145,8 +146,8 @@ def encode(
     encoders : sequence of Encoder
         Of different names.
     workers : Workers
-    cache : Path
-        Folder of the shards; made if need be.
+    folder : Path
+        Of the shards; made if need be.
     progress : callable
         Opens a progress bar.
     title : str
@@ -159,9 +160,9 @@ def encode(
     Encoded
         Rows in the order of the tasks and of their recipes.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     shards = [
-        _Shard(tuple(tasks[first : first + _SHARD]), cache, encoders, limits)
+        _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits)
         for first in range(0, len(tasks), _SHARD)
     ]
     with progress(len(tasks), title) as bar:
@@ -175,14 +176,14 @@ class _Shard:
     """Some tasks, and the files that hold their rows."""
 
     def __init__(
-        self, tasks: tuple[Task, ...], cache: Path, encoders: Sequence[Encoder], limits: Limits
+        self, tasks: tuple[Task, ...], folder: Path, encoders: Sequence[Encoder], limits: Limits
     ) -> None:
         self.tasks = tasks
-        content = [_FORMAT, __version__, limits.max_pixels, limits.max_bytes]
+        content = [_FORMAT, _definitions(), limits.max_pixels, limits.max_bytes]
         shared = json.dumps([*content, *(task.key for task in tasks)])
         self.encoders = {encoder.name: encoder for encoder in encoders}
         self.paths = {
-            encoder.name: cache / f"{_checksum(encoder.fingerprint + shared)}.safetensors"
+            encoder.name: folder / f"{_checksum(encoder.fingerprint + shared)}.safetensors"
             for encoder in encoders
         }
         self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
@@ -223,6 +224,20 @@ class _Shard:
                 rows[name] = file.get_tensor("rows")
                 reasons = json.loads(file.metadata()["reasons"])
         return rows, reasons
+
+
+@cache
+def _definitions() -> str:
+    """Tell apart what makes the variants: our code, and the packages that it calls."""
+    digest = hashlib.sha256()
+    root = resources.files("homing")
+    sources = [part for part in (root / "edits").iterdir() if part.name.endswith(".py")]
+    sources += [root / "bench" / name for name in ("variants.py", "hashes.py")]
+    for source in sorted(sources, key=lambda part: part.name):
+        digest.update(source.read_bytes())
+    for name in ("pillow", "augly", "imagehash", "pdqhash"):
+        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return digest.hexdigest()
 
 
 def _checksum(text: str) -> str:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -95,5 +96,17 @@ def open_workers(count: int | None = None) -> Iterator[Workers]:
 
 
 def _begin() -> None:
-    """Leave an interruption by the keyboard to the process that reads the results."""
+    """Set a worker up, before it imports anything heavy."""
+    # An interruption by the keyboard is for the process that reads the results.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The processes share the cores; a product's own threads would only get in their way.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Leave no worker behind when the parent is killed: it would wait for orders for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -107,7 +107,12 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     from homing.images import find_pictures
 
     networks = [load_network(name, options["device"]) for name in options["names"]]
-    encoders = [descriptor_encoder(network) for network in networks]
+    names = [network.name for network in networks]
+    encoders = [
+        # Versions of one descriptor in several folders may all call themselves the same.
+        descriptor_encoder(network, given if names.count(network.name) > 1 else network.name)
+        for network, given in zip(networks, options["names"], strict=True)
+    ]
     report = run_descriptors(
         list(find_pictures(photos)),
         list(find_pictures(options["background"])),
