@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import io
 import json
+import re
 import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -44,9 +45,14 @@ def pictures(tmp_path_factory):
     return photos, others
 
 
-def bench(*arguments):
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def bench(*arguments, out=None):
     """Run the command in this process; its exit status, output and errors."""
-    out, err = io.StringIO(), io.StringIO()
+    out, err = out or io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         # These belong to a process of its own.
         patch.setattr(sys.modules["homing.cli.main"], "keep_freed_memory", lambda: None)
@@ -157,6 +163,22 @@ def test_again_from_the_cache_and_anew_the_figures_are_the_same(
     bench(*arguments(pictures, network_file, tmp_path / "anew"))
     assert figures(tmp_path / "anew") == first
     assert (tmp_path / "anew" / "observations.csv").read_bytes() == observed
+
+
+@pytest.mark.parametrize("columns", [50, 90, 200])
+def test_nothing_of_the_table_is_cut(pictures, network_file, run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
+    _, out, _ = bench(*arguments(pictures, network_file, run), out=Terminal())
+    table = re.sub("\x1b[^m]*m", "", out[out.index("R@1 [") :])
+    assert "…" not in table
+    mean = json.loads((run / "results.json").read_text())["columns"][2]["mean"]["recall_1"]
+    assert f"{mean['mean']:.3f}" in table
+    interval = f"[{mean['low']:.3f}, {mean['high']:.3f}]"
+    assert interval in table
+    beside = f"{mean['mean']:.3f} {interval}" in table
+    assert beside == (columns == 200)  # below it, where there is no room
+    assert "recall at 1e-3 false alarms a query" in table
 
 
 def test_without_hashes_fewer_pictures(pictures, network_file, run, tmp_path):

@@ -1,8 +1,9 @@
 """``bench``: measure, on one's own pictures."""
 
 import sys
+from itertools import islice, zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-_WIDEST = 400  # characters of a table that no terminal bounds
+_GAP = 2  # characters between the columns of a table
 
 
 @click.group()
@@ -36,7 +37,7 @@ def bench() -> None:
     """
 
 
-@bench.command()
+@bench.command(short_help="How well descriptors tell copies, by exact search.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--background",
@@ -141,21 +142,36 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
 def _show(report: "Report") -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     for note in report.notes:
         echo(note)
-    # A terminal's own width; wide enough for every column where there is none.
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else _WIDEST)
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    console = Console(file=sys.stdout)
+    rows = [row for section in report.sections for row in section.rows]
+    narrow = sys.stdout.isatty() and _width([report.header, *rows]) > console.width
+    if narrow:  # intervals go below their figures
+        rows = [tuple(cell.replace(" [", "\n[") for cell in row) for row in rows]
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
     for number, name in enumerate(report.header):
-        table.add_column(printable(name), justify="right" if number else "left")
+        justify: Literal["right", "left"] = "right" if number else "left"
+        table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
+    left = iter(rows)
     for section in report.sections:
-        table.add_section()
         table.add_row()
-        table.add_row(f"[bold]{section.title.replace('[', chr(92) + '[')}[/bold]")
-        for row in section.rows:
-            table.add_row(*(cell.replace("[", "\\[") for cell in row))
-    console.print(table, highlight=False)
+        table.add_row(Text(section.title, style="bold"))
+        for row in islice(left, len(section.rows)):
+            table.add_row(*map(Text, row))
+    # Nothing is cut where the terminal is narrower still.
+    width = _width([report.header, *[(s.title,) for s in report.sections], *rows])
+    wide = Console(file=sys.stdout, width=max(width, console.width), height=console.height)
+    wide.print(table, highlight=False)
+
+
+def _width(rows: "list[tuple[str, ...]]") -> int:
+    """Characters of a table of these rows."""
+    columns = zip_longest(*rows, fillvalue="")
+    longest = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
+    return sum(width + _GAP for width in longest)
 
 
 COMMANDS = {"bench": bench}
