@@ -17,6 +17,7 @@ HEAVY = ("torch", "faiss", "lance", "skimage", "scipy", "pyarrow")
 #: Who may know whom: a part knows those below it, not those beside it.
 LEVELS = {
     "cli": 8,
+    "bench": 7,
     "demo": 7,
     "archive": 6,
     "activation": 5,
@@ -41,6 +42,9 @@ RESERVED = {
     "skimage": {"demo"},
     "click": {"cli"},
     "rich": {"cli"},
+    "cv2": {"bench"},
+    "imagehash": {"bench"},
+    "pdqhash": {"bench"},
 }
 #: Where foreign bytes are decoded. Elsewhere only what the module itself has just coded, or a
 #: picture out of a dependency's wheel.

@@ -39,6 +39,7 @@ _COMMANDS = {
     "descriptors": "homing.cli.parts",
     "codebook": "homing.cli.parts",
     "demo": "homing.cli.demonstration",
+    "bench": "homing.cli.benchmarking",
 }
 
 _T = TypeVar("_T")

@@ -12,7 +12,7 @@ from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, sho
 from homing.images.orientation import as_stored, upright
 from homing.images.picture import Picture, decode_pixels, read_picture
 from homing.images.quality import psnr, ssim
-from homing.images.squash import Squashed, read_for_description, read_squashed, squash
+from homing.images.squash import Squashed, read_for_description, read_rgb, read_squashed, squash
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -33,6 +33,7 @@ __all__ = [
     "read_bytes",
     "read_for_description",
     "read_picture",
+    "read_rgb",
     "read_squashed",
     "seen_as",
     "shown",

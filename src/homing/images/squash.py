@@ -21,10 +21,11 @@ from homing.images.tiff import UNSPECIFIED, parse_tiff
 from homing.images.tiffpixels import decode_tiff
 from homing.images.webp import open_webp, parse_webp
 
-__all__ = ["Squashed", "read_for_description", "read_squashed", "squash"]
+__all__ = ["Squashed", "read_for_description", "read_rgb", "read_squashed", "squash"]
 
 _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
+_FULL = 65535  # a JPEG's largest side: nothing is shrunk on reading
 
 
 def read_squashed(
@@ -93,6 +94,36 @@ def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_
     except DECODER_ERRORS as error:
         raise PictureError(f"the picture is truncated or damaged: {error}") from error
     return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest())
+
+
+def read_rgb(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """Read a picture as liberally as :func:`read_squashed` does, at its full size.
+
+    Parameters
+    ----------
+    source : Source
+        A path, or the encoded file's bytes.
+    limits : Limits
+        The most pixels and bytes, checked before memory is taken.
+
+    Returns
+    -------
+    PIL.Image.Image
+        8-bit RGB, upright.
+
+    Raises
+    ------
+    PictureError
+        As :func:`read_squashed`.
+    UsageError
+        If `source` is neither path nor bytes.
+    """
+    data = read_bytes(source, limits=limits)
+    try:
+        found = _open(data, _FULL, limits)
+        return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the picture is truncated or damaged: {error}") from error
 
 
 def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:

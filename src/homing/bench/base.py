@@ -1,0 +1,167 @@
+"""The base that is searched, and the photographs that are kept out of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.variants import Crop, Recipe, Task, Whole
+from homing.errors import UsageError
+from homing.images import Found
+
+__all__ = ["Base", "Plan", "make_base", "make_plan"]
+
+# Shares of the background that are kept out of the base, and how many photographs at most.
+_UNMATCHED = (10, 1000)  # one in ten: queries without a match
+_NORMALISATION = (7, 2000)  # one in seven: what scores are normalised by
+# What the parts of a seed are for, so that no two draws are the same.
+_SPLIT, _CROPS, _SAMPLE = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which photograph serves for what.
+
+    Attributes
+    ----------
+    photos : tuple of Found
+        Those whose copies are searched for; in the base as they are.
+    distractors : tuple of Found
+        Background photographs in the base.
+    crops : int
+        Random crops of the distractors, also in the base.
+    unmatched : tuple of Found
+        Background photographs out of the base, whose copies have no match.
+    normalisation : tuple of Found
+        Background photographs out of the base that scores are normalised by.
+    repeated : int
+        Files of the background left out because they are among the photographs.
+    """
+
+    photos: tuple[Found, ...]
+    distractors: tuple[Found, ...]
+    crops: int
+    unmatched: tuple[Found, ...]
+    normalisation: tuple[Found, ...]
+    repeated: int
+
+
+def make_plan(
+    photos: Sequence[Found],
+    background: Sequence[Found],
+    *,
+    base_size: int,
+    pictures: int | None = None,
+    seed: int = 0,
+) -> Plan:
+    """Divide the photographs.
+
+    A tenth of the background (at most 1,000) is kept for queries without a match and a seventh (at
+    most 2,000) for the normalisation of scores. The rest are distractors; as many crops of them
+    are added as `base_size` asks for.
+
+    Parameters
+    ----------
+    photos, background : sequence of Found
+    base_size : int
+        Distractors in all, photographs and crops.
+    pictures : int, optional
+        Take only so many photos, drawn by the seed.
+    seed : int
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    UsageError
+        There are no photos, or too few background photographs to divide.
+    """
+    if not photos:
+        raise UsageError("no pictures to measure on: name a folder of photographs")
+    ours = {found.path.resolve() for found in photos}
+    others = [found for found in background if found.path.resolve() not in ours]
+    least = max(_UNMATCHED[0], _NORMALISATION[0])
+    if len(others) < least:
+        raise UsageError(
+            f"the background has {len(others)} pictures besides those to measure on; "
+            f"give at least {least}, better thousands"
+        )
+    if pictures is not None and pictures < len(photos):
+        chosen = np.random.default_rng([seed, _SAMPLE]).choice(
+            len(photos), size=pictures, replace=False
+        )
+        photos = [photos[place] for place in sorted(chosen.tolist())]
+    order = np.random.default_rng([seed, _SPLIT]).permutation(len(others))
+    unmatched, normalisation = (
+        min(len(others) // share, most) for share, most in (_UNMATCHED, _NORMALISATION)
+    )
+    ends = (unmatched, unmatched + normalisation, unmatched + normalisation + base_size)
+    parts = (order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] : ends[2]])
+    held, scale, rest = (tuple(others[place] for place in sorted(p.tolist())) for p in parts)
+    return Plan(
+        photos=tuple(photos),
+        distractors=rest,
+        crops=base_size - len(rest),
+        unmatched=held,
+        normalisation=scale,
+        repeated=len(background) - len(others),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Base:
+    """The entries that are searched, in order: the photos, then each distractor and its crops.
+
+    Attributes
+    ----------
+    tasks : tuple of Task
+    owner : ndarray, shape (entries,), int64
+        For each entry the task it is made by: an entry and its crops are one family.
+    recipe : ndarray, shape (entries,), int64
+        For each entry the place of its recipe in the task; 0 is the whole photograph.
+    """
+
+    tasks: tuple[Task, ...]
+    owner: npt.NDArray[np.int64]
+    recipe: npt.NDArray[np.int64]
+
+    def name(self, row: int) -> str:
+        """What reports call an entry."""
+        task, recipe = self.tasks[self.owner[row]], int(self.recipe[row])
+        return f"{task.name}#crop{recipe}" if recipe else task.name
+
+    def made_by(self, row: int) -> tuple[Task, Recipe]:
+        """How an entry's picture is made."""
+        task = self.tasks[self.owner[row]]
+        return task, task.recipes[self.recipe[row]]
+
+
+def make_base(plan: Plan, seed: int) -> Base:
+    """Say how every entry is made.
+
+    Parameters
+    ----------
+    plan : Plan
+    seed : int
+        Of the crops; what is drawn for a crop depends on the seed, the photograph's place and the
+        crop's number alone.
+
+    Returns
+    -------
+    Base
+    """
+    tasks = [Task(found.path, found.relative, (Whole(),)) for found in plan.photos]
+    count = len(plan.distractors)
+    for place, found in enumerate(plan.distractors):
+        crops = plan.crops // count + (place < plan.crops % count)
+        recipes = [Crop((seed, _CROPS, place, number)) for number in range(crops)]
+        tasks.append(Task(found.path, found.relative, (Whole(), *recipes)))
+    sizes = [len(task.recipes) for task in tasks]
+    return Base(
+        tasks=tuple(tasks),
+        owner=np.repeat(np.arange(len(tasks)), sizes),
+        recipe=np.concatenate([np.arange(size) for size in sizes]),
+    )

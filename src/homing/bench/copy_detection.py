@@ -1,0 +1,191 @@
+"""Copies told from other pictures: one list of all queries' predictions, scored as DISC21 does.
+
+A score is the similarity less the mean similarity of the query to its three nearest pictures of a
+normalisation set that is in neither the base nor the queries: SSCD's published setting [1]_. A
+query that resembles everything (a flat or a busy one) thereby needs more similarity to stand out.
+
+References
+----------
+.. [1] E. Pizzi et al. "A Self-Supervised Descriptor for Image Copy Detection". CVPR 2022.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.exact import nearest
+from homing.bench.measures import (
+    Interval,
+    average_precision,
+    recall_at_false_alarms,
+    recall_at_precision,
+)
+
+__all__ = ["CopyDetection", "Predictions", "Scores", "detect_copies", "predict"]
+
+PREDICTIONS = 10  # of each query that enter the list
+NEIGHBOURS = 3  # of the normalisation set
+_DRAWS = 300  # bootstrap resamples of µAP, each of which sorts all predictions
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """The nearest entries of queries, judged.
+
+    Attributes
+    ----------
+    rows : ndarray, shape (n, k), int64
+    similarity : ndarray, shape (n, k), float64
+    norm : ndarray, shape (n,), float64
+        Mean similarity of the query to its nearest pictures of the normalisation set.
+    right : ndarray, shape (n, k), bool
+        The most similar right entry of each query that has a match.
+    counted : ndarray, shape (n, k), bool
+        False for further right entries of the same query, and for the true twins of a picture that
+        is not in the base: neither right nor wrong.
+    matched : ndarray, shape (n,), bool
+        Whether the base holds the query's picture.
+    picture : ndarray, shape (n,), int64
+        Which picture each query is a copy of; numbers of matched and of other queries are apart.
+    """
+
+    rows: Rows
+    similarity: Floats
+    norm: Floats
+    right: Flags
+    counted: Flags
+    matched: Flags
+    picture: Rows
+
+
+def predict(
+    queries: Vectors,
+    base: Vectors,
+    normalisation: Vectors,
+    known: Sequence[Rows],
+    matched: Flags,
+    picture: Rows,
+    generator: np.random.Generator,
+) -> Predictions:
+    """Search for copies of pictures that are in the base and of pictures that are not.
+
+    Parameters
+    ----------
+    queries : ndarray, shape (n, d), float32
+    base, normalisation : ndarray, float32
+    known : sequence of ndarray of int64
+        For each query the rows that show the same: of a matched one the right answers, of another
+        one its picture's twins.
+    matched : ndarray, shape (n,), bool
+    picture : ndarray, shape (n,), int64
+    generator : numpy.random.Generator
+        Draws among equal similarities.
+
+    Returns
+    -------
+    Predictions
+    """
+    rows, similarity = nearest(queries, base, PREDICTIONS, generator)
+    _, close = nearest(queries, normalisation, NEIGHBOURS, generator)
+    norm = close.astype(np.float64).mean(axis=1) if close.shape[1] else np.zeros(len(queries))
+    same = np.zeros(rows.shape, dtype=bool)
+    for query, each in enumerate(known):
+        same[query] = np.isin(rows[query], each)
+    right = same & (np.cumsum(same, axis=1) == 1) & matched[:, None]
+    return Predictions(
+        rows, similarity.astype(np.float64), norm, right, right | ~same, matched, picture
+    )
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Copy detection at one way of scoring."""
+
+    micro_average_precision: Interval
+    recall_at_precision_90: float
+    recall_at_false_alarms_1e3: float
+    recall_at_false_alarms_1e4: float
+
+
+@dataclass(frozen=True)
+class CopyDetection:
+    """Randomly edited copies among queries without a match.
+
+    Attributes
+    ----------
+    copies, others : int
+        Queries with a match and without.
+    normalised, raw : Scores
+        By similarity less the query's norm, and by similarity alone.
+    """
+
+    copies: int
+    others: int
+    normalised: Scores
+    raw: Scores
+
+
+def detect_copies(found: Predictions, generator: np.random.Generator) -> CopyDetection:
+    """Take the figures of copy detection.
+
+    Parameters
+    ----------
+    found : Predictions
+    generator : numpy.random.Generator
+        Of the bootstrap over pictures.
+
+    Returns
+    -------
+    CopyDetection
+    """
+    raw = found.similarity
+    state = generator.bit_generator.state
+    scores = []
+    for values in (raw - found.norm[:, None], raw):
+        generator.bit_generator.state = state  # the same resamples for both
+        scores.append(_scores(values, found, generator))
+    copies = int(found.matched.sum())
+    return CopyDetection(copies, len(found.matched) - copies, *scores)
+
+
+def _scores(values: Floats, found: Predictions, generator: np.random.Generator) -> Scores:
+    flat, right = values[found.counted], found.right[found.counted]
+    positives, others = int(found.matched.sum()), ~found.matched
+    masked = np.where(found.counted, values, -np.inf)
+    query, top = np.arange(len(masked)), masked.argmax(axis=1)
+    best, answered = masked[query, top], found.right[query, top]
+    at = [
+        recall_at_false_alarms(best[found.matched], answered[found.matched], best[others], rate)
+        for rate in (1e-3, 1e-4)
+    ]
+    samples = [_resampled(values, found, generator) for _ in range(_DRAWS)]
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return Scores(
+        Interval(average_precision(flat, right, positives), float(low), float(high)),
+        recall_at_precision(flat, right, positives, 0.9),
+        *at,
+    )
+
+
+def _resampled(values: Floats, found: Predictions, generator: np.random.Generator) -> float:
+    """µAP of pictures drawn with replacement: as many with a match, and as many without."""
+    weights = np.zeros(len(values), np.int64)
+    for group in (found.matched, ~found.matched):
+        pictures, place = np.unique(found.picture[group], return_inverse=True)
+        if len(pictures):
+            drawn = generator.multinomial(len(pictures), np.full(len(pictures), 1 / len(pictures)))
+            weights[group] = drawn[place]
+    chosen = np.repeat(np.arange(len(values)), weights)
+    counted: Flags = found.counted[chosen]
+    return average_precision(
+        values[chosen][counted],
+        found.right[chosen][counted],
+        int(found.matched[chosen].sum()),
+    )

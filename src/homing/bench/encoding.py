@@ -1,0 +1,298 @@
+"""From tasks to vectors: worker processes edit while the network describes, all of it cached.
+
+An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
+is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
+recipes with their seeds) and of the code of the edits, so that a run that was interrupted, or that
+has one more descriptor, makes only what is missing.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache, partial
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.hashes import HASHES, hash_vectors
+from homing.bench.variants import Made, Task, Want, make
+from homing.bench.workers import Workers
+from homing.images import DEFAULT_LIMITS, Limits
+
+if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
+    from homing.descriptors import Descriptor
+
+__all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "hash_encoders"]
+
+_FORMAT = 1  # of a shard
+_SHARD = 64  # tasks
+_FULL = 128  # squares that go through a network at a time
+
+Array = npt.NDArray[Any]
+
+
+class Bar(Protocol):
+    """A progress bar."""
+
+    def by(self, count: int) -> None:
+        """Move on."""
+
+
+#: Opens a progress bar of a total and a description.
+Progress = Callable[[int, str], AbstractContextManager[Bar]]
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """What makes comparable rows of pictures: a descriptor or a hash.
+
+    Attributes
+    ----------
+    name : str
+        The column's in tables.
+    fingerprint : str
+        What it computes.
+    want : Want
+        What it takes from the worker processes.
+    dimension : int
+        Of its vectors; a hash's bits.
+    finish : callable
+        From the workers' uint8 rows to the rows that are kept.
+    descriptor : bool
+        Whether it is a descriptor, so that twins are sought among its neighbours.
+    """
+
+    name: str
+    fingerprint: str
+    want: Want
+    dimension: int
+    finish: Callable[[npt.NDArray[np.uint8]], Array]
+    descriptor: bool = True
+
+    def vectors(self, rows: Array) -> npt.NDArray[np.float32]:
+        """Unit vectors, (n, dimension) float32, of rows as they are kept."""
+        return rows if self.descriptor else hash_vectors(rows)
+
+
+def descriptor_encoder(descriptor: "Descriptor", name: str | None = None) -> Encoder:
+    """Make a descriptor an encoder.
+
+    Parameters
+    ----------
+    descriptor : Descriptor
+    name : str, optional
+        The column's; the descriptor's own without it.
+    """
+    return Encoder(
+        name or descriptor.name,
+        descriptor.fingerprint,
+        descriptor.input_size,
+        descriptor.dimension,
+        partial(descriptor.describe_squashed, pad=True),
+    )
+
+
+def hash_encoders() -> tuple[Encoder, ...]:
+    """Return pHash, dHash and PDQ as encoders."""
+    return tuple(
+        Encoder(name, f"{name}-{bits}", name, bits, np.copy, descriptor=False)
+        for name, bits in HASHES.items()
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Encoded:
+    """The rows of many tasks, one after another.
+
+    Attributes
+    ----------
+    rows : dict
+        For each encoder's name, (n, …) as it keeps them.
+    reasons : tuple of (str or None)
+        For each row why there is none; its values then mean nothing.
+    """
+
+    rows: dict[str, Array]
+    reasons: tuple[str | None, ...]
+
+    @property
+    def made(self) -> npt.NDArray[np.bool_]:
+        """For each row whether it is there."""
+        return np.array([reason is None for reason in self.reasons], dtype=bool)
+
+
+def encode(
+    tasks: Sequence[Task],
+    encoders: Sequence[Encoder],
+    workers: Workers,
+    folder: Path,
+    progress: Progress,
+    title: str,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Encoded:
+    """Make all variants of all tasks and encode them.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+    encoders : sequence of Encoder
+        Of different names.
+    workers : Workers
+    folder : Path
+        Of the shards; made if need be.
+    progress : callable
+        Opens a progress bar.
+    title : str
+        Of the bar.
+    limits : Limits
+        The most that is decoded of a file.
+
+    Returns
+    -------
+    Encoded
+        Rows in the order of the tasks and of their recipes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = [
+        _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits)
+        for first in range(0, len(tasks), _SHARD)
+    ]
+    with progress(len(tasks), title) as bar:
+        bar.by(sum(len(shard.tasks) for shard in shards if not shard.missing))
+        for shard in _worked([shard for shard in shards if shard.missing], workers, limits, bar):
+            shard.write()
+    return _joined([shard.read() for shard in shards], encoders)
+
+
+class _Shard:
+    """Some tasks, and the files that hold their rows."""
+
+    def __init__(
+        self, tasks: tuple[Task, ...], folder: Path, encoders: Sequence[Encoder], limits: Limits
+    ) -> None:
+        self.tasks = tasks
+        content = [_FORMAT, _definitions(), limits.max_pixels, limits.max_bytes]
+        shared = json.dumps([*content, *(task.key for task in tasks)])
+        self.encoders = {encoder.name: encoder for encoder in encoders}
+        self.paths = {
+            encoder.name: folder / f"{_checksum(encoder.fingerprint + shared)}.safetensors"
+            for encoder in encoders
+        }
+        self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
+        self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
+        self._reasons: list[str | None] = []
+
+    @property
+    def wants(self) -> tuple[Want, ...]:
+        return tuple(dict.fromkeys(encoder.want for encoder in self.missing))
+
+    def take(self, made: Made) -> None:
+        self._reasons += made.reasons
+        for encoder in self.missing:
+            self._buffers[encoder.name].take(made.arrays[encoder.want])
+
+    def write(self) -> None:
+        from safetensors.numpy import save
+
+        for encoder in self.missing:
+            path = self.paths[encoder.name]
+            data = save(
+                {"rows": np.ascontiguousarray(self._buffers[encoder.name].result())},
+                metadata={"reasons": json.dumps(self._reasons)},
+            )
+            # Its own name until it is complete; two runs at once write the same content.
+            part = path.with_suffix(f".{os.getpid()}.part")
+            part.write_bytes(data)
+            part.replace(path)
+        self._buffers.clear()
+
+    def read(self) -> tuple[dict[str, Array], list[str | None]]:
+        from safetensors import safe_open
+
+        rows: dict[str, Array] = {}
+        reasons: list[str | None] = []
+        for name, path in self.paths.items():
+            with safe_open(path, framework="numpy") as file:
+                rows[name] = file.get_tensor("rows")
+                reasons = json.loads(file.metadata()["reasons"])
+        return rows, reasons
+
+
+@cache
+def _definitions() -> str:
+    """Tell apart what makes the variants: our code, and the packages that it calls."""
+    digest = hashlib.sha256()
+    root = resources.files("homing")
+    sources = [part for part in (root / "edits").iterdir() if part.name.endswith(".py")]
+    sources += [root / "bench" / name for name in ("variants.py", "hashes.py")]
+    for source in sorted(sources, key=lambda part: part.name):
+        digest.update(source.read_bytes())
+    for name in ("pillow", "augly", "imagehash", "pdqhash"):
+        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
+    return digest.hexdigest()
+
+
+def _checksum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass
+class _Buffer:
+    """Collects squares until there are enough for the network."""
+
+    encoder: Encoder
+    waiting: list[npt.NDArray[np.uint8]] = field(default_factory=list)
+    done: list[Array] = field(default_factory=list)
+
+    def take(self, rows: npt.NDArray[np.uint8]) -> None:
+        self.waiting.append(rows)
+        if sum(map(len, self.waiting)) >= _FULL:
+            self._flush()
+
+    def result(self) -> Array:
+        self._flush()
+        return np.concatenate(self.done)
+
+    def _flush(self) -> None:
+        if self.waiting:
+            self.done.append(self.encoder.finish(np.concatenate(self.waiting)))
+            self.waiting.clear()
+
+
+def _worked(
+    shards: Sequence[_Shard], workers: Workers, limits: Limits, bar: Bar
+) -> Iterator[_Shard]:
+    """Have all tasks of the shards made; yield each shard when it is complete."""
+    jobs = [(shard, task) for shard in shards for task in shard.tasks]
+    orders = ((task, shard.wants, limits) for shard, task in jobs)
+    for (shard, task), made in zip(jobs, workers.map(_carry_out, orders), strict=True):
+        shard.take(made)
+        bar.by(1)
+        if task is shard.tasks[-1]:
+            yield shard
+
+
+def _carry_out(order: tuple[Task, tuple[Want, ...], Limits]) -> Made:
+    return make(*order)
+
+
+def _joined(
+    parts: Sequence[tuple[dict[str, Array], list[str | None]]], encoders: Sequence[Encoder]
+) -> Encoded:
+    rows: dict[str, Array] = {}
+    for encoder in encoders:
+        if parts:
+            rows[encoder.name] = np.concatenate([found[encoder.name] for found, _ in parts])
+        elif encoder.descriptor:
+            rows[encoder.name] = np.empty((0, encoder.dimension), np.float32)
+        else:
+            rows[encoder.name] = np.empty((0, encoder.dimension // 8), np.uint8)
+    return Encoded(rows, tuple(reason for _, reasons in parts for reason in reasons))

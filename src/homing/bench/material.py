@@ -1,0 +1,207 @@
+"""All rows that a stage measures, gathered once for every encoder, and the twins among them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.base import Base, Plan, make_base
+from homing.bench.encoding import Encoded, Encoder, Progress, encode
+from homing.bench.exact import nearest
+from homing.bench.queries import Queries, copies_of, suite, unmatched_copies
+from homing.bench.twins import CANDIDATES, Twins, find_twins
+from homing.bench.variants import Task, Whole
+from homing.bench.workers import Workers
+from homing.images import Limits
+
+__all__ = ["Index", "Material", "gather", "seek_twins"]
+
+_TIES = 7  # seed of the choice among candidates of equal similarity
+
+Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What is measured.
+
+    Attributes
+    ----------
+    plan : Plan
+    base : Base
+    queries : Queries
+        Copies of the photos.
+    unmatched : tuple of Task
+        Of photographs that are not in the base: each as it is, then its copies.
+    entries, copies, others, scale : Encoded
+        Rows of the base, of `queries`, of `unmatched` and of the normalisation set.
+    """
+
+    plan: Plan
+    base: Base
+    queries: Queries
+    unmatched: tuple[Task, ...]
+    entries: Encoded
+    copies: Encoded
+    others: Encoded
+    scale: Encoded
+
+    @property
+    def readable(self) -> Flags:
+        """For each photo whether it is in the base; the photos are its first rows."""
+        return self.entries.made[: len(self.plan.photos)]
+
+    @property
+    def originals(self) -> Rows:
+        """Among the rows of `others`, those of pictures as they are."""
+        sizes = [len(task.recipes) for task in self.unmatched]
+        return np.cumsum([0, *sizes])[:-1].astype(np.int64)
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Files that could not be read, each with its reason."""
+        return {name: reason for name, reason in self._originals() if reason is not None}
+
+    def _originals(self) -> Iterator[tuple[str, str | None]]:
+        """Every file's name, and why the picture as it is has no row."""
+        for row in np.flatnonzero(self.base.recipe == 0).tolist():
+            yield self.base.name(row), self.entries.reasons[row]
+        for task, row in zip(self.unmatched, self.originals.tolist(), strict=True):
+            yield task.name, self.others.reasons[row]
+        for found, reason in zip(self.plan.normalisation, self.scale.reasons, strict=True):
+            yield found.relative, reason
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """Rows that could be made, close together.
+
+    Attributes
+    ----------
+    rows : ndarray, int64
+        For each place the row.
+    place : ndarray, int64
+        For each row its place; −1 where it could not be made.
+    """
+
+    rows: Rows
+    place: Rows
+
+    @classmethod
+    def of(cls, made: Flags) -> "Index":
+        """Keep the rows that are flagged."""
+        rows = np.flatnonzero(made)
+        place = np.full(len(made), -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        return cls(rows, place)
+
+    def places(self, rows: Rows) -> Rows:
+        """Places of those rows that are kept."""
+        found = self.place[rows]
+        return found[found >= 0]
+
+
+def gather(
+    plan: Plan,
+    encoders: Sequence[Encoder],
+    workers: Workers,
+    cache: Path,
+    progress: Progress,
+    *,
+    random_draws: int,
+    seed: int,
+    limits: Limits,
+) -> Material:
+    """Make, edit and encode everything, or take it from the cache.
+
+    Parameters
+    ----------
+    plan : Plan
+    encoders : sequence of Encoder
+    workers : Workers
+    cache : Path
+    progress : callable
+    random_draws, seed : int
+    limits : Limits
+
+    Returns
+    -------
+    Material
+    """
+    base = make_base(plan, seed)
+    queries = copies_of(plan.photos, suite(), random_draws=random_draws, seed=seed)
+    unmatched = unmatched_copies(plan.unmatched, seed=seed)
+    scale = tuple(Task(each.path, each.relative, (Whole(),)) for each in plan.normalisation)
+    stages = {
+        "base": base.tasks,
+        "edited copies": queries.tasks,
+        "copies without a match": unmatched,
+        "normalisation": scale,
+    }
+    made = [
+        encode(tasks, encoders, workers, cache, progress, title, limits=limits)
+        for title, tasks in stages.items()
+    ]
+    return Material(plan, base, queries, unmatched, *made)
+
+
+def seek_twins(
+    material: Material,
+    encoders: Sequence[Encoder],
+    workers: Workers,
+    cache: Path,
+    progress: Progress,
+    *,
+    limits: Limits,
+) -> tuple[Twins, Twins]:
+    """Find twins in the base: of the photos, and of the photographs that are not in it.
+
+    Parameters
+    ----------
+    material : Material
+    encoders : sequence of Encoder
+        The neighbours by descriptors are looked at, those by hashes are not.
+    workers : Workers
+    cache : Path
+    progress : callable
+    limits : Limits
+
+    Returns
+    -------
+    photos, unmatched : Twins
+    """
+    index = Index.of(material.entries.made)
+    count = len(material.plan.photos)
+    ours: list[set[int]] = [set() for _ in range(count)]
+    theirs: list[set[int]] = [set() for _ in material.unmatched]
+    for encoder in encoders:
+        if encoder.descriptor:
+            entries = encoder.vectors(material.entries.rows[encoder.name])
+            others = encoder.vectors(material.others.rows[encoder.name])[material.originals]
+            base = entries[index.rows]
+            _add_nearest(ours, entries[:count], material.readable, base, index)
+            readable = material.others.made[material.originals]
+            _add_nearest(theirs, others, readable, base, index)
+    shared = (material.base, workers, cache, progress)
+    return (
+        find_twins(
+            material.base.tasks[:count], ours, *shared, "twins", own=range(count), limits=limits
+        ),
+        find_twins(material.unmatched, theirs, *shared, "twins of the unmatched", limits=limits),
+    )
+
+
+def _add_nearest(
+    found: Sequence[set[int]],
+    vectors: npt.NDArray[np.float32],
+    readable: Flags,
+    base: npt.NDArray[np.float32],
+    index: Index,
+) -> None:
+    # One more than asked for: a photo's nearest entry is itself.
+    places, _ = nearest(vectors[readable], base, CANDIDATES + 1, np.random.default_rng(_TIES))
+    for picture, rows in zip(np.flatnonzero(readable).tolist(), index.rows[places], strict=True):
+        found[picture].update(rows.tolist())

@@ -1,0 +1,282 @@
+"""The figures: recall among equals, intervals, average precision, recall at a false-alarm rate.
+
+Pure NumPy on scores and places. Wherever entries or predictions have equal scores (hashes have many
+of them) no order among them is assumed: recall is the mean chance over all orders, and precision
+is taken only between groups of equal scores.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Interval",
+    "Places",
+    "average_precision",
+    "bootstrap_means",
+    "recall",
+    "recall_at_false_alarms",
+    "recall_at_precision",
+    "reciprocal_rank",
+    "upper_value",
+]
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]
+_BLOCK = 100  # bootstrap draws at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """Where the best right entry of each query stands in the ordered base.
+
+    Attributes
+    ----------
+    greater : ndarray, shape (n,), int64
+        Entries more similar than the best right one.
+    equal : ndarray, shape (n,), int64
+        Entries exactly as similar, right ones included.
+    right : ndarray, shape (n,), int64
+        Right ones among the equal; 0 where the base holds none at all.
+    """
+
+    greater: Integers
+    equal: Integers
+    right: Integers
+
+
+def recall(places: Places, k: int) -> Floats:
+    """Chance that a right entry is among the first `k`, over all orders of equal entries.
+
+    With g more similar, e equal, r of them right, and m = min(k − g, e) places left for the equal,
+    it is 1 − C(e − r, m) / C(e, m); for k = 1 and g = 0 simply r / e.
+
+    Parameters
+    ----------
+    places : Places
+    k : int
+        At least 1.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        In [0, 1].
+    """
+    room = np.clip(k - places.greater, 0, places.equal)
+    missed = np.ones(len(room))
+    # C(e − r, m) / C(e, m) as a product of m factors: chance that each place goes to a wrong one.
+    for place in range(int(room.max(initial=0))):
+        left = np.maximum(places.equal - place, 1)
+        wrong = np.maximum(places.equal - places.right - place, 0)
+        missed = np.where(place < room, missed * wrong / left, missed)
+    return np.where(places.right > 0, 1 - missed, 0.0)
+
+
+def reciprocal_rank(places: Places) -> Floats:
+    """Mean of 1/rank of the first right entry, over all orders of equal entries.
+
+    Parameters
+    ----------
+    places : Places
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        In [0, 1]; 0 where the base holds no right entry.
+    """
+    found = np.where(places.right > 0, 1 / (places.greater + 1.0), 0.0)
+    for query in np.flatnonzero((places.right > 0) & (places.equal > places.right)):
+        greater, equal, right = (
+            int(v[query]) for v in (places.greater, places.equal, places.right)
+        )
+        # Chance that the first right one of `equal` stands at each place: not before, and now.
+        before = np.arange(equal - right + 1)
+        hazard = right / (equal - before)
+        unseen = np.concatenate([[1.0], np.cumprod(1 - hazard)[:-1]])
+        found[query] = float(np.sum(unseen * hazard / (greater + before + 1)))
+    return found
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        NaN where nothing was measured.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+def bootstrap_means(
+    values: Floats,
+    counted: npt.NDArray[np.bool_],
+    generator: np.random.Generator,
+    *,
+    draws: int = 2000,
+) -> tuple[list[Interval], Interval]:
+    """Means over pictures and over the counted rows, with percentile-bootstrap intervals.
+
+    Pictures are drawn with replacement, all rows of a picture together, since the edits of one
+    picture succeed and fail together.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, pictures), float64
+        A row an edit; NaN where an edit could not be made.
+    counted : ndarray, shape (rows,), bool
+        Rows that the overall mean is taken over.
+    generator : numpy.random.Generator
+    draws : int
+        Resamples.
+
+    Returns
+    -------
+    rows : list of Interval
+    overall : Interval
+        Mean of the counted rows' means.
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    pictures = values.shape[1]
+    resampled = []
+    for first in range(0, draws, _BLOCK):
+        size = min(_BLOCK, draws - first)
+        weights = generator.multinomial(pictures, np.full(pictures, 1 / pictures), size=size)
+        resampled.append(_ratio(weights @ filled.T, weights @ known.T))
+    means = _ratio(filled.sum(axis=1), known.sum(axis=1))
+    samples = np.concatenate(resampled)
+    rows = [_interval(mean, samples[:, row]) for row, mean in enumerate(means)]
+    return rows, _interval(_mean(means[counted]), _row_means(samples[:, counted]))
+
+
+def _ratio(sums: Array, counts: Array) -> Floats:
+    found = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=found, where=counts > 0)
+    return found
+
+
+def _mean(values: Floats) -> float:
+    return float(_row_means(values[None])[0])
+
+
+def _row_means(values: Floats) -> Floats:
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
+
+
+def _interval(mean: float, samples: Floats) -> Interval:
+    samples = samples[~np.isnan(samples)]
+    if not len(samples):
+        return Interval(float(mean), float("nan"), float("nan"))
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return Interval(float(mean), float(low), float(high))
+
+
+def _curve(scores: Floats, right: npt.NDArray[np.bool_], positives: int) -> tuple[Floats, Floats]:
+    """Precision and recall at each distinct score, from the highest down."""
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    hits = np.cumsum(right[order])
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True)) if len(order) else order
+    return hits[last] / (last + 1), hits[last] / max(positives, 1)
+
+
+def average_precision(scores: Floats, right: npt.NDArray[np.bool_], positives: int) -> float:
+    """Micro average precision (µAP): one list of all queries' predictions, as DISC21 scores [1]_.
+
+    Σ (R_i − R_{i−1}) · P_i over the distinct scores in falling order.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n,), float64
+        Of all predictions.
+    right : ndarray, shape (n,), bool
+    positives : int
+        Right predictions that could be made.
+
+    Returns
+    -------
+    float
+        In [0, 1].
+
+    References
+    ----------
+    .. [1] M. Douze et al. "The 2021 Image Similarity Dataset and Challenge". arXiv:2106.09672.
+    """
+    precision, recalled = _curve(scores, right, positives)
+    return float(np.sum(np.diff(recalled, prepend=0.0) * precision))
+
+
+def recall_at_precision(
+    scores: Floats, right: npt.NDArray[np.bool_], positives: int, precision: float
+) -> float:
+    """Largest recall of any threshold whose precision is at least `precision`; 0 if none has it.
+
+    Parameters
+    ----------
+    scores, right, positives
+        As for :func:`average_precision`.
+    precision : float
+        In (0, 1].
+    """
+    found, recalled = _curve(scores, right, positives)
+    return float(recalled[found >= precision].max(initial=0.0))
+
+
+def upper_value(values: Floats, rate: float, total: int | None = None) -> float:
+    """Least threshold that at most a share `rate` of the values is above.
+
+    Parameters
+    ----------
+    values : ndarray, shape (n,), float64
+        All values, or at least the ⌊rate · total⌋ + 1 largest.
+    rate : float
+        In [0, 1).
+    total : int, optional
+        How many values there are in all; n without it.
+
+    Returns
+    -------
+    float
+        The (⌊rate · total⌋ + 1)-th largest; −∞ where there are no values.
+    """
+    if not len(values):
+        return float("-inf")
+    # The small addition mends products such as 0.001 · 1000 that fall short of a whole number.
+    above = int(rate * (len(values) if total is None else total) + 1e-9)
+    place = len(values) - 1 - min(above, len(values) - 1)
+    return float(np.partition(values, place)[place])
+
+
+def recall_at_false_alarms(
+    copies: Floats, right: npt.NDArray[np.bool_], others: Floats, rate: float
+) -> float:
+    """Share of copies answered rightly above the threshold that `rate` of other queries exceed.
+
+    Parameters
+    ----------
+    copies : ndarray, shape (n,), float64
+        Best score of each query that has a match; −∞ where it has no prediction.
+    right : ndarray, shape (n,), bool
+        Whether that best prediction is right.
+    others : ndarray, shape (m,), float64
+        Best score of each query that has none.
+    rate : float
+        False alarms a query without a match; at less than one in m, none is allowed.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN without queries of either kind.
+    """
+    if not len(copies) or not len(others):
+        return float("nan")
+    return float(np.mean(right & (copies > upper_value(others, rate))))

@@ -1,0 +1,114 @@
+"""The queries: photographs under the paper's edits, and copies of photographs not in the base."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.variants import Copy, Task, Whole
+from homing.edits import SCREENSHOT, Edit, paper_edits
+from homing.images import Found
+
+__all__ = ["Queries", "Row", "copies_of", "suite", "unmatched_copies"]
+
+_EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
+_DRAWS = 4  # random edits of each photograph without a match
+
+
+@dataclass(frozen=True)
+class Row:
+    """One edit, drawn once.
+
+    Attributes
+    ----------
+    edit : Edit
+    draw : int
+        0, 1, … of a random edit; 0 of others.
+    """
+
+    edit: Edit
+    draw: int
+
+
+@dataclass(frozen=True, eq=False)
+class Queries:
+    """Edited copies: of each picture one under every row.
+
+    Attributes
+    ----------
+    tasks : tuple of Task
+        One a picture.
+    rows : tuple of Row
+    """
+
+    tasks: tuple[Task, ...]
+    rows: tuple[Row, ...]
+
+    def of(self, row: int) -> npt.NDArray[np.int64]:
+        """Places of one row's copies among all queries, one for each picture."""
+        return np.arange(len(self.tasks)) * len(self.rows) + row
+
+
+def suite() -> tuple[Edit, ...]:
+    """Return the paper's fourteen edits, and the screenshot, which its mean leaves out."""
+    return (*paper_edits(), SCREENSHOT)
+
+
+def copies_of(
+    photos: Sequence[Found], edits: Sequence[Edit], *, random_draws: int, seed: int
+) -> Queries:
+    """Say which copies of the photographs are made.
+
+    Parameters
+    ----------
+    photos : sequence of Found
+    edits : sequence of Edit
+    random_draws : int
+        Of each random edit, for each picture.
+    seed : int
+        What is drawn for a copy depends on the seed, the photograph's place and the draw alone.
+
+    Returns
+    -------
+    Queries
+    """
+    rows = tuple(
+        Row(edit, draw) for edit in edits for draw in range(random_draws if edit.random else 1)
+    )
+    tasks = tuple(
+        Task(
+            found.path,
+            found.relative,
+            tuple(Copy(row.edit, (seed, _EDITED, place, row.draw)) for row in rows),
+        )
+        for place, found in enumerate(photos)
+    )
+    return Queries(tasks, rows)
+
+
+def unmatched_copies(photos: Sequence[Found], *, seed: int) -> tuple[Task, ...]:
+    """Say which copies are made of photographs that are not in the base: four random ones of each.
+
+    Parameters
+    ----------
+    photos : sequence of Found
+    seed : int
+
+    Returns
+    -------
+    tuple of Task
+        The first recipe of each is the photograph as it is, to seek its own twins by.
+    """
+    (random,) = (edit for edit in paper_edits() if edit.random)
+    return tuple(
+        Task(
+            found.path,
+            found.relative,
+            (
+                Whole(),
+                *(Copy(random, (seed, _UNMATCHED, place, draw)) for draw in range(_DRAWS)),
+            ),
+        )
+        for place, found in enumerate(photos)
+    )

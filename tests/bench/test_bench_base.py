@@ -1,0 +1,111 @@
+"""Which photograph serves for what, and what is made of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homing.bench.base import make_base, make_plan
+from homing.bench.queries import copies_of, suite, unmatched_copies
+from homing.bench.variants import Crop, Whole, crop_box
+from homing.errors import UsageError
+from homing.images import Found
+
+
+def files(folder, count):
+    return [Found(Path(f"/{folder}/{n}.jpg"), f"{n}.jpg") for n in range(count)]
+
+
+def test_every_background_picture_serves_for_one_thing():
+    background = files("others", 140)
+    plan = make_plan(files("photos", 9), background, base_size=500)
+    parts = (plan.distractors, plan.unmatched, plan.normalisation)
+    assert [len(part) for part in parts] == [106, 14, 20]
+    assert {found.path for part in parts for found in part} == {each.path for each in background}
+    assert plan.crops == 500 - 106
+    assert len(plan.photos) == 9
+
+
+def test_a_base_smaller_than_the_background_has_no_crops():
+    plan = make_plan(files("photos", 2), files("others", 140), base_size=30)
+    assert (len(plan.distractors), plan.crops) == (30, 0)
+
+
+def test_the_parts_kept_out_of_the_base_are_bounded():
+    plan = make_plan(files("photos", 1), files("others", 20_000), base_size=100_000)
+    assert (len(plan.unmatched), len(plan.normalisation), len(plan.distractors)) == (
+        1000, 2000, 17_000,
+    )  # fmt: skip
+    assert plan.crops == 83_000
+
+
+def test_the_seed_says_which():
+    photos, others = files("photos", 50), files("others", 140)
+    first, again, other = (
+        make_plan(photos, others, base_size=90, pictures=10, seed=seed) for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert len(first.photos) == 10
+    assert first.photos != other.photos
+    assert first.unmatched != other.unmatched
+
+
+def test_photos_are_no_background_of_themselves(tmp_path):
+    for number in range(30):
+        (tmp_path / f"{number}.jpg").touch()
+    every = [Found(path, path.name) for path in sorted(tmp_path.iterdir())]
+    plan = make_plan(every[:5], every, base_size=100)
+    assert plan.repeated == 5
+    others = {f.path for f in (*plan.distractors, *plan.unmatched, *plan.normalisation)}
+    assert others == {found.path for found in every[5:]}
+
+
+def test_too_little_is_refused():
+    with pytest.raises(UsageError, match="no pictures to measure on"):
+        make_plan([], files("others", 50), base_size=9)
+    with pytest.raises(UsageError, match="9 pictures besides"):
+        make_plan(files("photos", 1), files("others", 9), base_size=9)
+
+
+def test_entries_are_the_photos_then_each_distractor_with_its_crops():
+    plan = make_plan(files("photos", 3), files("others", 14), base_size=30)
+    base = make_base(plan, seed=0)
+    assert len(base.owner) == 3 + 30
+    assert [base.name(row) for row in range(3)] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert base.name(4) == f"{plan.distractors[0].relative}#crop1"
+    assert base.made_by(4)[1] == base.tasks[3].recipes[1]
+    counts = [len(task.recipes) for task in base.tasks[3:]]
+    assert max(counts) - min(counts) <= 1
+    crops = [recipe for task in base.tasks for recipe in task.recipes if recipe != Whole()]
+    assert len(crops) == plan.crops
+    assert len({crop.seed for crop in crops}) == plan.crops
+    assert all(isinstance(crop, Crop) for crop in crops)
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 10**6))
+def test_crops_are_parts_of_the_stated_area(width, height, seed):
+    left, upper, right, lower = crop_box(width, height, np.random.default_rng(seed))
+    assert 0 <= left < right <= width
+    assert 0 <= upper < lower <= height
+    if min(width, height) > 100:
+        assert 0.25 < (right - left) * (lower - upper) / (width * height) < 0.92
+
+
+def test_queries_are_the_paper_s_and_the_screenshot():
+    edits = suite()
+    assert sum(edit.in_mean for edit in edits) == 14
+    assert [edit.name for edit in edits if not edit.in_mean] == ["screenshot"]
+    queries = copies_of(files("photos", 4), edits, random_draws=3, seed=0)
+    assert len(queries.rows) == 14 + 3  # thirteen, the screenshot and three draws
+    assert queries.of(2).tolist() == [2, 19, 36, 53]
+    seeds = {recipe.seed for task in queries.tasks for recipe in task.recipes if recipe.edit.random}
+    assert len(seeds) == 4 * 3
+
+
+def test_of_a_picture_without_a_match_the_first_row_is_itself():
+    tasks = unmatched_copies(files("others", 3), seed=0)
+    assert [task.recipes[0] for task in tasks] == [Whole()] * 3
+    assert {len(task.recipes) for task in tasks} == {5}
+    assert all(recipe.edit.name == "random" for task in tasks for recipe in task.recipes[1:])
