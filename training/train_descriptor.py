@@ -64,10 +64,15 @@ def main() -> int:
     )
     print(f"{count} pictures to train on, {options.held_back} held back", flush=True)
     device = torch.device(options.device)
-    state = begin(load_weights(options.start), material, count, settings, device=device)
-    checkpoint = options.work / "checkpoint.safetensors"
-    if checkpoint.exists():
-        state.restore(checkpoint)
+    state = begin(
+        load_weights(options.start),
+        material,
+        count,
+        settings,
+        device=device,
+        checkpoint=options.work / "checkpoint.safetensors",
+    )
+    if state.step:
         print(f"going on after step {state.step}", flush=True)
     if device.type == "cpu":
         batches = processor_batches(material, count, settings, state.step, workers=options.workers)

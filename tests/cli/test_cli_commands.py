@@ -131,7 +131,7 @@ def test_the_bundled_codebook_follows_the_number_expected(homing_cli, tmp_path):
         homing_cli("init", tmp_path / f"a{n}", "--expect", n, "--json").objects[0]["codebook"]
         for n in ("100", "1e6")
     ]
-    assert told == ["IVF256,PQ8x8", "IVF1024,PQ8x8"]
+    assert told == ["IVF64,PQ8x8", "IVF1024,PQ8x8"]
 
 
 def test_release_for_machines(homing_cli, archive, photos):

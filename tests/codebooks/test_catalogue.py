@@ -19,7 +19,13 @@ def fingerprint() -> str:
 
 
 def test_every_bundled_codebook_is_what_the_table_says() -> None:
-    assert [info.factory for info in bundled()] == ["IVF256,PQ8x8", "IVF1024,PQ8x8"]
+    assert [info.factory for info in bundled()] == [
+        "IVF64,PQ8x8",
+        "IVF256,PQ8x8",
+        "IVF1024,PQ8x8",
+        "OPQ16,IVF1024,PQ16x8",
+        "IVF4096,PQ8x8",
+    ]
     for info in bundled():
         codebook = load_codebook(info.name)
         data = info.path.read_bytes()
@@ -50,11 +56,13 @@ def test_they_are_of_use() -> None:
 @pytest.mark.parametrize(
     ("expect", "factory", "reason"),
     [
-        (None, "IVF1024,PQ8x8", "not known"),
-        (1, "IVF256,PQ8x8", "at most 100,000"),
-        (100_000, "IVF256,PQ8x8", "at most 100,000"),
-        (100_001, "IVF1024,PQ8x8", "about 98 a cell"),
+        (None, "IVF1024,PQ8x8", "not known; a million would make about 977 a cell"),
+        (1, "IVF64,PQ8x8", "1 expected pictures make about 1 a cell"),
+        (64_000, "IVF64,PQ8x8", "64,000 expected pictures make about 1,000 a cell"),
+        (64_001, "IVF256,PQ8x8", "about 250 a cell"),
         (1e6, "IVF1024,PQ8x8", "1,000,000 expected pictures make about 977 a cell"),
+        (1e7, "IVF4096,PQ8x8", "10,000,000 expected pictures make about 2,441 a cell"),
+        (1e9, "IVF4096,PQ8x8", "about 244,141 a cell"),
     ],
 )
 def test_the_choice_follows_the_expected_size(

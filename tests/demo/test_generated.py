@@ -78,8 +78,8 @@ def test_no_family_is_slow():
     for name, paint in FAMILIES.items():
         seconds = []
         for seed in range(9):
-            start = time.perf_counter()
+            start = time.thread_time()  # of a loaded machine no other's time
             paint(np.random.default_rng(seed), (320, 240))
-            seconds.append(time.perf_counter() - start)
-        # 8 ms is aimed at; a loaded machine gets some patience
+            seconds.append(time.thread_time() - start)
+        # 8 ms is aimed at; an old machine gets some patience
         assert statistics.median(seconds) < 0.05, name

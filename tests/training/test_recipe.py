@@ -78,10 +78,18 @@ def validation(material: Material, work: Path) -> Validation:
     return make_validation(material, _HELD_BACK, work, size=_SETTINGS.size, seed=0, draws=1)
 
 
-def _begin(material: Material, settings: Settings = _SETTINGS) -> State:
-    count = len(material) - _HELD_BACK
-    device = torch.device("cpu")
-    return begin(_start(), material, count, settings, device=device, network=_network)
+def _begin(
+    material: Material, settings: Settings = _SETTINGS, checkpoint: Path | None = None
+) -> State:
+    return begin(
+        _start(),
+        material,
+        len(material) - _HELD_BACK,
+        settings,
+        device=torch.device("cpu"),
+        network=_network,
+        checkpoint=checkpoint,
+    )
 
 
 def _train(
@@ -143,8 +151,7 @@ def test_a_run_that_was_broken_off_ends_as_one_that_was_not(
             settings,
             4,
         )
-    resumed = _begin(material, settings)
-    resumed.restore(tmp_path / "b" / "checkpoint.safetensors")
+    resumed = _begin(material, settings, tmp_path / "b" / "checkpoint.safetensors")
     assert resumed.step == 4
     _train(resumed, material, validation, tmp_path / "b", settings, save_every=4)
 

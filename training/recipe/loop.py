@@ -169,8 +169,9 @@ def begin(
     *,
     device: torch.device,
     network: Network = efficientnet_lite0,
+    checkpoint: Path | None = None,
 ) -> State:
-    """State before the first step; the bank is described with the weights given."""
+    """State before the first step, its bank described with the weights given; or a checkpoint's."""
     trained = start_weights(weights, frozen_blocks=settings.frozen_blocks, device=device)
     mean = {name: weight.detach().clone() for name, weight in trained.items()}
     groups = groups_of(
@@ -178,7 +179,11 @@ def begin(
     )
     empty = Bank(torch.empty(0), torch.empty(0, 2, dtype=torch.int64))
     state = State(0, trained, mean, torch.optim.AdamW(groups), empty, network)
-    state.bank = Bank.of(_describe_all(state, material, count, settings.size), alike=settings.alike)
+    if checkpoint is not None and checkpoint.exists():
+        state.restore(checkpoint)
+    else:
+        vectors = _describe_all(state, material, count, settings.size)
+        state.bank = Bank.of(vectors, alike=settings.alike)
     return state
 
 

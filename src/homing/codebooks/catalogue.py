@@ -61,7 +61,8 @@ class BundledInfo:
 def bundled() -> tuple[BundledInfo, ...]:
     """Codebooks that ship with the package, fewest cells first."""
     rows = json.loads(_TABLE.read_text(encoding="utf-8"))
-    return tuple(sorted((BundledInfo(**row) for row in rows), key=lambda info: info.cells))
+    found = (BundledInfo(**row) for row in rows)
+    return tuple(sorted(found, key=lambda info: (info.cells, info.size_bytes)))
 
 
 def load_codebook(source: str | Path) -> Codebook:
