@@ -38,7 +38,7 @@ def main() -> int:
 
     import homing
     from homing.activation.pipeline import BATCH
-    from homing.activation.workers import network_workers
+    from homing.descriptors.workers import network_workers
 
     with working_folder(options.work) as folder:
         paths = make_pictures(

@@ -7,8 +7,8 @@ codebook than few pictures with many.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -26,8 +26,7 @@ if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has load
 
 __all__ = ["SamplingFailure", "sampling_note", "training_vectors"]
 
-_WINDOW = 32  # pictures decoded while the network works on the window before
-_WORKERS = 2
+_WINDOW = 32  # pictures that a worker takes at a time
 _BATCH = 32
 _SPARE = 2  # pictures are held at twice the network's size, so that crops keep their detail
 
@@ -93,31 +92,52 @@ def training_vectors(
             f"per_picture is at least 1 and the seed at least 0; got {per_picture} and {seed}."
         )
 
-    def sample(numbered: tuple[int, Source]) -> Sampled:
-        position, source = numbered
-        generator = np.random.default_rng([seed, position])
-        try:
-            return _variants(source, descriptor.input_size, per_picture, generator, limits)
-        except PictureError as error:
-            return error
+    from homing.descriptors.workers import network_workers
 
-    found: list[npt.NDArray[np.float32]] = []
+    def describe(window: Sequence[tuple[int, Source]]) -> _Window:
+        sampled = [
+            _sample(source, descriptor.input_size, per_picture, (seed, position), limits)
+            for position, source in window
+        ]
+        pictures = [result for result in sampled if isinstance(result, np.ndarray)]
+        failed = tuple(
+            SamplingFailure("bytes" if isinstance(source, bytes) else str(source), str(result))
+            for (_, source), result in zip(window, sampled, strict=True)
+            if isinstance(result, PictureError)
+        )
+        if not pictures:
+            return _Window(len(window), np.empty((0, descriptor.dimension), np.float32), failed)
+        vectors = descriptor.describe_squashed(np.concatenate(pictures), batch=_BATCH)
+        return _Window(len(window), vectors, failed)
+
+    found = [np.empty((0, descriptor.dimension), np.float32)]
     failures: list[SamplingFailure] = []
     done = 0
-    with ThreadPoolExecutor(_WORKERS) as workers:
-        for window in _ahead(workers, sample, enumerate(sources)):
-            pictures = [result for _, result in window if isinstance(result, np.ndarray)]
-            for source, result in window:
-                if isinstance(result, PictureError):
-                    name = "bytes" if isinstance(source, bytes) else str(source)
-                    failures.append(SamplingFailure(name, str(result)))
-            if pictures:
-                found.append(descriptor.describe_squashed(np.concatenate(pictures), batch=_BATCH))
-            done += len(window)
-            if progress is not None:
-                progress(done)
-    empty = np.empty((0, descriptor.dimension), np.float32)
-    return np.concatenate([empty, *found]), tuple(failures)
+    numbered = enumerate(sources)
+    with network_workers() as (pool, count):
+        waiting: deque[Future[_Window]] = deque()
+        while True:
+            window = list(islice(numbered, _WINDOW))
+            if window:
+                waiting.append(pool.submit(describe, window))
+            if not waiting:
+                return np.concatenate(found), tuple(failures)
+            if len(waiting) > count or not window:
+                result = waiting.popleft().result()
+                found.append(result.vectors)
+                failures.extend(result.failures)
+                done += result.pictures
+                if progress is not None:
+                    progress(done)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """What a worker made of some pictures."""
+
+    pictures: int
+    vectors: npt.NDArray[np.float32]
+    failures: tuple[SamplingFailure, ...]
 
 
 def sampling_note(pictures: int, per_picture: int) -> str:
@@ -140,21 +160,13 @@ def sampling_note(pictures: int, per_picture: int) -> str:
     )
 
 
-def _ahead(
-    workers: ThreadPoolExecutor,
-    sample: Callable[[tuple[int, Source]], Sampled],
-    numbered: Iterator[tuple[int, Source]],
-) -> Iterator[list[tuple[Source, Sampled]]]:
-    """Windows of sampled pictures, the next one being worked on while the caller has this one."""
-    pending: deque[list[tuple[Source, Future[Sampled]]]] = deque()
-    while True:
-        window = list(islice(numbered, _WINDOW))
-        if window:
-            pending.append([(source, workers.submit(sample, (i, source))) for i, source in window])
-        if not pending:
-            return
-        if len(pending) > 1 or not window:
-            yield [(source, future.result()) for source, future in pending.popleft()]
+def _sample(
+    source: Source, size: int, count: int, seed: tuple[int, int], limits: Limits
+) -> Sampled:
+    try:
+        return _variants(source, size, count, np.random.default_rng(seed), limits)
+    except PictureError as error:
+        return error
 
 
 def _variants(

@@ -14,9 +14,9 @@ from PIL import Image
 from homing.activation import Activated, Activator, find_method
 from homing.activation.pipeline import BATCH
 from homing.activation.stages import assemble, prepare
-from homing.activation.workers import MOST_WORKERS
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
+from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, decode_pixels, read_picture
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from homing.activation.loop import optimise
 from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
-from homing.activation.workers import network_workers
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
+from homing.descriptors.workers import network_workers
 from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 

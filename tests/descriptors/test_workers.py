@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from homing.activation.workers import MOST_WORKERS, network_workers
+from homing.descriptors.workers import MOST_WORKERS, network_workers
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ def network_workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
         total = torch.get_num_threads()
         count = min(total, MOST_WORKERS)
         begun = threading.Barrier(count + 1)
-        pool = ThreadPoolExecutor(count, "homing-activation")
+        pool = ThreadPoolExecutor(count, "homing-network")
         try:
             for _ in range(count):
                 pool.submit(_begin, total // count, begun)
