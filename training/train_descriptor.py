@@ -7,6 +7,7 @@ no other. Broken off and given again, the command goes on from its last checkpoi
 """
 
 import argparse
+import hashlib
 import os
 import sys
 from dataclasses import fields
@@ -50,15 +51,21 @@ def main() -> int:
     if settings.parts > 1:
         torch.set_num_threads(1)  # of each part
     options.work.mkdir(parents=True, exist_ok=True)
-    known = options.work / "settings.json"
-    if known.exists() and known.read_text(encoding="utf-8") != settings_text(settings):
-        print(f"{known} was written with other settings: take another --work", file=sys.stderr)
-        return 2
-    known.write_text(settings_text(settings), encoding="utf-8")
     material = pack(
         options.photos, options.work.parent, generated=options.generated, seed=settings.seed
     )
     count = len(material) - options.held_back
+    known = options.work / "settings.json"
+    start = hashlib.sha256(options.start.read_bytes()).hexdigest()
+    text = settings_text(settings, material=material.path.name, pictures=count, start=start)
+    if known.exists() and known.read_text(encoding="utf-8") != text:
+        print(
+            f"{known} was written by a run with other settings, photographs or weights to start "
+            "from: take another --work",
+            file=sys.stderr,
+        )
+        return 2
+    known.write_text(text, encoding="utf-8")
     validation = make_validation(
         material, options.held_back, options.work.parent, size=settings.size, seed=settings.seed
     )

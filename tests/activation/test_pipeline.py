@@ -274,6 +274,43 @@ def test_large_pictures_are_decoded_again(activator, many, monkeypatch) -> None:
     assert [item.data for item in good(list(activator.run(many)))] == expected
 
 
+def test_large_pictures_are_decoded_one_at_a_time(activator, many, monkeypatch) -> None:
+    from homing.activation import pipeline
+
+    decoded = []
+
+    def noting(source, *, limits):
+        picture = read_picture(source, limits=limits)  # raises for a large one at first
+        decoded.append(activator._large.locked())
+        return picture
+
+    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    monkeypatch.setattr(pipeline, "read_picture", noting)
+    good(list(activator.run(many)))
+    assert len(decoded) == 2 * len(many)
+    assert all(decoded)
+
+
+def test_a_file_that_changes_meanwhile_is_refused(
+    activator, as_file, scene, tmp_path: Path, monkeypatch
+) -> None:
+    from homing.activation import pipeline
+
+    path = tmp_path / "a.png"
+    path.write_bytes(as_file(scene(30, 40)))
+
+    def replacing(*arguments):
+        path.write_bytes(as_file(scene(30, 40, seed=1)))
+        return optimise(*arguments)
+
+    optimise = pipeline.optimise
+    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    monkeypatch.setattr(pipeline, "optimise", replacing)
+    (result,) = activator.run([path])
+    assert isinstance(result, PictureError)
+    assert "changed" in str(result)
+
+
 def test_what_the_loop_is_given(astronaut, as_file) -> None:
     source = as_file(astronaut)
     picture = read_picture(source)

@@ -49,11 +49,20 @@ def test_contrast_with_bank(vectors: torch.Tensor, batch: Batch, bank: Bank) -> 
     assert float(got) == pytest.approx(total / 6, rel=1e-9)
 
 
-def test_contrast_within(vectors: torch.Tensor, batch: Batch) -> None:
+@pytest.mark.parametrize("twins", [[], [(2, 5), (5, 2)]])
+def test_contrast_within(
+    vectors: torch.Tensor, batch: Batch, bank: Bank, twins: list[tuple[int, int]]
+) -> None:
+    bank.twins = torch.tensor(twins).reshape(-1, 2)
     total = weights = 0.0
     for a in range(6):
         shown = {int(batch.owner[a]), int(batch.guest[a])}
-        wrong = [b for b in range(6) if not shown & {int(batch.owner[b]), int(batch.guest[b])}]
+        wrong = [
+            b
+            for b in range(6)
+            if not shown & {int(batch.owner[b]), int(batch.guest[b])}
+            and (int(batch.owner[a]), int(batch.owner[b])) not in twins
+        ]
         against = sum(math.exp(float(vectors[a] @ vectors[b]) / _TEMPERATURE) for b in wrong)
         for b in range(6):
             if b != a and batch.owner[a] == batch.owner[b]:
@@ -61,7 +70,7 @@ def test_contrast_within(vectors: torch.Tensor, batch: Batch) -> None:
                 weight = float(batch.share[a] * batch.share[b])
                 total += weight * -math.log(right / (right + against))
                 weights += weight
-    got = contrast_within(vectors, batch, temperature=_TEMPERATURE)
+    got = contrast_within(vectors, batch, bank, temperature=_TEMPERATURE)
     assert float(got) == pytest.approx(total / weights, rel=1e-9)
 
 
@@ -82,7 +91,7 @@ def test_gradients(term: str, vectors: torch.Tensor, batch: Batch, bank: Bank) -
         if term == "bank":
             return contrast_with_bank(unit, batch, bank, temperature=_TEMPERATURE)
         if term == "within":
-            return contrast_within(unit, batch, temperature=_TEMPERATURE)
+            return contrast_within(unit, batch, bank, temperature=_TEMPERATURE)
         return spread(unit, batch, bank, views=2)
 
     assert torch.autograd.gradcheck(value, vectors.clone().requires_grad_())

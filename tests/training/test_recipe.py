@@ -176,6 +176,7 @@ def _stopping(state: State, *, after: int) -> State:
 def test_settings_name_all_but_the_number_of_steps() -> None:
     assert settings_text(_SETTINGS) == settings_text(replace(_SETTINGS, steps=9))
     assert settings_text(_SETTINGS) != settings_text(replace(_SETTINGS, seed=1))
+    assert settings_text(_SETTINGS, pictures=1) != settings_text(_SETTINGS, pictures=2)
 
 
 def test_the_rate_rises_stays_and_falls() -> None:

@@ -143,7 +143,8 @@ class State:
 
     def restore(self, path: Path) -> None:
         """Read a checkpoint of a run with the same settings."""
-        stored = load_file(path)
+        device = self.bank.vectors.device
+        stored = load_file(path, device=str(device))
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             self.step = int(json.loads(file.read(length))["__metadata__"]["step"])
@@ -177,10 +178,11 @@ def begin(
     groups = groups_of(
         trained, rate=settings.rate, decay=settings.decay, head_factor=settings.head_factor
     )
-    empty = Bank(torch.empty(0), torch.empty(0, 2, dtype=torch.int64))
-    state = State(0, trained, mean, torch.optim.AdamW(groups), empty, network)
+    none = torch.empty(0, device=device), torch.empty(0, 2, dtype=torch.int64, device=device)
+    state = State(0, trained, mean, torch.optim.AdamW(groups), Bank(*none), network)
     if checkpoint is not None and checkpoint.exists():
         state.restore(checkpoint)
+        assert len(state.bank.vectors) == count, f"{checkpoint} is of a run on other pictures"
     else:
         vectors = _describe_all(state, material, count, settings.size)
         state.bank = Bank.of(vectors, alike=settings.alike)
@@ -224,17 +226,19 @@ def train(
     log = work / "log.jsonl"
     started, first = time.monotonic(), state.step
     sums: dict[str, float] = {}
+    summed = 0
     for step, batch in batches:
         for name, value in _step(state, batch, settings).items():
             sums[name] = sums.get(name, 0.0) + value
+        summed += 1
         state.step = step + 1
         last = state.step == settings.steps
         if state.step % save_every == 0 or last:
             state.save(work / "checkpoint.safetensors")
             seconds = (time.monotonic() - started) / (state.step - first)
-            means = {n: round(v / save_every, 4) for n, v in sums.items()}
+            means = {n: round(v / summed, 4) for n, v in sums.items()}
             _write(log, {"step": state.step, "seconds_a_step": round(seconds, 3), **means})
-            sums = {}
+            sums, summed = {}, 0
         if last or (settings.validate_every and state.step % settings.validate_every == 0):
             found = validation.recall(partial(state.describe, mean=True), state.bank.vectors)
             _write(log, {"step": state.step, "recall": {n: round(v, 4) for n, v in found.items()}})
@@ -293,7 +297,7 @@ def _terms(
     temperature = settings.temperature
     return {
         "bank": contrast_with_bank(vectors, batch, bank, temperature=temperature),
-        "within": contrast_within(vectors, batch, temperature=temperature),
+        "within": contrast_within(vectors, batch, bank, temperature=temperature),
         "spread": spread(vectors, batch, bank, views=settings.strong + 1),
     }
 
@@ -312,8 +316,11 @@ def _write(log: Path, line: dict) -> None:
     print(json.dumps(line), flush=True)
 
 
-def settings_text(settings: Settings) -> str:
-    """Settings as JSON, without the number of steps: to see that a checkpoint belongs to them."""
-    named = asdict(settings)
+def settings_text(settings: Settings, **others: object) -> str:
+    """Settings and what else a run depends on as JSON, to see that a checkpoint belongs to it.
+
+    Without the number of steps, which may change when a run goes on.
+    """
+    named = asdict(settings) | others
     del named["steps"]
     return json.dumps(named, sort_keys=True)

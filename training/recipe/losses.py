@@ -81,8 +81,13 @@ def contrast_with_bank(
     return loss
 
 
-def contrast_within(vectors: torch.Tensor, batch: Batch, *, temperature: float) -> torch.Tensor:
-    """InfoNCE between the views of a batch: each view's others are right, other pictures wrong."""
+def contrast_within(
+    vectors: torch.Tensor, batch: Batch, bank: Bank, *, temperature: float
+) -> torch.Tensor:
+    """InfoNCE between the views of a batch: each view's others are right, other pictures wrong.
+
+    Pictures that are twins in the bank are neither.
+    """
     logits = vectors @ vectors.T / temperature
     same = batch.owner[:, None] == batch.owner[None, :]
     shown = batch.guest[:, None] == batch.owner[None, :]
@@ -92,7 +97,8 @@ def contrast_within(vectors: torch.Tensor, batch: Batch, *, temperature: float) 
         | (batch.guest[:, None] == batch.guest[None, :])
     )
     itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
-    negatives = logits.masked_fill(same | shown, -torch.inf)
+    twins = bank.hidden(batch.owner)[:, batch.owner]
+    negatives = logits.masked_fill(same | shown | twins, -torch.inf)
     against = torch.logsumexp(negatives, dim=1, keepdim=True)
     each = torch.logaddexp(logits, against) - logits  # −log of right / (right + all wrong)
     weight = (same & ~itself) * (batch.share[:, None] * batch.share[None, :])

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
@@ -15,7 +18,7 @@ from PIL import Image, ImageOps
 from homing.demo.generated import generated_picture
 from homing.images import find_pictures
 
-__all__ = ["Material", "pack"]
+__all__ = ["Material", "pack", "replacing"]
 
 _SIDE = 256  # pixels of the shorter side; views are 160, and a crop should keep its detail
 _QUALITY = 92
@@ -76,14 +79,24 @@ def pack(photos: Sequence[Path], work: Path, *, generated: int, seed: int) -> Ma
     return Material(data, np.load(index, allow_pickle=False))
 
 
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file beside `path` that takes its place once it is whole; runs may write at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}-{path.name}")
+    with beside.open("wb") as file:
+        yield file
+    beside.replace(path)
+
+
 def _write(data: Path, index: Path, pictures: Iterator[bytes]) -> None:
-    data.parent.mkdir(parents=True, exist_ok=True)
     offsets = [0]
-    with data.open("wb") as file:
+    with replacing(data) as file:
         for encoded in pictures:
             file.write(encoded)
             offsets.append(offsets[-1] + len(encoded))
-    np.save(index, np.array(offsets))  # last: its presence says that the data are whole
+    with replacing(index) as file:  # last: its presence says that the data are whole
+        np.save(file, np.array(offsets))
 
 
 def _encoded(paths: Sequence[Path], generated: int, seed: int) -> Iterator[bytes]:

@@ -1,6 +1,6 @@
 """Which edits a copy suffers, by name: one definition for the two ways of making views.
 
-:mod:`recipe.views` carries the names out picture by picture on a processor, :mod:`recipe.device`
+:mod:`recipe.views` carries the names out picture by picture on a processor, :mod:`recipe.on_device`
 batch by batch on a graphics card.
 """
 

@@ -17,7 +17,7 @@ from PIL import Image
 
 from homing.edits import Edit, paper_edits, random_available
 from homing.errors import PictureError
-from recipe.material import Material
+from recipe.material import Material, replacing
 from recipe.views import finish
 
 __all__ = ["Validation", "make_validation"]
@@ -66,10 +66,11 @@ def make_validation(
     material: Material, count: int, work: Path, *, size: int, seed: int, draws: int = 3
 ) -> Validation:
     """Edit the last `count` pictures of the material, or find them edited in `work`."""
-    kept = work / f"{material.path.stem}-validation-{count}-{size}-{seed}-{draws}.npz"
+    mixed = "" if random_available() else "-without-random"
+    kept = work / f"{material.path.stem}-validation-{count}-{size}-{seed}-{draws}{mixed}.npz"
     if not kept.exists():
         made = _make(material, count, size, seed, draws)
-        with kept.open("wb") as file:
+        with replacing(kept) as file:
             np.savez(file, **made)
     with np.load(kept, allow_pickle=False) as arrays:
         loaded = {name: arrays[name] for name in arrays.files}

@@ -7,6 +7,7 @@ result independent, bit by bit, of the pictures beside it: an interrupted run th
 batches writes the same files.
 """
 
+import hashlib
 import itertools
 import math
 import threading
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -146,19 +147,24 @@ class Activator:
         return nullcontext() if self.descriptor.device.type == "cpu" else self._device
 
     def _prepare(self, source: Source) -> Prepared | PictureError:
+        small = replace(self.limits, max_pixels=min(_KEEP_PIXELS, self.limits.max_pixels))
         try:
-            picture = self._read(source)
-            keep = picture.width * picture.height <= _KEEP_PIXELS
-            with nullcontext() if keep else self._large:
-                size = self.descriptor.input_size
-                return prepare(source, picture, size, limits=self.limits, keep=keep)
+            return self._prepared(source, self._read(source, small), keep=True)
+        except PictureError:
+            pass  # large, or bad: the second reading says which
+        try:
+            # One large picture at a time: its full-size arrays set the peak of memory.
+            with self._large:
+                return self._prepared(source, self._read(source, self.limits), keep=False)
         except PictureError as error:
             return error
 
-    def _read(self, source: Source) -> Picture:
-        if isinstance(source, Picture):
-            return source
-        return read_picture(source, limits=self.limits)
+    def _prepared(self, source: Source, picture: Picture, *, keep: bool) -> Prepared:
+        size = self.descriptor.input_size
+        return prepare(source, picture, size, limits=self.limits, keep=keep)
+
+    def _read(self, source: Source, limits: Limits) -> Picture:
+        return source if isinstance(source, Picture) else read_picture(source, limits=limits)
 
     def _optimise(
         self, batch: Sequence[Prepared | PictureError]
@@ -194,11 +200,16 @@ class Activator:
         try:
             if kept is not None:
                 return _Finished(self._code(item, kept[0]), item.cell)
-            # One large picture at a time: its full-size arrays set the peak of memory.
             with self._large:
-                return _Finished(self._code(item, self._read(item.prepared.source)), item.cell)
+                return _Finished(self._code(item, self._read_again(item.prepared)), item.cell)
         except PictureError as error:
             return error
+
+    def _read_again(self, prepared: Prepared) -> Picture:
+        picture = self._read(prepared.source, self.limits)
+        if hashlib.sha256(picture.encoded).digest() != prepared.sha256:
+            raise PictureError("it changed while it was being activated; give it again")
+        return picture
 
     def _code(self, item: "_Optimised", picture: Picture) -> Finished:
         return finish(

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from recipe.on_device.geometry import per_picture
 
-__all__ = ["TONES"]
+__all__ = ["TONES", "coding"]
 
 _LUMA = (0.299, 0.587, 0.114)
 _PUBLISHED_SIDE = 640.0
@@ -250,7 +250,9 @@ def _cosines() -> np.ndarray:
     return matrix
 
 
-def _coding(low: int, high: int, *, enlarge: float):
+def coding(low: int, high: int, *, enlarge: float):
+    """JPEG of a quality from `low` to below `high`, of pictures enlarged by that factor."""
+
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """JPEG without its entropy coding: YCbCr, chroma halved, 8×8 cosines, quantised."""
         count, side = len(pictures), pictures.shape[-1]
@@ -294,7 +296,7 @@ TONES = {
     "published saturation": _saturation(2, 5),
     "published blur": _blur(5, 10),
     "published palette": _palette(16),
-    "published jpeg": _coding(5, 26, enlarge=2.0),
+    "published jpeg": coding(5, 26, enlarge=2.0),
     "published pixels": _blocks(0.2, 0.9, smooth=False),
     "published shuffle": _shuffle(0.1, 0.3),
     "wide brightness": _wide_brightness,
@@ -307,7 +309,7 @@ TONES = {
     "wide shuffle": _shuffle(0.05, 0.25),
     "wide palette": _palette(32),
     "wide pixels": _blocks(0.12, 0.5, smooth=False),
-    "wide coding": _coding(3, 60, enlarge=1.0),
+    "wide coding": coding(3, 60, enlarge=1.0),
     "grey": _grey,
     "sharpen": _sharpen,
     "noise": _noise,

@@ -12,13 +12,15 @@ from recipe.mixes import collage_or_inset, mix
 from recipe.on_device import geometry
 from recipe.on_device.geometry import inset_matrix, per_picture, resample, window
 from recipe.on_device.overlays import DeviceOverlays, onto_device
-from recipe.on_device.tones import TONES
+from recipe.on_device.tones import TONES, coding
 from recipe.overlays import load_overlays
 from recipe.views import finish
 
 __all__ = ["SIDE", "device_batches", "edited", "load_pictures"]
 
 Edit = Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
+
+_light_coding = coding(50, 96, enlarge=1.0)
 
 SIDE = 192  # pixels on a side while edits are made: a multiple of 16, larger than a view
 
@@ -88,7 +90,7 @@ def edited(
 
 
 def _light(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Nearly as they are: half of them a little cropped, brighter, compressed."""
+    """Nearly as they are: half of them a little cropped, brighter, or compressed."""
     count = len(pictures)
     touched = rng.random(count) < 0.5
     cropped = touched & (rng.random(count) < 0.5)
@@ -96,7 +98,11 @@ def _light(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     views = resample(pictures, window(sides[:, 0], sides[:, 1], rng))
     brighter = touched & (rng.random(count) < 0.3)
     factor = np.where(brighter, rng.uniform(0.85, 1.15, count), 1.0)
-    return (views * per_picture(factor, views)).clamp(0, 1)
+    views = (views * per_picture(factor, views)).clamp(0, 1)
+    coded = torch.from_numpy(np.flatnonzero(touched & (rng.random(count) < 0.5)))
+    if len(coded):
+        views[coded] = _light_coding(views[coded], rng)
+    return views
 
 
 def _collage(
