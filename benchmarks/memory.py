@@ -1,4 +1,4 @@
-"""The most memory that the release of one 24-megapixel photograph takes, as JPEG and as PNG."""
+"""The most memory that releasing 24-megapixel photographs takes, one JPEG, one PNG and six JPEG."""
 
 import sys
 
@@ -17,22 +17,28 @@ from PIL import Image
 
 def main() -> int:
     """Measure and print the peaks."""
-    options = parser(__doc__, photos=False).parse_args()
+    made = parser(__doc__, photos=False)
+    made.add_argument("--pictures", type=int, default=6, help="released together")
+    options = made.parse_args()
     prepare_process(options.threads)
     describe_setup(picture="6000 x 4000, smooth noise")
     noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3)).astype(np.uint8)
     picture = Image.fromarray(noise).resize((6000, 4000), Image.Resampling.BICUBIC)
     met = True
     with working_folder(options.work) as folder:
-        for name in ("photo.jpg", "photo.png"):
-            picture.save(folder / name, quality=92)
+        for kind, count in (("jpg", 1), ("png", 1), ("jpg", options.pictures)):
+            name = f"{count}-{kind}"
+            photos = folder / name
+            photos.mkdir()
+            for number in range(count):
+                turned = picture.rotate(180 * (number % 2))
+                turned.save(photos / f"{number}.{kind}", quality=92 - number // 2)
             archive = folder / f"archive-{name}"
             run_command("homing", "init", archive)
-            seconds, peak, _ = run_command(
-                "homing", "release", archive, folder / name, "--out", folder / f"out-{name}"
-            )
-            print(f"{name}: {seconds:.1f} s")
-            met &= verdict(f"megabytes at most, {name}", peak / MEGABYTE, at_most=2048)
+            out = folder / f"out-{name}"
+            seconds, peak, _ = run_command("homing", "release", archive, photos, "--out", out)
+            print(f"{count} {kind}: {seconds:.1f} s")
+            met &= verdict(f"megabytes at most, {count} {kind}", peak / MEGABYTE, at_most=2048)
     return 0 if met else 1
 
 
