@@ -115,7 +115,16 @@ def test_a_run_from_pictures_to_report(ran):
         mean = np.mean([row["recall_1"]["mean"] for row in column["edits"] if row["in_mean"]])
         assert column["mean"]["recall_1"]["mean"] == pytest.approx(mean)
         assert column["mean"]["strict_1"]["mean"] <= column["mean"]["recall_1"]["mean"]
+        # Eight copies of two photographs without a match tell no rate of one in a thousand.
+        assert column["copy_detection"]["others"] == 8
+        for scores in ("normalised", "raw"):
+            assert column["copy_detection"][scores]["recall_at_false_alarms_1e3"] is None
+        assert column["false_matches"]["pairs"] < 10_000
+        assert column["false_matches"]["above_1e4"] is None
     text = (run / "results.md").read_text()
+    assert "| recall at 1e-3 false alarms a query | – | – | – | – |" in text
+    assert "| queries without a match | 8 | 8 | 8 | 8 |" in text
+    assert "| one pair in 10,000 is above | – | – | – | – |" in text
     assert text.count("| screenshot (not in the mean) |") == 1
 
 
