@@ -163,6 +163,39 @@ def test_another_file_recipe_or_descriptor_is_made_anew(
     assert asked(tasks_of(files, Crop((1,)))) == 5
 
 
+def test_a_row_is_there_if_every_encoder_has_it(files, network, workers, silent, tmp_path):
+    """A black row of the one that failed must not pass for a picture, whichever comes last."""
+    tasks, cache = tasks_of(files, Whole(), Crop((7,))), tmp_path / "cache"
+    (hashes, *_) = hash_encoders()
+    encode(tasks, [network], workers, cache, silent, "")
+    content, status = files[2].read_bytes(), files[2].stat()
+    files[2].write_bytes(bytes(len(content)))  # for the hash alone, under the same key
+    os.utime(files[2], ns=(status.st_atime_ns, status.st_mtime_ns))
+    for encoders in ([network, hashes], [hashes, network]):
+        found = encode(tasks, encoders, workers, cache, silent, "")
+        assert np.flatnonzero(~found.made).tolist() == [4, 5]
+        assert found.reasons[4] is not None
+
+
+def test_what_failed_is_tried_again(files, network, workers, silent, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "_SHARD", 2)
+    tasks, cache = tasks_of(files, Whole()), tmp_path / "cache"
+    content, status = files[0].read_bytes(), files[0].stat()
+    files[0].write_bytes(bytes(len(content)))
+    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    encoders = [network, *hash_encoders()]
+    found = encode(tasks, encoders, workers, cache, silent, "")
+    assert np.flatnonzero(~found.made).tolist() == [0]
+    assert len(found.rows["averages"]) == len(found.rows["PDQ"]) == 5
+    files[0].write_bytes(content)
+    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    workers.asked = []
+    found = encode(tasks, encoders, workers, cache, silent, "")
+    assert found.made.all()
+    assert len(workers.asked) == 2  # the failed one's shard
+    assert (found.rows["averages"][0] == network.finish(read_squashed(files[0], 64)[None])).all()
+
+
 def test_no_tasks_give_no_rows(network, workers, silent, tmp_path):
     encoders = [network, *hash_encoders()]
     found = encode([], encoders, workers, tmp_path / "cache", silent, "")

@@ -3,7 +3,8 @@
 An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
 is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
 recipes with their seeds) and of the code of the edits, so that a run that was interrupted, or that
-has one more descriptor, makes only what is missing.
+has one more descriptor, makes only what is missing. A shard that lacks a row is not cached: a file
+that could not be read may be readable next time.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has load
 
 __all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "hash_encoders"]
 
-_FORMAT = 1  # of a shard
+_FORMAT = 2  # of a shard
 _SHARD = 64  # tasks
 _FULL = 128  # squares that go through a network at a time
 
@@ -116,7 +117,8 @@ class Encoded:
     rows : dict
         For each encoder's name, (n, …) as it keeps them.
     reasons : tuple of (str or None)
-        For each row why there is none; its values then mean nothing.
+        For each row why there is none; its values then mean nothing. All encoders have the same
+        rows: what one of them could not be given, none has.
     """
 
     rows: dict[str, Array]
@@ -168,7 +170,7 @@ def encode(
     with progress(len(tasks), title) as bar:
         bar.by(sum(len(shard.tasks) for shard in shards if not shard.missing))
         for shard in _worked([shard for shard in shards if shard.missing], workers, limits, bar):
-            shard.write()
+            shard.finish()
     return _joined([shard.read() for shard in shards], encoders)
 
 
@@ -189,6 +191,7 @@ class _Shard:
         self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
         self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
         self._reasons: list[str | None] = []
+        self._incomplete: dict[str, Array] = {}
 
     @property
     def wants(self) -> tuple[Want, ...]:
@@ -199,31 +202,34 @@ class _Shard:
         for encoder in self.missing:
             self._buffers[encoder.name].take(made.arrays[encoder.want])
 
-    def write(self) -> None:
-        from safetensors.numpy import save
-
-        for encoder in self.missing:
-            path = self.paths[encoder.name]
-            data = save(
-                {"rows": np.ascontiguousarray(self._buffers[encoder.name].result())},
-                metadata={"reasons": json.dumps(self._reasons)},
-            )
-            # Its own name until it is complete; two runs at once write the same content.
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(data)
-            part.replace(path)
+    def finish(self) -> None:
+        """Write the rows; keep them here if some are lacking."""
+        made = {name: buffer.result() for name, buffer in self._buffers.items()}
+        if any(self._reasons):
+            self._incomplete = made
+        else:
+            for name, rows in made.items():
+                _write(self.paths[name], rows)
         self._buffers.clear()
 
     def read(self) -> tuple[dict[str, Array], list[str | None]]:
-        from safetensors import safe_open
+        """All encoders' rows, and why there is none; what is cached lacks none."""
+        from safetensors.numpy import load_file
 
-        rows: dict[str, Array] = {}
-        reasons: list[str | None] = []
-        for name, path in self.paths.items():
-            with safe_open(path, framework="numpy") as file:
-                rows[name] = file.get_tensor("rows")
-                reasons = json.loads(file.metadata()["reasons"])
-        return rows, reasons
+        rows = {
+            name: self._incomplete[name] if name in self._incomplete else load_file(path)["rows"]
+            for name, path in self.paths.items()
+        }
+        return rows, self._reasons or [None] * sum(len(task.recipes) for task in self.tasks)
+
+
+def _write(path: Path, rows: Array) -> None:
+    from safetensors.numpy import save
+
+    # Its own name until it is complete; two runs at once write the same content.
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(save({"rows": np.ascontiguousarray(rows)}))
+    part.replace(path)
 
 
 @cache
