@@ -139,6 +139,19 @@ def test_true_twins_are_neither_right_twice_nor_wrong(world):
     assert without.raw.recall_at_false_alarms_1e3 == 0
 
 
+def test_a_query_of_which_only_twins_are_seen_is_no_query_without_alarm(world):
+    base, scale, copies, strange = world
+    base = np.concatenate([base, np.repeat(strange[:1], 10, axis=0)])
+    told = (base, scale, copies, strange)
+    ignored = [np.arange(300, 310)] + [np.empty(0, int)] * 999
+    found = detect_copies(predictions(told, ignored=ignored), np.random.default_rng(0))
+    assert (found.copies, found.others, found.left_out) == (80, 999, 1)
+    assert np.isnan(found.raw.recall_at_false_alarms_1e3)
+    nine = [np.arange(300, 309)] + [np.empty(0, int)] * 999  # the tenth is a false alarm
+    found = detect_copies(predictions(told, ignored=nine), np.random.default_rng(0))
+    assert (found.others, found.left_out) == (1000, 0)
+
+
 def test_false_matches_are_quantiles_of_all_pairs():
     generator = np.random.default_rng(0)
     others = unit(generator, 400, 16)

@@ -167,6 +167,8 @@ class Report:
             *(_interval(f.raw.micro_average_precision) for f in found),
         )
         yield ("queries without a match", *(f"{f.others:,}" for f in found))
+        if any(f.left_out for f in found):
+            yield ("left out: all ten answers are twins", *(f"{f.left_out:,}" for f in found))
         yield ("recall at 90 % precision", *(_number(s.recall_at_precision_90) for s in scores))
         yield (
             "recall at 1e-3 false alarms a query",
