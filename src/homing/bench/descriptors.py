@@ -150,6 +150,7 @@ def _setup(plan: Plan, settings: Settings) -> Setup:
         unmatched=len(plan.unmatched),
         normalisation=len(plan.normalisation),
         repeated=plan.repeated,
+        listed_twice=plan.listed_twice,
         random_draws=settings.random_draws,
         seed=settings.seed,
     )

@@ -38,6 +38,8 @@ class Setup:
         Photographs kept out of the base.
     repeated : int
         Background files left out because they are among the photos.
+    listed_twice : int
+        Further mentions of the same files, left out.
     random_draws, seed : int
     """
 
@@ -47,6 +49,7 @@ class Setup:
     unmatched: int
     normalisation: int
     repeated: int
+    listed_twice: int
     random_draws: int
     seed: int
 
@@ -63,6 +66,8 @@ class Setup:
         )
         if self.repeated:
             text += f" {self.repeated:,} background files are photographs to be found: left out."
+        if self.listed_twice:
+            text += f" {self.listed_twice:,} files were listed more than once: they count once."
         return text
 
 
