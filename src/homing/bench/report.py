@@ -27,7 +27,7 @@ _LEAST_RATE, _LEAST_SHARE = 1e-4, 1e-5  # of queries without a match, and of pai
 
 @dataclass(frozen=True)
 class Setup:
-    """What was measured on.
+    """What was measured on: what could be made, not what was planned.
 
     Attributes
     ----------
@@ -36,6 +36,8 @@ class Setup:
         random crops of those others.
     unmatched, normalisation : int
         Photographs kept out of the base.
+    unreadable : int
+        Files that could not be read, and are none of these.
     repeated : int
         Background files left out because they are among the photos.
     listed_twice : int
@@ -48,6 +50,7 @@ class Setup:
     crops: int
     unmatched: int
     normalisation: int
+    unreadable: int
     repeated: int
     listed_twice: int
     random_draws: int
@@ -64,6 +67,8 @@ class Setup:
             f"{self.normalisation:,} for the normalisation of scores. Exact search; "
             f"{self.random_draws} draws of the random edit a picture; seed {self.seed}."
         )
+        if self.unreadable:
+            text += f" {self.unreadable:,} files could not be read: they are none of these."
         if self.repeated:
             text += f" {self.repeated:,} background files are photographs to be found: left out."
         if self.listed_twice:
