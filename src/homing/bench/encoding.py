@@ -2,26 +2,25 @@
 
 An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
 is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
-recipes with their seeds) and of the code of the edits, so that a run that was interrupted, or that
-has one more descriptor, makes only what is missing. A shard that lacks a row is not cached: a file
-that could not be read may be readable next time.
+recipes with their seeds) and of all code that makes rows, so that a run that was interrupted, or
+that has one more descriptor, makes only what is missing. A shard that lacks a row is not cached: a
+file that could not be read may be readable next time.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import cache, partial
-from importlib import resources
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.definitions import definitions
 from homing.bench.hashes import HASHES, hash_vectors
 from homing.bench.variants import Made, Task, Want, make
 from homing.bench.workers import Workers
@@ -35,6 +34,11 @@ __all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "ha
 _FORMAT = 2  # of a shard
 _SHARD = 64  # tasks
 _FULL = 128  # squares that go through a network at a time
+# Whose code makes rows, from the file to the vector.
+_SOURCES = (
+    "images", "edits", "descriptors", "bench/variants.py", "bench/hashes.py", "bench/encoding.py"
+)  # fmt: skip
+_PACKAGES = ("pillow", "augly", "imagehash", "pdqhash", "numpy", "torch")
 
 Array = npt.NDArray[Any]
 
@@ -181,7 +185,7 @@ class _Shard:
         self, tasks: tuple[Task, ...], folder: Path, encoders: Sequence[Encoder], limits: Limits
     ) -> None:
         self.tasks = tasks
-        content = [_FORMAT, _definitions(), limits.max_pixels, limits.max_bytes]
+        content = [_FORMAT, definitions(_SOURCES, _PACKAGES), limits.max_pixels, limits.max_bytes]
         shared = json.dumps([*content, *(task.key for task in tasks)])
         self.encoders = {encoder.name: encoder for encoder in encoders}
         self.paths = {
@@ -230,20 +234,6 @@ def _write(path: Path, rows: Array) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(save({"rows": np.ascontiguousarray(rows)}))
     part.replace(path)
-
-
-@cache
-def _definitions() -> str:
-    """Tell apart what makes the variants: our code, and the packages that it calls."""
-    digest = hashlib.sha256()
-    root = resources.files("homing")
-    sources = [part for part in (root / "edits").iterdir() if part.name.endswith(".py")]
-    sources += [root / "bench" / name for name in ("variants.py", "hashes.py")]
-    for source in sorted(sources, key=lambda part: part.name):
-        digest.update(source.read_bytes())
-    for name in ("pillow", "augly", "imagehash", "pdqhash"):
-        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
-    return digest.hexdigest()
 
 
 def _checksum(text: str) -> str:
