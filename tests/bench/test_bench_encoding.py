@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import psutil
@@ -194,6 +195,34 @@ def test_what_failed_is_tried_again(files, network, workers, silent, tmp_path, m
     assert found.made.all()
     assert len(workers.asked) == 2  # the failed one's shard
     assert (found.rows["averages"][0] == network.finish(read_squashed(files[0], 64)[None])).all()
+
+
+def test_many_crops_of_one_photograph_are_made_by_and_by(
+    files, network, workers, silent, tmp_path, monkeypatch
+):
+    crops = [Crop((number,)) for number in range(150)]
+    tasks = [*tasks_of(files[:1], Whole(), *crops), *tasks_of(files[1:2], Whole())]
+    total, done = [], []
+
+    class Bar:
+        by = done.append
+
+    @contextmanager
+    def progress(count, title):
+        total.append(count)
+        yield Bar()
+
+    found = encode(tasks, [network], workers, tmp_path / "cache", progress, "")
+    assert [len(task.recipes) for task, *_ in workers.asked] == [64, 64, 23, 1]
+    assert total == [sum(done)] == [152]
+    monkeypatch.setattr(encoding, "_MOST", 1000)
+    whole = encode(tasks, [network], workers, tmp_path / "other", silent, "")
+    assert len(workers.asked) == 4 + 2
+    assert found.made.all()
+    assert np.abs(found.rows["averages"] - whole.rows["averages"]).max() < 1e-6
+    again = encode(tasks, [network], workers, tmp_path / "cache", silent, "")
+    assert len(workers.asked) == 4 + 2
+    assert (again.rows["averages"] == found.rows["averages"]).all()
 
 
 def test_no_tasks_give_no_rows(network, workers, silent, tmp_path):

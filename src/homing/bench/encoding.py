@@ -12,7 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,6 +33,7 @@ __all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "ha
 
 _FORMAT = 2  # of a shard
 _SHARD = 64  # tasks
+_MOST = 64  # variants that a process makes of a file before it hands them over
 _FULL = 128  # squares that go through a network at a time
 # Whose code makes rows, from the file to the vector.
 _SOURCES = (
@@ -171,8 +172,8 @@ def encode(
         _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits)
         for first in range(0, len(tasks), _SHARD)
     ]
-    with progress(len(tasks), title) as bar:
-        bar.by(sum(len(shard.tasks) for shard in shards if not shard.missing))
+    with progress(sum(shard.count for shard in shards), title) as bar:
+        bar.by(sum(shard.count for shard in shards if not shard.missing))
         for shard in _worked([shard for shard in shards if shard.missing], workers, limits, bar):
             shard.finish()
     return _joined([shard.read() for shard in shards], encoders)
@@ -196,6 +197,11 @@ class _Shard:
         self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
         self._reasons: list[str | None] = []
         self._incomplete: dict[str, Array] = {}
+
+    @property
+    def count(self) -> int:
+        """Of its rows."""
+        return sum(len(task.recipes) for task in self.tasks)
 
     @property
     def wants(self) -> tuple[Want, ...]:
@@ -224,7 +230,7 @@ class _Shard:
             name: self._incomplete[name] if name in self._incomplete else load_file(path)["rows"]
             for name, path in self.paths.items()
         }
-        return rows, self._reasons or [None] * sum(len(task.recipes) for task in self.tasks)
+        return rows, self._reasons or [None] * self.count
 
 
 def _write(path: Path, rows: Array) -> None:
@@ -267,13 +273,21 @@ def _worked(
     shards: Sequence[_Shard], workers: Workers, limits: Limits, bar: Bar
 ) -> Iterator[_Shard]:
     """Have all tasks of the shards made; yield each shard when it is complete."""
-    jobs = [(shard, task) for shard in shards for task in shard.tasks]
-    orders = ((task, shard.wants, limits) for shard, task in jobs)
-    for (shard, task), made in zip(jobs, workers.map(_carry_out, orders), strict=True):
+    jobs = [(shard, part) for shard in shards for task in shard.tasks for part in _parts(task)]
+    orders = ((part, shard.wants, limits) for shard, part in jobs)
+    left = {id(shard): shard.count for shard in shards}
+    for (shard, part), made in zip(jobs, workers.map(_carry_out, orders), strict=True):
         shard.take(made)
-        bar.by(1)
-        if task is shard.tasks[-1]:
+        left[id(shard)] -= len(part.recipes)
+        bar.by(len(part.recipes))
+        if not left[id(shard)]:
             yield shard
+
+
+def _parts(task: Task) -> Iterator[Task]:
+    """A task as several: all crops of one photograph may be thousands, too many for the memory."""
+    for first in range(0, len(task.recipes), _MOST):
+        yield replace(task, recipes=task.recipes[first : first + _MOST])
 
 
 def _carry_out(order: tuple[Task, tuple[Want, ...], Limits]) -> Made:
