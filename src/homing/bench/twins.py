@@ -148,7 +148,9 @@ def _judge(
         judged = zip(jobs.items(), workers.map(confirm_pairs, orders), strict=True)
         for number, ((picture, rows), found) in enumerate(judged, start=1):
             for row, verdict in zip(rows, found, strict=True):
-                verdicts.put(keys[picture, row], verdict)
+                # What cannot be read is nobody's twin this time; it may be read the next.
+                if not isinstance(verdict, str):
+                    verdicts.put(keys[picture, row], verdict)
             if number % _KEEP_EVERY == 0:
                 verdicts.keep()
             bar.by(1)
@@ -183,7 +185,7 @@ class _Verdicts:
         return key in self._kept
 
     def get(self, key: str) -> Evidence | None:
-        kept = self._kept[key]
+        kept = self._kept.get(key)
         return None if kept is None else Evidence(kept[0], bool(kept[1]))
 
     def put(self, key: str, verdict: Evidence | None) -> None:
