@@ -11,7 +11,7 @@ from homing.bench.base import make_base, make_plan
 from homing.bench.queries import copies_of, suite, unmatched_copies
 from homing.bench.variants import Crop, Whole, crop_box
 from homing.errors import UsageError
-from homing.images import Found
+from homing.images import Found, find_pictures
 
 
 def files(folder, count):
@@ -62,6 +62,44 @@ def test_photos_are_no_background_of_themselves(tmp_path):
     assert others == {found.path for found in every[5:]}
 
 
+def test_a_file_listed_twice_serves_for_one_thing(tmp_path):
+    inner = tmp_path / "others" / "inner"
+    inner.mkdir(parents=True)
+    for number in range(20):
+        (inner / f"{number}.jpg").touch()
+    (tmp_path / "others" / "link.jpg").symlink_to(inner / "3.jpg")
+    (tmp_path / "photo.jpg").touch()
+    photos = list(find_pictures([tmp_path / "photo.jpg", tmp_path / "photo.jpg"]))
+    background = list(find_pictures([inner.parent, inner]))
+    assert (len(photos), len(background)) == (2, 41)
+    plan = make_plan(photos, background, base_size=100)
+    assert (len(plan.photos), plan.repeated, plan.listed_twice) == (1, 0, 1 + 21)
+    parts = (*plan.photos, *plan.distractors, *plan.unmatched, *plan.normalisation)
+    assert len(parts) == len({found.path.resolve() for found in parts}) == 21
+
+
+def test_pictures_of_one_name_are_told_apart(tmp_path):
+    for folder in ("photos", "others", "more/others"):
+        (tmp_path / folder).mkdir(parents=True)
+    for number in range(12):
+        (tmp_path / "others" / f"{number}.jpg").touch()
+    (tmp_path / "photos" / "0.jpg").touch()
+    (tmp_path / "photos" / "only.jpg").touch()
+    (tmp_path / "more" / "others" / "1.jpg").touch()
+    background = [tmp_path / "others", tmp_path / "more" / "others"]
+    plan = make_plan(
+        list(find_pictures([tmp_path / "photos"])), list(find_pictures(background)), base_size=50
+    )
+    assert [found.relative for found in plan.photos] == ["photos/0.jpg", "only.jpg"]
+    parts = (*plan.distractors, *plan.unmatched, *plan.normalisation)
+    names = {found.path.relative_to(tmp_path).as_posix(): found.relative for found in parts}
+    assert names["others/0.jpg"] == "others/0.jpg"
+    assert names["others/2.jpg"] == "2.jpg"
+    # Folders of one name, too: only the whole path tells.
+    for name in ("others/1.jpg", "more/others/1.jpg"):
+        assert names[name] == (tmp_path / name).as_posix()
+
+
 def test_too_little_is_refused():
     with pytest.raises(UsageError, match="no pictures to measure on"):
         make_plan([], files("others", 50), base_size=9)
@@ -73,7 +111,7 @@ def test_entries_are_the_photos_then_each_distractor_with_its_crops():
     plan = make_plan(files("photos", 3), files("others", 14), base_size=30)
     base = make_base(plan, seed=0)
     assert len(base.owner) == 3 + 30
-    assert [base.name(row) for row in range(3)] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert [base.name(row) for row in range(3)] == [f"photos/{n}.jpg" for n in range(3)]
     assert base.name(4) == f"{plan.distractors[0].relative}#crop1"
     assert base.made_by(4)[1] == base.tasks[3].recipes[1]
     counts = [len(task.recipes) for task in base.tasks[3:]]

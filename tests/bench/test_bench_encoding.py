@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import psutil
@@ -161,6 +162,67 @@ def test_another_file_recipe_or_descriptor_is_made_anew(
     status = files[0].stat()
     os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns + 10**9))
     assert asked(tasks_of(files, Crop((1,)))) == 5
+
+
+def test_a_row_is_there_if_every_encoder_has_it(files, network, workers, silent, tmp_path):
+    """A black row of the one that failed must not pass for a picture, whichever comes last."""
+    tasks, cache = tasks_of(files, Whole(), Crop((7,))), tmp_path / "cache"
+    (hashes, *_) = hash_encoders()
+    encode(tasks, [network], workers, cache, silent, "")
+    content, status = files[2].read_bytes(), files[2].stat()
+    files[2].write_bytes(bytes(len(content)))  # for the hash alone, under the same key
+    os.utime(files[2], ns=(status.st_atime_ns, status.st_mtime_ns))
+    for encoders in ([network, hashes], [hashes, network]):
+        found = encode(tasks, encoders, workers, cache, silent, "")
+        assert np.flatnonzero(~found.made).tolist() == [4, 5]
+        assert found.reasons[4] is not None
+
+
+def test_what_failed_is_tried_again(files, network, workers, silent, tmp_path, monkeypatch):
+    monkeypatch.setattr(encoding, "_SHARD", 2)
+    tasks, cache = tasks_of(files, Whole()), tmp_path / "cache"
+    content, status = files[0].read_bytes(), files[0].stat()
+    files[0].write_bytes(bytes(len(content)))
+    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    encoders = [network, *hash_encoders()]
+    found = encode(tasks, encoders, workers, cache, silent, "")
+    assert np.flatnonzero(~found.made).tolist() == [0]
+    assert len(found.rows["averages"]) == len(found.rows["PDQ"]) == 5
+    files[0].write_bytes(content)
+    os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+    workers.asked = []
+    found = encode(tasks, encoders, workers, cache, silent, "")
+    assert found.made.all()
+    assert len(workers.asked) == 2  # the failed one's shard
+    assert (found.rows["averages"][0] == network.finish(read_squashed(files[0], 64)[None])).all()
+
+
+def test_many_crops_of_one_photograph_are_made_by_and_by(
+    files, network, workers, silent, tmp_path, monkeypatch
+):
+    crops = [Crop((number,)) for number in range(150)]
+    tasks = [*tasks_of(files[:1], Whole(), *crops), *tasks_of(files[1:2], Whole())]
+    total, done = [], []
+
+    class Bar:
+        by = done.append
+
+    @contextmanager
+    def progress(count, title):
+        total.append(count)
+        yield Bar()
+
+    found = encode(tasks, [network], workers, tmp_path / "cache", progress, "")
+    assert [len(task.recipes) for task, *_ in workers.asked] == [64, 64, 23, 1]
+    assert total == [sum(done)] == [152]
+    monkeypatch.setattr(encoding, "_MOST", 1000)
+    whole = encode(tasks, [network], workers, tmp_path / "other", silent, "")
+    assert len(workers.asked) == 4 + 2
+    assert found.made.all()
+    assert np.abs(found.rows["averages"] - whole.rows["averages"]).max() < 1e-6
+    again = encode(tasks, [network], workers, tmp_path / "cache", silent, "")
+    assert len(workers.asked) == 4 + 2
+    assert (again.rows["averages"] == found.rows["averages"]).all()
 
 
 def test_no_tasks_give_no_rows(network, workers, silent, tmp_path):

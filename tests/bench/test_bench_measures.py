@@ -153,8 +153,16 @@ def test_recall_at_false_alarms_counts_right_answers_above_the_threshold():
     copies = np.array([0.9985, 0.9985, 0.998, -np.inf])
     right = np.array([True, False, True, False])
     assert recall_at_false_alarms(copies, right, others, 1e-3) == 0.25
-    assert recall_at_false_alarms(copies, right, others, 1e-4) == 0  # none may be above
     assert np.isnan(recall_at_false_alarms(copies, right, np.empty(0), 1e-3))
+
+
+def test_a_rate_of_less_than_one_query_is_not_told():
+    """The maximum of 999 scores is passed by one query in a thousand or so, not by fewer."""
+    copies, right = np.ones(4), np.ones(4, bool)
+    others = np.zeros(1000)
+    assert recall_at_false_alarms(copies, right, others, 1e-3) == 1
+    assert np.isnan(recall_at_false_alarms(copies, right, others[1:], 1e-3))
+    assert np.isnan(recall_at_false_alarms(copies, right, others, 1e-4))
 
 
 # ---- intervals

@@ -1,10 +1,14 @@
 """Twins: what local features confirm, and what they do not."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image, ImageEnhance
 
+from homing.bench import twins
 from homing.bench.base import Base
 from homing.bench.local_features import INLIERS, confirm
 from homing.bench.twins import find_twins
@@ -113,9 +117,38 @@ def test_verdicts_are_kept(base, workers, silent, tmp_path):
     assert [len(pairs.candidates) for pairs in workers.asked] == [1]
 
 
+def test_two_runs_may_keep_verdicts_at_once(tmp_path, monkeypatch):
+    """The other process is about to put its file in place; ours is not that one."""
+    here = twins._Verdicts(tmp_path / "twins.json")
+    other = twins._Verdicts(tmp_path / "twins.json")
+    replace = Path.replace
+
+    def both(part, path):
+        monkeypatch.setattr(Path, "replace", replace)
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "getpid", lambda: 1)
+            other.keep()
+        return replace(part, path)
+
+    monkeypatch.setattr(Path, "replace", both)
+    here.put("a pair", None)
+    here.keep()
+    assert "a pair" in twins._Verdicts(tmp_path / "twins.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["twins.json"]
+
+
 def test_a_file_that_cannot_be_read_is_nobody_s_twin(base, workers, silent, tmp_path):
-    (tmp_path / "twin.jpg").write_bytes(b"\xff\xd8\xff")
-    found = find_twins(
-        base.tasks[:2], [{2, 3}, {2}], base, workers, tmp_path, silent, "", own=range(2)
-    )
-    assert not found.evidence
+    def seek():
+        return find_twins(
+            base.tasks[:2], [{2, 3}, {2}], base, workers, tmp_path, silent, "", own=range(2)
+        )
+
+    twin = tmp_path / "twin.jpg"
+    content, status = twin.read_bytes(), twin.stat()
+    twin.write_bytes(bytes(len(content)))
+    os.utime(twin, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert not seek().evidence
+    # That it could not be read was no verdict to keep.
+    twin.write_bytes(content)
+    os.utime(twin, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert seek().of(0).tolist() == [2, 3, 4, 5]

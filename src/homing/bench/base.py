@@ -1,14 +1,16 @@
 """The base that is searched, and the photographs that are kept out of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from homing.bench.variants import Crop, Recipe, Task, Whole
 from homing.errors import UsageError
-from homing.images import Found
+from homing.images import Found, shown
 
 __all__ = ["Base", "Plan", "make_base", "make_plan"]
 
@@ -37,6 +39,8 @@ class Plan:
         Background photographs out of the base that scores are normalised by.
     repeated : int
         Files of the background left out because they are among the photographs.
+    listed_twice : int
+        Further mentions of files, among the photographs or in the background, left out.
     """
 
     photos: tuple[Found, ...]
@@ -45,6 +49,7 @@ class Plan:
     unmatched: tuple[Found, ...]
     normalisation: tuple[Found, ...]
     repeated: int
+    listed_twice: int
 
 
 def make_plan(
@@ -55,7 +60,7 @@ def make_plan(
     pictures: int | None = None,
     seed: int = 0,
 ) -> Plan:
-    """Divide the photographs.
+    """Divide the photographs, each file serving for one thing whatever it is reached by.
 
     A tenth of the background (at most 1,000) is kept for queries without a match and a seventh (at
     most 2,000) for the normalisation of scores. The rest are distractors; as many crops of them
@@ -73,6 +78,8 @@ def make_plan(
     Returns
     -------
     Plan
+        Its files have names of their own: where two folders hold the same one, the folders' stand
+        before it.
 
     Raises
     ------
@@ -81,14 +88,18 @@ def make_plan(
     """
     if not photos:
         raise UsageError("no pictures to measure on: name a folder of photographs")
-    ours = {found.path.resolve() for found in photos}
-    others = [found for found in background if found.path.resolve() not in ours]
+    ours, rest = _by_path(photos), _by_path(background)
+    others = [found for path, found in rest.items() if path not in ours]
+    listed_twice = len(photos) + len(background) - len(ours) - len(rest)
+    repeated = len(rest) - len(others)
     least = max(_UNMATCHED[0], _NORMALISATION[0])
     if len(others) < least:
         raise UsageError(
             f"the background has {len(others)} pictures besides those to measure on; "
             f"give at least {least}, better thousands"
         )
+    names = iter(_named([*ours.values(), *others]))
+    photos, others = [next(names) for _ in ours], list(names)
     if pictures is not None and pictures < len(photos):
         chosen = np.random.default_rng([seed, _SAMPLE]).choice(
             len(photos), size=pictures, replace=False
@@ -100,15 +111,46 @@ def make_plan(
     )
     ends = (unmatched, unmatched + normalisation, unmatched + normalisation + base_size)
     parts = (order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] : ends[2]])
-    held, scale, rest = (tuple(others[place] for place in sorted(p.tolist())) for p in parts)
+    held, scale, around = (tuple(others[place] for place in sorted(p.tolist())) for p in parts)
     return Plan(
         photos=tuple(photos),
-        distractors=rest,
-        crops=base_size - len(rest),
+        distractors=around,
+        crops=base_size - len(around),
         unmatched=held,
         normalisation=scale,
-        repeated=len(background) - len(others),
+        repeated=repeated,
+        listed_twice=listed_twice,
     )
+
+
+def _by_path(files: Iterable[Found]) -> dict[Path, Found]:
+    """Each file once, where it is first listed."""
+    once: dict[Path, Found] = {}
+    for found in files:
+        once.setdefault(found.path.resolve(), found)
+    return once
+
+
+def _named(files: Sequence[Found]) -> list[Found]:
+    """Tell files of the same relative name apart: by their folder's name, or by their path."""
+    names = [found.relative for found in files]
+    for longer in (_with_folder, _with_path):
+        count = Counter(names)
+        names = [
+            longer(found) if count[name] > 1 else name
+            for found, name in zip(files, names, strict=True)
+        ]
+    return [replace(found, relative=name) for found, name in zip(files, names, strict=True)]
+
+
+def _with_folder(found: Found) -> str:
+    """Name of the folder that the file was found in, and its own beneath that."""
+    folder = found.path.absolute().parents[found.relative.count("/")]
+    return f"{shown(folder.name)}/{found.relative}" if folder.name else found.relative
+
+
+def _with_path(found: Found) -> str:
+    return shown(found.path.absolute().as_posix())
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,12 +122,16 @@ class CopyDetection:
     ----------
     copies, others : int
         Queries with a match and without.
+    left_out : int
+        Further queries without a match, all of whose predictions are twins: what they would be
+        taken for is not known, so they are no part of the rates of false alarms.
     normalised, raw : Scores
         By similarity less the query's norm, and by similarity alone.
     """
 
     copies: int
     others: int
+    left_out: int
     normalised: Scores
     raw: Scores
 
@@ -151,13 +155,21 @@ def detect_copies(found: Predictions, generator: np.random.Generator) -> CopyDet
     for values in (raw - found.norm[:, None], raw):
         generator.bit_generator.state = state  # the same resamples for both
         scores.append(_scores(values, found, generator))
+    others = _others(found)
     copies = int(found.matched.sum())
-    return CopyDetection(copies, len(found.matched) - copies, *scores)
+    return CopyDetection(
+        copies, int(others.sum()), len(found.matched) - copies - int(others.sum()), *scores
+    )
+
+
+def _others(found: Predictions) -> Flags:
+    """Queries without a match that could raise a false alarm: not all their predictions twins."""
+    return ~found.matched & found.counted.any(axis=1)
 
 
 def _scores(values: Floats, found: Predictions, generator: np.random.Generator) -> Scores:
     flat, right = values[found.counted], found.right[found.counted]
-    positives, others = int(found.matched.sum()), ~found.matched
+    positives, others = int(found.matched.sum()), _others(found)
     masked = np.where(found.counted, values, -np.inf)
     query, top = np.arange(len(masked)), masked.argmax(axis=1)
     best, answered = masked[query, top], found.right[query, top]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.base import Plan, make_plan
+from homing.bench.base import make_plan
 from homing.bench.copy_detection import Predictions, detect_copies, predict
 from homing.bench.encoding import Encoder, Progress
 from homing.bench.extra import require_extra
@@ -129,7 +129,7 @@ def run_descriptors(
         columns = [
             _measure(encoder, judged, settings.seed, progress, observations) for encoder in encoders
         ]
-    report = Report(_setup(plan, settings), tuple(columns), *twins, material.failures)
+    report = Report(_setup(material, settings), tuple(columns), *twins, material.failures)
     report.write(out, seconds=time.perf_counter() - start)
     return report
 
@@ -142,14 +142,19 @@ def _check(encoders: Sequence[Encoder]) -> None:
         raise UsageError("name a descriptor: twins are sought among its neighbours")
 
 
-def _setup(plan: Plan, settings: Settings) -> Setup:
+def _setup(material: Material, settings: Settings) -> Setup:
+    """What was searched: of a file that could not be read, nothing."""
+    plan, whole = material.plan, material.base.recipe == 0
+    photos = int(material.readable.sum())
     return Setup(
-        photos=len(plan.photos),
-        distractors=len(plan.distractors),
-        crops=plan.crops,
-        unmatched=len(plan.unmatched),
-        normalisation=len(plan.normalisation),
+        photos=photos,
+        distractors=int(material.entries.made[whole].sum()) - photos,
+        crops=int(material.entries.made[~whole].sum()),
+        unmatched=int(material.others.made[material.originals].sum()),
+        normalisation=int(material.scale.made.sum()),
+        unreadable=len(material.failures),
         repeated=plan.repeated,
+        listed_twice=plan.listed_twice,
         random_draws=settings.random_draws,
         seed=settings.seed,
     )

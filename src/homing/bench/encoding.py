@@ -2,25 +2,25 @@
 
 An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
 is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
-recipes with their seeds) and of the code of the edits, so that a run that was interrupted, or that
-has one more descriptor, makes only what is missing.
+recipes with their seeds) and of all code that makes rows, so that a run that was interrupted, or
+that has one more descriptor, makes only what is missing. A shard that lacks a row is not cached: a
+file that could not be read may be readable next time.
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from functools import cache, partial
-from importlib import resources
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.definitions import definitions
 from homing.bench.hashes import HASHES, hash_vectors
 from homing.bench.variants import Made, Task, Want, make
 from homing.bench.workers import Workers
@@ -31,9 +31,15 @@ if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has load
 
 __all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "hash_encoders"]
 
-_FORMAT = 1  # of a shard
+_FORMAT = 2  # of a shard
 _SHARD = 64  # tasks
+_MOST = 64  # variants that a process makes of a file before it hands them over
 _FULL = 128  # squares that go through a network at a time
+# Whose code makes rows, from the file to the vector.
+_SOURCES = (
+    "images", "edits", "descriptors", "bench/variants.py", "bench/hashes.py", "bench/encoding.py"
+)  # fmt: skip
+_PACKAGES = ("pillow", "augly", "imagehash", "pdqhash", "numpy", "torch")
 
 Array = npt.NDArray[Any]
 
@@ -116,7 +122,8 @@ class Encoded:
     rows : dict
         For each encoder's name, (n, …) as it keeps them.
     reasons : tuple of (str or None)
-        For each row why there is none; its values then mean nothing.
+        For each row why there is none; its values then mean nothing. All encoders have the same
+        rows: what one of them could not be given, none has.
     """
 
     rows: dict[str, Array]
@@ -165,10 +172,10 @@ def encode(
         _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits)
         for first in range(0, len(tasks), _SHARD)
     ]
-    with progress(len(tasks), title) as bar:
-        bar.by(sum(len(shard.tasks) for shard in shards if not shard.missing))
+    with progress(sum(shard.count for shard in shards), title) as bar:
+        bar.by(sum(shard.count for shard in shards if not shard.missing))
         for shard in _worked([shard for shard in shards if shard.missing], workers, limits, bar):
-            shard.write()
+            shard.finish()
     return _joined([shard.read() for shard in shards], encoders)
 
 
@@ -179,7 +186,7 @@ class _Shard:
         self, tasks: tuple[Task, ...], folder: Path, encoders: Sequence[Encoder], limits: Limits
     ) -> None:
         self.tasks = tasks
-        content = [_FORMAT, _definitions(), limits.max_pixels, limits.max_bytes]
+        content = [_FORMAT, definitions(_SOURCES, _PACKAGES), limits.max_pixels, limits.max_bytes]
         shared = json.dumps([*content, *(task.key for task in tasks)])
         self.encoders = {encoder.name: encoder for encoder in encoders}
         self.paths = {
@@ -189,6 +196,12 @@ class _Shard:
         self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
         self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
         self._reasons: list[str | None] = []
+        self._incomplete: dict[str, Array] = {}
+
+    @property
+    def count(self) -> int:
+        """Of its rows."""
+        return sum(len(task.recipes) for task in self.tasks)
 
     @property
     def wants(self) -> tuple[Want, ...]:
@@ -199,45 +212,34 @@ class _Shard:
         for encoder in self.missing:
             self._buffers[encoder.name].take(made.arrays[encoder.want])
 
-    def write(self) -> None:
-        from safetensors.numpy import save
-
-        for encoder in self.missing:
-            path = self.paths[encoder.name]
-            data = save(
-                {"rows": np.ascontiguousarray(self._buffers[encoder.name].result())},
-                metadata={"reasons": json.dumps(self._reasons)},
-            )
-            # Its own name until it is complete; two runs at once write the same content.
-            part = path.with_suffix(f".{os.getpid()}.part")
-            part.write_bytes(data)
-            part.replace(path)
+    def finish(self) -> None:
+        """Write the rows; keep them here if some are lacking."""
+        made = {name: buffer.result() for name, buffer in self._buffers.items()}
+        if any(self._reasons):
+            self._incomplete = made
+        else:
+            for name, rows in made.items():
+                _write(self.paths[name], rows)
         self._buffers.clear()
 
     def read(self) -> tuple[dict[str, Array], list[str | None]]:
-        from safetensors import safe_open
+        """All encoders' rows, and why there is none; what is cached lacks none."""
+        from safetensors.numpy import load_file
 
-        rows: dict[str, Array] = {}
-        reasons: list[str | None] = []
-        for name, path in self.paths.items():
-            with safe_open(path, framework="numpy") as file:
-                rows[name] = file.get_tensor("rows")
-                reasons = json.loads(file.metadata()["reasons"])
-        return rows, reasons
+        rows = {
+            name: self._incomplete[name] if name in self._incomplete else load_file(path)["rows"]
+            for name, path in self.paths.items()
+        }
+        return rows, self._reasons or [None] * self.count
 
 
-@cache
-def _definitions() -> str:
-    """Tell apart what makes the variants: our code, and the packages that it calls."""
-    digest = hashlib.sha256()
-    root = resources.files("homing")
-    sources = [part for part in (root / "edits").iterdir() if part.name.endswith(".py")]
-    sources += [root / "bench" / name for name in ("variants.py", "hashes.py")]
-    for source in sorted(sources, key=lambda part: part.name):
-        digest.update(source.read_bytes())
-    for name in ("pillow", "augly", "imagehash", "pdqhash"):
-        digest.update(f"{name} {importlib.metadata.version(name)}".encode())
-    return digest.hexdigest()
+def _write(path: Path, rows: Array) -> None:
+    from safetensors.numpy import save
+
+    # Its own name until it is complete; two runs at once write the same content.
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(save({"rows": np.ascontiguousarray(rows)}))
+    part.replace(path)
 
 
 def _checksum(text: str) -> str:
@@ -271,13 +273,21 @@ def _worked(
     shards: Sequence[_Shard], workers: Workers, limits: Limits, bar: Bar
 ) -> Iterator[_Shard]:
     """Have all tasks of the shards made; yield each shard when it is complete."""
-    jobs = [(shard, task) for shard in shards for task in shard.tasks]
-    orders = ((task, shard.wants, limits) for shard, task in jobs)
-    for (shard, task), made in zip(jobs, workers.map(_carry_out, orders), strict=True):
+    jobs = [(shard, part) for shard in shards for task in shard.tasks for part in _parts(task)]
+    orders = ((part, shard.wants, limits) for shard, part in jobs)
+    left = {id(shard): shard.count for shard in shards}
+    for (shard, part), made in zip(jobs, workers.map(_carry_out, orders), strict=True):
         shard.take(made)
-        bar.by(1)
-        if task is shard.tasks[-1]:
+        left[id(shard)] -= len(part.recipes)
+        bar.by(len(part.recipes))
+        if not left[id(shard)]:
             yield shard
+
+
+def _parts(task: Task) -> Iterator[Task]:
+    """A task as several: all crops of one photograph may be thousands, too many for the memory."""
+    for first in range(0, len(task.recipes), _MOST):
+        yield replace(task, recipes=task.recipes[first : first + _MOST])
 
 
 def _carry_out(order: tuple[Task, tuple[Want, ...], Limits]) -> Made:

@@ -103,7 +103,7 @@ def confirm(picture: Image.Image, other: Image.Image) -> Evidence | None:
     return None
 
 
-def confirm_pairs(pairs: Pairs) -> tuple[Evidence | None, ...]:
+def confirm_pairs(pairs: Pairs) -> tuple[Evidence | str | None, ...]:
     """Confirm or reject the candidates of one picture; made for worker processes.
 
     Parameters
@@ -112,24 +112,24 @@ def confirm_pairs(pairs: Pairs) -> tuple[Evidence | None, ...]:
 
     Returns
     -------
-    tuple of (Evidence or None)
-        One a candidate; None too where a file cannot be read.
+    tuple of (Evidence or str or None)
+        One a candidate; where a file cannot be read, the reason: no verdict.
     """
     try:
         picture = read_rgb(pairs.path, limits=pairs.limits)
-    except PictureError:
-        return (None,) * len(pairs.candidates)
+    except PictureError as error:
+        return (str(error),) * len(pairs.candidates)
     ours = [_features(picture, mirrored=mirrored) for mirrored in (False, True)]
     return tuple(_against(ours, path, recipe, pairs.limits) for path, recipe in pairs.candidates)
 
 
 def _against(
     ours: Sequence[_Features], path: Path, recipe: Recipe, limits: Limits
-) -> Evidence | None:
+) -> Evidence | str | None:
     try:
         other = read_rgb(path, limits=limits)
-    except PictureError:
-        return None
+    except PictureError as error:
+        return str(error)
     theirs = _features(cropped(other, recipe) if isinstance(recipe, Crop) else other)
     for mirrored, features in enumerate(ours):
         found = _agreeing(features, theirs)

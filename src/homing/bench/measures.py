@@ -16,6 +16,7 @@ __all__ = [
     "Places",
     "average_precision",
     "bootstrap_means",
+    "can_tell",
     "recall",
     "recall_at_false_alarms",
     "recall_at_precision",
@@ -27,6 +28,7 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 _BLOCK = 100  # bootstrap draws at a time
+_ROUNDING = 1e-9  # mends products such as 0.001 · 1000 that fall short of a whole number
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,6 +233,20 @@ def recall_at_precision(
     return float(recalled[found >= precision].max(initial=0.0))
 
 
+def can_tell(rate: float, total: int) -> bool:
+    """Whether so many values can tell what a share `rate` of them is above: one of them at least.
+
+    With fewer the threshold would be the largest value, and stand for a share of about 1 / total.
+
+    Parameters
+    ----------
+    rate : float
+        In [0, 1).
+    total : int
+    """
+    return rate * total + _ROUNDING >= 1
+
+
 def upper_value(values: Floats, rate: float, total: int | None = None) -> float:
     """Least threshold that at most a share `rate` of the values is above.
 
@@ -250,8 +266,7 @@ def upper_value(values: Floats, rate: float, total: int | None = None) -> float:
     """
     if not len(values):
         return float("-inf")
-    # The small addition mends products such as 0.001 · 1000 that fall short of a whole number.
-    above = int(rate * (len(values) if total is None else total) + 1e-9)
+    above = int(rate * (len(values) if total is None else total) + _ROUNDING)
     place = len(values) - 1 - min(above, len(values) - 1)
     return float(np.partition(values, place)[place])
 
@@ -270,13 +285,13 @@ def recall_at_false_alarms(
     others : ndarray, shape (m,), float64
         Best score of each query that has none.
     rate : float
-        False alarms a query without a match; at less than one in m, none is allowed.
+        False alarms a query without a match.
 
     Returns
     -------
     float
-        In [0, 1]; NaN without queries of either kind.
+        In [0, 1]; NaN without copies, and where m queries cannot tell a rate so small.
     """
-    if not len(copies) or not len(others):
+    if not len(copies) or not can_tell(rate, len(others)):
         return float("nan")
     return float(np.mean(right & (copies > upper_value(others, rate))))

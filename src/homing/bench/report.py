@@ -12,7 +12,7 @@ from typing import Any
 from homing._version import __version__
 from homing.bench.copy_detection import CopyDetection
 from homing.bench.encoding import Encoder
-from homing.bench.measures import Interval
+from homing.bench.measures import Interval, can_tell
 from homing.bench.scoring import EditFigures, FalseMatches, RecallFigures
 from homing.bench.twins import Twins
 
@@ -21,11 +21,13 @@ __all__ = ["Column", "Report", "Section", "Setup"]
 _PACKAGES = (
     "torch", "numpy", "pillow", "augly", "imagehash", "pdqhash", "opencv-python-headless"
 )  # fmt: skip
+_NOTHING = "\N{EN DASH}"  # stands in the table where there is no figure
+_LEAST_RATE, _LEAST_SHARE = 1e-4, 1e-5  # of queries without a match, and of pairs
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What was measured on.
+    """What was measured on: what could be made, not what was planned.
 
     Attributes
     ----------
@@ -34,8 +36,12 @@ class Setup:
         random crops of those others.
     unmatched, normalisation : int
         Photographs kept out of the base.
+    unreadable : int
+        Files that could not be read, and are none of these.
     repeated : int
         Background files left out because they are among the photos.
+    listed_twice : int
+        Further mentions of the same files, left out.
     random_draws, seed : int
     """
 
@@ -44,7 +50,9 @@ class Setup:
     crops: int
     unmatched: int
     normalisation: int
+    unreadable: int
     repeated: int
+    listed_twice: int
     random_draws: int
     seed: int
 
@@ -59,8 +67,12 @@ class Setup:
             f"{self.normalisation:,} for the normalisation of scores. Exact search; "
             f"{self.random_draws} draws of the random edit a picture; seed {self.seed}."
         )
+        if self.unreadable:
+            text += f" {self.unreadable:,} files could not be read: they are none of these."
         if self.repeated:
             text += f" {self.repeated:,} background files are photographs to be found: left out."
+        if self.listed_twice:
+            text += f" {self.listed_twice:,} files were listed more than once: they count once."
         return text
 
 
@@ -105,24 +117,25 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """What has to be known to read the table."""
-        pairs = self.twins.evidence
-        pictures = len({picture for picture, _ in pairs})
+        twins = self.twins.evidence
+        pictures = len({picture for picture, _ in twins})
         strange = len({picture for picture, _ in self.unmatched_twins.evidence})
         errors = sum(figures.errors for figures in self.columns[0].recall.edits)
         notes = [
             self.setup.sentence,
-            f"Twins confirmed by local features: {len(pairs):,} entries of the base show what one "
+            f"Twins confirmed by local features: {len(twins):,} entries of the base show what one "
             f"of {pictures:,} photographs shows"
-            f" ({sum(e.mirrored for e in pairs.values()):,} mirrored); they count as right but "
+            f" ({sum(e.mirrored for e in twins.values()):,} mirrored); they count as right but "
             f"where the row says without. Of the photographs without a match {strange:,} have "
             "twins in the base, which count neither as right nor as wrong.",
             f"Copies that could not be made: {errors:,}; they count in no figure.",
         ]
-        others = self.columns[0].copies.others
-        if others < 10_000:
+        others = min(column.copies.others for column in self.columns)
+        pairs = min(column.false_matches.pairs for column in self.columns)
+        if not can_tell(_LEAST_RATE, others) or not can_tell(_LEAST_SHARE, pairs):
             notes.append(
-                f"With {others:,} queries without a match, a false-alarm rate of 1e-4 a query "
-                "means none at all."
+                f"{_NOTHING} stands where less than one of {others:,} queries without a match, or "
+                f"of {pairs:,} pairs, would be above: so few cannot tell so small a rate."
             )
         return tuple(notes)
 
@@ -163,6 +176,9 @@ class Report:
             "µAP, scores as they are",
             *(_interval(f.raw.micro_average_precision) for f in found),
         )
+        yield ("queries without a match", *(f"{f.others:,}" for f in found))
+        if any(f.left_out for f in found):
+            yield ("left out: all ten answers are twins", *(f"{f.left_out:,}" for f in found))
         yield ("recall at 90 % precision", *(_number(s.recall_at_precision_90) for s in scores))
         yield (
             "recall at 1e-3 false alarms a query",
@@ -175,6 +191,7 @@ class Report:
 
     def _false_rows(self) -> Iterator[tuple[str, ...]]:
         found = [column.false_matches for column in self.columns]
+        yield ("pairs", *(f"{f.pairs:,}" for f in found))
         yield ("one pair in 10,000 is above", *(_number(f.above_1e4) for f in found))
         yield ("one pair in 100,000 is above", *(_number(f.above_1e5) for f in found))
         yield ("nearest other, median", *(_number(f.median_nearest) for f in found))
@@ -251,12 +268,12 @@ class Report:
 
 def _interval(value: Interval) -> str:
     if math.isnan(value.mean):
-        return "-"
+        return _NOTHING
     return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if math.isfinite(value) else "-"
+    return f"{value:.3f}" if math.isfinite(value) else _NOTHING
 
 
 def _edit(figures: EditFigures) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from homing.bench.exact import Answers, answer, similarity_blocks
 from homing.bench.measures import (
     Interval,
     bootstrap_means,
+    can_tell,
     recall,
     reciprocal_rank,
     upper_value,
@@ -175,7 +176,8 @@ class FalseMatches:
     pairs : int
         Pairs of a photograph and another one; twins and crops left out.
     above_1e4, above_1e5 : float
-        Similarity that a share of 1e-4, and of 1e-5, of all pairs is above.
+        Similarity that a share of 1e-4, and of 1e-5, of all pairs is above; NaN where that is
+        less than one pair.
     median_nearest : float
         Median over photographs of the similarity to the nearest other one.
     """
@@ -214,9 +216,13 @@ def false_matches(photos: Vectors, others: Vectors, left_out: Sequence[Rows]) ->
     near = np.concatenate(closest) if closest else np.empty(0, np.float32)
     near = near[np.isfinite(near)]
     values = largest.astype(np.float64)
+    above_1e4, above_1e5 = (
+        upper_value(values, rate, pairs) if can_tell(rate, pairs) else float("nan")
+        for rate in (1e-4, 1e-5)
+    )
     return FalseMatches(
         pairs,
-        upper_value(values, 1e-4, pairs),
-        upper_value(values, 1e-5, pairs),
+        above_1e4,
+        above_1e5,
         float(np.median(near)) if len(near) else float("nan"),
     )

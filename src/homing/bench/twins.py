@@ -8,6 +8,7 @@ a twin with many crops in the base would otherwise fill all places of candidates
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.base import Base
+from homing.bench.definitions import definitions
 from homing.bench.encoding import Progress
-from homing.bench.local_features import INLIERS, Evidence, Pairs, confirm_pairs
+from homing.bench.local_features import Evidence, Pairs, confirm_pairs
 from homing.bench.variants import Task
 from homing.bench.workers import Workers
 from homing.images import DEFAULT_LIMITS, Limits
@@ -28,7 +30,10 @@ __all__ = ["CANDIDATES", "Twins", "find_twins"]
 CANDIDATES = 5
 """Nearest entries of each original, by each descriptor, that are looked at."""
 
-_FORMAT = 1  # of the kept verdicts, and of the rule they were made by
+_FORMAT = 1  # of the kept verdicts
+# Whose code judges a pair, from the files to the verdict.
+_SOURCES = ("images", "bench/variants.py", "bench/local_features.py")
+_PACKAGES = ("pillow", "numpy", "opencv-python-headless")
 _KEEP_EVERY = 200  # pictures
 
 Pair: TypeAlias = tuple[int, int]
@@ -143,7 +148,9 @@ def _judge(
         judged = zip(jobs.items(), workers.map(confirm_pairs, orders), strict=True)
         for number, ((picture, rows), found) in enumerate(judged, start=1):
             for row, verdict in zip(rows, found, strict=True):
-                verdicts.put(keys[picture, row], verdict)
+                # What cannot be read is nobody's twin this time; it may be read the next.
+                if not isinstance(verdict, str):
+                    verdicts.put(keys[picture, row], verdict)
             if number % _KEEP_EVERY == 0:
                 verdicts.keep()
             bar.by(1)
@@ -159,7 +166,8 @@ def _pairs(picture: Task, rows: Sequence[int], base: Base, limits: Limits) -> Pa
 
 def _key(picture: Task, base: Base, row: int) -> str:
     task, recipe = base.made_by(row)
-    text = json.dumps([_FORMAT, INLIERS, picture.file_key, task.file_key, recipe.key])
+    made_by = definitions(_SOURCES, _PACKAGES)
+    text = json.dumps([_FORMAT, made_by, picture.file_key, task.file_key, recipe.key])
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -177,13 +185,14 @@ class _Verdicts:
         return key in self._kept
 
     def get(self, key: str) -> Evidence | None:
-        kept = self._kept[key]
+        kept = self._kept.get(key)
         return None if kept is None else Evidence(kept[0], bool(kept[1]))
 
     def put(self, key: str, verdict: Evidence | None) -> None:
         self._kept[key] = None if verdict is None else [verdict.inliers, int(verdict.mirrored)]
 
     def keep(self) -> None:
-        part = self._path.with_suffix(".part")
+        # Its own name until it is complete: two runs may keep theirs at once.
+        part = self._path.with_suffix(f".{os.getpid()}.part")
         part.write_text(json.dumps(self._kept), encoding="utf-8")
         part.replace(self._path)

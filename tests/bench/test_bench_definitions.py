@@ -1,0 +1,67 @@
+"""Caches know by what code their values were made."""
+
+import importlib.metadata
+import shutil
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from homing.bench import definitions as module
+from homing.bench import encoding, twins
+from homing.bench.definitions import definitions
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A copy of the package's modules, whose code counts."""
+    root = tmp_path / "homing"
+    shutil.copytree(
+        Path(str(resources.files("homing"))),
+        root,
+        ignore=lambda folder, names: [
+            n for n in names if not n.endswith(".py") and not (Path(folder) / n).is_dir()
+        ],
+    )
+    monkeypatch.setattr(module.resources, "files", lambda name: tmp_path / name)
+    definitions.cache_clear()
+    yield root
+    definitions.cache_clear()
+
+
+def changes(root, source, cached):
+    """Whether a change of a module makes what is cached worthless."""
+    before = definitions(cached._SOURCES, cached._PACKAGES)
+    with (root / source).open("a") as file:
+        file.write("# another version\n")
+    definitions.cache_clear()
+    return definitions(cached._SOURCES, cached._PACKAGES) != before
+
+
+def test_rows_are_made_anew_by_other_code(package):
+    for source in (
+        "images/squash.py", "images/jpeg.py", "edits/paper.py", "descriptors/descriptor.py",
+        "descriptors/pooling.py", "bench/variants.py", "bench/hashes.py", "bench/encoding.py",
+    ):  # fmt: skip
+        assert changes(package, source, encoding), source
+    assert not changes(package, "bench/report.py", encoding)
+
+
+def test_verdicts_are_made_anew_by_other_code(package):
+    for source in ("images/picture.py", "bench/variants.py", "bench/local_features.py"):
+        assert changes(package, source, twins), source
+    assert not changes(package, "descriptors/pooling.py", twins)
+
+
+@pytest.mark.parametrize(("cached", "name"), [
+    (encoding, "pillow"), (encoding, "torch"), (twins, "opencv-python-headless"),
+])  # fmt: skip
+def test_another_version_of_a_package_counts(cached, name, monkeypatch):
+    before = definitions(cached._SOURCES, cached._PACKAGES)
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        module.importlib.metadata, "version", lambda n: "0" if n == name else version(n)
+    )
+    definitions.cache_clear()
+    assert definitions(cached._SOURCES, cached._PACKAGES) != before
+    definitions.cache_clear()
