@@ -33,9 +33,14 @@ def main() -> int:
 
     photos = picture_paths(options.photos, options.pictures)
     background = picture_paths([options.background], options.background_pictures)
-    describe_setup(photos=len(photos), background=len(background), seed=options.seed)
+    describe_setup(
+        photos=len(photos),
+        background=len(background),
+        codebook=options.codebook,
+        seed=options.seed,
+    )
     with working_folder(options.work) as folder:
-        base = homing.create(folder / "active", expect=len(photos) + len(background))
+        base = homing.create(folder / "active", codebook=options.codebook)
         require(not base.add(background).failures, "a background picture cannot be read")
         shutil.copytree(folder / "active", folder / "passive")
         active, passive = base, homing.open(folder / "passive")
@@ -66,6 +71,7 @@ def _options():
     made.add_argument("--pictures", type=int, default=150)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")
+    made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
     made.add_argument("--psnr", type=float, default=42.0)
     made.add_argument("--seed", type=int, default=0)
     return made.parse_args()

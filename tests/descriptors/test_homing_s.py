@@ -104,7 +104,7 @@ def test_gradient_in_single_precision_is_that_in_double(homing_s, pictures):
         (described[:, :7].sum()).backward()
         gradients.append(leaf.grad.double())
     difference = (gradients[0] - gradients[1]).norm() / gradients[1].norm()
-    assert difference < 1e-3
+    assert difference < 5e-3  # a unit within rounding of ReLU6's kinks may take the other slope
 
 
 def test_no_weight_requires_a_gradient(homing_s):
@@ -158,7 +158,7 @@ def test_two_threads_get_what_one_gets(homing_s, squashed):
 
 def test_fingerprint_is_the_same_everywhere(homing_s):
     assert homing_s.fingerprint == (
-        "e3f4641928f7042d974de0682d1ed8e963891dbac9a35bb2236ad516b39b375a"
+        "b233f49d4b6bd603695b246178d63a3eeb2423b006bfbf13ac47e17e9e15c466"
     )
     assert homing_s.double().fingerprint == homing_s.fingerprint
 
@@ -188,7 +188,7 @@ def test_damaged_weights_are_refused(monkeypatch, tmp_path):
     found = hashlib.sha256(damaged).hexdigest()
     with pytest.raises(DescriptorError, match=found) as caught:
         load_descriptor()
-    assert "5cb721447e18" in str(caught.value)
+    assert next(info.sha256 for info in registry() if info.bundled) in str(caught.value)
 
 
 def test_own_weights_in_its_layout(homing_s, tmp_path):

@@ -168,4 +168,6 @@ def test_queries_in_another_layout(trained, entries, queries) -> None:
 
 
 def test_automatic_probes() -> None:
-    assert [automatic_probes(n) for n in (1, 64, 65, 256, 1024, 4096)] == [1, 1, 2, 4, 16, 64]
+    assert [automatic_probes(n) for n in (1, 3, 8, 64, 256, 257, 1024, 4096)] == [
+        *(1, 3, 4, 4, 4, 5, 16, 64)
+    ]

@@ -203,7 +203,8 @@ class Archive:
         k : int
             How many hits, at most.
         probes : int or None
-            Cells to visit; None is one in 64. One is enough to find what was released.
+            Cells to visit; None is one in 64, at least four. One finds what was
+            released.
         rerank : int
             How many of the nearest codes are put in order by exact similarity; 0: codes only.
         limits : Limits

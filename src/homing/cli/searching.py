@@ -33,7 +33,7 @@ __all__ = ["COMMANDS"]
     "--probes",
     default="auto",
     show_default=True,
-    help="Cells to visit: a number, or auto (one in 64). One finds what was released.",
+    help="Cells to visit: a number, or auto (one in 64, at least 4). One finds what was released.",
 )
 @click.option(
     "--rerank",

@@ -13,15 +13,18 @@ from homing.errors import UsageError
 __all__ = ["MemoryEngine", "automatic_probes"]
 
 _CELLS_A_PROBE = 64
+_LEAST_PROBES = 4
 
 
 def automatic_probes(cell_count: int) -> int:
-    """How many cells to visit when nobody says: one in 64, at least one.
+    """How many cells to visit when nobody says: one in 64, at least four.
 
     Copies of pictures that were released need one; pictures only added leave their cell under
-    half of the edits, and one cell in 64 finds most of these again at a small cost.
+    half of the edits, and one cell in 64 finds most of these again at a small cost. Where cells are
+    few, so are entries: to look through four costs microseconds.
     """
-    return max(1, math.ceil(cell_count / _CELLS_A_PROBE))
+    wanted = max(_LEAST_PROBES, math.ceil(cell_count / _CELLS_A_PROBE))
+    return min(wanted, cell_count)
 
 
 class MemoryEngine:
