@@ -6,9 +6,7 @@ edited copies do, but it does not replace variety: many pictures with few copies
 codebook than few pictures with many.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -92,7 +90,7 @@ def training_vectors(
             f"per_picture is at least 1 and the seed at least 0; got {per_picture} and {seed}."
         )
 
-    from homing.descriptors.workers import network_workers
+    from homing.descriptors.workers import in_order
 
     def describe(window: Sequence[tuple[int, Source]]) -> _Window:
         sampled = [
@@ -114,21 +112,14 @@ def training_vectors(
     failures: list[SamplingFailure] = []
     done = 0
     numbered = enumerate(sources)
-    with network_workers() as (pool, count):
-        waiting: deque[Future[_Window]] = deque()
-        while True:
-            window = list(islice(numbered, _WINDOW))
-            if window:
-                waiting.append(pool.submit(describe, window))
-            if not waiting:
-                return np.concatenate(found), tuple(failures)
-            if len(waiting) > count or not window:
-                result = waiting.popleft().result()
-                found.append(result.vectors)
-                failures.extend(result.failures)
-                done += result.pictures
-                if progress is not None:
-                    progress(done)
+    windows = iter(lambda: list(islice(numbered, _WINDOW)), [])
+    for result in in_order(describe, windows):
+        found.append(result.vectors)
+        failures.extend(result.failures)
+        done += result.pictures
+        if progress is not None:
+            progress(done)
+    return np.concatenate(found), tuple(failures)
 
 
 @dataclass(frozen=True)

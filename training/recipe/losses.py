@@ -70,10 +70,9 @@ def contrast_with_bank(
     ----------
     vectors : Tensor (B, D)
     """
-    logits = vectors @ bank.vectors.T / temperature
-    logits = logits.masked_fill(bank.hidden(batch.owner) | bank.hidden(batch.guest), -torch.inf)
-    rows = torch.arange(len(vectors), device=vectors.device)
     right = vectors @ bank.vectors.T / temperature  # unmasked: a picture may be its guest's twin
+    logits = right.masked_fill(bank.hidden(batch.owner) | bank.hidden(batch.guest), -torch.inf)
+    rows = torch.arange(len(vectors), device=vectors.device)
     normaliser = torch.logsumexp(logits, dim=1)
     of_owner, of_guest = right[rows, batch.owner], right[rows, batch.guest]
     wanted = batch.share * of_owner + (1 - batch.share) * of_guest

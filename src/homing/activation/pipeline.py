@@ -11,9 +11,7 @@ import hashlib
 import itertools
 import math
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
@@ -26,7 +24,7 @@ from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
-from homing.descriptors.workers import network_workers
+from homing.descriptors.workers import in_order
 from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
 
@@ -122,15 +120,9 @@ class Activator:
         Memory holds a batch for each worker and one more, whatever the length of `sources`.
         """
         rest = iter(sources)
-        with network_workers() as (pool, count):
-            waiting: deque[Future[list[Activated | PictureError]]] = deque()
-            while batch := list(itertools.islice(rest, BATCH)):
-                waiting.append(pool.submit(self._activate, batch))
-                # One more than the workers can hold, so that none waits for whoever takes these.
-                if len(waiting) > count:
-                    yield from waiting.popleft().result()
-            while waiting:
-                yield from waiting.popleft().result()
+        batches = iter(lambda: list(itertools.islice(rest, BATCH)), [])
+        for results in in_order(self._activate, batches):
+            yield from results
 
     def _activate(self, batch: Sequence[Source]) -> list[Activated | PictureError]:
         prepared = [self._prepare(source) for source in batch]

@@ -66,16 +66,20 @@ def load(record: Record, code_size: int) -> Columns:
 
 def _append(text: bytearray, column: pa.StringArray) -> NDArray[np.int32]:
     """Put a batch's strings behind those there; returns their lengths in bytes."""
-    _, offsets, values = column.buffers()
-    ends = np.frombuffer(offsets, dtype=np.int32)[column.offset :][: len(column) + 1]
+    ends, values = _ends(column), column.buffers()[2]
     if values is not None:
         text += memoryview(values)[ends[0] : ends[-1]]
     return np.diff(ends)
 
 
 def _lengths(column: pa.StringArray) -> NDArray[np.int32]:
-    ends = np.frombuffer(column.buffers()[1], dtype=np.int32)[column.offset :]
-    return np.diff(ends[: len(column) + 1])
+    return np.diff(_ends(column))
+
+
+def _ends(column: pa.StringArray) -> NDArray[np.int32]:
+    """Where each string ends in the column's text, and before them where the first begins."""
+    offsets = np.frombuffer(column.buffers()[1], dtype=np.int32)
+    return offsets[column.offset : column.offset + len(column) + 1]
 
 
 def _strings(lengths: NDArray[np.int32], text: bytearray) -> pa.Array:

@@ -6,17 +6,38 @@ networks side by side take about half of the processor time for the same passes.
 """
 
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 
-__all__ = ["MOST_WORKERS", "network_workers"]
+__all__ = ["MOST_WORKERS", "in_order", "network_workers"]
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 MOST_WORKERS = 8  # each holds a batch: this bounds memory on machines of many processors
 
 _setting = threading.Lock()  # of torch's number of threads, which belongs to the process
+
+
+def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+    """Yield what the function makes of each item, in their order, by :func:`network_workers`.
+
+    Items are taken one further than the workers can hold, so that none of them waits for whoever
+    takes the results; no further, so that memory stays bounded however many there are.
+    """
+    with network_workers() as (pool, count):
+        waiting: deque[Future[_Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > count:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager
