@@ -1,12 +1,16 @@
 """What all tests share."""
 
+import json
 import os
+import warnings
 from pathlib import Path
 
 import pytest
 
 # Before torch is imported: threads of tests that run beside other work must not spin.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+
+import torch
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +21,21 @@ def photos() -> Path:
     if not (folder / "dev").is_dir():
         pytest.skip("no photographs: set HOMING_PHOTOS to a folder with train/ and dev/")
     return folder
+
+
+class _Averages(torch.nn.Module):
+    """Averages of 8 × 8 places: a descriptor that takes no time."""
+
+    def forward(self, batch: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.adaptive_avg_pool2d(batch - 0.5, 8).flatten(1)
+
+
+@pytest.fixture(scope="session")
+def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A descriptor in a file of its own, 192 numbers of 64 by 64 pixels."""
+    path = tmp_path_factory.mktemp("network") / "averages.ts"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(_Averages().eval()).save(path)
+    path.with_suffix(".json").write_text(json.dumps({"dimension": 192, "input_size": 64}))
+    return path

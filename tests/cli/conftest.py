@@ -1,33 +1,13 @@
-import json
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from command_line import Ran, make_pictures, run
 
 import homing
 import homing.cli.main
-
-
-class _Averages(torch.nn.Module):
-    """Averages of 8 × 8 places: a descriptor that takes no time."""
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(batch - 0.5, 8).flatten(1)
-
-
-@pytest.fixture(scope="session")
-def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("network") / "averages.ts"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.script(_Averages().eval()).save(path)
-    path.with_suffix(".json").write_text(json.dumps({"dimension": 192, "input_size": 64}))
-    return path
 
 
 @pytest.fixture(scope="session")
