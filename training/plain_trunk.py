@@ -13,8 +13,9 @@ import sys
 from pathlib import Path
 
 import torch
-from recipe.imagenet import fold_trunk, read_published, whitening
+from recipe.imagenet import fold_trunk, read_published
 from recipe.trainable import save_weights
+from recipe.whitening import principal
 
 from homing.descriptors.efficientnet import efficientnet_lite0
 from homing.errors import PictureError
@@ -38,7 +39,7 @@ def main() -> int:
         "projection.bias": torch.zeros(_HEAD),
     }
     paths = [found.path for found in find_pictures(options.photos)][: options.pictures]
-    weight, bias = whitening(_features(bare, paths, options.size), options.dimension)
+    weight, bias = principal(_features(bare, paths, options.size), options.dimension)
     options.out.mkdir(parents=True, exist_ok=True)
     made = weights | {"projection.weight": weight, "projection.bias": bias}
     save_weights(made, options.out / "weights.safetensors")

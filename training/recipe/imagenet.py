@@ -1,4 +1,4 @@
-"""The plain ImageNet trunk as a descriptor: normalisation folded in, projected by a PCA whitening.
+"""The plain ImageNet trunk as a descriptor: normalisation folded in.
 
 It is what training may begin with, and the baseline that says what training bought.
 """
@@ -10,7 +10,7 @@ import torch
 
 from homing.descriptors.efficientnet import BLOCKS
 
-__all__ = ["fold_trunk", "read_published", "whitening"]
+__all__ = ["fold_trunk", "read_published"]
 
 _EPSILON = 1e-3  # TensorFlow's, of batch normalisation
 
@@ -49,13 +49,3 @@ def fold_trunk(published: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]
         fold(f"{ours}.p", f"{theirs}._project_conv", f"{theirs}._bn2")
     fold("trunk.head", "_conv_head", "_bn1")
     return folded
-
-
-def whitening(features: torch.Tensor, dimension: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight (dimension, F) and bias of the PCA whitening of features (n, F), n > dimension."""
-    mean = features.double().mean(dim=0)
-    centred = features.double() - mean
-    values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-    kept, axes = values[-dimension:].flip(0), vectors[:, -dimension:].flip(1)
-    weight = (axes / kept.clamp(min=1e-12).sqrt()).T
-    return weight.float(), (-weight @ mean).float()
