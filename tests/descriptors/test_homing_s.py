@@ -158,7 +158,7 @@ def test_two_threads_get_what_one_gets(homing_s, squashed):
 
 def test_fingerprint_is_the_same_everywhere(homing_s):
     assert homing_s.fingerprint == (
-        "b233f49d4b6bd603695b246178d63a3eeb2423b006bfbf13ac47e17e9e15c466"
+        "a8f9b85587f3822079444ec3af6b76da2c510df5e5a8689f779a81e9d1b103d5"
     )
     assert homing_s.double().fingerprint == homing_s.fingerprint
 
