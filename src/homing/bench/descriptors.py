@@ -15,8 +15,10 @@ from homing.bench.encoding import Encoder, Progress
 from homing.bench.extra import require_extra
 from homing.bench.material import Index, Material, gather, seek_twins
 from homing.bench.observations import Observations
-from homing.bench.report import Column, Report, Setup
+from homing.bench.report import Column, Report
 from homing.bench.scoring import FalseMatches, false_matches, recall_figures, search_copies
+from homing.bench.setup import setup_of
+from homing.bench.suites import find_suite
 from homing.bench.twins import Twins
 from homing.bench.workers import open_workers
 from homing.errors import UsageError
@@ -117,6 +119,8 @@ def run_descriptors(
             workers,
             cache,
             progress,
+            apart=encoders,
+            edits=find_suite("paper").edits,
             random_draws=settings.random_draws,
             seed=settings.seed,
             limits=limits,
@@ -129,7 +133,13 @@ def run_descriptors(
         columns = [
             _measure(encoder, judged, settings.seed, progress, observations) for encoder in encoders
         ]
-    report = Report(_setup(material, settings), tuple(columns), *twins, material.failures)
+    setup = setup_of(
+        material,
+        material.readable,
+        random_draws=settings.random_draws,
+        seed=settings.seed,
+    )
+    report = Report(setup, tuple(columns), *twins, material.failures)
     report.write(out, seconds=time.perf_counter() - start)
     return report
 
@@ -140,24 +150,6 @@ def _check(encoders: Sequence[Encoder]) -> None:
         raise UsageError(f"two columns have the same name: {', '.join(names)}")
     if not any(encoder.descriptor for encoder in encoders):
         raise UsageError("name a descriptor: twins are sought among its neighbours")
-
-
-def _setup(material: Material, settings: Settings) -> Setup:
-    """What was searched: of a file that could not be read, nothing."""
-    plan, whole = material.plan, material.base.recipe == 0
-    photos = int(material.readable.sum())
-    return Setup(
-        photos=photos,
-        distractors=int(material.entries.made[whole].sum()) - photos,
-        crops=int(material.entries.made[~whole].sum()),
-        unmatched=int(material.others.made[material.originals].sum()),
-        normalisation=int(material.scale.made.sum()),
-        unreadable=len(material.failures),
-        repeated=plan.repeated,
-        listed_twice=plan.listed_twice,
-        random_draws=settings.random_draws,
-        seed=settings.seed,
-    )
 
 
 @dataclass(frozen=True, eq=False)
