@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from running import run_bench
 
+from homing.bench.questions import QUESTIONS
 from homing.demo.generated import generated_picture
 from homing.images import decode_pixels, psnr
 
@@ -212,6 +213,39 @@ def test_costs(results):
             assert best >= max(p["recall"]["mean"] for p in some if not p["ranked"]) - 0.1
 
 
+def test_what_the_paper_left_open(results):
+    answers = {each["name"]: each for each in results["questions"]}
+    assert list(answers) == list(QUESTIONS)
+    for answer in answers.values():
+        labels = [line["label"] for line in answer["lines"]]
+        assert len(set(labels)) == len(labels) > 1
+        for line in answer["lines"]:
+            assert {"1 probe", "automatic probes", "exact", "in their cell"} <= set(line["figures"])
+            for name in ("1 probe", "exact", "in their cell"):
+                assert 0 <= line["figures"][name]["mean"] <= 1
+
+    def line(question, label):
+        (found,) = [e for e in answers[question]["lines"] if e["label"] == label]
+        return {name: value["mean"] for name, value in found["figures"].items()}
+
+    # Whole runs and questions agree where they ask the same.
+    (index,) = results["indexes"]
+    whole = mean(index["states"][1], "1 probe, re-ranked")
+    assert line("foreign", "IVF4,PQ8x8: activated for it")["1 probe"] == pytest.approx(whole)
+    assert line("density", "base untouched: activated pictures")["1 probe"] == pytest.approx(whole)
+    decibels = [line("budgets", f"{n} dB")["PSNR, dB [least, most]"] for n in (38, 42, 46, 50, 54)]
+    for found, asked in zip(decibels, (38, 42, 46, 50, 54), strict=True):
+        assert asked <= found < asked + 1
+    saved = [
+        line("lossy", name)["PSNR, dB [least, most]"]
+        for name in ("as released", "JPEG 95", "JPEG 90", "JPEG 75")
+    ]
+    assert saved == sorted(saved, reverse=True)
+    again = line("adversary", "activated, then activated for the next cell")
+    assert 0 <= again["files that left their cell"] <= 1
+    assert again["in their cell"] <= line("adversary", "activated, washed")["in their cell"] + 1
+
+
 def test_the_report_needs_nothing_besides_itself(ran, results):
     page = (ran[0] / "report.html").read_text()
     assert "<script" not in page
@@ -223,7 +257,7 @@ def test_the_report_needs_nothing_besides_itself(ran, results):
     value = mean(index["states"][1], "1 probe, re-ranked")
     assert f"{value:.3f} [" in page
     assert "copies of" in page
-    for name in ("edits", "precision-recall", "pareto-time", "pareto-bytes", "quality"):
+    for name in (*QUESTIONS, "edits", "precision-recall", "pareto-time", "pareto-bytes", "quality"):
         ET.parse(ran[0] / "plots" / f"{name}.svg")
         with Image.open(ran[0] / "plots" / f"{name}.png") as image:
             assert image.width > 1000
@@ -291,8 +325,8 @@ def test_another_method_or_budget_is_released_anew(ran, pictures, network_file, 
     shutil.copytree(ran[0], out)
     before = {path.name for path in (out / "released").iterdir()}
     given = arguments(pictures, network_file, out)
-    status, _, _ = run_bench(*given, "--psnr", 46, "--sample", 0)
+    status, _, _ = run_bench(*given, "--psnr", 45, "--sample", 0)
     assert status == 1
     assert len({path.name for path in (out / "released").iterdir()} - before) == 1
     results = json.loads((out / "results.json").read_text())
-    assert results["indexes"][0]["files"]["paper"]["psnr"]["least"] >= 46
+    assert results["indexes"][0]["files"]["paper"]["psnr"]["least"] >= 45

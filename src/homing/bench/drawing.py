@@ -3,13 +3,25 @@
 Without a display and without pyplot's global state.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+from homing.bench.bootstrap import Interval
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "GREY", "MARKERS", "STYLE", "colour_of", "new_figure", "plain_ticks"]
+__all__ = [
+    "COLOURS",
+    "GREY",
+    "MARKERS",
+    "STYLE",
+    "colour_of",
+    "errors_of",
+    "new_figure",
+    "plain_ticks",
+]
 
 #: Okabe and Ito's, without yellow, which is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -43,6 +55,14 @@ def new_figure(
 def colour_of(number: int) -> str:
     """Passive is grey, the others have colours."""
     return GREY if number == 0 else COLOURS[(number - 1) % len(COLOURS)]
+
+
+def errors_of(values: Sequence[Interval]) -> list[list[float]]:
+    """How far intervals reach below their means, and above."""
+    return [
+        [max(0.0, v.mean - v.low) for v in values],
+        [max(0.0, v.high - v.mean) for v in values],
+    ]
 
 
 def plain_ticks(axis: "Axes", *, base: int = 10) -> None:

@@ -18,6 +18,7 @@ from homing.bench.gallery import Example
 from homing.bench.measuring import MEASURES, Measured, share_closed
 from homing.bench.pareto import Point
 from homing.bench.quantizers import Quantizer
+from homing.bench.questions import Answer
 from homing.bench.releasing import Release
 from homing.bench.report import versions
 from homing.bench.setup import Setup
@@ -116,8 +117,8 @@ class Outcome:
     points : tuple of Point
         What recall costs; empty if that was not asked for.
     examples : tuple of Example
-    questions : tuple
-        What the paper left open; see :mod:`homing.bench.questions`.
+    answers : tuple of Answer
+        To what the paper left open; see :mod:`homing.bench.questions`.
     notes : tuple of str
         What could not be done.
     failures : dict
@@ -133,6 +134,7 @@ class Outcome:
     twins: dict[str, int]
     points: tuple[Point, ...]
     examples: tuple[Example, ...] = field(repr=False)
+    answers: tuple[Answer, ...] = ()
     notes: tuple[str, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
 
@@ -159,6 +161,7 @@ class Outcome:
             "indexes": [_index(family) for family in self.families],
             "hashes": [_searches(measured) for measured in self.hashes],
             "pareto": [plain(asdict(point)) for point in self.points],
+            "questions": [plain(asdict(answer)) for answer in self.answers],
             "notes": list(self.notes),
             "failures": self.failures,
         }
@@ -176,7 +179,7 @@ class Outcome:
         yield values
 
     def write(self, out: Path, *, seconds: float) -> None:
-        """Write ``results.json``, ``figures.csv``, ``files.csv`` and ``pareto.csv``.
+        """Write ``results.json`` and, as CSV, figures, files, costs and answers.
 
         Parameters
         ----------
@@ -194,6 +197,7 @@ class Outcome:
         )
         _write_csv(out / "files.csv", self._files())
         _write_csv(out / "pareto.csv", (_flat(asdict(point)) for point in self.points))
+        _write_csv(out / "questions.csv", self._lines())
 
     def _files(self) -> Iterator[dict[str, Any]]:
         for family in self.families:
@@ -206,6 +210,13 @@ class Outcome:
                         **asdict(row.quality),
                         "cell_kept": int(row.cell_kept),
                     }
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        for answer in self.answers:
+            for line in answer.lines:
+                for name, value in line.figures.items():
+                    about = {"question": answer.name, "line": line.label, "figure": name}
+                    yield {**about, **plain(asdict(value))}
 
 
 def _index(family: Family) -> dict[str, Any]:

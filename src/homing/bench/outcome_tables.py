@@ -33,9 +33,10 @@ def notes_of(outcome: Outcome) -> tuple[str, ...]:
 
 
 def tables_of(outcome: Outcome) -> tuple[Table, ...]:
-    """One table an index, and one of exact search with the hashes beside it."""
+    """One table an index, one of exact search with the hashes beside it, one a question."""
     families = tuple(_family_table(family) for family in outcome.families)
-    return (*families, _exact_table(outcome))
+    answers = tuple(answer.table() for answer in outcome.answers if answer.lines)
+    return (*families, _exact_table(outcome), *answers)
 
 
 def _family_table(family: Family) -> Table:

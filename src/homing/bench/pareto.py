@@ -29,7 +29,6 @@ PROBES = (1, 2, 4, 8, 16, 32, 64)
 
 _TIMED = 1000  # queries of a batch
 _ROUNDS = 3
-_SUBSET = 8  # what a seed is for; no other draw has it
 _LEAST_CELLS = 4
 _COMPONENTS = 64  # of the PCA before signs are taken: eight bytes, as the product quantizer's
 
@@ -94,7 +93,7 @@ def compare_costs(
     passive: State,
     known: Sequence[tuple[Quantizer, State]],
     method: Method,
-    count: int,
+    pictures: Rows,
 ) -> tuple[list[Point], list[str]]:
     """Compare indexes of as many cells as the first one has.
 
@@ -106,8 +105,8 @@ def compare_costs(
     known : sequence of (Quantizer, State)
         Codebooks for which everything has been released already.
     method : Method
-    count : int
-        Photographs that the comparison is made on; 0: none is made.
+    pictures : ndarray of int64
+        Photographs that the comparison is made on.
 
     Returns
     -------
@@ -115,11 +114,6 @@ def compare_costs(
     notes : list of str
         What could not be compared.
     """
-    if not count:
-        return [], []
-    generator = np.random.default_rng([common.seed, _SUBSET])
-    size = min(count, len(common.kept))
-    pictures = np.sort(generator.choice(common.kept, size=size, replace=False))
     cells = max(_LEAST_CELLS, *(quantizer.codebook.cell_count for quantizer, _ in known))
     given = {str(quantizer.codebook.factory): (quantizer, state) for quantizer, state in known}
     states, notes = [], []

@@ -1,13 +1,13 @@
 """The plots of ``homing bench``, as PNG and SVG."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homing.bench.bootstrap import Interval
-from homing.bench.drawing import MARKERS, STYLE, colour_of, new_figure
+from homing.bench.drawing import MARKERS, STYLE, colour_of, errors_of, new_figure
 from homing.bench.outcome import Family, Outcome
+from homing.bench.plots_answers import draw_answer
 from homing.bench.plots_costs import draw_bytes, draw_times
 from homing.bench.releasing import Quality
 
@@ -104,6 +104,10 @@ def write_plots(outcome: Outcome, folder: Path) -> tuple[Plot, ...]:
                     draw_bytes(outcome.points),
                 )
             )  # fmt: skip
+        for answer in outcome.answers:
+            if answer.lines:
+                figure = draw_answer(answer)
+                plots.append(_write(folder, answer.name, answer.title, answer.text, figure))
         if any(family.releases for family in outcome.families):
             plots.append(
                 _write(
@@ -143,7 +147,7 @@ def _edits(family: Family) -> "Figure":
         axis.errorbar(
             [v.mean for v in values],
             at,
-            xerr=_errors(values),
+            xerr=errors_of(values),
             fmt=MARKERS[number % len(MARKERS)],
             color=colour_of(number),
             markersize=6,
@@ -158,13 +162,6 @@ def _edits(family: Family) -> "Figure":
     axis.grid(visible=False, axis="y")
     figure.legend(loc="outside upper center", ncols=len(states))
     return figure
-
-
-def _errors(values: Sequence[Interval]) -> list[list[float]]:
-    return [
-        [max(0.0, v.mean - v.low) for v in values],
-        [max(0.0, v.high - v.mean) for v in values],
-    ]
 
 
 def _sweeps(family: Family, outcome: Outcome) -> "Figure":

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from homing.activation import Activated, Activator, Method
 from homing.bench.definitions import definitions
@@ -30,7 +31,9 @@ from homing.images import DEFAULT_LIMITS, Found, Limits, psnr, read_picture, ssi
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["Quality", "Release", "Released", "Releaser", "compare_files"]
+__all__ = ["Quality", "Release", "Released", "Releaser", "compare_files", "quality_of"]
+
+Pixels = npt.NDArray[np.integer[Any]]
 
 _FORMAT = 1
 # Whose code makes files.
@@ -251,11 +254,22 @@ def compare_files(order: tuple[Path, Path, Limits]) -> "Quality | PictureError":
     original = a.pixels * scale if scale > 1 else a.pixels
     if original.shape != b.pixels.shape:
         original, _ = np.broadcast_arrays(original, b.pixels)
-    change = np.abs(original.astype(np.int64) - b.pixels)
+    return quality_of(original, b.pixels, peak=b.peak)
+
+
+def quality_of(original: Pixels, written: Pixels, *, peak: int) -> Quality:
+    """Measure pixels against those they were made of.
+
+    Parameters
+    ----------
+    original, written : ndarray, shape (h, w, c), whole numbers in 0..`peak`
+    peak : int
+    """
+    change = np.abs(original.astype(np.int64) - written)
     return Quality(
-        psnr(original, b.pixels, peak=b.peak),
-        ssim(original, b.pixels, peak=b.peak),
-        float(change.max(initial=0)) * 255 / b.peak,
+        psnr(original, written, peak=peak),
+        ssim(original, written, peak=peak),
+        float(change.max(initial=0)) * 255 / peak,
     )
 
 

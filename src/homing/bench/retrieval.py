@@ -16,19 +16,18 @@ import numpy.typing as npt
 from homing.activation import Method, find_method
 from homing.bench.answers import write_answers
 from homing.bench.base import make_plan
-from homing.bench.detecting import Detected, detect
-from homing.bench.encoding import Encoder, Progress, descriptor_encoder, hash_encoders
+from homing.bench.encoding import Progress, descriptor_encoder, hash_encoders
 from homing.bench.extra import require_extra
 from homing.bench.gallery import Example, answers_shown, worst_shown
 from homing.bench.material import Index, Material, gather, seek_twins
-from homing.bench.measuring import Measured, measure_exact, measure_index
 from homing.bench.outcome import Family, Outcome
 from homing.bench.page import write_page
-from homing.bench.pareto import compare_costs
+from homing.bench.pareto import Point, compare_costs
 from homing.bench.plots import write_plots
-from homing.bench.quantizers import Quantizer, find_quantizers
+from homing.bench.quantizers import find_quantizers
+from homing.bench.questions import QUESTIONS, Answer, Case
 from homing.bench.releasing import Releaser
-from homing.bench.searching import Searcher, settings_of
+from homing.bench.search_all import Active, search_all
 from homing.bench.setup import setup_of
 from homing.bench.stage import Stage
 from homing.bench.states import Common, State, passive_state
@@ -42,6 +41,10 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 __all__ = ["Settings", "run_retrieval"]
+
+_SAMPLE = 8  # what a seed is for; no other draw has it
+
+Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,10 @@ class Settings:
         Perceptual hashes as well.
     sample : int
         Photos for what needs files of its own; 0 leaves that out.
+    costs : bool
+        Compare five indexes by recall, time and memory.
+    questions : tuple of str
+        Of :data:`~homing.bench.questions.QUESTIONS`.
     seed : int
         Of everything that is drawn.
     """
@@ -81,6 +88,8 @@ class Settings:
     kind: str | None = "PNG"
     hashes: bool = True
     sample: int = 100
+    costs: bool = True
+    questions: tuple[str, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -135,9 +144,7 @@ def run_retrieval(
     require_extra()
     start = time.perf_counter()
     settings = settings or Settings()
-    methods = tuple(methods) or (find_method("paper"),)
-    if len({method.name for method in methods}) < len(methods):
-        raise UsageError(f"two methods are the same: {', '.join(m.name for m in methods)}")
+    methods = _different(tuple(methods) or (find_method("paper"),))
     suite = find_suite(settings.suite, edits)
     plan = make_plan(
         photos,
@@ -146,7 +153,7 @@ def run_retrieval(
         pictures=settings.pictures,
         seed=settings.seed,
     )
-    encoder, cache = descriptor_encoder(descriptor), out / "cache"
+    encoder = descriptor_encoder(descriptor)
     hashes = hash_encoders() if settings.hashes else ()
     with open_workers() as workers:
         releaser = Releaser(
@@ -160,13 +167,13 @@ def run_retrieval(
             limits,
         )
         stage = Stage(
-            descriptor, encoder, workers, cache, progress, releaser, settings.seed, limits
+            descriptor, encoder, workers, out / "cache", progress, releaser, settings.seed, limits
         )
         material = gather(
             plan,
             [encoder, *hashes],
             workers,
-            cache,
+            stage.cache,
             progress,
             apart=[encoder],
             edits=suite.edits,
@@ -177,119 +184,115 @@ def run_retrieval(
         if not material.readable.any():
             raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
         passive = passive_state(material, encoder)
-        quantizers = find_quantizers(
-            settings.indexes, descriptor, _distractors(material, encoder), cache, settings.seed
-        )
-        active = {
-            quantizer.name: [stage.released(material, passive, quantizer, m) for m in methods]
-            for quantizer in quantizers
-        }
-        states = [state for found in active.values() for state in found]
-        kept = np.flatnonzero(np.all([s.present for s in (passive, *states)], axis=0))
-        failures = material.failures | _unreleased(states)
-        if not len(kept):
-            raise UsageError(f"no picture could be released ({next(iter(failures.values()), '')})")
-        twins = seek_twins(material, [encoder], workers, cache, progress, limits=limits)
-        common = Common(material, encoder, kept, *twins, settings.seed)
-        known = [(quantizer, active[quantizer.name][0]) for quantizer in quantizers]
-        points, notes = compare_costs(stage, common, passive, known, methods[0], settings.sample)
-        searched: list[tuple[Measured, State]] = []
-        families, baselines = _searches(
-            stage, common, passive, quantizers, active, hashes, searched
-        )
-    examples = _examples(common, families[0], passive, active[quantizers[0].name], limits)
+        active = _release_all(stage, material, passive, settings.indexes, methods)
+        common = _common(stage, material, passive, active)
+        extras = _extras(stage, common, passive, active, methods[0], settings, out)
+        found = search_all(stage, common, passive, active, hashes)
     present = np.zeros(len(plan.photos), bool)
-    present[kept] = True
+    present[common.kept] = True
     outcome = Outcome(
         setup_of(material, present, random_draws=settings.random_draws, seed=settings.seed),
         suite,
         encoder,
         asdict(settings) | {"methods": [method.name for method in methods]},
-        families,
-        baselines,
-        twins[0].counts | {"unmatched_photos": twins[1].counts["photos"]},
-        tuple(points),
-        tuple(examples),
-        tuple(notes),
-        failures,
+        found.families,
+        found.hashes,
+        common.twins.counts | {"unmatched_photos": common.strange.counts["photos"]},
+        extras.points,
+        tuple(_examples(common, found.families[0], passive, active[0].states, limits)),
+        extras.answers,
+        extras.notes,
+        material.failures | _unreleased(active),
     )
     seconds = time.perf_counter() - start
     outcome.write(out, seconds=seconds)
-    write_answers(out / "observations.csv", common, searched)
+    write_answers(out / "observations.csv", common, found.searched)
     write_page(outcome, write_plots(outcome, out / "plots"), out / "report.html", seconds)
     return outcome
 
 
-def _distractors(material: Material, encoder: Encoder) -> npt.NDArray[np.float32]:
+@dataclass(frozen=True, eq=False)
+class _Extras:
+    """What is measured on a sample of the photographs."""
+
+    points: tuple[Point, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def _different(methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    names = [method.name for method in methods]
+    if len(set(names)) < len(names):
+        raise UsageError(f"two methods are the same: {', '.join(names)}")
+    return methods
+
+
+def _release_all(
+    stage: Stage,
+    material: Material,
+    passive: State,
+    indexes: Sequence[str],
+    methods: Sequence[Method],
+) -> tuple[Active, ...]:
     made = material.entries.made
     made[: len(material.plan.photos)] = False
-    return encoder.vectors(material.entries.rows[encoder.name][Index.of(made).rows])
+    others = stage.encoder.vectors(material.entries.rows[stage.encoder.name][Index.of(made).rows])
+    quantizers = find_quantizers(indexes, stage.descriptor, others, stage.cache, stage.seed)
+    return tuple(
+        Active(q, tuple(stage.released(material, passive, q, method) for method in methods))
+        for q in quantizers
+    )
 
 
-def _unreleased(states: Sequence[State]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for state in states:
-        if state.release is not None:
-            found |= state.release.failures
-    return found
+def _common(stage: Stage, material: Material, passive: State, active: Sequence[Active]) -> Common:
+    """What all states share: the photographs that are there in every one."""
+    states = [passive, *(state for each in active for state in each.states)]
+    kept = np.flatnonzero(np.all([state.present for state in states], axis=0))
+    if not len(kept):
+        reasons = list(_unreleased(active).values()) or ["it could not be described"]
+        raise UsageError(f"no picture could be released ({reasons[0]})")
+    twins = seek_twins(
+        material, [stage.encoder], stage.workers, stage.cache, stage.progress, limits=stage.limits
+    )
+    return Common(material, stage.encoder, kept, *twins, stage.seed)
 
 
-def _searches(
+def _extras(
     stage: Stage,
     common: Common,
     passive: State,
-    quantizers: Sequence[Quantizer],
-    active: dict[str, list[State]],
-    hashes: Sequence[Encoder],
-    searched: list[tuple[Measured, State]],
-) -> tuple[tuple[Family, ...], tuple[Measured, ...]]:
-    """Search for everything; note what was measured of what."""
-
-    def note(measured: Measured, state: State) -> Measured:
-        searched.append((measured, state))
-        return measured
-
-    families = []
-    total = sum(2 + 2 * len(states) for states in active.values()) + len(hashes)
-    with stage.progress(total, "searching") as bar:
-        bar.by(0)
-        bare = note(measure_exact(common, passive, common.others), passive)
-        detected_bare = detect(common, passive)
-        for quantizer in quantizers:
-            searcher = Searcher(quantizer.codebook, common.others)
-            settings = settings_of(quantizer.codebook)
-            found, exact, detected = [], [bare], [detected_bare]
-            for state in (passive, *active[quantizer.name]):
-                engine = searcher.engine(state.entries[common.kept], common.seed)
-                found.append(
-                    note(measure_index(common, engine, quantizer.name, state, settings), state)
-                )
-                one = settings[found[-1].setting(1, ranked=True)]
-                detected.append(detect(common, state, quantizer.name, engine, one))
-                bar.by(1)
-            for state in active[quantizer.name]:
-                exact.append(note(measure_exact(common, state, common.others), state))
-                detected.append(detect(common, state))
-                bar.by(1)
-            releases = {
-                state.method: state.release
-                for state in active[quantizer.name]
-                if state.release is not None
-            }
-            families.append(
-                Family(quantizer, tuple(found), tuple(exact), _there(detected), releases)
-            )
-        baselines = []
-        for encoder in hashes:
-            state = passive_state(common.material, encoder)
-            others = common.others_of(encoder)
-            baselines.append(note(measure_exact(common, state, others, encoder.name), state))
-            bar.by(1)
-    return tuple(families), tuple(baselines)
+    active: Sequence[Active],
+    method: Method,
+    settings: Settings,
+    out: Path,
+) -> _Extras:
+    if not settings.sample:
+        return _Extras()
+    pictures = _sample(common.kept, settings)
+    known = tuple((each.quantizer, each.states[0]) for each in active)
+    points, notes = (
+        compare_costs(stage, common, passive, known, method, pictures)
+        if settings.costs
+        else ((), ())
+    )
+    case = Case(stage, common, *known[0], passive, known, method, pictures, out / "questions")
+    answers = tuple(QUESTIONS[name](case) for name in settings.questions)
+    return _Extras(tuple(points), answers, tuple(notes))
 
 
-def _there(found: Sequence[Detected | None]) -> tuple[Detected, ...]:
-    return tuple(each for each in found if each is not None)
+def _sample(kept: Rows, settings: Settings) -> Rows:
+    """Photographs for what needs files of its own."""
+    generator = np.random.default_rng([settings.seed, _SAMPLE])
+    size = min(settings.sample, len(kept))
+    return np.sort(generator.choice(kept, size=size, replace=False))
+
+
+def _unreleased(active: Sequence[Active]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in active:
+        for state in each.states:
+            found |= state.release.failures if state.release is not None else {}
+    return found
 
 
 def _examples(

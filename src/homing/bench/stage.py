@@ -88,4 +88,6 @@ class Stage:
             f"releasing by {method.name} for {quantizer.name}",
             chosen=None if pictures is None else pictures.tolist(),
         )
-        return self.describer.state(passive, material.queries, release, method.name, quantizer.name)
+        return self.describer.state(
+            passive, material.queries, release.files, method.name, quantizer.name, release
+        )

@@ -114,11 +114,12 @@ class Describer:
         self,
         passive: State,
         queries: Queries,
-        release: Release,
+        files: Sequence[Path | None],
         method: str,
         aimed: str,
+        release: Release | None = None,
     ) -> State:
-        """Describe released files and their edited copies.
+        """Describe files of the photographs and their edited copies.
 
         Parameters
         ----------
@@ -126,16 +127,19 @@ class Describer:
             The same photographs as they are.
         queries : Queries
             Copies of all photographs.
-        release : Release
+        files : sequence of (Path or None)
+            One a photograph; None where there is none.
         method, aimed : str
             Of the state.
+        release : Release, optional
+            Whose files they are.
         """
-        copies = queries.of_files(release.files)
+        copies = queries.of_files(files)
         wholes = [Task(task.path, task.name, (Whole(),)) for task in copies.tasks]
         title = f"{method} for {aimed}"
         entries = self.tasks(wholes, f"{title}: files")
         edited = self.tasks(copies.tasks, f"{title}: edited copies")
-        there = np.array([file is not None for file in release.files], dtype=bool)
+        there = np.array([file is not None for file in files], dtype=bool)
         present = there.copy()
         present[there] = entries.made
         rows = np.repeat(there, len(queries.rows))
@@ -148,7 +152,7 @@ class Describer:
         standing[present] = entries.rows[self.encoder.name][entries.made]
         return State(
             method, aimed, standing, present, vectors, made, tuple(reasons.tolist()),
-            release.files, release,
+            tuple(files), release,
         )  # fmt: skip
 
 

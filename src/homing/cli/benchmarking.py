@@ -237,8 +237,21 @@ def _finish(
     type=click.IntRange(min=0),
     default=100,
     show_default=True,
-    help="Pictures for what needs files of its own: recall against time and memory of five "
-    "indexes; 0: none of this.",
+    help="Pictures for what needs files of its own, costs and questions; 0: none of this.",
+)
+@click.option(
+    "--costs/--no-costs",
+    default=True,
+    show_default=True,
+    help="Recall against time and memory, five indexes with files released for each.",
+)
+@click.option(
+    "--questions",
+    default="all",
+    show_default=True,
+    metavar="NAMES",
+    help="What the paper left open: density, lossy, foreign, budgets, adversary, with commas "
+    "between them; all; none.",
 )
 @click.option(
     "--hashes/--no-hashes",
@@ -296,6 +309,7 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
 
 def _settings(options: Mapping[str, Any]) -> "RetrievalSettings":
+    from homing.bench.questions import find_questions
     from homing.bench.retrieval import Settings
 
     return Settings(
@@ -308,6 +322,8 @@ def _settings(options: Mapping[str, Any]) -> "RetrievalSettings":
         kind=None if options["kind"] == "own" else options["kind"].upper(),
         hashes=options["hashes"],
         sample=options["sample"],
+        costs=options["costs"],
+        questions=find_questions(options["questions"]),
         seed=options["seed"],
     )
 
