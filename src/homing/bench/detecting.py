@@ -21,7 +21,6 @@ from homing.bench.states import Common, State
 
 __all__ = ["Curve", "Detected", "detect"]
 
-_MOST_COPIES = 1000  # pictures whose random copies are looked for
 _POINTS = 400  # of a curve that is drawn
 # What the parts of a seed are for, as in descriptors.py.
 _BOOTSTRAP, _TIES = 6, 7
@@ -85,44 +84,28 @@ def detect(
     Detected or None
         None where no edit is random, or nothing is left to search for.
     """
-    photos, first = _random_copies(common, state)
-    if first is None or not len(photos):
+    asked = common.detection(common.encoder, state.copies, common.searched(state))
+    if asked is None or not asked.matched.any():
         return None
-    material = common.material
-    sizes = [len(task.recipes) for task in material.unmatched]
-    owner = np.repeat(np.arange(len(sizes)), sizes)
-    # Of a picture that cannot be read itself, no twins could be sought.
-    edited = material.others.made & material.others.made[material.originals][owner]
-    edited[material.originals] = False
-    name = common.encoder.name
-    queries = np.concatenate([state.copies[first[photos]], material.others.rows[name][edited]])
-    known = [common.right[p] for p in photos] + [common.ignored[p] for p in owner[edited]]
-    picture = np.concatenate([photos, owner[edited]])
-    matched = np.arange(len(picture)) < len(photos)
-    scale = material.scale.rows[name][material.scale.made]
     generator = np.random.default_rng([common.seed, _TIES])
     if engine is None or setting is None:
         base = np.concatenate([state.entries[common.kept], common.others])
-        found = predict(queries, base, scale, known, matched, picture, generator)
+        found = predict(
+            asked.queries, base, asked.scale, asked.known, asked.matched, asked.picture, generator
+        )
     else:
-        answers = engine.search(queries, setting)
-        similarity = answers.similarity[:, :PREDICTIONS].astype(np.float64)
-        norm = norms(queries, scale, generator)
-        found = judge(answers.rows[:, :PREDICTIONS], similarity, norm, known, matched, picture)
+        answers = engine.search(asked.queries, setting)
+        found = judge(
+            answers.rows[:, :PREDICTIONS],
+            answers.similarity[:, :PREDICTIONS].astype(np.float64),
+            norms(asked.queries, asked.scale, generator),
+            asked.known,
+            asked.matched,
+            asked.picture,
+        )
     figures = detect_copies(found, np.random.default_rng([common.seed, _BOOTSTRAP]))
     called = "exact" if setting is None else setting.name
     return Detected(index, state.method, state.aimed, called, figures, _curve(found))
-
-
-def _random_copies(common: Common, state: State) -> tuple[Rows, Rows | None]:
-    """Photographs whose first random copy there is, and for each photograph that copy's place."""
-    queries = common.material.queries
-    rows = [n for n, row in enumerate(queries.rows) if row.edit.random and row.draw == 0]
-    if not rows:
-        return np.empty(0, np.int64), None
-    first = queries.of(rows[0])
-    some = common.kept[:_MOST_COPIES]
-    return some[common.searched(state)[first[some]]], first
 
 
 def _curve(found: Predictions) -> Curve:

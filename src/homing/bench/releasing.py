@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.activation import Activated, Activator, Method
-from homing.bench.definitions import definitions
+from homing.bench.definitions import definition_of, definitions
 from homing.bench.encoding import Progress
 from homing.bench.tables import plain
 from homing.bench.variants import Task, Whole
@@ -224,6 +224,7 @@ class Releaser:
             _FORMAT,
             method.name,
             repr(method.settings),
+            definition_of(method.objective, ("homing.activation",)),
             codebook.fingerprint,
             self.descriptor.fingerprint,
             self.budget,

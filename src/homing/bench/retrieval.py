@@ -19,11 +19,13 @@ from homing.bench.base import make_plan
 from homing.bench.encoding import Progress, descriptor_encoder, hash_encoders
 from homing.bench.extra import require_extra
 from homing.bench.gallery import Example, answers_shown, worst_shown
+from homing.bench.layouts import Published
 from homing.bench.material import Index, Material, gather, seek_twins
 from homing.bench.outcome import Family, Outcome
 from homing.bench.page import write_page
 from homing.bench.pareto import Point, compare_costs
 from homing.bench.plots import write_plots
+from homing.bench.published import search_published
 from homing.bench.quantizers import find_quantizers
 from homing.bench.questions import QUESTIONS, Answer, Case
 from homing.bench.releasing import Releaser
@@ -87,7 +89,7 @@ class Settings:
     psnr: float = 42.0
     kind: str | None = "PNG"
     hashes: bool = True
-    sample: int = 100
+    sample: int = 60
     costs: bool = True
     questions: tuple[str, ...] = ()
     seed: int = 0
@@ -107,6 +109,7 @@ def run_retrieval(
     *,
     methods: Sequence[Method] = (),
     edits: Sequence[Edit] = (),
+    published: Sequence[Published] = (),
     settings: Settings | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Outcome:
@@ -127,6 +130,8 @@ def run_retrieval(
         Of activation, of different names; the paper's if there are none.
     edits : sequence of Edit
         One's own, beside those of the suite.
+    published : sequence of Published
+        Copies that come with the pictures.
     settings : Settings, optional
     limits : Limits
         The most that is decoded of a file.
@@ -187,6 +192,7 @@ def run_retrieval(
         active = _release_all(stage, material, passive, settings.indexes, methods)
         common = _common(stage, material, passive, active)
         extras = _extras(stage, common, passive, active, methods[0], settings, out)
+        copies = _published(stage, common, passive, active, published)
         found = search_all(stage, common, passive, active, hashes)
     present = np.zeros(len(plan.photos), bool)
     present[common.kept] = True
@@ -200,7 +206,7 @@ def run_retrieval(
         common.twins.counts | {"unmatched_photos": common.strange.counts["photos"]},
         extras.points,
         tuple(_examples(common, found.families[0], passive, active[0].states, limits)),
-        extras.answers,
+        copies + extras.answers,
         extras.notes,
         material.failures | _unreleased(active),
     )
@@ -254,7 +260,7 @@ def _common(stage: Stage, material: Material, passive: State, active: Sequence[A
     twins = seek_twins(
         material, [stage.encoder], stage.workers, stage.cache, stage.progress, limits=stage.limits
     )
-    return Common(material, stage.encoder, kept, *twins, stage.seed)
+    return Common(material, kept, *twins, stage.encoder, stage.seed)
 
 
 def _extras(
@@ -278,6 +284,18 @@ def _extras(
     case = Case(stage, common, *known[0], passive, known, method, pictures, out / "questions")
     answers = tuple(QUESTIONS[name](case) for name in settings.questions)
     return _Extras(tuple(points), answers, tuple(notes))
+
+
+def _published(
+    stage: Stage,
+    common: Common,
+    passive: State,
+    active: Sequence[Active],
+    published: Sequence[Published],
+) -> tuple[Answer, ...]:
+    if not published:
+        return ()
+    return (search_published(stage, common, passive, active[0].quantizer, published),)
 
 
 def _sample(kept: Rows, settings: Settings) -> Rows:

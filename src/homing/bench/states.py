@@ -13,11 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.encoding import Encoded, Encoder, Progress, encode
-from homing.bench.material import Index, Material
+from homing.bench.judged import Judged
+from homing.bench.material import Material
 from homing.bench.queries import Queries
 from homing.bench.releasing import Release
-from homing.bench.searching import padded
-from homing.bench.twins import Twins
 from homing.bench.variants import Task, Whole
 from homing.bench.workers import Workers
 from homing.images import Limits
@@ -157,36 +156,18 @@ class Describer:
 
 
 @dataclass(frozen=True, eq=False)
-class Common:
+class Common(Judged):
     """What all states share: the base around the photographs, and what is right.
 
     Attributes
     ----------
-    material : Material
     encoder : Encoder
         Of the descriptor.
-    kept : ndarray, int64
-        Numbers of the photographs that are there in every state; the first entries of the base.
-    twins, strange : Twins
-        Of the photographs, and of those that are not in the base.
     seed : int
     """
 
-    material: Material
     encoder: Encoder
-    kept: Rows
-    twins: Twins
-    strange: Twins
     seed: int
-
-    @cached_property
-    def index(self) -> Index:
-        """Rows of the base that are searched, close together."""
-        made = self.material.entries.made.copy()
-        count = len(self.material.plan.photos)
-        made[:count] = False
-        made[self.kept] = True
-        return Index.of(made)
 
     @cached_property
     def others(self) -> Vectors:
@@ -198,25 +179,6 @@ class Common:
         rows = self.index.rows[len(self.kept) :]
         return encoder.vectors(self.material.entries.rows[encoder.name][rows])
 
-    @cached_property
-    def right(self) -> list[Rows]:
-        """For each photograph the places that are right: its own, then its twins'."""
-        found = self.twins.by_picture(len(self.material.plan.photos))
-        return [
-            self.index.places(np.concatenate([[photo], rows])) for photo, rows in enumerate(found)
-        ]
-
-    @cached_property
-    def padded_right(self) -> Rows:
-        """The same as one array, (photos, w)."""
-        return padded(self.right)
-
-    @cached_property
-    def ignored(self) -> list[Rows]:
-        """For each picture that is not in the base the places of its twins."""
-        found = self.strange.by_picture(len(self.material.unmatched))
-        return [self.index.places(rows) for rows in found]
-
     def searched(self, state: State, pictures: Rows | None = None) -> Flags:
         """For each copy whether it is searched for: made, of a photograph that is kept.
 
@@ -226,7 +188,4 @@ class Common:
         pictures : ndarray of int64, optional
             Copies of these photographs only.
         """
-        keep = np.zeros(len(self.material.plan.photos), bool)
-        keep[self.kept if pictures is None else pictures] = True
-        found: Flags = state.made & keep[self.material.queries.pictures]
-        return found
+        return state.made & self.among(pictures)

@@ -21,6 +21,7 @@ from homing.cli.console import (
 from homing.cli.tables import show_tables
 
 if TYPE_CHECKING:
+    from homing.bench.layouts import Layout
     from homing.bench.retrieval import Settings as RetrievalSettings
 
 __all__ = ["COMMANDS"]
@@ -185,7 +186,18 @@ def _finish(
 
 @click.command(cls=_WithParts, short_help="Measure how well copies are found, on your pictures.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@_background_option
+@click.option(
+    "--background",
+    multiple=True,
+    type=click.Path(),
+    help="Folder of other pictures, among which copies are searched for. May be repeated.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["disc21", "copydays"]),
+    help="PHOTOS is one folder, laid out as that data set is published. DISC21 is its own "
+    "background.",
+)
 @click.option(
     "--descriptor", default="homing-s", show_default=True, help="Name, or path to your own."
 )
@@ -235,7 +247,7 @@ def _finish(
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
-    default=100,
+    default=60,
     show_default=True,
     help="Pictures for what needs files of its own, costs and questions; 0: none of this.",
 )
@@ -288,15 +300,16 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     from homing.activation import find_method
     from homing.bench.outcome_tables import notes_of, tables_of
     from homing.bench.retrieval import run_retrieval
-    from homing.images import find_pictures
 
+    data = _data(photos, options["background"], options["layout"])
     outcome = run_retrieval(
-        list(find_pictures(photos)),
-        list(find_pictures(options["background"])),
+        data.photos,
+        data.background,
         load_network(options["descriptor"], options["device"]),
         options["out"],
         progress,
         methods=[find_method(name.strip()) for name in options["methods"].split(",")],
+        published=data.published,
         settings=_settings(options),
         limits=limits_of(options["max_pixels"], options["max_bytes"]),
     )
@@ -306,6 +319,22 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
         outcome.lines() if options["as_json"] else None,
         lambda: show_tables(notes_of(outcome), tables_of(outcome)),
     )
+
+
+def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "Layout":
+    """The pictures, wherever they are."""
+    from homing.bench.layouts import Layout, read_layout
+    from homing.images import find_pictures
+
+    others = tuple(find_pictures(background))
+    if layout is None:
+        if not background:
+            raise click.UsageError("Missing option '--background'.")
+        return Layout(tuple(find_pictures(photos)), others, ())
+    if len(photos) != 1:
+        raise click.UsageError(f"--layout {layout} takes one folder.")
+    found = read_layout(layout, Path(photos[0]))
+    return Layout(found.photos, found.background + others, found.published)
 
 
 def _settings(options: Mapping[str, Any]) -> "RetrievalSettings":

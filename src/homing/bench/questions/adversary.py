@@ -143,4 +143,4 @@ def _attacked(case: Case, state: State, queries: Queries, files: Sequence[Path |
         case.passive, queries, files, state.method, case.quantizer.name
     )
     attacked = replace(described, entries=state.entries)
-    return measure(common, case.searcher, attacked, case.there([described]), common.others)
+    return measure(common, case.searcher, attacked, case.there([described]))

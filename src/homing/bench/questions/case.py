@@ -121,9 +121,10 @@ def measure(
     searcher: Searcher,
     state: State,
     pictures: Rows,
-    others: Vectors | None = None,
+    *,
+    exact: bool = True,
 ) -> Figures:
-    """Measure a state through an index, at one and at automatic probes, and exactly.
+    """Measure a state through an index, at one and at automatic probes, re-ranked, and exactly.
 
     Parameters
     ----------
@@ -132,21 +133,20 @@ def measure(
     state : State
     pictures : ndarray of int64
         Whose copies are searched for.
-    others : ndarray, shape (m, d), float32, optional
-        What the searcher holds, if it is not the distractors as they are.
+    exact : bool
+        Search exactly too, among the distractors as they are.
     """
     codebook = searcher.codebook
     engine = searcher.engine(state.entries[common.kept], common.seed)
-    settings = settings_of(codebook, (1, 0))
+    settings = [setting for setting in settings_of(codebook, (1, 0)) if setting.ranked]
     measured = measure_index(common, engine, "", state, settings, pictures)
-    others = common.others if others is None else others
-    exact = measure_exact(common, state, others, pictures=pictures)
     found: Figures = {}
     for number, setting in enumerate(settings):
-        if setting.ranked:
-            name = "automatic probes" if setting.probes > 1 else "1 probe"
-            found[name if codebook.cell_count > 1 else "all codes"] = measured.mean(number)
-    found["exact"] = exact.mean(0)
+        name = "automatic probes" if setting.probes > 1 else "1 probe"
+        found[name if codebook.cell_count > 1 else "all codes"] = measured.mean(number)
+    if exact:
+        bare = measure_exact(common, state, common.others, pictures=pictures)
+        found["exact"] = bare.mean(0)
     if codebook.cell_count > 1:
         found["in their cell"] = measured.cell()
     return found

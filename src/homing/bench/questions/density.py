@@ -44,7 +44,7 @@ def ask_density(case: Case) -> Answer:
         others[chosen] = moved[chosen]
         searcher = Searcher(codebook, others)
         for label, state in (("untouched", case.passive), ("activated", case.active)):
-            figures = measure(common, searcher, state, pictures, others)
+            figures = measure(common, searcher, state, pictures, exact=False)
             lines.append(Line(f"{share:.0%} of the base activated: {label} pictures", figures))
     return Answer(
         "density",

@@ -19,7 +19,7 @@ def ask_foreign(case: Case) -> Answer:
     for other in _others(case):
         searcher = Searcher(other.codebook, common.others)
         for label, state in (("untouched", case.passive), (f"for {own}", case.active)):
-            figures = measure(common, searcher, state, pictures)
+            figures = measure(common, searcher, state, pictures, exact=False)
             lines.append(Line(f"{other.name}: {label}", figures))
     return Answer(
         "foreign",
