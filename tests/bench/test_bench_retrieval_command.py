@@ -16,6 +16,9 @@ from homing.bench.questions import QUESTIONS
 from homing.demo.generated import generated_picture
 from homing.images import decode_pixels, psnr
 
+# One run of every stage takes a minute of an idle processor, and longer beside other work.
+pytestmark = pytest.mark.timeout(900)
+
 PHOTOS, EDITS, DRAWS = 6, 15, 2
 
 

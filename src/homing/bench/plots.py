@@ -216,7 +216,7 @@ def _curves(family: Family) -> "Figure":
     axis.set_ylim(-0.02, 1.03)
     axis.set_xlabel("recall")
     axis.set_ylabel("precision")
-    axis.legend(loc="lower left")
+    axis.legend(loc="best")
     return figure
 
 

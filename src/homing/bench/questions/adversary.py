@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from homing.bench.bootstrap import Interval
+from homing.bench.definitions import definition_of
 from homing.bench.queries import Queries, copies_of
 from homing.bench.questions.case import Answer, Case, Figures, Line, measure
 from homing.bench.releasing import Release
@@ -43,7 +44,7 @@ class NextCell(Codebook):
     """A codebook that pulls vectors into the cell next to their own."""
 
     def target(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Where an adversary pulls each vector: what the second nearest cell makes of it.
+        """Where an adversary pulls each vector: to the middle of the second nearest cell.
 
         Parameters
         ----------
@@ -53,14 +54,13 @@ class NextCell(Codebook):
         -------
         ndarray, shape (n, dimension), float32
         """
-        taken = np.asarray(vectors, np.float32)
-        inner = linear(taken, self.arrays["rotation"]) if "rotation" in self.arrays else taken
+        inner, rotation = np.asarray(vectors, np.float32), self.arrays.get("rotation")
+        if rotation is not None:
+            inner = linear(inner, rotation)
         coarse = self.arrays["coarse"]
         distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
-        cells = np.argpartition(distances, 1, axis=1)[:, 1].astype(np.int32)
-        if self.factory.fine != "PQ":
-            return np.array(coarse[cells])
-        return self.decode(cells, self.encode(taken, cells))
+        middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
+        return middles if rotation is None else linear(middles, np.ascontiguousarray(rotation.T))
 
 
 def ask_adversary(case: Case) -> Answer:
@@ -70,9 +70,10 @@ def ask_adversary(case: Case) -> Answer:
         "adversary",
         "What if somebody knows?",
         f"{len(case.pictures):,} pictures. Washed: a median filter of 3 pixels, 0.7 of each edge "
-        "and back, JPEG 70 (harder: 5 pixels, 0.5, JPEG 50). Activated for the next cell: by the "
-        f"same method, codebook and budget ({case.stage.releaser.budget:g} dB), which the "
-        "adversary knows; the base holds the pictures before that.",
+        "and back, JPEG 70 (harder: 5 pixels, 0.5, JPEG 50). Activated for the next cell: towards "
+        "its middle, by the same method, codebook and budget "
+        f"({case.stage.releaser.budget:g} dB), which the adversary knows; the base holds the "
+        "pictures before that.",
         tuple(lines),
     )
 
@@ -121,7 +122,7 @@ def _activated_again(case: Case) -> list[Line]:
             elsewhere,
             f"activating {label} pictures for another cell",
             chosen=there,
-            version="next cell",
+            version=definition_of(NextCell.target, ()),
         )
         figures = _attacked(case, state, queries, release.files)
         figures["files that left their cell"] = _left(release)
