@@ -44,6 +44,7 @@ RESERVED = {
     "rich": {"cli"},
     "cv2": {"bench"},
     "imagehash": {"bench"},
+    "matplotlib": {"bench"},
     "pdqhash": {"bench"},
 }
 #: Where foreign bytes are decoded. Elsewhere only what the module itself has just coded, or a

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homing.bench.base import make_base, make_plan
-from homing.bench.queries import copies_of, suite, unmatched_copies
+from homing.bench.queries import copies_of, unmatched_copies
+from homing.bench.suites import find_suite
 from homing.bench.variants import Crop, Whole, crop_box
 from homing.errors import UsageError
 from homing.images import Found, find_pictures
@@ -132,7 +133,7 @@ def test_crops_are_parts_of_the_stated_area(width, height, seed):
 
 
 def test_queries_are_the_paper_s_and_the_screenshot():
-    edits = suite()
+    edits = find_suite("paper").edits
     assert sum(edit.in_mean for edit in edits) == 14
     assert [edit.name for edit in edits if not edit.in_mean] == ["screenshot"]
     queries = copies_of(files("photos", 4), edits, random_draws=3, seed=0)

@@ -6,15 +6,13 @@ import io
 import json
 import re
 import shutil
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image
+from running import run_bench
 
-from homing.cli import main
 from homing.demo.generated import generated_picture
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket", "retina", "hubble_deep_field")
@@ -51,16 +49,7 @@ class Terminal(io.StringIO):
 
 
 def bench(*arguments, out=None):
-    """Run the command in this process; its exit status, output and errors."""
-    out, err = out or io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch:
-        # These belong to a process of its own.
-        patch.setattr(sys.modules["homing.cli.main"], "keep_freed_memory", lambda: None)
-        patch.setattr(sys, "excepthook", sys.excepthook)
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as left:
-            main(["bench", "descriptors", *map(str, arguments)])
-    assert "Traceback" not in err.getvalue()
-    return left.value.code, out.getvalue(), err.getvalue()
+    return run_bench("descriptors", *arguments, out=out)
 
 
 def arguments(pictures, network_file, out):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homing.bench.bootstrap import bootstrap_means
 from homing.bench.measures import (
     Places,
     average_precision,
-    bootstrap_means,
     recall,
     recall_at_false_alarms,
     recall_at_precision,

@@ -11,7 +11,7 @@ from command_line import make_pictures, picture
 import homing
 from homing.cli.main import _COMMANDS, cli
 
-SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in ("codebook", "bench")]
+SUBCOMMANDS = [(name,) for name in _COMMANDS if name != "codebook"]
 SUBCOMMANDS += [("codebook", "train"), ("codebook", "show"), ("bench", "descriptors")]
 SHA = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")

@@ -15,15 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.bootstrap import Interval
 from homing.bench.exact import nearest
-from homing.bench.measures import (
-    Interval,
-    average_precision,
-    recall_at_false_alarms,
-    recall_at_precision,
-)
+from homing.bench.measures import average_precision, recall_at_false_alarms, recall_at_precision
 
-__all__ = ["CopyDetection", "Predictions", "Scores", "detect_copies", "predict"]
+__all__ = [
+    "PREDICTIONS",
+    "CopyDetection",
+    "Predictions",
+    "Scores",
+    "detect_copies",
+    "judge",
+    "norms",
+    "predict",
+]
 
 PREDICTIONS = 10  # of each query that enter the list
 NEIGHBOURS = 3  # of the normalisation set
@@ -93,15 +98,45 @@ def predict(
     Predictions
     """
     rows, similarity = nearest(queries, base, PREDICTIONS, generator)
+    norm = norms(queries, normalisation, generator)
+    return judge(rows, similarity.astype(np.float64), norm, known, matched, picture)
+
+
+def norms(queries: Vectors, normalisation: Vectors, generator: np.random.Generator) -> Floats:
+    """Mean similarity of each query to its nearest pictures of the normalisation set, (n,)."""
     _, close = nearest(queries, normalisation, NEIGHBOURS, generator)
-    norm = close.astype(np.float64).mean(axis=1) if close.shape[1] else np.zeros(len(queries))
+    return close.astype(np.float64).mean(axis=1) if close.shape[1] else np.zeros(len(queries))
+
+
+def judge(
+    rows: Rows,
+    similarity: Floats,
+    norm: Floats,
+    known: Sequence[Rows],
+    matched: Flags,
+    picture: Rows,
+) -> Predictions:
+    """Tell which of the entries returned are right.
+
+    Parameters
+    ----------
+    rows : ndarray, shape (n, k), int64
+        Most similar first; -1 where the search brought no more.
+    similarity : ndarray, shape (n, k), float64
+        -inf where there is no entry: a prediction that no threshold lets through.
+    norm : ndarray, shape (n,), float64
+    known, matched, picture
+        As for :func:`predict`.
+
+    Returns
+    -------
+    Predictions
+    """
     same = np.zeros(rows.shape, dtype=bool)
     for query, each in enumerate(known):
         same[query] = np.isin(rows[query], each)
     right = same & (np.cumsum(same, axis=1) == 1) & matched[:, None]
-    return Predictions(
-        rows, similarity.astype(np.float64), norm, right, right | ~same, matched, picture
-    )
+    return Predictions(rows, similarity, norm, right, right | ~same, matched, picture)
 
 
 @dataclass(frozen=True)

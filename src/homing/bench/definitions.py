@@ -2,10 +2,15 @@
 
 import hashlib
 import importlib.metadata
-from functools import cache
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from functools import cache, partial
 from importlib import resources
+from typing import Any
 
-__all__ = ["definitions"]
+__all__ = ["definition_of", "definitions"]
 
 
 @cache
@@ -35,3 +40,40 @@ def definitions(sources: tuple[str, ...], packages: tuple[str, ...]) -> str:
     for name in packages:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     return digest.hexdigest()
+
+
+@cache
+def definition_of(function: Callable[..., Any], counted: tuple[str, ...]) -> str:
+    """Tell apart what a function given by a user does, as far as its module's text tells.
+
+    Parameters
+    ----------
+    function : callable
+        Of a module, or a partial of one.
+    counted : tuple of str
+        Modules, and packages of them, whose code :func:`definitions` counts already.
+
+    Returns
+    -------
+    str
+        A checksum of the module's text and of a partial's arguments; for a function of a counted
+        module nothing. Where there is no text, what no other run will give.
+    """
+    parts = []
+    while isinstance(function, partial):
+        for argument in (*function.args, *function.keywords.values()):
+            inner = callable(argument)
+            parts.append(definition_of(argument, counted) if inner else repr(argument))
+        function = function.func
+    module = getattr(function, "__module__", "") or ""
+    if any(module == name or module.startswith(f"{name}.") for name in counted):
+        return " ".join(part for part in parts if part)
+    return hashlib.sha256(f"{_text(module)} {parts}".encode()).hexdigest()
+
+
+@cache
+def _text(module: str) -> str:
+    try:
+        return inspect.getsource(sys.modules[module])
+    except (KeyError, OSError, TypeError):
+        return os.urandom(16).hex()

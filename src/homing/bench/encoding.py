@@ -134,6 +134,11 @@ class Encoded:
         """For each row whether it is there."""
         return np.array([reason is None for reason in self.reasons], dtype=bool)
 
+    def followed_by(self, other: "Encoded") -> "Encoded":
+        """These rows and, after them, another's of the same encoders."""
+        rows = {name: np.concatenate([each, other.rows[name]]) for name, each in self.rows.items()}
+        return Encoded(rows, self.reasons + other.reasons)
+
 
 def encode(
     tasks: Sequence[Task],

@@ -10,6 +10,7 @@ _PACKAGES = {
     "augly": "augly",
     "cv2": "opencv-python-headless",
     "imagehash": "imagehash",
+    "matplotlib": "matplotlib",
     "pdqhash": "pdqhash",
 }
 

@@ -10,10 +10,11 @@ import numpy.typing as npt
 from homing.bench.base import Base, Plan, make_base
 from homing.bench.encoding import Encoded, Encoder, Progress, encode
 from homing.bench.exact import nearest
-from homing.bench.queries import Queries, copies_of, suite, unmatched_copies
+from homing.bench.queries import Queries, copies_of, unmatched_copies
 from homing.bench.twins import CANDIDATES, Twins, find_twins
 from homing.bench.variants import Task, Whole
 from homing.bench.workers import Workers
+from homing.edits import Edit
 from homing.images import Limits
 
 __all__ = ["Index", "Material", "gather", "seek_twins"]
@@ -111,6 +112,8 @@ def gather(
     cache: Path,
     progress: Progress,
     *,
+    apart: Sequence[Encoder],
+    edits: Sequence[Edit],
     random_draws: int,
     seed: int,
     limits: Limits,
@@ -124,6 +127,10 @@ def gather(
     workers : Workers
     cache : Path
     progress : callable
+    apart : sequence of Encoder
+        Those that also encode what is kept out of the base.
+    edits : sequence of Edit
+        That the photos suffer.
     random_draws, seed : int
     limits : Limits
 
@@ -132,20 +139,22 @@ def gather(
     Material
     """
     base = make_base(plan, seed)
-    queries = copies_of(plan.photos, suite(), random_draws=random_draws, seed=seed)
+    queries = copies_of(plan.photos, edits, random_draws=random_draws, seed=seed)
     unmatched = unmatched_copies(plan.unmatched, seed=seed)
     scale = tuple(Task(each.path, each.relative, (Whole(),)) for each in plan.normalisation)
-    stages = {
-        "base": base.tasks,
-        "edited copies": queries.tasks,
-        "copies without a match": unmatched,
-        "normalisation": scale,
-    }
-    made = [
-        encode(tasks, encoders, workers, cache, progress, title, limits=limits)
-        for title, tasks in stages.items()
+    count = len(plan.photos)
+    stages = (
+        ("others", base.tasks[count:], encoders),
+        ("photographs", base.tasks[:count], encoders),
+        ("edited copies", queries.tasks, encoders),
+        ("copies without a match", unmatched, apart),
+        ("normalisation", scale, apart),
+    )
+    others, photos, *rest = [
+        encode(tasks, some, workers, cache, progress, title, limits=limits)
+        for title, tasks, some in stages
     ]
-    return Material(plan, base, queries, unmatched, *made)
+    return Material(plan, base, queries, unmatched, photos.followed_by(others), *rest)
 
 
 def seek_twins(

@@ -1,4 +1,4 @@
-"""The figures: recall among equals, intervals, average precision, recall at a false-alarm rate.
+"""The figures: recall among equals, average precision, recall at a false-alarm rate.
 
 Pure NumPy on scores and places. Wherever entries or predictions have equal scores (hashes have many
 of them) no order among them is assumed: recall is the mean chance over all orders, and precision
@@ -6,17 +6,15 @@ is taken only between groups of equal scores.
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "Interval",
     "Places",
     "average_precision",
-    "bootstrap_means",
     "can_tell",
+    "precision_recall",
     "recall",
     "recall_at_false_alarms",
     "recall_at_precision",
@@ -26,8 +24,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Array = npt.NDArray[Any]
-_BLOCK = 100  # bootstrap draws at a time
 _ROUNDING = 1e-9  # mends products such as 0.001 · 1000 that fall short of a whole number
 
 
@@ -102,88 +98,20 @@ def reciprocal_rank(places: Places) -> Floats:
     return found
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A mean and its 95 % interval.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        NaN where nothing was measured.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-
-def bootstrap_means(
-    values: Floats,
-    counted: npt.NDArray[np.bool_],
-    generator: np.random.Generator,
-    *,
-    draws: int = 2000,
-) -> tuple[list[Interval], Interval]:
-    """Means over pictures and over the counted rows, with percentile-bootstrap intervals.
-
-    Pictures are drawn with replacement, all rows of a picture together, since the edits of one
-    picture succeed and fail together.
+def precision_recall(
+    scores: Floats, right: npt.NDArray[np.bool_], positives: int
+) -> tuple[Floats, Floats]:
+    """Precision and recall at each distinct score, from the highest down.
 
     Parameters
     ----------
-    values : ndarray, shape (rows, pictures), float64
-        A row an edit; NaN where an edit could not be made.
-    counted : ndarray, shape (rows,), bool
-        Rows that the overall mean is taken over.
-    generator : numpy.random.Generator
-    draws : int
-        Resamples.
+    scores, right, positives
+        As for :func:`average_precision`.
 
     Returns
     -------
-    rows : list of Interval
-    overall : Interval
-        Mean of the counted rows' means.
+    precision, recall : ndarray, float64
     """
-    known = ~np.isnan(values)
-    filled = np.where(known, values, 0.0)
-    pictures = values.shape[1]
-    resampled = []
-    for first in range(0, draws, _BLOCK):
-        size = min(_BLOCK, draws - first)
-        weights = generator.multinomial(pictures, np.full(pictures, 1 / pictures), size=size)
-        resampled.append(_ratio(weights @ filled.T, weights @ known.T))
-    means = _ratio(filled.sum(axis=1), known.sum(axis=1))
-    samples = np.concatenate(resampled)
-    rows = [_interval(mean, samples[:, row]) for row, mean in enumerate(means)]
-    return rows, _interval(_mean(means[counted]), _row_means(samples[:, counted]))
-
-
-def _ratio(sums: Array, counts: Array) -> Floats:
-    found = np.full(sums.shape, np.nan)
-    np.divide(sums, counts, out=found, where=counts > 0)
-    return found
-
-
-def _mean(values: Floats) -> float:
-    return float(_row_means(values[None])[0])
-
-
-def _row_means(values: Floats) -> Floats:
-    known = ~np.isnan(values)
-    return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
-
-
-def _interval(mean: float, samples: Floats) -> Interval:
-    samples = samples[~np.isnan(samples)]
-    if not len(samples):
-        return Interval(float(mean), float("nan"), float("nan"))
-    low, high = np.percentile(samples, [2.5, 97.5])
-    return Interval(float(mean), float(low), float(high))
-
-
-def _curve(scores: Floats, right: npt.NDArray[np.bool_], positives: int) -> tuple[Floats, Floats]:
-    """Precision and recall at each distinct score, from the highest down."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     hits = np.cumsum(right[order])
@@ -213,7 +141,7 @@ def average_precision(scores: Floats, right: npt.NDArray[np.bool_], positives: i
     ----------
     .. [1] M. Douze et al. "The 2021 Image Similarity Dataset and Challenge". arXiv:2106.09672.
     """
-    precision, recalled = _curve(scores, right, positives)
+    precision, recalled = precision_recall(scores, right, positives)
     return float(np.sum(np.diff(recalled, prepend=0.0) * precision))
 
 
@@ -229,7 +157,7 @@ def recall_at_precision(
     precision : float
         In (0, 1].
     """
-    found, recalled = _curve(scores, right, positives)
+    found, recalled = precision_recall(scores, right, positives)
     return float(recalled[found >= precision].max(initial=0.0))
 
 

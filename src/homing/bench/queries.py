@@ -1,16 +1,18 @@
 """The queries: photographs under the paper's edits, and copies of photographs not in the base."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from homing.bench.variants import Copy, Task, Whole
-from homing.edits import SCREENSHOT, Edit, paper_edits
+from homing.edits import Edit, paper_edits
 from homing.images import Found
 
-__all__ = ["Queries", "Row", "copies_of", "suite", "unmatched_copies"]
+__all__ = ["Queries", "Row", "copies_of", "unmatched_copies"]
 
 _EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
 _DRAWS = 4  # random edits of each photograph without a match
@@ -49,10 +51,35 @@ class Queries:
         """Places of one row's copies among all queries, one for each picture."""
         return np.arange(len(self.tasks)) * len(self.rows) + row
 
+    @cached_property
+    def edits(self) -> tuple[Edit, ...]:
+        """The edits, each once."""
+        return tuple(dict.fromkeys(row.edit for row in self.rows))
 
-def suite() -> tuple[Edit, ...]:
-    """Return the paper's fourteen edits, and the screenshot, which its mean leaves out."""
-    return (*paper_edits(), SCREENSHOT)
+    @cached_property
+    def pictures(self) -> npt.NDArray[np.int64]:
+        """For each copy, which picture it is of."""
+        return np.repeat(np.arange(len(self.tasks)), len(self.rows))
+
+    def places(self) -> list[npt.NDArray[np.int64]]:
+        """For each edit the places of its copies among all, (draws, pictures)."""
+        return [
+            np.stack([self.of(n) for n, row in enumerate(self.rows) if row.edit is edit])
+            for edit in self.edits
+        ]
+
+    def of_files(self, files: Sequence[Path | None]) -> "Queries":
+        """The same copies, with the same draws, of other files of the same pictures.
+
+        Parameters
+        ----------
+        files : sequence of (Path or None)
+            One a picture; a picture without one is left out.
+        """
+        tasks = zip(self.tasks, files, strict=True)
+        return Queries(
+            tuple(replace(task, path=file) for task, file in tasks if file is not None), self.rows
+        )
 
 
 def copies_of(

@@ -6,15 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.bootstrap import Interval, bootstrap_means
 from homing.bench.exact import Answers, answer, similarity_blocks
-from homing.bench.measures import (
-    Interval,
-    bootstrap_means,
-    can_tell,
-    recall,
-    reciprocal_rank,
-    upper_value,
-)
+from homing.bench.measures import can_tell, recall, reciprocal_rank, upper_value
 from homing.edits import Edit
 
 __all__ = [
@@ -22,6 +16,7 @@ __all__ = [
     "FalseMatches",
     "RecallFigures",
     "false_matches",
+    "mean_of_draws",
     "recall_figures",
     "search_copies",
 ]
@@ -137,7 +132,7 @@ def recall_figures(
         generator.bit_generator.state = state  # the same resamples for all four
         each = np.full(len(made), np.nan)
         each[made] = values
-        table = np.stack([_mean_of_draws(each[places]) for places in rows])
+        table = np.stack([mean_of_draws(each[places]) for places in rows])
         found, mean = bootstrap_means(table, counted, generator)
         tables.append(found)
         means.append(mean)
@@ -157,12 +152,22 @@ def recall_figures(
     return RecallFigures(figures, EditFigures(name, True, queries, errors, *means))
 
 
-def _mean_of_draws(values: Floats) -> Floats:
-    """Mean over the draws that could be made; NaN for a picture without any."""
+def mean_of_draws(values: Floats) -> Floats:
+    """Mean over the draws that could be made; NaN for a picture without any.
+
+    Parameters
+    ----------
+    values : ndarray, shape (draws, …, pictures), float64
+        NaN where a copy could not be made.
+
+    Returns
+    -------
+    ndarray, shape (…, pictures), float64
+    """
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    mean = np.full(values.shape[1], np.nan)
+    mean = np.full(values.shape[1:], np.nan)
     np.divide(total, count, out=mean, where=count > 0)
     return mean
 

@@ -55,6 +55,15 @@ class Twins:
         """Rows of a picture's twins, ascending."""
         return np.array(sorted(row for each, row in self.evidence if each == picture), np.int64)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many entries of the base are twins, how many mirrored, and of how many photos."""
+        return {
+            "entries": len(self.evidence),
+            "mirrored": sum(each.mirrored for each in self.evidence.values()),
+            "photos": len({picture for picture, _ in self.evidence}),
+        }
+
     def by_picture(self, count: int) -> list[npt.NDArray[np.int64]]:
         """Rows of the twins of pictures 0 … count − 1."""
         rows: list[list[int]] = [[] for _ in range(count)]

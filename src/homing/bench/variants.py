@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from homing.bench.definitions import definition_of
 from homing.bench.hashes import HASHES, hash_of
 from homing.edits import Edit
 from homing.errors import PictureError
@@ -59,8 +60,9 @@ class Copy:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """Tells recipes apart across runs."""
-        return ("edit", self.edit.name, *(self.seed if self.edit.random else ()))
+        """Tells recipes apart across runs: a user's own edit also by its code."""
+        definition = definition_of(self.edit.apply, ("homing.edits",))
+        return ("edit", self.edit.name, definition, *(self.seed if self.edit.random else ()))
 
 
 Recipe: TypeAlias = Whole | Crop | Copy

@@ -1,16 +1,14 @@
 """``bench``: measure, on one's own pictures."""
 
-import sys
-from itertools import islice, zip_longest
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from homing.cli.console import (
     count,
     device_option,
-    echo,
     emit,
     json_option,
     limit_options,
@@ -20,32 +18,73 @@ from homing.cli.console import (
     progress,
     say,
 )
+from homing.cli.tables import show_tables
 
 if TYPE_CHECKING:
-    from homing.bench.report import Report
+    from homing.bench.layouts import Layout
+    from homing.bench.retrieval import Settings as RetrievalSettings
 
 __all__ = ["COMMANDS"]
 
-_GAP = 2  # characters between the columns of a table
 
+class _WithParts(click.Command):
+    """A command of which parts can be run alone: ``bench descriptors`` beside ``bench PHOTOS``.
 
-@click.group()
-def bench() -> None:
-    """Measure how well copies are found, on your own pictures.
-
-    Needs the extra: pip install 'homing[bench]'
+    A group would take no pictures of its own. (A folder called like a part is ``./descriptors``.)
     """
 
+    parts: Mapping[str, click.Command]
 
-@bench.command(short_help="How well descriptors tell copies, by exact search.")
-@click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option(
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the arguments: of a part, if the first of them is its name."""
+        part = self.parts.get(args[0]) if args else None
+        if part is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return part.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the parts."""
+        with formatter.section("Alone"):
+            formatter.write_dl(
+                [
+                    (f"{ctx.command_path} {name}", part.get_short_help_str(limit=70))
+                    for name, part in self.parts.items()
+                ]
+            )
+
+
+_background_option = click.option(
     "--background",
     multiple=True,
     required=True,
     type=click.Path(),
     help="Folder of other pictures, among which copies are searched for. May be repeated.",
 )
+
+_base_option = click.option(
+    "--base-size",
+    type=count,
+    default="100000",
+    show_default=True,
+    help="Distractors besides PHOTOS: background pictures, then random crops of them.",
+)
+
+_pictures_option = click.option(
+    "--pictures", type=click.IntRange(min=1), help="Only so many of PHOTOS, drawn by the seed."
+)
+
+_seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+
+
+@click.command(short_help="How well descriptors tell copies, by exact search.")
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@_background_option
 @click.option(
     "--descriptor",
     "names",
@@ -60,13 +99,7 @@ def bench() -> None:
     show_default=True,
     help="pHash, dHash and PDQ beside the descriptors.",
 )
-@click.option(
-    "--base-size",
-    type=count,
-    default="100000",
-    show_default=True,
-    help="Distractors besides PHOTOS: background pictures, then random crops of them.",
-)
+@_base_option
 @click.option(
     "--random-draws",
     type=click.IntRange(min=1),
@@ -74,10 +107,8 @@ def bench() -> None:
     show_default=True,
     help="Copies of each picture under the random edit.",
 )
-@click.option(
-    "--pictures", type=click.IntRange(min=1), help="Only so many of PHOTOS, drawn by the seed."
-)
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@_pictures_option
+@_seed_option
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -128,50 +159,204 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
         ),
         limits=limits_of(options["max_pixels"], options["max_bytes"]),
     )
-    for name, reason in report.failures.items():
+    return _finish(
+        report.failures,
+        options["out"],
+        report.lines() if options["as_json"] else None,
+        lambda: show_tables(report.notes, report.tables),
+    )
+
+
+def _finish(
+    failures: Mapping[str, str],
+    out: Path,
+    lines: Iterable[Mapping[str, Any]] | None,
+    show: Callable[[], None],
+) -> int:
+    for name, reason in failures.items():
         say(f"failed     {printable(name)}  ({printable(reason)})")
-    if options["as_json"]:
-        for line in report.lines():
-            emit(line)
+    if lines is None:
+        show()
     else:
-        _show(report)
-    say(f"written: {options['out']}")
-    return 1 if report.failures else 0
+        for line in lines:
+            emit(line)
+    say(f"written: {out}")
+    return 1 if failures else 0
 
 
-def _show(report: "Report") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+@click.command(cls=_WithParts, short_help="Measure how well copies are found, on your pictures.")
+@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--background",
+    multiple=True,
+    type=click.Path(),
+    help="Folder of other pictures, among which copies are searched for. May be repeated.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["disc21", "copydays"]),
+    help="PHOTOS is one folder, laid out as that data set is published. DISC21 is its own "
+    "background.",
+)
+@click.option(
+    "--descriptor", default="homing-s", show_default=True, help="Name, or path to your own."
+)
+@click.option(
+    "--index",
+    "indexes",
+    multiple=True,
+    default=("auto",),
+    show_default=True,
+    help="Bundled codebook, a codebook's file, or a factory such as IVF256,PQ8x8, which is trained "
+    "on the base. May be repeated.",
+)
+@click.option(
+    "--method",
+    "methods",
+    default="paper",
+    show_default=True,
+    help="Methods of activation, with commas between them.",
+)
+@click.option(
+    "--suite",
+    type=click.Choice(["paper", "sweep", "full"]),
+    default="paper",
+    show_default=True,
+    help="Edits: the paper's fourteen and the screenshot; over strengths; or all.",
+)
+@_base_option
+@_pictures_option
+@click.option(
+    "--random-draws",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    help="Copies of each picture under the random edit.",
+)
+@click.option(
+    "--psnr", type=float, default=42.0, show_default=True, help="Least PSNR of each file, dB."
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["png", "jpeg", "webp", "tiff", "own"]),
+    default="png",
+    show_default=True,
+    help="Kind of the released files; own: that of each picture.",
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=0),
+    default=60,
+    show_default=True,
+    help="Pictures for what needs files of its own, costs and questions; 0: none of this.",
+)
+@click.option(
+    "--costs/--no-costs",
+    default=True,
+    show_default=True,
+    help="Recall against time and memory, five indexes with files released for each.",
+)
+@click.option(
+    "--questions",
+    default="all",
+    show_default=True,
+    metavar="NAMES",
+    help="What the paper left open: density, lossy, foreign, budgets, adversary, with commas "
+    "between them; all; none.",
+)
+@click.option(
+    "--hashes/--no-hashes",
+    default=True,
+    show_default=True,
+    help="pHash, dHash and PDQ beside the descriptor.",
+)
+@_seed_option
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("homing-bench"),
+    show_default=True,
+    help="Folder for the report, the released files, and the cache that a run which was "
+    "interrupted goes on from.",
+)
+@limit_options
+@device_option
+@json_option
+def bench(photos: tuple[str, ...], **options: Any) -> int:
+    """Measure how well edited copies are found, untouched and activated, and write a report.
 
-    for note in report.notes:
-        echo(note)
-    console = Console(file=sys.stdout)
-    rows = [row for section in report.sections for row in section.rows]
-    narrow = sys.stdout.isatty() and _width([report.header, *rows]) > console.width
-    if narrow:  # intervals go below their figures
-        rows = [tuple(cell.replace(" [", "\n[") for cell in row) for row in rows]
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
-    for number, name in enumerate(report.header):
-        justify: Literal["right", "left"] = "right" if number else "left"
-        table.add_column(Text(printable(name)), justify=justify, no_wrap=True)
-    left = iter(rows)
-    for section in report.sections:
-        table.add_row()
-        table.add_row(Text(section.title, style="bold"))
-        for row in islice(left, len(section.rows)):
-            table.add_row(*map(Text, row))
-    # Nothing is cut where the terminal is narrower still.
-    width = _width([report.header, *[(s.title,) for s in report.sections], *rows])
-    wide = Console(file=sys.stdout, width=max(width, console.width), height=console.height)
-    wide.print(table, highlight=False)
+    \b
+    homing bench photos/ --background others/
+    homing bench photos/ --background others/ --index IVF256,PQ8x8 --pictures 200 --out report/
+
+    PHOTOS are activated; their copies under the paper's edits are searched for among PHOTOS, the
+    background and crops of the background, through each index and exactly. Needs the extra:
+    pip install 'homing[bench]'
+    """
+    from homing.bench.extra import require_extra
+
+    require_extra()
+    from homing.activation import find_method
+    from homing.bench.outcome_tables import notes_of, tables_of
+    from homing.bench.retrieval import run_retrieval
+
+    data = _data(photos, options["background"], options["layout"])
+    outcome = run_retrieval(
+        data.photos,
+        data.background,
+        load_network(options["descriptor"], options["device"]),
+        options["out"],
+        progress,
+        methods=[find_method(name.strip()) for name in options["methods"].split(",")],
+        published=data.published,
+        settings=_settings(options),
+        limits=limits_of(options["max_pixels"], options["max_bytes"]),
+    )
+    return _finish(
+        outcome.failures,
+        options["out"],
+        outcome.lines() if options["as_json"] else None,
+        lambda: show_tables(notes_of(outcome), tables_of(outcome)),
+    )
 
 
-def _width(rows: "list[tuple[str, ...]]") -> int:
-    """Characters of a table of these rows."""
-    columns = zip_longest(*rows, fillvalue="")
-    longest = (max(len(line) for cell in column for line in cell.split("\n")) for column in columns)
-    return sum(width + _GAP for width in longest)
+def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "Layout":
+    """The pictures, wherever they are."""
+    from homing.bench.layouts import Layout, read_layout
+    from homing.images import find_pictures
 
+    others = tuple(find_pictures(background))
+    if layout is None:
+        if not background:
+            raise click.UsageError("Missing option '--background'.")
+        return Layout(tuple(find_pictures(photos)), others, ())
+    if len(photos) != 1:
+        raise click.UsageError(f"--layout {layout} takes one folder.")
+    found = read_layout(layout, Path(photos[0]))
+    return Layout(found.photos, found.background + others, found.published)
+
+
+def _settings(options: Mapping[str, Any]) -> "RetrievalSettings":
+    from homing.bench.questions import find_questions
+    from homing.bench.retrieval import Settings
+
+    return Settings(
+        suite=options["suite"],
+        indexes=tuple(options["indexes"]),
+        base_size=options["base_size"],
+        random_draws=options["random_draws"],
+        pictures=options["pictures"],
+        psnr=options["psnr"],
+        kind=None if options["kind"] == "own" else options["kind"].upper(),
+        hashes=options["hashes"],
+        sample=options["sample"],
+        costs=options["costs"],
+        questions=find_questions(options["questions"]),
+        seed=options["seed"],
+    )
+
+
+bench.parts = {"descriptors": descriptors}
 
 COMMANDS = {"bench": bench}

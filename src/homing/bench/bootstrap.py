@@ -1,0 +1,135 @@
+"""Means over pictures with their 95 % intervals, by bootstrap over the pictures."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Interval", "Resampled", "bootstrap_means", "make_interval", "resample"]
+
+Floats = npt.NDArray[np.float64]
+Array = npt.NDArray[Any]
+_BLOCK = 100  # draws at a time
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and its 95 % interval.
+
+    Attributes
+    ----------
+    mean, low, high : float
+        NaN where nothing was measured.
+    """
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """Means over pictures, and the same means over pictures drawn anew, many times.
+
+    Two of them, made with generators of one state, are of the same draws: differences and ratios
+    of their samples are paired.
+
+    Attributes
+    ----------
+    means : ndarray, shape (rows,), float64
+        NaN where nothing was measured.
+    samples : ndarray, shape (draws, rows), float64
+    """
+
+    means: Floats
+    samples: Floats
+
+    def interval(self, row: int) -> Interval:
+        """A row's mean, with its percentile interval."""
+        return make_interval(float(self.means[row]), self.samples[:, row])
+
+    def over(self, rows: Array) -> tuple[float, Floats]:
+        """Mean of some rows' means, and its samples, (draws,)."""
+        return _mean(self.means[rows]), _row_means(self.samples[:, rows])
+
+
+def resample(values: Floats, generator: np.random.Generator, *, draws: int = 2000) -> Resampled:
+    """Draw pictures with replacement, all rows of a picture together.
+
+    The edits of one picture succeed and fail together.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, pictures), float64
+        NaN where nothing was measured.
+    generator : numpy.random.Generator
+    draws : int
+
+    Returns
+    -------
+    Resampled
+    """
+    known = ~np.isnan(values)
+    filled = np.where(known, values, 0.0)
+    pictures = values.shape[1]
+    found = []
+    for first in range(0, draws, _BLOCK):
+        size = min(_BLOCK, draws - first)
+        weights = generator.multinomial(pictures, np.full(pictures, 1 / pictures), size=size)
+        found.append(_ratio(weights @ filled.T, weights @ known.T.astype(np.float64)))
+    means = _ratio(filled.sum(axis=1), known.sum(axis=1))
+    return Resampled(means, np.concatenate(found))
+
+
+def bootstrap_means(
+    values: Floats,
+    counted: npt.NDArray[np.bool_],
+    generator: np.random.Generator,
+    *,
+    draws: int = 2000,
+) -> tuple[list[Interval], Interval]:
+    """Means over pictures and over the counted rows, with percentile-bootstrap intervals.
+
+    Parameters
+    ----------
+    values : ndarray, shape (rows, pictures), float64
+        A row an edit; NaN where an edit could not be made.
+    counted : ndarray, shape (rows,), bool
+        Rows that the overall mean is taken over.
+    generator : numpy.random.Generator
+    draws : int
+        Resamples.
+
+    Returns
+    -------
+    rows : list of Interval
+    overall : Interval
+        Mean of the counted rows' means.
+    """
+    found = resample(values, generator, draws=draws)
+    return [found.interval(row) for row in range(len(values))], make_interval(*found.over(counted))
+
+
+def _ratio(sums: Array, counts: Array) -> Floats:
+    found = np.full(sums.shape, np.nan)
+    np.divide(sums, counts, out=found, where=counts > 0)
+    return found
+
+
+def _mean(values: Floats) -> float:
+    return float(_row_means(values[None])[0])
+
+
+def _row_means(values: Floats) -> Floats:
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1))
+
+
+def make_interval(mean: float, samples: Floats) -> Interval:
+    """Give a figure the 95 % interval of its samples; NaN among them count for nothing."""
+    samples = samples[~np.isnan(samples)]
+    if not len(samples):
+        return Interval(float(mean), float("nan"), float("nan"))
+    low, high = np.percentile(samples, [2.5, 97.5])
+    return Interval(float(mean), float(low), float(high))

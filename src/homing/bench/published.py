@@ -1,0 +1,135 @@
+"""The copies that a data set comes with, searched for among untouched pictures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.bench.bootstrap import Interval, resample
+from homing.bench.copy_detection import PREDICTIONS, detect_copies, judge, norms
+from homing.bench.exact import answer
+from homing.bench.layouts import Published
+from homing.bench.measures import recall
+from homing.bench.quantizers import Quantizer
+from homing.bench.questions import Answer, Line
+from homing.bench.searching import Searcher, padded, settings_of
+from homing.bench.stage import Stage
+from homing.bench.states import Common, State
+from homing.bench.variants import Task, Whole
+
+__all__ = ["search_published"]
+
+_BOOTSTRAP, _TIES = 6, 7  # what a seed is for, as in detecting.py
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def search_published(
+    stage: Stage,
+    common: Common,
+    passive: State,
+    quantizer: Quantizer,
+    published: Sequence[Published],
+) -> Answer:
+    """Search for copies that somebody else made.
+
+    Parameters
+    ----------
+    stage : Stage
+    common : Common
+    passive : State
+        Such copies are of pictures as they are.
+    quantizer : Quantizer
+    published : sequence of Published
+        Those whose originals are not in the base are left out.
+
+    Returns
+    -------
+    Answer
+        A line a kind of copy; µAP of all, where there are copies without a match.
+    """
+    kept = set(common.kept.tolist())
+    numbers = {
+        photo.path.resolve(): number
+        for number, photo in enumerate(common.material.plan.photos)
+        if number in kept
+    }
+    owners = [[numbers[p.resolve()] for p in each.originals if p.resolve() in numbers]
+              for each in published]  # fmt: skip
+    some = [n for n, each in enumerate(published) if owners[n] or not each.originals]
+    tasks = [Task(published[n].found.path, published[n].found.relative, (Whole(),)) for n in some]
+    encoded = stage.describer.tasks(tasks, "published copies")
+    made = np.flatnonzero(encoded.made).tolist()
+    vectors = encoded.rows[common.encoder.name][encoded.made]
+    blocks = np.array([published[some[n]].block for n in made], dtype=object)
+    right = [
+        np.unique(np.concatenate([common.right[p] for p in owners[some[n]]]))
+        if owners[some[n]]
+        else np.empty(0, np.int64)
+        for n in made
+    ]
+    first = np.array([(owners[some[n]] or [-1])[0] for n in made], np.int64)
+    return Answer(
+        "published",
+        "The copies that the data set comes with",
+        f"{len(made):,} published copies of {len(np.unique(first[first >= 0])):,} pictures, "
+        f"searched for among untouched pictures through {quantizer.name}."
+        + (f" {len(tasks) - len(made):,} could not be read." if len(made) < len(tasks) else ""),
+        tuple(_lines(common, passive, quantizer, vectors, blocks, right, first)),
+    )
+
+
+def _lines(
+    common: Common,
+    passive: State,
+    quantizer: Quantizer,
+    vectors: Vectors,
+    blocks: npt.NDArray[np.object_],
+    right: Sequence[Rows],
+    first: Rows,
+) -> list[Line]:
+    matched = first >= 0
+    engine = Searcher(quantizer.codebook, common.others).engine(
+        passive.entries[common.kept], common.seed
+    )
+    base = np.concatenate([passive.entries[common.kept], common.others])
+    searches: dict[str, Floats] = {}
+    every = padded(right)
+    for setting in settings_of(quantizer.codebook, (1, 0)):
+        if setting.ranked:
+            name = "automatic probes" if setting.probes > 1 else "1 probe"
+            answered = engine.search(vectors, setting)
+            searches[name] = recall(answered.places(every), 1)
+            if name == "1 probe":
+                similarity = answered.similarity[:, :PREDICTIONS].astype(np.float64)
+                rows = answered.rows[:, :PREDICTIONS]
+    exact = np.zeros(len(vectors))
+    found = answer(vectors[matched], base, [r for r in right if len(r)])
+    exact[matched] = recall(found.places, 1)
+    searches["exact"] = exact
+    lines = []
+    for block in dict.fromkeys(blocks[matched].tolist()):
+        chosen = (blocks == block) & matched
+        figures = {
+            name: _interval(values[chosen], first[chosen], common.seed)
+            for name, values in searches.items()
+        }
+        lines.append(Line(block, figures))
+    if matched.all() or not matched.any():
+        return lines
+    generator = np.random.default_rng([common.seed, _TIES])
+    scale = common.material.scale.rows[common.encoder.name][common.material.scale.made]
+    picture = np.where(matched, first, np.arange(len(first)))
+    predictions = judge(rows, similarity, norms(vectors, scale, generator), right, matched, picture)
+    scores = detect_copies(predictions, np.random.default_rng([common.seed, _BOOTSTRAP])).normalised
+    label = f"µAP, with {int((~matched).sum()):,} queries without a match"
+    return [*lines, Line(label, {"1 probe": scores.micro_average_precision})]
+
+
+def _interval(values: Floats, pictures: Rows, seed: int) -> Interval:
+    """Mean over pictures of the means over their copies."""
+    _, place = np.unique(pictures, return_inverse=True)
+    means = np.bincount(place, values) / np.bincount(place)
+    return resample(means[None], np.random.default_rng([seed, _BOOTSTRAP])).interval(0)

@@ -1,0 +1,147 @@
+"""Somebody who knows of activation: washes it out, or activates the copy for another cell."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+from homing.bench.bootstrap import Interval
+from homing.bench.definitions import definition_of
+from homing.bench.queries import Queries, copies_of
+from homing.bench.questions.case import Answer, Case, Figures, Line, measure
+from homing.bench.releasing import Release
+from homing.bench.states import State
+from homing.codebooks import Codebook
+from homing.codebooks.exact import linear
+from homing.edits import PAPER, Edit, make_edit
+from homing.edits.operations import jpeg
+from homing.images import Found
+
+__all__ = ["WASHES", "NextCell", "ask_adversary"]
+
+
+def _wash(
+    window: int, edges: float, quality: int, image: Image.Image, _generator: np.random.Generator
+) -> Image.Image:
+    """Median filter, smaller and large again, JPEG."""
+    small = (max(1, round(image.width * edges)), max(1, round(image.height * edges)))
+    shrunk = image.filter(ImageFilter.MedianFilter(window)).resize(small, Image.Resampling.BILINEAR)
+    return jpeg(shrunk.resize(image.size, Image.Resampling.BILINEAR), quality)
+
+
+WASHES: tuple[Edit, ...] = (
+    make_edit("washed", partial(_wash, 3, 0.7, 70)),
+    make_edit("washed harder", partial(_wash, 5, 0.5, 50)),
+)
+"""A median of 3 or 5 pixels, 0.7 or 0.5 of each edge and back, JPEG 70 or 50."""
+
+
+class NextCell(Codebook):
+    """A codebook that pulls vectors into the cell next to their own."""
+
+    def target(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """Where an adversary pulls each vector: to the middle of the second nearest cell.
+
+        Parameters
+        ----------
+        vectors : array_like, shape (n, dimension)
+
+        Returns
+        -------
+        ndarray, shape (n, dimension), float32
+        """
+        inner, rotation = np.asarray(vectors, np.float32), self.arrays.get("rotation")
+        if rotation is not None:
+            inner = linear(inner, rotation)
+        coarse = self.arrays["coarse"]
+        distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
+        middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
+        return middles if rotation is None else linear(middles, np.ascontiguousarray(rotation.T))
+
+
+def ask_adversary(case: Case) -> Answer:
+    """Search for copies that were attacked, of untouched and of activated pictures."""
+    lines = [*_washed(case), *_activated_again(case)]
+    return Answer(
+        "adversary",
+        "What if somebody knows?",
+        f"{len(case.pictures):,} pictures. Washed: a median filter of 3 pixels, 0.7 of each edge "
+        "and back, JPEG 70 (harder: 5 pixels, 0.5, JPEG 50). Activated for the next cell: towards "
+        "its middle, by the same method, codebook and budget "
+        f"({case.stage.releaser.budget:g} dB), which the adversary knows; the base holds the "
+        "pictures before that.",
+        tuple(lines),
+    )
+
+
+def _washed(case: Case) -> list[Line]:
+    common, lines = case.common, []
+    photos = common.material.plan.photos
+    sample = set(case.pictures.tolist())
+    sources = [photo.path if n in sample else None for n, photo in enumerate(photos)]
+    files = [file if n in sample else None for n, file in enumerate(case.active.files)]
+    for edit in WASHES:
+        queries = copies_of(photos, (edit,), random_draws=1, seed=common.seed)
+        for label, state, paths in (
+            ("untouched", case.passive, sources),
+            ("activated", case.active, files),
+        ):
+            figures = _attacked(case, state, queries, paths)
+            lines.append(Line(f"{label}, {edit.name}", figures))
+    return lines
+
+
+def _activated_again(case: Case) -> list[Line]:
+    codebook = case.quantizer.codebook
+    if codebook.cell_count < 2:
+        return []
+    elsewhere = NextCell(
+        codebook.factory,
+        codebook.dimension,
+        codebook.arrays,
+        codebook.descriptor,
+        codebook.descriptor_name,
+    )
+    photos = case.common.material.plan.photos
+    identity = (PAPER[0],)
+    queries = copies_of(photos, identity, random_draws=1, seed=case.common.seed)
+    lines = []
+    for label, state in (("untouched", case.passive), ("activated", case.active)):
+        there = [n for n in case.pictures.tolist() if state.files[n] is not None]
+        given = [
+            Found(file or Path(), photo.relative)
+            for file, photo in zip(state.files, photos, strict=True)
+        ]
+        release = case.stage.releaser.release(
+            given,
+            case.method,
+            elsewhere,
+            f"activating {label} pictures for another cell",
+            chosen=there,
+            version=definition_of(NextCell.target, ()),
+        )
+        figures = _attacked(case, state, queries, release.files)
+        figures["files that left their cell"] = _left(release)
+        lines.append(Line(f"{label}, then activated for the next cell", figures))
+    return lines
+
+
+def _left(release: Release) -> Interval:
+    left = [not row.cell_kept for row in release.released]
+    share = sum(left) / len(left) if left else float("nan")
+    return Interval(share, share, share)
+
+
+def _attacked(case: Case, state: State, queries: Queries, files: Sequence[Path | None]) -> Figures:
+    """Copies made of some files, searched for among a state's own entries."""
+    material = replace(case.common.material, queries=queries)
+    common = replace(case.common, material=material)
+    described = case.stage.describer.state(
+        case.passive, queries, files, state.method, case.quantizer.name
+    )
+    attacked = replace(described, entries=state.entries)
+    return measure(common, case.searcher, attacked, case.there([described]))

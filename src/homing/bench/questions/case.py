@@ -1,0 +1,164 @@
+"""What a question starts from, and what an answer is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.activation import Method
+from homing.bench.bootstrap import Interval
+from homing.bench.measuring import measure_exact, measure_index
+from homing.bench.quantizers import Quantizer
+from homing.bench.releasing import Quality
+from homing.bench.searching import Searcher, settings_of
+from homing.bench.stage import Stage
+from homing.bench.states import Common, State
+from homing.bench.tables import Section, Table, show_interval
+
+__all__ = ["Answer", "Case", "Figures", "Line", "measure", "quality_figures"]
+
+Vectors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+Figures = dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was tried.
+
+    Attributes
+    ----------
+    label : str
+    figures : dict
+        From what was measured to its mean and interval (of quality: least and most).
+    """
+
+    label: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question came to.
+
+    Attributes
+    ----------
+    name, title, text : str
+        The text says how it was measured.
+    lines : tuple of Line
+        Empty where it could not be asked; the text says why.
+    """
+
+    name: str
+    title: str
+    text: str
+    lines: tuple[Line, ...]
+
+    def table(self) -> Table:
+        """As a table, a column a figure."""
+        columns = list(dict.fromkeys(name for line in self.lines for name in line.figures))
+        nothing = Interval(*[float("nan")] * 3)
+        rows = tuple(
+            (line.label, *(show_interval(line.figures.get(name, nothing)) for name in columns))
+            for line in self.lines
+        )
+        return Table(self.title, ("", *columns), (Section("mean R@1 [95 % interval]", rows),))
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """What a question starts from.
+
+    Attributes
+    ----------
+    stage : Stage
+    common : Common
+    quantizer : Quantizer
+        The first index.
+    active, passive : State
+        All photographs, released by the first method for that index and as they are.
+    known : tuple of (Quantizer, State)
+        All indexes, each with what was released for it.
+    method : Method
+        The first one.
+    pictures : ndarray of int64
+        The sample: photographs for what needs files of its own.
+    folder : Path
+        For such files.
+    """
+
+    stage: Stage
+    common: Common
+    quantizer: Quantizer
+    active: State = field(repr=False)
+    passive: State = field(repr=False)
+    known: tuple[tuple[Quantizer, State], ...] = field(repr=False)
+    method: Method
+    pictures: Rows = field(repr=False)
+    folder: Path
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        """The first index, and what it makes of the distractors."""
+        return Searcher(self.quantizer.codebook, self.common.others)
+
+    def figures(self, state: State, pictures: Rows | None = None, **more: Any) -> Figures:
+        """Measure a state through the first index; see :func:`measure`."""
+        chosen = self.pictures if pictures is None else pictures
+        return measure(self.common, self.searcher, state, chosen, **more)
+
+    def there(self, states: Sequence[State]) -> Rows:
+        """Those of the sample that are there in some states."""
+        return self.pictures[np.all([s.present[self.pictures] for s in states], axis=0)]
+
+
+def measure(
+    common: Common,
+    searcher: Searcher,
+    state: State,
+    pictures: Rows,
+    *,
+    exact: bool = True,
+) -> Figures:
+    """Measure a state through an index, at one and at automatic probes, re-ranked, and exactly.
+
+    Parameters
+    ----------
+    common : Common
+    searcher : Searcher
+    state : State
+    pictures : ndarray of int64
+        Whose copies are searched for.
+    exact : bool
+        Search exactly too, among the distractors as they are.
+    """
+    codebook = searcher.codebook
+    engine = searcher.engine(state.entries[common.kept], common.seed)
+    settings = [setting for setting in settings_of(codebook, (1, 0)) if setting.ranked]
+    measured = measure_index(common, engine, "", state, settings, pictures)
+    found: Figures = {}
+    for number, setting in enumerate(settings):
+        name = "automatic probes" if setting.probes > 1 else "1 probe"
+        found[name if codebook.cell_count > 1 else "all codes"] = measured.mean(number)
+    if exact:
+        bare = measure_exact(common, state, common.others, pictures=pictures)
+        found["exact"] = bare.mean(0)
+    if codebook.cell_count > 1:
+        found["in their cell"] = measured.cell()
+    return found
+
+
+def quality_figures(qualities: Sequence[Quality]) -> Figures:
+    """PSNR and SSIM of files: mean, least and most."""
+    found = {}
+    for name, values in (
+        ("PSNR, dB [least, most]", [q.psnr for q in qualities if np.isfinite(q.psnr)]),
+        ("SSIM [least, most]", [q.ssim for q in qualities if q.ssim is not None]),
+    ):
+        if values:
+            found[name] = Interval(float(np.mean(values)), min(values), max(values))
+    return found

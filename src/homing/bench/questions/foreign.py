@@ -1,0 +1,45 @@
+"""Does activation for one codebook help, or harm, in an index with another?"""
+
+from homing.bench.quantizers import Quantizer
+from homing.bench.questions.case import Answer, Case, Line, measure
+from homing.bench.searching import Searcher
+from homing.errors import CodebookError
+
+__all__ = ["ask_foreign"]
+
+
+def ask_foreign(case: Case) -> Answer:
+    """Search for what was activated for one codebook through others."""
+    pictures, common = case.common.kept, case.common
+    own = case.quantizer.name
+    lines = [
+        Line(f"{own}: untouched", case.figures(case.passive, pictures)),
+        Line(f"{own}: activated for it", case.figures(case.active, pictures)),
+    ]
+    for other in _others(case):
+        searcher = Searcher(other.codebook, common.others)
+        for label, state in (("untouched", case.passive), (f"for {own}", case.active)):
+            figures = measure(common, searcher, state, pictures, exact=False)
+            lines.append(Line(f"{other.name}: {label}", figures))
+    return Answer(
+        "foreign",
+        "What if the index has another codebook?",
+        f"{len(pictures):,} pictures activated for {own}, searched for through codebooks that they "
+        "were not activated for.",
+        tuple(lines),
+    )
+
+
+def _others(case: Case) -> list[Quantizer]:
+    """Other indexes of the run; one of as many cells trained here, and one of fewer."""
+    found = [quantizer for quantizer, _ in case.known[1:]]
+    cells = case.quantizer.codebook.cell_count
+    for number in dict.fromkeys((max(cells, 4), max(cells // 4, 4))):
+        try:
+            quantizer = case.stage.quantizer(f"IVF{number},PQ8x8", case.common.others)
+        except CodebookError:  # too few vectors, or a length that eight does not divide
+            continue
+        known = [case.quantizer, *found]
+        if quantizer.codebook.fingerprint not in [each.codebook.fingerprint for each in known]:
+            found.append(Quantizer(f"{quantizer.name} trained here", quantizer.codebook, ""))
+    return found

@@ -1,0 +1,93 @@
+"""What the stages of ``homing bench`` share: the descriptor, the processes, the cache."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from homing.activation import Method
+from homing.bench.encoding import Encoder, Progress
+from homing.bench.material import Material
+from homing.bench.quantizers import Quantizer, find_quantizer
+from homing.bench.releasing import Releaser
+from homing.bench.states import Describer, State
+from homing.bench.workers import Workers
+from homing.images import Limits
+
+if TYPE_CHECKING:
+    from homing.descriptors import Descriptor
+
+__all__ = ["Stage"]
+
+Rows = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """What is needed to make anything.
+
+    Attributes
+    ----------
+    descriptor : Descriptor
+    encoder : Encoder
+        The same, as what makes rows.
+    workers : Workers
+    cache : Path
+    progress : callable
+    releaser : Releaser
+    seed : int
+    limits : Limits
+    """
+
+    descriptor: "Descriptor"
+    encoder: Encoder
+    workers: Workers
+    cache: Path
+    progress: Progress
+    releaser: Releaser
+    seed: int
+    limits: Limits
+
+    @property
+    def describer(self) -> Describer:
+        """What describes released files."""
+        return Describer(self.encoder, self.workers, self.cache, self.progress, self.limits)
+
+    def quantizer(self, name: str, others: npt.NDArray[np.float32]) -> Quantizer:
+        """Find or train a codebook; see :func:`~homing.bench.quantizers.find_quantizer`."""
+        return find_quantizer(name, self.descriptor, others, self.cache, self.seed)
+
+    def released(
+        self,
+        material: Material,
+        passive: State,
+        quantizer: Quantizer,
+        method: Method,
+        pictures: Rows | None = None,
+        releaser: Releaser | None = None,
+    ) -> State:
+        """Release photographs for a codebook; describe them and their copies.
+
+        Parameters
+        ----------
+        material : Material
+        passive : State
+        quantizer : Quantizer
+        method : Method
+        pictures : ndarray of int64, optional
+            Numbers of those to be released; all without it.
+        releaser : Releaser, optional
+            With other settings than the run's.
+        """
+        release = (releaser or self.releaser).release(
+            material.plan.photos,
+            method,
+            quantizer.codebook,
+            f"releasing by {method.name} for {quantizer.name}",
+            chosen=None if pictures is None else pictures.tolist(),
+        )
+        return self.describer.state(
+            passive, material.queries, release.files, method.name, quantizer.name, release
+        )

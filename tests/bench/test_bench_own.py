@@ -1,0 +1,83 @@
+"""One's own edits and methods, given to ``run_retrieval`` as plain functions."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import ImageOps
+
+import homing
+from homing.activation import ActivationSettings, Method, find_method
+from homing.bench.definitions import definition_of
+from homing.bench.retrieval import Settings, run_retrieval
+from homing.bench.variants import Copy
+from homing.demo.generated import generated_picture
+from homing.edits import PAPER, make_edit
+from homing.images import find_pictures
+
+
+def posterise(image, generator, bits=3):
+    return ImageOps.posterize(image, bits)
+
+
+def stay(targets, settings):
+    """An objective that wants nothing but what the paper's wants."""
+    return find_method("paper").objective(targets, settings)
+
+
+def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
+    photos, others = tmp_path / "photos", tmp_path / "others"
+    for folder, count, seed in ((photos, 2, 5), (others, 12, 6)):
+        folder.mkdir()
+        for number in range(count):
+            image = generated_picture(np.random.default_rng([seed, number]))
+            image.thumbnail((160, 160))
+            image.save(folder / f"{folder.name}{number}.png")
+    outcome = run_retrieval(
+        list(find_pictures([photos])),
+        list(find_pictures([others])),
+        homing.load_descriptor(network_file),
+        tmp_path / "out",
+        silent,
+        edits=[make_edit("three bits", posterise)],
+        methods=[
+            find_method("paper"),
+            Method("gentle", "two steps", ActivationSettings(steps=2), stay),
+        ],
+        settings=Settings(
+            indexes=("IVF4,PQ8",), base_size=280, random_draws=1, sample=0, hashes=False
+        ),
+    )
+    family = outcome.families[0]
+    assert [state.method for state in family.states] == ["passive", "paper", "gentle"]
+    names = [edit.name for edit in family.states[0].edits]
+    assert names[-1] == "three bits"
+    assert len(family.states[0].counted) == 15  # it is in the mean, as it says
+    assert family.states[0].queries[-1] == 2
+    assert outcome.failures == {}
+
+
+def test_what_is_kept_of_an_edit_depends_on_its_code():
+    two, three = (Copy(make_edit("bits", partial(posterise, bits=b)), (0,)).key for b in (2, 3))
+    assert two != three
+    assert two == Copy(make_edit("bits", partial(posterise, bits=2)), (0,)).key
+    keys = [Copy(edit, (0,)).key for edit in PAPER]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_function_without_a_text_is_told_from_every_other():
+    found = set()
+    for module in ("nowhere", "nowhere.else"):
+
+        def function():
+            pass
+
+        function.__module__ = module
+        found.add(definition_of(function, ()))
+        assert definition_of(function, ()) in found
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("name", ["homing.activation", "homing.activation.methods"])
+def test_the_packages_own_methods_are_counted_with_its_code(name):
+    assert definition_of(find_method("paper").objective, (name,)) == ""
