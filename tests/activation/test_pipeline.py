@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from homing.activation import Activated, Activator, find_method
+from homing.activation import METHODS, Activated, Activator, find_method
 from homing.activation.pipeline import BATCH
 from homing.activation.stages import assemble, prepare
 from homing.codebooks import Codebook
@@ -121,7 +121,11 @@ def many(as_file, scene) -> list[bytes]:
     ]
 
 
-def test_companions_place_and_run_do_not_matter(activator, many: list[bytes]) -> None:
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_companions_place_and_run_do_not_matter(
+    tiny, tiny_codebook, many: list[bytes], method: str
+) -> None:
+    activator = Activator(tiny, tiny_codebook, METHODS[method])
     together = good(list(activator.run(many)))
     again = good(list(activator.run(many)))
     backwards = good(list(activator.run(many[::-1])))[::-1]
@@ -133,8 +137,11 @@ def test_companions_place_and_run_do_not_matter(activator, many: list[bytes]) ->
     assert len({item.data for item in together}) == len(many)
 
 
-def test_companions_do_not_matter_to_homing_s(homing_s, codebook_256, many: list[bytes]) -> None:
-    activator = Activator(homing_s, codebook_256, PAPER)
+@pytest.mark.parametrize("method", ["paper", "robust-fast"])
+def test_companions_do_not_matter_to_homing_s(
+    homing_s, codebook_256, many: list[bytes], method: str
+) -> None:
+    activator = Activator(homing_s, codebook_256, METHODS[method])
     (alone,) = good(list(activator.run(many[:1])))
     last = good(list(activator.run([*many[1:BATCH], many[0]])))[-1]
     assert alone.data == last.data

@@ -16,7 +16,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from homing.activation.loop import optimise
@@ -153,7 +152,8 @@ class Activator:
 
     def _prepared(self, source: Source, picture: Picture, *, keep: bool) -> Prepared:
         size = self.descriptor.input_size
-        return prepare(source, picture, size, limits=self.limits, keep=keep)
+        masking = self.method.masking
+        return prepare(source, picture, size, limits=self.limits, keep=keep, masking=masking)
 
     def _read(self, source: Source, limits: Limits) -> Picture:
         return source if isinstance(source, Picture) else read_picture(source, limits=limits)
@@ -169,13 +169,16 @@ class Activator:
             np.stack([p.squashed for p in padded]), batch=BATCH, pad=True
         )
         device, settings = self.descriptor.device, self.method.settings
-        targets = torch.from_numpy(self.codebook.target(vectors)).to(device)
-        shares = optimise(
-            assemble(padded, settings=settings, budget=self.budget, seed=self.seed, device=device),
-            self.descriptor.forward,
-            self.method.objective(targets, settings),
-            settings,
+        assembled = assemble(
+            padded,
+            settings=settings,
+            budget=self.budget,
+            seed=self.seed,
+            device=device,
+            masking=self.method.masking,
         )
+        objective = self.method.objective(self.codebook, vectors, settings, device)
+        shares = optimise(assembled, self.descriptor.forward, objective, settings)
         cells = self.codebook.cells(vectors)
         found = (
             _Optimised(p, share, int(cell))
@@ -211,6 +214,8 @@ class Activator:
             budget=self.budget,
             kind=self.kind,
             limits=self.limits,
+            masking=self.method.masking,
+            least_ssim=self.method.least_ssim,
         )
 
     def _describe(
