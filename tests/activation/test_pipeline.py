@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -176,6 +177,19 @@ def test_the_budget_asked_for(tiny, tiny_codebook, as_file, scene, budget: float
     for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
         reached = decibels(read_picture(source).pixels, decode_pixels(result.data))
         assert budget <= reached < budget + 0.2
+
+
+def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
+    source = as_file(scene(90, 120))
+    without, above, below = (
+        good(list(Activator(tiny, tiny_codebook, replace(PAPER, least_ssim=least)).run([source])))
+        for least in (None, 0.9998, 0.5)
+    )
+    assert without[0].ssim < 0.9997
+    assert above[0].ssim >= 0.9998
+    assert above[0].psnr > without[0].psnr + 1
+    assert above[0].psnr < 50  # and no more is given up than need be
+    assert below[0].data == without[0].data
 
 
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:
