@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.activation import ActivationSettings
-from homing.activation.loop import Batch, optimise, render, shares_of
+from homing.activation.loop import Batch, levels_of, optimise, render, shares_of
 from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
 from homing.activation.objective import reconstruction_objective
 from homing.descriptors import Descriptor
@@ -242,6 +242,48 @@ def test_momentum_of_a_picture_that_may_not_change(tiny: Descriptor) -> None:
     assert torch.isfinite(optimise(batch, tiny.forward, objective, own)).all()
 
 
+class Judge:
+    """An objective whose pictures are safe from the start, but the one named."""
+
+    def __init__(self, unsafe: int) -> None:
+        self.verdict = torch.arange(COUNT) != unsafe
+        self.inner = reconstruction_objective(make_targets().float(), distortion_weight=0.0)
+
+    def __call__(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return self.inner(features, change)
+
+    def safe(self, features: torch.Tensor) -> torch.Tensor:
+        assert features.shape == (COUNT, 16)
+        assert not features.requires_grad
+        return self.verdict
+
+
+def test_the_change_to_what_is_safe_is_eased(tiny: Descriptor) -> None:
+    batch = make_batch(16, largest=0.004, dtype=torch.float32)
+    own = ActivationSettings(steps=4, momentum=0.7, ease=0.8)
+    shares = optimise(batch, tiny.forward, Judge(unsafe=1), own)
+    levels = levels_of(batch, shares)
+    torch.testing.assert_close(levels, torch.tensor([0.8**4, 1.0, 0.8**4]))
+    never = optimise(batch, tiny.forward, Judge(unsafe=1), replace(own, ease=1.0))
+    torch.testing.assert_close(levels_of(batch, never), torch.ones(COUNT))
+
+
+def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
+    batch = make_batch(16, largest=0.004, dtype=torch.float32)
+    judge = Judge(unsafe=1)
+    steps = []
+
+    def describe(rendered: torch.Tensor) -> torch.Tensor:
+        steps.append(1)
+        if len(steps) > 3:
+            judge.verdict = torch.zeros(COUNT, dtype=torch.bool)
+        return tiny.forward(rendered)
+
+    own = ActivationSettings(steps=5, momentum=0.7, ease=0.8)
+    levels = levels_of(batch, optimise(batch, describe, judge, own))
+    torch.testing.assert_close(levels, torch.tensor([0.8, 1.0, 0.8]))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     spread=st.floats(1e-8, 1e3),
@@ -331,6 +373,8 @@ def test_objective_by_hand() -> None:
         {"strength": math.inf},
         {"distortion_weight": -0.1},
         {"distortion_weight": math.nan},
+        {"ease": 0.0},
+        {"ease": 1.1},
         {"final_rate": 0.0},
         {"final_rate": 1.1},
         {"momentum": 1.0},

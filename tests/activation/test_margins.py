@@ -133,7 +133,8 @@ def test_bits_are_kept_away_from_zero(factory: str) -> None:
     projected = inward(own)
     typical = np.sqrt((projected**2).mean(axis=1, keepdims=True))
     shares = inward(seen) * np.sign(projected) / typical
-    expected = softplus(0.5 - shares, 0.25).mean(axis=(0, 2))
+    # Half of a typical projection is safe, whatever distance that is to others.
+    expected = softplus(0.1 - shares * 0.1 / 0.5, 0.05).mean(axis=(0, 2))
     np.testing.assert_allclose(losses(codebook, own, seen), expected, rtol=1e-4)
 
 
@@ -157,3 +158,24 @@ def test_pictures_do_not_meet(factory: str) -> None:
     whole = losses(codebook, own, seen, MarginSettings())
     turned = losses(codebook, own[::-1].copy(), seen[:, ::-1].copy(), MarginSettings())
     assert np.array_equal(turned[::-1], whole)
+
+
+def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
+    own = unit(60, 4)
+    seen = looked_at(own, spread=0.1)
+    objective = margin_objective(celled, own, MarginSettings(enough=0.03), device=CPU)
+    found = objective.safe(torch.from_numpy(seen.reshape(-1, DIMENSION)))
+    expected = []
+    for picture, cell in enumerate(celled.cells(own)):
+        least = [np.sort(walls(celled, cell, look[picture]))[:16] for look in seen]
+        margins = [-0.02 * np.log(np.exp(-distances / 0.02).sum()) for distances in least]
+        expected.append(min(margins) >= 0.03)
+    assert found.tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+
+
+def test_reconstructions_are_never_safe() -> None:
+    codebook = train_codebook(unit(1500, 0), "PQ4")
+    own = unit(COUNT, 1)
+    objective = margin_objective(codebook, own, MarginSettings(), device=CPU)
+    assert not objective.safe(torch.from_numpy(own)).any()

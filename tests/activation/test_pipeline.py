@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from homing.activation import METHODS, Activated, Activator, find_method
+from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.pipeline import BATCH
 from homing.activation.stages import assemble, prepare
 from homing.codebooks import Codebook
@@ -190,6 +191,24 @@ def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
     assert above[0].psnr > without[0].psnr + 1
     assert above[0].psnr < 50  # and no more is given up than need be
     assert below[0].data == without[0].data
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, scene, kind) -> None:
+    def always(codebook, vectors, _settings, device):
+        return margin_objective(codebook, vectors, MarginSettings(enough=-9.0), device=device)
+
+    method = METHODS["robust-fast"]
+    eased = replace(
+        method, objective=always, settings=replace(method.settings, ease=0.9), least_ssim=None
+    )
+    source = as_file(scene(90, 120), "PNG")
+    (result,) = good(list(Activator(tiny, tiny_codebook, eased, kind=kind).run([source])))
+    wanted = 42 - 20 * math.log10(0.9) * method.settings.steps
+    if kind == "PNG":
+        assert result.psnr == pytest.approx(wanted, abs=0.2)
+    else:  # coding takes its part, whatever is eased; the picture is not refused for it
+        assert 42 < result.psnr < wanted
 
 
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:

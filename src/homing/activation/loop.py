@@ -6,14 +6,14 @@ Letters in the shapes: B pictures, S side of the descriptor's grid, D descriptor
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, looks
-from homing.activation.objective import Objective
+from homing.activation.objective import Objective, WatchfulObjective
 
-__all__ = ["ActivationSettings", "Batch", "optimise", "render", "shares_of"]
+__all__ = ["ActivationSettings", "Batch", "levels_of", "optimise", "render", "shares_of"]
 
 _TINY = 1e-12  # least norm to divide by
 
@@ -34,6 +34,10 @@ class ActivationSettings:
         Of steps along the gradient, at unit root mean square; None: Adam.
     edits : EditPlan
         How many looks a step takes at a picture, and through which edits.
+    ease : float
+        While all looks at a picture are safe, its change shrinks by this factor a step, and grows
+        back once they are not: what is not needed is not spent. 1: never. Takes an objective that
+        can tell.
     strength : float
         s, times the just noticeable difference, before the budget caps it.
     distortion_weight : float
@@ -52,6 +56,7 @@ class ActivationSettings:
     final_rate: float = 1.0
     momentum: float | None = None
     edits: EditPlan = NO_EDITS
+    ease: float = 1.0
     strength: float = 3.0
     distortion_weight: float = 0.01
     initial_noise: float = 1e-6
@@ -62,6 +67,8 @@ class ActivationSettings:
             raise ValueError(f"steps, rate, strength and initial_noise must be positive: {self}")
         if not 0 < self.final_rate <= 1:
             raise ValueError(f"final_rate is a share, above 0 and at most 1: {self}")
+        if not 0 < self.ease <= 1:
+            raise ValueError(f"ease is a factor, above 0 and at most 1: {self}")
         if self.momentum is not None and not 0 <= self.momentum < 1:
             raise ValueError(f"momentum is at least 0 and below 1: {self}")
         if not 0 <= self.distortion_weight < math.inf:
@@ -119,6 +126,14 @@ def shares_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Ten
     return shares
 
 
+def levels_of(batch: Batch, shares: torch.Tensor) -> torch.Tensor:
+    """Share of its budget that each picture's change uses, (B,), at most 1."""
+    norms = torch.linalg.vector_norm(shares * batch.allowed, dim=(1, 2, 3))
+    used = norms / math.sqrt(batch.allowed[0].numel()) / batch.largest
+    levels: torch.Tensor = used.clamp(max=1.0)
+    return levels
+
+
 def render(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:
     """The pictures as the descriptor will see them once the change is laid on, (B, 3, S, S)."""
     change = batch.allowed * shares_of(batch, offsets, strength)
@@ -154,13 +169,20 @@ def optimise(
         step = _adam(offsets, settings)
     else:
         step = _momentum(offsets, settings, settings.momentum)
+    easing = settings.ease < 1 and isinstance(objective, WatchfulObjective)
+    levels = torch.ones_like(batch.largest)
     for number in range(settings.steps):
-        rendered = render(batch, offsets, settings.strength)
-        wanted = _gradient(batch, rendered.detach(), number, describe, objective)
+        eased = replace(batch, largest=batch.largest * levels) if easing else batch
+        rendered = render(eased, offsets, settings.strength)
+        wanted, safe = _gradient(eased, rendered.detach(), number, describe, objective)
         (gradient,) = torch.autograd.grad(rendered, offsets, wanted)
         step(number, gradient)
+        if easing:
+            grown = (levels / settings.ease).clamp(max=1)
+            levels = torch.where(safe, levels * settings.ease, grown)
     with torch.no_grad():
-        return shares_of(batch, offsets, settings.strength)
+        eased = replace(batch, largest=batch.largest * levels) if easing else batch
+        return shares_of(eased, offsets, settings.strength)
 
 
 def _gradient(
@@ -169,20 +191,27 @@ def _gradient(
     number: int,
     describe: Callable[[torch.Tensor], torch.Tensor],
     objective: Objective,
-) -> torch.Tensor:
-    """Gradient of the mean loss over a step's looks with respect to the rendered pictures."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradient of the mean loss over a step's looks with respect to the rendered pictures.
+
+    And whether all looks at a picture are safe, (B,), as far as the objective can tell.
+    """
     rendered.requires_grad_()
+    safe = torch.ones_like(batch.largest, dtype=torch.bool)
     total: torch.Tensor | None = None
     count = 0
     for seen in _looks(batch, rendered, number):
         share = len(seen) // len(rendered)
-        losses = objective(describe(seen), rendered - batch.pictures)
+        features = describe(seen)
+        losses = objective(features, rendered - batch.pictures)
         (gradient,) = torch.autograd.grad(losses.sum(), rendered)
         weighted = share * gradient if share > 1 else gradient
         total = weighted if total is None else total + weighted
         count += share
+        if isinstance(objective, WatchfulObjective):
+            safe &= objective.safe(features.detach())
     assert total is not None  # an edit plan has at least one look
-    return total / count if count > 1 else total
+    return (total / count if count > 1 else total), safe
 
 
 def _looks(batch: Batch, rendered: torch.Tensor, number: int) -> Iterator[torch.Tensor]:

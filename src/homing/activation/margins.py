@@ -11,7 +11,7 @@ Every picture has a goal of its own: were all worked out in one operation, a pic
 would depend on its place among the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,13 +19,12 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from homing.activation.objective import Objective
 from homing.codebooks import Codebook
 
-__all__ = ["MarginSettings", "margin_objective"]
+__all__ = ["MarginObjective", "MarginSettings", "margin_objective"]
 
-#: Descriptors (L, D) of looks at a picture to a loss of each look, (L,).
-Goal = Callable[[torch.Tensor], torch.Tensor]
+#: Descriptors (L, D) of looks at a picture to their margins, (L, M).
+Margins = Callable[[torch.Tensor], torch.Tensor]
 
 _Inward = Callable[[torch.Tensor], torch.Tensor]
 
@@ -43,6 +42,8 @@ class MarginSettings:
     ----------
     margin : float
         Distance to a wall that is safe, for descriptors of unit length.
+    enough : float
+        Distance from which all looks at a picture may be for its change to be eased.
     softness : float
         Over which distance the wish for more fades at the safe one.
     rivals : float
@@ -55,10 +56,61 @@ class MarginSettings:
     """
 
     margin: float = 0.2
+    enough: float = 0.1
     softness: float = 0.05
     rivals: float = 0.02
     identity: float = 0.2
     code: float = 0.05
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """What one picture strives for: see :class:`MarginSettings`."""
+
+    margins: Margins | None
+    own: torch.Tensor
+    target: torch.Tensor
+    code: float  # weight of the nearness to the target
+    settings: MarginSettings
+
+    def losses(self, seen: torch.Tensor) -> torch.Tensor:
+        """Loss of each look, (L,), at descriptors (L, D)."""
+        loss = self.settings.identity * _distance(seen, self.own)
+        if self.code:
+            loss = loss + self.code * _distance(seen, self.target)
+        if self.margins is None:
+            return loss
+        safe, softness = self.settings.margin, self.settings.softness
+        # Grows evenly below what is safe, fades above it.
+        lacking = softness * F.softplus((safe - self.margins(seen)) / softness)
+        return loss + lacking.mean(dim=1)
+
+    def safe(self, seen: torch.Tensor) -> torch.Tensor:
+        """Whether every margin of every look is enough, ()."""
+        if self.margins is None:
+            return torch.zeros((), dtype=torch.bool, device=seen.device)
+        return (self.margins(seen) >= self.settings.enough).all()
+
+
+@dataclass(frozen=True)
+class MarginObjective:
+    """See :func:`margin_objective`."""
+
+    goals: tuple[_Goal, ...]
+
+    def __call__(self, features: torch.Tensor, _change: torch.Tensor, /) -> torch.Tensor:
+        """Mean loss over the looks at each picture, (B,), at descriptors (L · B, D)."""
+        return torch.stack([goal.losses(seen).mean() for goal, seen in self._each(features)])
+
+    def safe(self, features: torch.Tensor) -> torch.Tensor:
+        """Whether all looks at a picture are safe, (B,) bool."""
+        return torch.stack([goal.safe(seen) for goal, seen in self._each(features)])
+
+    def _each(self, features: torch.Tensor) -> Iterator[tuple[_Goal, torch.Tensor]]:
+        count = len(self.goals)
+        seen = features.reshape(-1, count, features.shape[1])
+        # A copy begins where memory is aligned, whatever the picture's place.
+        yield from ((goal, seen[:, n].clone()) for n, goal in enumerate(self.goals))
 
 
 def margin_objective(
@@ -67,7 +119,7 @@ def margin_objective(
     settings: MarginSettings,
     *,
     device: torch.device,
-) -> Objective:
+) -> MarginObjective:
     """Keep what the codebook made of pictures, through the edits that are looked at.
 
     Parameters
@@ -78,38 +130,22 @@ def margin_objective(
     settings : MarginSettings
     device : torch.device
     """
-    kept = _kept(codebook, settings, device)
+    margins = _margins(codebook, settings, device)
     code = _weight_of_code(codebook, settings)
-    cells, targets = codebook.cells(vectors), codebook.target(vectors)
-
-    def of_picture(number: int) -> Goal:
-        own = torch.tensor(vectors[number], device=device)
-        target = torch.tensor(targets[number], device=device)
-        stays = kept(own, int(cells[number]))
-
-        def goal(seen: torch.Tensor) -> torch.Tensor:
-            loss = stays(seen) + settings.identity * _distance(seen, own)
-            return loss + code * _distance(seen, target) if code else loss
-
-        return goal
-
-    goals = [of_picture(number) for number in range(len(vectors))]
-
-    def objective(features: torch.Tensor, _change: torch.Tensor) -> torch.Tensor:
-        seen = features.reshape(-1, *vectors.shape)
-        # A copy begins where memory is aligned, whatever the picture's place.
-        return torch.stack([goal(seen[:, n].clone()).mean() for n, goal in enumerate(goals)])
-
-    return objective
+    own, targets = (
+        torch.tensor(array, device=device) for array in (vectors, codebook.target(vectors))
+    )
+    cells = codebook.cells(vectors).tolist()
+    return MarginObjective(
+        tuple(
+            _Goal(margins(vector, cell), vector, target, code, settings)
+            for vector, target, cell in zip(own, targets, cells, strict=True)
+        )
+    )
 
 
 def _distance(seen: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return 1 - F.cosine_similarity(seen, target[None], dim=1)
-
-
-def _hinge(margins: torch.Tensor, safe: float, softness: float) -> torch.Tensor:
-    """Grow evenly below what is safe, fade above it."""
-    return softness * F.softplus((safe - margins) / softness)
 
 
 def _weight_of_code(codebook: Codebook, settings: MarginSettings) -> float:
@@ -118,18 +154,18 @@ def _weight_of_code(codebook: Codebook, settings: MarginSettings) -> float:
     return settings.code if codebook.cell_count > 1 else 1.0
 
 
-def _kept(
+def _margins(
     codebook: Codebook, settings: MarginSettings, device: torch.device
-) -> Callable[[torch.Tensor, int], Goal]:
-    """Make of a picture's descriptor (D,) and cell what it costs to leave."""
+) -> Callable[[torch.Tensor, int], Margins | None]:
+    """Make of a picture's descriptor (D,) and cell what tells how far looks are from leaving."""
     inward = _inward(codebook, device)
     if codebook.factory.fine == "LSH":
-        return lambda own, _cell: _bits(inward, own)
+        return lambda own, _cell: _of_bits(inward, own.clone(), settings)
     if codebook.cell_count == 1:
-        return lambda _own, _cell: lambda seen: seen.new_zeros(len(seen))
+        return lambda _own, _cell: None
     coarse = torch.tensor(codebook.arrays["coarse"], device=device)
     half = coarse.square().sum(dim=1) / 2
-    return lambda own, cell: _cell(inward, coarse, half, inward(own[None])[0], cell, settings)
+    return lambda own, cell: _of_cell(inward, coarse, half, own.clone(), cell, settings)
 
 
 def _inward(codebook: Codebook, device: torch.device) -> _Inward:
@@ -142,29 +178,25 @@ def _inward(codebook: Codebook, device: torch.device) -> _Inward:
     return lambda seen: seen @ rotation.to(seen).T + bias.to(seen)
 
 
-def _bits(inward: _Inward, own: torch.Tensor) -> Goal:
-    """Keep every bit's projection away from zero, by half of the picture's typical one."""
+def _of_bits(inward: _Inward, own: torch.Tensor, settings: MarginSettings) -> Margins:
+    """Keep every bit's projection away from zero: half of the picture's typical one is safe."""
     projected = inward(own[None])
     signs = torch.where(projected >= 0, 1.0, -1.0)
     typical = projected.square().mean().sqrt()
-
-    def goal(seen: torch.Tensor) -> torch.Tensor:
-        shares = inward(seen) * signs / typical
-        return _hinge(shares, _SAFE_BIT, _SAFE_BIT / 2).mean(dim=1)
-
-    return goal
+    scale = settings.margin / (_SAFE_BIT * typical)
+    return lambda seen: inward(seen) * signs * scale
 
 
-def _cell(
+def _of_cell(
     inward: _Inward,
     coarse: torch.Tensor,
     half: torch.Tensor,
-    vector: torch.Tensor,
+    own: torch.Tensor,
     cell: int,
     settings: MarginSettings,
-) -> Goal:
+) -> Margins:
     """Keep every look in the picture's own cell, away from the walls to its nearest rivals."""
-    scores = coarse @ vector - half
+    scores = coarse @ inward(own[None])[0] - half
     scores[cell] = -torch.inf
     near = scores.topk(min(_RIVALS, len(coarse) - 1)).indices
     # The wall between two cells is at right angles to the line between their centroids.
@@ -174,10 +206,10 @@ def _cell(
     places = (half[cell] - half[near]) / lengths
     count = min(_NEAREST, len(near))
 
-    def goal(seen: torch.Tensor) -> torch.Tensor:
+    def margins(seen: torch.Tensor) -> torch.Tensor:
         distances = inward(seen) @ normals.to(seen).T - places  # (L, R)
         least = distances.topk(count, dim=1, largest=False).values
-        margins = -settings.rivals * torch.logsumexp(-least / settings.rivals, dim=1)
-        return _hinge(margins, settings.margin, settings.softness)
+        soft = torch.logsumexp(-least / settings.rivals, dim=1, keepdim=True)
+        return -settings.rivals * soft
 
-    return goal
+    return margins

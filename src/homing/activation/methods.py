@@ -68,7 +68,13 @@ def _robust(name: str, summary: str, steps: int, edits: EditPlan) -> Method:
         name=name,
         summary=summary,
         settings=ActivationSettings(
-            steps=steps, rate=0.2, final_rate=0.3, momentum=0.7, strength=1.5, edits=edits
+            steps=steps,
+            rate=0.2,
+            final_rate=0.3,
+            momentum=0.7,
+            edits=edits,
+            ease=0.85,
+            strength=1.5,
         ),
         objective=_margin_objective,
         masking=GUARDED,
@@ -88,8 +94,8 @@ METHODS: dict[str, Method] = {
         ),
         _robust(
             "robust",
-            "away from the cell's walls, through edits in the loop: ten steps of four looks",
-            steps=10,
+            "away from the cell's walls, through edits in the loop: eight steps of four looks",
+            steps=8,
             edits=EditPlan(light=1, toned=1, shaped=2),
         ),
         _robust(
@@ -100,8 +106,8 @@ METHODS: dict[str, Method] = {
         ),
         _robust(
             "robust-thorough",
-            "the same in twenty steps of four looks",
-            steps=20,
+            "the same in sixteen steps of four looks",
+            steps=16,
             edits=EditPlan(light=1, toned=1, shaped=2),
         ),
     )

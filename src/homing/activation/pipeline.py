@@ -16,9 +16,10 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from homing.activation.loop import optimise
+from homing.activation.loop import levels_of, optimise
 from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
 from homing.codebooks import Codebook
@@ -179,11 +180,16 @@ class Activator:
         )
         objective = self.method.objective(self.codebook, vectors, settings, device)
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
+        levels = levels_of(assembled, shares) if settings.ease < 1 else torch.ones(len(padded))
         cells = self.codebook.cells(vectors)
         found = (
-            _Optimised(p, share, int(cell))
-            for p, share, cell in zip(
-                prepared, shares.permute(0, 2, 3, 1).cpu().numpy(), cells, strict=False
+            _Optimised(p, share, level, int(cell))
+            for p, share, level, cell in zip(
+                prepared,
+                shares.permute(0, 2, 3, 1).cpu().numpy(),
+                levels.tolist(),
+                cells,
+                strict=False,
             )
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
@@ -216,6 +222,7 @@ class Activator:
             limits=self.limits,
             masking=self.method.masking,
             least_ssim=self.method.least_ssim,
+            level=item.level,
         )
 
     def _describe(
@@ -237,6 +244,7 @@ class Activator:
 class _Optimised:
     prepared: Prepared
     shares: NDArray[np.float32]  # (S, S, 3), upright
+    level: float  # of the budget that the change may use
     cell: int  # of the source, aimed at
 
 

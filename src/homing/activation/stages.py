@@ -33,7 +33,7 @@ from homing.images import (
 __all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "prepare"]
 
 _STRICTER = 3  # times that a picture is coded again to be more alike
-_STRICTER_BY = 0.1  # dB beyond the estimate, so that the first is mostly enough
+_STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
 _FOR_EDITS = 1  # numbers drawn for them are others than those of the noise
 
@@ -168,11 +168,13 @@ def finish(
     limits: Limits,
     masking: Masking = PUBLISHED,
     least_ssim: float | None = None,
+    level: float = 1.0,
 ) -> Finished:
     """Lay the change on the picture and code it within the budget.
 
-    `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by. Of a
-    picture whose structural similarity would be below `least_ssim` less is changed.
+    `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by. The
+    change takes no more than `level` of the budget's root mean square, and less in a picture whose
+    structural similarity would be below `least_ssim`.
 
     Raises
     ------
@@ -186,14 +188,14 @@ def finish(
     kind = kind or picture.kind
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
-    def fitted(decibels: float) -> tuple[Coded, float | None]:
+    def fitted(share: float) -> tuple[Coded, float | None]:
         pixels, peak = picture.pixels, picture.peak
-        coded = fit_to_budget(pixels, change, peak=peak, budget=decibels, coders=coders)
-        if coded is None:
-            coded = _unchanged(picture, kind, decibels)
+        coded = fit_to_budget(
+            pixels, change, peak=peak, budget=budget, coders=coders, share=share
+        ) or _unchanged(picture, kind, budget)
         return coded, ssim(pixels, coded.pixels, peak=peak)
 
-    coded, similarity = _alike_enough(fitted, budget, least_ssim)
+    coded, similarity = _alike_enough(fitted, level, least_ssim)
     notes = picture.notes
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
@@ -211,17 +213,16 @@ def finish(
 
 
 def _alike_enough(
-    fitted: Callable[[float], tuple[Coded, float | None]], budget: float, least: float | None
+    fitted: Callable[[float], tuple[Coded, float | None]], level: float, least: float | None
 ) -> tuple[Coded, float | None]:
-    """Ask for more decibels until the file is alike enough; what coding itself costs stays."""
-    coded, similarity = fitted(budget)
-    decibels = budget
+    """Change less until the file is alike enough; what coding itself costs stays."""
+    coded, similarity = fitted(level)
     for _ in range(_STRICTER):
         if least is None or similarity is None or similarity >= least or coded.scale == 0:
             break
         # What is missing of similarity goes with the square of the change, nearly.
-        decibels += 10 * math.log10((1 - similarity) / (1 - least)) + _STRICTER_BY
-        coded, similarity = fitted(decibels)
+        level *= math.sqrt((1 - least) / (1 - similarity)) * _STRICTER_BY
+        coded, similarity = fitted(level)
     return coded, similarity
 
 
