@@ -85,7 +85,7 @@ class Activator:
     budget : float
         Least PSNR of every file, dB.
     seed : int
-        Of the initial noise.
+        Of the initial noise and of the edits drawn.
     limits : Limits
         Bounds on decoding.
     kind : str or None

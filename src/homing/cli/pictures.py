@@ -45,7 +45,11 @@ _method = click.option(
     help="How pictures are activated: paper, robust-fast, robust, robust-thorough.",
 )
 _seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the initial noise."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the initial noise and of the edits drawn.",
 )
 _format = click.option(
     "--format",
