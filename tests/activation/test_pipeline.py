@@ -79,6 +79,14 @@ def test_sizes_and_kinds_in_one_batch(activator, as_file, scene) -> None:
     assert np.any(read_picture(results[5].data).pixels % 257)  # sixteen bits are used
 
 
+def test_extreme_shapes_through_edits(tiny, tiny_codebook, as_file, scene) -> None:
+    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"])
+    sources = [as_file(scene(*shape)) for shape in ((1, 1), (1, 5000), (5000, 1), (300, 7))]
+    for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
+        assert decibels(read_picture(source).pixels, read_picture(result.data).pixels) >= 42
+        assert np.isfinite(result.vector).all()
+
+
 def test_grey_pictures_stay_grey(activator, as_file, scene) -> None:
     sources = [as_file(scene(60, 70, 1)), as_file(scene(60, 70, 1), "JPEG", quality=95)]
     results = good(list(activator.run(sources)))
@@ -390,6 +398,14 @@ def turned(pixels: np.ndarray, orientation: int) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=95, subsampling=0, exif=exif)
     return stream.getvalue()
+
+
+def test_aspects_are_those_of_the_upright_picture(as_file, scene) -> None:
+    pixels = scene(60, 90)
+    for orientation in range(1, 9):
+        source = turned(pixels, orientation)  # shows 90 by 60, however it is stored
+        prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
+        assert prepared.aspect == 1.5
 
 
 def test_turned_pictures_are_activated_upright(homing_s, codebook_256, astronaut) -> None:
