@@ -107,5 +107,5 @@ def test_sixteen_bits_are_eight_with_more_behind_the_point(scene) -> None:
 
 
 def test_shares_of_channels() -> None:
-    assert GUARDED.weights(grey=False).tolist() == pytest.approx([1.0, 0.6, 2.2])
+    assert GUARDED.weights(grey=False).tolist() == pytest.approx([1.2, 0.8, 1.6])
     assert len(set(GUARDED.weights(grey=True).tolist())) == 1

@@ -100,5 +100,5 @@ def _enlarged(tolerance: NDArray[np.float32], height: int, width: int) -> NDArra
     return large
 
 
-GUARDED = Masking(texture_tolerance, channels=(1.0, 0.6, 2.2), grey=1.0)
+GUARDED = Masking(texture_tolerance, channels=(1.2, 0.8, 1.6), grey=1.0)
 """Changes hide in texture; blue, to which the eye is blunt, takes more than green."""
