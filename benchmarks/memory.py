@@ -19,9 +19,10 @@ def main() -> int:
     """Measure and print the peaks."""
     made = parser(__doc__, photos=False)
     made.add_argument("--pictures", type=int, default=6, help="released together")
+    made.add_argument("--method", default="paper", help="of activation")
     options = made.parse_args()
     prepare_process(options.threads)
-    describe_setup(picture="6000 x 4000, smooth noise")
+    describe_setup(picture="6000 x 4000, smooth noise", method=options.method)
     noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3)).astype(np.uint8)
     picture = Image.fromarray(noise).resize((6000, 4000), Image.Resampling.BICUBIC)
     met = True
@@ -36,7 +37,8 @@ def main() -> int:
             archive = folder / f"archive-{name}"
             run_command("homing", "init", archive)
             out = folder / f"out-{name}"
-            seconds, peak, _ = run_command("homing", "release", archive, photos, "--out", out)
+            arguments = archive, photos, "--out", out, "--method", options.method
+            seconds, peak, _ = run_command("homing", "release", *arguments)
             print(f"{count} {kind}: {seconds:.1f} s")
             met &= verdict(f"megabytes at most, {count} {kind}", peak / MEGABYTE, at_most=2048)
     return 0 if met else 1

@@ -1,148 +1,216 @@
 """Edited copies of released and of untouched pictures, searched for among others.
 
-PHOTOS are released into one archive and added as they are to a second; the background is added to
-both. Every picture then suffers the paper's edits, and every copy is searched for. Intervals are
-95 % by bootstrap over the pictures.
+PHOTOS are added as they are to one archive, and released into others, one a method of activation;
+the background is added to all. Every picture then suffers the paper's edits, and every copy is
+searched for. Intervals are 95 % by bootstrap over the pictures.
 """
 
 import shutil
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
 
-PROBES = (1, 0)  # 0: automatic
+PASSIVE = "passive"
+SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # re-ranked, all of them
+EXACT, KEPT = "exact search", "stays in its cell"
+COLUMNS = (*SETTINGS, EXACT, KEPT)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What one state's copies under one edit gave: a row a setting, a column a picture."""
+class State:
+    """An archive, and the files whose copies are searched for in it.
 
-    right: object  # (settings, pictures) bool; the last setting is exact search
-    kept: object  # (pictures,) bool
+    Attributes
+    ----------
+    archive : homing.Archive
+    ids, files : sequence of str
+    decibels, similarity : sequence of float
+        PSNR and SSIM of the files against their sources; nothing of untouched ones.
+    seconds : float
+        A picture, for releasing; 0 for untouched ones.
+    """
+
+    archive: object
+    ids: Sequence[str]
+    files: Sequence[str]
+    decibels: Sequence[float] = ()
+    similarity: Sequence[float] = ()
+    seconds: float = 0.0
 
 
 def main() -> int:
-    """Measure and print a table."""
+    """Measure and print tables."""
     options = _options()
     prepare_process(options.threads)
-    import homing
     from homing.edits import paper_edits, random_available
 
     photos = picture_paths(options.photos, options.pictures)
-    background = picture_paths([options.background], options.background_pictures)
     describe_setup(
         photos=len(photos),
-        background=len(background),
         codebook=options.codebook,
+        psnr=options.psnr,
         seed=options.seed,
     )
     with working_folder(options.work) as folder:
-        base = homing.create(folder / "active", codebook=options.codebook)
-        require(not base.add(background).failures, "a background picture cannot be read")
-        shutil.copytree(folder / "active", folder / "passive")
-        active, passive = base, homing.open(folder / "passive")
-        report = active.release(photos, out=folder / "out", seed=options.seed, psnr=options.psnr)
-        require(report.count("released") == len(photos), f"not all were released: {report}")
-        passive.add(photos)
-        decibels = [_psnr(o.source, o.file) for o in report]
-        ids = [o.id for o in report]
-        states = {
-            "passive": (passive, [o.source for o in report]),
-            "active": (active, [o.file for o in report]),
-        }
+        states = _states(options, photos, folder)
+        print(f"entries: {len(states[PASSIVE].archive)}\n")
         rows = {}
         for edit in paper_edits(with_random=random_available()):
             draws = options.random_draws if edit.random else 1
             rows[edit.name] = {
-                state: _search(archive, paths, ids, edit, draws, options.seed)
-                for state, (archive, paths) in states.items()
+                name: _search(state, edit, draws, options.seed) for name, state in states.items()
             }
-            _row(edit.name, rows[edit.name])
-        _means(rows, decibels, options.seed)
+            _row(edit.name, rows[edit.name], first=len(rows) == 1)
+        _summary(rows, states, options.seed)
     return 0
 
 
 def _options():
     made = parser(__doc__)
-    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    made.add_argument("--background", type=Path, help="folder of other pictures")
+    made.add_argument("--base", type=Path, help="an archive that holds the background already")
+    made.add_argument("--methods", nargs="+", default=["paper"], help="of activation")
     made.add_argument("--pictures", type=int, default=150)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")
     made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
     made.add_argument("--psnr", type=float, default=42.0)
+    made.add_argument("--format", help="of the released files; default: each picture's own")
     made.add_argument("--seed", type=int, default=0)
-    return made.parse_args()
+    options = made.parse_args()
+    require(bool(options.background) != bool(options.base), "--background or --base, one of them")
+    return options
 
 
-def _psnr(source: str, file: str) -> float:
-    """Measured here from the two files, not taken from the report."""
-    from homing.images import decode_pixels, psnr
+def _states(options, photos: Sequence[Path], folder: Path) -> dict[str, State]:
+    """Make the archives: untouched pictures in the first, released ones in one a method."""
+    import homing
+
+    base = options.base
+    if base is None:
+        base = folder / "base"
+        background = picture_paths([options.background], options.background_pictures)
+        added = homing.create(base, codebook=options.codebook).add(background)
+        require(not added.failures, "a background picture cannot be read")
+
+    def opened(name: str):
+        shutil.copytree(base, folder / name)
+        return homing.open(folder / name)
+
+    archive = opened(PASSIVE)
+    report = archive.add(photos)
+    require(report.count("added") == len(photos), f"not all were added: {report}")
+    states = {PASSIVE: State(archive, [o.id for o in report], [o.source for o in report])}
+    for method in options.methods:
+        archive = opened(method)
+        start = time.perf_counter()
+        report = archive.release(
+            photos,
+            out=folder / f"{method}-out",
+            seed=options.seed,
+            psnr=options.psnr,
+            method=method,
+            format=options.format,
+        )
+        seconds = (time.perf_counter() - start) / len(photos)
+        require(report.count("released") == len(photos), f"not all were released: {report}")
+        measured = [_measured(o.source, o.file) for o in report]
+        states[method] = State(
+            archive,
+            [o.id for o in report],
+            [o.file for o in report],
+            *zip(*measured, strict=True),
+            seconds=seconds,
+        )
+    return states
+
+
+def _measured(source: str, file: str) -> tuple[float, float]:
+    """PSNR and SSIM, from the two files, not taken from the report."""
+    from homing.images import decode_pixels, psnr, ssim
 
     a, b = (decode_pixels(Path(path).read_bytes()) for path in (source, file))
-    return psnr(a, b, peak=255 if a.dtype.itemsize == 1 else 65535)
+    peak = 255 if a.dtype.itemsize == 1 else 65535
+    return psnr(a, b, peak=peak), ssim(a, b, peak=peak)
 
 
-def _search(
-    archive, paths: Sequence[str], ids: Sequence[str], edit, draws: int, seed: int
-) -> Found:
+def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
+    """For each column, how often each picture's copies were right: arrays (pictures,)."""
     import numpy as np
     from PIL import Image
 
-    right, kept = [], []
-    cells = np.array([archive.entry(i).cell for i in ids])
+    archive, wanted = state.archive, np.array(state.ids, dtype=object)
+    cells = np.array([archive.entry(i).cell for i in state.ids])
     vectors = np.stack([row.vector for row in archive._record.rows(with_vectors=True)])
     names = np.array([row.id for row in archive.entries()], dtype=object)
+    found = {column: [] for column in COLUMNS}
     for draw in range(draws):
         queries = archive.descriptor.describe(
             [
                 edit.apply(Image.open(path).convert("RGB"), np.random.default_rng([seed, draw, n]))
-                for n, path in enumerate(paths)
+                for n, path in enumerate(state.files)
             ]
         )
-        wanted = np.array(ids, dtype=object)
-        settings = [
-            archive.search_vectors(queries, k=1, probes=probes or None).ids[:, 0] == wanted
-            for probes in PROBES
-        ]
+        for column, probes in SETTINGS.items():
+            nearest = archive.search_vectors(queries, k=1, probes=probes).ids[:, 0]
+            found[column].append(nearest == wanted)
         nearest = np.argmax(queries @ vectors.astype(np.float32).T, axis=1)
-        settings.append(names[nearest] == wanted)
-        right.append(np.stack(settings))
-        kept.append(archive.codebook.cells(queries) == cells)
-    return Found(np.mean(right, axis=0), np.mean(kept, axis=0))
+        found[EXACT].append(names[nearest] == wanted)
+        found[KEPT].append(archive.codebook.cells(queries) == cells)
+    return {column: np.mean(right, axis=0) for column, right in found.items()}
 
 
-HEADER = "| edit | 1 probe | | automatic probes | | exact search | | stays in its cell | |"
-
-
-def _row(name: str, found: dict[str, Found]) -> None:
-    if name == "identity":
-        print(HEADER)
-        print("|---" * 9 + "|")
-        print("| | passive | active " + "| passive | active " * 3 + "|")
-    values = [found[s].right[i].mean() for i in range(3) for s in ("passive", "active")]
-    values += [found[s].kept.mean() for s in ("passive", "active")]
+def _row(name: str, found: Mapping[str, Mapping[str, object]], *, first: bool) -> None:
+    if first:
+        groups = [column + " |" * (len(found) - 1) for column in COLUMNS]
+        print("| edit | " + " | ".join(groups) + " |")
+        print("|---" * (1 + len(found) * len(COLUMNS)) + "|")
+        print("| | " + " | ".join([*found] * len(COLUMNS)) + " |")
+    values = [state[column].mean() for column in COLUMNS for state in found.values()]
     print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |", flush=True)
 
 
-def _means(rows: dict[str, dict[str, Found]], decibels: Sequence[float], seed: int) -> None:
+def _summary(
+    rows: Mapping[str, Mapping[str, Mapping[str, object]]],
+    states: Mapping[str, State],
+    seed: int,
+) -> None:
+    """Print a row a state: means over the edits, of which the gap closed, and what it cost."""
+    import numpy as np
+
+    def mean(name: str, column: str) -> object:
+        return np.mean([row[name][column] for row in rows.values()], axis=0)
+
+    print(f"\n| mean of {len(rows)} | " + " | ".join(COLUMNS) + " | share closed |")
+    print("|---" * (2 + len(COLUMNS)) + "|")
+    first, best = (mean(PASSIVE, column).mean() for column in ("1 probe", EXACT))
+    for name in states:
+        cells = [_interval(mean(name, column), seed) for column in COLUMNS]
+        share = (mean(name, "1 probe").mean() - first) / (best - first) if best > first else 0.0
+        print(f"| {name} | " + " | ".join(cells) + f" | {share:.2f} |")
+    print("\nshare closed: of the gap between untouched pictures at 1 probe and by exact search")
+    print("\n| files | PSNR least | mean | SSIM least | mean | seconds a picture |")
+    print("|---" * 6 + "|")
+    for name, state in states.items():
+        if state.decibels:
+            similar = np.array([s for s in state.similarity if s is not None])
+            print(
+                f"| {name} | {min(state.decibels):.3f} | {np.mean(state.decibels):.3f} "
+                f"| {similar.min():.3f} | {similar.mean():.3f} | {state.seconds:.2f} |"
+            )
+
+
+def _interval(of_picture, seed: int) -> str:
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    cells = []
-    for index in (0, 1, 2, None):
-        for state in ("passive", "active"):
-            each = [
-                f[state].kept if index is None else f[state].right[index] for f in rows.values()
-            ]
-            of_picture = np.mean(each, axis=0)
-            draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
-            low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
-            cells.append(f"**{of_picture.mean():.3f}** [{low:.3f}, {high:.3f}]")
-    print(f"| mean of {len(rows)} | " + " | ".join(cells) + " |")
-    print(f"\nPSNR of the files: least {min(decibels):.3f} dB, mean {np.mean(decibels):.3f} dB")
+    draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
+    low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
+    return f"**{of_picture.mean():.3f}** [{low:.3f}, {high:.3f}]"
 
 
 if __name__ == "__main__":

@@ -254,3 +254,29 @@ def test_a_picture_of_few_rows_is_not_sampled() -> None:
 
     coders = [Coder("JPEG 95", True, plain.code, preview)]
     assert fit_to_budget(original, change, peak=255, budget=42, coders=coders) is not None
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_share_of_the_budget(share: float, kind: str, scene) -> None:
+    original = scene(90, 120)
+    change = 0.02 * np.random.default_rng(0).normal(size=original.shape)
+
+    def fitted(**options: float):
+        return fit_to_budget(
+            original, change, peak=255, budget=40.0, coders=ladder(kind, 3), **options
+        )
+
+    found, whole = fitted(share=share), fitted(share=1.0)
+    taken = found.scale * np.sqrt(np.mean(change**2))
+    assert taken == pytest.approx(share * 10 ** (-40 / 20), rel=1e-3)
+    assert whole.psnr < 40.1 < found.psnr
+
+
+def test_no_share_leaves_the_picture(scene) -> None:
+    original = scene(30, 40)
+    change = np.full(original.shape, 0.01)
+    found = fit_to_budget(
+        original, change, peak=255, budget=40.0, coders=ladder("PNG", 3), share=0.0
+    )
+    assert found.psnr == math.inf

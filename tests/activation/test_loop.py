@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.activation import ActivationSettings
-from homing.activation.loop import Batch, optimise, render, shares_of
+from homing.activation.loop import Batch, levels_of, optimise, render, shares_of
+from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
 from homing.activation.objective import reconstruction_objective
 from homing.descriptors import Descriptor
 
@@ -204,6 +205,85 @@ def test_the_loop_is_the_published_one(tiny: Descriptor, largest: float) -> None
     assert (nearness[1] > before + 0.01).all()
 
 
+def test_steps_with_momentum_by_hand(tiny: Descriptor) -> None:
+    """Along the gradient at unit size, the rate falling evenly; every look weighs alike."""
+    exact = tiny.double()
+    batch = make_batch(16, largest=0.01)
+    plan = EditPlan(light=1, toned=1, shaped=3)
+    own = ActivationSettings(steps=4, rate=0.3, final_rate=0.4, momentum=0.6, edits=plan)
+    drawn = [
+        draw_edits(plan, 4, aspect=1.2, size=16, generator=np.random.default_rng(n))
+        for n in range(COUNT)
+    ]
+    batch = replace(batch, edits=stack_edits(drawn))
+    targets = make_targets()
+
+    def objective(features: torch.Tensor, _change: torch.Tensor) -> torch.Tensor:
+        seen = features.unflatten(0, (-1, COUNT))
+        return -torch.nn.functional.cosine_similarity(seen, targets, dim=2).mean(dim=0)
+
+    offsets, velocity = batch.offsets.clone(), torch.zeros_like(batch.offsets)
+    for step, rate in enumerate((0.3, 0.24, 0.18, 0.12)):
+        values = offsets.clone().requires_grad_()
+        seen = torch.cat(list(looks(render(batch, values, 3.0), batch.edits, step)))
+        (gradient,) = torch.autograd.grad(objective(exact.forward(seen), seen).sum(), values)
+        unit = gradient / gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        velocity = 0.6 * velocity + unit
+        offsets = offsets - rate * velocity
+    found = optimise(batch, exact.forward, objective, own)
+    torch.testing.assert_close(found, shares_of(batch, offsets, 3.0), atol=1e-6, rtol=1e-6)
+
+
+def test_momentum_of_a_picture_that_may_not_change(tiny: Descriptor) -> None:
+    batch = make_batch(16, largest=0.01, dtype=torch.float32)
+    batch.allowed[0] = 0
+    objective = reconstruction_objective(make_targets().float(), distortion_weight=0.01)
+    own = ActivationSettings(momentum=0.7)
+    assert torch.isfinite(optimise(batch, tiny.forward, objective, own)).all()
+
+
+class Judge:
+    """An objective whose pictures are safe from the start, but the one named."""
+
+    def __init__(self, unsafe: int) -> None:
+        self.verdict = torch.arange(COUNT) != unsafe
+        self.inner = reconstruction_objective(make_targets().float(), distortion_weight=0.0)
+
+    def __call__(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
+        return self.inner(features, change)
+
+    def safe(self, features: torch.Tensor) -> torch.Tensor:
+        assert features.shape == (COUNT, 16)
+        assert not features.requires_grad
+        return self.verdict
+
+
+def test_the_change_to_what_is_safe_is_eased(tiny: Descriptor) -> None:
+    batch = make_batch(16, largest=0.004, dtype=torch.float32)
+    own = ActivationSettings(steps=4, momentum=0.7, ease=0.8)
+    shares = optimise(batch, tiny.forward, Judge(unsafe=1), own)
+    levels = levels_of(batch, shares)
+    torch.testing.assert_close(levels, torch.tensor([0.8**4, 1.0, 0.8**4]))
+    never = optimise(batch, tiny.forward, Judge(unsafe=1), replace(own, ease=1.0))
+    torch.testing.assert_close(levels_of(batch, never), torch.ones(COUNT))
+
+
+def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
+    batch = make_batch(16, largest=0.004, dtype=torch.float32)
+    judge = Judge(unsafe=1)
+    steps = []
+
+    def describe(rendered: torch.Tensor) -> torch.Tensor:
+        steps.append(1)
+        if len(steps) > 3:
+            judge.verdict = torch.zeros(COUNT, dtype=torch.bool)
+        return tiny.forward(rendered)
+
+    own = ActivationSettings(steps=5, momentum=0.7, ease=0.8)
+    levels = levels_of(batch, optimise(batch, describe, judge, own))
+    torch.testing.assert_close(levels, torch.tensor([0.8, 1.0, 0.8]))
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     spread=st.floats(1e-8, 1e3),
@@ -293,6 +373,12 @@ def test_objective_by_hand() -> None:
         {"strength": math.inf},
         {"distortion_weight": -0.1},
         {"distortion_weight": math.nan},
+        {"ease": 0.0},
+        {"ease": 1.1},
+        {"final_rate": 0.0},
+        {"final_rate": 1.1},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
     ],
 )
 def test_settings_are_checked(wrong: dict[str, float]) -> None:
@@ -303,3 +389,4 @@ def test_settings_are_checked(wrong: dict[str, float]) -> None:
 def test_the_defaults_are_the_papers() -> None:
     assert (PUBLISHED.steps, PUBLISHED.rate, PUBLISHED.strength) == (10, 1.0, 3.0)
     assert (PUBLISHED.distortion_weight, PUBLISHED.initial_noise) == (0.01, 1e-6)
+    assert (PUBLISHED.final_rate, PUBLISHED.momentum, PUBLISHED.edits.looks) == (1.0, None, 1)

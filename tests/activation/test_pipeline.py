@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -11,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from homing.activation import Activated, Activator, find_method
+from homing.activation import METHODS, Activated, Activator, find_method
+from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.pipeline import BATCH
 from homing.activation.stages import assemble, prepare
 from homing.codebooks import Codebook
@@ -77,6 +79,14 @@ def test_sizes_and_kinds_in_one_batch(activator, as_file, scene) -> None:
     assert np.any(read_picture(results[5].data).pixels % 257)  # sixteen bits are used
 
 
+def test_extreme_shapes_through_edits(tiny, tiny_codebook, as_file, scene) -> None:
+    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"])
+    sources = [as_file(scene(*shape)) for shape in ((1, 1), (1, 5000), (5000, 1), (300, 7))]
+    for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
+        assert decibels(read_picture(source).pixels, read_picture(result.data).pixels) >= 42
+        assert np.isfinite(result.vector).all()
+
+
 def test_grey_pictures_stay_grey(activator, as_file, scene) -> None:
     sources = [as_file(scene(60, 70, 1)), as_file(scene(60, 70, 1), "JPEG", quality=95)]
     results = good(list(activator.run(sources)))
@@ -121,7 +131,11 @@ def many(as_file, scene) -> list[bytes]:
     ]
 
 
-def test_companions_place_and_run_do_not_matter(activator, many: list[bytes]) -> None:
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_companions_place_and_run_do_not_matter(
+    tiny, tiny_codebook, many: list[bytes], method: str
+) -> None:
+    activator = Activator(tiny, tiny_codebook, METHODS[method])
     together = good(list(activator.run(many)))
     again = good(list(activator.run(many)))
     backwards = good(list(activator.run(many[::-1])))[::-1]
@@ -133,8 +147,11 @@ def test_companions_place_and_run_do_not_matter(activator, many: list[bytes]) ->
     assert len({item.data for item in together}) == len(many)
 
 
-def test_companions_do_not_matter_to_homing_s(homing_s, codebook_256, many: list[bytes]) -> None:
-    activator = Activator(homing_s, codebook_256, PAPER)
+@pytest.mark.parametrize("method", ["paper", "robust-fast"])
+def test_companions_do_not_matter_to_homing_s(
+    homing_s, codebook_256, many: list[bytes], method: str
+) -> None:
+    activator = Activator(homing_s, codebook_256, METHODS[method])
     (alone,) = good(list(activator.run(many[:1])))
     last = good(list(activator.run([*many[1:BATCH], many[0]])))[-1]
     assert alone.data == last.data
@@ -169,6 +186,37 @@ def test_the_budget_asked_for(tiny, tiny_codebook, as_file, scene, budget: float
     for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
         reached = decibels(read_picture(source).pixels, decode_pixels(result.data))
         assert budget <= reached < budget + 0.2
+
+
+def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
+    source = as_file(scene(90, 120))
+    without, above, below = (
+        good(list(Activator(tiny, tiny_codebook, replace(PAPER, least_ssim=least)).run([source])))
+        for least in (None, 0.9998, 0.5)
+    )
+    assert without[0].ssim < 0.9997
+    assert above[0].ssim >= 0.9998
+    assert above[0].psnr > without[0].psnr + 1
+    assert above[0].psnr < 50  # and no more is given up than need be
+    assert below[0].data == without[0].data
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, scene, kind) -> None:
+    def always(codebook, vectors, _settings, device):
+        return margin_objective(codebook, vectors, MarginSettings(enough=-9.0), device=device)
+
+    method = METHODS["robust-fast"]
+    eased = replace(
+        method, objective=always, settings=replace(method.settings, ease=0.9), least_ssim=None
+    )
+    source = as_file(scene(90, 120), "PNG")
+    (result,) = good(list(Activator(tiny, tiny_codebook, eased, kind=kind).run([source])))
+    wanted = 42 - 20 * math.log10(0.9) * method.settings.steps
+    if kind == "PNG":
+        assert result.psnr == pytest.approx(wanted, abs=0.2)
+    else:  # coding takes its part, whatever is eased; the picture is not refused for it
+        assert 42 < result.psnr < wanted
 
 
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:
@@ -350,6 +398,14 @@ def turned(pixels: np.ndarray, orientation: int) -> bytes:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=95, subsampling=0, exif=exif)
     return stream.getvalue()
+
+
+def test_aspects_are_those_of_the_upright_picture(as_file, scene) -> None:
+    pixels = scene(60, 90)
+    for orientation in range(1, 9):
+        source = turned(pixels, orientation)  # shows 90 by 60, however it is stored
+        prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
+        assert prepared.aspect == 1.5
 
 
 def test_turned_pictures_are_activated_upright(homing_s, codebook_256, astronaut) -> None:

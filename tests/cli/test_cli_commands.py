@@ -47,6 +47,13 @@ def test_the_readme_names_every_command():
     assert missing == []
 
 
+def test_help_lists_every_method(homing_cli) -> None:
+    from homing.activation import METHODS
+
+    words = homing_cli("release", "--help").out.replace(",", " ").replace(".", " ").split()
+    assert set(METHODS) <= set(words)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -38,7 +38,8 @@ def activate(
     method : str
         Name of the activation method.
     seed : int
-        Seed of the initial noise. Same seed, same result, whatever the other pictures are.
+        Of the initial noise and of the edits drawn. Same seed, same result, whatever the other
+        pictures are.
 
     Returns
     -------

@@ -17,6 +17,7 @@ _ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not blown up beyond this
+_WHOLE = 0.99  # share of the budget that is all of it: what clamping takes is made up for
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _BLOCK = 8  # rows that a lossy coding works on together
 _SAMPLE_BLOCKS = 10  # rows of blocks, spread over the picture, at least
@@ -80,6 +81,7 @@ def fit_to_budget(
     peak: int,
     budget: float,
     coders: Sequence[Coder],
+    share: float = 1.0,
 ) -> Coded | None:
     """Code the picture with as much of the change as its budget allows.
 
@@ -96,6 +98,8 @@ def fit_to_budget(
     coders : sequence of Coder
         Codings to try, the smallest file first. One that leaves activation less than half of the
         budget, because coding itself costs as much, gives way to the next.
+    share : float
+        How much of the budget's root mean square the change itself may take, 0 to 1.
 
     Returns
     -------
@@ -103,9 +107,12 @@ def fit_to_budget(
         None if no coding keeps the budget, even without any change.
     """
     power = _mean_square(change)
+    most = _LARGEST_SCALE
+    if share < _WHOLE and power > 0:
+        most = min(most, share * math.sqrt(_error_at(budget) / power))
     fitted = None
     for coder in coders:
-        found, noise = _fit(original, change, power, peak, budget, coder)
+        found, noise = _fit(original, change, power, peak, budget, most, coder)
         fitted = found if found is not None else fitted
         if found is not None and noise <= _MOST_NOISE * _error_at(budget):
             return found
@@ -118,6 +125,7 @@ def _fit(
     power: float,
     peak: int,
     budget: float,
+    most: float,
     coder: Coder,
 ) -> tuple[Coded | None, float]:
     """Best file of one coding, and the mean squared error that coding itself costs.
@@ -129,20 +137,19 @@ def _fit(
     noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)
     square = max(allowed - noise, 0.0) / power if power > 0 else 0.0
     if coder.preview is not None and power > 0:
-        square = _sampled_square(original, change, power, peak, allowed, square, coder.preview)
+        preview = coder.preview
+        square = _sampled_square(original, change, power, peak, allowed, square, most, preview)
     best: Coded | None = None
     tried: list[tuple[float, float]] = []
     for _ in range(_ATTEMPTS):
-        scale = min(math.sqrt(square), _LARGEST_SCALE)
+        scale = min(math.sqrt(square), most)
         data, decoded = coder.code(_apply(original, change, scale, peak))
         reached = psnr(original, decoded, peak=peak)
         tried.append((scale**2, _error_at(reached)))
         noise = tried[-1][1] - scale**2 * power
         if reached >= budget and (best is None or scale > best.scale):
             best = Coded(data, decoded, reached, scale, coder.name)
-        finished = budget <= reached and (
-            reached <= budget + _CLOSE or power == 0 or scale == _LARGEST_SCALE
-        )
+        finished = budget <= reached and (reached <= budget + _CLOSE or power == 0 or scale == most)
         if finished or (scale == 0.0 and noise >= allowed):
             break
         square = _next_square(tried, allowed, power)
@@ -156,6 +163,7 @@ def _sampled_square(
     peak: int,
     allowed: float,
     square: float,
+    most: float,
     preview: Callable[[NDArray[np.integer]], NDArray[np.integer]],
 ) -> float:
     """Squared scale that a sample of the picture calls for, the squared scale guessed given.
@@ -174,11 +182,11 @@ def _sampled_square(
     surplus = power - _mean_square(part)
     tried: list[tuple[float, float]] = []
     for _ in range(_SAMPLE_ATTEMPTS):
-        scale = min(math.sqrt(square), _LARGEST_SCALE)
+        scale = min(math.sqrt(square), most)
         reached = psnr(pixels, preview(_apply(pixels, part, scale, peak)), peak=peak)
         tried.append((scale**2, max(_error_at(reached) + scale**2 * surplus, 0.0)))
         near = abs(tried[-1][1] / allowed - 1) < _SAMPLE_CLOSE
-        if near or scale in (0.0, _LARGEST_SCALE):
+        if near or scale in (0.0, most):
             break
         square = _next_square(tried, allowed, power)
     return square

@@ -5,14 +5,15 @@ Letters in the shapes: B pictures, S side of the descriptor's grid, D descriptor
 """
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 
-from homing.activation.objective import Objective
+from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, looks
+from homing.activation.objective import Objective, WatchfulObjective
 
-__all__ = ["ActivationSettings", "Batch", "optimise", "render", "shares_of"]
+__all__ = ["ActivationSettings", "Batch", "levels_of", "optimise", "render", "shares_of"]
 
 _TINY = 1e-12  # least norm to divide by
 
@@ -24,9 +25,19 @@ class ActivationSettings:
     Attributes
     ----------
     steps : int
-        Iterations of Adam, at least 1.
+        Iterations, at least 1.
     rate : float
-        Adam's learning rate for the offsets (which pass through tanh).
+        Learning rate for the offsets (which pass through tanh).
+    final_rate : float
+        Share of the rate that is left at the last step; it falls evenly.
+    momentum : float or None
+        Of steps along the gradient, at unit root mean square; None: Adam.
+    edits : EditPlan
+        How many looks a step takes at a picture, and through which edits.
+    ease : float
+        While all looks at a picture are safe, its change shrinks by this factor a step, and grows
+        back once they are not: what is not needed is not spent. 1: never. Takes an objective that
+        can tell.
     strength : float
         s, times the just noticeable difference, before the budget caps it.
     distortion_weight : float
@@ -42,6 +53,10 @@ class ActivationSettings:
 
     steps: int = 10
     rate: float = 1.0
+    final_rate: float = 1.0
+    momentum: float | None = None
+    edits: EditPlan = NO_EDITS
+    ease: float = 1.0
     strength: float = 3.0
     distortion_weight: float = 0.01
     initial_noise: float = 1e-6
@@ -50,6 +65,12 @@ class ActivationSettings:
         positive = self.rate, self.strength, self.initial_noise
         if self.steps < 1 or not all(0 < value < math.inf for value in positive):
             raise ValueError(f"steps, rate, strength and initial_noise must be positive: {self}")
+        if not 0 < self.final_rate <= 1:
+            raise ValueError(f"final_rate is a share, above 0 and at most 1: {self}")
+        if not 0 < self.ease <= 1:
+            raise ValueError(f"ease is a factor, above 0 and at most 1: {self}")
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is at least 0 and below 1: {self}")
         if not 0 <= self.distortion_weight < math.inf:
             raise ValueError(f"distortion_weight must be at least 0: {self}")
 
@@ -71,6 +92,8 @@ class Batch:
         The budget: the greatest root mean square of the change, in units of the full range.
     offsets : Tensor (B, 3, S, S)
         Where the optimisation starts.
+    edits : DrawnEdits or None
+        What each step looks through; None: at the pictures as they are.
     """
 
     pictures: torch.Tensor
@@ -78,6 +101,7 @@ class Batch:
     grey: torch.Tensor
     largest: torch.Tensor
     offsets: torch.Tensor
+    edits: DrawnEdits | None = None
 
     @property
     def any_grey(self) -> bool:
@@ -100,6 +124,14 @@ def shares_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Ten
     most = batch.largest * math.sqrt(count) / norms.clamp(min=_TINY)
     shares: torch.Tensor = bounded * most.clamp(max=strength)[:, None, None, None]
     return shares
+
+
+def levels_of(batch: Batch, shares: torch.Tensor) -> torch.Tensor:
+    """Share of its budget that each picture's change uses, (B,), at most 1."""
+    norms = torch.linalg.vector_norm(shares * batch.allowed, dim=(1, 2, 3))
+    used = norms / math.sqrt(batch.allowed[0].numel()) / batch.largest
+    levels: torch.Tensor = used.clamp(max=1.0)
+    return levels
 
 
 def render(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:
@@ -133,12 +165,91 @@ def optimise(
         Signed shares of what is allowed, to be laid on the full pictures.
     """
     offsets = batch.offsets.clone().requires_grad_()
+    if settings.momentum is None:
+        step = _adam(offsets, settings)
+    else:
+        step = _momentum(offsets, settings, settings.momentum)
+    easing = settings.ease < 1 and isinstance(objective, WatchfulObjective)
+    levels = torch.ones_like(batch.largest)
+    for number in range(settings.steps):
+        eased = replace(batch, largest=batch.largest * levels) if easing else batch
+        rendered = render(eased, offsets, settings.strength)
+        wanted, safe = _gradient(eased, rendered.detach(), number, describe, objective)
+        (gradient,) = torch.autograd.grad(rendered, offsets, wanted)
+        step(number, gradient)
+        if easing:
+            grown = (levels / settings.ease).clamp(max=1)
+            levels = torch.where(safe, levels * settings.ease, grown)
+    with torch.no_grad():
+        eased = replace(batch, largest=batch.largest * levels) if easing else batch
+        return shares_of(eased, offsets, settings.strength)
+
+
+def _gradient(
+    batch: Batch,
+    rendered: torch.Tensor,
+    number: int,
+    describe: Callable[[torch.Tensor], torch.Tensor],
+    objective: Objective,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gradient of the mean loss over a step's looks with respect to the rendered pictures.
+
+    And whether all looks at a picture are safe, (B,), as far as the objective can tell.
+    """
+    rendered.requires_grad_()
+    safe = torch.ones_like(batch.largest, dtype=torch.bool)
+    total: torch.Tensor | None = None
+    count = 0
+    for seen in _looks(batch, rendered, number):
+        share = len(seen) // len(rendered)
+        features = describe(seen)
+        losses = objective(features, rendered - batch.pictures)
+        (gradient,) = torch.autograd.grad(losses.sum(), rendered)
+        weighted = share * gradient if share > 1 else gradient
+        total = weighted if total is None else total + weighted
+        count += share
+        if isinstance(objective, WatchfulObjective):
+            safe &= objective.safe(features.detach())
+    assert total is not None  # an edit plan has at least one look
+    return (total / count if count > 1 else total), safe
+
+
+def _looks(batch: Batch, rendered: torch.Tensor, number: int) -> Iterator[torch.Tensor]:
+    if batch.edits is None:
+        yield rendered
+    else:
+        yield from looks(rendered, batch.edits, number)
+
+
+def _adam(
+    offsets: torch.Tensor, settings: ActivationSettings
+) -> Callable[[int, torch.Tensor], None]:
     fused = offsets.device.type in {"cpu", "cuda"}  # one pass over memory instead of ten
     optimiser = torch.optim.Adam([offsets], lr=settings.rate, fused=fused)
-    for _ in range(settings.steps):
-        rendered = render(batch, offsets, settings.strength)
-        losses = objective(describe(rendered), rendered - batch.pictures)
-        (offsets.grad,) = torch.autograd.grad(losses.sum(), offsets)
+
+    def step(number: int, gradient: torch.Tensor) -> None:
+        optimiser.param_groups[0]["lr"] = _rate(settings, number)
+        offsets.grad = gradient
         optimiser.step()
-    with torch.no_grad():
-        return shares_of(batch, offsets, settings.strength)
+
+    return step
+
+
+def _momentum(
+    offsets: torch.Tensor, settings: ActivationSettings, momentum: float
+) -> Callable[[int, torch.Tensor], None]:
+    velocity = torch.zeros_like(offsets)
+    count = offsets[0].numel()
+
+    def step(number: int, gradient: torch.Tensor) -> None:
+        norms = torch.linalg.vector_norm(gradient, dim=(1, 2, 3), keepdim=True)
+        velocity.mul_(momentum).add_(gradient * (math.sqrt(count) / norms.clamp(_TINY)))
+        with torch.no_grad():
+            offsets.sub_(velocity * _rate(settings, number))
+
+    return step
+
+
+def _rate(settings: ActivationSettings, number: int) -> float:
+    fallen = number / max(1, settings.steps - 1)
+    return settings.rate * (1 - (1 - settings.final_rate) * fallen)

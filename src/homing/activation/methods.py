@@ -3,11 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from homing.activation.loop import ActivationSettings
+from homing.activation.loop_edits import EditPlan
+from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.objective import Objective, reconstruction_objective
+from homing.activation.perceptual import PUBLISHED, Masking
+from homing.activation.texture import GUARDED
+from homing.codebooks import Codebook
 from homing.errors import UsageError
+
+_Vectors = NDArray[np.float32]
 
 __all__ = ["DEFAULT_METHOD", "METHODS", "Method", "find_method"]
 
@@ -25,26 +34,83 @@ class Method:
     settings : ActivationSettings
         How its loop runs.
     objective : callable
-        From the targets (B, D) and the settings to the objective of a batch.
+        From the codebook, the pictures' descriptors (B, D), the settings and the device to the
+        objective of a batch.
+    masking : Masking
+        Where changes hide.
+    least_ssim : float or None
+        Structural similarity that every file keeps to its source, at the cost of change.
     """
 
     name: str
     summary: str
     settings: ActivationSettings
-    objective: Callable[[torch.Tensor, ActivationSettings], Objective]
+    objective: Callable[[Codebook, _Vectors, ActivationSettings, torch.device], Objective]
+    masking: Masking = PUBLISHED
+    least_ssim: float | None = None
 
 
-def _published_objective(targets: torch.Tensor, settings: ActivationSettings) -> Objective:
+def _published_objective(
+    codebook: Codebook, vectors: _Vectors, settings: ActivationSettings, device: torch.device
+) -> Objective:
+    targets = torch.from_numpy(codebook.target(vectors)).to(device)
     return reconstruction_objective(targets, distortion_weight=settings.distortion_weight)
 
 
+def _margin_objective(
+    codebook: Codebook, vectors: _Vectors, _settings: ActivationSettings, device: torch.device
+) -> Objective:
+    return margin_objective(codebook, vectors, MarginSettings(), device=device)
+
+
+def _robust(name: str, summary: str, steps: int, edits: EditPlan) -> Method:
+    return Method(
+        name=name,
+        summary=summary,
+        settings=ActivationSettings(
+            steps=steps,
+            rate=0.2,
+            final_rate=0.3,
+            momentum=0.7,
+            edits=edits,
+            ease=0.85,
+            strength=1.5,
+        ),
+        objective=_margin_objective,
+        masking=GUARDED,
+        least_ssim=0.95,
+    )
+
+
 METHODS: dict[str, Method] = {
-    "paper": Method(
-        name="paper",
-        summary="Fernandez et al. 2023: ten steps of Adam towards the codebook's reconstruction",
-        settings=ActivationSettings(),
-        objective=_published_objective,
-    ),
+    method.name: method
+    for method in (
+        Method(
+            name="paper",
+            summary="Fernandez et al. 2023: ten steps of Adam towards the codebook's "
+            "reconstruction",
+            settings=ActivationSettings(),
+            objective=_published_objective,
+        ),
+        _robust(
+            "robust",
+            "away from the cell's walls, through edits in the loop: eight steps of four looks",
+            steps=8,
+            edits=EditPlan(light=1, toned=1, shaped=2),
+        ),
+        _robust(
+            "robust-fast",
+            "the same in five steps of three looks",
+            steps=5,
+            edits=EditPlan(toned=1, shaped=2),
+        ),
+        _robust(
+            "robust-thorough",
+            "the same in sixteen steps of four looks",
+            steps=16,
+            edits=EditPlan(light=1, toned=1, shaped=2),
+        ),
+    )
 }
 
 DEFAULT_METHOD = "paper"

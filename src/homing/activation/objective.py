@@ -1,15 +1,29 @@
 """What activation strives for, as a loss of each picture."""
 
 from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 
-__all__ = ["Objective", "reconstruction_objective"]
+__all__ = ["Objective", "WatchfulObjective", "reconstruction_objective"]
 
 #: Takes the descriptors (B, D) of the rendered pictures and the change (B, 3, S, S) made to them;
 #: gives one loss a picture, (B,).
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
+
+@runtime_checkable
+class WatchfulObjective(Protocol):
+    """An objective that can tell when a picture needs no more."""
+
+    def __call__(self, features: torch.Tensor, change: torch.Tensor, /) -> torch.Tensor:
+        """One loss a picture, (B,)."""
+        ...
+
+    def safe(self, features: torch.Tensor) -> torch.Tensor:
+        """Whether all looks at a picture are safe, (B,) bool."""
+        ...
 
 
 def reconstruction_objective(targets: torch.Tensor, *, distortion_weight: float) -> Objective:

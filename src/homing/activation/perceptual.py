@@ -6,10 +6,21 @@ Image Indexing" (ICLR 2023), section 3.2: luminance masking (dark and bright pla
 contrast masking (edges and texture hide more), less their overlap.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CHANNEL_WEIGHTS", "GREY_WEIGHT", "LUMINANCE_WEIGHTS", "just_noticeable_difference"]
+__all__ = [
+    "CHANNEL_WEIGHTS",
+    "GREY_WEIGHT",
+    "LUMINANCE_WEIGHTS",
+    "PUBLISHED",
+    "Masking",
+    "just_noticeable_difference",
+    "luminance",
+]
 
 #: ITU-R BT.601 luma coefficients of R, G, B.
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -52,12 +63,12 @@ def just_noticeable_difference(pixels: NDArray[np.integer], *, peak: int) -> NDA
     for top in range(0, height, band):
         bottom = min(top + band, height)
         first, last = max(top - _HALO, 0), min(bottom + _HALO, height)
-        levels = _luminance(pixels[first:last], peak)
+        levels = luminance(pixels[first:last], peak)
         tolerance[top:bottom] = _map_of_levels(levels)[top - first : bottom - first]
     return tolerance
 
 
-def _luminance(pixels: NDArray[np.integer], peak: int) -> NDArray[np.float32]:
+def luminance(pixels: NDArray[np.integer], peak: int) -> NDArray[np.float32]:
     """Luminance in 8-bit levels, (H, W) float32."""
     if pixels.shape[2] == 1:
         return pixels[:, :, 0].astype(np.float32) * np.float32(255 / peak)
@@ -108,3 +119,34 @@ def _contrast_masking(levels: NDArray[np.float32]) -> NDArray[np.float32]:
     power = np.float32(_CONTRAST_POWER / 2)  # of the squared gradient
     masking: NDArray[np.float32] = np.float32(_CONTRAST_GAIN) * squared**power / (squared + knee)
     return masking
+
+
+@dataclass(frozen=True)
+class Masking:
+    """A rule of what hides changes.
+
+    Attributes
+    ----------
+    tolerance : callable
+        ``tolerance(pixels, peak=...)``, as :func:`just_noticeable_difference`.
+    channels : tuple of float
+        Share of it that red, green and blue may take.
+    grey : float
+        The same for a picture of one channel.
+    """
+
+    tolerance: Callable[..., NDArray[np.float16]]
+    channels: tuple[float, float, float]
+    grey: float
+
+    def weights(self, *, grey: bool) -> NDArray[np.float32]:
+        """Shares of three channels, (3,); alike if they are one in truth."""
+        return np.array([self.grey] * 3 if grey else self.channels, np.float32)
+
+
+PUBLISHED = Masking(
+    just_noticeable_difference,
+    tuple(float(weight) for weight in CHANNEL_WEIGHTS),  # type: ignore[arg-type]
+    float(GREY_WEIGHT),
+)
+"""The map and the shares of Fernandez et al."""

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation.loop import optimise
+from homing.activation.loop import levels_of, optimise
 from homing.activation.methods import Method
 from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
 from homing.codebooks import Codebook
@@ -85,7 +85,7 @@ class Activator:
     budget : float
         Least PSNR of every file, dB.
     seed : int
-        Of the initial noise.
+        Of the initial noise and of the edits drawn.
     limits : Limits
         Bounds on decoding.
     kind : str or None
@@ -153,7 +153,8 @@ class Activator:
 
     def _prepared(self, source: Source, picture: Picture, *, keep: bool) -> Prepared:
         size = self.descriptor.input_size
-        return prepare(source, picture, size, limits=self.limits, keep=keep)
+        masking = self.method.masking
+        return prepare(source, picture, size, limits=self.limits, keep=keep, masking=masking)
 
     def _read(self, source: Source, limits: Limits) -> Picture:
         return source if isinstance(source, Picture) else read_picture(source, limits=limits)
@@ -169,18 +170,26 @@ class Activator:
             np.stack([p.squashed for p in padded]), batch=BATCH, pad=True
         )
         device, settings = self.descriptor.device, self.method.settings
-        targets = torch.from_numpy(self.codebook.target(vectors)).to(device)
-        shares = optimise(
-            assemble(padded, settings=settings, budget=self.budget, seed=self.seed, device=device),
-            self.descriptor.forward,
-            self.method.objective(targets, settings),
-            settings,
+        assembled = assemble(
+            padded,
+            settings=settings,
+            budget=self.budget,
+            seed=self.seed,
+            device=device,
+            masking=self.method.masking,
         )
+        objective = self.method.objective(self.codebook, vectors, settings, device)
+        shares = optimise(assembled, self.descriptor.forward, objective, settings)
+        levels = levels_of(assembled, shares) if settings.ease < 1 else torch.ones(len(padded))
         cells = self.codebook.cells(vectors)
         found = (
-            _Optimised(p, share, int(cell))
-            for p, share, cell in zip(
-                prepared, shares.permute(0, 2, 3, 1).cpu().numpy(), cells, strict=False
+            _Optimised(p, share, level, int(cell))
+            for p, share, level, cell in zip(
+                prepared,
+                shares.permute(0, 2, 3, 1).cpu().numpy(),
+                levels.tolist(),
+                cells,
+                strict=False,
             )
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
@@ -211,6 +220,9 @@ class Activator:
             budget=self.budget,
             kind=self.kind,
             limits=self.limits,
+            masking=self.method.masking,
+            least_ssim=self.method.least_ssim,
+            level=item.level,
         )
 
     def _describe(
@@ -232,6 +244,7 @@ class Activator:
 class _Optimised:
     prepared: Prepared
     shares: NDArray[np.float32]  # (S, S, 3), upright
+    level: float  # of the budget that the change may use
     cell: int  # of the source, aimed at
 
 

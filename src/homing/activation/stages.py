@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from homing.activation.budget import Coded, Coder, fit_to_budget
 from homing.activation.laying import full_change, reduce_map
 from homing.activation.loop import ActivationSettings, Batch
-from homing.activation.perceptual import CHANNEL_WEIGHTS, GREY_WEIGHT, just_noticeable_difference
+from homing.activation.loop_edits import NO_EDITS, DrawnEdits, draw_edits, stack_edits
+from homing.activation.perceptual import PUBLISHED, Masking
 from homing.errors import PictureError
 from homing.images import (
     Encoding,
@@ -30,6 +31,11 @@ from homing.images import (
 )
 
 __all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "prepare"]
+
+_STRICTER = 3  # times that a picture is coded again to be more alike
+_STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
+_LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
+_FOR_EDITS = 1  # numbers drawn for them are others than those of the noise
 
 #: A picture to be activated: a path, an encoded file, or one decoded already.
 Source = Path | bytes | Picture
@@ -53,6 +59,8 @@ class Prepared:
         Whether it has one colour channel.
     orientation : int
         EXIF, 1 to 8.
+    aspect : float
+        Width over height, upright.
     sha256 : bytes
         Of the source file.
     kept : (Picture, array (H, W) float16) or None
@@ -65,6 +73,7 @@ class Prepared:
     roughness: float
     grey: bool
     orientation: int
+    aspect: float
     sha256: bytes
     kept: tuple[Picture, NDArray[np.float16]] | None
 
@@ -87,9 +96,17 @@ class Finished:
     notes: tuple[str, ...]
 
 
-def prepare(source: Source, picture: Picture, size: int, *, limits: Limits, keep: bool) -> Prepared:
+def prepare(
+    source: Source,
+    picture: Picture,
+    size: int,
+    *,
+    limits: Limits,
+    keep: bool,
+    masking: Masking = PUBLISHED,
+) -> Prepared:
     """Work out what the loop needs of a picture, on a grid of `size`."""
-    tolerance = _tolerance(picture)
+    tolerance = _tolerance(picture, masking)
     reduced = reduce_map(tolerance, size)
     full, small = _mean_square(tolerance), _mean_square(reduced)
     return Prepared(
@@ -99,9 +116,15 @@ def prepare(source: Source, picture: Picture, size: int, *, limits: Limits, keep
         roughness=math.sqrt(full / small) if small > 0 else 1.0,
         grey=picture.pixels.shape[2] == 1,
         orientation=picture.orientation,
+        aspect=_aspect(picture),
         sha256=hashlib.sha256(picture.encoded).digest(),
         kept=(picture, tolerance) if keep else None,
     )
+
+
+def _aspect(picture: Picture) -> float:
+    height, width = map(int, picture.pixels.shape[:2])
+    return height / width if picture.orientation > _LAST_UNTURNED else width / height
 
 
 def assemble(
@@ -111,6 +134,7 @@ def assemble(
     budget: float,
     seed: int,
     device: torch.device,
+    masking: Masking = PUBLISHED,
 ) -> Batch:
     """Stack prepared pictures into a batch for the loop."""
 
@@ -120,18 +144,18 @@ def assemble(
         return torch.from_numpy(np.stack(arrays).astype(np.float32)).to(device).permute(0, 3, 1, 2)
 
     size = prepared[0].squashed.shape[0]
+    edits = None
+    if settings.edits != NO_EDITS:
+        edits = stack_edits([_edits(p, seed, settings, size) for p in prepared])
     largest = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
     return Batch(
         pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
-        allowed=tensor([p.tolerance[:, :, None] * _weights(p.grey) for p in prepared]),
+        allowed=tensor([p.tolerance[:, :, None] * masking.weights(grey=p.grey) for p in prepared]),
         grey=torch.tensor([p.grey for p in prepared], device=device),
         largest=torch.tensor([largest / p.roughness for p in prepared], device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
+        edits=edits,
     )
-
-
-def _weights(grey: bool) -> NDArray[np.float32]:
-    return np.full(3, GREY_WEIGHT) if grey else CHANNEL_WEIGHTS
 
 
 def finish(
@@ -142,26 +166,36 @@ def finish(
     budget: float,
     kind: str | None,
     limits: Limits,
+    masking: Masking = PUBLISHED,
+    least_ssim: float | None = None,
+    level: float = 1.0,
 ) -> Finished:
     """Lay the change on the picture and code it within the budget.
 
-    `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by.
+    `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by. The
+    change takes no more than `level` of the budget's root mean square, and less in a picture whose
+    structural similarity would be below `least_ssim`.
 
     Raises
     ------
     PictureError
         `kind` differs from the picture's own and cannot hold it within the budget.
     """
-    tolerance = prepared.kept[1] if prepared.kept else _tolerance(picture)
-    stored = as_stored(shares * _weights(prepared.grey), prepared.orientation)
+    tolerance = prepared.kept[1] if prepared.kept else _tolerance(picture, masking)
+    stored = as_stored(shares * masking.weights(grey=prepared.grey), prepared.orientation)
     channels = picture.pixels.shape[2]  # of a grey picture all three shares are alike
     change = full_change(stored[:, :, :channels], tolerance)
     kind = kind or picture.kind
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
-    coded = fit_to_budget(picture.pixels, change, peak=picture.peak, budget=budget, coders=coders)
-    del change
-    if coded is None:
-        coded = _unchanged(picture, kind, budget)
+
+    def fitted(share: float) -> tuple[Coded, float | None]:
+        pixels, peak = picture.pixels, picture.peak
+        coded = fit_to_budget(
+            pixels, change, peak=peak, budget=budget, coders=coders, share=share
+        ) or _unchanged(picture, kind, budget)
+        return coded, ssim(pixels, coded.pixels, peak=peak)
+
+    coded, similarity = _alike_enough(fitted, level, least_ssim)
     notes = picture.notes
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
@@ -172,15 +206,29 @@ def finish(
         width=picture.width,
         height=picture.height,
         source_sha256=prepared.sha256,
-        ssim=ssim(picture.pixels, coded.pixels, peak=picture.peak),
+        ssim=similarity,
         squashed=read_squashed(coded.data, prepared.squashed.shape[0], limits=limits),
         notes=notes,
     )
 
 
-def _tolerance(picture: Picture) -> NDArray[np.float16]:
-    """Just noticeable difference, zero where the picture is transparent and nothing shows."""
-    tolerance = just_noticeable_difference(picture.pixels, peak=picture.peak)
+def _alike_enough(
+    fitted: Callable[[float], tuple[Coded, float | None]], level: float, least: float | None
+) -> tuple[Coded, float | None]:
+    """Change less until the file is alike enough; what coding itself costs stays."""
+    coded, similarity = fitted(level)
+    for _ in range(_STRICTER):
+        if least is None or similarity is None or similarity >= least or coded.scale == 0:
+            break
+        # What is missing of similarity goes with the square of the change, nearly.
+        level *= math.sqrt((1 - least) / (1 - similarity)) * _STRICTER_BY
+        coded, similarity = fitted(level)
+    return coded, similarity
+
+
+def _tolerance(picture: Picture, masking: Masking) -> NDArray[np.float16]:
+    """What may change unseen, zero where the picture is transparent and nothing shows."""
+    tolerance = masking.tolerance(picture.pixels, peak=picture.peak)
     if picture.alpha is not None:
         tolerance *= picture.alpha > 0
     return tolerance
@@ -190,13 +238,27 @@ def _mean_square(array: NDArray[np.floating]) -> float:
     return float(np.mean(np.square(array, dtype=np.float32)))
 
 
+# Drawn from the seed and the picture's own bytes: neither its place in the run nor the pictures
+# beside it matter.
+def _generator(sha256: bytes, seed: int, *purpose: int) -> np.random.Generator:
+    return np.random.default_rng([seed, int.from_bytes(sha256[:8], "big"), *purpose])
+
+
 def _noise(
     sha256: bytes, seed: int, settings: ActivationSettings, size: int
 ) -> NDArray[np.float64]:
-    # Drawn from the seed and the picture's own bytes: neither its place in the run nor the
-    # pictures beside it matter.
-    generator = np.random.default_rng([seed, int.from_bytes(sha256[:8], "big")])
+    generator = _generator(sha256, seed)
     return generator.normal(scale=settings.initial_noise, size=(size, size, 3))
+
+
+def _edits(prepared: Prepared, seed: int, settings: ActivationSettings, size: int) -> DrawnEdits:
+    return draw_edits(
+        settings.edits,
+        settings.steps,
+        aspect=prepared.aspect,
+        size=size,
+        generator=_generator(prepared.sha256, seed, _FOR_EDITS),
+    )
 
 
 def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:

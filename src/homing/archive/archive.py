@@ -121,7 +121,7 @@ class Archive:
         method : str
             Name of the activation method.
         seed : int
-            Of the initial noise.
+            Of the initial noise and of the edits drawn.
         format : str or None
             "jpeg", "png", "webp" or "tiff"; None keeps each picture's own kind.
         manifest : path or None

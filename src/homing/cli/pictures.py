@@ -39,10 +39,17 @@ _psnr = click.option(
     help="Least PSNR of every file written, in dB.",
 )
 _method = click.option(
-    "--method", default="paper", show_default=True, help="How pictures are activated: paper."
+    "--method",
+    default="paper",
+    show_default=True,
+    help="How pictures are activated: paper, robust-fast, robust, robust-thorough.",
 )
 _seed = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the initial noise."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the initial noise and of the edits drawn.",
 )
 _format = click.option(
     "--format",

@@ -1,0 +1,115 @@
+"""Edits of colour and of pixels in the loop, each picture by its own strengths.
+
+Pixels are RGB in [0, 1]; N pictures, S side of the descriptor's grid.
+"""
+
+import math
+from functools import cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+__all__ = ["blurred", "coded", "colour_matrix", "recoloured"]
+
+_LUMA = (0.299, 0.587, 0.114)
+# YIQ: a turn of the plane of I and Q turns the hue and keeps the luma.
+_YIQ = np.array([_LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
+_RADIUS = 6  # taps on each side of the widest blur
+_SHARPEST = 0.1  # standard deviation below which a blur is none
+_BLOCK = 8
+_FINEST = 1e-6  # step of rounding, to divide by
+
+
+def colour_matrix(*, saturation: float = 1.0, hue: float = 0.0) -> NDArray[np.float64]:
+    """Matrix (3, 3) that scales the colours' distance from grey and turns the hue.
+
+    Parameters
+    ----------
+    saturation : float
+        0 is grey, 1 the picture itself.
+    hue : float
+        In turns of the colour circle.
+    """
+    angle = 2 * math.pi * hue
+    cosine, sine = saturation * math.cos(angle), saturation * math.sin(angle)
+    turn = np.array([[1.0, 0.0, 0.0], [0.0, cosine, sine], [0.0, -sine, cosine]])
+    mixed: NDArray[np.float64] = np.linalg.inv(_YIQ) @ turn @ _YIQ
+    return mixed
+
+
+def recoloured(
+    pictures: torch.Tensor,
+    matrices: torch.Tensor,
+    contrast: torch.Tensor,
+    brightness: torch.Tensor,
+) -> torch.Tensor:
+    """Change colours, then contrast about the mean luma, then brightness; clamped.
+
+    Parameters
+    ----------
+    pictures : Tensor (N, 3, S, S)
+    matrices : Tensor (N, 3, 3)
+        Of :func:`colour_matrix`.
+    contrast, brightness : Tensor (N, 1, 1, 1)
+        Factors; 1 leaves the picture as it is.
+    """
+    red, green, blue = pictures[:, 0:1], pictures[:, 1:2], pictures[:, 2:3]
+    factor = matrices[:, :, :, None, None] * (contrast * brightness)[:, None]
+    # Sums written out: a product of matrices may round a picture by its place among others.
+    mixed = factor[:, :, 0] * red + factor[:, :, 1] * green + factor[:, :, 2] * blue
+    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    mean = luma.mean(dim=(2, 3), keepdim=True)
+    changed: torch.Tensor = mixed + (1 - contrast) * brightness * mean
+    return changed.clamp(0, 1)
+
+
+def blurred(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
+    """Blur by a Gaussian of so many pixels of the grid, (N,); borders reflected."""
+    count, channels, height, width = pictures.shape
+    radius = min(_RADIUS, height - 1, width - 1)
+    taps = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
+    kernel = torch.exp(-0.5 * (taps / sigmas[:, None].clamp(min=_SHARPEST)) ** 2)
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+    flat = pictures.reshape(1, count * channels, height, width)
+    flat = F.pad(flat, (radius,) * 4, mode="reflect")
+    flat = F.conv2d(flat, kernel[:, None, None, :], groups=count * channels)
+    flat = F.conv2d(flat, kernel[:, None, :, None], groups=count * channels)
+    return flat.reshape(count, channels, height, width)
+
+
+def coded(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    """Round the cosines of blocks of 8 × 8 to multiples of a step, (N,); 0 leaves the picture.
+
+    What compression loses, without a table of its own: on the grid of a descriptor most of a
+    file's coarse table is averaged away. The gradient is that of leaving the picture as it is.
+    """
+    rounding = steps[:, None, None, None]
+    with torch.no_grad():
+        rounded = _rounded(pictures, rounding[..., None, None].clamp(min=_FINEST))
+        lost = torch.where(rounding > 0, rounded - pictures, 0)
+    return pictures + lost
+
+
+def _rounded(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+    count, channels, height, width = pictures.shape
+    lower, right = -height % _BLOCK, -width % _BLOCK
+    padded = F.pad(pictures, (0, right, 0, lower), mode="replicate")
+    rows, columns = (height + lower) // _BLOCK, (width + right) // _BLOCK
+    cosines = torch.as_tensor(_cosines(), dtype=pictures.dtype, device=pictures.device)
+    blocks = padded.reshape(count, channels, rows, _BLOCK, columns, _BLOCK)
+    blocks = blocks.transpose(3, 4)
+    spectrum = cosines @ blocks @ cosines.T
+    spectrum = (spectrum / steps).round() * steps
+    blocks = (cosines.T @ spectrum @ cosines).transpose(3, 4)
+    whole = blocks.reshape(count, channels, height + lower, width + right)
+    return whole[:, :, :height, :width].clamp(0, 1)
+
+
+@cache
+def _cosines() -> NDArray[np.float64]:
+    frequency, place = np.meshgrid(np.arange(_BLOCK), np.arange(_BLOCK), indexing="ij")
+    matrix: NDArray[np.float64] = np.cos(np.pi * (2 * place + 1) * frequency / 16) / 2
+    matrix[0] /= math.sqrt(2)
+    return matrix

@@ -1,0 +1,104 @@
+"""Edits of shape in the loop: homographies of the squashed picture, sampled once.
+
+A picture is squashed to a square before it is described, so an edit that keeps the aspect of the
+picture does not keep that of the square: the builders take the picture's own aspect (width over
+height) where it matters. Coordinates go from -1 to 1 over the picture, x to the right, y down.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+__all__ = ["IDENTITY", "Matrix", "inset", "keystone", "mirrored", "turned", "warp", "window"]
+
+#: (3, 3) float64: homogeneous coordinates of the edited picture to those of the picture.
+Matrix = NDArray[np.float64]
+
+IDENTITY: Matrix = np.eye(3)
+
+_LEAST_DEPTH = 1e-3  # a homography's denominator: what lies behind the eye is outside
+
+
+def warp(pictures: torch.Tensor, matrices: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:
+    """Sample pictures through homographies, bilinearly and differentiably.
+
+    Parameters
+    ----------
+    pictures : Tensor (N, 3, S, S)
+    matrices : Tensor (N, 3, 3)
+        From the coordinates of the edited picture to those of the picture.
+    fill : Tensor (N, 3, 1, 1)
+        The colour outside the picture.
+
+    Returns
+    -------
+    Tensor (N, 3, S, S)
+    """
+    side = pictures.shape[-1]
+    axis = (torch.arange(side, device=pictures.device, dtype=pictures.dtype) + 0.5) * 2 / side - 1
+    a = matrices.to(pictures.dtype)[:, :, :, None, None]
+    # Sums written out: a product of matrices may round a picture by its place among others.
+    across, down, depth = (
+        a[:, row, 0] * axis + a[:, row, 1] * axis[:, None] + a[:, row, 2] for row in range(3)
+    )
+    depth = depth.clamp(min=_LEAST_DEPTH)
+    grid = torch.stack([across / depth, down / depth], dim=3)
+    # Outside the picture grid_sample sees zero: there, the fill is what is zero.
+    return F.grid_sample(pictures - fill, grid, align_corners=False) + fill
+
+
+def turned(degrees: float, aspect: float, *, expanded: bool = True) -> Matrix:
+    """Turn counter-clockwise, on a canvas that grows to hold all or keeps its size."""
+    radians = math.radians(degrees)
+    cosine, sine = math.cos(radians), math.sin(radians)
+    width, height = (
+        (
+            abs(cosine) * aspect + abs(sine),
+            abs(sine) * aspect + abs(cosine),
+        )
+        if expanded
+        else (aspect, 1.0)
+    )
+    return np.array(
+        [
+            [cosine * width / aspect, -sine * height / aspect, 0.0],
+            [sine * width, cosine * height, 0.0],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def window(across: float, down: float, x: float = 0.0, y: float = 0.0) -> Matrix:
+    """Cut out those shares of width and height; x and y, −1 to 1, say where."""
+    return np.array([[across, 0.0, (1 - across) * x], [0.0, down, (1 - down) * y], [0.0, 0.0, 1.0]])
+
+
+def inset(left: float, upper: float, right: float, lower: float) -> Matrix:
+    """Put the whole picture in a box of the edited one, its sides in shares from 0 to 1."""
+    across, down = right - left, lower - upper
+    return np.array(
+        [
+            [1 / across, 0.0, (1 - left - right) / across],
+            [0.0, 1 / down, (1 - upper - lower) / down],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+
+
+def mirrored() -> Matrix:
+    """Exchange left and right."""
+    return np.diag([-1.0, 1.0, 1.0])
+
+
+def keystone(across: float, down: float) -> Matrix:
+    """See the picture from aside: one of its sides farther away than the other.
+
+    The values, from −0.5 to 0.5, are how much depth changes from the middle to a border. What is
+    seen stays inside the picture.
+    """
+    tilt = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [across, down, 1.0]])
+    shrunk = 1 - abs(across) - abs(down)
+    return tilt @ np.diag([shrunk, shrunk, 1.0])

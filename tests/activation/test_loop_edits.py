@@ -1,0 +1,244 @@
+"""Edits in the loop: against Pillow's, against finite differences, and how they are dealt."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageEnhance
+
+from homing.activation import toning, warping
+from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
+from homing.edits import operations
+
+SIDE = 96
+PLAN = EditPlan(light=1, toned=2, shaped=3)
+BLACK, WHITE = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def wide(scene: Callable[..., np.ndarray]) -> Image.Image:
+    """Half as wide again as high, smooth enough for resampling to agree."""
+    small = Image.fromarray(scene(120, 180, seed=4))
+    return small.resize((360, 240), Image.Resampling.BICUBIC)
+
+
+def squashed(image: Image.Image) -> torch.Tensor:
+    small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.asarray(small, np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def warped(image: Image.Image, matrix: np.ndarray, fill: torch.Tensor = BLACK) -> torch.Tensor:
+    return warping.warp(squashed(image), torch.from_numpy(matrix)[None], fill)
+
+
+def number(value: float) -> torch.Tensor:
+    return torch.full((1, 1, 1, 1), value)
+
+
+def toned(
+    image: Image.Image,
+    colour: np.ndarray | None = None,
+    contrast: float = 1.0,
+    brightness: float = 1.0,
+) -> np.ndarray:
+    matrix = torch.from_numpy(np.eye(3) if colour is None else colour).float()
+    pixels = torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)[None]
+    found = toning.recoloured(pixels, matrix[None], number(contrast), number(brightness))
+    return found[0].permute(1, 2, 0).numpy() * 255
+
+
+def apart(found: torch.Tensor, expected: Image.Image, rows: slice = slice(None)) -> float:
+    """Mean distance in levels."""
+    return float((found - squashed(expected))[:, :, rows].abs().mean() * 255)
+
+
+@pytest.mark.parametrize("degrees", [-60, -25, 10, 25, 90, 180, 270])
+def test_turning_is_pillows(wide: Image.Image, degrees: int) -> None:
+    expected = operations.rotation(wide, degrees)
+    found = warped(wide, warping.turned(degrees, 1.5))
+    assert apart(found, expected) < 2.0
+    assert apart(warped(wide, warping.turned(-degrees + 5, 1.5)), expected) > 8.0
+
+
+def test_a_quarter_turn_moves_pixels_and_nothing_else(wide: Image.Image) -> None:
+    found = warped(wide, warping.turned(90, 1.5))
+    torch.testing.assert_close(found, squashed(wide).rot90(1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_turning_on_the_same_canvas(wide: Image.Image) -> None:
+    expected = wide.rotate(20, Image.Resampling.BILINEAR, expand=False)
+    assert apart(warped(wide, warping.turned(20, 1.5, expanded=False)), expected) < 2.0
+
+
+@pytest.mark.parametrize("area", [0.3, 0.5, 1.0])
+def test_a_crop_is_pillows(wide: Image.Image, area: float) -> None:
+    found = warped(wide, warping.window(area**0.5, area**0.5))
+    assert apart(found, operations.crop(wide, area)) < 3.0
+
+
+def test_a_crop_elsewhere(wide: Image.Image) -> None:
+    found = warped(wide, warping.window(0.5, 0.25, -1, 1))
+    assert apart(found, wide.crop((0, 180, 180, 240))) < 3.5
+
+
+def test_a_band_is_a_memes(wide: Image.Image) -> None:
+    share = 250 / (240 + 250)
+    found = warped(wide, warping.inset(0, share, 1, 1), WHITE)
+    below = slice(int(share * SIDE) + 3, None)
+    assert apart(found, operations.meme(wide), below) < 2.0
+    assert (found[:, :, : int(share * SIDE) - 2] == 1).all()
+
+
+def test_a_frame_on_four_sides(wide: Image.Image) -> None:
+    framed = Image.new("RGB", (600, 400), (255, 255, 255))
+    framed.paste(wide, (60, 120))
+    found = warped(wide, warping.inset(0.1, 0.3, 0.7, 0.9), WHITE)
+    assert apart(found, framed) < 2.0
+
+
+def test_a_mirror(wide: Image.Image) -> None:
+    found = warped(wide, warping.mirrored())
+    torch.testing.assert_close(found, squashed(wide).flip(3), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("across", "down"), [(0.3, -0.2), (-0.18, 0.18), (0.0, 0.4)])
+def test_from_aside_nothing_outside_shows(across: float, down: float) -> None:
+    white = torch.ones(1, 3, SIDE, SIDE)
+    matrix = torch.from_numpy(warping.keystone(across, down))[None]
+    assert warping.warp(white, matrix, BLACK).min() > 0.99
+
+
+def test_from_aside_is_pillows_perspective(wide: Image.Image) -> None:
+    matrix = warping.keystone(0.2, 0.1)
+    # Pillow's coefficients are of pixels; the same homography between pixels' coordinates.
+    to_unit = np.array([[2 / SIDE, 0, -1], [0, 2 / SIDE, -1], [0, 0, 1]])
+    pixels = np.linalg.inv(to_unit) @ matrix @ to_unit
+    square = wide.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    coefficients = (pixels / pixels[2, 2]).ravel()[:8]
+    expected = square.transform(
+        square.size, Image.Transform.PERSPECTIVE, tuple(coefficients), Image.Resampling.BILINEAR
+    )
+    assert apart(warped(wide, matrix), expected) < 2.0
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0])
+def test_brightness_and_contrast_are_pillows(wide: Image.Image, factor: float) -> None:
+    expected = np.asarray(operations.brightness(wide, factor), np.float32)
+    np.testing.assert_allclose(toned(wide, brightness=factor), expected, atol=1.01)
+    expected = np.asarray(operations.contrast(wide, factor), np.float32)
+    np.testing.assert_allclose(toned(wide, contrast=factor), expected, atol=2.01)
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.5, 2.0])
+def test_saturation_is_pillows(wide: Image.Image, factor: float) -> None:
+    expected = np.asarray(ImageEnhance.Color(wide).enhance(factor), np.float32)
+    found = toned(wide, toning.colour_matrix(saturation=factor))
+    assert np.abs(found - expected).max() < 3
+
+
+def test_hue_turns_as_pillows_does(wide: Image.Image) -> None:
+    """Of equal luma, not of equal value: alike, not the same."""
+    before = np.asarray(wide, np.float32)
+    expected = np.asarray(operations.hue(wide, 0.2), np.float32)
+    found = toned(wide, toning.colour_matrix(hue=0.2))
+    right = np.abs(found - expected).mean()
+    assert right < 0.7 * np.abs(before - expected).mean()
+    assert right < 0.5 * np.abs(toned(wide, toning.colour_matrix(hue=-0.2)) - expected).mean()
+
+
+def test_blur_is_the_papers(wide: Image.Image) -> None:
+    pixels = torch.from_numpy(np.asarray(wide, np.float32)).permute(2, 0, 1)[None]
+    found = toning.blurred(pixels, torch.tensor([2.0]))[0].permute(1, 2, 0)
+    np.testing.assert_allclose(found, np.asarray(operations.blur(wide, 11), np.float32), atol=1.5)
+    torch.testing.assert_close(toning.blurred(pixels, torch.zeros(1)), pixels)
+
+
+def test_blur_knows_each_pictures_own_width(wide: Image.Image) -> None:
+    pair = squashed(wide).repeat(2, 1, 1, 1)
+    both = toning.blurred(pair, torch.tensor([0.5, 3.0]))
+    for place, sigma in enumerate((0.5, 3.0)):
+        alone = toning.blurred(pair[:1], torch.tensor([sigma]))
+        torch.testing.assert_close(both[place], alone[0])
+
+
+def test_coding_rounds_cosines_and_lets_gradients_through(wide: Image.Image) -> None:
+    pixels = squashed(wide)[:, :, :90, :83].repeat(3, 1, 1, 1).requires_grad_()
+    found = toning.coded(pixels, torch.tensor([0.0, 0.05, 0.3]))
+    torch.testing.assert_close(found[0], pixels[0], atol=1e-5, rtol=0)
+    lost = (found - pixels).detach().square().mean(dim=(1, 2, 3)).sqrt()
+    assert 0 < lost[1] < lost[2]
+    # A block's mean is its first cosine over eight: a multiple of a step, over eight.
+    mean = found[2, 0, :8, :8].detach().mean() * 8 / 0.3
+    assert abs(float(mean - mean.round())) < 0.02
+    (gradient,) = torch.autograd.grad(found.sum(), pixels)
+    assert (gradient == 1).all()
+
+
+def drawn(seed: int = 0, *, plan: EditPlan = PLAN, steps: int = 4, size: int = 8, aspect=1.5):
+    generator = np.random.default_rng(seed)
+    return draw_edits(plan, steps, aspect=aspect, size=size, generator=generator)
+
+
+def test_gradient_is_that_of_finite_differences() -> None:
+    edits = stack_edits([drawn(1), drawn(2)])
+    edits.coding[:] = 0  # whose gradient is not that of rounding, by design
+    generator = torch.Generator().manual_seed(0)
+    pictures = 0.3 + 0.4 * torch.rand(2, 3, 8, 8, generator=generator, dtype=torch.float64)
+    pictures.requires_grad_()
+    for step in range(4):
+        function = lambda p: torch.cat(list(looks(p, edits, step)))  # noqa: E731, B023
+        assert torch.autograd.gradcheck(function, pictures, eps=1e-7, atol=1e-6, fast_mode=True)
+
+
+def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
+    pictures = torch.rand(3, 3, 16, 16)
+    edits = stack_edits([drawn(n, size=16) for n in range(3)])
+    sizes = [len(seen) for seen in looks(pictures, edits, 0)]
+    assert sum(sizes) == PLAN.looks * 3
+    assert max(sizes) == 6
+    seen = torch.cat(list(looks(pictures, edits, 0)))
+    assert seen.shape == (18, 3, 16, 16)
+    assert seen.min() >= 0
+    assert seen.max() <= 1
+    nearly = (seen[:3] - pictures).abs().mean()  # the light look
+    assert 0 < nearly < 0.1
+    assert ((seen[3:].unflatten(0, (5, 3)) - pictures).abs().mean(dim=(1, 2, 3, 4)) > nearly).all()
+
+
+def test_every_look_is_at_its_own_picture() -> None:
+    pictures = torch.rand(2, 3, 16, 16)
+    one, other = drawn(1, size=16), drawn(2, size=16)
+    together = list(looks(pictures, stack_edits([one, other]), 2))
+    for place, alone in enumerate((one, other)):
+        single = list(looks(pictures[place : place + 1], stack_edits([alone]), 2))
+        for pair, own in zip(together, single, strict=True):
+            torch.testing.assert_close(pair[place::2], own, rtol=0, atol=0)
+
+
+def test_all_shapes_and_tones_are_dealt_before_one_comes_again() -> None:
+    plan = EditPlan(toned=1, shaped=1)
+    for seed in range(20):
+        found = drawn(seed, plan=plan, steps=5, aspect=1.0)
+        shapes = found.shapes[:, 0]
+        quarters = [s for s in shapes if abs(abs(s[0, 0]) + abs(s[0, 1]) - 1) < 1e-9]
+        mirrored = [s for s in shapes if np.linalg.det(s[:2, :2]) < 0]
+        assert len(mirrored) == 1  # from aside
+        assert any(abs(s[0, 1]) < 1e-9 and s[0, 0] < 1 for s in shapes)  # a crop
+        assert any(abs(s[0, 1]) < 1e-9 and max(s[0, 0], s[1, 1]) > 1 for s in shapes)  # a band
+        assert quarters
+        brightness = found.brightness[:, 0]
+        assert np.sum(brightness > 1.2) <= 1
+        assert np.sum(brightness < 0.8) <= 1
+
+
+def test_draws_are_the_generators() -> None:
+    for name in ("shapes", "fills", "colours", "contrast", "brightness", "sigmas", "coding"):
+        assert np.array_equal(getattr(drawn(3), name), getattr(drawn(3), name))
+    assert not np.array_equal(drawn(3).shapes, drawn(4).shapes)
+
+
+def test_plans_are_checked() -> None:
+    with pytest.raises(ValueError, match="never"):
+        EditPlan(light=1, shaped=-1)
+    assert EditPlan().looks == 1

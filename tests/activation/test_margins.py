@@ -1,0 +1,181 @@
+"""What activation strives for, against slow versions written from the definitions."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from homing.activation.margins import MarginSettings, margin_objective
+from homing.codebooks import Codebook, train_codebook
+
+DIMENSION, COUNT, LOOKS = 16, 3, 2
+CPU = torch.device("cpu")
+ALONE = MarginSettings(margin=0.1, identity=0.0, code=0.0)
+
+
+def unit(count: int, seed: int) -> np.ndarray:
+    drawn = np.random.default_rng(seed).normal(size=(count, DIMENSION))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=["IVF32,Flat", "IVF32,PQ4x8", "OPQ4,IVF32,PQ4x8"])
+def celled(request: pytest.FixtureRequest) -> Codebook:
+    return train_codebook(unit(1500, 0), request.param)
+
+
+def looked_at(own: np.ndarray, spread: float = 0.3, seed: int = 5) -> np.ndarray:
+    """Descriptors (looks, pictures, D) of edited pictures."""
+    moved = own + np.random.default_rng(seed).normal(size=(LOOKS, *own.shape)) * spread / 4
+    return (moved / np.linalg.norm(moved, axis=2, keepdims=True)).astype(np.float32)
+
+
+def losses(
+    codebook: Codebook, own: np.ndarray, seen: np.ndarray, settings: MarginSettings = ALONE
+) -> np.ndarray:
+    objective = margin_objective(codebook, own, settings, device=CPU)
+    features = torch.from_numpy(seen.reshape(-1, DIMENSION))
+    return objective(features, torch.zeros(len(own), 3, 4, 4)).numpy()
+
+
+def softplus(value: np.ndarray, softness: float) -> np.ndarray:
+    return softness * np.log1p(np.exp(value / softness))
+
+
+def walls(codebook: Codebook, cell: int, vector: np.ndarray) -> np.ndarray:
+    """Distances to the planes halfway between a cell's centroid and every other's."""
+    inner = vector.astype(np.float64)
+    if "rotation" in codebook.arrays:
+        inner = codebook.arrays["rotation"].astype(np.float64) @ inner
+    coarse = codebook.arrays["coarse"].astype(np.float64)
+    found = []
+    for other, centroid in enumerate(coarse):
+        if other != cell:
+            line = coarse[cell] - centroid
+            middle = (coarse[cell] + centroid) / 2
+            found.append((inner - middle) @ line / np.linalg.norm(line))
+    return np.array(found)
+
+
+def test_margins_are_distances_to_the_cells_walls(celled: Codebook) -> None:
+    own = unit(COUNT, 1)
+    seen = looked_at(own)
+    cells = codebook_cells = celled.cells(own)
+    expected = np.zeros((LOOKS, COUNT))
+    for look in range(LOOKS):
+        for picture in range(COUNT):
+            distances = np.sort(walls(celled, codebook_cells[picture], seen[look, picture]))[:16]
+            inside = celled.cells(seen[look, picture][None])[0] == cells[picture]
+            assert (distances.min() >= 0) == inside
+            margin = -0.02 * np.log(np.exp(-distances / 0.02).sum())
+            expected[look, picture] = softplus(0.1 - margin, 0.05)
+    np.testing.assert_allclose(losses(celled, own, seen), expected.mean(axis=0), rtol=2e-4)
+
+
+def test_following_it_home(celled: Codebook) -> None:
+    """A descriptor that strayed comes back into the cell, and deeper than its wall."""
+    own = unit(40, 2)
+    cells = celled.cells(own)
+    seen = looked_at(own, spread=1.0)[0]
+    assert (celled.cells(seen) != cells).mean() > 0.3
+    objective = margin_objective(celled, own, MarginSettings(), device=CPU)
+    features = torch.from_numpy(seen).clone().requires_grad_()
+    optimiser = torch.optim.SGD([features], lr=0.3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        objective(torch.nn.functional.normalize(features, dim=1), torch.zeros(1)).sum().backward()
+        optimiser.step()
+    found = torch.nn.functional.normalize(features, dim=1).detach().numpy()
+    assert (celled.cells(found) == cells).all()
+    depth = [walls(celled, c, v).min() for c, v in zip(cells, found, strict=True)]
+    before = [walls(celled, c, v).min() for c, v in zip(cells, own, strict=True)]
+    assert np.median(depth) > max(0.05, np.median(before))
+
+
+def test_identity_and_code_weigh_what_they_should(celled: Codebook) -> None:
+    own = unit(COUNT, 3)
+    seen = looked_at(own)
+    bare = losses(celled, own, seen)
+    own_distance = 1 - (seen * own).sum(axis=2).mean(axis=0)
+    found = losses(celled, own, seen, replace(ALONE, identity=0.7))
+    np.testing.assert_allclose(found - bare, 0.7 * own_distance, atol=1e-5)
+    targets = celled.target(own)
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True)
+    code_distance = 1 - (seen * targets).sum(axis=2).mean(axis=0)
+    weighed = 0.4 * code_distance if celled.factory.fine == "PQ" else 0.0
+    found = losses(celled, own, seen, replace(ALONE, code=0.4))
+    np.testing.assert_allclose(found - bare, weighed, atol=1e-5)
+
+
+@pytest.mark.parametrize("factory", ["PQ4", "OPQ4,PQ4"])
+def test_a_bare_product_quantizer_pulls_to_the_reconstruction(factory: str) -> None:
+    codebook = train_codebook(unit(1500, 0), factory)
+    own = unit(COUNT, 1)
+    seen = looked_at(own)
+    targets = codebook.target(own)
+    targets /= np.linalg.norm(targets, axis=1, keepdims=True)
+    expected = 1 - (seen * targets).sum(axis=2).mean(axis=0)
+    np.testing.assert_allclose(losses(codebook, own, seen), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("factory", ["LSH", "PCA8,LSH"])
+def test_bits_are_kept_away_from_zero(factory: str) -> None:
+    codebook = train_codebook(unit(1500, 0), factory)
+    own = unit(COUNT, 1)
+    seen = looked_at(own)
+
+    def inward(vectors: np.ndarray) -> np.ndarray:
+        if factory == "LSH":
+            return vectors.astype(np.float64)
+        arrays = codebook.arrays
+        return vectors @ arrays["rotation"].T.astype(np.float64) + arrays["rotation_bias"]
+
+    projected = inward(own)
+    typical = np.sqrt((projected**2).mean(axis=1, keepdims=True))
+    shares = inward(seen) * np.sign(projected) / typical
+    # Half of a typical projection is safe, whatever distance that is to others.
+    expected = softplus(0.1 - shares * 0.1 / 0.5, 0.05).mean(axis=(0, 2))
+    np.testing.assert_allclose(losses(codebook, own, seen), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "factory", ["IVF32,PQ4x8", "OPQ4,IVF32,PQ4x8", "PCA8,LSH", "PQ4", "IVF1,Flat"]
+)
+def test_gradient_is_that_of_finite_differences(factory: str) -> None:
+    codebook = train_codebook(unit(1500, 0), factory)
+    own = unit(2, 1)
+    objective = margin_objective(codebook, own, MarginSettings(), device=CPU)
+    features = torch.from_numpy(looked_at(own).reshape(-1, DIMENSION)).double().requires_grad_()
+    function = lambda f: objective(f, torch.zeros(1))  # noqa: E731
+    assert torch.autograd.gradcheck(function, features, eps=1e-6, atol=1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factory", ["IVF32,PQ4x8", "OPQ4,IVF32,PQ4x8", "PCA8,LSH", "PQ4"])
+def test_pictures_do_not_meet(factory: str) -> None:
+    codebook = train_codebook(unit(1500, 0), factory)
+    own = unit(COUNT, 1)
+    seen = looked_at(own)
+    whole = losses(codebook, own, seen, MarginSettings())
+    turned = losses(codebook, own[::-1].copy(), seen[:, ::-1].copy(), MarginSettings())
+    assert np.array_equal(turned[::-1], whole)
+
+
+def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
+    own = unit(60, 4)
+    seen = looked_at(own, spread=0.1)
+    objective = margin_objective(celled, own, MarginSettings(enough=0.03), device=CPU)
+    found = objective.safe(torch.from_numpy(seen.reshape(-1, DIMENSION)))
+    expected = []
+    for picture, cell in enumerate(celled.cells(own)):
+        least = [np.sort(walls(celled, cell, look[picture]))[:16] for look in seen]
+        margins = [-0.02 * np.log(np.exp(-distances / 0.02).sum()) for distances in least]
+        expected.append(min(margins) >= 0.03)
+    assert found.tolist() == expected
+    assert 0 < sum(expected) < len(expected)
+
+
+def test_reconstructions_are_never_safe() -> None:
+    codebook = train_codebook(unit(1500, 0), "PQ4")
+    own = unit(COUNT, 1)
+    objective = margin_objective(codebook, own, MarginSettings(), device=CPU)
+    assert not objective.safe(torch.from_numpy(own)).any()

@@ -1,0 +1,111 @@
+"""The map of where changes hide, against the obvious way to write it, and what it is for."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from homing.activation import texture
+from homing.activation.perceptual import just_noticeable_difference
+from homing.activation.texture import GUARDED, texture_tolerance
+
+FLAT, SHARE, MOST = 8.0, 0.5, 20.0
+HALF = 1e-3  # relative error of rounding to half precision, and a little
+
+
+def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
+    levels = pixels.astype(np.float64) * 255 / peak
+    weights = [0.299, 0.587, 0.114] if pixels.shape[2] == 3 else [1.0]
+    levels = levels @ np.array(weights)
+    height, width = levels.shape
+    padded = np.pad(levels, 4, mode="edge")
+    found = np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            corners = [
+                padded[y + down : y + down + 5, x + across : x + across + 5].std()
+                for down in (0, 4)
+                for across in (0, 4)
+            ]
+            found[y, x] = min(corners)
+    return np.minimum(SHARE * np.hypot(found, FLAT), MOST) / 255
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("dtype", ["u1", "u2"])
+@pytest.mark.parametrize("shape", [(23, 31), (1, 1), (1, 40), (40, 1), (2, 3)])
+def test_against_the_obvious(channels: int, dtype: str, shape: tuple[int, int]) -> None:
+    peak = np.iinfo(dtype).max
+    pixels = np.random.default_rng(3).integers(0, peak + 1, (*shape, channels)).astype(dtype)
+    pixels[: shape[0] // 2] //= 16
+    found = texture_tolerance(pixels, peak=peak)
+    assert found.shape == shape
+    assert found.dtype == np.float16
+    # Differences of squares in single precision: a hundredth of a level where all is flat.
+    np.testing.assert_allclose(found, obvious(pixels, peak), rtol=HALF, atol=0.02 / 255)
+
+
+def flat(level: int) -> np.ndarray:
+    return np.full((40, 40, 3), level, np.uint8)
+
+
+def test_flat_places_change_least_however_dark() -> None:
+    for level in (0, 30, 127, 255):
+        found = texture_tolerance(flat(level), peak=255)
+        np.testing.assert_allclose(found, SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
+    assert just_noticeable_difference(flat(0), peak=255).min() > 3 * found.max()
+
+
+def test_the_flat_side_of_an_edge_counts_as_flat_and_texture_does_not() -> None:
+    pixels = flat(220)
+    grain = np.random.default_rng(0).normal(0, 25, (40, 20, 1))
+    pixels[:, 20:] = np.clip(128 + grain, 0, 255)
+    found = texture_tolerance(pixels, peak=255).astype(np.float64) * 255
+    assert found[:, :20].max() < 1.01 * SHARE * FLAT  # up to the very edge
+    assert np.median(found[:, 24:]) > 2 * SHARE * FLAT
+    published = just_noticeable_difference(pixels, peak=255).astype(np.float64) * 255
+    assert published[:, 19].mean() > 2 * published[:, :15].mean()  # as published, edges may ring
+
+
+def test_text_is_flat() -> None:
+    page = Image.new("L", (120, 60), 255)
+    ImageDraw.Draw(page).text((10, 20), "homing, flat", fill=0)
+    found = texture_tolerance(np.asarray(page)[..., None], peak=255).astype(np.float64) * 255
+    assert np.mean(found < 1.05 * SHARE * FLAT) > 0.8
+
+
+def test_a_large_picture_is_judged_at_the_size_at_which_it_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = np.random.default_rng(1)
+    small = generator.integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    small[:, :30] = 90
+    large = small.repeat(3, 0).repeat(3, 1)
+    expected = texture_tolerance(small, peak=255).astype(np.float64)
+    monkeypatch.setattr(texture, "_SEEN", 3000)
+    monkeypatch.setattr(texture, "_BAND_PIXELS", 1000)
+    found = texture_tolerance(large, peak=255)
+    assert found.shape == (150, 180)
+    assert found.dtype == np.float16
+    np.testing.assert_allclose(found[1::3, 1::3], expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (2, 1501), (100, 31)])
+def test_long_pictures(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(texture, "_SEEN", 300)
+    pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
+    found = texture_tolerance(pixels, peak=255)
+    assert found.shape == shape
+    assert np.isfinite(found).all()
+    assert found.min() > 0
+
+
+def test_sixteen_bits_are_eight_with_more_behind_the_point(scene) -> None:
+    pixels = scene(40, 50)
+    eight = texture_tolerance(pixels, peak=255)
+    sixteen = texture_tolerance(pixels.astype(np.uint16) * 257, peak=65535)
+    np.testing.assert_allclose(sixteen.astype(float), eight.astype(float), rtol=2e-3)
+
+
+def test_shares_of_channels() -> None:
+    assert GUARDED.weights(grey=False).tolist() == pytest.approx([1.2, 0.8, 1.6])
+    assert len(set(GUARDED.weights(grey=True).tolist())) == 1
