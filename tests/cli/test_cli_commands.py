@@ -191,7 +191,7 @@ def test_search_for_machines(homing_cli, archive, photos):
         for hit in told["hits"]:
             assert set(hit) - {"false_alarm_rate", "is_copy"} == keys | {"state"}
             assert -1 <= hit["similarity"] <= 1
-            assert hit["view"] == "whole"
+            assert hit["view"] == "upright"
     assert ran.objects[0]["query"] == "photos/0.jpg"
     best = ran.objects[0]["hits"][0]
     assert (best["id"], best["metadata"]) == ("photos/0.jpg", {"title": "The sea"})

@@ -1,6 +1,5 @@
 """The archive: what a user holds."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,14 @@ from homing.archive.manifest import Input, PathLike, find_files, gather, several
 from homing.archive.record import Record, Row, translated
 from homing.archive.results import Hit, Report, SearchResult, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
+from homing.archive.searching import RERANK, Asked, Looked, find, look, look_at_all, results
 from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import Matches, Snapshot
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
 from homing.codebooks import Codebook
-from homing.errors import DescriptorError, EntryNotFoundError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown
+from homing.errors import DescriptorError, EntryNotFoundError, UsageError
+from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.search import automatic_probes
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 __all__ = ["Archive"]
-
-_RERANK = 64  # nearest codes put in order by exact similarity, unless told otherwise
 
 
 class Archive:
@@ -191,7 +189,8 @@ class Archive:
         *,
         k: int = 10,
         probes: int | None = None,
-        rerank: int = _RERANK,
+        rerank: int = RERANK,
+        views: str = "upright",
         limits: Limits = DEFAULT_LIMITS,
     ) -> tuple[Hit, ...]:
         """Find the entries most similar to a picture.
@@ -207,6 +206,10 @@ class Archive:
             released.
         rerank : int
             How many of the nearest codes are put in order by exact similarity; 0: codes only.
+        views : str
+            "upright": the picture as it is; "turned": its four quarter turns and their mirror
+            images; "all": these, also of what lies within a frame, and five parts of the picture.
+            The best view of each entry counts.
         limits : Limits
             Bounds on decoding.
 
@@ -215,15 +218,13 @@ class Archive:
         PictureError
             The picture cannot be read.
         """
-        vectors = self.descriptor.describe([picture], limits=limits)
-        return self._hits(vectors, k, probes, rerank)
+        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, limits=limits)
+        return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
-    def _hits(
-        self, vectors: NDArray[np.float32], k: int, probes: int | None, rerank: int
-    ) -> tuple[Hit, ...]:
-        def ask() -> tuple[Hit, ...]:
+    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
+        def ask() -> list[tuple[Hit, ...]]:
             snapshot = self._current()  # one for both: positions mean nothing in the next one
-            return snapshot.hits(self._search(snapshot, vectors, k, probes, rerank), 0)
+            return [snapshot.hits(found) for found in find(snapshot, looked, asked)]
 
         return self._record.retried(ask)
 
@@ -233,21 +234,18 @@ class Archive:
         *,
         k: int = 10,
         probes: int | None = None,
-        rerank: int = _RERANK,
+        rerank: int = RERANK,
+        views: str = "upright",
         limits: Limits = DEFAULT_LIMITS,
     ) -> Iterator[SearchResult]:
-        """Search for every picture of files and folders; a bad one gives its reason."""
-        for path in find_files(photos):
-            start = time.perf_counter()
-            name = shown(path)
-            try:  # read here, where an error need not name the picture: the result does
-                pixels = read_squashed(path, self.descriptor.input_size, limits=limits)
-                vectors = self.descriptor.describe_squashed(pixels[None])
-                hits = self._hits(vectors, k, probes, rerank)
-            except PictureError as error:
-                yield SearchResult(name, reason=str(error))
-            else:
-                yield SearchResult(name, time.perf_counter() - start, hits)
+        """Search for every picture of files and folders; a bad one gives its reason.
+
+        Results come in order, while the next pictures are read and described on all processors.
+        Parameters as for :meth:`search`.
+        """
+        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, limits=limits)
+        batches = look_at_all(self.descriptor, find_files(photos), asked)
+        yield from results(batches, lambda looked: self._answer(looked, asked))
 
     def search_vectors(
         self,
@@ -255,7 +253,7 @@ class Archive:
         *,
         k: int = 10,
         probes: int | None = None,
-        rerank: int = _RERANK,
+        rerank: int = RERANK,
     ) -> Matches:
         """Search with descriptors that are at hand.
 
@@ -266,26 +264,15 @@ class Archive:
         k, probes, rerank
             As for :meth:`search`.
         """
-        return self._record.retried(
-            lambda: self._search(self._current(), vectors, k, probes, rerank)
-        )
-
-    def _search(
-        self,
-        snapshot: Snapshot,
-        vectors: NDArray[np.float32],
-        k: int,
-        probes: int | None,
-        rerank: int,
-    ) -> Matches:
         if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
             raise UsageError(
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
-        if k < 1 or rerank < 0:
-            raise UsageError(f"k must be at least 1 and rerank at least 0, not {k} and {rerank}")
+        asked = Asked(k=k, probes=probes, rerank=rerank)
         visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
-        return snapshot.search(vectors, k=k, probes=visited, rerank=rerank)
+        return self._record.retried(
+            lambda: self._current().search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
+        )
 
     def warm(self) -> None:
         """Load the codes now rather than at the first search."""

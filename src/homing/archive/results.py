@@ -106,7 +106,8 @@ class Hit:
     similarity : float
         Cosine of the query's descriptor and the entry's stored one, in [−1, 1].
     view : str
-        Which view of the query matched; "whole" is the picture as given.
+        What was done to the query so that it matched: "upright" is nothing; else some of "border
+        cut", "inner crop (…)", "mirrored", "turned 90°" (counter-clockwise).
     cell : int
         Cell of the codebook that the entry lies in.
     code_distance : float

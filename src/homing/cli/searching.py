@@ -42,6 +42,13 @@ __all__ = ["COMMANDS"]
     show_default=True,
     help="Nearest codes put in order by exact similarity; 0: codes only.",
 )
+@click.option(
+    "--views",
+    type=click.Choice(["upright", "turned", "all"]),
+    default="upright",
+    show_default=True,
+    help="Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
+)
 @limit_options
 @device_option
 @json_option
@@ -51,6 +58,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing search archive suspect.jpg
     homing search archive suspects/ --k 1 --json
+    homing search archive meme.png --views all
 
     Similarity is the cosine of the descriptors: 1 is the same picture.
     """
@@ -66,6 +74,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             k=options["k"],
             probes=probes,
             rerank=options["rerank"],
+            views=options["views"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
         )
         for result in results:
@@ -91,7 +100,8 @@ def _show(result: "SearchResult") -> None:
     echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
-        echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}")
+        view = "" if hit.view == "upright" else f"  ({hit.view})"
+        echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}")
 
 
 COMMANDS = {"search": search}
