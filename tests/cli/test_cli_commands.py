@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_line import make_pictures, picture
+from PIL import ImageOps
 
 import homing
 from homing.cli.main import _COMMANDS, cli
@@ -221,6 +222,59 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
     ran = homing_cli("search", archive, "photos/1.jpg", "--json", *options)
     assert ran.status == 0
     assert ran.objects[0]["hits"][0]["id"] == "1.jpg"
+
+
+@pytest.fixture
+def few_suffice(monkeypatch):
+    """A verdict from tens of pictures: whether it is right is tested elsewhere."""
+    for name in ("homing.archive.calibrating", "homing.search.verdict"):
+        monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.verdict._PEAKS", 5)
+
+
+def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    assert (archive / "calibration.json").exists()
+    found = homing_cli("search", archive, "many/1.jpg", "--k", "2").out.splitlines()
+    assert re.match(r"   1\.000  added     1\.jpg  a copy \(by chance: .*1 in .+\)$", found[1])
+    assert re.match(r"   0\.\d{3}  added .*  no sure copy \(by chance: .+\)$", found[2])
+    ran = homing_cli("search", archive, "many/1.jpg", "--json")
+    first, second = ran.objects[0]["hits"][:2]
+    assert first["is_copy"] is True
+    assert first["false_alarm_rate"] < 1e-4 < second["false_alarm_rate"]
+    strict = homing_cli("search", archive, "many/1.jpg", "--json", "--rate", "1e-300").objects
+    assert strict[0]["hits"][0]["is_copy"] is False
+    assert homing_cli("search", archive, "many/1.jpg", "--rate", "0").status == 2
+
+
+def test_calibrate(homing_cli, archive, few_suffice):
+    ran = homing_cli("calibrate", archive)
+    assert ran.status == 2
+    assert "at least 20" in ran.err
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    (archive / "calibration.json").unlink()
+    ran = homing_cli("calibrate", archive)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 ")
+    told = homing_cli("calibrate", archive, "many", "--json").objects
+    assert [each["views"] for each in told] == ["upright", "turned", "all"]
+    for each in told:
+        places = list(each.pop("similarity_at").values())
+        assert places == sorted(places)
+        assert {k: v for k, v in each.items() if k != "views"} == {
+            "background": "pictures", "entries": 30, "queries": 30
+        }  # fmt: skip
+
+
+def test_a_mirrored_copy_is_told_so(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ImageOps.mirror(picture(1)).save("mirrored.png")
+    ran = homing_cli("search", archive, "mirrored.png", "--views", "turned", "--k", "1")
+    assert ran.out.splitlines()[1].endswith("1.jpg  (mirrored)")
+    told = homing_cli("search", archive, "mirrored.png", "--views", "all", "--json").objects
+    assert told[0]["hits"][0]["view"] == "mirrored"
 
 
 LISTED = """\

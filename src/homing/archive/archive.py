@@ -1,5 +1,6 @@
 """The archive: what a user holds."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,17 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.answering import answered
+from homing.archive.calibrating import (
+    Calibration,
+    calibrate_on_entries,
+    calibrate_on_pictures,
+    outgrown,
+    read_calibration,
+    write_calibration,
+)
 from homing.archive.manifest import Input, PathLike, find_files, gather, several
 from homing.archive.record import Record, Row, translated
 from homing.archive.results import Hit, Report, SearchResult, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
-from homing.archive.searching import RERANK, Asked, Looked, find, look, look_at_all, results
+from homing.archive.searching import (
+    RATE,
+    RERANK,
+    Asked,
+    Looked,
+    look,
+    look_at_all,
+    results,
+)
 from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import Matches, Snapshot
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
 from homing.codebooks import Codebook
-from homing.errors import DescriptorError, EntryNotFoundError, UsageError
+from homing.errors import ArchiveError, DescriptorError, EntryNotFoundError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.search import automatic_probes
 
@@ -152,7 +170,9 @@ class Archive:
         outcomes = release(
             self._record, activator, inputs, folder, self.path, owner=self.settings.identity
         )
-        return collect(outcomes, on_outcome)
+        report = collect(outcomes, on_outcome)
+        self._keep_calibrated()
+        return report
 
     def add(
         self,
@@ -175,7 +195,9 @@ class Archive:
             archive=self.path,
             limits=limits,
         )
-        return collect(outcomes, on_outcome)
+        report = collect(outcomes, on_outcome)
+        self._keep_calibrated()
+        return report
 
     def inputs(
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
@@ -191,6 +213,7 @@ class Archive:
         probes: int | None = None,
         rerank: int = RERANK,
         views: str = "upright",
+        rate: float = RATE,
         limits: Limits = DEFAULT_LIMITS,
     ) -> tuple[Hit, ...]:
         """Find the entries most similar to a picture.
@@ -202,14 +225,16 @@ class Archive:
         k : int
             How many hits, at most.
         probes : int or None
-            Cells to visit; None is one in 64, at least four. One finds what was
-            released.
+            Cells to visit. None: in a calibrated archive one, and more only for as long as no hit
+            is a copy; in others one in 64, at least four. One finds what was released.
         rerank : int
             How many of the nearest codes are put in order by exact similarity; 0: codes only.
         views : str
             "upright": the picture as it is; "turned": its four quarter turns and their mirror
             images; "all": these, also of what lies within a frame, and five parts of the picture.
             The best view of each entry counts.
+        rate : float
+            False alarms a query, at most, for a hit to be called a copy.
         limits : Limits
             Bounds on decoding.
 
@@ -218,13 +243,13 @@ class Archive:
         PictureError
             The picture cannot be read.
         """
-        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, limits=limits)
+        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, rate=rate, limits=limits)
         return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
     def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
         def ask() -> list[tuple[Hit, ...]]:
-            snapshot = self._current()  # one for both: positions mean nothing in the next one
-            return [snapshot.hits(found) for found in find(snapshot, looked, asked)]
+            # One snapshot for all: positions mean nothing in the next one.
+            return answered(self._current(), looked, asked, self._calibration())
 
         return self._record.retried(ask)
 
@@ -236,6 +261,7 @@ class Archive:
         probes: int | None = None,
         rerank: int = RERANK,
         views: str = "upright",
+        rate: float = RATE,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
@@ -243,7 +269,7 @@ class Archive:
         Results come in order, while the next pictures are read and described on all processors.
         Parameters as for :meth:`search`.
         """
-        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, limits=limits)
+        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, rate=rate, limits=limits)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
         yield from results(batches, lambda looked: self._answer(looked, asked))
 
@@ -273,6 +299,63 @@ class Archive:
         return self._record.retried(
             lambda: self._current().search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
         )
+
+    def calibrate(
+        self,
+        photos: PathLike | Sequence[PathLike] = (),
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[int], None] | None = None,
+    ) -> Calibration:
+        """Observe what similarities queries without a match reach: verdicts rest on it.
+
+        Done by :meth:`release` and :meth:`add` whenever the archive has grown by half.
+
+        Parameters
+        ----------
+        photos : path or sequence of paths
+            At least 200 pictures that the archive holds no copy of, like those to be searched
+            for. Without any, entries are searched for among the others.
+        limits : Limits
+            Bounds on decoding; what cannot be read is left out.
+        progress : callable or None
+            Called with the number of pictures looked at since the last call.
+
+        Raises
+        ------
+        UsageError
+            There are too few pictures to tell.
+        """
+        looked: list[Looked] = []
+        if paths := several(photos):
+            asked = Asked(views="all", limits=limits)
+            for batch in look_at_all(self.descriptor, find_files(paths), asked):
+                looked += [query for _, query in batch if isinstance(query, Looked)]
+                if progress is not None:
+                    progress(len(batch))
+
+        def observe() -> Calibration:
+            snapshot = self._current()
+            return (
+                calibrate_on_pictures(snapshot, looked) if paths else calibrate_on_entries(snapshot)
+            )
+
+        calibration = self._record.retried(observe)
+        write_calibration(self.path, self.settings, calibration)
+        return calibration
+
+    def _calibration(self) -> Calibration | None:
+        return read_calibration(self.path, self.settings)
+
+    def _keep_calibrated(self) -> None:
+        """Calibrate again on entries where the archive has outgrown what was observed."""
+        try:
+            calibration = self._calibration()
+        except ArchiveError:  # damaged: made again
+            calibration = None
+        if outgrown(calibration, len(self)):
+            with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
+                self.calibrate()
 
     def warm(self) -> None:
         """Load the codes now rather than at the first search."""

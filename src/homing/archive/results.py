@@ -115,7 +115,8 @@ class Hit:
     state : str
         "released" or "added".
     false_alarm_rate, is_copy
-        The verdict, once the archive is calibrated; None before.
+        The verdict, once the archive is calibrated (None before): the share of queries without a
+        match that have any hit as similar as this one, and whether that is low enough.
     metadata : mapping or None
         What the manifest said of it.
     """
@@ -141,7 +142,8 @@ class Hit:
             "state": self.state,
         }
         if self.is_copy is not None:
-            values |= {"false_alarm_rate": self.false_alarm_rate, "is_copy": self.is_copy}
+            rate = float(f"{self.false_alarm_rate:.3g}")
+            values |= {"false_alarm_rate": rate, "is_copy": self.is_copy}
         return values | {"metadata": dict(self.metadata) if self.metadata else {}}
 
 

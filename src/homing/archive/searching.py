@@ -15,17 +15,26 @@ from homing.archive.results import Hit, SearchResult
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, Source, shown
-from homing.search import UPRIGHT, automatic_probes, check_views, query_views
+from homing.search import (
+    UPRIGHT,
+    automatic_probes,
+    check_views,
+    probe_stages,
+    query_views,
+)
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from homing.descriptors import Descriptor
 
-__all__ = ["RERANK", "Asked", "Looked", "find", "look", "look_at_all", "results"]
+__all__ = ["RATE", "RERANK", "Asked", "Looked", "find", "look", "look_at_all", "results"]
 
 RERANK = 64
 """Nearest codes put in order by exact similarity, unless told otherwise."""
+
+RATE = 1e-4
+"""False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""
 
 _AT_ONCE = 16  # pictures that one pass of the network takes
 _POSTURES = 8  # views that one pass takes of a picture looked at in several ways
@@ -39,6 +48,7 @@ class Asked:
     probes: int | None = None
     rerank: int = RERANK
     views: str = UPRIGHT
+    rate: float = RATE
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
@@ -48,6 +58,8 @@ class Asked:
             raise UsageError(
                 f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"
             )
+        if not 0 < self.rate < 1:
+            raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
         if self.probes is not None and self.probes < 1:
             raise UsageError(f"probes must be at least 1, not {self.probes}")
 
@@ -132,29 +144,60 @@ def _described(
     return done
 
 
-def find(snapshot: Snapshot, looked: Sequence[Looked], asked: Asked) -> list[Found]:
+def find(
+    snapshot: Snapshot,
+    looked: Sequence[Looked],
+    asked: Asked,
+    sure: Callable[[Found], bool] | None = None,
+) -> list[Found]:
     """Look for several queries together.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    looked : sequence of Looked
+    asked : Asked
+    sure : callable or None
+        Whether what was found for a query leaves no need to look in more cells; where the number
+        of these is not given, each query alone decides it.
 
     Returns
     -------
     list of Found
         For each query the entries found, each by the view that resembles it most.
     """
+    found: dict[int, Found] = {}
+    left = list(range(len(looked)))
+    for probes in _stages(snapshot.cell_count, asked, sure):
+        now = _found(snapshot, [looked[number] for number in left], asked, probes)
+        found |= zip(left, now, strict=True)
+        left = [number for number in left if sure is None or not sure(found[number])]
+        if not left:
+            break
+    return [found[number] for number in range(len(looked))]
+
+
+def _stages(cell_count: int, asked: Asked, sure: Callable[[Found], bool] | None) -> tuple[int, ...]:
+    if asked.probes is not None:
+        return (asked.probes,)
+    return (automatic_probes(cell_count),) if sure is None else probe_stages(cell_count)
+
+
+def _found(snapshot: Snapshot, looked: Sequence[Looked], asked: Asked, probes: int) -> list[Found]:
     if not looked:
         return []
-    probes = automatic_probes(snapshot.cell_count) if asked.probes is None else asked.probes
     matches = snapshot.search(
         np.concatenate([each.vectors for each in looked]),
         k=asked.k,
         probes=probes,
         rerank=asked.rerank,
     )
-    ends = np.cumsum([len(each.views) for each in looked])
+    ends = np.cumsum([len(each.views) for each in looked]).tolist()
     return [
         snapshot.best(
-            matches, slice(end - len(each.views), end), each.views, by_code=not asked.rerank
+            matches, slice(end - len(each.views), end), each.views, by_code=asked.rerank == 0
         )
-        for each, end in zip(looked, ends.tolist(), strict=True)
+        for each, end in zip(looked, ends, strict=True)
     ]
 
 

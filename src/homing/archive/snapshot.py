@@ -135,6 +135,10 @@ class Snapshot:
         names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
         return names.reshape(positions.shape)
 
+    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Stored vectors of entries, (n, D)."""
+        return self._vectors.take(positions).astype(np.float32)
+
     def best(
         self, matches: Matches, rows: slice, views: Sequence[str], *, by_code: bool = False
     ) -> Found:
@@ -165,8 +169,19 @@ class Snapshot:
             len(views),
         )
 
-    def hits(self, found: Found) -> tuple[Hit, ...]:
-        """Write out what was found, with what the manifest said of each entry."""
+    def hits(
+        self, found: Found, rates: NDArray[np.float64] | None = None, *, rate: float = 0.0
+    ) -> tuple[Hit, ...]:
+        """Write out what was found, with what the manifest said of each entry.
+
+        Parameters
+        ----------
+        found : Found
+        rates : array (m,) or None
+            False-alarm rate of each.
+        rate : float
+            Up to which an entry is taken for what the query is a copy of.
+        """
         positions = found.positions.tolist()
         metadata = self._metadata(positions)
         ids = self._name(found.positions).tolist()
@@ -178,6 +193,8 @@ class Snapshot:
                 cell=int(self._cells[position]),
                 code_distance=float(found.code_distance[place]),
                 state="released" if self._released[position] else "added",
+                false_alarm_rate=None if rates is None else float(rates[place]),
+                is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=metadata.get(position),
             )
             for place, position in enumerate(positions)

@@ -35,6 +35,7 @@ _COMMANDS = {
     "stats": "homing.cli.upkeep",
     "verify": "homing.cli.upkeep",
     "compact": "homing.cli.upkeep",
+    "calibrate": "homing.cli.upkeep",
     "activate": "homing.cli.pictures",
     "descriptors": "homing.cli.parts",
     "codebook": "homing.cli.parts",

@@ -14,11 +14,12 @@ from homing.cli.console import (
     limits_of,
     printable,
     progress,
+    rate_option,
 )
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.archive import SearchResult
+    from homing.archive import Hit, SearchResult
 
 __all__ = ["COMMANDS"]
 
@@ -33,7 +34,8 @@ __all__ = ["COMMANDS"]
     "--probes",
     default="auto",
     show_default=True,
-    help="Cells to visit: a number, or auto (one in 64, at least 4). One finds what was released.",
+    help="Cells to visit: a number, or auto: one, and more while no hit is a copy (in an archive "
+    "without calibration one in 64, at least 4). One finds what was released.",
 )
 @click.option(
     "--rerank",
@@ -49,6 +51,7 @@ __all__ = ["COMMANDS"]
     show_default=True,
     help="Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
 )
+@rate_option
 @limit_options
 @device_option
 @json_option
@@ -60,7 +63,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive suspects/ --k 1 --json
     homing search archive meme.png --views all
 
-    Similarity is the cosine of the descriptors: 1 is the same picture.
+    Similarity is the cosine of the descriptors: 1 is the same picture. What it means is told in
+    words once the archive is calibrated, which it is by itself from 200 entries on.
     """
     from homing.archive import find_files, open_archive
 
@@ -75,6 +79,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             probes=probes,
             rerank=options["rerank"],
             views=options["views"],
+            rate=options["rate"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
         )
         for result in results:
@@ -101,7 +106,18 @@ def _show(result: "SearchResult") -> None:
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
-        echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}")
+        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}"
+        echo(line + _verdict(hit))
+
+
+def _verdict(hit: "Hit") -> str:
+    """What a hit's false-alarm rate says, in words."""
+    from homing.archive import in_words
+
+    if hit.false_alarm_rate is None:
+        return ""
+    verdict = "a copy" if hit.is_copy else "no sure copy"
+    return f"  {verdict} (by chance: {in_words(hit.false_alarm_rate)})"
 
 
 COMMANDS = {"search": search}
