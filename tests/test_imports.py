@@ -23,6 +23,7 @@ LEVELS = {
     "activation": 5,
     "codebook_training": 5,
     "search": 4,
+    "evidence": 4,
     "sampling": 4,
     "edits": 3,
     "descriptors": 2,
@@ -42,7 +43,7 @@ RESERVED = {
     "skimage": {"demo"},
     "click": {"cli"},
     "rich": {"cli"},
-    "cv2": {"bench"},
+    "cv2": {"bench", "evidence"},
     "imagehash": {"bench"},
     "pdqhash": {"bench"},
 }

@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import skimage.data
 from command_line import make_pictures, picture
-from PIL import ImageEnhance, ImageOps
+from PIL import Image, ImageEnhance, ImageOps
 
 import homing
 from homing.cli.main import _COMMANDS, cli
@@ -262,7 +263,7 @@ def test_calibrate(homing_cli, archive, few_suffice):
     (archive / "calibration.json").unlink()
     ran = homing_cli("calibrate", archive)
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 ")
+    assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 queries ")
     told = homing_cli("calibrate", archive, "many", "--json").objects
     assert [each["views"] for each in told] == ["upright", "turned", "all"]
     for each in told:
@@ -271,6 +272,49 @@ def test_calibrate(homing_cli, archive, few_suffice):
         assert {k: v for k, v in each.items() if k != "views"} == {
             "background": "pictures", "entries": 30, "queries": 30
         }  # fmt: skip
+
+
+def test_duplicates(homing_cli, archive, photos):
+    Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
+    homing_cli("add", archive, photos)
+    refused = homing_cli("duplicates", archive)
+    assert refused.status == 2
+    assert "homing calibrate" in refused.err
+    ran = homing_cli("duplicates", archive, "--similarity", "0.99")
+    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
+    assert ran.err == "2 of 4 entries in 1 groups\n"
+    told = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    assert [[entry["id"] for entry in group["entries"]] for group in told] == [
+        ["1.jpg", "again.jpg"]
+    ]
+
+
+def test_explain(homing_cli, archive, tmp_path):
+    image = Image.fromarray(skimage.data.astronaut())
+    Path("photos").mkdir()
+    image.save("photos/astronaut.png")
+    ran = homing_cli("explain", archive, "photos/astronaut.png")
+    assert ran.out == "photos/astronaut.png: Nothing was found in the cells visited.\n"
+    homing_cli("add", archive, "photos")
+    image.crop((0, 0, 400, 400)).save("suspect.jpg")
+    ran = homing_cli("explain", archive, "suspect.jpg")
+    assert (ran.status, ran.err) == (0, "")
+    assert "\n  not shown: the record's picture: where its file lies is not recorded" in ran.out
+    ran = homing_cli(
+        "explain", archive, "suspect.jpg", "--files", "photos", "--html", "why.html", "--json"
+    )
+    (told,) = ran.objects
+    assert told["confirmed"] is True
+    assert told["hit"]["id"] == "astronaut.png"
+    assert told["edits"] == ["cropped to 61 % of the picture"]
+    assert Path("why.html").read_text().startswith("<!doctype html>")
+    text = homing_cli("explain", archive, "suspect.jpg", "--files", "photos").out
+    assert text.startswith("suspect.jpg: A copy of astronaut.png: the two agree in their details.")
+    options = ["--confirm", "--files", "photos", "--probes", "8"]
+    found = homing_cli("search", archive, "suspect.jpg", *options).out
+    assert "a copy (details agree)" in found
+    Path("bad.png").touch()
+    assert homing_cli("explain", archive, "bad.png").status == 1
 
 
 def test_a_mirrored_copy_is_told_so(homing_cli, archive, photos):

@@ -106,12 +106,12 @@ def test_entries_that_are_all_alike_leave_no_background() -> None:
     ("rate", "words"),
     [
         (0.9, "more often than not"),
-        (0.3, "1 in 3"),
-        (0.0103, "1 in 97"),
-        (1.04e-4, "1 in 9,600"),
-        (3e-8, "1 in 33,000,000"),
-        (1e-12, "less than 1 in a billion"),
-        (0.0, "less than 1 in a billion"),
+        (0.3, "1 in 3 queries"),
+        (0.0103, "1 in 97 queries"),
+        (1.04e-4, "1 in 9,600 queries"),
+        (3e-8, "1 in 33,000,000 queries"),
+        (1e-12, "less than 1 in a billion queries"),
+        (0.0, "less than 1 in a billion queries"),
     ],
 )
 def test_rates_in_words(rate, words) -> None:

@@ -1,16 +1,20 @@
 """Answers: what was found, with the verdict on it."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.calibrating import Calibration
 from homing.archive.results import Hit
-from homing.archive.searching import Asked, Looked, find
+from homing.archive.searching import Asked, Looked, find, full_picture
 from homing.archive.snapshot import Found, Snapshot
 
-__all__ = ["answered"]
+if TYPE_CHECKING:
+    from homing.archive.explaining import Sources
+
+__all__ = ["answered", "confirmed_answers"]
 
 
 def answered(
@@ -32,4 +36,16 @@ def answered(
     return [
         snapshot.hits(found, rates(found), rate=asked.rate)
         for found in find(snapshot, looked, asked, sure)
+    ]
+
+
+def confirmed_answers(
+    answers: Sequence[tuple[Hit, ...]], looked: Sequence[Looked], asked: Asked, sources: "Sources"
+) -> list[tuple[Hit, ...]]:
+    """Answers with their best hits compared with the queries by local features."""
+    from homing.archive.confirming import confirmed
+
+    return [
+        confirmed(hits, full_picture(query, asked.limits), sources, asked.limits) if hits else hits
+        for hits, query in zip(answers, looked, strict=True)
     ]

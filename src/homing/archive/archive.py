@@ -1,6 +1,7 @@
 """The archive: what a user holds."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.answering import answered
+from homing.archive.answering import answered, confirmed_answers
 from homing.archive.calibrating import (
     Calibration,
     calibrate_on_entries,
@@ -26,6 +27,7 @@ from homing.archive.searching import (
     RERANK,
     Asked,
     Looked,
+    full_picture,
     look,
     look_at_all,
     results,
@@ -42,6 +44,8 @@ from homing.search import automatic_probes
 if TYPE_CHECKING:
     from PIL import Image
 
+    from homing.archive.duplicates import Group
+    from homing.archive.explaining import Explanation, Sources
     from homing.descriptors import Descriptor
 
 __all__ = ["Archive"]
@@ -214,6 +218,8 @@ class Archive:
         rerank: int = RERANK,
         views: str = "upright",
         rate: float = RATE,
+        confirm: bool = False,
+        files: PathLike | Sequence[PathLike] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> tuple[Hit, ...]:
         """Find the entries most similar to a picture.
@@ -235,6 +241,12 @@ class Archive:
             The best view of each entry counts.
         rate : float
             False alarms a query, at most, for a hit to be called a copy.
+        confirm : bool
+            Compare the picture with those of the five best hits by local features (needs OpenCV):
+            what agrees is a copy and comes first, what does not is none and comes last.
+        files : path or sequence of paths
+            Folders in which the pictures of entries lie, their ids being paths; released files
+            are found without.
         limits : Limits
             Bounds on decoding.
 
@@ -243,7 +255,16 @@ class Archive:
         PictureError
             The picture cannot be read.
         """
-        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, rate=rate, limits=limits)
+        asked = Asked(
+            k=k,
+            probes=probes,
+            rerank=rerank,
+            views=views,
+            rate=rate,
+            confirm=confirm,
+            files=tuple(several(files)),
+            limits=limits,
+        )
         return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
     def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
@@ -251,7 +272,49 @@ class Archive:
             # One snapshot for all: positions mean nothing in the next one.
             return answered(self._current(), looked, asked, self._calibration())
 
-        return self._record.retried(ask)
+        answers = self._record.retried(ask)
+        if asked.confirm:
+            answers = confirmed_answers(answers, looked, asked, self._sources(asked.files))
+        return answers
+
+    def _sources(self, folders: Sequence[Path]) -> "Sources":
+        from homing.archive.explaining import Sources
+
+        return Sources(self._record, self.path, folders)
+
+    def explain(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        *,
+        views: str = "all",
+        rate: float = RATE,
+        files: PathLike | Sequence[PathLike] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Explanation":
+        """Show why a picture is, or is not, taken for a copy of an entry.
+
+        The record's picture is laid over it by local features (needs OpenCV), if its file is
+        at hand: released files are, and others where `files` says so.
+
+        Parameters
+        ----------
+        picture, views, rate, files, limits
+            As for :meth:`search`.
+        """
+        from homing.archive.explaining import explained
+
+        asked = Asked(k=1, views=views, rate=rate, limits=limits)
+        looked = look(self.descriptor, picture, asked)
+        (hits,) = self._answer([looked], asked)
+        hit = hits[0] if hits else None
+        cell = None
+        if hit is not None:
+            vector = looked.vectors[looked.views.index(hit.view)]
+            cell = int(self.codebook.cells(vector[None])[0])
+        name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
+        suspect = full_picture(looked, limits)
+        sources = self._sources(several(files))
+        return explained(name, suspect, hit, cell, sources, limits)
 
     def search_each(
         self,
@@ -262,6 +325,8 @@ class Archive:
         rerank: int = RERANK,
         views: str = "upright",
         rate: float = RATE,
+        confirm: bool = False,
+        files: PathLike | Sequence[PathLike] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
@@ -269,7 +334,16 @@ class Archive:
         Results come in order, while the next pictures are read and described on all processors.
         Parameters as for :meth:`search`.
         """
-        asked = Asked(k=k, probes=probes, rerank=rerank, views=views, rate=rate, limits=limits)
+        asked = Asked(
+            k=k,
+            probes=probes,
+            rerank=rerank,
+            views=views,
+            rate=rate,
+            confirm=confirm,
+            files=tuple(several(files)),
+            limits=limits,
+        )
         batches = look_at_all(self.descriptor, find_files(photos), asked)
         yield from results(batches, lambda looked: self._answer(looked, asked))
 
@@ -343,6 +417,48 @@ class Archive:
         calibration = self._record.retried(observe)
         write_calibration(self.path, self.settings, calibration)
         return calibration
+
+    def duplicates(
+        self,
+        *,
+        rate: float = RATE,
+        similarity: float | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "list[Group]":
+        """Find entries that are copies of each other: the archive searched for all of itself.
+
+        Parameters
+        ----------
+        rate : float
+            False alarms an entry, at most, as for :meth:`search`.
+        similarity : float or None
+            If given, entries at least so alike count as copies, whatever the calibration.
+        progress : callable or None
+            Called with the number of entries done since the last call.
+
+        Raises
+        ------
+        UsageError
+            The archive is not calibrated, and no similarity is given.
+        """
+        from homing.archive.duplicates import duplicate_groups
+
+        Asked(rate=rate)
+        calibration = self._calibration()
+        if calibration is None and similarity is None:
+            raise UsageError(
+                f"{str(self.path)!r} is not calibrated, so that nobody knows how alike copies "
+                "are; calibrate it with 'homing calibrate', or give a similarity"
+            )
+
+        def similar(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+            if similarity is not None:
+                return values >= similarity
+            assert calibration is not None
+            rates = calibration.tails["upright"].rate(values, entries=len(self))
+            return rates <= rate
+
+        return self._record.retried(lambda: duplicate_groups(self._current(), similar, progress))
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.path, self.settings)

@@ -117,6 +117,9 @@ class Hit:
     false_alarm_rate, is_copy
         The verdict, once the archive is calibrated (None before): the share of queries without a
         match that have any hit as similar as this one, and whether that is low enough.
+    confirmed : bool or None
+        Whether local features of the two pictures agree; None where that was not asked or cannot
+        be told.
     metadata : mapping or None
         What the manifest said of it.
     """
@@ -129,6 +132,7 @@ class Hit:
     state: str
     false_alarm_rate: float | None = None
     is_copy: bool | None = None
+    confirmed: bool | None = None
     metadata: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -141,9 +145,12 @@ class Hit:
             "code_distance": round(self.code_distance, 5),
             "state": self.state,
         }
+        if self.false_alarm_rate is not None:
+            values |= {"false_alarm_rate": float(f"{self.false_alarm_rate:.3g}")}
         if self.is_copy is not None:
-            rate = float(f"{self.false_alarm_rate:.3g}")
-            values |= {"false_alarm_rate": rate, "is_copy": self.is_copy}
+            values |= {"is_copy": self.is_copy}
+        if self.confirmed is not None:
+            values |= {"confirmed": self.confirmed}
         return values | {"metadata": dict(self.metadata) if self.metadata else {}}
 
 

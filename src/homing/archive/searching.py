@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from homing.archive.results import Hit, SearchResult
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, Source, shown
+from homing.images import DEFAULT_LIMITS, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
     automatic_probes,
@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 
     from homing.descriptors import Descriptor
 
-__all__ = ["RATE", "RERANK", "Asked", "Looked", "find", "look", "look_at_all", "results"]
+__all__ = [
+    "RATE",
+    "RERANK",
+    "Asked",
+    "Looked",
+    "find",
+    "full_picture",
+    "look",
+    "look_at_all",
+    "results",
+]
 
 RERANK = 64
 """Nearest codes put in order by exact similarity, unless told otherwise."""
@@ -49,6 +59,8 @@ class Asked:
     rerank: int = RERANK
     views: str = UPRIGHT
     rate: float = RATE
+    confirm: bool = False
+    files: tuple[Path, ...] = ()
     limits: Limits = DEFAULT_LIMITS
 
     def __post_init__(self) -> None:
@@ -74,10 +86,13 @@ class Looked:
         What each view is.
     vectors : array (v, D), float32
         Descriptor of each view.
+    picture : Source, PIL.Image.Image or None
+        Where the picture itself is to be had.
     """
 
     views: tuple[str, ...]
     vectors: NDArray[np.float32]
+    picture: "Source | Image.Image | None" = None
 
 
 def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked) -> Looked:
@@ -91,7 +106,17 @@ def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked
     vectors = descriptor.describe_squashed(
         np.stack([view.pixels for view in views]), batch=_POSTURES
     )
-    return Looked(tuple(view.name for view in views), vectors)
+    return Looked(tuple(view.name for view in views), vectors, picture)
+
+
+def full_picture(query: Looked, limits: Limits) -> "Image.Image":
+    """Return the picture of a query at its full size, 8-bit RGB, upright."""
+    from PIL import Image
+
+    if isinstance(query.picture, Image.Image):
+        return as_rgb(query.picture)
+    assert query.picture is not None
+    return read_rgb(query.picture, limits=limits)
 
 
 def look_at_all(
@@ -140,7 +165,7 @@ def _described(
             continue
         part = vectors[first : first + len(views)]
         first += len(views)
-        done.append((path, Looked(tuple(view.name for view in views), part)))
+        done.append((path, Looked(tuple(view.name for view in views), part, path)))
     return done
 
 

@@ -139,6 +139,12 @@ class Snapshot:
         """Stored vectors of entries, (n, D)."""
         return self._vectors.take(positions).astype(np.float32)
 
+    def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
+        """Id and state of entries."""
+        ids = self._name(np.asarray(positions, dtype=np.int64)).tolist()
+        states = ["released" if self._released[position] else "added" for position in positions]
+        return list(zip(ids, states, strict=True))
+
     def best(
         self, matches: Matches, rows: slice, views: Sequence[str], *, by_code: bool = False
     ) -> Found:
@@ -184,20 +190,21 @@ class Snapshot:
         """
         positions = found.positions.tolist()
         metadata = self._metadata(positions)
-        ids = self._name(found.positions).tolist()
         return tuple(
             Hit(
-                id=ids[place],
+                id=name,
                 similarity=float(found.similarity[place]),
                 view=found.views[place],
                 cell=int(self._cells[position]),
                 code_distance=float(found.code_distance[place]),
-                state="released" if self._released[position] else "added",
+                state=state,
                 false_alarm_rate=None if rates is None else float(rates[place]),
                 is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=metadata.get(position),
             )
-            for place, position in enumerate(positions)
+            for place, (position, (name, state)) in enumerate(
+                zip(positions, self.named(positions), strict=True)
+            )
         )
 
     def _metadata(self, positions: Sequence[int]) -> dict[int, Mapping[str, Any]]:

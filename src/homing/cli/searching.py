@@ -1,5 +1,6 @@
-"""``search``: is this one of ours?"""
+"""``search`` and ``explain``: is this one of ours, and why?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,6 +23,15 @@ if TYPE_CHECKING:
     from homing.archive import Hit, SearchResult
 
 __all__ = ["COMMANDS"]
+
+
+files_option = click.option(
+    "--files",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="Folder of the entries' pictures, their ids being paths in it; not needed for released "
+    "ones. May be repeated.",
+)
 
 
 @click.command(short_help="Find what a picture is a copy of.")
@@ -52,6 +62,12 @@ __all__ = ["COMMANDS"]
     help="Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
 )
 @rate_option
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Compare with the pictures of the best hits by local features; needs OpenCV.",
+)
+@files_option
 @limit_options
 @device_option
 @json_option
@@ -80,6 +96,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             rerank=options["rerank"],
             views=options["views"],
             rate=options["rate"],
+            confirm=options["confirm"],
+            files=options["files"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
         )
         for result in results:
@@ -111,13 +129,66 @@ def _show(result: "SearchResult") -> None:
 
 
 def _verdict(hit: "Hit") -> str:
-    """What a hit's false-alarm rate says, in words."""
+    """What a hit's false-alarm rate and details say, in words."""
     from homing.archive import in_words
 
-    if hit.false_alarm_rate is None:
-        return ""
-    verdict = "a copy" if hit.is_copy else "no sure copy"
-    return f"  {verdict} (by chance: {in_words(hit.false_alarm_rate)})"
+    details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
+    chance = hit.false_alarm_rate
+    by_chance = "" if chance is None else f"by chance: {in_words(chance)}"
+    reasons = "; ".join(filter(None, (by_chance, details)))
+    if hit.is_copy is None:
+        return f"  ({reasons})" if reasons else ""
+    return f"  {'a copy' if hit.is_copy else 'no sure copy'} ({reasons})"
 
 
-COMMANDS = {"search": search}
+@click.command(short_help="Show why a picture is taken for a copy.")
+@archive_argument
+@click.argument("picture", type=click.Path())
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
+@click.option(
+    "--views",
+    type=click.Choice(["upright", "turned", "all"]),
+    default="all",
+    show_default=True,
+    help="As for search.",
+)
+@rate_option
+@files_option
+@limit_options
+@device_option
+@json_option
+def explain(archive: str, picture: str, **options: Any) -> None:
+    """Show why a picture is, or is not, taken for a copy of an entry.
+
+    \b
+    homing explain archive suspect.jpg
+    homing explain archive suspect.jpg --html why.html --files photos/
+
+    The record's picture is laid over it by local features, if OpenCV is installed and the
+    record's file is at hand: released files are, where they were written; of others --files says
+    where they lie.
+    """
+    from homing.archive import open_archive
+
+    found = open_archive(archive, device=options["device"]).explain(
+        picture,
+        views=options["views"],
+        rate=options["rate"],
+        files=options["files"],
+        limits=limits_of(options["max_pixels"], options["max_bytes"]),
+    )
+    if options["html"]:
+        Path(options["html"]).write_text(found.page(), encoding="utf-8")
+    if options["as_json"]:
+        emit(found.as_dict())
+        return
+    echo(printable(f"{found.query}: {found.verdict}"))
+    for edit in found.edits:
+        echo(f"  {edit}")
+    for name, value in found.facts().items():
+        echo(f"  {name:22}  {printable(value)}")
+    if found.reason:
+        echo(f"  not shown: {printable(found.reason)}")
+
+
+COMMANDS = {"search": search, "explain": explain}

@@ -1,4 +1,4 @@
-"""``stats``, ``verify``, ``compact``, ``calibrate``: the archive as a whole."""
+"""``stats``, ``verify``, ``compact``, ``calibrate``, ``duplicates``: the archive as a whole."""
 
 from typing import Any
 
@@ -14,6 +14,7 @@ from homing.cli.console import (
     limits_of,
     printable,
     progress,
+    rate_option,
     say,
 )
 
@@ -125,7 +126,48 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
             continue
         echo(f"{views}: of {tail.queries:,} {made.background} that match nothing,")
         for rate, place in places.items():
-            echo(f"  {in_words(float(rate)):11}  is as similar to some entry as {place:.3f}")
+            echo(f"  {in_words(float(rate)):16}  is as similar to some entry as {place:.3f}")
 
 
-COMMANDS = {"stats": stats, "verify": verify, "compact": compact, "calibrate": calibrate}
+@click.command(short_help="Find entries that are copies of each other.")
+@archive_argument
+@rate_option
+@click.option(
+    "--similarity",
+    type=click.FloatRange(min=-1, max=1),
+    help="Entries at least so alike count as copies, whatever the rate.",
+)
+@json_option
+def duplicates(archive: str, rate: float, similarity: float | None, as_json: bool) -> None:
+    """Find entries that are copies of each other, and print them group by group.
+
+    \b
+    homing duplicates archive
+    homing duplicates archive --similarity 0.98 --json
+
+    The number is the similarity to that entry of the group which is most alike.
+    """
+    from homing.archive import open_archive
+
+    opened = open_archive(archive)
+    with progress(len(opened), "comparing") as bar:
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+    for number, group in enumerate(groups):
+        if as_json:
+            emit(group.as_dict())
+            continue
+        if number:
+            echo("")
+        for entry in group.entries:
+            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}")
+    doubles = sum(len(group.entries) for group in groups)
+    say(f"{doubles} of {len(opened)} entries in {len(groups)} groups")
+
+
+COMMANDS = {
+    "stats": stats,
+    "verify": verify,
+    "compact": compact,
+    "calibrate": calibrate,
+    "duplicates": duplicates,
+}

@@ -1,5 +1,6 @@
 """Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
+from homing.search.borders import inner_box
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
 from homing.search.ranking import rank, similarities
 from homing.search.verdict import (
@@ -23,6 +24,7 @@ __all__ = [
     "fit_tail",
     "highest_background",
     "in_words",
+    "inner_box",
     "probe_stages",
     "query_views",
     "rank",

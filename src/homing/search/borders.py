@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Box", "find_frame", "without_frame"]
+__all__ = ["Box", "find_frame", "inner_box", "without_frame"]
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels; right and bottom are the first outside."""
@@ -58,6 +58,23 @@ def without_frame(image: Image.Image) -> Image.Image | None:
     PIL.Image.Image or None
         What lies inside; None where there is no frame.
     """
+    box = inner_box(image)
+    return None if box is None else image.crop(box)
+
+
+def inner_box(image: Image.Image) -> Box | None:
+    """Find the picture within its frame, of a picture of any size.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        8-bit RGB; looked at with 512 pixels on its longer side, if it has more.
+
+    Returns
+    -------
+    Box or None
+        As of :func:`find_frame`, in the pixels given.
+    """
     factor = min(1.0, _SIDE / max(image.size))
     small = image
     if factor < 1:
@@ -68,9 +85,7 @@ def without_frame(image: Image.Image) -> Image.Image | None:
         return None
     across, down = image.width / small.width, image.height / small.height
     left, top, right, bottom = found
-    return image.crop(
-        (round(left * across), round(top * down), round(right * across), round(bottom * down))
-    )
+    return round(left * across), round(top * down), round(right * across), round(bottom * down)
 
 
 def find_frame(pixels: Pixels) -> Box | None:

@@ -181,12 +181,12 @@ def _below(similarity: NDArray[np.float32], limit: float) -> NDArray[np.float32]
 
 
 def in_words(rate: float) -> str:
-    """A rate as people say it: "1 in 12,000"."""
+    """A rate as people say it: "1 in 12,000 queries"."""
     if rate >= 0.5:
         return "more often than not"
     if rate < 1e-9:
-        return "less than 1 in a billion"
-    return f"1 in {_round_number(1 / rate):,}"
+        return "less than 1 in a billion queries"
+    return f"1 in {_round_number(1 / rate):,} queries"
 
 
 def _round_number(value: float) -> int:
