@@ -109,6 +109,28 @@ def test_confirming_leaves_what_it_cannot_see(archive, photos, suspect):
     assert named[0].confirmed is True
 
 
+def test_confirming_costs_no_answer_where_a_query_has_gone(archive, photos, suspect):
+    archive.add(photos)
+    results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=photos)
+    look = archive.descriptor.describe_squashed
+
+    def gone(self, *arguments, **options):
+        suspect.write_bytes(b"changed meanwhile")
+        return look(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homing.Descriptor, "describe_squashed", gone)
+        (result,) = results
+    assert result.reason is None
+    assert [hit.confirmed for hit in result.hits] == [None] * 3
+
+
+def test_confirming_needs_opencv(archive, suspect, monkeypatch):
+    monkeypatch.setattr("homing.evidence.alignment.available", lambda: False)
+    with pytest.raises(homing.UsageError, match="homing\\[evidence\\]"):
+        archive.search(suspect, confirm=True)
+
+
 def test_divided_evidence_is_said_to_be():
     hit = homing.Hit(
         id="a", similarity=0.9, view="upright", cell=1, code_distance=0.1, state="added",

@@ -10,6 +10,7 @@ from homing.archive.calibrating import Calibration
 from homing.archive.results import Hit
 from homing.archive.searching import Asked, Looked, find, full_picture
 from homing.archive.snapshot import Found, Snapshot
+from homing.errors import PictureError
 
 if TYPE_CHECKING:
     from homing.archive.explaining import Sources
@@ -45,7 +46,13 @@ def confirmed_answers(
     """Answers with their best hits compared with the queries by local features."""
     from homing.archive.confirming import confirmed
 
-    return [
-        confirmed(hits, full_picture(query, asked.limits), sources, asked.limits) if hits else hits
-        for hits, query in zip(answers, looked, strict=True)
-    ]
+    def told(hits: tuple[Hit, ...], query: Looked) -> tuple[Hit, ...]:
+        if not hits:
+            return hits
+        try:
+            picture = full_picture(query, asked.limits)
+        except PictureError:  # its file has changed since it was described
+            return hits
+        return confirmed(hits, picture, sources, asked.limits)
+
+    return [told(hits, query) for hits, query in zip(answers, looked, strict=True)]

@@ -6,6 +6,7 @@ that ships with homing could know. Pictures of one's own that match nothing do b
 are like the queries to come and can be looked at in all views.
 """
 
+import contextlib
 import datetime
 import json
 import os
@@ -174,12 +175,12 @@ def write_calibration(folder: Path, settings: ArchiveSettings, calibration: Cali
         "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "created_by": f"homing {__version__}",
     }
+    for left in folder.glob(f".{_NAME}-*"):  # by a process that was killed
+        left.unlink(missing_ok=True)
     staged = folder / f".{_NAME}-{uuid.uuid4().hex}"
-    try:
-        staged.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    staged.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    with contextlib.suppress(FileNotFoundError):  # tidied by another writer, whose own stands
         os.replace(staged, folder / _NAME)  # noqa: PTH105 - over the one before, atomically
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def read_calibration(folder: Path, settings: ArchiveSettings) -> Calibration | None:

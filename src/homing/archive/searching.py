@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from homing.archive.results import Hit, SearchResult
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError, UsageError
+from homing.evidence import require_opencv
 from homing.images import DEFAULT_LIMITS, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
@@ -66,6 +67,8 @@ class Asked:
     def __post_init__(self) -> None:
         """Refuse what makes no sense, before anything is read."""
         check_views(self.views)
+        if self.confirm:
+            require_opencv()
         if self.k < 1 or self.rerank < 0:
             raise UsageError(
                 f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"
