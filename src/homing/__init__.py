@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from homing.activation import activate
     from homing.archive import (
         Archive,
+        Calibration,
         Hit,
         Matches,
         Outcome,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Archive",
     "ArchiveError",
+    "Calibration",
     "Codebook",
     "CodebookError",
     "Descriptor",
@@ -78,6 +80,7 @@ __all__ = [
 
 _HOMES = {
     "Archive": ("homing.archive", "Archive"),
+    "Calibration": ("homing.archive", "Calibration"),
     "Codebook": ("homing.codebooks", "Codebook"),
     "Descriptor": ("homing.descriptors", "Descriptor"),
     "Hit": ("homing.archive", "Hit"),

@@ -8,8 +8,13 @@ from archive_parts import unit_vectors, write
 
 from homing.archive.record import Record
 from homing.archive.runs import Runs
-from homing.archive.snapshot import Snapshot
+from homing.archive.snapshot import Matches, Snapshot
 from homing.archive.vectors import StoredVectors
+
+
+def hits_of(snapshot: Snapshot, matches: Matches, query: int, *, by_code: bool = False):
+    found = snapshot.best(matches, slice(query, query + 1), ["upright"], by_code=by_code)
+    return snapshot.hits(found)
 
 
 @pytest.fixture
@@ -118,7 +123,7 @@ def test_a_search_gives_the_right_entries(record, truth, codebook, compacted, re
         for place in range(5):
             exact = min(1, float(queries[number] @ everything[found.ids[number, place]]))
             assert found.similarity[number, place] == pytest.approx(exact, abs=1e-5)
-        hits = snapshot.hits(found, number)
+        hits = hits_of(snapshot, found, number, by_code=not rerank)
         assert [hit.id for hit in hits] == found.ids[number].tolist()
         for hit in hits:
             assert hit.metadata == ({"name": hit.id} if hit.id.endswith("3") else None)
@@ -133,8 +138,8 @@ def test_more_is_asked_for_than_there_is(record, codebook):
     write(record, codebook, ["a", "b3"], unit_vectors(2, 1))
     snapshot = Snapshot(record, codebook)
     found = snapshot.search(unit_vectors(3, 1), k=10, probes=8, rerank=64)
-    assert {hit.id for hit in snapshot.hits(found, 0)} == {"a", "b3"}
-    assert [hit.id for hit in snapshot.hits(found, 1)] == ["b3", "a"]
+    assert {hit.id for hit in hits_of(snapshot, found, 0)} == {"a", "b3"}
+    assert [hit.id for hit in hits_of(snapshot, found, 1)] == ["b3", "a"]
     empty = snapshot.search(np.empty((0, 192), np.float32), k=10, probes=8, rerank=64)
     assert len(empty) == 0
 
@@ -144,9 +149,26 @@ def test_an_emptied_record_is_searched_and_filled_again(record, codebook):
     record.delete(["a"])
     assert len(Snapshot(record, codebook)) == 0
     found = Snapshot(record, codebook).search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
-    assert Snapshot(record, codebook).hits(found, 0) == ()
+    assert hits_of(Snapshot(record, codebook), found, 0) == ()
     record.compact()
     write(record, codebook, ["b"], unit_vectors(1, 1))
     snapshot = Snapshot(record, codebook)
     found = snapshot.search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
-    assert [hit.id for hit in snapshot.hits(found, 0)] == ["b"]
+    assert [hit.id for hit in hits_of(snapshot, found, 0)] == ["b"]
+
+
+def test_the_best_view_of_each_entry_counts(record, codebook):
+    vectors = unit_vectors(3, 1)
+    write(record, codebook, ["a", "b", "c"], vectors)
+    snapshot = Snapshot(record, codebook)
+    between = (vectors[0] + 0.5 * vectors[1]) / np.linalg.norm(vectors[0] + 0.5 * vectors[1])
+    queries = np.stack([vectors[2], between, vectors[1], vectors[1]])
+    matches = snapshot.search(queries, k=3, probes=8, rerank=64)
+    found = snapshot.best(matches, slice(1, 4), ["first", "second", "third"])
+    assert found.looked == 3
+    hits = snapshot.hits(found)
+    assert [(hit.id, hit.view) for hit in hits[:2]] == [("b", "second"), ("a", "first")]
+    assert sorted(hit.id for hit in hits) == ["a", "b", "c"]  # each once
+    assert list(found.similarity) == sorted(found.similarity, reverse=True)
+    by_code = snapshot.best(matches, slice(1, 4), ["first", "second", "third"], by_code=True)
+    assert list(by_code.code_distance) == sorted(by_code.code_distance)

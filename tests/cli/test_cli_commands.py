@@ -6,7 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import skimage.data
 from command_line import make_pictures, picture
+from PIL import Image, ImageEnhance, ImageOps
 
 import homing
 from homing.cli.main import _COMMANDS, cli
@@ -198,7 +200,7 @@ def test_search_for_machines(homing_cli, archive, photos):
         for hit in told["hits"]:
             assert set(hit) - {"false_alarm_rate", "is_copy"} == keys | {"state"}
             assert -1 <= hit["similarity"] <= 1
-            assert hit["view"] == "whole"
+            assert hit["view"] == "upright"
     assert ran.objects[0]["query"] == "photos/0.jpg"
     best = ran.objects[0]["hits"][0]
     assert (best["id"], best["metadata"]) == ("photos/0.jpg", {"title": "The sea"})
@@ -228,6 +230,107 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
     ran = homing_cli("search", archive, "photos/1.jpg", "--json", *options)
     assert ran.status == 0
     assert ran.objects[0]["hits"][0]["id"] == "1.jpg"
+
+
+@pytest.fixture
+def few_suffice(monkeypatch):
+    """A verdict from tens of pictures: whether it is right is tested elsewhere."""
+    for name in ("homing.archive.calibrating", "homing.search.verdict"):
+        monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.verdict._PEAKS", 5)
+
+
+def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    assert (archive / "calibration.json").exists()
+    found = homing_cli("search", archive, "many/1.jpg", "--k", "2").out.splitlines()
+    assert re.match(r"   1\.000  added     1\.jpg  a copy \(by chance: .*1 in .+\)$", found[1])
+    assert re.match(r"   0\.\d{3}  added .*  no sure copy \(by chance: .+\)$", found[2])
+    ran = homing_cli("search", archive, "many/1.jpg", "--json")
+    first, second = ran.objects[0]["hits"][:2]
+    assert first["is_copy"] is True
+    assert first["false_alarm_rate"] < 1e-4 < second["false_alarm_rate"]
+    ImageEnhance.Brightness(picture(1)).enhance(0.8).save("darker.png")
+    rate = homing_cli("search", archive, "darker.png", "--json").objects[0]["hits"][0][
+        "false_alarm_rate"
+    ]
+    for factor in (0.9, 1.1):
+        ran = homing_cli("search", archive, "darker.png", "--json", "--rate", factor * rate)
+        assert ran.objects[0]["hits"][0]["is_copy"] is (factor > 1)
+    assert homing_cli("search", archive, "many/1.jpg", "--rate", "0").status == 2
+
+
+def test_calibrate(homing_cli, archive, few_suffice):
+    ran = homing_cli("calibrate", archive)
+    assert ran.status == 2
+    assert "at least 20" in ran.err
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    (archive / "calibration.json").unlink()
+    ran = homing_cli("calibrate", archive)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 queries ")
+    told = homing_cli("calibrate", archive, "many", "--json").objects
+    assert [each["views"] for each in told] == ["upright", "turned", "all"]
+    for each in told:
+        places = list(each.pop("similarity_at").values())
+        assert places == sorted(places)
+        assert {k: v for k, v in each.items() if k != "views"} == {
+            "background": "pictures", "entries": 30, "queries": 30
+        }  # fmt: skip
+
+
+def test_duplicates(homing_cli, archive, photos):
+    Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
+    homing_cli("add", archive, photos)
+    refused = homing_cli("duplicates", archive)
+    assert refused.status == 2
+    assert "homing calibrate" in refused.err
+    ran = homing_cli("duplicates", archive, "--similarity", "0.99")
+    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
+    assert ran.err == "2 of 4 entries in 1 groups\n"
+    told = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    assert [[entry["id"] for entry in group["entries"]] for group in told] == [
+        ["1.jpg", "again.jpg"]
+    ]
+
+
+def test_explain(homing_cli, archive, tmp_path):
+    image = Image.fromarray(skimage.data.astronaut())
+    Path("photos").mkdir()
+    image.save("photos/astronaut.png")
+    ran = homing_cli("explain", archive, "photos/astronaut.png")
+    assert ran.out == "photos/astronaut.png: Nothing was found in the cells visited.\n"
+    homing_cli("add", archive, "photos")
+    image.crop((0, 0, 400, 400)).save("suspect.jpg")
+    ran = homing_cli("explain", archive, "suspect.jpg")
+    assert (ran.status, ran.err) == (0, "")
+    assert "\n  not shown: the record's picture: where its file lies is not recorded" in ran.out
+    ran = homing_cli(
+        "explain", archive, "suspect.jpg", "--files", "photos", "--html", "why.html", "--json"
+    )
+    (told,) = ran.objects
+    assert told["confirmed"] is True
+    assert told["hit"]["id"] == "astronaut.png"
+    assert told["edits"] == ["cropped to 61 % of the picture"]
+    assert Path("why.html").read_text().startswith("<!doctype html>")
+    text = homing_cli("explain", archive, "suspect.jpg", "--files", "photos").out
+    assert text.startswith("suspect.jpg: A copy of astronaut.png: the two agree in their details.")
+    options = ["--confirm", "--files", "photos", "--probes", "8"]
+    found = homing_cli("search", archive, "suspect.jpg", *options).out
+    assert "a copy (details agree)" in found
+    Path("bad.png").touch()
+    assert homing_cli("explain", archive, "bad.png").status == 1
+
+
+def test_a_mirrored_copy_is_told_so(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ImageOps.mirror(picture(1)).save("mirrored.png")
+    ran = homing_cli("search", archive, "mirrored.png", "--views", "turned", "--k", "1")
+    assert ran.out.splitlines()[1].endswith("1.jpg  (mirrored)")
+    told = homing_cli("search", archive, "mirrored.png", "--views", "all", "--json").objects
+    assert told[0]["hits"][0]["view"] == "mirrored"
 
 
 LISTED = """\

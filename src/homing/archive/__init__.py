@@ -1,6 +1,7 @@
 """What a user holds: the record of what was released or added, and what can be asked of it."""
 
 from homing.archive.archive import Archive
+from homing.archive.calibrating import Calibration
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import choose_codebook, create, open_archive
 from homing.archive.record import Row
@@ -13,9 +14,11 @@ from homing.archive.results import (
     Verification,
 )
 from homing.archive.snapshot import Matches
+from homing.search import in_words
 
 __all__ = [
     "Archive",
+    "Calibration",
     "Hit",
     "Matches",
     "Outcome",
@@ -28,5 +31,6 @@ __all__ = [
     "create",
     "find_files",
     "find_inputs",
+    "in_words",
     "open_archive",
 ]

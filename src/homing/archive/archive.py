@@ -1,37 +1,23 @@
 """The archive: what a user holds."""
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from homing.archive.manifest import Input, PathLike, find_files, gather, several
-from homing.archive.record import Record, Row, translated
-from homing.archive.results import Hit, Report, SearchResult, Verification
+from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.record import Row
+from homing.archive.results import Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
-from homing.archive.settings import ArchiveSettings
-from homing.archive.snapshot import Matches, Snapshot
+from homing.archive.searchable import Searchable
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
-from homing.codebooks import Codebook
-from homing.errors import DescriptorError, EntryNotFoundError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown
-from homing.search import automatic_probes
-
-if TYPE_CHECKING:
-    from PIL import Image
-
-    from homing.descriptors import Descriptor
+from homing.errors import EntryNotFoundError
+from homing.images import DEFAULT_LIMITS, Limits, shown
 
 __all__ = ["Archive"]
 
-_RERANK = 64  # nearest codes put in order by exact similarity, unless told otherwise
 
-
-class Archive:
+class Archive(Searchable):
     """The record of all pictures released or added, with its codebook.
 
     Made by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to one
@@ -47,51 +33,10 @@ class Archive:
         Its frozen codebook.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        settings: ArchiveSettings,
-        codebook: Codebook,
-        record: Record,
-        *,
-        device: str = "cpu",
-    ) -> None:
-        self.path = path
-        self.settings = settings
-        self.codebook = codebook
-        self._record = record
-        self._device = device
-        self._descriptor: Descriptor | None = None
-        self._snapshot: Snapshot | None = None
-
-    def __len__(self) -> int:
-        """Count the entries."""
-        return len(self._record)
-
     def __repr__(self) -> str:
         """Name the archive and what it is made of."""
         made_of = f"{self.settings.descriptor}, {self.settings.codebook}"
         return f"<homing.Archive {str(self.path)!r}: {len(self)} entries, {made_of}>"
-
-    @property
-    def descriptor(self) -> "Descriptor":
-        """The archive's descriptor, loaded at first use and checked against the archive's."""
-        if self._descriptor is None:
-            from homing.descriptors import load_descriptor
-
-            self.use_descriptor(load_descriptor(self.settings.descriptor, device=self._device))
-        assert self._descriptor is not None
-        return self._descriptor
-
-    def use_descriptor(self, descriptor: "Descriptor") -> None:
-        """Give the archive its descriptor, already loaded; refused if it is another one."""
-        if descriptor.fingerprint != self.settings.descriptor_fingerprint:
-            raise DescriptorError(
-                f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
-                f"{str(self.path)!r} was made with {self.settings.descriptor_fingerprint} "
-                f"({self.settings.descriptor}); open the archive with that one"
-            )
-        self._descriptor = descriptor
 
     def release(
         self,
@@ -154,7 +99,9 @@ class Archive:
         outcomes = release(
             self._record, activator, inputs, folder, self.path, owner=self.settings.identity
         )
-        return collect(outcomes, on_outcome)
+        report = collect(outcomes, on_outcome)
+        self._keep_calibrated()
+        return report
 
     def add(
         self,
@@ -177,126 +124,15 @@ class Archive:
             archive=self.path,
             limits=limits,
         )
-        return collect(outcomes, on_outcome)
+        report = collect(outcomes, on_outcome)
+        self._keep_calibrated()
+        return report
 
     def inputs(
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
     ) -> list[Input]:
         """List what :meth:`release` or :meth:`add` would work on."""
         return gather(several(photos), Path(manifest) if manifest else None)
-
-    def search(
-        self,
-        picture: "PathLike | bytes | Image.Image",
-        *,
-        k: int = 10,
-        probes: int | None = None,
-        rerank: int = _RERANK,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> tuple[Hit, ...]:
-        """Find the entries most similar to a picture.
-
-        Parameters
-        ----------
-        picture : path, bytes or PIL.Image.Image
-            A file, an encoded file's bytes, or a picture in memory.
-        k : int
-            How many hits, at most.
-        probes : int or None
-            Cells to visit; None is one in 64, at least four. One finds what was
-            released.
-        rerank : int
-            How many of the nearest codes are put in order by exact similarity; 0: codes only.
-        limits : Limits
-            Bounds on decoding.
-
-        Raises
-        ------
-        PictureError
-            The picture cannot be read.
-        """
-        vectors = self.descriptor.describe([picture], limits=limits)
-        return self._hits(vectors, k, probes, rerank)
-
-    def _hits(
-        self, vectors: NDArray[np.float32], k: int, probes: int | None, rerank: int
-    ) -> tuple[Hit, ...]:
-        def ask() -> tuple[Hit, ...]:
-            snapshot = self._current()  # one for both: positions mean nothing in the next one
-            return snapshot.hits(self._search(snapshot, vectors, k, probes, rerank), 0)
-
-        return self._record.retried(ask)
-
-    def search_each(
-        self,
-        photos: Sequence[PathLike],
-        *,
-        k: int = 10,
-        probes: int | None = None,
-        rerank: int = _RERANK,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> Iterator[SearchResult]:
-        """Search for every picture of files and folders; a bad one gives its reason."""
-        for path in find_files(photos):
-            start = time.perf_counter()
-            name = shown(path)
-            try:  # read here, where an error need not name the picture: the result does
-                pixels = read_squashed(path, self.descriptor.input_size, limits=limits)
-                vectors = self.descriptor.describe_squashed(pixels[None])
-                hits = self._hits(vectors, k, probes, rerank)
-            except PictureError as error:
-                yield SearchResult(name, reason=str(error))
-            else:
-                yield SearchResult(name, time.perf_counter() - start, hits)
-
-    def search_vectors(
-        self,
-        vectors: NDArray[np.float32],
-        *,
-        k: int = 10,
-        probes: int | None = None,
-        rerank: int = _RERANK,
-    ) -> Matches:
-        """Search with descriptors that are at hand.
-
-        Parameters
-        ----------
-        vectors : array (n, D), float32
-            Unit vectors of the archive's descriptor.
-        k, probes, rerank
-            As for :meth:`search`.
-        """
-        return self._record.retried(
-            lambda: self._search(self._current(), vectors, k, probes, rerank)
-        )
-
-    def _search(
-        self,
-        snapshot: Snapshot,
-        vectors: NDArray[np.float32],
-        k: int,
-        probes: int | None,
-        rerank: int,
-    ) -> Matches:
-        if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
-            raise UsageError(
-                f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
-            )
-        if k < 1 or rerank < 0:
-            raise UsageError(f"k must be at least 1 and rerank at least 0, not {k} and {rerank}")
-        visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
-        return snapshot.search(vectors, k=k, probes=visited, rerank=rerank)
-
-    def warm(self) -> None:
-        """Load the codes now rather than at the first search."""
-        self._current()
-
-    def _current(self) -> Snapshot:
-        self._record.refresh()
-        if self._snapshot is None or self._snapshot.version != self._record.version:
-            with translated(self._record.path):
-                self._snapshot = Snapshot(self._record, self.codebook)
-        return self._snapshot
 
     def entries(self) -> Iterator[Row]:
         """All rows in the order recorded, without their vectors."""

@@ -106,7 +106,8 @@ class Hit:
     similarity : float
         Cosine of the query's descriptor and the entry's stored one, in [−1, 1].
     view : str
-        Which view of the query matched; "whole" is the picture as given.
+        What was done to the query so that it matched: "upright" is nothing; else some of "border
+        cut", "inner crop (…)", "mirrored", "turned 90°" (counter-clockwise).
     cell : int
         Cell of the codebook that the entry lies in.
     code_distance : float
@@ -114,7 +115,11 @@ class Hit:
     state : str
         "released" or "added".
     false_alarm_rate, is_copy
-        The verdict, once the archive is calibrated; None before.
+        The verdict, once the archive is calibrated (None before): the share of queries without a
+        match that have any hit as similar as this one, and whether that is low enough.
+    confirmed : bool or None
+        Whether local features of the two pictures agree; None where that was not asked or cannot
+        be told.
     metadata : mapping or None
         What the manifest said of it.
     """
@@ -127,6 +132,7 @@ class Hit:
     state: str
     false_alarm_rate: float | None = None
     is_copy: bool | None = None
+    confirmed: bool | None = None
     metadata: Mapping[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -139,8 +145,12 @@ class Hit:
             "code_distance": round(self.code_distance, 5),
             "state": self.state,
         }
+        if self.false_alarm_rate is not None:
+            values |= {"false_alarm_rate": float(f"{self.false_alarm_rate:.3g}")}
         if self.is_copy is not None:
-            values |= {"false_alarm_rate": self.false_alarm_rate, "is_copy": self.is_copy}
+            values |= {"is_copy": self.is_copy}
+        if self.confirmed is not None:
+            values |= {"confirmed": self.confirmed}
         return values | {"metadata": dict(self.metadata) if self.metadata else {}}
 
 

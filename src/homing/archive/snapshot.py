@@ -16,7 +16,7 @@ from homing.archive.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.search import MemoryEngine, rank, similarities
 
-__all__ = ["Matches", "Snapshot"]
+__all__ = ["Found", "Matches", "Snapshot"]
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
 
@@ -47,6 +47,29 @@ class Matches:
         return len(self.positions)
 
 
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Entries found for one query, best first, each once.
+
+    Attributes
+    ----------
+    positions : array (m,), int64
+        Number of each entry in the snapshot.
+    similarity, code_distance : array (m,), float32
+        As in :class:`Matches`, for the view that resembles the entry most.
+    views : tuple of m str
+        Which view that is.
+    looked : int
+        How many views there were.
+    """
+
+    positions: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+    code_distance: NDArray[np.float32]
+    views: tuple[str, ...]
+    looked: int
+
+
 class Snapshot:
     """One version of a record, ready to be searched."""
 
@@ -58,6 +81,7 @@ class Snapshot:
         self._cells = columns.cells
         self._released = columns.released
         self._described = columns.described
+        self.cell_count = codebook.cell_count
         self._engine = MemoryEngine(codebook, columns.cells, columns.codes)
         self._vectors = StoredVectors(record, columns.runs)
         del columns
@@ -111,22 +135,76 @@ class Snapshot:
         names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
         return names.reshape(positions.shape)
 
-    def hits(self, matches: Matches, query: int) -> tuple[Hit, ...]:
-        """Write out one query's matches, with what the manifest said of each."""
-        count = int((matches.positions[query] >= 0).sum())
-        positions = [int(position) for position in matches.positions[query, :count]]
+    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Stored vectors of entries, (n, D)."""
+        return self._vectors.take(positions).astype(np.float32)
+
+    def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
+        """Id and state of entries."""
+        ids = self._name(np.asarray(positions, dtype=np.int64)).tolist()
+        states = ["released" if self._released[position] else "added" for position in positions]
+        return list(zip(ids, states, strict=True))
+
+    def best(
+        self, matches: Matches, rows: slice, views: Sequence[str], *, by_code: bool = False
+    ) -> Found:
+        """Put together what the views of one query have found.
+
+        Parameters
+        ----------
+        matches : Matches
+            Of all views of all queries, most similar first.
+        rows : slice
+            Those of the query's views.
+        views : sequence of str
+            What these are; among equally similar ones the first counts.
+        by_code : bool
+            Order by the distance to the codes.
+        """
+        positions = matches.positions[rows]
+        similarity, distance = matches.similarity[rows], matches.code_distance[rows]
+        order = np.argsort(distance if by_code else -similarity, axis=None, kind="stable")
+        order = order[positions.ravel()[order] >= 0]
+        _, first = np.unique(positions.ravel()[order], return_index=True)
+        order = order[np.sort(first)][: positions.shape[1]]
+        return Found(
+            positions.ravel()[order],
+            similarity.ravel()[order],
+            distance.ravel()[order],
+            tuple(views[view] for view in order // positions.shape[1]),
+            len(views),
+        )
+
+    def hits(
+        self, found: Found, rates: NDArray[np.float64] | None = None, *, rate: float = 0.0
+    ) -> tuple[Hit, ...]:
+        """Write out what was found, with what the manifest said of each entry.
+
+        Parameters
+        ----------
+        found : Found
+        rates : array (m,) or None
+            False-alarm rate of each.
+        rate : float
+            Up to which an entry is taken for what the query is a copy of.
+        """
+        positions = found.positions.tolist()
         metadata = self._metadata(positions)
         return tuple(
             Hit(
-                id=str(matches.ids[query, place]),
-                similarity=float(matches.similarity[query, place]),
-                view="whole",
+                id=name,
+                similarity=float(found.similarity[place]),
+                view=found.views[place],
                 cell=int(self._cells[position]),
-                code_distance=float(matches.code_distance[query, place]),
-                state="released" if self._released[position] else "added",
+                code_distance=float(found.code_distance[place]),
+                state=state,
+                false_alarm_rate=None if rates is None else float(rates[place]),
+                is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=metadata.get(position),
             )
-            for place, position in enumerate(positions)
+            for place, (position, (name, state)) in enumerate(
+                zip(positions, self.named(positions), strict=True)
+            )
         )
 
     def _metadata(self, positions: Sequence[int]) -> dict[int, Mapping[str, Any]]:

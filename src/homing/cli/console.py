@@ -30,6 +30,7 @@ __all__ = [
     "outcome_line",
     "printable",
     "progress",
+    "rate_option",
     "say",
     "show_outcomes",
     "silence_broken",
@@ -48,6 +49,15 @@ device_option = click.option(
     default="cpu",
     show_default=True,
     help="Where the descriptor runs: cpu, cuda, mps, or auto.",
+)
+
+
+rate_option = click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    default=1e-4,
+    show_default=True,
+    help="False alarms a query, at most, for a hit to be called a copy.",
 )
 
 

@@ -1,5 +1,6 @@
-"""``search``: is this one of ours?"""
+"""``search`` and ``explain``: is this one of ours, and why?"""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,13 +15,23 @@ from homing.cli.console import (
     limits_of,
     printable,
     progress,
+    rate_option,
 )
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.archive import SearchResult
+    from homing.archive import Hit, SearchResult
 
 __all__ = ["COMMANDS"]
+
+
+files_option = click.option(
+    "--files",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="Folder of the entries' pictures, their ids being paths in it; not needed for released "
+    "ones. May be repeated.",
+)
 
 
 @click.command(short_help="Find what a picture is a copy of.")
@@ -33,7 +44,8 @@ __all__ = ["COMMANDS"]
     "--probes",
     default="auto",
     show_default=True,
-    help="Cells to visit: a number, or auto (one in 64, at least 4). One finds what was released.",
+    help="Cells to visit: a number, or auto: one, and more while no hit is a copy (in an archive "
+    "without calibration one in 64, at least 4). One finds what was released.",
 )
 @click.option(
     "--rerank",
@@ -42,6 +54,20 @@ __all__ = ["COMMANDS"]
     show_default=True,
     help="Nearest codes put in order by exact similarity; 0: codes only.",
 )
+@click.option(
+    "--views",
+    type=click.Choice(["upright", "turned", "all"]),
+    default="upright",
+    show_default=True,
+    help="Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
+)
+@rate_option
+@click.option(
+    "--confirm",
+    is_flag=True,
+    help="Compare with the pictures of the best hits by local features; needs OpenCV.",
+)
+@files_option
 @limit_options
 @device_option
 @json_option
@@ -51,8 +77,10 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing search archive suspect.jpg
     homing search archive suspects/ --k 1 --json
+    homing search archive meme.png --views all
 
-    Similarity is the cosine of the descriptors: 1 is the same picture.
+    Similarity is the cosine of the descriptors: 1 is the same picture. What it means is told in
+    words once the archive is calibrated, which it is by itself from 200 entries on.
     """
     from homing.archive import find_files, open_archive
 
@@ -66,6 +94,10 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             k=options["k"],
             probes=probes,
             rerank=options["rerank"],
+            views=options["views"],
+            rate=options["rate"],
+            confirm=options["confirm"],
+            files=options["files"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
         )
         for result in results:
@@ -91,7 +123,72 @@ def _show(result: "SearchResult") -> None:
     echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
-        echo(f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}")
+        view = "" if hit.view == "upright" else f"  ({hit.view})"
+        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}"
+        echo(line + _verdict(hit))
 
 
-COMMANDS = {"search": search}
+def _verdict(hit: "Hit") -> str:
+    """What a hit's false-alarm rate and details say, in words."""
+    from homing.archive import in_words
+
+    details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
+    chance = hit.false_alarm_rate
+    by_chance = "" if chance is None else f"by chance: {in_words(chance)}"
+    reasons = "; ".join(filter(None, (by_chance, details)))
+    if hit.is_copy is None:
+        return f"  ({reasons})" if reasons else ""
+    return f"  {'a copy' if hit.is_copy else 'no sure copy'} ({reasons})"
+
+
+@click.command(short_help="Show why a picture is taken for a copy.")
+@archive_argument
+@click.argument("picture", type=click.Path())
+@click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
+@click.option(
+    "--views",
+    type=click.Choice(["upright", "turned", "all"]),
+    default="all",
+    show_default=True,
+    help="As for search.",
+)
+@rate_option
+@files_option
+@limit_options
+@device_option
+@json_option
+def explain(archive: str, picture: str, **options: Any) -> None:
+    """Show why a picture is, or is not, taken for a copy of an entry.
+
+    \b
+    homing explain archive suspect.jpg
+    homing explain archive suspect.jpg --html why.html --files photos/
+
+    The record's picture is laid over it by local features, if OpenCV is installed and the
+    record's file is at hand: released files are, where they were written; of others --files says
+    where they lie.
+    """
+    from homing.archive import open_archive
+
+    found = open_archive(archive, device=options["device"]).explain(
+        picture,
+        views=options["views"],
+        rate=options["rate"],
+        files=options["files"],
+        limits=limits_of(options["max_pixels"], options["max_bytes"]),
+    )
+    if options["html"]:
+        Path(options["html"]).write_text(found.page(), encoding="utf-8")
+    if options["as_json"]:
+        emit(found.as_dict())
+        return
+    echo(printable(f"{found.query}: {found.verdict}"))
+    for edit in found.edits:
+        echo(f"  {edit}")
+    for name, value in found.facts().items():
+        echo(f"  {name:22}  {printable(value)}")
+    if found.reason:
+        echo(f"  not shown: {printable(found.reason)}")
+
+
+COMMANDS = {"search": search, "explain": explain}

@@ -1,8 +1,22 @@
-"""``stats``, ``verify``, ``compact``: the archive as a whole."""
+"""``stats``, ``verify``, ``compact``, ``calibrate``, ``duplicates``: the archive as a whole."""
+
+from typing import Any
 
 import click
 
-from homing.cli.console import archive_argument, emit, json_option, printable, progress, say
+from homing.cli.console import (
+    archive_argument,
+    device_option,
+    echo,
+    emit,
+    json_option,
+    limit_options,
+    limits_of,
+    printable,
+    progress,
+    rate_option,
+    say,
+)
 
 __all__ = ["COMMANDS"]
 
@@ -78,4 +92,82 @@ def compact(archive: str, as_json: bool) -> None:
         click.echo(", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in values.items()))
 
 
-COMMANDS = {"stats": stats, "verify": verify, "compact": compact}
+@click.command(short_help="Observe how alike pictures are that match nothing.")
+@archive_argument
+@click.argument("photos", nargs=-1, type=click.Path())
+@limit_options
+@device_option
+@json_option
+def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
+    """Observe how alike pictures are that match nothing: what verdicts rest on.
+
+    \b
+    homing calibrate archive
+    homing calibrate archive strangers/
+
+    Without pictures, entries are compared with each other, near-duplicates left aside; this is
+    also done whenever an archive has grown by half. Better are at least 200 pictures that the
+    archive holds no copy of, like those to be searched for: all views are observed with them.
+    """
+    from homing.archive import find_files, in_words, open_archive
+
+    opened = open_archive(archive, device=options["device"])
+    with progress(len(find_files(photos)) if photos else None, "looking") as bar:
+        made = opened.calibrate(
+            photos,
+            limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            progress=bar.by,
+        )
+    for views, tail in made.tails.items():
+        places = {str(rate): tail.similarity(rate) for rate in (1e-2, 1e-3, 1e-4)}
+        if options["as_json"]:
+            told = {"background": made.background, "entries": tail.entries}
+            emit(told | {"queries": tail.queries, "views": views, "similarity_at": places})
+            continue
+        echo(f"{views}: of {tail.queries:,} {made.background} that match nothing,")
+        for rate, place in places.items():
+            echo(f"  {in_words(float(rate)):16}  is as similar to some entry as {place:.3f}")
+
+
+@click.command(short_help="Find entries that are copies of each other.")
+@archive_argument
+@rate_option
+@click.option(
+    "--similarity",
+    type=click.FloatRange(min=-1, max=1),
+    help="Entries at least so alike count as copies, whatever the rate.",
+)
+@json_option
+def duplicates(archive: str, rate: float, similarity: float | None, as_json: bool) -> None:
+    """Find entries that are copies of each other, and print them group by group.
+
+    \b
+    homing duplicates archive
+    homing duplicates archive --similarity 0.98 --json
+
+    The number is the similarity to that entry of the group which is most alike.
+    """
+    from homing.archive import open_archive
+
+    opened = open_archive(archive)
+    with progress(len(opened), "comparing") as bar:
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+    for number, group in enumerate(groups):
+        if as_json:
+            emit(group.as_dict())
+            continue
+        if number:
+            echo("")
+        for entry in group.entries:
+            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}")
+    doubles = sum(len(group.entries) for group in groups)
+    say(f"{doubles} of {len(opened)} entries in {len(groups)} groups")
+
+
+COMMANDS = {
+    "stats": stats,
+    "verify": verify,
+    "compact": compact,
+    "calibrate": calibrate,
+    "duplicates": duplicates,
+}

@@ -12,7 +12,14 @@ from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, sho
 from homing.images.orientation import as_stored, upright
 from homing.images.picture import Picture, decode_pixels, read_picture
 from homing.images.quality import psnr, ssim
-from homing.images.squash import Squashed, read_for_description, read_rgb, read_squashed, squash
+from homing.images.squash import (
+    Squashed,
+    as_rgb,
+    read_for_description,
+    read_rgb,
+    read_squashed,
+    squash,
+)
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -24,6 +31,7 @@ __all__ = [
     "Picture",
     "Source",
     "Squashed",
+    "as_rgb",
     "as_stored",
     "decode_pixels",
     "encode",

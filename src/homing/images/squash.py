@@ -21,7 +21,7 @@ from homing.images.tiff import UNSPECIFIED, parse_tiff
 from homing.images.tiffpixels import decode_tiff
 from homing.images.webp import open_webp, parse_webp
 
-__all__ = ["Squashed", "read_for_description", "read_rgb", "read_squashed", "squash"]
+__all__ = ["Squashed", "as_rgb", "read_for_description", "read_rgb", "read_squashed", "squash"]
 
 _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
@@ -96,7 +96,9 @@ def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_
     return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest())
 
 
-def read_rgb(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+def read_rgb(
+    source: Source, *, limits: Limits = DEFAULT_LIMITS, least: int | None = None
+) -> Image.Image:
     """Read a picture as liberally as :func:`read_squashed` does, at its full size.
 
     Parameters
@@ -105,6 +107,9 @@ def read_rgb(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
         A path, or the encoded file's bytes.
     limits : Limits
         The most pixels and bytes, checked before memory is taken.
+    least : int or None
+        If given, a JPEG may come at 1/2, 1/4 or 1/8 of its size, with at least 1.25 times that
+        many pixels in both directions.
 
     Returns
     -------
@@ -120,7 +125,7 @@ def read_rgb(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
     """
     data = read_bytes(source, limits=limits)
     try:
-        found = _open(data, _FULL, limits)
+        found = _open(data, _FULL if least is None else least, limits)
         return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
     except DECODER_ERRORS as error:
         raise PictureError(f"the picture is truncated or damaged: {error}") from error
@@ -156,15 +161,35 @@ def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
         raise PictureError(f"the picture has {image.width} x {image.height} pixels")
     try:
         image.load()
-        block = image.info.get("exif")
-        if isinstance(block, bytes):
-            # Not through getexif(): Pillow warns about damaged blocks.
-            orientation = orientation_of(block.removeprefix(b"Exif\0\0"))
-        else:
-            orientation = image.getexif().get(ORIENTATION, 1)
-        return upright(_shrunk(image, size), orientation)
+        return upright(_shrunk(image, size), _orientation(image))
     except DECODER_ERRORS as error:
         raise PictureError(f"the picture cannot be read: {error}") from error
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Turn a picture in memory into 8-bit RGB at its full size, upright, as :func:`squash` sees it.
+
+    Raises
+    ------
+    PictureError
+        If the pixels cannot be loaded, are none, or of a mode that has no agreed range.
+    """
+    if not image.width or not image.height:
+        raise PictureError(f"the picture has {image.width} x {image.height} pixels")
+    try:
+        image.load()
+        return Image.fromarray(upright(np.array(_rgb(image)), _orientation(image)))
+    except DECODER_ERRORS as error:
+        raise PictureError(f"the picture cannot be read: {error}") from error
+
+
+def _orientation(image: Image.Image) -> int:
+    block = image.info.get("exif")
+    if isinstance(block, bytes):
+        # Not through getexif(): Pillow warns about damaged blocks.
+        return orientation_of(block.removeprefix(b"Exif\0\0"))
+    found: int = image.getexif().get(ORIENTATION, 1)
+    return found
 
 
 def _check(size: int) -> None:

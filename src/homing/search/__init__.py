@@ -1,6 +1,32 @@
-"""Engines that find entries by their codes, and the exact ranking of what they find."""
+"""Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
-from homing.search.memory import MemoryEngine, automatic_probes
+from homing.search.borders import inner_box
+from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
 from homing.search.ranking import rank, similarities
+from homing.search.verdict import (
+    LEAST_BACKGROUND,
+    Tail,
+    fit_tail,
+    highest_background,
+    in_words,
+)
+from homing.search.views import UPRIGHT, VIEWS, View, check_views, query_views
 
-__all__ = ["MemoryEngine", "automatic_probes", "rank", "similarities"]
+__all__ = [
+    "LEAST_BACKGROUND",
+    "UPRIGHT",
+    "VIEWS",
+    "MemoryEngine",
+    "Tail",
+    "View",
+    "automatic_probes",
+    "check_views",
+    "fit_tail",
+    "highest_background",
+    "in_words",
+    "inner_box",
+    "probe_stages",
+    "query_views",
+    "rank",
+    "similarities",
+]

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 
-__all__ = ["MemoryEngine", "automatic_probes"]
+__all__ = ["MemoryEngine", "automatic_probes", "probe_stages"]
 
 _CELLS_A_PROBE = 64
 _LEAST_PROBES = 4
+_THOROUGH = 4  # times the automatic number of cells, where nothing sure was found
 
 
 def automatic_probes(cell_count: int) -> int:
@@ -25,6 +26,16 @@ def automatic_probes(cell_count: int) -> int:
     """
     wanted = max(_LEAST_PROBES, math.ceil(cell_count / _CELLS_A_PROBE))
     return min(wanted, cell_count)
+
+
+def probe_stages(cell_count: int) -> tuple[int, ...]:
+    """How many cells to visit until there is a hit to be sure of: one, some, many.
+
+    A copy of a released picture is in the first cell, and nearly all of the time is saved for it;
+    what is nowhere is looked for in four times the automatic number.
+    """
+    some = automatic_probes(cell_count)
+    return tuple(sorted({1, some, min(_THOROUGH * some, cell_count)}))
 
 
 class MemoryEngine:

@@ -1,0 +1,58 @@
+"""Answers: what was found, with the verdict on it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.calibrating import Calibration
+from homing.archive.results import Hit
+from homing.archive.searching import Asked, Looked, find, full_picture
+from homing.archive.snapshot import Found, Snapshot
+from homing.errors import PictureError
+
+if TYPE_CHECKING:
+    from homing.archive.explaining import Sources
+
+__all__ = ["answered", "confirmed_answers"]
+
+
+def answered(
+    snapshot: Snapshot,
+    looked: Sequence[Looked],
+    asked: Asked,
+    calibration: Calibration | None,
+) -> list[tuple[Hit, ...]]:
+    """Hits of each query; with their false-alarm rates where the archive is calibrated."""
+    if calibration is None:
+        return [snapshot.hits(found) for found in find(snapshot, looked, asked)]
+
+    def rates(found: Found) -> NDArray[np.float64]:
+        return calibration.rates(found, asked.views, len(snapshot))
+
+    def sure(found: Found) -> bool:
+        return bool((rates(found) <= asked.rate).any())
+
+    return [
+        snapshot.hits(found, rates(found), rate=asked.rate)
+        for found in find(snapshot, looked, asked, sure)
+    ]
+
+
+def confirmed_answers(
+    answers: Sequence[tuple[Hit, ...]], looked: Sequence[Looked], asked: Asked, sources: "Sources"
+) -> list[tuple[Hit, ...]]:
+    """Answers with their best hits compared with the queries by local features."""
+    from homing.archive.confirming import confirmed
+
+    def told(hits: tuple[Hit, ...], query: Looked) -> tuple[Hit, ...]:
+        if not hits:
+            return hits
+        try:
+            picture = full_picture(query, asked.limits)
+        except PictureError:  # its file has changed since it was described
+            return hits
+        return confirmed(hits, picture, sources, asked.limits)
+
+    return [told(hits, query) for hits, query in zip(answers, looked, strict=True)]

@@ -1,0 +1,225 @@
+"""Evidence for a hit: the record's picture found again, laid over the query, and told in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from homing.archive.places import resolve_place
+from homing.archive.record import Record
+from homing.archive.results import Hit
+from homing.errors import PictureError
+from homing.evidence import Comparison, Sheet, available, compare, edits_seen, render_sheet
+from homing.files import file_sha256
+from homing.images import Limits, read_rgb, shown
+from homing.search import in_words, inner_box
+
+__all__ = ["Explanation", "Sources", "explained"]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where pictures of entries may lie.
+
+    Attributes
+    ----------
+    record : Record
+    archive : Path
+        Folder that recorded places are relative to.
+    folders : sequence of Path
+        In which an entry's id is a path.
+    """
+
+    record: Record
+    archive: Path
+    folders: Sequence[Path] = ()
+
+    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
+        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
+        rows = self.record.lookup([id], ["file", "source_sha256", "file_sha256"])
+        if id not in rows:
+            return "the entry is gone"
+        row = rows[id]
+        wanted = {row["source_sha256"], row["file_sha256"]}
+        places = [resolve_place(row["file"], self.archive)] if row["file"] is not None else []
+        places += [folder / id for folder in self.folders]
+        reason = "where its file lies is not recorded: name the folder with --files"
+        for place in places:
+            try:
+                if file_sha256(place) in wanted:
+                    return place
+                reason = f"{shown(place)} is another picture than the one recorded"
+            except OSError as error:
+                reason = f"{shown(place)} cannot be read: {error.strerror}"
+        return reason
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why a picture is, or is not, taken for a copy of an entry.
+
+    Attributes
+    ----------
+    query : str
+        Name of the picture asked about.
+    hit : Hit or None
+        The best one; None where nothing was found.
+    query_cell : int or None
+        Cell that the winning view of the query falls in.
+    file : str or None
+        Where the record's picture was read.
+    reason : str or None
+        Why it was not, or why the two were not compared.
+    comparison : Comparison or None
+        Of the two.
+    edits : tuple of str
+        What the copy seems to have suffered.
+    """
+
+    query: str
+    hit: Hit | None
+    query_cell: int | None = None
+    file: str | None = None
+    reason: str | None = None
+    comparison: Comparison | None = None
+    edits: tuple[str, ...] = ()
+    suspect: Image.Image | None = field(default=None, repr=False)
+    record: Image.Image | None = field(default=None, repr=False)
+
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether local features agree; None where that cannot be told."""
+        return None if self.comparison is None else self.comparison.confirmed
+
+    @property
+    def verdict(self) -> str:
+        """The finding, in a sentence."""
+        if self.hit is None:
+            return "Nothing was found in the cells visited."
+        name = self.hit.id
+        if self.confirmed:
+            return f"A copy of {name}: the two agree in their details."
+        if self.hit.is_copy:
+            doubt = "" if self.confirmed is None else "; yet the two do not agree in their details"
+            return f"Taken for a copy of {name}{doubt}."
+        if self.confirmed is False:
+            return f"No copy: most like {name}, and the two do not agree in their details."
+        if self.hit.is_copy is None:
+            return f"Most like {name}; the archive is not calibrated, so there is no verdict."
+        return f"No sure copy of anything; most like {name}."
+
+    @property
+    def positive(self) -> bool | None:
+        """The finding, in a word: a copy or not; None where the evidence is divided or missing."""
+        if self.hit is None:
+            return False
+        if self.confirmed is None:
+            return self.hit.is_copy
+        return None if self.hit.is_copy and not self.confirmed else self.confirmed
+
+    def facts(self) -> dict[str, str]:
+        """Names and values, for people."""
+        if self.hit is None:
+            return {}
+        hit, rate = self.hit, self.hit.false_alarm_rate
+        kept = (
+            "the same cell"
+            if hit.cell == self.query_cell
+            else f"the picture's is {self.query_cell}"
+        )
+        facts = {
+            "record": f"{hit.id} ({hit.state})",
+            "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
+            "as similar by chance": "not known" if rate is None else in_words(rate),
+            "view": hit.view,
+            "cell": f"{hit.cell}; {kept}",
+            "distance to the code": f"{hit.code_distance:.4f}",
+        }
+        alignment = self.comparison.alignment if self.comparison else None
+        if alignment is not None:
+            facts["local features"] = f"{alignment.agreeing} matches agree"
+            facts["what both show"] = (
+                f"{alignment.shown:.0%} of the record, {alignment.covered:.0%} of the picture"
+            )
+        elif self.comparison is not None:
+            facts["local features"] = (
+                "no agreement" if self.comparison.textured else "too few to tell"
+            )
+        return facts | {name: str(value) for name, value in (hit.metadata or {}).items()}
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of a ``--json`` line."""
+        alignment = self.comparison.alignment if self.comparison else None
+        placed: Mapping[str, Any] = {}
+        if alignment is not None:
+            placed = {
+                "agreeing": alignment.agreeing,
+                "mirrored": alignment.mirrored,
+                "turned": round(alignment.turned, 1),
+                "scale": round(alignment.scale, 4),
+                "shown": round(alignment.shown, 4),
+                "covered": round(alignment.covered, 4),
+                "in_record": alignment.in_record.round(1).tolist(),
+                "in_query": alignment.in_suspect.round(1).tolist(),
+            }
+        return {
+            "query": self.query,
+            "verdict": self.verdict,
+            "hit": None if self.hit is None else self.hit.as_dict(),
+            "query_cell": self.query_cell,
+            "file": self.file,
+            "confirmed": self.confirmed,
+            "alignment": placed or None,
+            "edits": list(self.edits),
+            "reason": self.reason,
+        }
+
+    def page(self) -> str:
+        """Show it all as one HTML file that needs nothing besides itself."""
+        assert self.suspect is not None
+        return render_sheet(
+            Sheet(
+                title=self.query,
+                verdict=self.verdict,
+                positive=self.positive,
+                suspect=self.suspect,
+                record=self.record,
+                alignment=self.comparison.alignment if self.comparison else None,
+                edits=self.edits,
+                facts=tuple(self.facts().items()),
+                notes=(self.reason,) if self.reason else (),
+            )
+        )
+
+
+def explained(
+    query: str,
+    suspect: Image.Image,
+    hit: Hit | None,
+    query_cell: int | None,
+    sources: Sources,
+    limits: Limits,
+) -> Explanation:
+    """Look for the record's picture, and compare the two."""
+    about: dict[str, Any] = {"query": query, "hit": hit, "suspect": suspect}
+    if hit is None:
+        return Explanation(**about)
+    about["query_cell"] = query_cell
+    place = sources.find(hit.id)
+    if isinstance(place, str):
+        return Explanation(**about, reason=f"the record's picture: {place}")
+    try:
+        record = read_rgb(place, limits=limits)
+    except PictureError as error:
+        return Explanation(**about, reason=f"the record's picture {shown(place)}: {error}")
+    about |= {"record": record, "file": shown(place)}
+    if not available():
+        reason = "the two laid over each other: OpenCV is missing (pip install 'homing[evidence]')"
+        return Explanation(**about, reason=reason)
+    comparison = compare(record, suspect, inner_box(suspect))
+    edits: tuple[str, ...] = ()
+    if comparison.alignment is not None:
+        edits = edits_seen(record, suspect, comparison.alignment)
+    return Explanation(**about, comparison=comparison, edits=edits)

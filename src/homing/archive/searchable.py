@@ -1,0 +1,379 @@
+"""Archives as searched: hits, verdicts, evidence, duplicates."""
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.answering import answered, confirmed_answers
+from homing.archive.calibrating import (
+    Calibration,
+    calibrate_on_entries,
+    calibrate_on_pictures,
+    outgrown,
+    read_calibration,
+    write_calibration,
+)
+from homing.archive.manifest import PathLike, find_files, several
+from homing.archive.record import Record, translated
+from homing.archive.results import Hit, SearchResult
+from homing.archive.searching import (
+    RATE,
+    RERANK,
+    Asked,
+    Looked,
+    full_picture,
+    look,
+    look_at_all,
+    results,
+)
+from homing.archive.settings import ArchiveSettings
+from homing.archive.snapshot import Matches, Snapshot
+from homing.codebooks import Codebook
+from homing.errors import ArchiveError, DescriptorError, UsageError
+from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.search import automatic_probes
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from homing.archive.duplicates import Group
+    from homing.archive.explaining import Explanation, Sources
+    from homing.descriptors import Descriptor
+
+__all__ = ["Searchable"]
+
+
+class Searchable:
+    """What an archive answers; :class:`homing.Archive` adds what changes it.
+
+    Parameters
+    ----------
+    path : Path
+        Its folder.
+    settings : ArchiveSettings
+    codebook : Codebook
+    record : Record
+    device : str
+        Where the descriptor runs.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        settings: ArchiveSettings,
+        codebook: Codebook,
+        record: Record,
+        *,
+        device: str = "cpu",
+    ) -> None:
+        self.path = path
+        self.settings = settings
+        self.codebook = codebook
+        self._record = record
+        self._device = device
+        self._descriptor: Descriptor | None = None
+        self._snapshot: Snapshot | None = None
+
+    def __len__(self) -> int:
+        """Count the entries."""
+        return len(self._record)
+
+    @property
+    def descriptor(self) -> "Descriptor":
+        """The archive's descriptor, loaded at first use and checked against the archive's."""
+        if self._descriptor is None:
+            from homing.descriptors import load_descriptor
+
+            self.use_descriptor(load_descriptor(self.settings.descriptor, device=self._device))
+        assert self._descriptor is not None
+        return self._descriptor
+
+    def use_descriptor(self, descriptor: "Descriptor") -> None:
+        """Give the archive its descriptor, already loaded; refused if it is another one."""
+        if descriptor.fingerprint != self.settings.descriptor_fingerprint:
+            raise DescriptorError(
+                f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
+                f"{str(self.path)!r} was made with {self.settings.descriptor_fingerprint} "
+                f"({self.settings.descriptor}); open the archive with that one"
+            )
+        self._descriptor = descriptor
+
+    def search(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = RERANK,
+        views: str = "upright",
+        rate: float = RATE,
+        confirm: bool = False,
+        files: PathLike | Sequence[PathLike] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> tuple[Hit, ...]:
+        """Find the entries most similar to a picture.
+
+        Parameters
+        ----------
+        picture : path, bytes or PIL.Image.Image
+            A file, an encoded file's bytes, or a picture in memory.
+        k : int
+            How many hits, at most.
+        probes : int or None
+            Cells to visit. None: in a calibrated archive one, and more only for as long as no hit
+            is a copy; in others one in 64, at least four. One finds what was released.
+        rerank : int
+            How many of the nearest codes are put in order by exact similarity; 0: codes only.
+        views : str
+            "upright": the picture as it is; "turned": its four quarter turns and their mirror
+            images; "all": these, also of what lies within a frame, and five parts of the picture.
+            The best view of each entry counts.
+        rate : float
+            False alarms a query, at most, for a hit to be called a copy.
+        confirm : bool
+            Compare the picture with those of the five best hits by local features (needs OpenCV):
+            what agrees is a copy and comes first, what does not is none and comes last.
+        files : path or sequence of paths
+            Folders in which the pictures of entries lie, their ids being paths; released files
+            are found without.
+        limits : Limits
+            Bounds on decoding.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read.
+        """
+        asked = Asked(
+            k=k,
+            probes=probes,
+            rerank=rerank,
+            views=views,
+            rate=rate,
+            confirm=confirm,
+            files=tuple(several(files)),
+            limits=limits,
+        )
+        return self._answer([look(self.descriptor, picture, asked)], asked)[0]
+
+    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
+        def ask() -> list[tuple[Hit, ...]]:
+            # One snapshot for all: positions mean nothing in the next one.
+            return answered(self._current(), looked, asked, self._calibration())
+
+        answers = self._record.retried(ask)
+        if asked.confirm:
+            answers = confirmed_answers(answers, looked, asked, self._sources(asked.files))
+        return answers
+
+    def _sources(self, folders: Sequence[Path]) -> "Sources":
+        from homing.archive.explaining import Sources
+
+        return Sources(self._record, self.path, folders)
+
+    def explain(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        *,
+        views: str = "all",
+        rate: float = RATE,
+        files: PathLike | Sequence[PathLike] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Explanation":
+        """Show why a picture is, or is not, taken for a copy of an entry.
+
+        The record's picture is laid over it by local features (needs OpenCV), if its file is
+        at hand: released files are, and others where `files` says so.
+
+        Parameters
+        ----------
+        picture, views, rate, files, limits
+            As for :meth:`search`.
+        """
+        from homing.archive.explaining import explained
+
+        asked = Asked(k=1, views=views, rate=rate, limits=limits)
+        looked = look(self.descriptor, picture, asked)
+        (hits,) = self._answer([looked], asked)
+        hit = hits[0] if hits else None
+        cell = None
+        if hit is not None:
+            vector = looked.vectors[looked.views.index(hit.view)]
+            cell = int(self.codebook.cells(vector[None])[0])
+        name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
+        suspect = full_picture(looked, limits)
+        sources = self._sources(several(files))
+        return explained(name, suspect, hit, cell, sources, limits)
+
+    def search_each(
+        self,
+        photos: Sequence[PathLike],
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = RERANK,
+        views: str = "upright",
+        rate: float = RATE,
+        confirm: bool = False,
+        files: PathLike | Sequence[PathLike] = (),
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Iterator[SearchResult]:
+        """Search for every picture of files and folders; a bad one gives its reason.
+
+        Results come in order, while the next pictures are read and described on all processors.
+        Parameters as for :meth:`search`.
+        """
+        asked = Asked(
+            k=k,
+            probes=probes,
+            rerank=rerank,
+            views=views,
+            rate=rate,
+            confirm=confirm,
+            files=tuple(several(files)),
+            limits=limits,
+        )
+        batches = look_at_all(self.descriptor, find_files(photos), asked)
+        yield from results(batches, lambda looked: self._answer(looked, asked))
+
+    def search_vectors(
+        self,
+        vectors: NDArray[np.float32],
+        *,
+        k: int = 10,
+        probes: int | None = None,
+        rerank: int = RERANK,
+    ) -> Matches:
+        """Search with descriptors that are at hand.
+
+        Parameters
+        ----------
+        vectors : array (n, D), float32
+            Unit vectors of the archive's descriptor.
+        k, probes, rerank
+            As for :meth:`search`.
+        """
+        if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
+            raise UsageError(
+                f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
+            )
+        asked = Asked(k=k, probes=probes, rerank=rerank)
+        visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
+        return self._record.retried(
+            lambda: self._current().search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
+        )
+
+    def calibrate(
+        self,
+        photos: PathLike | Sequence[PathLike] = (),
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[int], None] | None = None,
+    ) -> Calibration:
+        """Observe what similarities queries without a match reach: verdicts rest on it.
+
+        Done by :meth:`release` and :meth:`add` whenever the archive has grown by half.
+
+        Parameters
+        ----------
+        photos : path or sequence of paths
+            At least 200 pictures that the archive holds no copy of, like those to be searched
+            for. Without any, entries are searched for among the others.
+        limits : Limits
+            Bounds on decoding; what cannot be read is left out.
+        progress : callable or None
+            Called with the number of pictures looked at since the last call.
+
+        Raises
+        ------
+        UsageError
+            There are too few pictures to tell.
+        """
+        looked: list[Looked] = []
+        if paths := several(photos):
+            asked = Asked(views="all", limits=limits)
+            for batch in look_at_all(self.descriptor, find_files(paths), asked):
+                looked += [query for _, query in batch if isinstance(query, Looked)]
+                if progress is not None:
+                    progress(len(batch))
+
+        def observe() -> Calibration:
+            snapshot = self._current()
+            return (
+                calibrate_on_pictures(snapshot, looked) if paths else calibrate_on_entries(snapshot)
+            )
+
+        calibration = self._record.retried(observe)
+        write_calibration(self.path, self.settings, calibration)
+        return calibration
+
+    def duplicates(
+        self,
+        *,
+        rate: float = RATE,
+        similarity: float | None = None,
+        progress: Callable[[int], None] | None = None,
+    ) -> "list[Group]":
+        """Find entries that are copies of each other: the archive searched for all of itself.
+
+        Parameters
+        ----------
+        rate : float
+            False alarms an entry, at most, as for :meth:`search`.
+        similarity : float or None
+            If given, entries at least so alike count as copies, whatever the calibration.
+        progress : callable or None
+            Called with the number of entries done since the last call.
+
+        Raises
+        ------
+        UsageError
+            The archive is not calibrated, and no similarity is given.
+        """
+        from homing.archive.duplicates import duplicate_groups
+
+        Asked(rate=rate)
+        calibration = self._calibration()
+        if calibration is None and similarity is None:
+            raise UsageError(
+                f"{str(self.path)!r} is not calibrated, so that nobody knows how alike copies "
+                "are; calibrate it with 'homing calibrate', or give a similarity"
+            )
+
+        def similar(values: NDArray[np.float32]) -> NDArray[np.bool_]:
+            if similarity is not None:
+                return values >= similarity
+            assert calibration is not None
+            rates = calibration.tails["upright"].rate(values, entries=len(self))
+            return rates <= rate
+
+        return self._record.retried(lambda: duplicate_groups(self._current(), similar, progress))
+
+    def _calibration(self) -> Calibration | None:
+        return read_calibration(self.path, self.settings)
+
+    def _keep_calibrated(self) -> None:
+        """Calibrate again on entries where the archive has outgrown what was observed."""
+        try:
+            calibration = self._calibration()
+        except ArchiveError:  # damaged: made again
+            calibration = None
+        if outgrown(calibration, len(self)):
+            with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
+                self.calibrate()
+
+    def warm(self) -> None:
+        """Load the codes now rather than at the first search."""
+        self._current()
+
+    def _current(self) -> Snapshot:
+        self._record.refresh()
+        if self._snapshot is None or self._snapshot.version != self._record.version:
+            with translated(self._record.path):
+                self._snapshot = Snapshot(self._record, self.codebook)
+        return self._snapshot

@@ -1,0 +1,246 @@
+"""Searching for pictures: their views described, looked for together, and the best view kept."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.results import Hit, SearchResult
+from homing.archive.snapshot import Found, Snapshot
+from homing.errors import PictureError, UsageError
+from homing.evidence import require_opencv
+from homing.images import DEFAULT_LIMITS, Limits, Source, as_rgb, read_rgb, shown
+from homing.search import (
+    UPRIGHT,
+    automatic_probes,
+    check_views,
+    probe_stages,
+    query_views,
+)
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from homing.descriptors import Descriptor
+
+__all__ = [
+    "RATE",
+    "RERANK",
+    "Asked",
+    "Looked",
+    "find",
+    "full_picture",
+    "look",
+    "look_at_all",
+    "results",
+]
+
+RERANK = 64
+"""Nearest codes put in order by exact similarity, unless told otherwise."""
+
+RATE = 1e-4
+"""False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""
+
+_AT_ONCE = 16  # pictures that one pass of the network takes
+_POSTURES = 8  # views that one pass takes of a picture looked at in several ways
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is asked of a search; parameters of :meth:`homing.Archive.search`."""
+
+    k: int = 10
+    probes: int | None = None
+    rerank: int = RERANK
+    views: str = UPRIGHT
+    rate: float = RATE
+    confirm: bool = False
+    files: tuple[Path, ...] = ()
+    limits: Limits = DEFAULT_LIMITS
+
+    def __post_init__(self) -> None:
+        """Refuse what makes no sense, before anything is read."""
+        check_views(self.views)
+        if self.confirm:
+            require_opencv()
+        if self.k < 1 or self.rerank < 0:
+            raise UsageError(
+                f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"
+            )
+        if not 0 < self.rate < 1:
+            raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
+        if self.probes is not None and self.probes < 1:
+            raise UsageError(f"probes must be at least 1, not {self.probes}")
+
+
+@dataclass(frozen=True, eq=False)
+class Looked:
+    """A query as described.
+
+    Attributes
+    ----------
+    views : tuple of str
+        What each view is.
+    vectors : array (v, D), float32
+        Descriptor of each view.
+    picture : Source, PIL.Image.Image or None
+        Where the picture itself is to be had.
+    """
+
+    views: tuple[str, ...]
+    vectors: NDArray[np.float32]
+    picture: "Source | Image.Image | None" = None
+
+
+def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked) -> Looked:
+    """Describe the views of one picture, all in one call."""
+    try:
+        views = query_views(picture, descriptor.input_size, asked.views, limits=asked.limits)
+    except PictureError as error:
+        if isinstance(picture, str | PathLike):
+            raise PictureError(f"{shown(picture)}: {error}") from error
+        raise
+    vectors = descriptor.describe_squashed(
+        np.stack([view.pixels for view in views]), batch=_POSTURES
+    )
+    return Looked(tuple(view.name for view in views), vectors, picture)
+
+
+def full_picture(query: Looked, limits: Limits) -> "Image.Image":
+    """Return the picture of a query at its full size, 8-bit RGB, upright."""
+    from PIL import Image
+
+    if isinstance(query.picture, Image.Image):
+        return as_rgb(query.picture)
+    assert query.picture is not None
+    return read_rgb(query.picture, limits=limits)
+
+
+def look_at_all(
+    descriptor: "Descriptor", paths: Sequence[Path], asked: Asked
+) -> Iterator[list[tuple[Path, Looked | PictureError]]]:
+    """Describe many pictures, a batch at a time, in order, on all processors.
+
+    A batch fills one pass of the network as far as views allow; it is read and described by one
+    thread while others do the next ones.
+    """
+    from homing.descriptors.workers import in_order
+
+    def describe(batch: Sequence[Path]) -> list[tuple[Path, Looked | PictureError]]:
+        return _described(descriptor, batch, asked)
+
+    size = {UPRIGHT: _AT_ONCE, "turned": _AT_ONCE // _POSTURES}.get(asked.views, 1)
+    rest = iter(paths)
+    batches = iter(lambda: list(islice(rest, size)), [])
+    if len(paths) <= 1:  # alone, it has all processors for itself
+        yield from map(describe, batches)
+    else:
+        yield from in_order(describe, batches)
+
+
+def _described(
+    descriptor: "Descriptor", batch: Sequence[Path], asked: Asked
+) -> list[tuple[Path, Looked | PictureError]]:
+    found: list[Any] = []
+    for path in batch:
+        try:
+            found.append(query_views(path, descriptor.input_size, asked.views, limits=asked.limits))
+        except PictureError as error:
+            found.append(error)
+    seen = [view for views in found if not isinstance(views, PictureError) for view in views]
+    if seen:
+        vectors = descriptor.describe_squashed(
+            np.stack([view.pixels for view in seen]),
+            batch=_AT_ONCE if asked.views == UPRIGHT else _POSTURES,
+            pad=len(batch) > 1,
+        )
+    done: list[tuple[Path, Looked | PictureError]] = []
+    first = 0
+    for path, views in zip(batch, found, strict=True):
+        if isinstance(views, PictureError):
+            done.append((path, views))
+            continue
+        part = vectors[first : first + len(views)]
+        first += len(views)
+        done.append((path, Looked(tuple(view.name for view in views), part, path)))
+    return done
+
+
+def find(
+    snapshot: Snapshot,
+    looked: Sequence[Looked],
+    asked: Asked,
+    sure: Callable[[Found], bool] | None = None,
+) -> list[Found]:
+    """Look for several queries together.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+    looked : sequence of Looked
+    asked : Asked
+    sure : callable or None
+        Whether what was found for a query leaves no need to look in more cells; where the number
+        of these is not given, each query alone decides it.
+
+    Returns
+    -------
+    list of Found
+        For each query the entries found, each by the view that resembles it most.
+    """
+    found: dict[int, Found] = {}
+    left = list(range(len(looked)))
+    for probes in _stages(snapshot.cell_count, asked, sure):
+        now = _found(snapshot, [looked[number] for number in left], asked, probes)
+        found |= zip(left, now, strict=True)
+        left = [number for number in left if sure is None or not sure(found[number])]
+        if not left:
+            break
+    return [found[number] for number in range(len(looked))]
+
+
+def _stages(cell_count: int, asked: Asked, sure: Callable[[Found], bool] | None) -> tuple[int, ...]:
+    if asked.probes is not None:
+        return (asked.probes,)
+    return (automatic_probes(cell_count),) if sure is None else probe_stages(cell_count)
+
+
+def _found(snapshot: Snapshot, looked: Sequence[Looked], asked: Asked, probes: int) -> list[Found]:
+    if not looked:
+        return []
+    matches = snapshot.search(
+        np.concatenate([each.vectors for each in looked]),
+        k=asked.k,
+        probes=probes,
+        rerank=asked.rerank,
+    )
+    ends = np.cumsum([len(each.views) for each in looked]).tolist()
+    return [
+        snapshot.best(
+            matches, slice(end - len(each.views), end), each.views, by_code=asked.rerank == 0
+        )
+        for each, end in zip(looked, ends, strict=True)
+    ]
+
+
+def results(
+    batches: Iterable[list[tuple[Path, Looked | PictureError]]],
+    answer: Callable[[Sequence[Looked]], list[tuple[Hit, ...]]],
+) -> Iterator[SearchResult]:
+    """Search for what was described, batch by batch; a bad picture gives its reason."""
+    clock = time.perf_counter()
+    for batch in batches:
+        found = iter(answer([query for _, query in batch if isinstance(query, Looked)]))
+        now = time.perf_counter()
+        seconds, clock = (now - clock) / len(batch), now
+        for path, query in batch:
+            if isinstance(query, Looked):
+                yield SearchResult(shown(path), seconds, next(found))
+            else:
+                yield SearchResult(shown(path), reason=str(query))

@@ -1,0 +1,107 @@
+"""What a copy seems to have suffered, read from how it lies on its original."""
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from homing.evidence.alignment import Alignment
+
+__all__ = ["edits_seen", "laid_on"]
+
+_SIDE = 256  # pixels of the longer side at which tones are compared
+_TURN = 2.0  # degrees, from which on a turn is told
+_WHOLE = 0.97  # share from which on a picture counts as whole
+_RESIZED, _STRETCHED = 0.04, 1.06
+_TONE, _CONTRAST = 10.0, 0.15  # levels, and share of the contrast
+_GREY, _COLOURED = 3.0, 8.0  # mean distance of the channels, levels
+
+
+def edits_seen(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> tuple[str, ...]:
+    """Name what a copy seems to have suffered.
+
+    Parameters
+    ----------
+    record, suspect : PIL.Image.Image
+        8-bit RGB, upright.
+    alignment : Alignment
+        Of the two.
+
+    Returns
+    -------
+    tuple of str
+        In words, the coarsest first; empty where no change is seen.
+    """
+    return (*_geometry(alignment), *_tones(record, suspect, alignment))
+
+
+def _geometry(alignment: Alignment) -> list[str]:
+    found = []
+    if alignment.mirrored:
+        found.append("mirrored")
+    turned = round(alignment.turned)
+    if abs(alignment.turned) >= _TURN:
+        way = "clockwise" if turned > 0 else "counter-clockwise"
+        found.append(f"turned by {abs(turned)}° {way}")
+    if alignment.shown < _WHOLE:
+        found.append(f"cropped to {max(1, round(100 * alignment.shown))} % of the picture")
+    if alignment.covered < _WHOLE:
+        found.append(f"put into a larger one, of which it fills {round(100 * alignment.covered)} %")
+    if alignment.stretch >= _STRETCHED:
+        found.append(f"stretched by {round(100 * (alignment.stretch - 1))} % in one direction")
+    if abs(alignment.scale - 1) >= _RESIZED:
+        found.append(f"resized to {max(1, round(100 * alignment.scale))} % of its edges")
+    return found
+
+
+def _tones(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> list[str]:
+    before, after = _laid_over(record, suspect, alignment)
+    if len(before) < 100:
+        return []
+    found = []
+    grey_before, grey_after = before.mean(axis=1), after.mean(axis=1)
+    if _colour(after) < _GREY and _colour(before) > _COLOURED:
+        found.append("without its colours")
+    contrast = (grey_after.std() + 1) / (grey_before.std() + 1)
+    if abs(np.log(contrast)) > np.log(1 + _CONTRAST):
+        found.append("more contrast" if contrast > 1 else "less contrast")
+    shift = grey_after.mean() - grey_before.mean()
+    if abs(shift) >= _TONE:
+        found.append("brighter" if shift > 0 else "darker")
+    return found
+
+
+def _colour(pixels: NDArray[np.float64]) -> float:
+    return float((pixels.max(axis=1) - pixels.min(axis=1)).mean())
+
+
+def _laid_over(
+    record: Image.Image, suspect: Image.Image, alignment: Alignment
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pixels of the record and those of the suspect that lie on them, (n, 3) each."""
+    factor = min(1.0, _SIDE / max(record.size))
+    size = (max(1, round(record.width * factor)), max(1, round(record.height * factor)))
+    small = np.asarray(record.resize(size, Image.Resampling.BOX), dtype=np.float64)
+    seen = np.asarray(laid_on(suspect, alignment, size, record.size), dtype=np.float64)
+    common = Image.new("L", suspect.size, 0)
+    corners = [(float(x), float(y)) for x, y in alignment.in_suspect]
+    ImageDraw.Draw(common).polygon(corners, fill=255)
+    inside = np.asarray(laid_on(common, alignment, size, record.size))
+    kept = inside == 255
+    return small[kept], seen[kept]
+
+
+def laid_on(
+    suspect: Image.Image, alignment: Alignment, size: tuple[int, int], record: tuple[int, int]
+) -> Image.Image:
+    """Suspect as it lies on the record, which is `record` pixels large, drawn at `size`."""
+    # Pillow asks where each pixel comes from: from the record's place to the suspect's.
+    enlarged = np.diag([record[0] / size[0], record[1] / size[1], 1.0])
+    # A reduced suspect, so that far apart pixels are averages and not single ones.
+    step = max(1, int(alignment.scale * record[0] / size[0]))
+    reduced = suspect.reduce(step) if step > 1 else suspect
+    shrunk = np.diag([reduced.width / suspect.width, reduced.height / suspect.height, 1.0])
+    matrix = shrunk @ alignment.matrix @ enlarged
+    values = (matrix / matrix[2, 2]).ravel()[:8].tolist()
+    return reduced.transform(
+        size, Image.Transform.PERSPECTIVE, values, Image.Resampling.BILINEAR, fillcolor=0
+    )

@@ -1,0 +1,206 @@
+"""Finding what frames a picture: bars of letterboxes, bands of memes, parts of a screen.
+
+Copies are put into frames that the original did not have. Two kinds are found:
+
+- **solid** bands, of one colour but for text and signs upon it, on any side;
+- **blurred** bands, as video platforms put them beside a picture that is too narrow: smooth, on
+  two opposite sides, of equal widths.
+
+Either ends in a straight step across the picture, which is what tells a band from a sky or a wall.
+A horizon under a cloudless sky does too; what is cut is therefore only ever searched *besides* the
+whole picture, never instead of it.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+__all__ = ["Box", "find_frame", "inner_box", "without_frame"]
+
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
+
+_SIDE = 512  # pixels of the longer side at which frames are looked for
+_ROUNDS = 16  # bands within bands: a screen has a bar above a bar above the picture
+_LEAST_BAND = 0.015  # of the side; thinner ones change no descriptor
+_MOST_BAND = 0.65  # of the side; a picture on a plain ground is no band of its frame
+_LEAST_PICTURE = 0.15  # of each side of the whole, below which something else was found
+
+_TOLERANCE = 14  # levels from the band's colour: what JPEG does beside a sharp edge
+_DRIFT = 3  # levels that the colour of a band without text may change by: skies change more
+_PLAIN = 0.97  # share of a row in the band's colour where nothing stands upon it
+_WRITTEN = 0.2  # the same, at least, in a row of large text
+_MARGIN = 0.85  # the same, at least, in the last row before the picture
+_FILLED = 0.55  # the same, on average over a band
+_PLAIN_STEP, _WRITTEN_STEP = 0.2, 0.6  # share of a row that leaves the colour where a band ends
+
+_JUMP = 8  # levels between two rows: more than any blurred band has
+_STILL = 0.03  # share of a row that jumps in a blurred band, at most
+_BLURRED_STEP = 0.35  # the same where it ends, at least
+_SUDDEN = 3.0  # change where it ends, over that of the rows before: slopes grow by less
+_ASYMMETRY = 0.02  # of the side, between the widths of two blurred bands
+
+Pixels = NDArray[np.uint8]
+
+
+def without_frame(image: Image.Image) -> Image.Image | None:
+    """Cut a picture's frame away.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        8-bit RGB.
+
+    Returns
+    -------
+    PIL.Image.Image or None
+        What lies inside; None where there is no frame.
+    """
+    box = inner_box(image)
+    return None if box is None else image.crop(box)
+
+
+def inner_box(image: Image.Image) -> Box | None:
+    """Find the picture within its frame, of a picture of any size.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+        8-bit RGB; looked at with 512 pixels on its longer side, if it has more.
+
+    Returns
+    -------
+    Box or None
+        As of :func:`find_frame`, in the pixels given.
+    """
+    factor = min(1.0, _SIDE / max(image.size))
+    small = image
+    if factor < 1:
+        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+        small = image.resize(size, Image.Resampling.BOX)
+    found = find_frame(np.asarray(small))
+    if found is None:
+        return None
+    across, down = image.width / small.width, image.height / small.height
+    left, top, right, bottom = found
+    return round(left * across), round(top * down), round(right * across), round(bottom * down)
+
+
+def find_frame(pixels: Pixels) -> Box | None:
+    """Find the picture within its frame.
+
+    Parameters
+    ----------
+    pixels : array (h, w, 3), uint8
+        RGB; best of some hundred pixels a side.
+
+    Returns
+    -------
+    Box or None
+        Where the picture lies; None if nothing frames it.
+    """
+    height, width = pixels.shape[:2]
+    whole = box = (0, 0, width, height)
+    for _ in range(_ROUNDS):
+        inner = _within(pixels, box, _LEAST_BAND if box == whole else 0.0)
+        if inner == box:
+            break
+        across, down = inner[2] - inner[0], inner[3] - inner[1]
+        if across < _LEAST_PICTURE * width or down < _LEAST_PICTURE * height:
+            break
+        box = inner
+    return None if box == whole else box
+
+
+def _within(pixels: Pixels, box: Box, least: float) -> Box:
+    """Box without its outermost bands, each of at least that share of its side."""
+    left, top, right, bottom = box
+    sides = [_from_top(pixels[top:bottom, left:right], turns) for turns in range(4)]
+    cuts = [0, 0, 0, 0]  # top, right, bottom, left
+    for first in (0, 1):
+        cuts[first], cuts[first + 2] = _blurred_bands(sides[first], sides[first + 2], least)
+    if not any(cuts):
+        bands = [_solid_band(rows, least) for rows in sides]
+        best = max(range(4), key=lambda side: bands[side][1])
+        cuts[best] = bands[best][0]
+    return left + cuts[3], top + cuts[0], right - cuts[1], bottom - cuts[2]
+
+
+def _from_top(pixels: Pixels, turns: int) -> Pixels:
+    """Turn a side of the picture to the top: the top, right, bottom or left one."""
+    return np.rot90(pixels, turns)
+
+
+def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
+    """Rows at the top that are a band of one colour, perhaps written upon, and how full they are.
+
+    Nothing but that colour counts more than the fullest with text; 0 rows where there is no band.
+    """
+    height = len(rows)
+    if height < 4:
+        return 0, 0.0
+    colour = np.median(rows[:2].reshape(-1, 3), axis=0).astype(np.int16)
+    thinnest = max(2, math.ceil(least * height))
+    if (_alike(rows[:thinnest], colour).mean(axis=1) < _WRITTEN).any():
+        return 0, 0.0  # as most photographs are done with, before all rows are looked at
+    alike = _alike(rows, colour)
+    share = alike.mean(axis=1)
+    reach = min(_prefix(share >= _WRITTEN), height - 1, int(_MOST_BAND * height))
+    if reach < thinnest:
+        return 0, 0.0
+    # Two rows apart: scaling and coding blur the step. From row to row, lest a slope be one.
+    jumps = np.abs(rows[2 : reach + 1].astype(np.int16) - rows[: reach - 1]) > _TOLERANCE
+    leaves = (alike[: reach - 1] & jumps.any(axis=2)).mean(axis=1)
+    ends = np.arange(1, reach)
+    filled = np.cumsum(share)[: reach - 1] / ends
+    plain = np.minimum.accumulate(share)[: reach - 1] >= _PLAIN
+    plain &= ends <= _steady(rows, reach, colour)
+    good = (share[: reach - 1] >= _MARGIN) & (filled >= _FILLED)
+    good &= leaves >= np.where(plain, _PLAIN_STEP, _WRITTEN_STEP)
+    good &= ends >= thinnest
+    if not good.any():
+        return 0, 0.0
+    best = np.where(good, leaves, 0).max()
+    end = int(ends[np.flatnonzero(good & (leaves >= best - 0.05))[-1]])
+    # `end` − 1 is the last row known to be of the band; the next may be one as well.
+    return end + int(share[end] >= _MARGIN), float(filled[end - 1] + plain[end - 1])
+
+
+def _alike(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
+    """Which pixels have the band's colour."""
+    found: NDArray[np.bool_] = (np.abs(rows - colour) <= _TOLERANCE).all(axis=2)
+    return found
+
+
+def _steady(rows: Pixels, reach: int, colour: NDArray[np.int16]) -> int:
+    """How many rows keep the band's colour closely."""
+    middles = np.median(rows[:reach, ::4], axis=1)
+    return _prefix((np.abs(middles - colour) <= _DRIFT).all(axis=1))
+
+
+def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:
+    """Rows at two opposite sides that are blurred bands of equal widths; 0 and 0 where not."""
+    widths = _blurred_band(here, least), _blurred_band(there, least)
+    if not all(widths) or abs(widths[0] - widths[1]) > max(2, _ASYMMETRY * len(here)):
+        return 0, 0
+    return widths
+
+
+def _blurred_band(rows: Pixels, least: float) -> int:
+    """Rows at the top before the first jump, if that goes across the picture; else 0."""
+    changes = np.abs(np.diff(rows[..., 1].astype(np.int16), axis=0))
+    jumps = (changes > _JUMP).mean(axis=1)
+    end = _prefix(jumps <= _STILL)
+    if end + 1 >= len(jumps) or end + 1 < max(2, least * len(rows)):
+        return 0
+    step = end + int(jumps[end : end + 2].argmax())
+    before = changes[max(0, end - 3) : end].mean() if end else 0.0
+    sudden = changes[step].mean() >= _SUDDEN * before
+    return step + 1 if sudden and jumps[step] >= _BLURRED_STEP else 0
+
+
+def _prefix(true: NDArray[np.bool_]) -> int:
+    """How many are true before the first that is not."""
+    return len(true) if true.all() else int(true.argmin())

@@ -1,0 +1,147 @@
+"""Views of a query: a copy may be turned, mirrored, framed, or have much around it.
+
+A descriptor sees one picture of one posture. What it does not forgive is tried: the query is
+turned, cut out of its frame, and looked at in part, and the view that some entry resembles most
+counts. Each further view costs one more pass of the descriptor, and one more chance of a false
+alarm, which the verdict reckons with.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from homing.errors import UsageError
+from homing.images import (
+    DEFAULT_LIMITS,
+    Limits,
+    Source,
+    as_rgb,
+    read_bytes,
+    read_rgb,
+    read_squashed,
+    squash,
+)
+from homing.search.borders import without_frame
+
+__all__ = ["UPRIGHT", "VIEWS", "View", "check_views", "query_views"]
+
+UPRIGHT = "upright"
+VIEWS = (UPRIGHT, "turned", "all")
+"""Sets of views: the picture as it is; its eight postures; these, unframed, and parts of it."""
+
+_PARTS = {  # left, top, right and bottom, as shares
+    "centre": (0.15, 0.15, 0.85, 0.85),
+    "upper half": (0.0, 0.0, 1.0, 0.5),
+    "lower half": (0.0, 0.5, 1.0, 1.0),
+    "left half": (0.0, 0.0, 0.5, 1.0),
+    "right half": (0.5, 0.0, 1.0, 1.0),
+}
+_SPARE = 4  # a picture to be cut is read at this many times the descriptor's side
+
+Squares = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One way to look at a query.
+
+    Attributes
+    ----------
+    name : str
+        What was done to the query: "upright" (nothing), or some of "border cut", "inner crop
+        (centre)", "mirrored", "turned 90°" (counter-clockwise), in that order, with commas.
+    pixels : array (S, S, 3), uint8
+        Squashed for the descriptor.
+    """
+
+    name: str
+    pixels: Squares
+
+
+def check_views(views: str) -> None:
+    """Refuse a set of views that there is not."""
+    if views not in VIEWS:
+        raise UsageError(f"views must be one of {', '.join(VIEWS)}, not {views!r}")
+
+
+def query_views(
+    picture: Source | Image.Image, size: int, views: str, *, limits: Limits = DEFAULT_LIMITS
+) -> list[View]:
+    """Look at a picture in several ways.
+
+    Parameters
+    ----------
+    picture : Source or PIL.Image.Image
+        A path, an encoded file's bytes, or a picture in memory.
+    size : int
+        Side of the descriptor's square, pixels.
+    views : str
+        One of :data:`VIEWS`: 1 view, 8, or 13 (21 of a framed picture).
+    limits : Limits
+        Bounds on decoding.
+
+    Returns
+    -------
+    list of View
+        The upright one first.
+
+    Raises
+    ------
+    PictureError
+        The picture cannot be read.
+    UsageError
+        There is no such set of views.
+    """
+    check_views(views)
+    source = picture if isinstance(picture, Image.Image) else read_bytes(picture, limits=limits)
+    whole = _squashed(source, size, limits)
+    if views == UPRIGHT:
+        return [View(UPRIGHT, whole)]
+    found = list(_postures("", whole))
+    if views == "all":
+        found += _cut(_readable(source, size, limits), size)
+    return found
+
+
+def _squashed(source: bytes | Image.Image, size: int, limits: Limits) -> Squares:
+    if isinstance(source, Image.Image):
+        return squash(source, size)
+    return read_squashed(source, size, limits=limits)
+
+
+def _readable(source: bytes | Image.Image, size: int, limits: Limits) -> Image.Image:
+    """Picture to be cut: RGB and upright; a JPEG not much larger than needed."""
+    if isinstance(source, Image.Image):
+        return as_rgb(source)
+    return read_rgb(source, limits=limits, least=_SPARE * size)
+
+
+def _postures(done: str, pixels: Squares) -> Iterator[View]:
+    """Four quarter turns of a square, and of its mirror image.
+
+    To squash and then to turn is the same as the other way round.
+    """
+    for mirrored in (False, True):
+        seen = pixels[:, ::-1] if mirrored else pixels
+        for turns in range(4):
+            words = [done, "mirrored" * mirrored, f"turned {90 * turns}°" if turns else ""]
+            name = ", ".join(word for word in words if word) or UPRIGHT
+            yield View(name, np.rot90(seen, turns))
+
+
+def _cut(image: Image.Image, size: int) -> Iterator[View]:
+    """What lies inside a frame, in eight postures, and parts of it."""
+    inner = without_frame(image)
+    done = ""
+    if inner is not None:
+        image, done = inner, "border cut"
+        yield from _postures(done, squash(image, size))
+    for part, (left, top, right, bottom) in _PARTS.items():
+        box = (left * image.width, top * image.height, right * image.width, bottom * image.height)
+        name = ", ".join(filter(None, (done, f"inner crop ({part})")))
+        # An array of whole pixels would be off by one on small pictures: resampled from the box.
+        pixels = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR, box))
+        yield View(name, pixels)

@@ -1,0 +1,147 @@
+"""Evidence for hits: the record's file found by its checksum, compared, and told."""
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageOps
+
+import homing
+from homing.archive.explaining import Explanation
+
+NAMES = ("astronaut", "coffee", "chelsea")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in NAMES:
+        Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def suspect(photos, tmp_path):
+    """The mirrored astronaut, cropped to the left three quarters."""
+    image = ImageOps.mirror(Image.open(photos / "astronaut.png").crop((0, 0, 384, 512)))
+    image.save(tmp_path / "suspect.jpg", quality=80)
+    return tmp_path / "suspect.jpg"
+
+
+def test_a_released_copy_is_explained(archive, photos, suspect, tmp_path):
+    archive.release(photos, out=tmp_path / "out")
+    found = archive.explain(suspect)
+    assert found.hit is not None
+    assert found.hit.id == "astronaut.png"
+    assert found.confirmed is True
+    assert found.positive is True
+    assert "mirrored" in found.edits
+    assert "cropped to 75 % of the picture" in found.edits
+    assert found.file == str(tmp_path / "out" / "astronaut.png")
+    told = found.as_dict()
+    assert told["verdict"] == "A copy of astronaut.png: the two agree in their details."
+    assert told["alignment"]["mirrored"] is True
+    assert told["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
+    assert told["query_cell"] in range(8)
+    assert found.page().count("<img ") == 3
+
+
+def test_an_added_one_needs_its_folder_to_be_named(archive, photos, suspect, tmp_path):
+    archive.add(photos)
+    found = archive.explain(suspect)
+    assert found.comparison is None
+    assert found.reason is not None
+    assert "--files" in found.reason
+    assert found.page().count("<img ") == 1
+    assert archive.explain(suspect, files=photos).confirmed is True
+    (tmp_path / "elsewhere").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "elsewhere" / "astronaut.png")
+    other = archive.explain(suspect, files=tmp_path / "elsewhere")
+    assert "another picture than the one recorded" in str(other.reason)
+
+
+def test_a_stranger_is_told_so(archive, photos, tmp_path):
+    archive.release(photos, out=tmp_path / "out")
+    stranger = Image.fromarray(skimage.data.rocket())
+    found = archive.explain(stranger)
+    assert found.confirmed is False
+    assert found.positive is False
+    assert found.verdict.startswith("No copy: most like ")
+    assert found.query == "the picture"
+
+
+def test_an_empty_archive_explains_nothing(archive, suspect):
+    found = archive.explain(suspect)
+    assert found.hit is None
+    assert found.verdict == "Nothing was found in the cells visited."
+    assert found.as_dict()["hit"] is None
+    assert "<img " in found.page()
+
+
+def test_without_opencv_the_rest_is_shown(archive, photos, suspect, tmp_path, monkeypatch):
+    archive.release(photos, out=tmp_path / "out")
+    monkeypatch.setattr("homing.archive.explaining.available", lambda: False)
+    found = archive.explain(suspect)
+    assert found.hit is not None
+    assert "OpenCV" in str(found.reason)
+    assert found.page().count("<img ") == 2
+
+
+def test_confirming_lifts_copies_and_drops_others(archive, photos, suspect, tmp_path):
+    archive.release(photos, out=tmp_path / "out")
+    plain = archive.search(suspect, k=3, probes=8)
+    assert all(hit.confirmed is None for hit in plain)
+    for source in (suspect, suspect.read_bytes(), Image.open(suspect)):
+        hits = archive.search(source, k=3, probes=8, confirm=True)
+        assert [hit.confirmed for hit in hits] == [True, False, False]
+        assert [hit.is_copy for hit in hits] == [True, False, False]
+        assert hits[0].id == "astronaut.png"
+        assert hits[0].as_dict()["confirmed"] is True
+    (result,) = archive.search_each([suspect], k=3, probes=8, confirm=True)
+    assert [hit.confirmed for hit in result.hits] == [True, False, False]
+
+
+def test_confirming_leaves_what_it_cannot_see(archive, photos, suspect):
+    archive.add(photos)
+    hits = archive.search(suspect, k=3, probes=8, confirm=True)
+    assert [(hit.confirmed, hit.is_copy) for hit in hits] == [(None, None)] * 3
+    named = archive.search(suspect, k=3, probes=8, confirm=True, files=[photos])
+    assert named[0].confirmed is True
+
+
+def test_confirming_costs_no_answer_where_a_query_has_gone(archive, photos, suspect):
+    archive.add(photos)
+    results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=photos)
+    look = archive.descriptor.describe_squashed
+
+    def gone(self, *arguments, **options):
+        suspect.write_bytes(b"changed meanwhile")
+        return look(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homing.Descriptor, "describe_squashed", gone)
+        (result,) = results
+    assert result.reason is None
+    assert [hit.confirmed for hit in result.hits] == [None] * 3
+
+
+def test_confirming_needs_opencv(archive, suspect, monkeypatch):
+    monkeypatch.setattr("homing.evidence.alignment.available", lambda: False)
+    with pytest.raises(homing.UsageError, match="homing\\[evidence\\]"):
+        archive.search(suspect, confirm=True)
+
+
+def test_divided_evidence_is_said_to_be():
+    hit = homing.Hit(
+        id="a", similarity=0.9, view="upright", cell=1, code_distance=0.1, state="added",
+        false_alarm_rate=1e-6, is_copy=True,
+    )  # fmt: skip
+    from homing.evidence import Comparison
+
+    found = Explanation("q", hit, comparison=Comparison(None, textured=True))
+    assert found.positive is None
+    assert "do not agree" in found.verdict
+    assert found.facts()["as similar by chance"] == "1 in 1,000,000 queries"
+    weak = Explanation("q", hit, comparison=Comparison(None, textured=False))
+    assert weak.positive is True
+    assert np.array(weak.as_dict()["confirmed"]) == np.array(None)

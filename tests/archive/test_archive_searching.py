@@ -1,0 +1,82 @@
+"""Searches of views, of many pictures, and what is refused."""
+
+import numpy as np
+import pytest
+from archive_parts import make_pictures, picture
+from PIL import Image, ImageOps
+
+import homing
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return make_pictures(tmp_path / "photos", 5)
+
+
+@pytest.fixture
+def filled(archive, photos):
+    archive.add(photos)
+    return archive
+
+
+def test_a_turned_copy_is_found_by_its_view_alone(filled):
+    copy = picture(2).rotate(-90, expand=True)
+    assert filled.search(copy, k=5, probes=8)[0].similarity < 0.9
+    for views in ("turned", "all"):
+        hit = filled.search(copy, k=5, probes=8, views=views)[0]
+        assert (hit.id, hit.view) == ("002.jpg", "turned 90°")
+        assert hit.similarity > 0.99
+
+
+def test_each_entry_comes_once_by_its_best_view(filled):
+    hits = filled.search(picture(1), k=5, probes=8, views="all")
+    assert sorted(hit.id for hit in hits) == [f"00{n}.jpg" for n in range(5)]
+    assert (hits[0].id, hits[0].view) == ("001.jpg", "upright")
+    similarities = [hit.similarity for hit in hits]
+    assert similarities == sorted(similarities, reverse=True)
+    upright = {h.id: h.similarity for h in filled.search(picture(1), k=5, probes=8)}
+    for hit in hits:  # more views never make an entry less similar
+        assert hit.similarity >= upright[hit.id] - 1e-6
+
+
+def test_a_framed_and_mirrored_copy_is_found_cut_out(filled):
+    canvas = Image.new("RGB", (96, 132), "white")
+    canvas.paste(ImageOps.mirror(picture(3)), (0, 30))
+    hit = filled.search(canvas, k=1, probes=8, views="all")[0]
+    assert (hit.id, hit.view) == ("003.jpg", "border cut, mirrored")
+    assert hit.similarity > 0.98
+
+
+@pytest.mark.parametrize("views", ["upright", "turned", "all"])
+def test_many_pictures_are_answered_as_each_alone(filled, photos, views, tmp_path):
+    suspects = make_pictures(tmp_path / "suspects", 20, first=1)
+    (suspects / "005.jpg").write_bytes(b"no picture")
+    results = list(filled.search_each([suspects], k=3, views=views, probes=8))
+    assert [r.query for r in results] == [str(p) for p in sorted(suspects.iterdir())]
+    assert results[4].reason is not None
+    assert results[4].hits == ()
+    for path, result in zip(sorted(suspects.iterdir()), results, strict=True):
+        if result.reason is None:
+            alone = filled.search(path, k=3, views=views, probes=8)
+            assert [h.id for h in result.hits] == [h.id for h in alone]
+            assert [h.view for h in result.hits] == [h.view for h in alone]
+            assert np.allclose([h.similarity for h in result.hits], [h.similarity for h in alone])
+
+
+def test_results_come_while_later_pictures_are_unread(filled, tmp_path):
+    """A search of a folder streams: the first answer is there before the last file is touched."""
+    suspects = make_pictures(tmp_path / "suspects", 200, first=1)
+    results = filled.search_each([suspects], k=1)
+    first = next(results)
+    assert first.hits[0].id == "001.jpg"
+    (suspects / "200.jpg").write_bytes(b"changed meanwhile")
+    *_, last = results
+    assert last.reason is not None
+
+
+@pytest.mark.parametrize("asked", [{"k": 0}, {"rerank": -1}, {"probes": 0}, {"views": "sideways"}])
+def test_nonsense_is_refused_before_anything_is_read(filled, asked):
+    with pytest.raises(homing.UsageError):
+        filled.search("no-such-file.jpg", **asked)
+    with pytest.raises(homing.UsageError):
+        list(filled.search_each(["no-such-folder"], **asked))
