@@ -42,7 +42,7 @@ _method = click.option(
     "--method",
     default="paper",
     show_default=True,
-    help="How pictures are activated: paper, robust-fast, robust, robust-thorough.",
+    help="Way to activate: paper, robust, robust-fast or robust-thorough.",
 )
 _seed = click.option(
     "--seed",
