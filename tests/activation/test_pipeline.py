@@ -214,7 +214,9 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
     (result,) = good(list(Activator(tiny, tiny_codebook, eased, kind=kind).run([source])))
     wanted = 42 - 20 * math.log10(0.9) * method.settings.steps
     if kind == "PNG":
-        assert result.psnr == pytest.approx(wanted, abs=0.2)
+        # Rounding to whole levels adds a twelfth of a square level: a quarter of a decibel here.
+        rounded = 10 * math.log10(1 + 1 / 12 / (255**2 * 10 ** (-wanted / 10)))
+        assert result.psnr == pytest.approx(wanted - rounded, abs=0.15)
     else:  # coding takes its part, whatever is eased; the picture is not refused for it
         assert 42 < result.psnr < wanted
 
@@ -451,8 +453,8 @@ def test_photographs_move_towards_their_target_and_keep_their_cell(
         assert result.ssim > 0.85
         gains.append(cosine(result.vector, target) - cosine(old, target))
         assert cosine(result.vector, old) > 0.8  # and stays itself
-    assert np.median(gains) > 0.05
-    assert min(gains) > -0.01  # the grass is near its target as it is, and gains nothing
+    assert np.median(gains) > 0.04
+    assert min(gains) > -0.01  # one that is near its target as it is may gain nothing
     assert np.sum(np.array(gains) > 0.02) >= len(gains) - 1
     cells = codebook_256.cells(before)
     kept = codebook_256.cells(np.stack([item.vector for item in results])) == cells
