@@ -32,7 +32,9 @@ CANDIDATES = 5
 
 _FORMAT = 1  # of the kept verdicts
 # Whose code judges a pair, from the files to the verdict.
-_SOURCES = ("images", "bench/variants.py", "bench/local_features.py")
+_SOURCES = (
+    "images", "bench/variants.py", "bench/local_features.py", "evidence/features.py"
+)  # fmt: skip
 _PACKAGES = ("pillow", "numpy", "opencv-python-headless")
 _KEEP_EVERY = 200  # pictures
 

@@ -1,13 +1,7 @@
 """Laying one picture over another by local features.
 
-Features [1]_ of both pictures are matched by the ratio test, and a homography is fitted to the
-matches. The pictures show the same if enough matches agree with it, spread over enough of both,
-and if it is a change that a copy may have suffered. Pictures without texture cannot be laid over
-each other; that says nothing against their being copies.
-
-References
-----------
-.. [1] D. Lowe. "Distinctive Image Features from Scale-Invariant Keypoints". IJCV 60 (2004).
+The pictures show the same if their features agree (:mod:`homing.evidence.features`). Pictures
+without texture cannot be laid over each other; that says nothing against their being copies.
 """
 
 import importlib.util
@@ -19,18 +13,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.errors import UsageError
+from homing.evidence.features import Rule, derivative, features_of, fitted
 
 __all__ = ["Alignment", "Comparison", "available", "compare", "require_opencv"]
 
-_AGREEING = 15  # matches that agree with one homography, at least
-_SIDE = 600  # pixels of the longer side on which features are sought
-_FEATURES = 1000
+_RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # features, from which on their not agreeing says something
-_RATIO = 0.75  # Lowe's: distance to the nearest over that to the second nearest
-_TOLERANCE = 4.0  # pixels between a match and the homography
-_SPREAD = 0.01  # share of each picture's area that the agreeing matches span, at least
-_STRETCH = 3.0  # most that the homography may stretch one direction over another
-_ZOOM = 12.0  # most that it may enlarge or shrink
 
 Array = NDArray[Any]
 
@@ -63,7 +51,7 @@ class Alignment:
     @property
     def jacobian(self) -> NDArray[np.float64]:
         """Derivative of the homography in the middle of what both show, (2, 2)."""
-        return _jacobian(self.matrix, self.in_record.mean(axis=0))
+        return derivative(self.matrix, self.in_record.mean(axis=0))
 
     @property
     def mirrored(self) -> bool:
@@ -146,106 +134,27 @@ def compare(
         OpenCV is not installed.
     """
     require_opencv()
-    theirs = _features(record)
+    theirs = features_of(record, _RULE)
     textured = len(theirs.points) >= _TEXTURED
     for mirrored in (False, True):
-        ours = _features(suspect, mirrored=mirrored)
+        ours = features_of(suspect, _RULE, mirrored=mirrored)
         textured &= len(ours.points) >= _TEXTURED
-        found = _fitted(theirs, ours)
+        found = fitted(theirs, ours, _RULE)
         if found is not None:
+            matrix, agreeing = found
+            to_suspect = _to_full(ours.size, suspect.size, mirrored=mirrored)
+            matrix = to_suspect @ matrix @ np.linalg.inv(_to_full(theirs.size, record.size))
             box = within or (0, 0, *suspect.size)
-            return Comparison(_laid(*found, record.size, suspect.size, box), textured)
+            return Comparison(_laid(matrix, agreeing, record.size, suspect.size, box), textured)
     return Comparison(None, textured)
 
 
-@dataclass(frozen=True, eq=False)
-class _Features:
-    points: Array  # (n, 2) float32, pixels of the picture as looked at
-    values: Array  # (n, 128) float32
-    area: float
-    full: Array  # (3, 3): from these pixels to those of the picture at full size, unmirrored
-
-
-def _features(image: Image.Image, *, mirrored: bool = False) -> _Features:
-    import cv2
-
-    sift: Any = cv2.SIFT_create(_FEATURES)  # type: ignore[attr-defined]
-    grey = image.convert("L")
-    factor = min(1.0, _SIDE / max(grey.size))
-    size = (max(1, round(grey.width * factor)), max(1, round(grey.height * factor)))
-    pixels = np.asarray(grey.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
-    full = np.diag([image.width / size[0], image.height / size[1], 1.0])
+def _to_full(seen: tuple[int, int], full: tuple[int, int], *, mirrored: bool = False) -> Array:
+    """From the pixels of a picture as looked at to its own, unmirrored, (3, 3)."""
+    matrix = np.diag([full[0] / seen[0], full[1] / seen[1], 1.0])
     if mirrored:
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
-        full = full @ np.array([[-1.0, 0, size[0] - 1], [0, 1, 0], [0, 0, 1]])
-    points, values = sift.detectAndCompute(pixels, None)
-    if values is None:
-        points, values = (), np.empty((0, 128), np.float32)
-    places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
-    return _Features(places, values, float(size[0] * size[1]), full)
-
-
-def _fitted(theirs: _Features, ours: _Features) -> tuple[Array, int] | None:
-    """Homography from the record's full pixels to the suspect's, and how many matches agree."""
-    import cv2
-
-    there, here = _matches(theirs, ours)
-    if len(here) < _AGREEING:
-        return None
-    matrix, mask = cv2.findHomography(there, here, cv2.RANSAC, _TOLERANCE)
-    if matrix is None:
-        return None
-    kept = mask.ravel().astype(bool)
-    there, here = there[kept], here[kept]
-    if len(here) < _AGREEING or not _plausible(matrix, there):
-        return None
-    for points, area in ((there, theirs.area), (here, ours.area)):
-        if cv2.contourArea(cv2.convexHull(points)) < _SPREAD * area:
-            return None
-    return ours.full @ matrix @ np.linalg.inv(theirs.full), len(here)
-
-
-def _matches(theirs: _Features, ours: _Features) -> tuple[Array, Array]:
-    """Pairs of points that pass the ratio test, each point in one pair only."""
-    if len(ours.values) < 2 or len(theirs.values) < 2:
-        return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
-    squared = (
-        (theirs.values**2).sum(axis=1)[:, None]
-        + (ours.values**2).sum(axis=1)
-        - 2 * theirs.values @ ours.values.T
-    )
-    distances = np.sqrt(np.maximum(squared, 0))
-    two = np.argpartition(distances, 1, axis=1)[:, :2]
-    values = np.take_along_axis(distances, two, axis=1)
-    first = np.take_along_axis(two, values.argmin(axis=1)[:, None], axis=1)[:, 0]
-    passed = np.flatnonzero(values.min(axis=1) < _RATIO * values.max(axis=1))
-    # Mutual: many points of a repeated pattern would else be matched to one.
-    passed = passed[distances.argmin(axis=0)[first[passed]] == passed]
-    return theirs.points[passed], ours.points[first[passed]]
-
-
-def _plausible(matrix: Array, points: Array) -> bool:
-    """Whether a homography near these points is what a copy may have suffered."""
-    x, y = points.mean(axis=0)
-    if abs(matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) < 1e-9:
-        return False
-    jacobian = _jacobian(matrix, points.mean(axis=0))
-    large, small = np.linalg.svd(jacobian, compute_uv=False)
-    return bool(
-        np.linalg.det(jacobian) > 0
-        and small * _STRETCH >= large
-        and large <= _ZOOM
-        and small >= 1 / _ZOOM
-    )
-
-
-def _jacobian(matrix: Array, point: Array) -> NDArray[np.float64]:
-    """Derivative of (Ax + b)/(cx + d)."""
-    x, y = point
-    scale = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-    image = (matrix @ (x, y, 1.0))[:2] / scale
-    found: NDArray[np.float64] = (matrix[:2, :2] - np.outer(image, matrix[2, :2])) / scale
-    return found
+        matrix = matrix @ np.array([[-1.0, 0, seen[0] - 1], [0, 1, 0], [0, 0, 1]])
+    return matrix
 
 
 def _laid(
