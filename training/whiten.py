@@ -12,17 +12,16 @@ network stays what it was. R@1 of the pictures held back is printed before and a
 import argparse
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import torch
-from recipe.loop import Settings, processor_batches
+from recipe.loop import Settings, describe_recorded, processor_batches
 from recipe.material import Material, pack
 from recipe.trainable import describe, load_weights, save_weights
 from recipe.validation import make_validation
-from recipe.views import finish
 from recipe.whitening import balanced_order, discriminant, scatter
 from torch.nn import functional as F
 
@@ -30,9 +29,6 @@ __all__ = ["main"]
 
 _SHRINKAGE = 1.0  # of 0 to 3 the best for pictures held back (log.md)
 _BLOCKS = 16  # parts of a vector that carry alike: for product quantizers of 8 and of 16 bytes
-_PART = 64  # pictures that go through the network at a time
-
-_Describe = Callable[[torch.Tensor], torch.Tensor]
 
 
 def main() -> int:
@@ -46,17 +42,15 @@ def main() -> int:
     weights = load_weights(options.weights)
     layer = weights["projection.weight"]
     bare = weights | _layer(torch.eye(layer.shape[1]))
-    with ThreadPoolExecutor(settings.parts) as pool:
-        features = _views(partial(describe, bare), material, count, settings, pool)
-        save_weights(weights | _last_layer(features, len(layer)), options.out)
-        print(f"wrote {options.out}", flush=True)
-        held = make_validation(
-            material, options.held_back, work, size=settings.size, seed=options.seed
-        )
-        for name, path in (("before", options.weights), ("after", options.out)):
-            told = partial(describe, load_weights(path))
-            found = held.recall(told, _recorded(told, material, count, settings.size, pool))
-            print(name, {edit: round(share, 4) for edit, share in found.items()}, flush=True)
+    features = _views(partial(describe, bare), material, count, settings)
+    save_weights(weights | _last_layer(features, len(layer)), options.out)
+    print(f"wrote {options.out}", flush=True)
+    held = make_validation(material, options.held_back, work, size=settings.size, seed=options.seed)
+    for name, path in (("before", options.weights), ("after", options.out)):
+        told = partial(describe, load_weights(path))
+        others = describe_recorded(told, material, count, settings.size, parts=settings.parts)
+        found = held.recall(told, others)
+        print(name, {edit: round(share, 4) for edit, share in found.items()}, flush=True)
     return 0
 
 
@@ -74,7 +68,10 @@ def _options() -> argparse.Namespace:
 
 @torch.no_grad()
 def _views(
-    describe: _Describe, material: Material, count: int, settings: Settings, pool: Executor
+    describe: Callable[[torch.Tensor], torch.Tensor],
+    material: Material,
+    count: int,
+    settings: Settings,
 ) -> torch.Tensor:
     """Unit features (n, V, F) of light and strong views of pictures, each picture once.
 
@@ -82,13 +79,14 @@ def _views(
     """
     steps = count // settings.pictures
     found = []
-    for step, batch in processor_batches(material, count, replace(settings, steps=steps), 0):
-        parts = pool.map(describe, batch.views.chunk(settings.parts))
-        vectors = torch.cat(list(parts)).unflatten(0, (settings.pictures, -1))
-        alone = (batch.owner == batch.guest).unflatten(0, (settings.pictures, -1)).all(dim=1)
-        found.append(vectors[alone])
-        if step % 50 == 0:
-            print(f"views of {step * settings.pictures} of {count} pictures", flush=True)
+    with ThreadPoolExecutor(settings.parts) as pool:
+        for step, batch in processor_batches(material, count, replace(settings, steps=steps), 0):
+            parts = pool.map(describe, batch.views.chunk(settings.parts))
+            vectors = torch.cat(list(parts)).unflatten(0, (settings.pictures, -1))
+            alone = (batch.owner == batch.guest).unflatten(0, (settings.pictures, -1)).all(dim=1)
+            found.append(vectors[alone])
+            if step % 50 == 0:
+                print(f"views of {step * settings.pictures} of {count} pictures", flush=True)
     return torch.cat(found)
 
 
@@ -102,20 +100,6 @@ def _last_layer(features: torch.Tensor, dimension: int) -> dict[str, torch.Tenso
     carried = F.normalize(features.flatten(0, 1) @ weight.T).square().mean(dim=0)
     weight = weight[balanced_order(carried, _BLOCKS)]
     return _layer(weight * dimension**0.5 / weight.norm())
-
-
-@torch.no_grad()
-def _recorded(
-    describe: _Describe, material: Material, count: int, size: int, pool: Executor
-) -> torch.Tensor:
-    """Vectors of the training pictures as an archive would hold them."""
-
-    def part(first: int) -> torch.Tensor:
-        numbers = range(first, min(first + _PART, count))
-        squashed = [torch.from_numpy(finish(material.picture(n), size).copy()) for n in numbers]
-        return describe(torch.stack(squashed))
-
-    return torch.cat(list(pool.map(part, range(0, count, _PART))))
 
 
 if __name__ == "__main__":

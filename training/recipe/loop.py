@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -21,7 +21,15 @@ from recipe.trainable import Network, average_into, describe, groups_of, start_w
 from recipe.validation import Validation
 from recipe.views import finish
 
-__all__ = ["Settings", "State", "begin", "processor_batches", "settings_text", "train"]
+__all__ = [
+    "Settings",
+    "State",
+    "begin",
+    "describe_recorded",
+    "processor_batches",
+    "settings_text",
+    "train",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,21 +192,35 @@ def begin(
         state.restore(checkpoint)
         assert len(state.bank.vectors) == count, f"{checkpoint} is of a run on other pictures"
     else:
-        vectors = _describe_all(state, material, count, settings.size)
+        vectors = describe_recorded(
+            state.describe, material, count, settings.size, parts=settings.parts
+        )
         state.bank = Bank.of(vectors, alike=settings.alike)
     return state
 
 
-@torch.no_grad()
-def _describe_all(
-    state: State, material: Material, count: int, size: int, part: int = 64
+def describe_recorded(
+    describe: Callable[[torch.Tensor], torch.Tensor],
+    material: Material,
+    count: int,
+    size: int,
+    *,
+    parts: int,
+    at_once: int = 64,
 ) -> torch.Tensor:
-    parts = []
-    for first in range(0, count, part):
-        numbers = range(first, min(first + part, count))
+    """Descriptors (count, D) of the first pictures as an archive would hold them.
+
+    `at_once` pictures are described together, `parts` such groups side by side.
+    """
+
+    @torch.no_grad()  # of the thread that it runs in
+    def part(first: int) -> torch.Tensor:
+        numbers = range(first, min(first + at_once, count))
         squashed = [torch.from_numpy(finish(material.picture(n), size).copy()) for n in numbers]
-        parts.append(state.describe(torch.stack(squashed)))
-    return torch.cat(parts)
+        return describe(torch.stack(squashed))
+
+    with ThreadPoolExecutor(parts) as pool:
+        return torch.cat(list(pool.map(part, range(0, count, at_once))))
 
 
 def train(
