@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from homing._version import __version__
 from homing.archive.searching import Looked
 from homing.archive.settings import ArchiveSettings
-from homing.archive.snapshot import Found, Snapshot
+from homing.archive.snapshot import RERANK, Found, Snapshot
 from homing.errors import ArchiveError, UsageError
 from homing.search import (
     LEAST_BACKGROUND,
@@ -49,7 +49,6 @@ _NAME = "calibration.json"
 _MOST_QUERIES = 5000  # entries searched for: seconds among a million
 _NEIGHBOURS = 16  # of which near-duplicates are left aside
 _AT_ONCE = 512
-_CANDIDATES = 64
 _GROWTH = 1.5  # times the entries, after which a calibration is made again
 
 
@@ -105,11 +104,8 @@ def calibrate_on_entries(snapshot: Snapshot) -> Calibration:
 
 def _nearest_others(snapshot: Snapshot, positions: NDArray[np.int64]) -> NDArray[np.float32]:
     """Similarities of entries to the nearest others, falling."""
-    vectors = snapshot.vectors(positions)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    matches = snapshot.search(
-        vectors, k=_NEIGHBOURS + 1, probes=probe_stages(snapshot.cell_count)[-1], rerank=_CANDIDATES
-    )
+    probes = probe_stages(snapshot.cell_count)[-1]
+    matches = snapshot.neighbours(positions, k=_NEIGHBOURS + 1, probes=probes)
     alike = matches.similarity.copy()
     alike[matches.positions == positions[:, None]] = -np.inf
     found: NDArray[np.float32] = -np.sort(-alike, axis=1)
@@ -136,7 +132,7 @@ def calibrate_on_pictures(snapshot: Snapshot, looked: Iterable[Looked]) -> Calib
             query.vectors,
             k=_NEIGHBOURS,
             probes=probe_stages(snapshot.cell_count)[-1],
-            rerank=_CANDIDATES,
+            rerank=RERANK,
         )
         for views, count in zip(VIEWS, (1, 8, len(query.vectors)), strict=True):
             alike = matches.similarity[:count].reshape(1, -1)

@@ -14,7 +14,6 @@ __all__ = ["Duplicate", "Group", "duplicate_groups"]
 
 _AT_ONCE = 512  # entries searched for together
 _NEIGHBOURS = 17  # of an entry, itself among them
-_CANDIDATES = 64
 
 
 @dataclass(frozen=True)
@@ -98,14 +97,8 @@ def _pairs(
     similar: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
 ) -> list[tuple[int, int, float]]:
     """Entries and others that are copies of each other, with their similarity."""
-    vectors = snapshot.vectors(entries)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    matches = snapshot.search(
-        vectors,
-        k=_NEIGHBOURS,
-        probes=automatic_probes(snapshot.cell_count),
-        rerank=_CANDIDATES,
-    )
+    probes = automatic_probes(snapshot.cell_count)
+    matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=probes)
     alike = similar(matches.similarity) & (matches.positions >= 0)
     alike &= matches.positions != entries[:, None]
     rows, places = np.nonzero(alike)

@@ -23,7 +23,6 @@ from homing.archive.record import Record, translated
 from homing.archive.results import Hit, SearchResult
 from homing.archive.searching import (
     RATE,
-    RERANK,
     Asked,
     Looked,
     full_picture,
@@ -32,7 +31,7 @@ from homing.archive.searching import (
     results,
 )
 from homing.archive.settings import ArchiveSettings
-from homing.archive.snapshot import Matches, Snapshot
+from homing.archive.snapshot import RERANK, Matches, Snapshot
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.results import Hit, SearchResult
-from homing.archive.snapshot import Found, Snapshot
+from homing.archive.snapshot import RERANK, Found, Snapshot
 from homing.errors import PictureError, UsageError
 from homing.evidence import require_opencv
 from homing.images import DEFAULT_LIMITS, Limits, Source, as_rgb, read_rgb, shown
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RATE",
-    "RERANK",
     "Asked",
     "Looked",
     "find",
@@ -40,9 +39,6 @@ __all__ = [
     "look_at_all",
     "results",
 ]
-
-RERANK = 64
-"""Nearest codes put in order by exact similarity, unless told otherwise."""
 
 RATE = 1e-4
 """False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""

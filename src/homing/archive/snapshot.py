@@ -16,7 +16,10 @@ from homing.archive.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.search import MemoryEngine, rank, similarities
 
-__all__ = ["Found", "Matches", "Snapshot"]
+__all__ = ["RERANK", "Found", "Matches", "Snapshot"]
+
+RERANK = 64
+"""Nearest codes put in order by exact similarity, unless told otherwise."""
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
 
@@ -135,9 +138,11 @@ class Snapshot:
         names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
         return names.reshape(positions.shape)
 
-    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Stored vectors of entries, (n, D)."""
-        return self._vectors.take(positions).astype(np.float32)
+    def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int) -> Matches:
+        """Find the `k` nearest entries of each of these entries, itself mostly among them."""
+        vectors = self._vectors.take(positions).astype(np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        return self.search(vectors, k=k, probes=probes, rerank=RERANK)
 
     def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
         """Id and state of entries."""
