@@ -123,8 +123,6 @@ def run_descriptors(
             seed=settings.seed,
             limits=limits,
         )
-        if not material.readable.any():
-            raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
         twins = seek_twins(material, encoders, workers, cache, progress, limits=limits)
     judged = Judged(material, np.flatnonzero(material.readable), *twins)
     with Observations(out) as observations:

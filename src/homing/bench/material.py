@@ -15,6 +15,7 @@ from homing.bench.twins import CANDIDATES, Twins, find_twins
 from homing.bench.variants import Task, Whole
 from homing.bench.workers import Workers
 from homing.edits import Edit
+from homing.errors import UsageError
 from homing.images import Limits
 
 __all__ = ["Index", "Material", "gather", "seek_twins"]
@@ -137,6 +138,11 @@ def gather(
     Returns
     -------
     Material
+
+    Raises
+    ------
+    UsageError
+        None of the photos can be read.
     """
     base = make_base(plan, seed)
     queries = copies_of(plan.photos, edits, random_draws=random_draws, seed=seed)
@@ -154,7 +160,10 @@ def gather(
         encode(tasks, some, workers, cache, progress, title, limits=limits)
         for title, tasks, some in stages
     ]
-    return Material(plan, base, queries, unmatched, photos.followed_by(others), *rest)
+    material = Material(plan, base, queries, unmatched, photos.followed_by(others), *rest)
+    if not material.readable.any():
+        raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
+    return material
 
 
 def seek_twins(

@@ -1,7 +1,6 @@
 """All that ``homing bench`` found, as values, as JSON and as CSV."""
 
 import csv
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,7 +19,7 @@ from homing.bench.pareto import Point
 from homing.bench.quantizers import Quantizer
 from homing.bench.questions import Answer
 from homing.bench.releasing import Release
-from homing.bench.report import versions
+from homing.bench.report import write_results
 from homing.bench.setup import Setup
 from homing.bench.states import PASSIVE
 from homing.bench.suites import Suite
@@ -188,10 +187,7 @@ class Outcome:
         seconds : float
             What the run took.
         """
-        out.mkdir(parents=True, exist_ok=True)
-        values = {**versions(), "seconds": round(seconds, 1), **self.values()}
-        text = json.dumps(values, ensure_ascii=False, indent=2)
-        (out / "results.json").write_text(text + "\n", encoding="utf-8")
+        write_results(out, self.values(), seconds=seconds)
         _write_csv(
             out / "figures.csv", (row for found in self.searches for row in _flat_rows(found))
         )

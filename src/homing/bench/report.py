@@ -3,7 +3,7 @@
 import importlib.metadata
 import json
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from homing.bench.setup import Setup
 from homing.bench.tables import NOTHING, Section, Table, plain, show_interval, show_number
 from homing.bench.twins import Twins
 
-__all__ = ["Column", "Report", "versions"]
+__all__ = ["Column", "Report", "write_results"]
 
 _PACKAGES = (
     "torch", "numpy", "pillow", "augly", "imagehash", "pdqhash", "opencv-python-headless"
@@ -161,10 +161,7 @@ class Report:
         seconds : float
             What the run took.
         """
-        out.mkdir(parents=True, exist_ok=True)
         values = {
-            **versions(),
-            "seconds": round(seconds, 1),
             "base": asdict(self.setup),
             "twins": self._twins(),
             "failures": self.failures,
@@ -182,8 +179,7 @@ class Report:
                 for column in self.columns
             ],
         }
-        text = json.dumps(values, ensure_ascii=False, indent=2)
-        (out / "results.json").write_text(text + "\n", encoding="utf-8")
+        write_results(out, values, seconds=seconds)
         (out / "results.md").write_text(self.markdown(), encoding="utf-8")
 
     def markdown(self) -> str:
@@ -196,10 +192,14 @@ def _edit(figures: EditFigures) -> dict[str, Any]:
     return found
 
 
-def versions() -> dict[str, Any]:
-    """What a report was made with."""
-    return {
+def write_results(out: Path, values: Mapping[str, Any], *, seconds: float) -> None:
+    """Write ``results.json``: with what, in what time, and what came out."""
+    out.mkdir(parents=True, exist_ok=True)
+    made_by = {
         "homing": __version__,
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "python": platform.python_version(),
+        "seconds": round(seconds, 1),
     }
+    text = json.dumps({**made_by, **values}, ensure_ascii=False, indent=2)
+    (out / "results.json").write_text(text + "\n", encoding="utf-8")

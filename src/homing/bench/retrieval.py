@@ -186,8 +186,6 @@ def run_retrieval(
             seed=settings.seed,
             limits=limits,
         )
-        if not material.readable.any():
-            raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
         passive = passive_state(material, encoder)
         active = _release_all(stage, material, passive, settings.indexes, methods)
         common = _common(stage, material, passive, active)

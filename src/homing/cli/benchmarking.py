@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
+_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
 
 class _WithParts(click.Command):
     """A command of which parts can be run alone: ``bench descriptors`` beside ``bench PHOTOS``.
@@ -59,13 +61,44 @@ class _WithParts(click.Command):
             )
 
 
-_background_option = click.option(
-    "--background",
-    multiple=True,
-    required=True,
-    type=click.Path(),
-    help="Folder of other pictures, among which copies are searched for. May be repeated.",
-)
+def _background_option(*, required: bool) -> _Option:
+    return click.option(
+        "--background",
+        multiple=True,
+        required=required,
+        type=click.Path(),
+        help="Folder of other pictures, among which copies are searched for. May be repeated.",
+    )
+
+
+def _draws_option(default: int) -> _Option:
+    return click.option(
+        "--random-draws",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        help="Copies of each picture under the random edit.",
+    )
+
+
+def _hashes_option(beside: str) -> _Option:
+    return click.option(
+        "--hashes/--no-hashes",
+        default=True,
+        show_default=True,
+        help=f"pHash, dHash and PDQ beside the {beside}.",
+    )
+
+
+def _out_option(of: str) -> _Option:
+    return click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("homing-bench"),
+        show_default=True,
+        help=f"Folder for {of}, and the cache that a run which was interrupted goes on from.",
+    )
+
 
 _base_option = click.option(
     "--base-size",
@@ -84,7 +117,7 @@ _seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, sho
 
 @click.command(short_help="How well descriptors tell copies, by exact search.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@_background_option
+@_background_option(required=True)
 @click.option(
     "--descriptor",
     "names",
@@ -93,30 +126,12 @@ _seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, sho
     show_default=True,
     help="Name, or path to your own. May be repeated: one column each.",
 )
-@click.option(
-    "--hashes/--no-hashes",
-    default=True,
-    show_default=True,
-    help="pHash, dHash and PDQ beside the descriptors.",
-)
+@_hashes_option("descriptors")
 @_base_option
-@click.option(
-    "--random-draws",
-    type=click.IntRange(min=1),
-    default=5,
-    show_default=True,
-    help="Copies of each picture under the random edit.",
-)
+@_draws_option(5)
 @_pictures_option
 @_seed_option
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("homing-bench"),
-    show_default=True,
-    help="Folder for results.json, results.md, the observations, and the cache that a run "
-    "which was interrupted goes on from.",
-)
+@_out_option("results.json, results.md, the observations")
 @limit_options
 @device_option
 @json_option
@@ -186,12 +201,7 @@ def _finish(
 
 @click.command(cls=_WithParts, short_help="Measure how well copies are found, on your pictures.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--background",
-    multiple=True,
-    type=click.Path(),
-    help="Folder of other pictures, among which copies are searched for. May be repeated.",
-)
+@_background_option(required=False)
 @click.option(
     "--layout",
     type=click.Choice(["disc21", "copydays"]),
@@ -226,13 +236,7 @@ def _finish(
 )
 @_base_option
 @_pictures_option
-@click.option(
-    "--random-draws",
-    type=click.IntRange(min=1),
-    default=3,
-    show_default=True,
-    help="Copies of each picture under the random edit.",
-)
+@_draws_option(3)
 @click.option(
     "--psnr", type=float, default=42.0, show_default=True, help="Least PSNR of each file, dB."
 )
@@ -265,21 +269,9 @@ def _finish(
     help="What the paper left open: density, lossy, foreign, budgets, adversary, with commas "
     "between them; all; none.",
 )
-@click.option(
-    "--hashes/--no-hashes",
-    default=True,
-    show_default=True,
-    help="pHash, dHash and PDQ beside the descriptor.",
-)
+@_hashes_option("descriptor")
 @_seed_option
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("homing-bench"),
-    show_default=True,
-    help="Folder for the report, the released files, and the cache that a run which was "
-    "interrupted goes on from.",
-)
+@_out_option("the report, the released files")
 @limit_options
 @device_option
 @json_option
