@@ -78,6 +78,14 @@ def test_an_empty_archive_explains_nothing(archive, suspect):
     assert "<img " in found.page()
 
 
+def test_a_picture_that_shows_nothing_gets_no_verdict(archive, photos):
+    archive.add(photos)
+    found = archive.explain(Image.new("RGB", (50, 50), "white"))
+    assert (found.hit, found.positive) == (None, False)
+    assert found.verdict.startswith("No verdict: it shows next to nothing")
+    assert "shows next to nothing" in found.page()
+
+
 def test_without_opencv_the_rest_is_shown(archive, photos, suspect, tmp_path, monkeypatch):
     archive.release(photos, out=tmp_path / "out")
     monkeypatch.setattr("homing.archive.explaining.available", lambda: False)

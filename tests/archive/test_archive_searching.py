@@ -6,6 +6,7 @@ from archive_parts import make_pictures, picture
 from PIL import Image, ImageOps
 
 import homing
+from homing.images import SHOWS_NOTHING
 
 
 @pytest.fixture
@@ -80,3 +81,34 @@ def test_nonsense_is_refused_before_anything_is_read(filled, asked):
         filled.search("no-such-file.jpg", **asked)
     with pytest.raises(homing.UsageError):
         list(filled.search_each(["no-such-folder"], **asked))
+
+
+BLANK = Image.new("RGB", (60, 40), (3, 3, 3))
+
+
+@pytest.mark.parametrize("views", ["upright", "turned", "all"])
+def test_a_picture_that_shows_nothing_matches_nothing(filled, photos, views, tmp_path):
+    """Its descriptor is that of every dark corner: no ground for any hit."""
+    BLANK.save(photos / "dark.png")
+    (noted,) = [each for each in filled.add([photos]) if each.source.endswith("dark.png")]
+    assert (noted.status, noted.notes) == ("added", (SHOWS_NOTHING,))
+    assert filled.search(BLANK, views=views, probes=8) == ()
+    suspects = make_pictures(tmp_path / "suspects", 2)
+    BLANK.save(suspects / "000-dark.png")
+    results = list(filled.search_each([suspects], views=views, probes=8))
+    assert [(each.note, len(each.hits)) for each in results] == [
+        (SHOWS_NOTHING if "dark" in each.query else None, 0 if "dark" in each.query else 6)
+        for each in results
+    ]
+    (dark,) = [each for each in results if each.note]
+    assert dark.as_dict().keys() == {"query", "seconds", "hits", "note"}
+    (only,) = filled.search_each([suspects / "000-dark.png"], views=views)
+    assert (only.note, only.hits) == (SHOWS_NOTHING, ())
+
+
+def test_a_released_picture_that_shows_nothing_is_noted(archive, tmp_path):
+    (tmp_path / "in").mkdir()
+    BLANK.save(tmp_path / "in" / "dark.png")
+    (outcome,) = archive.release(tmp_path / "in", out=tmp_path / "out")
+    assert outcome.status == "released"
+    assert SHOWS_NOTHING in outcome.notes

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from homing.bench.copy_detection import detect_copies, predict
+from homing.bench.copy_detection import Detection, detect_copies, predict
 from homing.bench.exact import answer
 from homing.bench.scoring import false_matches, recall_figures
 from homing.edits import make_edit
@@ -66,17 +66,17 @@ def world():
     return base, scale, copies, strange
 
 
-def predictions(world, known=None, ignored=None):
+def predictions(world, known=None, ignored=None, blank=None):
     base, scale, copies, strange = world
-    return predict(
+    asked = Detection(
         np.concatenate([copies, strange]),
-        base,
-        scale,
         (known or [np.array([n]) for n in range(80)]) + (ignored or [np.empty(0, int)] * 1000),
         np.arange(1080) < 80,
         np.concatenate([np.arange(80), np.arange(1000) // 4]),
-        np.random.default_rng(0),
+        np.zeros(1080, bool) if blank is None else blank,
+        scale,
     )
+    return predict(asked, base, np.random.default_rng(0))
 
 
 def test_copies_are_told_from_others(world):
@@ -113,15 +113,31 @@ def test_a_query_that_resembles_everything_is_normalised_away():
     base = near(generator, np.repeat(hub, 100, axis=0), 1.0)
     scale = near(generator, np.repeat(hub, 50, axis=0), 1.0)
     copies = near(generator, base[:40], 0.9)
-    found = predict(
-        np.concatenate([copies, np.repeat(hub, 1000, axis=0)]), base, scale,
+    asked = Detection(
+        np.concatenate([copies, np.repeat(hub, 1000, axis=0)]),
         [np.array([n]) for n in range(40)] + [np.empty(0, int)] * 1000,
         np.arange(1040) < 40, np.concatenate([np.arange(40), np.arange(1000)]),
-        np.random.default_rng(0),
+        np.zeros(1040, bool), scale,
     )  # fmt: skip
+    found = predict(asked, base, np.random.default_rng(0))
     scores = detect_copies(found, np.random.default_rng(0))
     normalised, raw = scores.normalised, scores.raw
     assert normalised.recall_at_false_alarms_1e3 > raw.recall_at_false_alarms_1e3 + 0.2
+
+
+def test_queries_that_show_nothing_raise_no_alarm_and_are_not_found(world):
+    base, scale, copies, strange = world
+    strange = np.concatenate([np.repeat(base[200:201], 20, axis=0), strange[20:]])  # black, say
+    blank = np.zeros(1080, bool)
+    world = base, scale, copies, strange
+    alarmed = detect_copies(predictions(world), np.random.default_rng(0))
+    assert alarmed.raw.recall_at_false_alarms_1e3 == 0
+    blank[80:100] = True
+    blank[:8] = True
+    found = detect_copies(predictions(world, blank=blank), np.random.default_rng(0))
+    assert (found.copies, found.others, found.blank) == (80, 1000, 28)
+    assert 0.8 < found.raw.recall_at_false_alarms_1e3 <= 0.9
+    assert found.raw.micro_average_precision.mean == pytest.approx(0.9)
 
 
 def test_true_twins_are_neither_right_twice_nor_wrong(world):

@@ -35,6 +35,19 @@ def test_each_set_holds_the_smaller_one_first() -> None:
     assert "inner crop (centre)" in named[2]
 
 
+@pytest.mark.parametrize("which", VIEWS)
+def test_a_blank_picture_has_none(which) -> None:
+    assert views(Image.new("L", (90, 70), 250), which) == {}
+
+
+def test_blank_parts_are_left_out() -> None:
+    image = picture(size=(100, 80))
+    image.paste("white", (10, 8, 90, 72))
+    found = views(image)
+    assert "inner crop (centre)" not in found
+    assert "inner crop (upper half)" in found
+
+
 @pytest.mark.parametrize("turns", range(4))
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_view_undoes_the_posture_that_it_names(turns, mirrored) -> None:
@@ -76,8 +89,8 @@ def test_paths_bytes_and_pictures_look_alike(tmp_path, form) -> None:
     assert np.abs(found["upright"] - squash(original, SIZE).astype(int)).max() <= 1
 
 
-def test_a_picture_of_one_pixel_has_all_views() -> None:
-    assert len(views(Image.new("RGB", (1, 1), "red"))) == 13
+def test_a_picture_of_few_pixels_has_all_views() -> None:
+    assert len(views(picture(size=(3, 3)))) == 13
 
 
 def test_what_cannot_be_viewed_is_refused(tmp_path) -> None:

@@ -17,6 +17,7 @@ from homing.activation.loop_edits import NO_EDITS, DrawnEdits, draw_edits, stack
 from homing.activation.perceptual import PUBLISHED, Masking
 from homing.errors import PictureError
 from homing.images import (
+    SHOWS_NOTHING,
     Encoding,
     Limits,
     Picture,
@@ -26,6 +27,7 @@ from homing.images import (
     encodings,
     read_squashed,
     seen_as,
+    shows_nothing,
     ssim,
     upright,
 )
@@ -197,6 +199,8 @@ def finish(
 
     coded, similarity = _alike_enough(fitted, level, least_ssim)
     notes = picture.notes
+    if shows_nothing(prepared.squashed):
+        notes = (*notes, SHOWS_NOTHING)
     if math.isinf(coded.psnr):
         notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
     return Finished(

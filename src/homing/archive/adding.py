@@ -21,7 +21,14 @@ from homing.archive.results import Outcome
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.images import Limits, Squashed, read_for_description, shown
+from homing.images import (
+    SHOWS_NOTHING,
+    Limits,
+    Squashed,
+    read_for_description,
+    shown,
+    shows_nothing,
+)
 
 __all__ = ["add"]
 
@@ -157,10 +164,12 @@ def _outcome(entry: _Read, lost: bool, seconds: float) -> Outcome:
         reason = f"the id {planned.item.id!r} was taken by another picture meanwhile"
     elif entry.result is not None:
         status = "added"
+    blank = isinstance(entry.result, Squashed) and bool(shows_nothing(entry.result.pixels))
     return Outcome(
         source=shown(planned.item.path),
         status=status,
         id=planned.item.id,
         reason=reason,
         seconds=seconds if entry.result is not None else 0.0,
+        notes=(SHOWS_NOTHING,) if status == "added" and blank else (),
     )

@@ -128,6 +128,8 @@ def calibrate_on_pictures(snapshot: Snapshot, looked: Iterable[Looked]) -> Calib
     """
     highest: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
     for query in looked:
+        if not query.views:
+            continue
         matches = snapshot.search(
             query.vectors,
             k=_NEIGHBOURS,

@@ -71,7 +71,7 @@ class Explanation:
     file : str or None
         Where the record's picture was read.
     reason : str or None
-        Why it was not, or why the two were not compared.
+        Why it was not, or why the two were not compared; or why there can be no hit.
     comparison : Comparison or None
         Of the two.
     edits : tuple of str
@@ -97,6 +97,8 @@ class Explanation:
     def verdict(self) -> str:
         """The finding, in a sentence."""
         if self.hit is None:
+            if self.reason:
+                return f"No verdict: {self.reason}."
             return "Nothing was found in the cells visited."
         name = self.hit.id
         if self.confirmed:

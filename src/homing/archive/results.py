@@ -156,19 +156,34 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The hits of one picture, or the reason why it could not be searched."""
+    """The hits of one picture, or the reason why it could not be searched.
+
+    Attributes
+    ----------
+    query : str
+        The path as given.
+    seconds : float
+        Share of the run's time.
+    hits : tuple of Hit
+    reason : str or None
+        Why it could not be searched.
+    note : str or None
+        Why there can be no hits: it shows nothing.
+    """
 
     query: str
     seconds: float = 0.0
     hits: tuple[Hit, ...] = ()
     reason: str | None = None
+    note: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
         if self.reason is not None:
             return {"query": self.query, "status": "failed", "reason": self.reason}
         hits = [hit.as_dict() for hit in self.hits]
-        return {"query": self.query, "seconds": round(self.seconds, 4), "hits": hits}
+        values = {"query": self.query, "seconds": round(self.seconds, 4), "hits": hits}
+        return values | ({"note": self.note} if self.note else {})
 
 
 @dataclass(frozen=True)

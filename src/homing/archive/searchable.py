@@ -34,7 +34,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import RERANK, Matches, Snapshot
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, DescriptorError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, shown
 from homing.search import automatic_probes
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class Searchable:
         picture, views, rate, files, limits
             As for :meth:`search`.
         """
-        from homing.archive.explaining import explained
+        from homing.archive.explaining import Explanation, explained
 
         asked = Asked(k=1, views=views, rate=rate, limits=limits)
         looked = look(self.descriptor, picture, asked)
@@ -206,6 +206,8 @@ class Searchable:
             cell = int(self.codebook.cells(vector[None])[0])
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         suspect = full_picture(looked, limits)
+        if not looked.views:
+            return Explanation(name, None, suspect=suspect, reason=SHOWS_NOTHING)
         sources = self._sources(several(files))
         return explained(name, suspect, hit, cell, sources, limits)
 

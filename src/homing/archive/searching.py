@@ -15,7 +15,7 @@ from homing.archive.results import Hit, SearchResult
 from homing.archive.snapshot import RERANK, Found, Snapshot
 from homing.errors import PictureError, UsageError
 from homing.evidence import require_opencv
-from homing.images import DEFAULT_LIMITS, Limits, Source, as_rgb, read_rgb, shown
+from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
     automatic_probes,
@@ -43,6 +43,9 @@ __all__ = [
 RATE = 1e-4
 """False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""
 
+_NOTHING = Found(
+    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), looked=0
+)
 _AT_ONCE = 16  # pictures that one pass of the network takes
 _POSTURES = 8  # views that one pass takes of a picture looked at in several ways
 
@@ -82,7 +85,7 @@ class Looked:
     Attributes
     ----------
     views : tuple of str
-        What each view is.
+        What each view is; none of a picture that shows nothing.
     vectors : array (v, D), float32
         Descriptor of each view.
     picture : Source, PIL.Image.Image or None
@@ -102,9 +105,10 @@ def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked
         if isinstance(picture, str | PathLike):
             raise PictureError(f"{shown(picture)}: {error}") from error
         raise
-    vectors = descriptor.describe_squashed(
-        np.stack([view.pixels for view in views]), batch=_POSTURES
-    )
+    vectors = np.empty((0, descriptor.dimension), np.float32)
+    if views:
+        squares = np.stack([view.pixels for view in views])
+        vectors = descriptor.describe_squashed(squares, batch=_POSTURES)
     return Looked(tuple(view.name for view in views), vectors, picture)
 
 
@@ -150,6 +154,7 @@ def _described(
         except PictureError as error:
             found.append(error)
     seen = [view for views in found if not isinstance(views, PictureError) for view in views]
+    vectors = np.empty((0, descriptor.dimension), np.float32)
     if seen:
         vectors = descriptor.describe_squashed(
             np.stack([view.pixels for view in seen]),
@@ -190,8 +195,8 @@ def find(
     list of Found
         For each query the entries found, each by the view that resembles it most.
     """
-    found: dict[int, Found] = {}
-    left = list(range(len(looked)))
+    found = {number: _NOTHING for number, query in enumerate(looked) if not query.views}
+    left = [number for number, query in enumerate(looked) if query.views]
     for probes in _stages(snapshot.cell_count, asked, sure):
         now = _found(snapshot, [looked[number] for number in left], asked, probes)
         found |= zip(left, now, strict=True)
@@ -237,6 +242,7 @@ def results(
         seconds, clock = (now - clock) / len(batch), now
         for path, query in batch:
             if isinstance(query, Looked):
-                yield SearchResult(shown(path), seconds, next(found))
+                note = None if query.views else SHOWS_NOTHING
+                yield SearchResult(shown(path), seconds, next(found), note=note)
             else:
                 yield SearchResult(shown(path), reason=str(query))

@@ -3,13 +3,15 @@
 A score is the similarity less the mean similarity of the query to its three nearest pictures of a
 normalisation set that is in neither the base nor the queries: SSCD's published setting [1]_. A
 query that resembles everything (a flat or a busy one) thereby needs more similarity to stand out.
+Of one that shows nothing at all nothing is predicted, whatever the descriptor or hash: a search
+refuses it (:func:`homing.images.shows_nothing`; PDQ's authors discard such hashes for their
+quality).
 
 References
 ----------
 .. [1] E. Pizzi et al. "A Self-Supervised Descriptor for Image Copy Detection". CVPR 2022.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +24,7 @@ from homing.bench.measures import average_precision, recall_at_false_alarms, rec
 __all__ = [
     "PREDICTIONS",
     "CopyDetection",
+    "Detection",
     "Predictions",
     "Scores",
     "detect_copies",
@@ -38,6 +41,35 @@ Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """The queries of copy detection.
+
+    Attributes
+    ----------
+    queries : ndarray, shape (n, d), float32
+        Copies of pictures of the base, and of pictures that are not in it.
+    known : list of ndarray of int64
+        For each the rows that show the same: of a matched one the right answers, of another one
+        its picture's twins.
+    matched : ndarray, shape (n,), bool
+        Whether the base holds the query's picture.
+    picture : ndarray, shape (n,), int64
+        Which picture each is a copy of; numbers of matched and of other queries are apart.
+    blank : ndarray, shape (n,), bool
+        Which show nothing, so that nothing is predicted of them.
+    scale : ndarray, shape (m, d), float32
+        What scores are normalised by.
+    """
+
+    queries: Vectors
+    known: list[Rows]
+    matched: Flags
+    picture: Rows
+    blank: Flags
+    scale: Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +91,8 @@ class Predictions:
         Whether the base holds the query's picture.
     picture : ndarray, shape (n,), int64
         Which picture each query is a copy of; numbers of matched and of other queries are apart.
+    blank : ndarray, shape (n,), bool
+        Queries that show nothing: their similarities are −inf.
     """
 
     rows: Rows
@@ -68,28 +102,16 @@ class Predictions:
     counted: Flags
     matched: Flags
     picture: Rows
+    blank: Flags
 
 
-def predict(
-    queries: Vectors,
-    base: Vectors,
-    normalisation: Vectors,
-    known: Sequence[Rows],
-    matched: Flags,
-    picture: Rows,
-    generator: np.random.Generator,
-) -> Predictions:
+def predict(asked: Detection, base: Vectors, generator: np.random.Generator) -> Predictions:
     """Search for copies of pictures that are in the base and of pictures that are not.
 
     Parameters
     ----------
-    queries : ndarray, shape (n, d), float32
-    base, normalisation : ndarray, float32
-    known : sequence of ndarray of int64
-        For each query the rows that show the same: of a matched one the right answers, of another
-        one its picture's twins.
-    matched : ndarray, shape (n,), bool
-    picture : ndarray, shape (n,), int64
+    asked : Detection
+    base : ndarray, shape (m, d), float32
     generator : numpy.random.Generator
         Draws among equal similarities.
 
@@ -97,9 +119,8 @@ def predict(
     -------
     Predictions
     """
-    rows, similarity = nearest(queries, base, PREDICTIONS, generator)
-    norm = norms(queries, normalisation, generator)
-    return judge(rows, similarity.astype(np.float64), norm, known, matched, picture)
+    rows, similarity = nearest(asked.queries, base, PREDICTIONS, generator)
+    return judge(rows, similarity, norms(asked.queries, asked.scale, generator), asked)
 
 
 def norms(queries: Vectors, normalisation: Vectors, generator: np.random.Generator) -> Floats:
@@ -108,35 +129,29 @@ def norms(queries: Vectors, normalisation: Vectors, generator: np.random.Generat
     return close.astype(np.float64).mean(axis=1) if close.shape[1] else np.zeros(len(queries))
 
 
-def judge(
-    rows: Rows,
-    similarity: Floats,
-    norm: Floats,
-    known: Sequence[Rows],
-    matched: Flags,
-    picture: Rows,
-) -> Predictions:
+def judge(rows: Rows, similarity: Vectors, norm: Floats, asked: Detection) -> Predictions:
     """Tell which of the entries returned are right.
 
     Parameters
     ----------
     rows : ndarray, shape (n, k), int64
         Most similar first; -1 where the search brought no more.
-    similarity : ndarray, shape (n, k), float64
+    similarity : ndarray, shape (n, k), float32
         -inf where there is no entry: a prediction that no threshold lets through.
     norm : ndarray, shape (n,), float64
-    known, matched, picture
-        As for :func:`predict`.
+    asked : Detection
 
     Returns
     -------
     Predictions
     """
     same = np.zeros(rows.shape, dtype=bool)
-    for query, each in enumerate(known):
+    for query, each in enumerate(asked.known):
         same[query] = np.isin(rows[query], each)
-    right = same & (np.cumsum(same, axis=1) == 1) & matched[:, None]
-    return Predictions(rows, similarity, norm, right, right | ~same, matched, picture)
+    right = same & (np.cumsum(same, axis=1) == 1) & (asked.matched & ~asked.blank)[:, None]
+    told = np.where(asked.blank[:, None], -np.inf, similarity.astype(np.float64))
+    counted = right | ~same
+    return Predictions(rows, told, norm, right, counted, asked.matched, asked.picture, asked.blank)
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,8 @@ class CopyDetection:
     left_out : int
         Further queries without a match, all of whose predictions are twins: what they would be
         taken for is not known, so they are no part of the rates of false alarms.
+    blank : int
+        Queries, of both kinds, that show nothing: never found, and never a false alarm.
     normalised, raw : Scores
         By similarity less the query's norm, and by similarity alone.
     """
@@ -167,6 +184,7 @@ class CopyDetection:
     copies: int
     others: int
     left_out: int
+    blank: int
     normalised: Scores
     raw: Scores
 
@@ -193,7 +211,11 @@ def detect_copies(found: Predictions, generator: np.random.Generator) -> CopyDet
     others = _others(found)
     copies = int(found.matched.sum())
     return CopyDetection(
-        copies, int(others.sum()), len(found.matched) - copies - int(others.sum()), *scores
+        copies,
+        int(others.sum()),
+        len(found.matched) - copies - int(others.sum()),
+        int(found.blank.sum()),
+        *scores,
     )
 
 

@@ -164,12 +164,10 @@ def _measure(
         answers = search_copies(copies, made, queries.pictures, base, judged.right, bar.by)
     generator = np.random.default_rng([seed, _BOOTSTRAP])
     figures = recall_figures(answers, made, queries.edits, queries.places(), generator)
-    asked = judged.detection(encoder, copies, made)
+    asked = judged.detection(encoder, copies, material.copies.blank, made)
     assert asked is not None  # one of the paper's edits is random
     ties = np.random.default_rng([seed, _TIES])
-    predictions = predict(
-        asked.queries, base, asked.scale, asked.known, asked.matched, asked.picture, ties
-    )
+    predictions = predict(asked, base, ties)
     rows, entries = judged.index.rows, material.base
     observations.answers(
         encoder.name, queries, entries, rows, answers, made, material.copies.reasons

@@ -84,25 +84,17 @@ def detect(
     Detected or None
         None where no edit is random, or nothing is left to search for.
     """
-    asked = common.detection(common.encoder, state.copies, common.searched(state))
+    asked = common.detection(common.encoder, state.copies, state.blank, common.searched(state))
     if asked is None or not asked.matched.any():
         return None
     generator = np.random.default_rng([common.seed, _TIES])
     if engine is None or setting is None:
         base = np.concatenate([state.entries[common.kept], common.others])
-        found = predict(
-            asked.queries, base, asked.scale, asked.known, asked.matched, asked.picture, generator
-        )
+        found = predict(asked, base, generator)
     else:
         answers = engine.search(asked.queries, setting)
-        found = judge(
-            answers.rows[:, :PREDICTIONS],
-            answers.similarity[:, :PREDICTIONS].astype(np.float64),
-            norms(asked.queries, asked.scale, generator),
-            asked.known,
-            asked.matched,
-            asked.picture,
-        )
+        rows, similarity = answers.rows[:, :PREDICTIONS], answers.similarity[:, :PREDICTIONS]
+        found = judge(rows, similarity, norms(asked.queries, asked.scale, generator), asked)
     figures = detect_copies(found, np.random.default_rng([common.seed, _BOOTSTRAP]))
     called = "exact" if setting is None else setting.name
     return Detected(index, state.method, state.aimed, called, figures, _curve(found))

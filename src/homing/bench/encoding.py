@@ -10,7 +10,7 @@ file that could not be read may be readable next time.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,14 +24,14 @@ from homing.bench.definitions import definitions
 from homing.bench.hashes import HASHES, hash_vectors
 from homing.bench.variants import Made, Task, Want, make
 from homing.bench.workers import Workers
-from homing.images import DEFAULT_LIMITS, Limits
+from homing.images import DEFAULT_LIMITS, Limits, shows_nothing
 
 if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
     from homing.descriptors import Descriptor
 
 __all__ = ["Encoded", "Encoder", "Progress", "descriptor_encoder", "encode", "hash_encoders"]
 
-_FORMAT = 2  # of a shard
+_FORMAT = 3  # of a shard
 _SHARD = 64  # tasks
 _MOST = 64  # variants that a process makes of a file before it hands them over
 _FULL = 128  # squares that go through a network at a time
@@ -124,10 +124,14 @@ class Encoded:
     reasons : tuple of (str or None)
         For each row why there is none; its values then mean nothing. All encoders have the same
         rows: what one of them could not be given, none has.
+    blank : ndarray, bool
+        For each row whether the picture shows nothing, so that there is nothing to go by; as the
+        first of the descriptors sees it.
     """
 
     rows: dict[str, Array]
     reasons: tuple[str | None, ...]
+    blank: npt.NDArray[np.bool_]
 
     @property
     def made(self) -> npt.NDArray[np.bool_]:
@@ -137,7 +141,8 @@ class Encoded:
     def followed_by(self, other: "Encoded") -> "Encoded":
         """These rows and, after them, another's of the same encoders."""
         rows = {name: np.concatenate([each, other.rows[name]]) for name, each in self.rows.items()}
-        return Encoded(rows, self.reasons + other.reasons)
+        blank = np.concatenate([self.blank, other.blank])
+        return Encoded(rows, self.reasons + other.reasons, blank)
 
 
 def encode(
@@ -201,7 +206,7 @@ class _Shard:
         self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
         self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
         self._reasons: list[str | None] = []
-        self._incomplete: dict[str, Array] = {}
+        self._incomplete: dict[str, dict[str, Array]] = {}
 
     @property
     def count(self) -> int:
@@ -223,27 +228,32 @@ class _Shard:
         if any(self._reasons):
             self._incomplete = made
         else:
-            for name, rows in made.items():
-                _write(self.paths[name], rows)
+            for name, arrays in made.items():
+                _write(self.paths[name], arrays)
         self._buffers.clear()
 
-    def read(self) -> tuple[dict[str, Array], list[str | None]]:
+    def read(self) -> Encoded:
         """All encoders' rows, and why there is none; what is cached lacks none."""
         from safetensors.numpy import load_file
 
-        rows = {
-            name: self._incomplete[name] if name in self._incomplete else load_file(path)["rows"]
+        found = {
+            name: self._incomplete[name] if name in self._incomplete else load_file(path)
             for name, path in self.paths.items()
         }
-        return rows, self._reasons or [None] * self.count
+        blank = [arrays["blank"] for arrays in found.values() if "blank" in arrays]
+        return Encoded(
+            {name: arrays["rows"] for name, arrays in found.items()},
+            tuple(self._reasons or [None] * self.count),
+            blank[0] if blank else np.zeros(self.count, dtype=bool),
+        )
 
 
-def _write(path: Path, rows: Array) -> None:
+def _write(path: Path, arrays: Mapping[str, Array]) -> None:
     from safetensors.numpy import save
 
     # Its own name until it is complete; two runs at once write the same content.
     part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(save({"rows": np.ascontiguousarray(rows)}))
+    part.write_bytes(save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}))
     part.replace(path)
 
 
@@ -258,19 +268,25 @@ class _Buffer:
     encoder: Encoder
     waiting: list[npt.NDArray[np.uint8]] = field(default_factory=list)
     done: list[Array] = field(default_factory=list)
+    blank: list[Array] = field(default_factory=list)
 
     def take(self, rows: npt.NDArray[np.uint8]) -> None:
         self.waiting.append(rows)
         if sum(map(len, self.waiting)) >= _FULL:
             self._flush()
 
-    def result(self) -> Array:
+    def result(self) -> dict[str, Array]:
+        """What is kept of the rows: of a descriptor's also which of the squares are blank."""
         self._flush()
-        return np.concatenate(self.done)
+        arrays = {"rows": np.concatenate(self.done)}
+        return arrays | ({"blank": np.concatenate(self.blank)} if self.blank else {})
 
     def _flush(self) -> None:
         if self.waiting:
-            self.done.append(self.encoder.finish(np.concatenate(self.waiting)))
+            rows = np.concatenate(self.waiting)
+            self.done.append(self.encoder.finish(rows))
+            if self.encoder.descriptor:
+                self.blank.append(shows_nothing(rows))
             self.waiting.clear()
 
 
@@ -299,15 +315,14 @@ def _carry_out(order: tuple[Task, tuple[Want, ...], Limits]) -> Made:
     return make(*order)
 
 
-def _joined(
-    parts: Sequence[tuple[dict[str, Array], list[str | None]]], encoders: Sequence[Encoder]
-) -> Encoded:
+def _joined(parts: Sequence[Encoded], encoders: Sequence[Encoder]) -> Encoded:
     rows: dict[str, Array] = {}
     for encoder in encoders:
         if parts:
-            rows[encoder.name] = np.concatenate([found[encoder.name] for found, _ in parts])
+            rows[encoder.name] = np.concatenate([part.rows[encoder.name] for part in parts])
         elif encoder.descriptor:
             rows[encoder.name] = np.empty((0, encoder.dimension), np.float32)
         else:
             rows[encoder.name] = np.empty((0, encoder.dimension // 8), np.uint8)
-    return Encoded(rows, tuple(reason for _, reasons in parts for reason in reasons))
+    blank = np.concatenate([part.blank for part in parts] or [np.empty(0, bool)])
+    return Encoded(rows, tuple(reason for part in parts for reason in part.reasons), blank)

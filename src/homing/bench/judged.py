@@ -6,41 +6,19 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.copy_detection import Detection
 from homing.bench.encoding import Encoder
 from homing.bench.material import Index, Material
 from homing.bench.searching import padded
 from homing.bench.twins import Twins
 
-__all__ = ["Detection", "Judged"]
+__all__ = ["Judged"]
 
 _MOST_COPIES = 1000  # pictures whose random copies copy detection looks for
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Detection:
-    """The queries of copy detection.
-
-    Attributes
-    ----------
-    queries : ndarray, shape (n, d), float32
-        The first random copy of each picture, then all copies of pictures not in the base.
-    known : list of ndarray of int64
-        For each the places that are right; of the others those of their twins.
-    matched : ndarray, shape (n,), bool
-    picture : ndarray, shape (n,), int64
-    scale : ndarray, shape (m, d), float32
-        What scores are normalised by.
-    """
-
-    queries: Vectors
-    known: list[Rows]
-    matched: Flags
-    picture: Rows
-    scale: Vectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +72,9 @@ class Judged:
         keep[self.kept if pictures is None else pictures] = True
         return keep[self.material.queries.pictures]
 
-    def detection(self, encoder: Encoder, copies: Vectors, searched: Flags) -> Detection | None:
+    def detection(
+        self, encoder: Encoder, copies: Vectors, blank: Flags, searched: Flags
+    ) -> Detection | None:
         """Choose the queries of copy detection.
 
         Parameters
@@ -102,6 +82,8 @@ class Judged:
         encoder : Encoder
         copies : ndarray, float32
             Vectors of all copies of the photographs.
+        blank : ndarray, bool
+            Which of these show nothing.
         searched : ndarray, bool
             Which of these there are.
 
@@ -130,5 +112,6 @@ class Judged:
             + [self.ignored[each] for each in owner[edited]],
             np.arange(len(picture)) < len(photos),
             picture,
+            np.concatenate([blank[first[photos]], material.others.blank[edited]]),
             encoder.vectors(material.scale.rows[encoder.name][material.scale.made]),
         )

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.bootstrap import Interval, resample
-from homing.bench.copy_detection import PREDICTIONS, detect_copies, judge, norms
+from homing.bench.copy_detection import PREDICTIONS, Detection, detect_copies, judge, norms
 from homing.bench.exact import answer
 from homing.bench.layouts import Published
 from homing.bench.measures import recall
@@ -71,13 +71,18 @@ def search_published(
         for n in made
     ]
     first = np.array([(owners[some[n]] or [-1])[0] for n in made], np.int64)
+    matched, scale = first >= 0, common.material.scale
+    asked = Detection(
+        vectors, right, matched, np.where(matched, first, np.arange(len(first))),
+        encoded.blank[encoded.made], scale.rows[common.encoder.name][scale.made],
+    )  # fmt: skip
     return Answer(
         "published",
         "The copies that the data set comes with",
-        f"{len(made):,} published copies of {len(np.unique(first[first >= 0])):,} pictures, "
+        f"{len(made):,} published copies of {len(np.unique(first[matched])):,} pictures, "
         f"searched for among untouched pictures through {quantizer.name}."
         + (f" {len(tasks) - len(made):,} could not be read." if len(made) < len(tasks) else ""),
-        tuple(_lines(common, passive, quantizer, vectors, blocks, right, first)),
+        tuple(_lines(common, passive, quantizer, asked, blocks)),
     )
 
 
@@ -85,12 +90,10 @@ def _lines(
     common: Common,
     passive: State,
     quantizer: Quantizer,
-    vectors: Vectors,
+    asked: Detection,
     blocks: npt.NDArray[np.object_],
-    right: Sequence[Rows],
-    first: Rows,
 ) -> list[Line]:
-    matched = first >= 0
+    matched, right = asked.matched, asked.known
     engine = Searcher(quantizer.codebook, common.others).engine(
         passive.entries[common.kept], common.seed
     )
@@ -100,29 +103,27 @@ def _lines(
     for setting in settings_of(quantizer.codebook, (1, 0)):
         if setting.ranked:
             name = "automatic probes" if setting.probes > 1 else "1 probe"
-            answered = engine.search(vectors, setting)
+            answered = engine.search(asked.queries, setting)
             searches[name] = recall(answered.places(every), 1)
             if name == "1 probe":
-                similarity = answered.similarity[:, :PREDICTIONS].astype(np.float64)
+                similarity = answered.similarity[:, :PREDICTIONS]
                 rows = answered.rows[:, :PREDICTIONS]
-    exact = np.zeros(len(vectors))
-    found = answer(vectors[matched], base, [r for r in right if len(r)])
+    exact = np.zeros(len(matched))
+    found = answer(asked.queries[matched], base, [r for r in right if len(r)])
     exact[matched] = recall(found.places, 1)
     searches["exact"] = exact
     lines = []
     for block in dict.fromkeys(blocks[matched].tolist()):
         chosen = (blocks == block) & matched
         figures = {
-            name: _interval(values[chosen], first[chosen], common.seed)
+            name: _interval(values[chosen], asked.picture[chosen], common.seed)
             for name, values in searches.items()
         }
         lines.append(Line(block, figures))
     if matched.all() or not matched.any():
         return lines
     generator = np.random.default_rng([common.seed, _TIES])
-    scale = common.material.scale.rows[common.encoder.name][common.material.scale.made]
-    picture = np.where(matched, first, np.arange(len(first)))
-    predictions = judge(rows, similarity, norms(vectors, scale, generator), right, matched, picture)
+    predictions = judge(rows, similarity, norms(asked.queries, asked.scale, generator), asked)
     scores = detect_copies(predictions, np.random.default_rng([common.seed, _BOOTSTRAP])).normalised
     label = f"µAP, with {int((~matched).sum()):,} queries without a match"
     return [*lines, Line(label, {"1 probe": scores.micro_average_precision})]

@@ -117,6 +117,7 @@ class Report:
         yield ("queries without a match", *(f"{f.others:,}" for f in found))
         if any(f.left_out for f in found):
             yield ("left out: all ten answers are twins", *(f"{f.left_out:,}" for f in found))
+        yield ("queries that show nothing", *(f"{f.blank:,}" for f in found))
         yield ("recall at 90 % precision", *(show_number(s.recall_at_precision_90) for s in scores))
         yield (
             "recall at 1e-3 false alarms a query",

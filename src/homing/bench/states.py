@@ -50,6 +50,8 @@ class State:
     made : ndarray, shape (photos · rows,), bool
     reasons : tuple of (str or None)
         Why a copy could not be made.
+    blank : ndarray, shape (photos · rows,), bool
+        Which copies show nothing.
     files : tuple of (Path or None)
         What was edited.
     release : Release or None
@@ -62,6 +64,7 @@ class State:
     copies: Vectors = field(repr=False)
     made: Flags = field(repr=False)
     reasons: tuple[str | None, ...] = field(repr=False)
+    blank: Flags = field(repr=False)
     files: tuple[Path | None, ...] = field(repr=False)
     release: Release | None = field(repr=False)
 
@@ -77,6 +80,7 @@ def passive_state(material: Material, encoder: Encoder) -> State:
         encoder.vectors(material.copies.rows[encoder.name]),
         material.copies.made,
         material.copies.reasons,
+        material.copies.blank,
         tuple(found.path for found in material.plan.photos),
         None,
     )
@@ -147,11 +151,13 @@ class Describer:
         reasons[rows] = edited.reasons
         vectors = np.zeros((len(rows), self.encoder.dimension), np.float32)
         vectors[rows] = edited.rows[self.encoder.name]
+        blank = np.zeros(len(rows), bool)
+        blank[rows] = edited.blank
         standing = passive.entries.copy()
         standing[present] = entries.rows[self.encoder.name][entries.made]
         return State(
             method, aimed, standing, present, vectors, made, tuple(reasons.tolist()),
-            tuple(files), release,
+            blank, tuple(files), release,
         )  # fmt: skip
 
 

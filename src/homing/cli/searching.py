@@ -120,7 +120,8 @@ def _show(result: "SearchResult") -> None:
     if result.reason is not None:
         echo(f"{name}: failed: {printable(result.reason)}", err=True)
         return
-    echo(f"{name}:" if result.hits else f"{name}: nothing in the cells visited")
+    nothing = result.note or "nothing in the cells visited"
+    echo(f"{name}:" if result.hits else f"{name}: {nothing}")
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"

@@ -5,6 +5,7 @@ may be called from several threads at once. Whatever the bytes of a file, only
 :class:`homing.errors.PictureError` is raised for it.
 """
 
+from homing.images.blank import SHOWS_NOTHING, shows_nothing
 from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
 from homing.images.kinds import KINDS, Kind
@@ -24,6 +25,7 @@ from homing.images.squash import (
 __all__ = [
     "DEFAULT_LIMITS",
     "KINDS",
+    "SHOWS_NOTHING",
     "Encoding",
     "Found",
     "Kind",
@@ -45,6 +47,7 @@ __all__ = [
     "read_squashed",
     "seen_as",
     "shown",
+    "shows_nothing",
     "squash",
     "ssim",
     "upright",

@@ -22,6 +22,7 @@ from homing.images import (
     read_bytes,
     read_rgb,
     read_squashed,
+    shows_nothing,
     squash,
 )
 from homing.search.borders import without_frame
@@ -86,7 +87,7 @@ def query_views(
     Returns
     -------
     list of View
-        The upright one first.
+        The upright one first; none that shows nothing, so none at all of a blank picture.
 
     Raises
     ------
@@ -98,11 +99,14 @@ def query_views(
     check_views(views)
     source = picture if isinstance(picture, Image.Image) else read_bytes(picture, limits=limits)
     whole = _squashed(source, size, limits)
+    if shows_nothing(whole):
+        return []
     if views == UPRIGHT:
         return [View(UPRIGHT, whole)]
     found = list(_postures("", whole))
     if views == "all":
-        found += _cut(_readable(source, size, limits), size)
+        parts = _cut(_readable(source, size, limits), size)
+        found += [part for part in parts if not shows_nothing(part.pixels)]
     return found
 
 
