@@ -1,12 +1,14 @@
 """The plots of ``homing bench``, as PNG and SVG."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from homing.bench.drawing import MARKERS, STYLE, colour_of, errors_of, new_figure
 from homing.bench.outcome import Family, Outcome
+from homing.bench.pareto import Point
 from homing.bench.plots_answers import draw_answer
 from homing.bench.plots_costs import draw_bytes, draw_times
 from homing.bench.releasing import Quality
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Plot", "write_plots"]
+
+_Drawing: TypeAlias = "tuple[str, str, str, Callable[[], Figure]]"
+"""Name, title, text, and what draws it."""
 
 
 @dataclass(frozen=True)
@@ -55,68 +60,73 @@ def write_plots(outcome: Outcome, folder: Path) -> tuple[Plot, ...]:
 
     style: Any = STYLE
     folder.mkdir(parents=True, exist_ok=True)
-    plots = []
     with mpl.rc_context(style):
-        for number, family in enumerate(outcome.families, start=1):
-            end = f"-{number}" if len(outcome.families) > 1 else ""
-            name = family.quantizer.name
-            if outcome.suite.name != "sweep":
-                plots.append(
-                    _write(
-                        folder, f"edits{end}", f"Copies found, edit by edit: {name}",
-                        "Share of copies whose picture comes first at one probe, re-ranked; bars "
-                        "are 95 % intervals.",
-                        _edits(family),
-                    )
-                )  # fmt: skip
-            if outcome.suite.sweeps:
-                plots.append(
-                    _write(
-                        folder, f"sweeps{end}", f"Copies found, strength by strength: {name}",
-                        "R@1 at one probe, re-ranked; bands are 95 % intervals.",
-                        _sweeps(family, outcome),
-                    )
-                )  # fmt: skip
-            if family.detected:
-                plots.append(
-                    _write(
-                        folder, f"precision-recall{end}", f"Copies told from others: {name}",
-                        "One random copy of each picture among copies of pictures that are not in "
-                        "the base; scores normalised.",
-                        _curves(family),
-                    )
-                )  # fmt: skip
-        if outcome.points:
-            plots.append(
-                _write(
-                    folder, "pareto-time", "What recall costs in time",
-                    "Mean R@1 against measured milliseconds a query (a batch of "
-                    f"{outcome.points[0].batch:,} queries in one process), one point a number "
-                    "of probes: 1, 2, 4 … 64, as far as there are cells. Up and left is better.",
-                    draw_times(outcome.points),
-                )
-            )  # fmt: skip
-            plots.append(
-                _write(
-                    folder, "pareto-bytes", "What recall costs in memory",
-                    "Mean R@1 at one probe (an index without cells: at all its codes) against "
-                    "bytes of code an entry. Re-ranking reads the entry's vector besides.",
-                    draw_bytes(outcome.points),
-                )
-            )  # fmt: skip
-        for answer in outcome.answers:
-            if answer.lines:
-                figure = draw_answer(answer)
-                plots.append(_write(folder, answer.name, answer.title, answer.text, figure))
-        if any(family.releases for family in outcome.families):
-            plots.append(
-                _write(
-                    folder, "quality", "How far files are from their sources",
-                    "Measured on the files as written.",
-                    _quality(outcome),
-                )
-            )  # fmt: skip
-    return tuple(plots)
+        return tuple(
+            _write(folder, name, title, text, draw()) for name, title, text, draw in _all(outcome)
+        )
+
+
+def _all(outcome: Outcome) -> Iterator[_Drawing]:
+    """Everything that there is to draw, in the order of the page."""
+    for number, family in enumerate(outcome.families, start=1):
+        yield from _of_family(family, outcome, f"-{number}" if len(outcome.families) > 1 else "")
+    if outcome.points:
+        yield from _of_costs(outcome.points)
+    for answer in outcome.answers:
+        if answer.lines:
+            yield answer.name, answer.title, answer.text, partial(draw_answer, answer)
+    if any(family.releases for family in outcome.families):
+        yield (
+            "quality",
+            "How far files are from their sources",
+            "Measured on the files as written.",
+            partial(_quality, outcome),
+        )
+
+
+def _of_family(family: Family, outcome: Outcome, end: str) -> Iterator[_Drawing]:
+    name = family.quantizer.name
+    if outcome.suite.name != "sweep":
+        yield (
+            f"edits{end}",
+            f"Copies found, edit by edit: {name}",
+            "Share of copies whose picture comes first at one probe, re-ranked; bars are 95 % "
+            "intervals.",
+            partial(_edits, family),
+        )
+    if outcome.suite.sweeps:
+        yield (
+            f"sweeps{end}",
+            f"Copies found, strength by strength: {name}",
+            "R@1 at one probe, re-ranked; bands are 95 % intervals.",
+            partial(_sweeps, family, outcome),
+        )
+    if family.detected:
+        yield (
+            f"precision-recall{end}",
+            f"Copies told from others: {name}",
+            "One random copy of each picture among copies of pictures that are not in the base; "
+            "scores normalised.",
+            partial(_curves, family),
+        )
+
+
+def _of_costs(points: Sequence[Point]) -> Iterator[_Drawing]:
+    yield (
+        "pareto-time",
+        "What recall costs in time",
+        f"Mean R@1 against measured milliseconds a query (a batch of {points[0].batch:,} queries "
+        "in one process), one point a number of probes: 1, 2, 4 … 64, as far as there are cells. "
+        "Up and left is better.",
+        partial(draw_times, points),
+    )
+    yield (
+        "pareto-bytes",
+        "What recall costs in memory",
+        "Mean R@1 at one probe (an index without cells: at all its codes) against bytes of code "
+        "an entry. Re-ranking reads the entry's vector besides.",
+        partial(draw_bytes, points),
+    )
 
 
 def _write(folder: Path, name: str, title: str, text: str, figure: "Figure") -> Plot:

@@ -30,11 +30,11 @@ from homing.bench.quantizers import find_quantizers
 from homing.bench.questions import QUESTIONS, Answer, Case
 from homing.bench.releasing import Releaser
 from homing.bench.search_all import Active, search_all
-from homing.bench.setup import setup_of
+from homing.bench.setup import Setup, setup_of
 from homing.bench.stage import Stage
 from homing.bench.states import Common, State, passive_state
 from homing.bench.suites import find_suite
-from homing.bench.workers import open_workers
+from homing.bench.workers import Workers, open_workers
 from homing.edits import Edit
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, Found, Limits
@@ -158,46 +158,31 @@ def run_retrieval(
         pictures=settings.pictures,
         seed=settings.seed,
     )
-    encoder = descriptor_encoder(descriptor)
-    hashes = hash_encoders() if settings.hashes else ()
     with open_workers() as workers:
-        releaser = Releaser(
-            out / "released",
-            descriptor,
-            workers,
-            progress,
-            settings.psnr,
-            settings.kind,
-            settings.seed,
-            limits,
-        )
-        stage = Stage(
-            descriptor, encoder, workers, out / "cache", progress, releaser, settings.seed, limits
-        )
+        stage = _stage(descriptor, workers, out, progress, settings, limits)
+        hashes = hash_encoders() if settings.hashes else ()
         material = gather(
             plan,
-            [encoder, *hashes],
+            [stage.encoder, *hashes],
             workers,
             stage.cache,
             progress,
-            apart=[encoder],
+            apart=[stage.encoder],
             edits=suite.edits,
             random_draws=settings.random_draws,
             seed=settings.seed,
             limits=limits,
         )
-        passive = passive_state(material, encoder)
+        passive = passive_state(material, stage.encoder)
         active = _release_all(stage, material, passive, settings.indexes, methods)
         common = _common(stage, material, passive, active)
         extras = _extras(stage, common, passive, active, methods[0], settings, out)
         copies = _published(stage, common, passive, active, published)
         found = search_all(stage, common, passive, active, hashes)
-    present = np.zeros(len(plan.photos), bool)
-    present[common.kept] = True
     outcome = Outcome(
-        setup_of(material, present, random_draws=settings.random_draws, seed=settings.seed),
+        _setup(common, settings),
         suite,
-        encoder,
+        stage.encoder,
         asdict(settings) | {"methods": [method.name for method in methods]},
         found.families,
         found.hashes,
@@ -213,6 +198,38 @@ def run_retrieval(
     write_answers(out / "observations.csv", common, found.searched)
     write_page(outcome, write_plots(outcome, out / "plots"), out / "report.html", seconds)
     return outcome
+
+
+def _stage(
+    descriptor: "Descriptor",
+    workers: Workers,
+    out: Path,
+    progress: Progress,
+    settings: Settings,
+    limits: Limits,
+) -> Stage:
+    releaser = Releaser(
+        out / "released",
+        descriptor,
+        workers,
+        progress,
+        settings.psnr,
+        settings.kind,
+        settings.seed,
+        limits,
+    )
+    encoder = descriptor_encoder(descriptor)
+    return Stage(
+        descriptor, encoder, workers, out / "cache", progress, releaser, settings.seed, limits
+    )
+
+
+def _setup(common: Common, settings: Settings) -> Setup:
+    present = np.zeros(len(common.material.plan.photos), bool)
+    present[common.kept] = True
+    return setup_of(
+        common.material, present, random_draws=settings.random_draws, seed=settings.seed
+    )
 
 
 @dataclass(frozen=True, eq=False)
