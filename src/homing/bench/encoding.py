@@ -1,4 +1,4 @@
-"""From tasks to vectors: worker processes edit while the network describes, all of it cached.
+"""From tasks to vectors: processes edit while threads describe, all of it cached.
 
 An encoder is a descriptor or a hash. Rows are cached in shards of some tasks each; a shard's name
 is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes and times,
@@ -10,8 +10,10 @@ file that could not be read may be readable next time.
 import hashlib
 import json
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -178,22 +180,49 @@ def encode(
         Rows in the order of the tasks and of their recipes.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = [
-        _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits)
-        for first in range(0, len(tasks), _SHARD)
-    ]
-    with progress(sum(shard.count for shard in shards), title) as bar:
-        bar.by(sum(shard.count for shard in shards if not shard.missing))
-        for shard in _worked([shard for shard in shards if shard.missing], workers, limits, bar):
-            shard.finish()
+    with _threads(encoders) as pool:
+        shards = [
+            _Shard(tuple(tasks[first : first + _SHARD]), folder, encoders, limits, pool)
+            for first in range(0, len(tasks), _SHARD)
+        ]
+        missing = [shard for shard in shards if shard.missing]
+        with progress(sum(shard.count for shard in shards), title) as bar:
+            bar.by(sum(shard.count for shard in shards if not shard.missing))
+            waiting: deque[_Shard] = deque()
+            try:
+                for shard in _worked(missing, workers, limits, bar):
+                    waiting.append(shard)  # its last squares are described while the next is made
+                    if len(waiting) > 1:
+                        waiting.popleft().finish()
+            finally:  # interrupted, too
+                while waiting:
+                    waiting.popleft().finish()
     return _joined([shard.read() for shard in shards], encoders)
+
+
+@contextmanager
+def _threads(encoders: Sequence[Encoder]) -> Iterator[Executor]:
+    """Give the threads that encode: networks side by side, if there is one."""
+    if not any(encoder.descriptor for encoder in encoders):
+        with ThreadPoolExecutor(1) as pool:
+            yield pool
+        return
+    from homing.descriptors.workers import network_workers
+
+    with network_workers() as (pool, _):
+        yield pool
 
 
 class _Shard:
     """Some tasks, and the files that hold their rows."""
 
     def __init__(
-        self, tasks: tuple[Task, ...], folder: Path, encoders: Sequence[Encoder], limits: Limits
+        self,
+        tasks: tuple[Task, ...],
+        folder: Path,
+        encoders: Sequence[Encoder],
+        limits: Limits,
+        pool: Executor,
     ) -> None:
         self.tasks = tasks
         content = [_FORMAT, definitions(_SOURCES, _PACKAGES), limits.max_pixels, limits.max_bytes]
@@ -204,7 +233,7 @@ class _Shard:
             for encoder in encoders
         }
         self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
-        self._buffers = {encoder.name: _Buffer(encoder) for encoder in self.missing}
+        self._buffers = {encoder.name: _Buffer(encoder, pool) for encoder in self.missing}
         self._reasons: list[str | None] = []
         self._incomplete: dict[str, dict[str, Array]] = {}
 
@@ -263,11 +292,12 @@ def _checksum(text: str) -> str:
 
 @dataclass
 class _Buffer:
-    """Collects squares until there are enough for the network."""
+    """Collects squares until there are enough for the network; threads then describe them."""
 
     encoder: Encoder
+    pool: Executor
     waiting: list[npt.NDArray[np.uint8]] = field(default_factory=list)
-    done: list[Array] = field(default_factory=list)
+    done: list[Future[Array]] = field(default_factory=list)
     blank: list[Array] = field(default_factory=list)
 
     def take(self, rows: npt.NDArray[np.uint8]) -> None:
@@ -278,13 +308,13 @@ class _Buffer:
     def result(self) -> dict[str, Array]:
         """What is kept of the rows: of a descriptor's also which of the squares are blank."""
         self._flush()
-        arrays = {"rows": np.concatenate(self.done)}
+        arrays = {"rows": np.concatenate([future.result() for future in self.done])}
         return arrays | ({"blank": np.concatenate(self.blank)} if self.blank else {})
 
     def _flush(self) -> None:
         if self.waiting:
             rows = np.concatenate(self.waiting)
-            self.done.append(self.encoder.finish(rows))
+            self.done.append(self.pool.submit(self.encoder.finish, rows))
             if self.encoder.descriptor:
                 self.blank.append(shows_nothing(rows))
             self.waiting.clear()
