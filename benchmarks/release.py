@@ -25,6 +25,8 @@ from _common import (
     working_folder,
 )
 
+from homing import defaults
+
 _BARE_BATCH = 8
 
 
@@ -33,7 +35,7 @@ def main() -> int:
     made = parser(__doc__)
     made.add_argument("--pictures", type=int, default=96)
     made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--method", default="paper", help="of activation")
+    made.add_argument("--method", default=defaults.METHOD, help="of activation")
     options = made.parse_args()
     prepare_process(options.threads)
     import torch

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
 
+from homing import defaults
+
 PASSIVE = "passive"
 SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # re-ranked, all of them
 EXACT, KEPT = "exact search", "stays in its cell"
@@ -73,7 +75,9 @@ def _options():
     made = parser(__doc__)
     made.add_argument("--background", type=Path, help="folder of other pictures")
     made.add_argument("--base", type=Path, help="an archive that holds the background already")
-    made.add_argument("--methods", nargs="+", default=["paper"], help="of activation")
+    made.add_argument(
+        "--methods", nargs="+", default=["paper", defaults.METHOD], help="of activation"
+    )
     made.add_argument("--pictures", type=int, default=150)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")

@@ -29,6 +29,7 @@ LEVELS = {
     "descriptors": 2,
     "codebooks": 2,
     "images": 2,
+    "defaults": 1,
     "errors": 1,
     "files": 1,
     "locks": 1,

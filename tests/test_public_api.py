@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 import homing
-from homing import errors
+from homing import defaults, errors
+from homing.archive.running import make_activator
+from homing.cli.benchmarking import bench
+from homing.cli.pictures import activate, release
 
 
 def test_all_is_sorted_and_without_repeats() -> None:
@@ -66,3 +69,13 @@ def test_errors_are_one_family() -> None:
 def test_star_import_works() -> None:
     code = "from homing import *; assert Archive and load_descriptor and PictureError"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_one_method_is_the_default_everywhere() -> None:
+    for function in (homing.activate, homing.Archive.release, make_activator):
+        assert inspect.signature(function).parameters["method"].default == defaults.METHOD
+    for command in (release, activate):
+        (option,) = [o for o in command.params if o.name == "method"]
+        assert option.default == defaults.METHOD
+    (option,) = [o for o in bench.params if o.name == "methods"]
+    assert option.default == f"paper,{defaults.METHOD}"

@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 import homing
-from homing.activation import DEFAULT_METHOD, METHODS, find_method
+from homing import defaults
+from homing.activation import METHODS, find_method
 
 
 def decibels(a: Image.Image, b: Image.Image, peak: int = 255) -> float:
@@ -34,15 +35,18 @@ def pictures(scene) -> list[Image.Image]:
     ]
 
 
-def test_modes_sizes_and_budget(tiny, tiny_codebook, pictures) -> None:
-    results = homing.activate(iter(pictures), tiny, tiny_codebook)
+@pytest.mark.parametrize("method", ["paper", defaults.METHOD])
+def test_modes_sizes_and_budget(tiny, tiny_codebook, pictures, method) -> None:
+    results = homing.activate(iter(pictures), tiny, tiny_codebook, method=method)
     assert len(results) == len(pictures)
     for before, after in zip(pictures, results, strict=True):
         assert (after.mode, after.size) == (before.mode, before.size)
         if before.mode == "LA":
             before, after = before.getchannel("L"), after.getchannel("L")
         peak = 65535 if before.mode == "I;16" else 255
-        assert 42 <= decibels(before, after, peak) < 42.3
+        # Published: the whole budget. Robust: no more of it than need be.
+        most = 42.3 if method == "paper" else 50
+        assert 42 <= decibels(before, after, peak) < most
     np.testing.assert_array_equal(results[2].getchannel("A"), pictures[2].getchannel("A"))
     np.testing.assert_array_equal(results[3].getchannel("A"), pictures[3].getchannel("A"))
 
@@ -71,13 +75,13 @@ def test_two_seeds_two_results(homing_s, codebook_256, astronaut) -> None:
 
 
 def test_psnr_is_the_callers(tiny, tiny_codebook, pictures) -> None:
-    (result,) = homing.activate(pictures[:1], tiny, tiny_codebook, psnr=47)
+    (result,) = homing.activate(pictures[:1], tiny, tiny_codebook, psnr=47, method="paper")
     assert 47 <= decibels(pictures[0], result) < 47.2
 
 
 def test_a_palette_becomes_rgb(tiny, tiny_codebook, pictures) -> None:
     palette = pictures[0].quantize(64)
-    (result,) = homing.activate([palette], tiny, tiny_codebook)
+    (result,) = homing.activate([palette], tiny, tiny_codebook, method="paper")
     assert result.mode == "RGB"
     assert 42 <= decibels(palette.convert("RGB"), result) < 42.2
 
@@ -117,7 +121,7 @@ def test_the_method_reaches_activation(tiny, tiny_codebook, pictures) -> None:
 
 
 def test_methods_are_listed_under_their_names() -> None:
-    assert DEFAULT_METHOD in METHODS
+    assert defaults.METHOD in METHODS
     for name, method in METHODS.items():
         assert method.name == name
         assert find_method(name) is method

@@ -40,7 +40,8 @@ def arguments(pictures, network_file, out):
     photos, others = pictures
     return (
         photos, "--background", others, "--descriptor", network_file, "--base-size", 320,
-        "--index", "IVF4,PQ8", "--random-draws", DRAWS, "--sample", 4, "--out", out,
+        "--index", "IVF4,PQ8", "--method", "paper", "--random-draws", DRAWS, "--sample", 4,
+        "--out", out,
     )  # fmt: skip
 
 

@@ -2,11 +2,10 @@
 
 from homing.activation.api import activate
 from homing.activation.loop import ActivationSettings
-from homing.activation.methods import DEFAULT_METHOD, METHODS, Method, find_method
+from homing.activation.methods import METHODS, Method, find_method
 from homing.activation.pipeline import Activated, Activator
 
 __all__ = [
-    "DEFAULT_METHOD",
     "METHODS",
     "Activated",
     "ActivationSettings",

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from PIL import Image
 
-from homing.activation.methods import DEFAULT_METHOD, find_method
+from homing import defaults
+from homing.activation.methods import find_method
 from homing.activation.pipeline import Activator
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
@@ -20,7 +21,7 @@ def activate(
     codebook: Codebook,
     *,
     psnr: float = 42.0,
-    method: str = DEFAULT_METHOD,
+    method: str = defaults.METHOD,
     seed: int = 0,
 ) -> list[Image.Image]:
     """Activate pictures held in memory.
@@ -36,7 +37,7 @@ def activate(
     psnr : float
         Least peak signal-to-noise ratio of each result against its original, dB.
     method : str
-        Name of the activation method.
+        Name of the activation method: `homing.activation.METHODS`.
     seed : int
         Of the initial noise and of the edits drawn. Same seed, same result, whatever the other
         pictures are.

@@ -18,7 +18,7 @@ from homing.errors import UsageError
 
 _Vectors = NDArray[np.float32]
 
-__all__ = ["DEFAULT_METHOD", "METHODS", "Method", "find_method"]
+__all__ = ["METHODS", "Method", "find_method"]
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,6 @@ METHODS: dict[str, Method] = {
         ),
     )
 }
-
-DEFAULT_METHOD = "paper"
 
 
 def find_method(name: str) -> Method:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from homing import defaults
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
 from homing.archive.results import Report, Verification
@@ -44,7 +45,7 @@ class Archive(Searchable):
         *,
         out: PathLike,
         psnr: float = 42.0,
-        method: str = "paper",
+        method: str = defaults.METHOD,
         seed: int = 0,
         format: str | None = None,  # noqa: A002 - the word of the command line
         manifest: PathLike | None = None,

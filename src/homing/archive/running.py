@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homing import defaults
 from homing.archive.results import Outcome, Report
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, KINDS, Limits
@@ -26,7 +27,7 @@ def make_activator(
     codebook: "Codebook",
     *,
     psnr: float = 42.0,
-    method: str = "paper",
+    method: str = defaults.METHOD,
     seed: int = 0,
     format: str | None = None,  # noqa: A002 - the word of the command line
     limits: Limits = DEFAULT_LIMITS,

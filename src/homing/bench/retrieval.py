@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from homing import defaults
 from homing.activation import Method, find_method
 from homing.bench.answers import write_answers
 from homing.bench.base import make_plan
@@ -127,7 +128,7 @@ def run_retrieval(
     progress : callable
         Opens a progress bar.
     methods : sequence of Method
-        Of activation, of different names; the paper's if there are none.
+        Of activation, of different names; the paper's and the default one if there are none.
     edits : sequence of Edit
         One's own, beside those of the suite.
     published : sequence of Published
@@ -149,7 +150,7 @@ def run_retrieval(
     require_extra()
     start = time.perf_counter()
     settings = settings or Settings()
-    methods = _different(tuple(methods) or (find_method("paper"),))
+    methods = _different(tuple(methods) or (find_method("paper"), find_method(defaults.METHOD)))
     suite = find_suite(settings.suite, edits)
     plan = make_plan(
         photos,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing import defaults
 from homing.cli.console import (
     count,
     device_option,
@@ -223,7 +224,7 @@ def _finish(
 @click.option(
     "--method",
     "methods",
-    default="paper",
+    default=f"paper,{defaults.METHOD}",
     show_default=True,
     help="Methods of activation, with commas between them.",
 )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing import defaults
 from homing.cli.console import (
     archive_argument,
     count,
@@ -40,9 +41,9 @@ _psnr = click.option(
 )
 _method = click.option(
     "--method",
-    default="paper",
+    default=defaults.METHOD,
     show_default=True,
-    help="Way to activate: paper, robust, robust-fast or robust-thorough.",
+    help="Way to activate: robust, robust-fast, robust-thorough, or paper, the published one.",
 )
 _seed = click.option(
     "--seed",
