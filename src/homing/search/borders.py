@@ -1,6 +1,7 @@
 """Finding what frames a picture: bars of letterboxes, bands of memes, parts of a screen.
 
-Copies are put into frames that the original did not have. Two kinds are found:
+Copies are put into frames that the original did not have. On a page the picture is found first
+(:mod:`homing.search.panels`). Then two kinds of bands are found:
 
 - **solid** bands, of one colour but for text and signs upon it, on any side;
 - **blurred** bands, as video platforms put them beside a picture that is too narrow: smooth, on
@@ -12,10 +13,13 @@ whole picture, never instead of it.
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+from homing.search.panels import find_panel
 
 __all__ = ["Box", "find_frame", "inner_box", "without_frame"]
 
@@ -63,7 +67,7 @@ def without_frame(image: Image.Image) -> Image.Image | None:
 
 
 def inner_box(image: Image.Image) -> Box | None:
-    """Find the picture within its frame, of a picture of any size.
+    """Find the picture on a page or within its frame, of a picture of any size.
 
     Parameters
     ----------
@@ -75,12 +79,24 @@ def inner_box(image: Image.Image) -> Box | None:
     Box or None
         As of :func:`find_frame`, in the pixels given.
     """
+    panel = _found_small(image, find_panel)
+    if panel is None:
+        return _found_small(image, find_frame)
+    frame = _found_small(image.crop(panel), find_frame)
+    if frame is None:
+        return panel
+    left, top = panel[:2]
+    return left + frame[0], top + frame[1], left + frame[2], top + frame[3]
+
+
+def _found_small(image: Image.Image, find: Callable[[Pixels], Box | None]) -> Box | None:
+    """What is found in the picture scaled down, in its own pixels."""
     factor = min(1.0, _SIDE / max(image.size))
     small = image
     if factor < 1:
         size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
         small = image.resize(size, Image.Resampling.BOX)
-    found = find_frame(np.asarray(small))
+    found = find(np.asarray(small))
     if found is None:
         return None
     across, down = image.width / small.width, image.height / small.height

@@ -1,0 +1,150 @@
+"""Finding the picture on a page: screenshots of web pages show one among plain grounds and text.
+
+What frames a picture on a page is no band (:mod:`homing.search.borders`): there are columns beside
+it, and other things in them. But pages are drawn, most of them in a few plain colours, so that what
+is *not* of these falls apart into rectangles along gaps (the recursive cut in x and y of document
+analysis [1]_). The largest of them that is filled to its straight edges is taken for the picture.
+
+References
+----------
+.. [1] G. Nagy, S. Seth. "Hierarchical Representation of Optically Scanned Documents". ICPR 1984.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["find_panel"]
+
+Box = tuple[int, int, int, int]
+Mask = NDArray[np.bool_]
+
+_STILL = 3  # levels between neighbours on a plain ground, coded
+_TOLERANCE = 10  # levels from a ground's colour
+_GROUND = 0.05  # share of all pixels that a colour needs to be a ground
+_RIM = 0.03  # the same, of the pixels along the rim
+_PAGE = 0.4  # share of all pixels that grounds have on a page
+_EMPTY = 0.02  # share of a row or column that is not ground, in a gap
+_GAP = 0.006  # of the longer side: the least gap, which also parts text from pictures
+_LEAST = 0.12  # of the longer side: each side of a picture
+_FILLED = 0.6  # share of the rectangle that is not ground
+_EDGE = 0.5  # the same, of each of its sides
+_RAGGED = 0.05  # of a side: how far in that may begin
+_DEPTH = 8  # cuts within cuts
+
+
+def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
+    """Find the picture on a page.
+
+    Parameters
+    ----------
+    pixels : array (h, w, 3), uint8
+        RGB; best of some hundred pixels a side.
+
+    Returns
+    -------
+    (left, top, right, bottom) or None
+        Where the picture lies; None if this is no page, or there is none on it.
+    """
+    height, width = pixels.shape[:2]
+    side = max(height, width)
+    ground = _ground(pixels)
+    if ground.mean() < _PAGE:
+        return None
+    content = ~ground
+    leaves = _leaves(content, (0, 0, width, height), max(2, round(_GAP * side)), _DEPTH)
+    found = [
+        box
+        for box in (_straightened(content, leaf) for leaf in leaves)
+        if box is not None and min(box[2] - box[0], box[3] - box[1]) >= _LEAST * side
+    ]
+    if not found:
+        return None
+    left, top, right, bottom = max(found, key=_area)
+    # Scaling mixes the picture's own rim with the ground beside it.
+    return left + (left > 0), top + (top > 0), right - (right < width), bottom - (bottom < height)
+
+
+def _ground(pixels: NDArray[np.uint8]) -> Mask:
+    """Which pixels have one of the colours that large plain parts have, some at the rim.
+
+    Bars of a picture on the page are plain as well, and are not at the rim: they are cut later.
+    """
+    levels = pixels.astype(np.int16)
+    still = np.ones(levels.shape[:2], dtype=bool)
+    still[:, 1:] &= (np.abs(np.diff(levels, axis=1)) <= _STILL).all(axis=2)
+    still[1:] &= (np.abs(np.diff(levels, axis=0)) <= _STILL).all(axis=2)
+    if still.mean() < _PAGE / 2:  # as most photographs are done with: text has no plain pixels
+        return np.zeros(still.shape, dtype=bool)
+    seen = levels[still]
+    rim = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
+    ground = np.zeros(still.shape, dtype=bool)
+    least = _GROUND * still.size
+    while len(seen) >= least:  # each round takes a colour away
+        bins = (seen >> 3) @ np.array([1, 32, 1024], np.int16)
+        fullest = np.bincount(bins).argmax()
+        colour = np.median(seen[bins == fullest], axis=0).astype(np.int16)
+        same = (np.abs(seen - colour) <= _TOLERANCE).all(axis=1)
+        if same.sum() < least:
+            break
+        if (np.abs(rim - colour) <= _TOLERANCE).all(axis=1).mean() >= _RIM:
+            ground |= (np.abs(levels - colour) <= _TOLERANCE).all(axis=2)
+        seen = seen[~same]
+    return ground
+
+
+def _leaves(content: Mask, box: Box, gap: int, depth: int) -> Iterator[Box]:
+    """Rectangles that gaps part from each other, each with nothing plain around it."""
+    left, top, right, bottom = box
+    part = content[top:bottom, left:right]
+    rows = _runs(part.mean(axis=1) > _EMPTY, gap)
+    columns = _runs(part.mean(axis=0) > _EMPTY, gap)
+    if not rows or not columns:
+        return
+    whole = rows == [(0, bottom - top)] and columns == [(0, right - left)]
+    if whole or depth == 0:
+        yield box
+        return
+    for first, last in rows:
+        for start, end in columns if len(rows) == 1 else [(0, right - left)]:
+            inner = (left + start, top + first, left + end, top + last)
+            yield from _leaves(content, inner, gap, depth - 1)
+
+
+def _runs(full: Mask, gap: int) -> list[tuple[int, int]]:
+    """Where the true ones begin and end; shorter gaps than that are passed over."""
+    places = np.flatnonzero(full)
+    if not len(places):
+        return []
+    cuts = np.flatnonzero(np.diff(places) > gap)
+    first = places[np.r_[0, cuts + 1]].tolist()
+    last = (places[np.r_[cuts, len(places) - 1]] + 1).tolist()
+    return list(zip(first, last, strict=True))
+
+
+def _straightened(content: Mask, box: Box) -> Box | None:
+    """Rectangle within its first filled rows and columns; None if too far in, or not filled.
+
+    What coding leaves around a picture is taken off, what has no straight edges is no picture.
+    """
+    left, top, right, bottom = box
+    part = content[top:bottom, left:right]
+    kept = []
+    for axis in (0, 1):
+        filled = np.flatnonzero(part.mean(axis=axis) >= _EDGE)
+        length = part.shape[1 - axis]
+        if not len(filled):
+            return None
+        first, last = int(filled[0]), int(filled[-1]) + 1
+        if max(first, length - last) > max(2, _RAGGED * length):
+            return None
+        kept.append((first, last))
+    (start, end), (first, last) = kept
+    if part[first:last, start:end].mean() < _FILLED:
+        return None
+    return left + start, top + first, left + end, top + last
+
+
+def _area(box: Box) -> int:
+    return (box[2] - box[0]) * (box[3] - box[1])
