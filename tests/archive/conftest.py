@@ -1,10 +1,21 @@
+import importlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from archive_parts import save_network, unit_vectors
 
 import homing
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +49,26 @@ def create(
 @pytest.fixture
 def archive(create: Callable[..., "homing.Archive"]) -> "homing.Archive":
     return create()
+
+
+@pytest.fixture
+def homing_cli(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ended]:
+    """Run the command line in this process."""
+    # These belong to a process of its own.
+    module = importlib.import_module("homing.cli.main")
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(module, "die_at_next_interruption", lambda: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+
+    def call(*arguments: object) -> Ended:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as left:
+            module.main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        assert isinstance(left.value.code, int)
+        return Ended(left.value.code, captured.out, captured.err)
+
+    return call

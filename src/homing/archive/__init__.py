@@ -2,6 +2,7 @@
 
 from homing.archive.archive import Archive
 from homing.archive.calibrating import Calibration
+from homing.archive.indexing import Indexed
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import choose_codebook, create, open_archive
 from homing.archive.record import Row
@@ -20,6 +21,7 @@ __all__ = [
     "Archive",
     "Calibration",
     "Hit",
+    "Indexed",
     "Matches",
     "Outcome",
     "Problem",

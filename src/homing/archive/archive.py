@@ -1,15 +1,18 @@
 """The archive: what a user holds."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from homing import defaults
+from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
-from homing.archive.results import Report, Verification
+from homing.archive.results import Problem, Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output
 from homing.archive.searchable import Searchable
+from homing.archive.segments import coverage
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
 from homing.errors import EntryNotFoundError
@@ -168,7 +171,30 @@ class Archive(Searchable):
         """Check every row against codebook and descriptor, and released files against rows."""
         self._record.refresh()
         _ = self.descriptor  # a descriptor that is not the archive's is refused here
-        return verify(self._record, self.codebook, self.path, files=files, progress=progress)
+        found = verify(self._record, self.codebook, self.path, files=files, progress=progress)
+        if coverage(self._record, self.codebook).sound:
+            return found
+        problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
+        return replace(found, problems=(*found.problems, problem))
+
+    def index(self, *, progress: Callable[[int], None] | None = None) -> Indexed:
+        """Build or extend the index that the lance engine searches; the codebook stays as it is.
+
+        Entries that come later are searched all the same, one by one, until it is run again.
+
+        Parameters
+        ----------
+        progress : callable or None
+            Called with the number of entries indexed since the last call.
+
+        Raises
+        ------
+        UsageError
+            The index cannot hold a codebook of this kind (LSH, SQ8).
+        """
+        refuse_unless_held(self.codebook, self.path)
+        self._record.refresh()
+        return index(self._record, self.codebook, progress=progress)
 
     def compact(self) -> dict[str, int]:
         """Merge the record's small files and free what removed rows and old versions took."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from homing.archive.record import Record
 from homing.archive.runs import Runs
 
-__all__ = ["Columns", "load", "release_freed"]
+__all__ = ["Columns", "load", "plain_bytes", "release_freed"]
 
 _LARGEST_OFFSET = np.iinfo(np.int32).max
 
@@ -56,7 +56,7 @@ def load(record: Record, code_size: int) -> Columns:
         part = slice(start, start + batch.num_rows)
         lengths[part] = _append(text, batch.column("id"))
         cells[part] = batch.column("cell").to_numpy()
-        codes[part] = _bytes_of(batch.column("code"), code_size)
+        codes[part] = plain_bytes(batch.column("code"), code_size)
         runs.append(Runs.of(batch.column("_rowaddr").to_numpy()))
         released[part] = _lengths(batch.column("state")) == len("released")
         described[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)
@@ -92,7 +92,8 @@ def _strings(lengths: NDArray[np.int32], text: bytearray) -> pa.Array:
     return pa.Array.from_buffers(kind, len(lengths), buffers, null_count=0)
 
 
-def _bytes_of(column: pa.FixedSizeBinaryArray, width: int) -> NDArray[np.uint8]:
+def plain_bytes(column: pa.FixedSizeBinaryArray, width: int) -> NDArray[np.uint8]:
+    """Values of a column of codes, (n, width), without a copy."""
     buffer = column.buffers()[1]
     values = np.frombuffer(buffer, dtype=np.uint8)
     first = column.offset * width

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
+from homing.archive.indexing import refuse_unless_held
 from homing.archive.manifest import PathLike
 from homing.archive.record import Record
 from homing.archive.settings import ArchiveSettings, read_settings, write_settings
@@ -76,7 +77,11 @@ def create(
 
 
 def open_archive(
-    path: PathLike, *, descriptor: "Descriptor | None" = None, device: str = "cpu"
+    path: PathLike,
+    *,
+    descriptor: "Descriptor | None" = None,
+    device: str = "cpu",
+    engine: str = "auto",
 ) -> "Archive":
     """Open an archive; public as ``homing.open``.
 
@@ -89,6 +94,9 @@ def open_archive(
         (a Python callable). It must have the fingerprint the archive was made with.
     device : str
         Where the descriptor runs.
+    engine : {"auto", "memory", "lance"}
+        What searches: codes held in memory, or read from the archive's own index where it lies, in
+        little memory. Both give the same answers. "auto" holds up to half a gigabyte.
 
     Raises
     ------
@@ -106,7 +114,9 @@ def open_archive(
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
     record = Record.open(folder / _RECORD)
-    archive = Archive(folder, settings, codebook, record, device=device)
+    if engine == "lance":
+        refuse_unless_held(codebook, folder)
+    archive = Archive(folder, settings, codebook, record, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
     return archive

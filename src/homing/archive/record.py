@@ -20,15 +20,22 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from homing.archive.runs import Runs
 from homing.errors import ArchiveError
 from homing.images import shown
 
-__all__ = ["Record", "Row", "row_schema", "translated"]
+__all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
+
+INDEXED = "indexed"
+"""A column without values, which the index of an archive is bound to (see `segments`)."""
 
 _T = TypeVar("_T")
 
 _RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+# What Lance may keep in memory: by default it takes several gigabytes.
+_INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,12 +102,22 @@ class Record:
     def open(cls, path: Path) -> "Record":
         """Open the newest version."""
         with translated(path):
-            return cls(lance.dataset(_uri(path)), path)
+            session = lance.Session(
+                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+            )
+            return cls(lance.dataset(_uri(path), session=session), path)
+
+    @property
+    def dataset(self) -> lance.LanceDataset:
+        """The version in view, as Lance has it; for the parts of the archive alone."""
+        return self._dataset
 
     @property
     def schema(self) -> pa.Schema:
         """Arrow schema of the rows."""
-        return self._dataset.schema
+        schema = self._dataset.schema
+        place = schema.get_field_index(INDEXED)
+        return schema if place < 0 else schema.remove(place)
 
     @property
     def version(self) -> int:
@@ -198,9 +215,14 @@ class Record:
                 yield _row(values, None if vectors is None else vectors[position])
 
     def batches(
-        self, columns: Sequence[str], *, chosen: str | None = None, addresses: bool = False
+        self,
+        columns: Sequence[str],
+        *,
+        chosen: str | None = None,
+        addresses: bool = False,
+        fragments: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Scan columns in the order recorded."""
+        """Scan columns in the order recorded; of all fragments, or of some."""
         with translated(self.path):
             scanner = self._dataset.scanner(
                 columns=list(columns),
@@ -208,8 +230,28 @@ class Record:
                 batch_size=16_384,
                 scan_in_order=True,
                 with_row_address=addresses,
+                fragments=None if fragments is None else self._fragments(fragments),
             )
             yield from scanner.to_batches()
+
+    def _fragments(self, numbers: Sequence[int]) -> list[Any]:
+        found = [self._dataset.get_fragment(number) for number in numbers]
+        if None in found:
+            raise ArchiveError(f"another process has rewritten a part of {shown(self.path)}")
+        return found
+
+    def runs(self) -> Runs:
+        """Where the rows lie; scanned only where some of a file's rows have been removed."""
+        parts = []
+        with translated(self.path):
+            for fragment in self._dataset.get_fragments():
+                if fragment.num_deletions:
+                    batches = self.batches([], addresses=True, fragments=[fragment.fragment_id])
+                    parts += [Runs.of(batch.column("_rowaddr").to_numpy()) for batch in batches]
+                elif fragment.physical_rows:
+                    first = np.array([fragment.fragment_id << 32], dtype=np.uint64)
+                    parts.append(Runs(np.zeros(1, np.int64), first, fragment.physical_rows))
+        return Runs.joined(parts)
 
     def take(self, positions: Iterable[int], columns: Sequence[str]) -> pa.Table:
         """Columns of the rows at those positions of the scan order."""

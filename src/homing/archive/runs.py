@@ -52,6 +52,15 @@ class Runs:
         begins[1:] = np.diff(firsts) != np.diff(starts).astype(np.uint64)
         return cls(starts[begins], firsts[begins], int(before[-1]))
 
+    def numbers(self, addresses: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Numbers, in the order of the scan, of rows whose addresses are among the runs'."""
+        order = np.argsort(self.firsts)
+        run = order[np.searchsorted(self.firsts[order], addresses, side="right") - 1]
+        found: NDArray[np.int64] = self.starts[run] + (addresses - self.firsts[run]).astype(
+            np.int64
+        )
+        return found
+
     @property
     def lengths(self) -> NDArray[np.int64]:
         """How many rows each run has."""

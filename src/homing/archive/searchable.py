@@ -18,6 +18,7 @@ from homing.archive.calibrating import (
     read_calibration,
     write_calibration,
 )
+from homing.archive.engines import check_engine, choose
 from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record, translated
 from homing.archive.results import Hit, SearchResult
@@ -59,6 +60,8 @@ class Searchable:
     record : Record
     device : str
         Where the descriptor runs.
+    engine : {"auto", "memory", "lance"}
+        What searches.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class Searchable:
         record: Record,
         *,
         device: str = "cpu",
+        engine: str = "auto",
     ) -> None:
+        self._engine = check_engine(engine)
         self.path = path
         self.settings = settings
         self.codebook = codebook
@@ -376,5 +381,6 @@ class Searchable:
         self._record.refresh()
         if self._snapshot is None or self._snapshot.version != self._record.version:
             with translated(self._record.path):
-                self._snapshot = Snapshot(self._record, self.codebook)
+                engine = choose(self._engine, self._record, self.codebook)
+                self._snapshot = Snapshot(self._record, self.codebook, engine)
         return self._snapshot

@@ -1,20 +1,16 @@
-"""An archive as searched: one version of its record, in memory as codes and ids."""
+"""An archive as searched: one version of its record, through one of the engines."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.columns import load, release_freed
+from homing.archive.engines import opened
 from homing.archive.record import Record
 from homing.archive.results import Hit
-from homing.archive.vectors import StoredVectors
 from homing.codebooks import Codebook
-from homing.search import MemoryEngine, rank, similarities
+from homing.search import rank, similarities
 
 __all__ = ["RERANK", "Found", "Matches", "Snapshot"]
 
@@ -74,25 +70,25 @@ class Found:
 
 
 class Snapshot:
-    """One version of a record, ready to be searched."""
+    """One version of a record, ready to be searched.
 
-    def __init__(self, record: Record, codebook: Codebook) -> None:
-        self._record = record
+    Parameters
+    ----------
+    record : Record
+    codebook : Codebook
+    engine : {"memory", "lance"}
+        Whether codes and ids are held in memory, or read where they lie.
+    """
+
+    def __init__(self, record: Record, codebook: Codebook, engine: str = "memory") -> None:
         self.version = record.version
-        columns = load(record, codebook.code_size)
-        self._ids = columns.ids
-        self._cells = columns.cells
-        self._released = columns.released
-        self._described = columns.described
         self.cell_count = codebook.cell_count
-        self._engine = MemoryEngine(codebook, columns.cells, columns.codes)
-        self._vectors = StoredVectors(record, columns.runs)
-        del columns
-        release_freed()
+        self._lean = engine == "lance"
+        self._engine, self._entries, self._vectors = opened(record, codebook, engine)
 
     def __len__(self) -> int:
         """Count the entries."""
-        return len(self._cells)
+        return len(self._engine)
 
     def search(self, queries: NDArray[np.float32], *, k: int, probes: int, rerank: int) -> Matches:
         """Find the `k` nearest entries of each query.
@@ -120,7 +116,9 @@ class Snapshot:
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
-        return Matches(self._name(positions), similarity, distances, positions)
+        if self._lean:
+            self._vectors.let_go()
+        return Matches(self._entries.ids(positions), similarity, distances, positions)
 
     def _similarities(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64]
@@ -133,11 +131,6 @@ class Snapshot:
             found[part] = similarities(queries[part], vectors, positions[part])
         return found
 
-    def _name(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
-        names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
-        return names.reshape(positions.shape)
-
     def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int) -> Matches:
         """Find the `k` nearest entries of each of these entries, itself mostly among them."""
         vectors = self._vectors.take(positions).astype(np.float32)
@@ -146,9 +139,7 @@ class Snapshot:
 
     def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
         """Id and state of entries."""
-        ids = self._name(np.asarray(positions, dtype=np.int64)).tolist()
-        states = ["released" if self._released[position] else "added" for position in positions]
-        return list(zip(ids, states, strict=True))
+        return self._entries.named(np.asarray(positions, dtype=np.int64))
 
     def best(
         self, matches: Matches, rows: slice, views: Sequence[str], *, by_code: bool = False
@@ -193,28 +184,18 @@ class Snapshot:
         rate : float
             Up to which an entry is taken for what the query is a copy of.
         """
-        positions = found.positions.tolist()
-        metadata = self._metadata(positions)
+        told = self._entries.described(found.positions)
         return tuple(
             Hit(
-                id=name,
+                id=entry.id,
                 similarity=float(found.similarity[place]),
                 view=found.views[place],
-                cell=int(self._cells[position]),
+                cell=entry.cell,
                 code_distance=float(found.code_distance[place]),
-                state=state,
+                state=entry.state,
                 false_alarm_rate=None if rates is None else float(rates[place]),
                 is_copy=None if rates is None else bool(rates[place] <= rate),
-                metadata=metadata.get(position),
+                metadata=entry.metadata,
             )
-            for place, (position, (name, state)) in enumerate(
-                zip(positions, self.named(positions), strict=True)
-            )
+            for place, entry in enumerate(told)
         )
-
-    def _metadata(self, positions: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-        described = [position for position in positions if self._described[position]]
-        if not described:
-            return {}
-        texts = self._record.take(described, ["metadata"]).column("metadata").to_pylist()
-        return {p: json.loads(text) for p, text in zip(described, texts, strict=True)}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from homing.archive.record import Record
+from homing.archive.segments import coverage
 from homing.archive.settings import ArchiveSettings
 from homing.codebooks import Codebook
 
@@ -26,6 +27,7 @@ def statistics(
         occupancy += np.bincount(cells, minlength=len(occupancy))
         decibels += batch.column("psnr").drop_null().to_pylist()
     entries = sum(states.values())
+    loose = sum(coverage(record, codebook).loose.values())
     return {
         "archive": str(path),
         "entries": entries,
@@ -39,6 +41,7 @@ def statistics(
         "fullest_cell": int(occupancy.max(initial=0)),
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
+        "indexed": entries - loose,
         "bytes_on_disk": sum(f.stat().st_size for f in path.rglob("*") if f.is_file()),
         "bytes_of_codes": entries * (codebook.code_size + 8),
         "version": record.version,

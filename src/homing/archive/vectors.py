@@ -50,13 +50,17 @@ class StoredVectors:
         self.dimension = int(record.schema.field("vector").type.list_size)
         mapping = _mapping(_plain_pages(record, self.dimension), runs, self.dimension)
         self._mapping = mapping if mapping is not None and self._agrees(mapping) else None
-        if self._mapping is not None:
-            self._mapping.let_go()
+        self.let_go()
 
     @property
     def mapped(self) -> bool:
         """Whether the vectors are read from mapped memory."""
         return self._mapping is not None
+
+    def let_go(self) -> None:
+        """Hold no memory for what was read."""
+        if self._mapping is not None:
+            self._mapping.let_go()
 
     def take(self, positions: NDArray[np.int64]) -> NDArray[np.float16]:
         """Vectors of the rows at those positions; anything for the position −1.

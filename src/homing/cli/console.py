@@ -22,6 +22,7 @@ __all__ = [
     "device_option",
     "echo",
     "emit",
+    "engine_option",
     "finished",
     "json_option",
     "limit_options",
@@ -51,6 +52,14 @@ device_option = click.option(
     help="Where the descriptor runs: cpu, cuda, mps, or auto.",
 )
 
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "memory", "lance"]),
+    default="auto",
+    show_default=True,
+    help="What searches: codes held in memory, or the archive's index where it lies ('homing "
+    "index'). The answers are the same; auto holds up to half a gigabyte.",
+)
 
 rate_option = click.option(
     "--rate",

@@ -36,6 +36,7 @@ _COMMANDS = {
     "stats": "homing.cli.upkeep",
     "verify": "homing.cli.upkeep",
     "compact": "homing.cli.upkeep",
+    "index": "homing.cli.growing",
     "calibrate": "homing.cli.upkeep",
     "duplicates": "homing.cli.upkeep",
     "activate": "homing.cli.pictures",

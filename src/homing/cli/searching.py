@@ -10,6 +10,7 @@ from homing.cli.console import (
     device_option,
     echo,
     emit,
+    engine_option,
     json_option,
     limit_options,
     limits_of,
@@ -68,6 +69,7 @@ files_option = click.option(
     help="Compare with the pictures of the best hits by local features; needs OpenCV.",
 )
 @files_option
+@engine_option
 @limit_options
 @device_option
 @json_option
@@ -85,7 +87,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     from homing.archive import find_files, open_archive
 
     probes = _probes(options["probes"])
-    opened = open_archive(archive, device=options["device"])
+    opened = open_archive(archive, device=options["device"], engine=options["engine"])
     failed = 0
     total = len(find_files(photos))
     with progress(total, "searching") as bar:
@@ -155,6 +157,7 @@ def _verdict(hit: "Hit") -> str:
 )
 @rate_option
 @files_option
+@engine_option
 @limit_options
 @device_option
 @json_option
@@ -171,7 +174,7 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     """
     from homing.archive import open_archive
 
-    found = open_archive(archive, device=options["device"]).explain(
+    found = open_archive(archive, device=options["device"], engine=options["engine"]).explain(
         picture,
         views=options["views"],
         rate=options["rate"],

@@ -9,6 +9,7 @@ from homing.cli.console import (
     device_option,
     echo,
     emit,
+    engine_option,
     json_option,
     limit_options,
     limits_of,
@@ -95,6 +96,7 @@ def compact(archive: str, as_json: bool) -> None:
 @click.command(short_help="Observe how alike pictures are that match nothing.")
 @archive_argument
 @click.argument("photos", nargs=-1, type=click.Path())
+@engine_option
 @limit_options
 @device_option
 @json_option
@@ -111,7 +113,7 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
     """
     from homing.archive import find_files, in_words, open_archive
 
-    opened = open_archive(archive, device=options["device"])
+    opened = open_archive(archive, device=options["device"], engine=options["engine"])
     with progress(len(find_files(photos)) if photos else None, "looking") as bar:
         made = opened.calibrate(
             photos,
@@ -137,8 +139,11 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
     type=click.FloatRange(min=-1, max=1),
     help="Entries at least so alike count as copies, whatever the rate.",
 )
+@engine_option
 @json_option
-def duplicates(archive: str, rate: float, similarity: float | None, as_json: bool) -> None:
+def duplicates(
+    archive: str, rate: float, similarity: float | None, engine: str, as_json: bool
+) -> None:
     """Find entries that are copies of each other, and print them group by group.
 
     \b
@@ -149,7 +154,7 @@ def duplicates(archive: str, rate: float, similarity: float | None, as_json: boo
     """
     from homing.archive import open_archive
 
-    opened = open_archive(archive)
+    opened = open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
         groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
     for number, group in enumerate(groups):

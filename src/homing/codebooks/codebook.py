@@ -105,6 +105,24 @@ class Codebook:
             digest.update(self.arrays[name].astype("<f4", copy=False).tobytes())
         return digest.hexdigest()
 
+    def inner(self, vectors: npt.ArrayLike) -> Floats:
+        """Vectors as they are quantized: behind the rotation or reduction, if there is one.
+
+        Parameters
+        ----------
+        vectors : array_like, shape (n, dimension)
+
+        Returns
+        -------
+        ndarray, shape (n, d'), float32
+
+        Raises
+        ------
+        CodebookError
+            Wrong shape, or values that are not finite.
+        """
+        return self._inward(vectors)
+
     def cells(self, vectors: npt.ArrayLike) -> Cells:
         """Cell of each vector.
 

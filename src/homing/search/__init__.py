@@ -1,6 +1,7 @@
 """Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
 from homing.search.borders import inner_box
+from homing.search.lance import Block, LanceEngine, reason_against
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
 from homing.search.ranking import rank, similarities
 from homing.search.verdict import (
@@ -16,6 +17,8 @@ __all__ = [
     "LEAST_BACKGROUND",
     "UPRIGHT",
     "VIEWS",
+    "Block",
+    "LanceEngine",
     "MemoryEngine",
     "Tail",
     "View",
@@ -28,5 +31,6 @@ __all__ = [
     "probe_stages",
     "query_views",
     "rank",
+    "reason_against",
     "similarities",
 ]

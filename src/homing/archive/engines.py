@@ -1,0 +1,121 @@
+"""Which engine searches an archive, and what it is made of."""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.columns import load, plain_bytes, release_freed
+from homing.archive.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.record import Record
+from homing.archive.runs import Runs
+from homing.archive.segments import coverage, nearest
+from homing.archive.vectors import StoredVectors
+from homing.codebooks import Codebook
+from homing.errors import UsageError
+from homing.search import Block, LanceEngine, MemoryEngine, reason_against
+
+__all__ = ["ENGINES", "check_engine", "choose", "opened"]
+
+ENGINES = ("auto", "memory", "lance")
+
+_HELD = 512 << 20  # bytes of codes and ids that are held in memory without being asked to
+_BYTES_AN_ID = 48
+
+_ROWS_A_BLOCK = 1 << 20
+_RESIDENT = 4  # blocks of rows without an index that stay in memory; further ones are read anew
+
+
+def check_engine(engine: str) -> str:
+    """Refuse a name that is no engine's."""
+    if engine not in ENGINES:
+        raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}")
+    return engine
+
+
+def choose(asked: str, record: Record, codebook: Codebook) -> str:
+    """Name the engine that searches a record.
+
+    Parameters
+    ----------
+    asked : {"auto", "memory", "lance"}
+        "auto": in memory what is small, and all that Lance's index cannot hold; else "lance".
+    """
+    if asked != "auto":
+        return asked
+    if reason_against(codebook.factory) is not None:
+        return "memory"
+    held = len(record) * (codebook.code_size + 12 + _BYTES_AN_ID)
+    return "memory" if held <= _HELD else "lance"
+
+
+def opened(
+    record: Record, codebook: Codebook, engine: str
+) -> tuple[MemoryEngine | LanceEngine, Entries, StoredVectors]:
+    """Engine, entries and vectors of the version of a record that is in view."""
+    if engine == "memory":
+        return _in_memory(record, codebook)
+    runs = record.runs()
+    vectors = StoredVectors(record, runs)
+    return _through_lance(record, codebook, runs), ReadEntries(record), vectors
+
+
+def _in_memory(
+    record: Record, codebook: Codebook
+) -> tuple[MemoryEngine, HeldEntries, StoredVectors]:
+    columns = load(record, codebook.code_size)
+    engine = MemoryEngine(codebook, columns.cells, columns.codes)
+    entries, vectors = HeldEntries(record, columns), StoredVectors(record, columns.runs)
+    del columns
+    release_freed()
+    return engine, entries, vectors
+
+
+def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
+    now = coverage(record, codebook)
+
+    def ask(queries: NDArray[np.float32], candidates: int, probes: int) -> tuple[Any, Any, Any]:
+        query, address, distance = nearest(record, codebook, queries, candidates, probes)
+        return query, runs.numbers(address), distance
+
+    return LanceEngine(
+        codebook,
+        runs.count,
+        ask if now.segments else None,
+        list(_blocks(record, codebook, runs, now.loose)),
+    )
+
+
+def _blocks(
+    record: Record, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
+) -> Iterator[Callable[[], Block]]:
+    """Rows that no index covers, some at a time: the first held, the others read when wanted."""
+    for number, group in enumerate(_grouped(loose)):
+        read = functools.partial(_block, record, codebook, runs, group)
+        yield functools.cache(read) if number < _RESIDENT else read
+
+
+def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Fragments in groups of about so many rows as make a block."""
+    group: list[int] = []
+    rows = 0
+    for number, count in loose.items():
+        group.append(number)
+        rows += count
+        if rows >= _ROWS_A_BLOCK:
+            yield tuple(group)
+            group, rows = [], 0
+    if group:
+        yield tuple(group)
+
+
+def _block(record: Record, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
+    cells, codes, addresses = [], [], []
+    for batch in record.batches(["cell", "code"], addresses=True, fragments=fragments):
+        cells.append(batch.column("cell").to_numpy())
+        codes.append(plain_bytes(batch.column("code"), codebook.code_size))
+        addresses.append(batch.column("_rowaddr").to_numpy())
+    engine = MemoryEngine(codebook, np.concatenate(cells), np.concatenate(codes))
+    return Block(engine, runs.numbers(np.concatenate(addresses)))

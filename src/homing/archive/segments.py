@@ -1,0 +1,255 @@
+"""The record's own IVF_PQ index, in Lance's terms: segments over fragments of the record.
+
+A segment is built from the stored cells and codes, with the codebook's centroids and code words:
+nothing is encoded again and nothing trained, so that it holds exactly what the record says. Lance
+would itself encode the half-precision vectors with a half-precision codebook, and come to other
+cells near their borders. What it reads instead are files of row, cell and code, as its own GPU
+builder writes them ("precomputed shuffle buffers"); the index is bound to a column of the right
+type that has no values, which takes no space.
+
+Because the column is empty, Lance's ``optimize_indices`` must never be run on a record: it would
+train anew and count rows as indexed that are not. An index that somebody has treated so is seen by
+its centroids or its count of rows; it is not used, and the next `homing index` replaces it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lance
+import numpy as np
+import pyarrow as pa
+from lance.file import LanceFileReader
+from numpy.typing import NDArray
+
+from homing.archive.columns import plain_bytes
+from homing.archive.record import INDEXED, Record, translated
+from homing.codebooks import Codebook
+
+__all__ = [
+    "Coverage",
+    "Segment",
+    "add_column",
+    "build",
+    "commit",
+    "coverage",
+    "drop",
+    "nearest",
+]
+
+_METRIC = "L2"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of the index.
+
+    Attributes
+    ----------
+    fragments : frozenset of int
+        Fragments of the record that it covers.
+    rows : int
+        Rows of these, less those removed.
+    """
+
+    fragments: frozenset[int]
+    rows: int
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What the index of a record covers.
+
+    Attributes
+    ----------
+    segments : tuple of Segment
+    loose : mapping of int to int
+        Fragments that it does not cover, in the record's order, and their rows.
+    sound : bool
+        False if there is an index that holds something else than the record's cells and codes; all
+        fragments are then loose.
+    """
+
+    segments: tuple[Segment, ...]
+    loose: Mapping[int, int]
+    sound: bool = True
+
+
+def index_name(codebook: Codebook) -> str:
+    """Name of the index, which says with what codebook it was made."""
+    return f"codes-{codebook.fingerprint[:16]}"
+
+
+def coverage(record: Record, codebook: Codebook) -> Coverage:
+    """What the index covers of the version in view."""
+    dataset = record.dataset
+    with translated(record.path):
+        rows = {f.fragment_id: f.physical_rows - f.num_deletions for f in dataset.get_fragments()}
+        found = _described(dataset, codebook)
+        segments, sound = [], not found or _same_centroids(dataset, codebook)
+        for segment in found:
+            covered = frozenset(segment.fragment_ids) & rows.keys()
+            count = sum(rows[number] for number in covered)
+            sound = sound and _rows_held(record, segment.uuid) >= count
+            if covered:
+                segments.append(Segment(covered, count))
+    if not sound:
+        return Coverage((), rows, sound=False)
+    covered = frozenset().union(*(segment.fragments for segment in segments))
+    return Coverage(tuple(segments), {n: rows[n] for n in rows if n not in covered})
+
+
+def _described(dataset: lance.LanceDataset, codebook: Codebook) -> Sequence[Any]:
+    name = index_name(codebook)
+    return [s for index in dataset.describe_indices() if index.name == name for s in index.segments]
+
+
+def _same_centroids(dataset: lance.LanceDataset, codebook: Codebook) -> bool:
+    held = dataset.get_ivf_model(index_name(codebook)).centroids
+    flat = held.flatten().to_numpy(zero_copy_only=False)
+    return np.array_equal(flat, _centroids(codebook).ravel())
+
+
+def _rows_held(record: Record, segment: str) -> int:
+    reader = LanceFileReader(f"{record.dataset.uri}/_indices/{segment}/auxiliary.idx")
+    return int(reader.metadata().num_rows)
+
+
+def add_column(record: Record, codebook: Codebook) -> None:
+    """Give the record the empty column, if it has none."""
+
+    def write() -> None:
+        if INDEXED in record.dataset.schema.names:
+            return
+        kind = pa.list_(pa.float32(), codebook.dimension)
+        with translated(record.path):
+            record.dataset.add_columns(pa.field(INDEXED, kind, nullable=True))
+
+    record.retried(write)
+    record.refresh()
+
+
+def build(record: Record, codebook: Codebook, fragments: Sequence[int], folder: Path) -> Any:
+    """Build a segment over some fragments; nobody sees it before it is committed.
+
+    Parameters
+    ----------
+    record : Record
+        At a version that has all of these fragments.
+    codebook : Codebook
+    fragments : sequence of int
+    folder : Path
+        An empty local folder for what is written in between.
+    """
+    with translated(record.path):
+        staged = lance.write_dataset(
+            pa.RecordBatchReader.from_batches(
+                _staged_schema(codebook), _staged(record, codebook, fragments)
+            ),
+            str(folder / "staged"),
+            data_storage_version="legacy",  # the one that Lance's builder reads
+        )
+        files = [file.path for part in staged.get_fragments() for file in part.data_files()]
+        return record.dataset.create_index_uncommitted(
+            INDEXED,
+            name=index_name(codebook),
+            metric=_METRIC,
+            replace=True,  # else the name would be refused where there are other segments
+            fragment_ids=list(fragments),
+            precomputed_shuffle_buffers=files,
+            precomputed_shuffle_buffers_path=str(folder / "staged" / "data"),
+            **_kind(codebook),
+        )
+
+
+def _kind(codebook: Codebook) -> dict[str, Any]:
+    centroids = _centroids(codebook)
+    kind: dict[str, Any] = {"num_partitions": len(centroids), "ivf_centroids": centroids}
+    if codebook.factory.fine == "Flat":
+        return kind | {"index_type": "IVF_FLAT"}
+    return kind | {
+        "index_type": "IVF_PQ",
+        "pq_codebook": np.array(codebook.arrays["pq"]),
+        "num_sub_vectors": codebook.factory.sub_quantizers,
+    }
+
+
+def _centroids(codebook: Codebook) -> NDArray[np.float32]:
+    """Of the cells; without cells one, in the origin."""
+    if codebook.factory.cells:
+        return np.array(codebook.arrays["coarse"])
+    return np.zeros((1, codebook.dimension), np.float32)
+
+
+def _staged_schema(codebook: Codebook) -> pa.Schema:
+    flat = codebook.factory.fine == "Flat"
+    code = (
+        pa.field("flat", pa.list_(pa.float32(), codebook.dimension))
+        if flat
+        else pa.field("__pq_code", pa.list_(pa.uint8(), codebook.code_size))
+    )
+    return pa.schema([("row_id", pa.uint64()), ("__ivf_part_id", pa.uint32()), code])
+
+
+def _staged(
+    record: Record, codebook: Codebook, fragments: Sequence[int]
+) -> Iterator[pa.RecordBatch]:
+    schema = _staged_schema(codebook)
+    kind = schema.field(2).type
+    for batch in record.batches(["cell", "code"], addresses=True, fragments=fragments):
+        held = plain_bytes(batch.column("code"), codebook.code_size).ravel()
+        values = pa.array(held.view(np.float32) if pa.types.is_floating(kind.value_type) else held)
+        yield pa.record_batch(
+            [
+                batch.column("_rowaddr"),
+                batch.column("cell").cast(pa.uint32()),
+                pa.FixedSizeListArray.from_arrays(values, type=kind),
+            ],
+            schema=schema,
+        )
+
+
+def commit(record: Record, codebook: Codebook, segments: Sequence[Any]) -> None:
+    """Make segments part of the index, in place of those that cover the same fragments.
+
+    Lance refuses what was built on fragments that another process has rewritten since, and two
+    commits of the same fragments: the second is to be tried again from the newer version.
+    """
+    with translated(record.path):
+        record.dataset.commit_existing_index_segments(index_name(codebook), INDEXED, list(segments))
+    record.refresh()
+
+
+def drop(record: Record, codebook: Codebook) -> None:
+    """Remove the index."""
+    with translated(record.path):
+        record.dataset.drop_index(index_name(codebook))
+    record.refresh()
+
+
+def nearest(
+    record: Record,
+    codebook: Codebook,
+    queries: NDArray[np.float32],
+    candidates: int,
+    probes: int,
+) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]:
+    """Indexed rows whose codes are nearest: number of the query, address of the row, distance."""
+    with translated(record.path):
+        found = record.dataset.to_table(
+            columns=["_distance"],
+            nearest={
+                "column": INDEXED,
+                "q": codebook.inner(queries),
+                "k": candidates,
+                "nprobes": probes,
+            },
+            fast_search=True,  # what is not indexed has no vector here; the engine sees to it
+            with_row_address=True,
+        )
+    return (
+        found["query_index"].to_numpy().astype(np.int64),
+        found["_rowaddr"].to_numpy(),
+        found["_distance"].to_numpy(),
+    )
