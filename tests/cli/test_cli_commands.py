@@ -198,7 +198,7 @@ def test_search_for_machines(homing_cli, archive, photos):
     for told in ran.objects[:3]:
         assert len(told["hits"]) == 2
         for hit in told["hits"]:
-            assert set(hit) - {"false_alarm_rate", "is_copy"} == keys | {"state"}
+            assert set(hit) - {"false_alarm_rate", "rate_is_bound", "is_copy"} == keys | {"state"}
             assert -1 <= hit["similarity"] <= 1
             assert hit["view"] == "upright"
     assert ran.objects[0]["query"] == "photos/0.jpg"
@@ -238,6 +238,7 @@ def few_suffice(monkeypatch):
     for name in ("homing.archive.calibrating", "homing.search.verdict"):
         monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.verdict._PEAKS", 5)
+    monkeypatch.setattr("homing.search.verdict._FAR", 1e300)  # none is a bound
 
 
 def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):

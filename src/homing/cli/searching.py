@@ -134,7 +134,9 @@ def _verdict(hit: "Hit") -> str:
 
     details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
     chance = hit.false_alarm_rate
-    by_chance = "" if chance is None else f"by chance: {in_words(chance)}"
+    by_chance = ""
+    if chance is not None:
+        by_chance = f"by chance: {in_words(chance, bound=bool(hit.rate_is_bound))}"
     reasons = "; ".join(filter(None, (by_chance, details)))
     if hit.is_copy is None:
         return f"  ({reasons})" if reasons else ""
