@@ -182,23 +182,23 @@ def _chunk(state, chunk: Sequence, options, workers, folder: Path):
     looked = looked_at(chunk, folder / "queries" / f"{views}.npz", archive.descriptor, workers)
 
     def asked(name: str):
-        confirming = _asked(name).confirm
-        step = options.confirm_every if confirming else 1
-        some = [
-            (
-                query,
-                Looked(
-                    seen.views[:count],
-                    seen.vectors[:count],
-                    query.picture() if confirming else None,
-                ),
-            )
-            for query, seen in list(zip(chunk, looked, strict=True))[::step]
-            if seen is not None
-            for count in [_VIEWS[_asked(name).views]]
+        asked = _asked(name)
+        some = list(zip(chunk, looked, strict=True))[
+            :: options.confirm_every if asked.confirm else 1
         ]
-        hits = archive._answer([seen for _, seen in some], _asked(name)) if some else []
-        return _as_arrays([query.wanted for query, _ in some], hits, by_code=name == "codes only")
+        seen = [
+            Looked(
+                views.views[: _VIEWS[asked.views]],
+                views.vectors[: _VIEWS[asked.views]],
+                query.picture() if asked.confirm else None,
+            )
+            for query, views in some
+            if views is not None
+        ]
+        hits = iter(archive._answer(seen, asked) if seen else [])
+        answers = [() if views is None else next(hits) for _, views in some]
+        wanted = [query.wanted for query, _ in some]
+        return _as_arrays(wanted, answers, by_code=name == "codes only")
 
     return {
         name: kept(folder / "answers" / f"{answers}-{number}.npz", lambda name=name: asked(name))

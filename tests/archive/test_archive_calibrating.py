@@ -75,6 +75,19 @@ def test_copies_are_called_copies_and_others_not(filled):
     assert any(hits[0].is_copy for hits in lenient)
 
 
+def test_rates_are_told_no_further_than_the_calibration_goes(filled):
+    filled.calibrate()
+    (hits,) = answers(filled, scene(1200, 0)[:1], k=8, probes=8)
+    least = 1 / (100 * 1200)
+    assert hits[0].similarity > 0.999
+    assert (hits[0].false_alarm_rate, hits[0].rate_is_bound) == (least, True)
+    assert hits[0].as_dict()["rate_is_bound"] is True
+    assert hits[-1].false_alarm_rate > least
+    assert hits[-1].rate_is_bound is False
+    (strict,) = answers(filled, scene(1200, 0)[:1], k=1, rate=1e-9)  # decided all the same
+    assert strict[0].is_copy
+
+
 def test_more_views_count_for_more_chances(filled):
     from homing.archive.searching import Asked, Looked
 

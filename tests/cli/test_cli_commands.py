@@ -198,7 +198,7 @@ def test_search_for_machines(homing_cli, archive, photos):
     for told in ran.objects[:3]:
         assert len(told["hits"]) == 2
         for hit in told["hits"]:
-            assert set(hit) - {"false_alarm_rate", "is_copy"} == keys | {"state"}
+            assert set(hit) - {"false_alarm_rate", "rate_is_bound", "is_copy"} == keys | {"state"}
             assert -1 <= hit["similarity"] <= 1
             assert hit["view"] == "upright"
     assert ran.objects[0]["query"] == "photos/0.jpg"
@@ -238,6 +238,35 @@ def few_suffice(monkeypatch):
     for name in ("homing.archive.calibrating", "homing.search.verdict"):
         monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.verdict._PEAKS", 5)
+    monkeypatch.setattr("homing.search.verdict._FAR", 1e300)  # none is a bound
+
+
+def test_wrong_use_of_searches_says_what_to_do(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ran = homing_cli("explain", archive, "photos/1.jpg", "--html", "no/folder/why.html")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "homing: --html: there is no folder 'no/folder'\n"
+    ran = homing_cli("explain", archive, "photos/1.jpg", "--html", "/proc/why.html")
+    assert ran.status == 2
+    assert ran.err.startswith("homing: --html: '/proc/why.html' cannot be written: ")
+    ran = homing_cli("duplicates", archive, "--similarity", "nan")
+    assert (ran.status, ran.err) == (
+        2,
+        "homing: the similarity must be between -1 and 1, not nan\n",
+    )
+    Path("bad.png").write_text("no picture")
+    ran = homing_cli("calibrate", archive, "bad.png")
+    assert ran.status == 2
+    assert ran.err.endswith("(1 of the files cannot be read)\n")
+
+
+def test_confirming_says_where_no_picture_is_at_hand(homing_cli, archive, photos):
+    pytest.importorskip("cv2")
+    homing_cli("add", archive, photos)
+    ran = homing_cli("search", archive, "photos/1.jpg", "--confirm")
+    assert ran.status == 0
+    assert "--files" in ran.err
+    assert homing_cli("search", archive, "photos/1.jpg").err == ""
 
 
 def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):

@@ -35,7 +35,7 @@ def answered(
         return bool((rates(found) <= asked.rate).any())
 
     return [
-        snapshot.hits(found, rates(found), rate=asked.rate)
+        snapshot.hits(found, rates(found), rate=asked.rate, least=calibration.least)
         for found in find(snapshot, looked, asked, sure)
     ]
 

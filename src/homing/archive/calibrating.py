@@ -72,8 +72,13 @@ class Calibration:
         """How many entries there were."""
         return self.tails[UPRIGHT].entries
 
+    @property
+    def least(self) -> float:
+        """Least false-alarm rate that may be told."""
+        return self.tails[UPRIGHT].least
+
     def rates(self, found: Found, views: str, entries: int) -> NDArray[np.float64]:
-        """False-alarm rate a query of each hit, among so many entries.
+        """False-alarm rate a query of each hit, among so many entries; however far extrapolated.
 
         Where a set of views was not observed itself, each view counts as a look of its own.
         """

@@ -134,7 +134,9 @@ class Explanation:
         facts = {
             "record": f"{hit.id} ({hit.state})",
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
-            "as similar by chance": "not known" if rate is None else in_words(rate),
+            "as similar by chance": (
+                "not known" if rate is None else in_words(rate, bound=bool(hit.rate_is_bound))
+            ),
             "view": hit.view,
             "cell": f"{hit.cell}; {kept}",
             "distance to the code": f"{hit.code_distance:.4f}",

@@ -117,6 +117,8 @@ class Hit:
     false_alarm_rate, is_copy
         The verdict, once the archive is calibrated (None before): the share of queries without a
         match that have any hit as similar as this one, and whether that is low enough.
+    rate_is_bound : bool or None
+        Whether that share is lower still: by how much, the archive's calibration cannot tell.
     confirmed : bool or None
         Whether local features of the two pictures agree; None where that was not asked or cannot
         be told.
@@ -131,6 +133,7 @@ class Hit:
     code_distance: float
     state: str
     false_alarm_rate: float | None = None
+    rate_is_bound: bool | None = None
     is_copy: bool | None = None
     confirmed: bool | None = None
     metadata: Mapping[str, Any] | None = None
@@ -147,6 +150,8 @@ class Hit:
         }
         if self.false_alarm_rate is not None:
             values |= {"false_alarm_rate": float(f"{self.false_alarm_rate:.3g}")}
+        if self.rate_is_bound is not None:
+            values |= {"rate_is_bound": self.rate_is_bound}
         if self.is_copy is not None:
             values |= {"is_copy": self.is_copy}
         if self.confirmed is not None:

@@ -301,10 +301,12 @@ class Searchable:
             There are too few pictures to tell.
         """
         looked: list[Looked] = []
+        unread = 0
         if paths := several(photos):
             asked = Asked(views="all", limits=limits)
             for batch in look_at_all(self.descriptor, find_files(paths), asked):
                 looked += [query for _, query in batch if isinstance(query, Looked)]
+                unread += sum(not isinstance(query, Looked) for _, query in batch)
                 if progress is not None:
                     progress(len(batch))
 
@@ -314,7 +316,12 @@ class Searchable:
                 calibrate_on_pictures(snapshot, looked) if paths else calibrate_on_entries(snapshot)
             )
 
-        calibration = self._record.retried(observe)
+        try:
+            calibration = self._record.retried(observe)
+        except UsageError as error:
+            if unread:
+                raise UsageError(f"{error} ({unread} of the files cannot be read)") from error
+            raise
         write_calibration(self.path, self.settings, calibration)
         return calibration
 
@@ -339,11 +346,13 @@ class Searchable:
         Raises
         ------
         UsageError
-            The archive is not calibrated, and no similarity is given.
+            The archive is not calibrated and no similarity is given, or one out of [−1, 1].
         """
         from homing.archive.duplicates import duplicate_groups
 
         Asked(rate=rate)
+        if similarity is not None and not -1 <= similarity <= 1:
+            raise UsageError(f"the similarity must be between -1 and 1, not {similarity:g}")
         calibration = self._calibration()
         if calibration is None and similarity is None:
             raise UsageError(

@@ -172,7 +172,12 @@ class Snapshot:
         )
 
     def hits(
-        self, found: Found, rates: NDArray[np.float64] | None = None, *, rate: float = 0.0
+        self,
+        found: Found,
+        rates: NDArray[np.float64] | None = None,
+        *,
+        rate: float = 0.0,
+        least: float = 0.0,
     ) -> tuple[Hit, ...]:
         """Write out what was found, with what the manifest said of each entry.
 
@@ -183,6 +188,8 @@ class Snapshot:
             False-alarm rate of each.
         rate : float
             Up to which an entry is taken for what the query is a copy of.
+        least : float
+            Lower rates are told as this one.
         """
         told = self._entries.described(found.positions)
         return tuple(
@@ -193,7 +200,8 @@ class Snapshot:
                 cell=entry.cell,
                 code_distance=float(found.code_distance[place]),
                 state=entry.state,
-                false_alarm_rate=None if rates is None else float(rates[place]),
+                false_alarm_rate=None if rates is None else max(least, float(rates[place])),
+                rate_is_bound=None if rates is None else bool(rates[place] < least),
                 is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=entry.metadata,
             )

@@ -17,6 +17,7 @@ from homing.cli.console import (
     printable,
     progress,
     rate_option,
+    say,
 )
 from homing.errors import UsageError
 
@@ -88,7 +89,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
     probes = _probes(options["probes"])
     opened = open_archive(archive, device=options["device"], engine=options["engine"])
-    failed = 0
+    failed = found = compared = 0
     total = len(find_files(photos))
     with progress(total, "searching") as bar:
         results = opened.search_each(
@@ -104,8 +105,15 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
         )
         for result in results:
             failed += result.reason is not None
+            found += len(result.hits)
+            compared += sum(hit.confirmed is not None for hit in result.hits)
             emit(result.as_dict()) if options["as_json"] else _show(result)
             bar.by(1)
+    if options["confirm"] and found and not compared:
+        say(
+            "no hit could be confirmed or not: pictures without texture, or none at hand; where "
+            "those lie that were only added is told by --files"
+        )
     return 1 if failed else 0
 
 
@@ -137,7 +145,9 @@ def _verdict(hit: "Hit") -> str:
 
     details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
     chance = hit.false_alarm_rate
-    by_chance = "" if chance is None else f"by chance: {in_words(chance)}"
+    by_chance = ""
+    if chance is not None:
+        by_chance = f"by chance: {in_words(chance, bound=bool(hit.rate_is_bound))}"
     reasons = "; ".join(filter(None, (by_chance, details)))
     if hit.is_copy is None:
         return f"  ({reasons})" if reasons else ""
@@ -174,6 +184,9 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     """
     from homing.archive import open_archive
 
+    html = Path(options["html"]) if options["html"] else None
+    if html is not None and not html.parent.is_dir():
+        raise UsageError(f"--html: there is no folder {str(html.parent)!r}")
     found = open_archive(archive, device=options["device"], engine=options["engine"]).explain(
         picture,
         views=options["views"],
@@ -181,8 +194,8 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         files=options["files"],
         limits=limits_of(options["max_pixels"], options["max_bytes"]),
     )
-    if options["html"]:
-        Path(options["html"]).write_text(found.page(), encoding="utf-8")
+    if html is not None:
+        _write(html, found.page())
     if options["as_json"]:
         emit(found.as_dict())
         return
@@ -193,6 +206,13 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         echo(f"  {name:22}  {printable(value)}")
     if found.reason:
         echo(f"  not shown: {printable(found.reason)}")
+
+
+def _write(path: Path, page: str) -> None:
+    try:
+        path.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--html: {str(path)!r} cannot be written: {error.strerror}") from error
 
 
 COMMANDS = {"search": search, "explain": explain}

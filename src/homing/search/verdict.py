@@ -37,6 +37,7 @@ LEAST_BACKGROUND = 200
 _PEAKS, _PEAK_SHARE = 50, 0.1  # peaks over the threshold: their least number and usual share
 _BODY = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2)  # rates whose similarity is kept
 
+_FAR = 100  # times the queries observed: how rare an event may be told from them
 _SURELY_COPIES = 0.97  # of one picture, whatever the archive
 _MIDDLE, _UPPER = 0.5, 0.8  # quantiles of a first fit, which few near-duplicates do not reach
 _CAUTION = 0.8  # by which the first fit's exponent is lowered
@@ -69,6 +70,14 @@ class Tail:
     body: tuple[tuple[float, float], ...]
     entries: int
     queries: int
+
+    @property
+    def least(self) -> float:
+        """Least rate that may be told: a hundredth of what one of the queries observed stands for.
+
+        The tail goes on beyond; nothing that was observed says that it is still the same there.
+        """
+        return 1 / (_FAR * self.queries)
 
     def rate(self, similarity: ArrayLike, *, entries: int, views: int = 1) -> NDArray[np.float64]:
         """False-alarm rate a query, for verdicts at that similarity.
@@ -180,13 +189,20 @@ def _below(similarity: NDArray[np.float32], limit: float) -> NDArray[np.float32]
     return found
 
 
-def in_words(rate: float) -> str:
-    """A rate as people say it: "1 in 12,000 queries"."""
+def in_words(rate: float, *, bound: bool = False) -> str:
+    """A rate as people say it: "1 in 12,000 queries".
+
+    Parameters
+    ----------
+    rate : float
+        Above 0.
+    bound : bool
+        Whether the rate is lower still, and by how much cannot be told.
+    """
     if rate >= 0.5:
         return "more often than not"
-    if rate < 1e-9:
-        return "less than 1 in a billion queries"
-    return f"1 in {_round_number(1 / rate):,} queries"
+    words = f"1 in {_round_number(1 / rate):,} queries"
+    return f"less than {words}, as far as this archive can tell" if bound else words
 
 
 def _round_number(value: float) -> int:
