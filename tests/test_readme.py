@@ -32,7 +32,9 @@ def test_python_of_the_readme_runs(
     exec(compile(block, str(README), "exec"), values)
     assert values["report"].count("released") == 3
     assert {path.name for path in (tmp_path / "released").iterdir()} == {"0.png", "1.png", "2.png"}
-    assert capsys.readouterr().out.startswith("1.png 0.9")
+    name, similarity, *_ = capsys.readouterr().out.split()
+    assert name == "1.png"
+    assert float(similarity) > 0.7  # a copy of what it was before it was released
     assert [image.size for image in values["released"]] == [
         image.size for image in values["images"]
     ]

@@ -43,7 +43,7 @@ _method = click.option(
     "--method",
     default=defaults.METHOD,
     show_default=True,
-    help="Way to activate: robust, robust-fast, robust-thorough, or paper, the published one.",
+    help="Way to activate: paper, robust, robust-fast or robust-thorough.",
 )
 _seed = click.option(
     "--seed",

@@ -1,0 +1,111 @@
+"""What a release changes most, to be looked at: original, released, ten times the change.
+
+PHOTOS are activated in memory. The figures of all are printed, and those that are least like their
+sources by structural similarity make the sheet, each at the size at which it is seen.
+"""
+
+import io
+import sys
+from pathlib import Path
+
+from _common import describe_setup, parser, picture_paths, prepare_process, require, verdict
+from PIL import Image, ImageDraw, ImageOps
+
+from homing import defaults
+
+_AMPLIFIED = 10
+_GAP, _TEXT = 8, 18  # pixels between pictures, and for a line above a row
+
+
+def main() -> int:
+    """Activate, print what the files keep, and write the sheet."""
+    options = _options()
+    prepare_process(options.threads)
+    import numpy as np
+
+    import homing
+    from homing.activation import Activated, Activator, find_method
+
+    paths = picture_paths(options.photos, options.pictures)
+    descriptor = homing.load_descriptor()
+    codebook = homing.load_codebook(f"homing-s-{options.codebook.replace(',', '-')}")
+    method = find_method(options.method)
+    describe_setup(photos=len(paths), method=method.name, psnr=options.psnr)
+    activator = Activator(
+        descriptor, codebook, method, budget=options.psnr, seed=options.seed, kind=options.format
+    )
+    done = [
+        (path, result)
+        for path, result in zip(paths, activator.run(paths), strict=True)
+        if isinstance(result, Activated) and result.ssim is not None
+    ]
+    require(len(done) == len(paths), "a picture cannot be activated")
+    decibels = [result.psnr for _, result in done]
+    similar = np.array([result.ssim for _, result in done])
+    print(
+        f"PSNR least {min(decibels):.3f}, mean {np.mean(decibels):.2f} dB; "
+        f"SSIM least {similar.min():.3f}, mean {similar.mean():.3f}, "
+        f"of which below .97: {(similar < 0.97).sum()}; "
+        f"in the cell aimed at: {sum(result.cell_kept for _, result in done)} of {len(done)}"
+    )
+    worst = [done[place] for place in np.argsort(similar)[: options.worst]]
+    _sheet(worst, options.side).save(options.out)
+    print(f"written: {options.out}")
+    met = verdict("PSNR of every file", min(decibels), at_least=options.psnr)
+    if method.least_ssim is not None:
+        met &= verdict("SSIM of every file", similar.min(), at_least=method.least_ssim)
+    return 0 if met else 1
+
+
+def _options():
+    made = parser(__doc__)
+    made.add_argument("--out", type=Path, required=True, help="the sheet, a .png")
+    made.add_argument("--pictures", type=int, default=60)
+    made.add_argument("--worst", type=int, default=20, help="pictures on the sheet")
+    made.add_argument("--side", type=int, default=640, help="longest side of one, pixels")
+    made.add_argument("--method", default=defaults.METHOD, help="of activation")
+    made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one")
+    made.add_argument("--psnr", type=float, default=42.0)
+    made.add_argument("--format", type=str.upper, help="of the files; default: each picture's own")
+    made.add_argument("--seed", type=int, default=0)
+    return made.parse_args()
+
+
+def _sheet(results, side: int) -> Image.Image:
+    rows = [_row(path, result, side) for path, result in results]
+    width = max(row.width for row in rows)
+    sheet = Image.new("RGB", (width, sum(row.height for row in rows)), "white")
+    top = 0
+    for row in rows:
+        sheet.paste(row, (0, top))
+        top += row.height
+    return sheet
+
+
+def _row(path: Path, result, side: int) -> Image.Image:
+    import numpy as np
+
+    before, after = (_rgb(source) for source in (path, io.BytesIO(result.data)))
+    change = np.asarray(after, np.int16) - np.asarray(before, np.int16)
+    amplified = Image.fromarray(np.clip(128 + _AMPLIFIED * change, 0, 255).astype(np.uint8))
+    shown = [_fitted(picture, side) for picture in (before, after, amplified)]
+    width, height = shown[0].size
+    row = Image.new("RGB", (3 * width + 2 * _GAP, height + _TEXT + _GAP), "white")
+    words = f"{path.name}: SSIM {result.ssim:.3f}, PSNR {result.psnr:.2f} dB"
+    ImageDraw.Draw(row).text((0, 2), words, fill="black")
+    for place, picture in enumerate(shown):
+        row.paste(picture, (place * (width + _GAP), _TEXT))
+    return row
+
+
+def _rgb(source) -> Image.Image:
+    with Image.open(source) as opened:
+        return ImageOps.exif_transpose(opened).convert("RGB")
+
+
+def _fitted(picture: Image.Image, side: int) -> Image.Image:
+    return ImageOps.contain(picture, (side, side)) if max(picture.size) > side else picture
+
+
+if __name__ == "__main__":
+    sys.exit(main())
