@@ -34,6 +34,8 @@ _T = TypeVar("_T")
 _RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
+_LOOKS = 5  # for the newest version
+
 # What Lance may keep in memory: by default it takes several gigabytes.
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
@@ -101,11 +103,11 @@ class Record:
     @classmethod
     def open(cls, path: Path) -> "Record":
         """Open the newest version."""
-        with translated(path):
-            session = lance.Session(
-                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
-            )
-            return cls(lance.dataset(_uri(path), session=session), path)
+        uri = _uri(path)
+        session = lance.Session(
+            index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+        )
+        return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
 
     @property
     def dataset(self) -> lance.LanceDataset:
@@ -130,8 +132,7 @@ class Record:
 
     def refresh(self) -> None:
         """Move on to the newest version."""
-        with translated(self.path):
-            self._dataset.checkout_latest()
+        _newest(self.path, self._dataset.checkout_latest)
 
     def retried(self, action: Callable[[], _T]) -> _T:
         """Do something with the version in view; again with a newer one if that one is gone.
@@ -328,6 +329,22 @@ def _uri(path: Path) -> str:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
         raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
+
+
+def _newest(path: Path, look: Callable[[], _T]) -> _T:
+    """Look for the newest version.
+
+    Between finding its number and reading it, another process may have committed a newer one, and
+    compacted, which takes the version found away.
+    """
+    for left in reversed(range(_LOOKS)):
+        try:
+            with translated(path):
+                return look()
+        except ArchiveError:
+            if not left or not path.exists():
+                raise
+    raise AssertionError
 
 
 @contextmanager
