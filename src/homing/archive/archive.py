@@ -9,7 +9,7 @@ from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
 from homing.archive.results import Problem, Report, Verification
-from homing.archive.running import OnOutcome, collect, refuse_output
+from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.searchable import Searchable
 from homing.archive.segments import coverage
 from homing.archive.statistics import statistics
@@ -28,8 +28,8 @@ class Archive(Searchable):
 
     Attributes
     ----------
-    path : Path
-        Its folder.
+    path : Path or StoreFolder
+        Its folder, or its place in an object store.
     settings : ArchiveSettings
         What it was made with.
     codebook : Codebook
@@ -88,8 +88,10 @@ class Archive(Searchable):
         from homing.archive.running import make_activator
 
         self._record.refresh()
+        refuse_store(out)
         inputs, folder = self.inputs(photos, manifest), Path(out)
-        refuse_output(folder, [*several(photos), self.path])
+        own = [self.path] if isinstance(self.path, Path) else []
+        refuse_output(folder, [*several(photos), *own])
         activator = make_activator(
             self.descriptor,
             self.codebook,

@@ -8,7 +8,7 @@ import datetime
 import itertools
 import json
 import os
-import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.runs import Runs
+from homing.archive.stores import Place, StoreFolder, reason_of
 from homing.errors import ArchiveError
 from homing.images import shown
 
@@ -31,7 +32,6 @@ INDEXED = "indexed"
 
 _T = TypeVar("_T")
 
-_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 _LOOKS = 5  # for the newest version
@@ -88,12 +88,12 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
 class Record:
     """The rows of an archive at one version; writing moves on to the version written."""
 
-    def __init__(self, dataset: lance.LanceDataset, path: Path) -> None:
+    def __init__(self, dataset: lance.LanceDataset, path: Place) -> None:
         self._dataset = dataset
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
+    def create(cls, path: Place, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
         with translated(path):
@@ -101,7 +101,7 @@ class Record:
         return cls(dataset, path)
 
     @classmethod
-    def open(cls, path: Path) -> "Record":
+    def open(cls, path: Place) -> "Record":
         """Open the newest version."""
         uri = _uri(path)
         session = lance.Session(
@@ -238,7 +238,7 @@ class Record:
     def _fragments(self, numbers: Sequence[int]) -> list[Any]:
         found = [self._dataset.get_fragment(number) for number in numbers]
         if None in found:
-            raise ArchiveError(f"another process has rewritten a part of {shown(self.path)}")
+            raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
     def runs(self) -> Runs:
@@ -254,13 +254,32 @@ class Record:
                     parts.append(Runs(np.zeros(1, np.int64), first, fragment.physical_rows))
         return Runs.joined(parts)
 
+    def size(self) -> int:
+        """Bytes of the rows and indexes of the version in view."""
+        with translated(self.path):
+            files = [f for part in self._dataset.get_fragments() for f in part.data_files()]
+            indexes = self._dataset.describe_indices()
+        return sum(file.file_size_bytes or 0 for file in files) + sum(
+            index.total_size_bytes or 0 for index in indexes
+        )
+
+    def age(self) -> float:
+        """Seconds since the version in view was committed."""
+        with translated(self.path):
+            return time.time() - float(self._dataset.versions()[-1]["timestamp"].timestamp())
+
     def take(self, positions: Iterable[int], columns: Sequence[str]) -> pa.Table:
         """Columns of the rows at those positions of the scan order."""
         with translated(self.path):
             return self._dataset.take(list(positions), columns=list(columns))
 
     def data_files(self, column: str) -> Iterator[tuple[int, Path, int]]:
-        """Where a column lies: fragment number, data file, and the column's place in that file."""
+        """Where a column lies: fragment number, data file, and the column's place in that file.
+
+        Nothing in an object store, where no file can be mapped.
+        """
+        if not isinstance(self.path, Path):
+            return
         number = self._dataset.lance_schema.field(column).id()
         for fragment in self._dataset.get_fragments():
             for file in fragment.data_files():
@@ -323,15 +342,17 @@ def _one_of(ids: Sequence[str]) -> str:
     return f"id IN ({quoted})"
 
 
-def _uri(path: Path) -> str:
+def _uri(path: Place) -> str:
     """Lance takes UTF-8 alone, whatever encoding the system gives its names."""
+    if isinstance(path, StoreFolder):
+        return path.uri
     try:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
         raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
 
 
-def _newest(path: Path, look: Callable[[], _T]) -> _T:
+def _newest(path: Place, look: Callable[[], _T]) -> _T:
     """Look for the newest version.
 
     Between finding its number and reading it, another process may have committed a newer one, and
@@ -342,22 +363,21 @@ def _newest(path: Path, look: Callable[[], _T]) -> _T:
             with translated(path):
                 return look()
         except ArchiveError:
-            if not left or not path.exists():
+            if not left or (isinstance(path, Path) and not path.exists()):
                 raise
     raise AssertionError
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Place) -> Iterator[None]:
     """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
     try:
         yield
     except (ValueError, OSError, RuntimeError, pa.ArrowException) as error:
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise ArchiveError(
                 f"there is no record at {shown(path)}; was the archive moved or removed?"
             ) from error
-        reason = _RUST_SOURCE.sub("", str(error))
         raise ArchiveError(
-            f"the record at {shown(path)} cannot be read or written: {reason}"
+            f"the record at {shown(str(path))} cannot be read or written: {reason_of(error)}"
         ) from error
