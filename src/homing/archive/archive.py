@@ -1,5 +1,6 @@
 """The archive: what a user holds."""
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
-from homing.archive.results import Problem, Report, Verification
+from homing.archive.results import Imported, Problem, Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.searchable import Searchable
 from homing.archive.segments import coverage
@@ -194,13 +195,60 @@ class Archive(Searchable):
             The index cannot hold a codebook of this kind (LSH, SQ8).
         """
         refuse_unless_held(self.codebook, self.path)
+        self._record.refuse_if_past()
         self._record.refresh()
         return index(self._record, self.codebook, progress=progress)
 
-    def compact(self) -> dict[str, int]:
-        """Merge the record's small files and free what removed rows and old versions took."""
+    def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+        """Merge the record's small files and free what removed rows and old versions took.
+
+        Parameters
+        ----------
+        keep : timedelta
+            Versions that were the newest so long ago stay readable.
+        """
         self._record.refresh()
-        return self._record.compact()
+        return self._record.compact(keep)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Versions that :func:`homing.open` can still show; oldest first.
+
+        Every change makes one; compacting removes them.
+        """
+        self._record.refresh()
+        return self._record.versions()
+
+    def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
+        """Write all rows, with their vectors, to a new Parquet file; returns how many.
+
+        Parameters
+        ----------
+        file : path
+            It must not exist. It appears whole or not at all.
+        progress : callable or None
+            Called with the number of rows written since the last call.
+        """
+        from homing.archive.transferring import export_rows
+
+        self._record.refresh()
+        return export_rows(self._record, self.settings, self.path, file, progress)
+
+    def import_rows(
+        self, file: PathLike, *, progress: Callable[[int], None] | None = None
+    ) -> Imported:
+        """Record the rows of a file that :meth:`export` wrote, of this or of another archive.
+
+        Both must have the same descriptor and codebook. A row that is there already stays as it
+        is; one that the codebook does not confirm, or whose id another picture has, is left out.
+        """
+        from homing.archive.transferring import import_rows
+
+        self._record.refuse_if_past()
+        imported = import_rows(
+            self._record, self.settings, self.codebook, self.path, file, progress
+        )
+        self._keep_calibrated()
+        return imported
 
     def stats(self) -> dict[str, Any]:
         """Figures of the archive, with stable keys."""

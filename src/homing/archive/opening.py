@@ -87,6 +87,7 @@ def open_archive(
     descriptor: "Descriptor | None" = None,
     device: str = "cpu",
     engine: str = "auto",
+    version: int | None = None,
 ) -> "Archive":
     """Open an archive; public as ``homing.open``.
 
@@ -102,6 +103,8 @@ def open_archive(
     engine : {"auto", "memory", "lance"}
         What searches: codes held in memory, or read from the archive's own index where it lies, in
         little memory. Both give the same answers. "auto" holds up to half a gigabyte.
+    version : int or None
+        A version that is past, to be read as it was: one of :meth:`Archive.versions`.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def open_archive(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
-    record = Record.open(folder / _RECORD)
+    record = Record.open(folder / _RECORD, version=version)
     if engine == "lance":
         refuse_unless_held(codebook, folder)
     archive = Archive(folder, settings, codebook, record, device=device, engine=engine)

@@ -6,23 +6,21 @@ which concurrent merges of the same ids were seen to double rows.
 
 import datetime
 import itertools
-import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lance
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from homing.archive.rows import Row, row_of, row_schema, rows_to_table
 from homing.archive.runs import Runs
 from homing.archive.stores import Place, StoreFolder, reason_of
-from homing.errors import ArchiveError
+from homing.errors import ArchiveError, UsageError
 from homing.images import shown
 
 __all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
@@ -32,7 +30,6 @@ INDEXED = "indexed"
 
 _T = TypeVar("_T")
 
-_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 _LOOKS = 5  # for the newest version
 
@@ -40,56 +37,12 @@ _LOOKS = 5  # for the newest version
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One picture as recorded; see the contract's list of columns.
-
-    ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
-    ``code`` are what the codebook makes of exactly that vector. ``file`` is where a released file
-    was written, relative to the archive's folder where that is possible.
-    """
-
-    id: str
-    state: str  # "released" or "added"
-    source_sha256: bytes
-    file_sha256: bytes
-    file: str | None
-    width: int
-    height: int
-    psnr: float | None  # dB; None: added, or released unchanged
-    created_at: datetime.datetime
-    vector: NDArray[np.float16] | None
-    cell: int
-    code: bytes
-    metadata: Mapping[str, Any] | None
-
-
-def row_schema(dimension: int, code_size: int) -> pa.Schema:
-    """Arrow schema of the rows, for descriptors of `dimension` and codes of `code_size` bytes."""
-    return pa.schema(
-        [
-            pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
-            pa.field("state", pa.string(), nullable=False),
-            pa.field("source_sha256", pa.binary(32), nullable=False),
-            pa.field("file_sha256", pa.binary(32), nullable=False),
-            pa.field("file", pa.string()),
-            pa.field("width", pa.int32(), nullable=False),
-            pa.field("height", pa.int32(), nullable=False),
-            pa.field("psnr", pa.float32()),
-            pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
-            pa.field("vector", pa.list_(pa.float16(), dimension), nullable=False),
-            pa.field("cell", pa.int32(), nullable=False),
-            pa.field("code", pa.binary(code_size), nullable=False),
-            pa.field("metadata", pa.string()),
-        ]
-    )
-
-
 class Record:
     """The rows of an archive at one version; writing moves on to the version written."""
 
-    def __init__(self, dataset: lance.LanceDataset, path: Place) -> None:
+    def __init__(self, dataset: lance.LanceDataset, path: Place, *, pinned: bool = False) -> None:
         self._dataset = dataset
+        self._pinned = pinned
         self.path = path
 
     @classmethod
@@ -101,13 +54,40 @@ class Record:
         return cls(dataset, path)
 
     @classmethod
-    def open(cls, path: Place) -> "Record":
-        """Open the newest version."""
+    def open(cls, path: Place, *, version: int | None = None) -> "Record":
+        """Open the newest version, or one that is past, which can only be read."""
         uri = _uri(path)
         session = lance.Session(
             index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
         )
-        return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
+        if version is None:
+            return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
+        record = cls.open(path)
+        if version not in (known["version"] for known in record.versions()):
+            raise ArchiveError(
+                f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
+            )
+        with translated(path):
+            return cls(lance.dataset(uri, version=version, session=session), path, pinned=True)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """All versions that are still there, with ``version`` and ``created_at``; oldest first."""
+        with translated(self.path):
+            return [
+                {
+                    "version": int(known["version"]),
+                    "created_at": known["timestamp"].astimezone(datetime.UTC),
+                }
+                for known in self._dataset.versions()
+            ]
+
+    def refuse_if_past(self) -> None:
+        """Refuse to change a version that is past."""
+        if self._pinned:
+            raise UsageError(
+                f"version {self.version} of {shown(str(self.path))} is past: it can be read and "
+                "exported, but not changed"
+            )
 
     @property
     def dataset(self) -> lance.LanceDataset:
@@ -131,8 +111,9 @@ class Record:
         return int(self._dataset.count_rows())
 
     def refresh(self) -> None:
-        """Move on to the newest version."""
-        _newest(self.path, self._dataset.checkout_latest)
+        """Move on to the newest version, unless one that is past was asked for."""
+        if not self._pinned:
+            _newest(self.path, self._dataset.checkout_latest)
 
     def retried(self, action: Callable[[], _T]) -> _T:
         """Do something with the version in view; again with a newer one if that one is gone.
@@ -153,6 +134,7 @@ class Record:
         """Add rows whose ids are not there yet; rows already there stay as they are."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
                 merge.conflict_retries(30).execute(table)
@@ -164,6 +146,7 @@ class Record:
         """Add rows, replacing those of the same ids."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_matched_update_all()
                 merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
@@ -175,6 +158,7 @@ class Record:
         """Remove the rows of those ids."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 self._dataset.delete(_one_of(ids))
 
@@ -213,7 +197,7 @@ class Record:
                 vectors = flat.reshape(batch.num_rows, -1)
                 batch = batch.drop_columns(["vector"])  # noqa: PLW2901 - the rest of the same batch
             for position, values in enumerate(batch.to_pylist()):
-                yield _row(values, None if vectors is None else vectors[position])
+                yield row_of(values, None if vectors is None else vectors[position])
 
     def batches(
         self,
@@ -287,8 +271,9 @@ class Record:
                     place = file.column_indices[list(file.fields).index(number)]
                     yield fragment.fragment_id, self.path / "data" / file.path, place
 
-    def compact(self) -> dict[str, int]:
-        """Merge small files, drop the rows removed, and forget versions that nothing reads."""
+    def compact(self, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+        """Merge small files, drop the rows removed, and forget versions older than `keep`."""
+        self.refuse_if_past()
 
         def merge() -> Any:
             with translated(self.path):
@@ -296,9 +281,7 @@ class Record:
 
         metrics = self.retried(merge)  # what another has removed meanwhile cannot be merged
         with translated(self.path):
-            cleaned = self._dataset.cleanup_old_versions(
-                older_than=datetime.timedelta(0), delete_unverified=False
-            )
+            cleaned = self._dataset.cleanup_old_versions(older_than=keep, delete_unverified=False)
             self._dataset.checkout_latest()
         return {
             "files_removed": int(metrics.files_removed),
@@ -309,32 +292,6 @@ class Record:
     def table(self, rows: Sequence[Row]) -> pa.Table:
         """Rows as an Arrow table of the record's schema."""
         return rows_to_table(rows, self.schema)
-
-
-def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Rows, with their vectors, as an Arrow table."""
-    dimension = schema.field("vector").type.list_size
-    vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
-    columns: dict[str, pa.Array] = {}
-    for field in schema:
-        if field.name == "vector":
-            values = pa.array(vectors, pa.float16())
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(values, dimension)
-        elif field.name == "metadata":
-            texts = [_metadata_text(row.metadata) for row in rows]
-            columns["metadata"] = pa.array(texts, pa.string())
-        else:
-            columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
-    return pa.table(columns, schema=schema)
-
-
-def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
-    return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
-
-
-def _row(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
-    metadata = values.pop("metadata")
-    return Row(**values, vector=vector, metadata=json.loads(metadata) if metadata else None)
 
 
 def _one_of(ids: Sequence[str]) -> str:
