@@ -199,6 +199,12 @@ class Archive(Searchable):
         self._record.refresh()
         return index(self._record, self.codebook, progress=progress)
 
+    @property
+    def unindexed(self) -> int:
+        """How many entries :meth:`index` has left to do."""
+        self._record.refresh()
+        return sum(coverage(self._record, self.codebook).loose.values())
+
     def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
         """Merge the record's small files and free what removed rows and old versions took.
 

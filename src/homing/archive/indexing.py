@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from homing.archive.record import Record
 from homing.archive.segments import Coverage, add_column, build, commit, coverage, drop
@@ -174,13 +174,22 @@ def _working_folder() -> Iterator[Path]:
     """A temporary folder; those of runs that were killed are removed."""
     for left in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
         _remove_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    with (folder / "lock").open("ab") as lock:
-        try_lock(lock)
+    folder, lock = _new_folder()
+    with lock:
         try:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new_folder() -> tuple[Path, IO[bytes]]:
+    """Make a folder and take its lock, unless another run comes between and tidies it away."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        lock = (folder / "lock").open("ab")
+        if try_lock(lock) and (folder / "lock").exists():
+            return folder, lock
+        lock.close()
 
 
 def _remove_abandoned(folder: Path) -> None:

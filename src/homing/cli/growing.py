@@ -31,7 +31,7 @@ def index(archive: str, as_json: bool) -> None:
     from homing.archive import open_archive
 
     opened = open_archive(archive)
-    with progress(len(opened), "indexing") as bar:
+    with progress(opened.unindexed, "indexing") as bar:
         done = opened.index(progress=bar.by)
     if as_json:
         emit(done.as_dict())
