@@ -179,13 +179,16 @@ class Archive(Searchable):
         problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
         return replace(found, problems=(*found.problems, problem))
 
-    def index(self, *, progress: Callable[[int], None] | None = None) -> Indexed:
+    def index(self, *, workers: int = 1, progress: Callable[[int], None] | None = None) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook stays as it is.
 
         Entries that come later are searched all the same, one by one, until it is run again.
 
         Parameters
         ----------
+        workers : int
+            Processes that build parts of it at the same time. One that is killed costs its part
+            another try. Each takes up to half a gigabyte of memory.
         progress : callable or None
             Called with the number of entries indexed since the last call.
 
@@ -197,7 +200,7 @@ class Archive(Searchable):
         refuse_unless_held(self.codebook, self.path)
         self._record.refuse_if_past()
         self._record.refresh()
-        return index(self._record, self.codebook, progress=progress)
+        return index(self._record, self.codebook, workers=workers, progress=progress)
 
     @property
     def unindexed(self) -> int:

@@ -17,12 +17,20 @@ __all__ = ["COMMANDS"]
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @archive_argument
+@click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    show_default=True,
+    help="Processes that build parts of it at the same time.",
+)
 @json_option
-def index(archive: str, as_json: bool) -> None:
+def index(archive: str, workers: int, as_json: bool) -> None:
     """Build or extend the index that the lance engine searches where it lies.
 
     \b
     homing index archive
+    homing index archive --workers 4
     homing search archive suspect.jpg --engine lance
 
     The codebook stays as it is and nothing is encoded again. What is released or added later is
@@ -32,7 +40,7 @@ def index(archive: str, as_json: bool) -> None:
 
     opened = open_archive(archive)
     with progress(opened.unindexed, "indexing") as bar:
-        done = opened.index(progress=bar.by)
+        done = opened.index(workers=workers, progress=bar.by)
     if as_json:
         emit(done.as_dict())
     else:
