@@ -141,7 +141,7 @@ def _timed(search, folder: Path) -> dict:
     queries = np.load(folder / "queries.npy")
     found = {}
     for rerank in (0, 64):
-        search(queries[:_BATCH], rerank)
+        search(queries, rerank)  # what is measured is an index in the system's cache
         alone, together = [], []
         for query in queries:
             start = time.perf_counter()
