@@ -2,16 +2,18 @@
 
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from archive_parts import child, completed, unit_vectors, write
 
 import homing
-from homing.archive import engines, indexing, segments
+from homing.archive import building, engines, indexing, segments
 from homing.archive.engines import choose
 from homing.archive.indexing import index, plan_segments
 from homing.archive.record import Record
@@ -243,15 +245,15 @@ def test_calibration_and_duplicates_are_the_same(archive):
 #: The indexer builds one segment for each fragment and says when it has made one.
 SLOWLY = """
 import os, time
-import homing.archive.indexing as indexing
+import homing.archive.indexing as indexing, homing.archive.building as building
 indexing._most_rows = lambda codebook: 1
-build = indexing.build
+build = building.build
 def told(*arguments):
     segment = build(*arguments)
     open({flag!r}, "a").write("x")
     time.sleep({pause})
     return segment
-indexing.build = told
+building.build = told
 """
 
 
@@ -338,3 +340,53 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
     assert opened.stats()["indexed"] == len(expected)
     assert opened.verify().clean
     compare(opened._record, archive.codebook)
+
+
+def test_several_workers_and_one_of_them_killed(archive):
+    """A worker that dies in the middle of its part costs a try; no row is doubled or lost."""
+    for part in range(6):
+        write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
+    before = leftovers()
+    killed = []
+
+    def kill() -> None:
+        end = time.monotonic() + 100
+        while not killed and time.monotonic() < end:
+            if leftovers() - before:  # one has begun
+                workers = [
+                    process
+                    for process in psutil.Process().children()
+                    if "spawn_main" in " ".join(process.cmdline())
+                ]
+                workers[0].kill()
+                killed.append(workers[0].pid)
+            time.sleep(0.001)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    done = archive.index(workers=2)
+    thread.join()
+    assert killed
+    assert (done.entries, done.indexed, done.added) == (300, 300, 300)
+    assert archive.verify(files=False).clean
+    compare(archive._record, archive.codebook)
+    archive.index()
+    write(archive._record, archive.codebook, names(900, 5), unit_vectors(5, 50))
+    archive.index()
+    assert leftovers() <= before
+
+
+def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
+    for part in range(4):
+        write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
+    monkeypatch.setattr(building, "_build", dying)
+    monkeypatch.setattr(building, "_TRIES", 1)
+    with pytest.raises(homing.ArchiveError, match="the workers that build the index die"):
+        archive.index(workers=2)
+    with pytest.raises(homing.UsageError, match="at least one worker"):
+        archive.index(workers=0)
+    compare(archive._record, archive.codebook)
+
+
+def dying(*given: object) -> None:
+    os._exit(9)

@@ -8,6 +8,7 @@ from homing.archive.opening import choose_codebook, create, open_archive
 from homing.archive.record import Row
 from homing.archive.results import (
     Hit,
+    Imported,
     Outcome,
     Problem,
     Report,
@@ -21,6 +22,7 @@ __all__ = [
     "Archive",
     "Calibration",
     "Hit",
+    "Imported",
     "Indexed",
     "Matches",
     "Outcome",

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from homing.archive.manifest import Input
 from homing.archive.planning import Planned, plan
 from homing.archive.record import Record, Row
 from homing.archive.results import Outcome
+from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
@@ -42,7 +42,7 @@ def add(
     codebook: Codebook,
     inputs: Iterable[Input],
     *,
-    archive: Path,
+    archive: Place,
     limits: Limits,
 ) -> Iterator[Outcome]:
     """Add pictures; an outcome comes once its picture is recorded, in the order given.

@@ -1,5 +1,6 @@
 """The archive: what a user holds."""
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,8 @@ from homing import defaults
 from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
-from homing.archive.results import Problem, Report, Verification
-from homing.archive.running import OnOutcome, collect, refuse_output
+from homing.archive.results import Imported, Problem, Report, Verification
+from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.searchable import Searchable
 from homing.archive.segments import coverage
 from homing.archive.statistics import statistics
@@ -29,8 +30,8 @@ class Archive(Searchable):
 
     Attributes
     ----------
-    path : Path
-        Its folder.
+    path : Path or StoreFolder
+        Its folder, or its place in an object store.
     settings : ArchiveSettings
         What it was made with.
     codebook : Codebook
@@ -89,8 +90,10 @@ class Archive(Searchable):
         from homing.archive.running import make_activator
 
         self._record.refresh()
+        refuse_store(out)
         inputs, folder = self.inputs(photos, manifest), Path(out)
-        refuse_output(folder, [*several(photos), self.path])
+        own = [self.path] if isinstance(self.path, Path) else []
+        refuse_output(folder, [*several(photos), *own])
         activator = make_activator(
             self.descriptor,
             self.codebook,
@@ -177,13 +180,16 @@ class Archive(Searchable):
         problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
         return replace(found, problems=(*found.problems, problem))
 
-    def index(self, *, progress: Callable[[int], None] | None = None) -> Indexed:
+    def index(self, *, workers: int = 1, progress: Callable[[int], None] | None = None) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook stays as it is.
 
         Entries that come later are searched all the same, one by one, until it is run again.
 
         Parameters
         ----------
+        workers : int
+            Processes that build parts of it at the same time. One that is killed costs its part
+            another try. Each takes up to half a gigabyte of memory.
         progress : callable or None
             Called with the number of entries indexed since the last call.
 
@@ -193,13 +199,66 @@ class Archive(Searchable):
             The index cannot hold a codebook of this kind (LSH, SQ8).
         """
         refuse_unless_held(self.codebook, self.path)
+        self._record.refuse_if_past()
         self._record.refresh()
-        return index(self._record, self.codebook, progress=progress)
+        return index(self._record, self.codebook, workers=workers, progress=progress)
 
-    def compact(self) -> dict[str, int]:
-        """Merge the record's small files and free what removed rows and old versions took."""
+    @property
+    def unindexed(self) -> int:
+        """How many entries :meth:`index` has left to do."""
         self._record.refresh()
-        return self._record.compact()
+        return sum(coverage(self._record, self.codebook).loose.values())
+
+    def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+        """Merge the record's small files and free what removed rows and old versions took.
+
+        Parameters
+        ----------
+        keep : timedelta
+            Versions that were the newest so long ago stay readable.
+        """
+        self._record.refresh()
+        return self._record.compact(keep)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """Versions that :func:`homing.open` can still show; oldest first.
+
+        Every change makes one; compacting removes them.
+        """
+        self._record.refresh()
+        return self._record.versions()
+
+    def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
+        """Write all rows, with their vectors, to a new Parquet file; returns how many.
+
+        Parameters
+        ----------
+        file : path
+            It must not exist. It appears whole or not at all.
+        progress : callable or None
+            Called with the number of rows written since the last call.
+        """
+        from homing.archive.transferring import export_rows
+
+        self._record.refresh()
+        return export_rows(self._record, self.settings, self.path, file, progress)
+
+    def import_rows(
+        self, file: PathLike, *, progress: Callable[[int], None] | None = None
+    ) -> Imported:
+        """Record the rows of a file that :meth:`export` wrote, of this or of another archive.
+
+        Both must have the same descriptor and codebook. A row that is there already stays as it
+        is; one that the codebook does not confirm, or whose id another picture has, is left out.
+        """
+        from homing.archive.transferring import import_rows
+
+        self._record.refuse_if_past()
+        imported = import_rows(
+            self._record, self.settings, self.codebook, self.path, file, progress
+        )
+        self._keep_calibrated()
+        return imported
 
     def stats(self) -> dict[str, Any]:
         """Figures of the archive, with stable keys."""

@@ -23,6 +23,7 @@ from homing._version import __version__
 from homing.archive.searching import Looked
 from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import RERANK, Found, Snapshot
+from homing.archive.stores import Place
 from homing.errors import ArchiveError, UsageError
 from homing.search import (
     LEAST_BACKGROUND,
@@ -167,7 +168,7 @@ def outgrown(calibration: Calibration | None, entries: int) -> bool:
     return entries >= _GROWTH * calibration.entries
 
 
-def write_calibration(folder: Path, settings: ArchiveSettings, calibration: Calibration) -> None:
+def write_calibration(folder: Place, settings: ArchiveSettings, calibration: Calibration) -> None:
     """Write ``calibration.json``, whole or not at all."""
     values = {
         "format": FORMAT,
@@ -178,15 +179,19 @@ def write_calibration(folder: Path, settings: ArchiveSettings, calibration: Cali
         "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "created_by": f"homing {__version__}",
     }
+    text = json.dumps(values, indent=2) + "\n"
+    if not isinstance(folder, Path):
+        (folder / _NAME).write_text(text, encoding="utf-8")
+        return
     for left in folder.glob(f".{_NAME}-*"):  # by a process that was killed
         left.unlink(missing_ok=True)
     staged = folder / f".{_NAME}-{uuid.uuid4().hex}"
-    staged.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    staged.write_text(text, encoding="utf-8")
     with contextlib.suppress(FileNotFoundError):  # tidied by another writer, whose own stands
         os.replace(staged, folder / _NAME)  # noqa: PTH105 - over the one before, atomically
 
 
-def read_calibration(folder: Path, settings: ArchiveSettings) -> Calibration | None:
+def read_calibration(folder: Place, settings: ArchiveSettings) -> Calibration | None:
     """Read ``calibration.json``; None where there is none.
 
     Raises

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,15 @@ def choose(asked: str, record: Record, codebook: Codebook) -> str:
     Parameters
     ----------
     asked : {"auto", "memory", "lance"}
-        "auto": in memory what is small, and all that Lance's index cannot hold; else "lance".
+        "auto": in memory what is small and on this machine, and all that Lance's index cannot
+        hold; else "lance".
     """
     if asked != "auto":
         return asked
     if reason_against(codebook.factory) is not None:
         return "memory"
+    if not isinstance(record.path, Path):
+        return "lance"  # it takes the codes alone, and those only that no index covers
     held = len(record) * (codebook.code_size + 12 + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 

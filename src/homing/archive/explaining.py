@@ -10,6 +10,7 @@ from PIL import Image
 from homing.archive.places import resolve_place
 from homing.archive.record import Record
 from homing.archive.results import Hit
+from homing.archive.stores import Place
 from homing.errors import PictureError
 from homing.evidence import Comparison, Sheet, available, compare, edits_seen, render_sheet
 from homing.files import file_sha256
@@ -26,14 +27,14 @@ class Sources:
     Attributes
     ----------
     record : Record
-    archive : Path
+    archive : Path or StoreFolder
         Folder that recorded places are relative to.
     folders : sequence of Path
         In which an entry's id is a path.
     """
 
     record: Record
-    archive: Path
+    archive: Place
     folders: Sequence[Path] = ()
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name

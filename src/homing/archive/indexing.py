@@ -7,25 +7,20 @@ archive's size. Each is committed by itself: a run that dies has lost only the s
 which nobody has seen anything.
 """
 
-import shutil
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from homing.archive.building import built
 from homing.archive.record import Record
-from homing.archive.segments import Coverage, add_column, build, commit, coverage, drop
+from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
-from homing.locks import try_lock
 from homing.search import reason_against
 
 __all__ = ["Indexed", "index", "plan_segments", "refuse_unless_held"]
 
-_PREFIX = "homing-index-"
 _BYTES = 400 << 20  # of memory that building one segment may take
 _BYTES_A_ROW = 80  # beside its code: measured with codes of 8 bytes
 _ATTEMPTS = 20
@@ -84,6 +79,7 @@ def index(
     record: Record,
     codebook: Codebook,
     *,
+    workers: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
     """Make the index cover all rows there are now.
@@ -93,9 +89,13 @@ def index(
     record : Record
     codebook : Codebook
         The archive's; it must be one that Lance can hold.
+    workers : int
+        Processes that build segments at the same time.
     progress : callable or None
         Called with the number of rows indexed since the last call.
     """
+    if workers < 1:
+        raise UsageError(f"there must be at least one worker, not {workers}")
     start = time.perf_counter()
     add_column(record, codebook)
     if not coverage(record, codebook).sound:
@@ -103,10 +103,11 @@ def index(
     added = 0
     for left in reversed(range(_ATTEMPTS)):
         now = coverage(record, codebook)
-        plan = plan_segments(now, most=_most_rows(codebook))
+        share = -(-sum(now.loose.values()) // workers)
+        plan = plan_segments(now, most=max(1, min(_most_rows(codebook), share)))
         try:
-            for fragments in plan:
-                _build_and_commit(record, codebook, fragments)
+            for fragments, segment in built(record, codebook, plan, workers):
+                commit(record, codebook, [segment])
                 fresh = sum(now.loose.get(number, 0) for number in fragments)
                 added += fresh
                 if progress is not None:
@@ -121,11 +122,6 @@ def index(
     now = coverage(record, codebook)
     covered = sum(segment.rows for segment in now.segments)
     return Indexed(len(record), covered, added, len(now.segments), time.perf_counter() - start)
-
-
-def _build_and_commit(record: Record, codebook: Codebook, fragments: Sequence[int]) -> None:
-    with _working_folder() as folder:
-        commit(record, codebook, [build(record, codebook, fragments, folder)])
 
 
 def _most_rows(codebook: Codebook) -> int:
@@ -167,26 +163,3 @@ def plan_segments(now: Coverage, *, most: int) -> list[tuple[int, ...]]:
         taken += count
     groups.append(tuple(current))
     return [group for group in groups if any(number in now.loose for number in group)]
-
-
-@contextmanager
-def _working_folder() -> Iterator[Path]:
-    """A temporary folder; those of runs that were killed are removed."""
-    for left in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
-        _remove_abandoned(left)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    with (folder / "lock").open("ab") as lock:
-        try_lock(lock)
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _remove_abandoned(folder: Path) -> None:
-    try:
-        with (folder / "lock").open("r+b") as lock:
-            if try_lock(lock):
-                shutil.rmtree(folder, ignore_errors=True)
-    except OSError:  # somebody else's, or being made
-        return

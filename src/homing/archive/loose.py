@@ -10,7 +10,7 @@ from typing import Any
 from homing.activation import Activated, Activator
 from homing.archive.manifest import Input, PathLike
 from homing.archive.results import Outcome, Report
-from homing.archive.running import OnOutcome, collect, make_activator, refuse_output
+from homing.archive.running import OnOutcome, collect, make_activator, refuse_output, refuse_store
 from homing.archive.staging import Staging, clear
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
@@ -46,6 +46,7 @@ def activate_files(
         ``psnr``, ``method``, ``seed``, ``format``, ``limits`` as for
         :meth:`~homing.archive.archive.Archive.release`.
     """
+    refuse_store(out)
     folder = Path(out)
     refuse_output(folder, [])
     activator = make_activator(descriptor, codebook, **settings)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from homing.archive.archive import Archive
 from homing.archive.indexing import refuse_unless_held
 from homing.archive.manifest import PathLike
-from homing.archive.record import Record
-from homing.archive.settings import ArchiveSettings, read_settings, write_settings
+from homing.archive.record import Record, row_schema
+from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
+from homing.archive.stores import Place, StoreFolder, place_of
 from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images import shown
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["choose_codebook", "create", "open_archive"]
 
+_SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
+
 _RECORD, _CODEBOOK = "entries.lance", "codebook.safetensors"
 
 
 def create(
-    path: PathLike,
+    path: PathLike | StoreFolder,
     *,
     descriptor: "str | Path | Descriptor" = "homing-s",
     codebook: "str | Path | Codebook" = "auto",
@@ -37,7 +40,8 @@ def create(
     Parameters
     ----------
     path : path
-        Folder of the archive; it must not exist, or be empty.
+        Folder of the archive; it must not exist, or be empty. Or a place in an object store,
+        ``s3://bucket/folder`` (``gs://``, ``az://``); credentials come from the environment.
     descriptor : str, Path or Descriptor
         Name of a registered descriptor, a path to one's own, or a loaded one.
     codebook : str, Path or Codebook
@@ -55,10 +59,8 @@ def create(
     CodebookError, DescriptorError
         One of them cannot be loaded, or they do not belong together.
     """
-    folder = Path(path)
-    if folder.is_symlink() or (
-        folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
-    ):
+    folder = place_of(path)
+    if _taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
     network = _load(descriptor, device)
     chosen, reason = choose_codebook(codebook, network, expect)
@@ -72,23 +74,27 @@ def create(
         expect=expect,
         identity=uuid.uuid4().hex,
     )
-    _make(folder, settings, chosen)
+    if isinstance(folder, Path):
+        _make(folder, settings, chosen)
+    else:
+        _make_in_store(folder, settings, chosen)
     return open_archive(folder, descriptor=network, device=device)
 
 
 def open_archive(
-    path: PathLike,
+    path: PathLike | StoreFolder,
     *,
     descriptor: "Descriptor | None" = None,
     device: str = "cpu",
     engine: str = "auto",
+    version: int | None = None,
 ) -> "Archive":
     """Open an archive; public as ``homing.open``.
 
     Parameters
     ----------
     path : path
-        Folder of the archive.
+        Folder of the archive, or its place in an object store.
     descriptor : Descriptor or None
         Needed only where the archive was made with a descriptor that a name or path cannot load
         (a Python callable). It must have the fingerprint the archive was made with.
@@ -97,6 +103,8 @@ def open_archive(
     engine : {"auto", "memory", "lance"}
         What searches: codes held in memory, or read from the archive's own index where it lies, in
         little memory. Both give the same answers. "auto" holds up to half a gigabyte.
+    version : int or None
+        A version that is past, to be read as it was: one of :meth:`Archive.versions`.
 
     Raises
     ------
@@ -105,15 +113,15 @@ def open_archive(
     CodebookError, DescriptorError
         The codebook or descriptor is not the one the archive was made with.
     """
-    folder = Path(path)
+    folder = place_of(path)
     settings = read_settings(folder)
-    codebook = load_codebook(folder / _CODEBOOK)
+    codebook = _read_codebook(folder / _CODEBOOK)
     if codebook.fingerprint != settings.codebook_fingerprint:
         raise CodebookError(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
-    record = Record.open(folder / _RECORD)
+    record = Record.open(folder / _RECORD, version=version)
     if engine == "lance":
         refuse_unless_held(codebook, folder)
     archive = Archive(folder, settings, codebook, record, device=device, engine=engine)
@@ -147,6 +155,54 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
     finally:
         shutil.rmtree(building, ignore_errors=True)
+
+
+def _taken(folder: Place) -> bool:
+    """Whether something is there already."""
+    if not isinstance(folder, Path):
+        return (folder / SETTINGS).exists()
+    if folder.is_symlink():
+        return True
+    return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+
+
+def _make_in_store(folder: StoreFolder, settings: ArchiveSettings, codebook: Codebook) -> None:
+    """Build the archive in its place: it is there once its settings are.
+
+    Only one process can create the record. What one that died has left is taken over.
+    """
+    size = {"dimension": settings.dimension, "code_size": codebook.code_size}
+    try:
+        Record.create(folder / _RECORD, **size)
+    except ArchiveError:
+        left = Record.open(folder / _RECORD)  # or says why none can be made
+        if left.schema != row_schema(**size) or len(left):
+            raise ArchiveError(
+                f"{str(folder)!r} holds a record without settings; remove what is there, or choose "
+                "another place"
+            ) from None
+        if left.age() < _SETTLED:
+            raise ArchiveError(
+                f"{str(folder)!r} is being made by another process; if that one has died, try "
+                "again in a minute"
+            ) from None
+    with tempfile.TemporaryDirectory(prefix="homing-") as local:
+        data = codebook.save(Path(local) / _CODEBOOK).read_bytes()
+    (folder / _CODEBOOK).write_bytes(data)
+    write_settings(folder, settings)
+
+
+def _read_codebook(file: Place) -> Codebook:
+    if isinstance(file, Path):
+        return load_codebook(file)
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise CodebookError(f"There is no codebook file {file}.") from None
+    with tempfile.TemporaryDirectory(prefix="homing-") as local:
+        copy = Path(local) / _CODEBOOK
+        copy.write_bytes(data)
+        return load_codebook(copy)
 
 
 def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":

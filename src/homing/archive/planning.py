@@ -4,12 +4,12 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from homing.archive.manifest import Input
 from homing.archive.places import resolve_place
 from homing.archive.record import Record
+from homing.archive.stores import Place
 from homing.errors import PictureError
 from homing.images import Limits, read_bytes, shown
 
@@ -33,7 +33,7 @@ class Planned:
 
 
 def plan(
-    record: Record, inputs: Iterable[Input], archive: Path, limits: Limits, *, release: bool
+    record: Record, inputs: Iterable[Input], archive: Place, limits: Limits, *, release: bool
 ) -> Iterator[Planned]:
     """Go through inputs in their order and tell which are done, taken, or to do."""
     rest = iter(inputs)
@@ -45,7 +45,7 @@ def plan(
 
 
 def _against(
-    item: Input, row: dict[str, Any], archive: Path, limits: Limits, release: bool
+    item: Input, row: dict[str, Any], archive: Place, limits: Limits, release: bool
 ) -> Planned:
     try:
         source = hashlib.sha256(read_bytes(item.path, limits=limits)).digest()

@@ -6,22 +6,21 @@ which concurrent merges of the same ids were seen to double rows.
 
 import datetime
 import itertools
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import lance
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from homing.archive.rows import Row, row_of, row_schema, rows_to_table
 from homing.archive.runs import Runs
-from homing.errors import ArchiveError
+from homing.archive.stores import Place, StoreFolder, reason_of
+from homing.errors import ArchiveError, UsageError
 from homing.images import shown
 
 __all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
@@ -31,67 +30,23 @@ INDEXED = "indexed"
 
 _T = TypeVar("_T")
 
-_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users
-_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+_LOOKS = 5  # for the newest version
 
 # What Lance may keep in memory: by default it takes several gigabytes.
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
 
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One picture as recorded; see the contract's list of columns.
-
-    ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
-    ``code`` are what the codebook makes of exactly that vector. ``file`` is where a released file
-    was written, relative to the archive's folder where that is possible.
-    """
-
-    id: str
-    state: str  # "released" or "added"
-    source_sha256: bytes
-    file_sha256: bytes
-    file: str | None
-    width: int
-    height: int
-    psnr: float | None  # dB; None: added, or released unchanged
-    created_at: datetime.datetime
-    vector: NDArray[np.float16] | None
-    cell: int
-    code: bytes
-    metadata: Mapping[str, Any] | None
-
-
-def row_schema(dimension: int, code_size: int) -> pa.Schema:
-    """Arrow schema of the rows, for descriptors of `dimension` and codes of `code_size` bytes."""
-    return pa.schema(
-        [
-            pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
-            pa.field("state", pa.string(), nullable=False),
-            pa.field("source_sha256", pa.binary(32), nullable=False),
-            pa.field("file_sha256", pa.binary(32), nullable=False),
-            pa.field("file", pa.string()),
-            pa.field("width", pa.int32(), nullable=False),
-            pa.field("height", pa.int32(), nullable=False),
-            pa.field("psnr", pa.float32()),
-            pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
-            pa.field("vector", pa.list_(pa.float16(), dimension), nullable=False),
-            pa.field("cell", pa.int32(), nullable=False),
-            pa.field("code", pa.binary(code_size), nullable=False),
-            pa.field("metadata", pa.string()),
-        ]
-    )
-
-
 class Record:
     """The rows of an archive at one version; writing moves on to the version written."""
 
-    def __init__(self, dataset: lance.LanceDataset, path: Path) -> None:
+    def __init__(self, dataset: lance.LanceDataset, path: Place, *, pinned: bool = False) -> None:
         self._dataset = dataset
+        self._pinned = pinned
         self.path = path
 
     @classmethod
-    def create(cls, path: Path, *, dimension: int, code_size: int) -> "Record":
+    def create(cls, path: Place, *, dimension: int, code_size: int) -> "Record":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
         with translated(path):
@@ -99,13 +54,40 @@ class Record:
         return cls(dataset, path)
 
     @classmethod
-    def open(cls, path: Path) -> "Record":
-        """Open the newest version."""
-        with translated(path):
-            session = lance.Session(
-                index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+    def open(cls, path: Place, *, version: int | None = None) -> "Record":
+        """Open the newest version, or one that is past, which can only be read."""
+        uri = _uri(path)
+        session = lance.Session(
+            index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+        )
+        if version is None:
+            return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
+        record = cls.open(path)
+        if version not in (known["version"] for known in record.versions()):
+            raise ArchiveError(
+                f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
             )
-            return cls(lance.dataset(_uri(path), session=session), path)
+        with translated(path):
+            return cls(lance.dataset(uri, version=version, session=session), path, pinned=True)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """All versions that are still there, with ``version`` and ``created_at``; oldest first."""
+        with translated(self.path):
+            return [
+                {
+                    "version": int(known["version"]),
+                    "created_at": known["timestamp"].astimezone(datetime.UTC),
+                }
+                for known in self._dataset.versions()
+            ]
+
+    def refuse_if_past(self) -> None:
+        """Refuse to change a version that is past."""
+        if self._pinned:
+            raise UsageError(
+                f"version {self.version} of {shown(str(self.path))} is past: it can be read and "
+                "exported, but not changed"
+            )
 
     @property
     def dataset(self) -> lance.LanceDataset:
@@ -129,9 +111,9 @@ class Record:
         return int(self._dataset.count_rows())
 
     def refresh(self) -> None:
-        """Move on to the newest version."""
-        with translated(self.path):
-            self._dataset.checkout_latest()
+        """Move on to the newest version, unless one that is past was asked for."""
+        if not self._pinned:
+            _newest(self.path, self._dataset.checkout_latest)
 
     def retried(self, action: Callable[[], _T]) -> _T:
         """Do something with the version in view; again with a newer one if that one is gone.
@@ -152,6 +134,7 @@ class Record:
         """Add rows whose ids are not there yet; rows already there stay as they are."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
                 merge.conflict_retries(30).execute(table)
@@ -163,6 +146,7 @@ class Record:
         """Add rows, replacing those of the same ids."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_matched_update_all()
                 merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
@@ -174,6 +158,7 @@ class Record:
         """Remove the rows of those ids."""
 
         def write() -> None:
+            self.refuse_if_past()
             with translated(self.path):
                 self._dataset.delete(_one_of(ids))
 
@@ -212,7 +197,7 @@ class Record:
                 vectors = flat.reshape(batch.num_rows, -1)
                 batch = batch.drop_columns(["vector"])  # noqa: PLW2901 - the rest of the same batch
             for position, values in enumerate(batch.to_pylist()):
-                yield _row(values, None if vectors is None else vectors[position])
+                yield row_of(values, None if vectors is None else vectors[position])
 
     def batches(
         self,
@@ -237,7 +222,7 @@ class Record:
     def _fragments(self, numbers: Sequence[int]) -> list[Any]:
         found = [self._dataset.get_fragment(number) for number in numbers]
         if None in found:
-            raise ArchiveError(f"another process has rewritten a part of {shown(self.path)}")
+            raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
     def runs(self) -> Runs:
@@ -253,13 +238,32 @@ class Record:
                     parts.append(Runs(np.zeros(1, np.int64), first, fragment.physical_rows))
         return Runs.joined(parts)
 
+    def size(self) -> int:
+        """Bytes of the rows and indexes of the version in view."""
+        with translated(self.path):
+            files = [f for part in self._dataset.get_fragments() for f in part.data_files()]
+            indexes = self._dataset.describe_indices()
+        return sum(file.file_size_bytes or 0 for file in files) + sum(
+            index.total_size_bytes or 0 for index in indexes
+        )
+
+    def age(self) -> float:
+        """Seconds since the version in view was committed."""
+        with translated(self.path):
+            return time.time() - float(self._dataset.versions()[-1]["timestamp"].timestamp())
+
     def take(self, positions: Iterable[int], columns: Sequence[str]) -> pa.Table:
         """Columns of the rows at those positions of the scan order."""
         with translated(self.path):
             return self._dataset.take(list(positions), columns=list(columns))
 
     def data_files(self, column: str) -> Iterator[tuple[int, Path, int]]:
-        """Where a column lies: fragment number, data file, and the column's place in that file."""
+        """Where a column lies: fragment number, data file, and the column's place in that file.
+
+        Nothing in an object store, where no file can be mapped.
+        """
+        if not isinstance(self.path, Path):
+            return
         number = self._dataset.lance_schema.field(column).id()
         for fragment in self._dataset.get_fragments():
             for file in fragment.data_files():
@@ -267,8 +271,9 @@ class Record:
                     place = file.column_indices[list(file.fields).index(number)]
                     yield fragment.fragment_id, self.path / "data" / file.path, place
 
-    def compact(self) -> dict[str, int]:
-        """Merge small files, drop the rows removed, and forget versions that nothing reads."""
+    def compact(self, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+        """Merge small files, drop the rows removed, and forget versions older than `keep`."""
+        self.refuse_if_past()
 
         def merge() -> Any:
             with translated(self.path):
@@ -276,9 +281,7 @@ class Record:
 
         metrics = self.retried(merge)  # what another has removed meanwhile cannot be merged
         with translated(self.path):
-            cleaned = self._dataset.cleanup_old_versions(
-                older_than=datetime.timedelta(0), delete_unverified=False
-            )
+            cleaned = self._dataset.cleanup_old_versions(older_than=keep, delete_unverified=False)
             self._dataset.checkout_latest()
         return {
             "files_removed": int(metrics.files_removed),
@@ -291,56 +294,47 @@ class Record:
         return rows_to_table(rows, self.schema)
 
 
-def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
-    """Rows, with their vectors, as an Arrow table."""
-    dimension = schema.field("vector").type.list_size
-    vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
-    columns: dict[str, pa.Array] = {}
-    for field in schema:
-        if field.name == "vector":
-            values = pa.array(vectors, pa.float16())
-            columns["vector"] = pa.FixedSizeListArray.from_arrays(values, dimension)
-        elif field.name == "metadata":
-            texts = [_metadata_text(row.metadata) for row in rows]
-            columns["metadata"] = pa.array(texts, pa.string())
-        else:
-            columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
-    return pa.table(columns, schema=schema)
-
-
-def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
-    return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
-
-
-def _row(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
-    metadata = values.pop("metadata")
-    return Row(**values, vector=vector, metadata=json.loads(metadata) if metadata else None)
-
-
 def _one_of(ids: Sequence[str]) -> str:
     quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in ids)
     return f"id IN ({quoted})"
 
 
-def _uri(path: Path) -> str:
+def _uri(path: Place) -> str:
     """Lance takes UTF-8 alone, whatever encoding the system gives its names."""
+    if isinstance(path, StoreFolder):
+        return path.uri
     try:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:
         raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
 
 
+def _newest(path: Place, look: Callable[[], _T]) -> _T:
+    """Look for the newest version.
+
+    Between finding its number and reading it, another process may have committed a newer one, and
+    compacted, which takes the version found away.
+    """
+    for left in reversed(range(_LOOKS)):
+        try:
+            with translated(path):
+                return look()
+        except ArchiveError:
+            if not left or (isinstance(path, Path) and not path.exists()):
+                raise
+    raise AssertionError
+
+
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Place) -> Iterator[None]:
     """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
     try:
         yield
     except (ValueError, OSError, RuntimeError, pa.ArrowException) as error:
-        if not path.exists():
+        if isinstance(path, Path) and not path.exists():
             raise ArchiveError(
                 f"there is no record at {shown(path)}; was the archive moved or removed?"
             ) from error
-        reason = _RUST_SOURCE.sub("", str(error))
         raise ArchiveError(
-            f"the record at {shown(path)} cannot be read or written: {reason}"
+            f"the record at {shown(str(path))} cannot be read or written: {reason_of(error)}"
         ) from error

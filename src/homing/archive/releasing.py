@@ -21,6 +21,7 @@ from homing.archive.planning import Planned, plan
 from homing.archive.record import Record, Row
 from homing.archive.results import Outcome
 from homing.archive.staging import Staged, Staging, recover
+from homing.archive.stores import Place
 from homing.errors import PictureError
 from homing.images import shown
 
@@ -46,7 +47,7 @@ def release(
     activator: Activator,
     inputs: Iterable[Input],
     out: Path,
-    archive: Path,
+    archive: Place,
     *,
     owner: str,
 ) -> Iterator[Outcome]:
@@ -88,7 +89,7 @@ def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome 
 
 class _Run:
     def __init__(
-        self, record: Record, activator: Activator, staging: Staging, archive: Path
+        self, record: Record, activator: Activator, staging: Staging, archive: Place
     ) -> None:
         self._record = record
         self._activator = activator

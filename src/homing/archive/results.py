@@ -204,6 +204,23 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Imported:
+    """What became of the rows of a file.
+
+    Attributes
+    ----------
+    imported, skipped : int
+        Rows recorded, and rows that were there already.
+    problems : tuple of Problem
+        Rows left out, with the reason.
+    """
+
+    imported: int
+    skipped: int
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True)
 class Verification:
     """What a verification looked at, and what it found."""
 

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing import defaults
+from homing.archive.manifest import PathLike
 from homing.archive.results import Outcome, Report
+from homing.archive.stores import is_store
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, KINDS, Limits
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from homing.codebooks import Codebook
     from homing.descriptors import Descriptor
 
-__all__ = ["OnOutcome", "collect", "make_activator", "refuse_output"]
+__all__ = ["OnOutcome", "collect", "make_activator", "refuse_output", "refuse_store"]
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -62,6 +64,15 @@ def refuse_output(out: Path, folders: Sequence[Path]) -> None:
             )
     if out.exists() and not out.is_dir():
         raise UsageError(f"the output {str(out)!r} is a file; name a folder")
+
+
+def refuse_store(out: PathLike) -> None:
+    """Refuse an output in an object store."""
+    if is_store(out):
+        raise UsageError(
+            f"files are written to a folder of this machine, which {str(out)!r} is not; copy them "
+            "from there to where they are published"
+        )
 
 
 def collect(outcomes: Iterable[Outcome], on_outcome: OnOutcome | None) -> Report:

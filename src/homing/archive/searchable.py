@@ -33,6 +33,7 @@ from homing.archive.searching import (
 )
 from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import RERANK, Matches, Snapshot
+from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, shown
@@ -53,7 +54,7 @@ class Searchable:
 
     Parameters
     ----------
-    path : Path
+    path : Path or StoreFolder
         Its folder.
     settings : ArchiveSettings
     codebook : Codebook
@@ -66,7 +67,7 @@ class Searchable:
 
     def __init__(
         self,
-        path: Path,
+        path: Place,
         settings: ArchiveSettings,
         codebook: Codebook,
         record: Record,

@@ -3,15 +3,15 @@
 import datetime
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from homing._version import __version__
+from homing.archive.stores import Place
 from homing.errors import ArchiveError
 
-__all__ = ["FORMAT", "ArchiveSettings", "read_settings", "write_settings"]
+__all__ = ["FORMAT", "SETTINGS", "ArchiveSettings", "read_settings", "write_settings"]
 
 FORMAT = 1
-_NAME = "archive.json"
+SETTINGS = "archive.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,14 +49,14 @@ class ArchiveSettings:
     format: int = FORMAT
 
 
-def write_settings(folder: Path, settings: ArchiveSettings) -> None:
+def write_settings(folder: Place, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
-    (folder / _NAME).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    (folder / SETTINGS).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-def read_settings(folder: Path) -> ArchiveSettings:
+def read_settings(folder: Place) -> ArchiveSettings:
     """Read ``archive.json``.
 
     Raises
@@ -64,7 +64,7 @@ def read_settings(folder: Path) -> ArchiveSettings:
     ArchiveError
         There is no archive, its file is damaged, or it has a format this version does not know.
     """
-    path = folder / _NAME
+    path = folder / SETTINGS
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):

@@ -19,6 +19,9 @@ RERANK = 64
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
 
+# Around each vector that is fetched from a mapped file the system maps up to 64 KiB.
+_LEAN_AT_ONCE = 1024
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -116,19 +119,19 @@ class Snapshot:
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
-        if self._lean:
-            self._vectors.let_go()
         return Matches(self._entries.ids(positions), similarity, distances, positions)
 
     def _similarities(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         found = np.empty(positions.shape, dtype=np.float32)
-        step = max(1, _VECTORS_AT_ONCE // positions.shape[1])
+        step = max(1, (_LEAN_AT_ONCE if self._lean else _VECTORS_AT_ONCE) // positions.shape[1])
         for first in range(0, len(queries), step):
             part = slice(first, first + step)
             vectors = self._vectors.take(positions[part])
             found[part] = similarities(queries[part], vectors, positions[part])
+            if self._lean:
+                self._vectors.let_go()
         return found
 
     def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int) -> Matches:

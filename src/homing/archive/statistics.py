@@ -8,13 +8,14 @@ import numpy as np
 from homing.archive.record import Record
 from homing.archive.segments import coverage
 from homing.archive.settings import ArchiveSettings
+from homing.archive.stores import Place
 from homing.codebooks import Codebook
 
 __all__ = ["statistics"]
 
 
 def statistics(
-    record: Record, settings: ArchiveSettings, codebook: Codebook, path: Path
+    record: Record, settings: ArchiveSettings, codebook: Codebook, path: Place
 ) -> dict[str, Any]:
     """Count entries, cells, bytes; with stable keys. One scan of three small columns."""
     states: dict[str, int] = {"released": 0, "added": 0}
@@ -42,9 +43,16 @@ def statistics(
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
         "indexed": entries - loose,
-        "bytes_on_disk": sum(f.stat().st_size for f in path.rglob("*") if f.is_file()),
+        "bytes_on_disk": _bytes(record, path),
         "bytes_of_codes": entries * (codebook.code_size + 8),
         "version": record.version,
         "created_at": settings.created_at,
         "created_by": settings.created_by,
     }
+
+
+def _bytes(record: Record, path: Place) -> int:
+    """Bytes of all files; in an object store of the version in view alone, as its record says."""
+    if not isinstance(path, Path):
+        return record.size()
+    return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

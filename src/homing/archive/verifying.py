@@ -1,13 +1,13 @@
 """Verification: whether the record, the codebook and the released files agree."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
 from homing.archive.places import resolve_place
 from homing.archive.record import Record, Row
 from homing.archive.results import Problem, Verification
+from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.files import file_sha256
 
@@ -20,7 +20,7 @@ _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's lengt
 def verify(
     record: Record,
     codebook: Codebook,
-    archive: Path,
+    archive: Place,
     *,
     files: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -82,7 +82,7 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
             yield Problem(row.id, "its cell and code are not the codebook's for its vector")
 
 
-def _check_file(row: Row, archive: Path) -> Iterator[Problem]:
+def _check_file(row: Row, archive: Place) -> Iterator[Problem]:
     assert row.file is not None
     path = resolve_place(row.file, archive)
     try:

@@ -35,6 +35,7 @@ __all__ = [
     "say",
     "show_outcomes",
     "silence_broken",
+    "version_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -59,6 +60,12 @@ engine_option = click.option(
     show_default=True,
     help="What searches: codes held in memory, or the archive's index where it lies ('homing "
     "index'). The answers are the same; auto holds up to half a gigabyte.",
+)
+
+version_option = click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    help="Read a version that is past, from 'homing versions'.",
 )
 
 rate_option = click.option(

@@ -4,7 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.console import archive_argument, emit, json_option, printable, say
+from homing.cli.console import (
+    archive_argument,
+    emit,
+    json_option,
+    printable,
+    say,
+    version_option,
+)
 from homing.errors import EntryNotFoundError
 
 if TYPE_CHECKING:
@@ -15,8 +22,9 @@ __all__ = ["COMMANDS"]
 
 @click.command("list")
 @archive_argument
+@version_option
 @json_option
-def list_entries(archive: str, as_json: bool) -> None:
+def list_entries(archive: str, version: int | None, as_json: bool) -> None:
     """List the entries in the order recorded.
 
     \b
@@ -25,7 +33,7 @@ def list_entries(archive: str, as_json: bool) -> None:
     """
     from homing.archive import open_archive
 
-    for row in open_archive(archive).entries():
+    for row in open_archive(archive, version=version).entries():
         if as_json:
             emit(_as_dict(row))
         else:
@@ -37,8 +45,9 @@ def list_entries(archive: str, as_json: bool) -> None:
 @click.command()
 @archive_argument
 @click.argument("ids", nargs=-1, required=True)
+@version_option
 @json_option
-def show(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
+def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool) -> int:
     """Show all that is recorded of an entry.
 
     \b
@@ -46,7 +55,7 @@ def show(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
     """
     from homing.archive import open_archive
 
-    opened = open_archive(archive)
+    opened = open_archive(archive, version=version)
     status = 0
     for entry in ids:
         try:

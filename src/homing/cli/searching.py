@@ -18,6 +18,7 @@ from homing.cli.console import (
     progress,
     rate_option,
     say,
+    version_option,
 )
 from homing.errors import UsageError
 
@@ -71,6 +72,7 @@ files_option = click.option(
 )
 @files_option
 @engine_option
+@version_option
 @limit_options
 @device_option
 @json_option
@@ -88,7 +90,12 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     from homing.archive import find_files, open_archive
 
     probes = _probes(options["probes"])
-    opened = open_archive(archive, device=options["device"], engine=options["engine"])
+    opened = open_archive(
+        archive,
+        device=options["device"],
+        engine=options["engine"],
+        version=options["version"],
+    )
     failed = found = compared = 0
     total = len(find_files(photos))
     with progress(total, "searching") as bar:

@@ -1,5 +1,6 @@
 """``stats``, ``verify``, ``compact``, ``calibrate``, ``duplicates``: the archive as a whole."""
 
+import datetime
 from typing import Any
 
 import click
@@ -75,18 +76,26 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
 
 @click.command(short_help="Merge small files, free what is not needed.")
 @archive_argument
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(min=0, max=36_500),
+    default=0,
+    show_default=True,
+    help="Keep versions of so many days readable.",
+)
 @json_option
-def compact(archive: str, as_json: bool) -> None:
+def compact(archive: str, keep_days: float, as_json: bool) -> None:
     """Merge the record's small files and free what old versions take.
 
     The codebook and the codes stay as they are.
 
     \b
     homing compact archive
+    homing compact archive --keep-days 30
     """
     from homing.archive import open_archive
 
-    values = open_archive(archive).compact()
+    values = open_archive(archive).compact(keep=datetime.timedelta(days=keep_days))
     if as_json:
         emit(values)
     else:

@@ -1,0 +1,88 @@
+"""Rows of the record: what is known of one picture, and how it stands in Arrow."""
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+__all__ = ["Row", "row_of", "row_schema", "rows_to_table"]
+
+# Without it concurrent merges of the same ids were seen to double rows.
+_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One picture as recorded; see the contract's list of columns.
+
+    ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
+    ``code`` are what the codebook makes of exactly that vector. ``file`` is where a released file
+    was written, relative to the archive's folder where that is possible.
+    """
+
+    id: str
+    state: str  # "released" or "added"
+    source_sha256: bytes
+    file_sha256: bytes
+    file: str | None
+    width: int
+    height: int
+    psnr: float | None  # dB; None: added, or released unchanged
+    created_at: datetime.datetime
+    vector: NDArray[np.float16] | None
+    cell: int
+    code: bytes
+    metadata: Mapping[str, Any] | None
+
+
+def row_schema(dimension: int, code_size: int) -> pa.Schema:
+    """Arrow schema of the rows, for descriptors of `dimension` and codes of `code_size` bytes."""
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+            pa.field("state", pa.string(), nullable=False),
+            pa.field("source_sha256", pa.binary(32), nullable=False),
+            pa.field("file_sha256", pa.binary(32), nullable=False),
+            pa.field("file", pa.string()),
+            pa.field("width", pa.int32(), nullable=False),
+            pa.field("height", pa.int32(), nullable=False),
+            pa.field("psnr", pa.float32()),
+            pa.field("created_at", pa.timestamp("us", tz="UTC"), nullable=False),
+            pa.field("vector", pa.list_(pa.float16(), dimension), nullable=False),
+            pa.field("cell", pa.int32(), nullable=False),
+            pa.field("code", pa.binary(code_size), nullable=False),
+            pa.field("metadata", pa.string()),
+        ]
+    )
+
+
+def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    """Rows, with their vectors, as an Arrow table."""
+    dimension = schema.field("vector").type.list_size
+    vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
+    columns: dict[str, pa.Array] = {}
+    for field in schema:
+        if field.name == "vector":
+            values = pa.array(vectors, pa.float16())
+            columns["vector"] = pa.FixedSizeListArray.from_arrays(values, dimension)
+        elif field.name == "metadata":
+            texts = [_metadata_text(row.metadata) for row in rows]
+            columns["metadata"] = pa.array(texts, pa.string())
+        else:
+            columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
+    return pa.table(columns, schema=schema)
+
+
+def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
+    return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
+
+
+def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
+    """Row of the columns' values, and its vector if it was read."""
+    metadata = values.pop("metadata")
+    return Row(**values, vector=vector, metadata=json.loads(metadata) if metadata else None)
