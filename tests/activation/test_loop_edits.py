@@ -1,6 +1,7 @@
 """Edits in the loop: against Pillow's, against finite differences, and how they are dealt."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import torch
 from PIL import Image, ImageEnhance
 
 from homing.activation import toning, warping
-from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
+from homing.activation.loop_edits import (
+    Detail,
+    DrawnEdits,
+    EditPlan,
+    draw_edits,
+    looks,
+    stack_edits,
+)
 from homing.edits import operations
 
 SIDE = 96
@@ -214,6 +222,38 @@ def test_every_look_is_at_its_own_picture() -> None:
         single = list(looks(pictures[place : place + 1], stack_edits([alone]), 2))
         for pair, own in zip(together, single, strict=True):
             torch.testing.assert_close(pair[place::2], own, rtol=0, atol=0)
+
+
+def of_shape(matrix: np.ndarray) -> DrawnEdits:
+    """Edits of one step that looks once, through that shape."""
+    found = draw_edits(
+        EditPlan(shaped=1), 1, aspect=1.0, size=SIDE, generator=np.random.default_rng(0)
+    )
+    return stack_edits([replace(found, shapes=matrix[None, None], fills=np.zeros((1, 1, 3)))])
+
+
+def test_a_crop_is_cut_out_of_the_picture_not_out_of_its_squash(scene) -> None:
+    image = Image.fromarray(scene(4 * SIDE, 4 * SIDE, seed=5))
+    quarter = image.crop((SIDE, SIDE, 3 * SIDE, 3 * SIDE))
+    untouched = squashed(image)
+    finer = torch.from_numpy(np.asarray(image.resize((2 * SIDE, 2 * SIDE)), np.float32) / 255)
+    detail = Detail(untouched, finer.permute(2, 0, 1)[None])
+    edits = of_shape(warping.window(0.5, 0.5))
+    (coarse,) = looks(untouched, edits, 0)
+    (fine,) = looks(untouched, edits, 0, detail)
+    assert apart(fine, quarter) < 0.5 * apart(coarse, quarter)
+    # The change is laid on at the scale of the descriptor: it is seen as without detail.
+    changed = untouched + 0.02 * torch.rand(untouched.shape)
+    (seen,), (expected,) = (looks(changed, edits, 0, d) for d in (detail, None))
+    torch.testing.assert_close(seen - fine, expected - coarse, rtol=0, atol=1e-6)
+
+
+def test_what_does_not_enlarge_needs_no_detail(scene) -> None:
+    untouched = squashed(Image.fromarray(scene(2 * SIDE, 2 * SIDE, seed=5)))
+    detail = Detail(untouched, torch.rand(1, 3, 2 * SIDE, 2 * SIDE))
+    for matrix in (warping.turned(25, 1.5), warping.inset(0, 0.3, 1, 1), warping.mirrored()):
+        (without,), (found,) = (looks(untouched, of_shape(matrix), 0, d) for d in (None, detail))
+        torch.testing.assert_close(found, without, rtol=0, atol=0)
 
 
 def test_all_shapes_and_tones_are_dealt_before_one_comes_again() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, looks
+from homing.activation.loop_edits import NO_EDITS, Detail, DrawnEdits, EditPlan, looks
 from homing.activation.objective import Objective, WatchfulObjective
 
 __all__ = ["ActivationSettings", "Batch", "levels_of", "optimise", "render", "shares_of"]
@@ -94,6 +94,8 @@ class Batch:
         Where the optimisation starts.
     edits : DrawnEdits or None
         What each step looks through; None: at the pictures as they are.
+    finer : Tensor (B, 3, T, T) or None
+        The pictures squashed to a larger square, for looks that enlarge.
     """
 
     pictures: torch.Tensor
@@ -102,6 +104,7 @@ class Batch:
     largest: torch.Tensor
     offsets: torch.Tensor
     edits: DrawnEdits | None = None
+    finer: torch.Tensor | None = None
 
     @property
     def any_grey(self) -> bool:
@@ -218,7 +221,8 @@ def _looks(batch: Batch, rendered: torch.Tensor, number: int) -> Iterator[torch.
     if batch.edits is None:
         yield rendered
     else:
-        yield from looks(rendered, batch.edits, number)
+        detail = None if batch.finer is None else Detail(batch.pictures, batch.finer)
+        yield from looks(rendered, batch.edits, number, detail)
 
 
 def _adam(

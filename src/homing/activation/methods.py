@@ -21,6 +21,9 @@ _Vectors = NDArray[np.float32]
 __all__ = ["METHODS", "Method", "find_method"]
 
 
+_EASED = 0.37  # what is left of a change that was safe at every step
+
+
 @dataclass(frozen=True)
 class Method:
     """A way to activate.
@@ -63,7 +66,7 @@ def _margin_objective(
     return margin_objective(codebook, vectors, MarginSettings(), device=device)
 
 
-def _robust(name: str, summary: str, steps: int, edits: EditPlan) -> Method:
+def _robust(name: str, summary: str, steps: int) -> Method:
     return Method(
         name=name,
         summary=summary,
@@ -72,8 +75,9 @@ def _robust(name: str, summary: str, steps: int, edits: EditPlan) -> Method:
             rate=0.2,
             final_rate=0.3,
             momentum=0.7,
-            edits=edits,
-            ease=0.85,
+            # Many steps of few looks: the momentum gathers more looks than a step could take.
+            edits=EditPlan(toned=1, shaped=1),
+            ease=_EASED ** (1 / steps),
             strength=1.5,
         ),
         objective=_margin_objective,
@@ -94,21 +98,18 @@ METHODS: dict[str, Method] = {
         ),
         _robust(
             "robust",
-            "away from the cell's walls, through edits in the loop: eight steps of four looks",
-            steps=8,
-            edits=EditPlan(light=1, toned=1, shaped=2),
+            "away from the cell's walls, through edits in the loop: sixteen steps of two looks",
+            steps=16,
         ),
         _robust(
             "robust-fast",
-            "the same in five steps of three looks",
-            steps=5,
-            edits=EditPlan(toned=1, shaped=2),
+            "the same in eight steps of two looks",
+            steps=8,
         ),
         _robust(
             "robust-thorough",
-            "the same in sixteen steps of four looks",
-            steps=16,
-            edits=EditPlan(light=1, toned=1, shaped=2),
+            "the same in thirty-two steps of two looks",
+            steps=32,
         ),
     )
 }

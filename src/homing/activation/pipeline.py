@@ -154,7 +154,15 @@ class Activator:
     def _prepared(self, source: Source, picture: Picture, *, keep: bool) -> Prepared:
         size = self.descriptor.input_size
         masking = self.method.masking
-        return prepare(source, picture, size, limits=self.limits, keep=keep, masking=masking)
+        return prepare(
+            source,
+            picture,
+            size,
+            limits=self.limits,
+            keep=keep,
+            masking=masking,
+            enlarged=self.method.settings.edits.shaped > 0,
+        )
 
     def _read(self, source: Source, limits: Limits) -> Picture:
         return source if isinstance(source, Picture) else read_picture(source, limits=limits)

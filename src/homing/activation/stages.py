@@ -34,6 +34,7 @@ from homing.images import (
 
 __all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "prepare"]
 
+_FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
@@ -53,6 +54,8 @@ class Prepared:
         Where the pixels can be had again.
     squashed : array (S, S, 3), uint8
         What the descriptor sees, upright.
+    finer : array (T, T, 3), uint8, or None
+        The same, squashed to a larger square; None where no edit in the loop enlarges.
     tolerance : array (S, S), float32
         Just noticeable difference on that grid, upright, in units of the full range.
     roughness : float
@@ -71,6 +74,7 @@ class Prepared:
 
     source: Source
     squashed: NDArray[np.uint8]
+    finer: NDArray[np.uint8] | None
     tolerance: NDArray[np.float32]
     roughness: float
     grey: bool
@@ -106,20 +110,23 @@ def prepare(
     limits: Limits,
     keep: bool,
     masking: Masking = PUBLISHED,
+    enlarged: bool = False,
 ) -> Prepared:
-    """Work out what the loop needs of a picture, on a grid of `size`."""
+    """Work out what the loop needs of a picture, on a grid of `size`; `enlarged`: looks enlarge."""
+    encoded = picture.encoded
     tolerance = _tolerance(picture, masking)
     reduced = reduce_map(tolerance, size)
     full, small = _mean_square(tolerance), _mean_square(reduced)
     return Prepared(
         source=source,
-        squashed=read_squashed(picture.encoded, size, limits=limits),
+        squashed=read_squashed(encoded, size, limits=limits),
+        finer=read_squashed(encoded, _FINER * size, limits=limits) if enlarged else None,
         tolerance=upright(reduced, picture.orientation),
         roughness=math.sqrt(full / small) if small > 0 else 1.0,
         grey=picture.pixels.shape[2] == 1,
         orientation=picture.orientation,
         aspect=_aspect(picture),
-        sha256=hashlib.sha256(picture.encoded).digest(),
+        sha256=hashlib.sha256(encoded).digest(),
         kept=(picture, tolerance) if keep else None,
     )
 
@@ -146,6 +153,7 @@ def assemble(
         return torch.from_numpy(np.stack(arrays).astype(np.float32)).to(device).permute(0, 3, 1, 2)
 
     size = prepared[0].squashed.shape[0]
+    finer = [p.finer for p in prepared if p.finer is not None]
     edits = None
     if settings.edits != NO_EDITS:
         edits = stack_edits([_edits(p, seed, settings, size) for p in prepared])
@@ -157,6 +165,7 @@ def assemble(
         largest=torch.tensor([largest / p.roughness for p in prepared], device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
+        finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
     )
 
 

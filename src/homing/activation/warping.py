@@ -22,7 +22,13 @@ IDENTITY: Matrix = np.eye(3)
 _LEAST_DEPTH = 1e-3  # a homography's denominator: what lies behind the eye is outside
 
 
-def warp(pictures: torch.Tensor, matrices: torch.Tensor, fill: torch.Tensor) -> torch.Tensor:
+def warp(
+    pictures: torch.Tensor,
+    matrices: torch.Tensor,
+    fill: torch.Tensor,
+    *,
+    side: int | None = None,
+) -> torch.Tensor:
     """Sample pictures through homographies, bilinearly and differentiably.
 
     Parameters
@@ -32,12 +38,14 @@ def warp(pictures: torch.Tensor, matrices: torch.Tensor, fill: torch.Tensor) -> 
         From the coordinates of the edited picture to those of the picture.
     fill : Tensor (N, 3, 1, 1)
         The colour outside the picture.
+    side : int, optional
+        S of the result; that of `pictures`.
 
     Returns
     -------
     Tensor (N, 3, S, S)
     """
-    side = pictures.shape[-1]
+    side = pictures.shape[-1] if side is None else side
     axis = (torch.arange(side, device=pictures.device, dtype=pictures.dtype) + 0.5) * 2 / side - 1
     a = matrices.to(pictures.dtype)[:, :, :, None, None]
     # Sums written out: a product of matrices may round a picture by its place among others.
