@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
+from homing.activation import find_method
 from homing.bench.bootstrap import make_interval, resample
 from homing.bench.exact import answer
 from homing.bench.measures import recall
 from homing.bench.measuring import share_closed
 from homing.bench.outcome import spread
 from homing.bench.questions import find_questions
-from homing.bench.questions.adversary import WASHES, NextCell
+from homing.bench.questions.adversary import WASHES, elsewhere, next_cell
 from homing.bench.questions.density import _moved, _strength
 from homing.bench.releasing import quality_of
 from homing.bench.searching import RANKED, Answered, Searcher, padded, settings_of
@@ -144,14 +146,26 @@ def test_nothing_lost_is_nothing_won_back():
 @pytest.mark.parametrize("factory", ["IVF8,PQ8x8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"])
 def test_an_adversary_pulls_into_the_second_nearest_cell(factory):
     codebook = train_codebook(unit(2000, 0), factory)
-    elsewhere = NextCell(codebook.factory, codebook.dimension, codebook.arrays)
     vectors = unit(200, 9)
     rotation = codebook.arrays.get("rotation", np.eye(DIMENSION, dtype=np.float32))
     inner = vectors @ rotation.T
     distances = ((inner[:, None] - codebook.arrays["coarse"]) ** 2).sum(axis=2)
     second = np.argsort(distances, axis=1)[:, 1]
-    assert codebook.cells(elsewhere.target(vectors)).tolist() == second.tolist()
+    assert codebook.cells(next_cell(codebook, vectors)).tolist() == second.tolist()
     assert codebook.cells(vectors).tolist() == distances.argmin(axis=1).tolist()
+
+
+@pytest.mark.parametrize("name", ["paper", "robust"])
+def test_any_method_can_be_turned_against_its_cell(codebook, name):
+    method = elsewhere(find_method(name))
+    vectors = unit(20, 9)
+    objective = method.objective(codebook, vectors, method.settings, torch.device("cpu"))
+    there = next_cell(codebook, vectors)
+    there /= np.linalg.norm(there, axis=1, keepdims=True)
+    change = torch.zeros(20, 3, 4, 4)
+    assert (
+        objective(torch.from_numpy(there), change) < objective(torch.from_numpy(vectors), change)
+    ).all()
 
 
 def test_vectors_move_as_far_as_pictures_did(codebook):

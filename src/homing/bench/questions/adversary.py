@@ -1,14 +1,17 @@
 """Somebody who knows of activation: washes it out, or activates the copy for another cell."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
+from homing.activation import Method
+from homing.activation.objective import Objective
 from homing.bench.bootstrap import Interval
 from homing.bench.definitions import definition_of
 from homing.bench.queries import Queries, copies_of
@@ -21,7 +24,7 @@ from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg
 from homing.images import Found
 
-__all__ = ["WASHES", "NextCell", "ask_adversary"]
+__all__ = ["WASHES", "ask_adversary", "elsewhere", "next_cell"]
 
 
 def _wash(
@@ -40,27 +43,40 @@ WASHES: tuple[Edit, ...] = (
 """A median of 3 or 5 pixels, 0.7 or 0.5 of each edge and back, JPEG 70 or 50."""
 
 
-class NextCell(Codebook):
-    """A codebook that pulls vectors into the cell next to their own."""
+def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """Where an adversary pulls each vector: to the middle of the second nearest cell.
 
-    def target(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """Where an adversary pulls each vector: to the middle of the second nearest cell.
+    Parameters
+    ----------
+    codebook : Codebook
+        Of at least two cells.
+    vectors : array_like, shape (n, dimension)
 
-        Parameters
-        ----------
-        vectors : array_like, shape (n, dimension)
+    Returns
+    -------
+    ndarray, shape (n, dimension), float32
+    """
+    inner, rotation = np.asarray(vectors, np.float32), codebook.arrays.get("rotation")
+    if rotation is not None:
+        inner = linear(inner, rotation)
+    coarse = codebook.arrays["coarse"]
+    distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
+    middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
+    return middles if rotation is None else linear(middles, np.ascontiguousarray(rotation.T))
 
-        Returns
-        -------
-        ndarray, shape (n, dimension), float32
-        """
-        inner, rotation = np.asarray(vectors, np.float32), self.arrays.get("rotation")
-        if rotation is not None:
-            inner = linear(inner, rotation)
-        coarse = self.arrays["coarse"]
-        distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
-        middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
-        return middles if rotation is None else linear(middles, np.ascontiguousarray(rotation.T))
+
+def elsewhere(method: Method) -> Method:
+    """The same method for an adversary: as if each picture were one of the next cell."""
+    return replace(method, objective=partial(_aimed_elsewhere, method.objective))
+
+
+def _aimed_elsewhere(
+    objective: Callable[..., Objective],
+    codebook: Codebook,
+    vectors: npt.NDArray[np.float32],
+    *rest: Any,
+) -> Objective:
+    return objective(codebook, next_cell(codebook, vectors), *rest)
 
 
 def ask_adversary(case: Case) -> Answer:
@@ -99,13 +115,6 @@ def _activated_again(case: Case) -> list[Line]:
     codebook = case.quantizer.codebook
     if codebook.cell_count < 2:
         return []
-    elsewhere = NextCell(
-        codebook.factory,
-        codebook.dimension,
-        codebook.arrays,
-        codebook.descriptor,
-        codebook.descriptor_name,
-    )
     photos = case.common.material.plan.photos
     identity = (PAPER[0],)
     queries = copies_of(photos, identity, random_draws=1, seed=case.common.seed)
@@ -118,11 +127,11 @@ def _activated_again(case: Case) -> list[Line]:
         ]
         release = case.stage.releaser.release(
             given,
-            case.method,
-            elsewhere,
+            elsewhere(case.method),
+            codebook,
             f"activating {label} pictures for another cell",
             chosen=there,
-            version=definition_of(NextCell.target, ()),
+            version=definition_of(next_cell, ()),
         )
         figures = _attacked(case, state, queries, release.files)
         figures["files that left their cell"] = _left(release)
