@@ -131,7 +131,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(record, codebook)
-    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
+    monkeypatch.setattr(indexing, "_most_rows", lambda codebook, now, workers: 50)
     write(record, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(record, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
@@ -246,7 +246,7 @@ def test_calibration_and_duplicates_are_the_same(archive):
 SLOWLY = """
 import os, time
 import homing.archive.indexing as indexing, homing.archive.building as building
-indexing._most_rows = lambda codebook: 1
+indexing._most_rows = lambda codebook, now, workers: 1
 build = building.build
 def told(*arguments):
     segment = build(*arguments)

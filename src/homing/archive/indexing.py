@@ -103,8 +103,7 @@ def index(
     added = 0
     for left in reversed(range(_ATTEMPTS)):
         now = coverage(record, codebook)
-        share = -(-sum(now.loose.values()) // workers)
-        plan = plan_segments(now, most=max(1, min(_most_rows(codebook), share)))
+        plan = plan_segments(now, most=_most_rows(codebook, now, workers))
         try:
             for fragments, segment in built(record, codebook, plan, workers):
                 commit(record, codebook, [segment])
@@ -124,8 +123,13 @@ def index(
     return Indexed(len(record), covered, added, len(now.segments), time.perf_counter() - start)
 
 
-def _most_rows(codebook: Codebook) -> int:
-    return _BYTES // (_BYTES_A_ROW + codebook.code_size)
+def _most_rows(codebook: Codebook, now: Coverage, workers: int) -> int:
+    """Rows of a segment: what memory allows; with several workers one's share of what is new."""
+    most = _BYTES // (_BYTES_A_ROW + codebook.code_size)
+    if workers == 1:  # older segments are taken in besides
+        return most
+    share = -(-sum(now.loose.values()) // workers)
+    return max(1, min(most, share))
 
 
 def plan_segments(now: Coverage, *, most: int) -> list[tuple[int, ...]]:
