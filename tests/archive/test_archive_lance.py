@@ -19,6 +19,7 @@ from homing.archive.indexing import index, plan_segments
 from homing.archive.record import Record
 from homing.archive.segments import Coverage, Segment, coverage
 from homing.archive.snapshot import Snapshot
+from homing.archive.vectors import StoredVectors
 from homing.search import reason_against
 
 HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
@@ -310,6 +311,16 @@ for part in range({first}, {first} + 12):
         archive.compact()
 sys.exit()
 """
+
+
+def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
+    record = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
+    write(record, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
+    runs = record.runs()
+    for file in record.path.glob("data/*.lance"):
+        file.unlink()
+    with pytest.raises(homing.ArchiveError, match="cannot be read"):
+        StoredVectors(record, runs)
 
 
 def test_writers_and_indexers_at_once(archive, tmp_path):

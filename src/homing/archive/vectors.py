@@ -16,7 +16,7 @@ import numpy as np
 from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
-from homing.archive.record import Record
+from homing.archive.record import Record, translated
 from homing.archive.runs import Runs
 
 __all__ = ["StoredVectors"]
@@ -48,7 +48,8 @@ class StoredVectors:
         self._record = record
         self._count = runs.count
         self.dimension = int(record.schema.field("vector").type.list_size)
-        mapping = _mapping(_plain_pages(record, self.dimension), runs, self.dimension)
+        with translated(record.path):  # files may be gone: compacted by another process
+            mapping = _mapping(_plain_pages(record, self.dimension), runs, self.dimension)
         self._mapping = mapping if mapping is not None and self._agrees(mapping) else None
         self.let_go()
 
