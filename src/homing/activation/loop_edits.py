@@ -1,9 +1,9 @@
 """What copies will suffer, inside the loop: which edits each step looks at, and looking.
 
 Expectation over edits (Athalye et al., "Synthesizing robust adversarial examples", 2018), with few
-draws: every step sees a picture nearly as it is, once in other tones, and a few times in another
-shape. Kinds are dealt like cards, so that a handful of steps meets each of them, and strengths are
-drawn from the seed and the picture's own bytes: no other picture matters.
+draws: every step sees a picture in as many other tones, and other shapes, as its plan says. Kinds
+are dealt like cards, so that a handful of steps meets each of them, and strengths are drawn from
+the seed and the picture's own bytes: no other picture matters.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -208,12 +208,16 @@ def looks(
 
 def _lost(detail: Detail, shapes: torch.Tensor, fills: torch.Tensor) -> torch.Tensor:
     """What enlarging looks would show of the untouched pictures, had they not been squashed."""
-    number, side = len(shapes) // len(detail.pictures), detail.pictures.shape[-1]
     areas = (shapes[:, 0, 0] * shapes[:, 1, 1] - shapes[:, 0, 1] * shapes[:, 1, 0]).abs()
+    (enlarged,) = torch.nonzero(areas < _ENLARGED, as_tuple=True)
+    owner = enlarged % len(detail.pictures)  # the pictures come once for each look
+    side = detail.pictures.shape[-1]
+    lost = detail.pictures.new_zeros(len(shapes), *detail.pictures.shape[1:])
     with torch.no_grad():
-        fine = warping.warp(detail.finer.repeat(number, 1, 1, 1), shapes, fills, side=side)
-        coarse = warping.warp(detail.pictures.repeat(number, 1, 1, 1), shapes, fills)
-        return torch.where((areas < _ENLARGED)[:, None, None, None], fine - coarse, 0)
+        some, fill = shapes[enlarged], fills[enlarged]
+        fine = warping.warp(detail.finer[owner], some, fill, side=side)
+        lost[enlarged] = fine - warping.warp(detail.pictures[owner], some, fill)
+    return lost
 
 
 def _groups(first: int, last: int) -> list[slice]:
