@@ -2,8 +2,10 @@
 
 import json
 import logging
+import tempfile
 import urllib.request
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,7 +56,13 @@ def made(store, network_file, codebook):
 def objects(store: str) -> dict[str, bytes]:
     from lance.file import LanceFileSession
 
-    return {n: (StoreFolder(store) / n).read_bytes() for n in LanceFileSession(store).list()}
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "object"
+        found = {}
+        for name in LanceFileSession(store).list():
+            (StoreFolder(store) / name).fetch(copy)
+            found[name] = copy.read_bytes()
+    return found
 
 
 def test_what_is_a_store():

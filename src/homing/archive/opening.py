@@ -187,21 +187,19 @@ def _make_in_store(folder: StoreFolder, settings: ArchiveSettings, codebook: Cod
                 "again in a minute"
             ) from None
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
-        data = codebook.save(Path(local) / _CODEBOOK).read_bytes()
-    (folder / _CODEBOOK).write_bytes(data)
+        (folder / _CODEBOOK).put(codebook.save(Path(local) / _CODEBOOK))
     write_settings(folder, settings)
 
 
 def _read_codebook(file: Place) -> Codebook:
     if isinstance(file, Path):
         return load_codebook(file)
-    try:
-        data = file.read_bytes()
-    except FileNotFoundError:
-        raise CodebookError(f"There is no codebook file {file}.") from None
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         copy = Path(local) / _CODEBOOK
-        copy.write_bytes(data)
+        try:
+            file.fetch(copy)
+        except FileNotFoundError:
+            raise CodebookError(f"There is no codebook file {file}.") from None
         return load_codebook(copy)
 
 

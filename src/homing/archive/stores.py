@@ -63,8 +63,8 @@ class StoreFolder:
         except (OSError, ValueError, RuntimeError) as error:
             raise self._unreachable(error) from error
 
-    def read_bytes(self) -> bytes:
-        """The object's bytes.
+    def fetch(self, file: Path) -> None:
+        """Copy the object to a local file.
 
         Raises
         ------
@@ -75,31 +75,31 @@ class StoreFolder:
         """
         if not self.exists():
             raise FileNotFoundError(self.uri)
-        with tempfile.TemporaryDirectory(prefix="homing-") as folder:
-            local = Path(folder) / "object"
-            try:
-                _session(self.parent).download_file(self.name, str(local))
-            except (OSError, ValueError, RuntimeError) as error:
-                raise self._unreachable(error) from error
-            return local.read_bytes()
+        try:
+            _session(self.parent).download_file(self.name, str(file))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise self._unreachable(error) from error
+
+    def put(self, file: Path) -> None:
+        """Write the object, whole or not at all, over one that may be there."""
+        try:
+            _session(self.parent).upload_file(str(file), self.name)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise self._unreachable(error) from error
 
     def read_text(self, *, encoding: str) -> str:
-        """The object's text; errors as for :meth:`read_bytes`."""
-        return self.read_bytes().decode(encoding)
-
-    def write_bytes(self, data: bytes) -> None:
-        """Write the object, whole or not at all, over one that may be there."""
+        """The object's text; errors as for :meth:`fetch`."""
         with tempfile.TemporaryDirectory(prefix="homing-") as folder:
             local = Path(folder) / "object"
-            local.write_bytes(data)
-            try:
-                _session(self.parent).upload_file(str(local), self.name)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise self._unreachable(error) from error
+            self.fetch(local)
+            return local.read_bytes().decode(encoding)
 
     def write_text(self, text: str, *, encoding: str) -> None:
-        """Write the object's text, as :meth:`write_bytes`."""
-        self.write_bytes(text.encode(encoding))
+        """Write the object's text, as :meth:`put`."""
+        with tempfile.TemporaryDirectory(prefix="homing-") as folder:
+            local = Path(folder) / "object"
+            local.write_bytes(text.encode(encoding))
+            self.put(local)
 
     def _unreachable(self, error: Exception) -> ArchiveError:
         return ArchiveError(f"{self.uri} cannot be read or written: {reason_of(error)}")
