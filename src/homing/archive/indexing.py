@@ -98,11 +98,12 @@ def index(
         raise UsageError(f"there must be at least one worker, not {workers}")
     start = time.perf_counter()
     add_column(record, codebook)
-    if not coverage(record, codebook).sound:
-        drop(record, codebook)
     added = 0
     for left in reversed(range(_ATTEMPTS)):
         now = coverage(record, codebook)
+        if not now.sound:
+            drop(record, codebook)
+            now = coverage(record, codebook)
         plan = plan_segments(now, most=_most_rows(codebook, now, workers))
         try:
             for fragments, segment in built(record, codebook, plan, workers):
