@@ -18,6 +18,7 @@ from homing.evidence import require_opencv
 from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
+    View,
     automatic_probes,
     check_views,
     probe_stages,
@@ -105,11 +106,19 @@ def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked
         if isinstance(picture, str | PathLike):
             raise PictureError(f"{shown(picture)}: {error}") from error
         raise
-    vectors = np.empty((0, descriptor.dimension), np.float32)
-    if views:
-        squares = np.stack([view.pixels for view in views])
-        vectors = descriptor.describe_squashed(squares, batch=_POSTURES)
+    vectors = _vectors(descriptor, views, batch=_POSTURES)
     return Looked(tuple(view.name for view in views), vectors, picture)
+
+
+def _vectors(
+    descriptor: "Descriptor", views: Sequence[View], *, batch: int, pad: bool = False
+) -> NDArray[np.float32]:
+    """Descriptors (v, D) of views, of which there may be none."""
+    if not views:
+        return np.empty((0, descriptor.dimension), np.float32)
+    return descriptor.describe_squashed(
+        np.stack([view.pixels for view in views]), batch=batch, pad=pad
+    )
 
 
 def full_picture(query: Looked, limits: Limits) -> "Image.Image":
@@ -154,13 +163,8 @@ def _described(
         except PictureError as error:
             found.append(error)
     seen = [view for views in found if not isinstance(views, PictureError) for view in views]
-    vectors = np.empty((0, descriptor.dimension), np.float32)
-    if seen:
-        vectors = descriptor.describe_squashed(
-            np.stack([view.pixels for view in seen]),
-            batch=_AT_ONCE if asked.views == UPRIGHT else _POSTURES,
-            pad=len(batch) > 1,
-        )
+    at_once = _AT_ONCE if asked.views == UPRIGHT else _POSTURES
+    vectors = _vectors(descriptor, seen, batch=at_once, pad=len(batch) > 1)
     done: list[tuple[Path, Looked | PictureError]] = []
     first = 0
     for path, views in zip(batch, found, strict=True):

@@ -13,7 +13,6 @@ whole picture, never instead of it.
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,28 +78,33 @@ def inner_box(image: Image.Image) -> Box | None:
     Box or None
         As of :func:`find_frame`, in the pixels given.
     """
-    panel = _found_small(image, find_panel)
+    small = _scaled_down(image)
+    panel = find_panel(small)
     if panel is None:
-        return _found_small(image, find_frame)
-    frame = _found_small(image.crop(panel), find_frame)
+        frame = find_frame(small)
+        return None if frame is None else _enlarged(frame, small, image)
+    found = left, top, _, _ = _enlarged(panel, small, image)
+    page = image.crop(found)
+    small = _scaled_down(page)
+    frame = find_frame(small)
     if frame is None:
-        return panel
-    left, top = panel[:2]
-    return left + frame[0], top + frame[1], left + frame[2], top + frame[3]
+        return found
+    inner = _enlarged(frame, small, page)
+    return left + inner[0], top + inner[1], left + inner[2], top + inner[3]
 
 
-def _found_small(image: Image.Image, find: Callable[[Pixels], Box | None]) -> Box | None:
-    """What is found in the picture scaled down, in its own pixels."""
+def _scaled_down(image: Image.Image) -> Pixels:
     factor = min(1.0, _SIDE / max(image.size))
-    small = image
-    if factor < 1:
-        size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-        small = image.resize(size, Image.Resampling.BOX)
-    found = find(np.asarray(small))
-    if found is None:
-        return None
-    across, down = image.width / small.width, image.height / small.height
-    left, top, right, bottom = found
+    if factor == 1:
+        return np.asarray(image)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return np.asarray(image.resize(size, Image.Resampling.BOX))
+
+
+def _enlarged(box: Box, small: Pixels, image: Image.Image) -> Box:
+    """What was found in the picture scaled down, in its own pixels."""
+    across, down = image.width / small.shape[1], image.height / small.shape[0]
+    left, top, right, bottom = box
     return round(left * across), round(top * down), round(right * across), round(bottom * down)
 
 
