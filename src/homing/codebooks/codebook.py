@@ -121,7 +121,10 @@ class Codebook:
         CodebookError
             Wrong shape, or values that are not finite.
         """
-        return self._inward(vectors)
+        checked = check_vectors(vectors, self.dimension, str(self.factory))
+        if "rotation" not in self.arrays:
+            return checked
+        return linear(checked, self.arrays["rotation"], self.arrays.get("rotation_bias"))
 
     def cells(self, vectors: npt.ArrayLike) -> Cells:
         """Cell of each vector.
@@ -141,7 +144,7 @@ class Codebook:
         CodebookError
             Wrong shape, or values that are not finite.
         """
-        return self._cells(self._inward(vectors))
+        return self._cells(self.inner(vectors))
 
     def encode(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Codes:
         """Code of each vector.
@@ -161,7 +164,7 @@ class Codebook:
         CodebookError
             Wrong shapes, values that are not finite, or cells that do not exist.
         """
-        inner = self._inward(vectors)
+        inner = self.inner(vectors)
         chosen = (
             self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
         )
@@ -169,7 +172,7 @@ class Codebook:
 
     def encode_with_cells(self, vectors: npt.ArrayLike) -> tuple[Cells, Codes]:
         """Cell and code of each vector: :meth:`cells` and :meth:`encode` in one pass."""
-        inner = self._inward(vectors)
+        inner = self.inner(vectors)
         cells = self._cells(inner)
         return cells, self._codes(inner, cells)
 
@@ -215,7 +218,7 @@ class Codebook:
         ndarray, shape (n, dimension), float32
             In the space of the vectors; writable, shared with nothing.
         """
-        inner = self._inward(vectors)
+        inner = self.inner(vectors)
         if self.factory.fine == "LSH":
             signs = np.where(inner >= 0, np.float32(1), np.float32(-1))
             if self.factory.components:
@@ -273,12 +276,6 @@ class Codebook:
     @cached_property
     def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:
         return tuple(squared_norms(part) for part in self.arrays["pq"])
-
-    def _inward(self, vectors: npt.ArrayLike) -> Floats:
-        checked = check_vectors(vectors, self.dimension, str(self.factory))
-        if "rotation" not in self.arrays:
-            return checked
-        return linear(checked, self.arrays["rotation"], self.arrays.get("rotation_bias"))
 
     def _outward(self, inner: Floats) -> Floats:
         if "rotation" not in self.arrays:

@@ -56,9 +56,7 @@ def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.floa
     -------
     ndarray, shape (n, dimension), float32
     """
-    inner, rotation = np.asarray(vectors, np.float32), codebook.arrays.get("rotation")
-    if rotation is not None:
-        inner = linear(inner, rotation)
+    inner, rotation = codebook.inner(vectors), codebook.arrays.get("rotation")
     coarse = codebook.arrays["coarse"]
     distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
     middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
