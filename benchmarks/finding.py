@@ -158,7 +158,7 @@ def _answered(state, strangers, edits, options, workers, folder: Path):
         for kind, each_kind in chunks.items():
             answers = [_chunk(state, chunk, options, workers, folder) for chunk in each_kind]
             for name in ASKED:
-                found[name][kind][edit.name] = _joined([each[name] for each in answers])
+                found[name][kind][edit.name] = _together([each[name] for each in answers])
         print(
             f"{state.archive.path.name}, {edit.name}: {time.monotonic() - start:.0f} s", flush=True
         )
@@ -200,8 +200,9 @@ def _chunk(state, chunk: Sequence, options, workers, folder: Path):
         wanted = [query.wanted for query, _ in some]
         return _as_arrays(wanted, answers, by_code=name == "codes only")
 
+    place = folder / "answers"
     return {
-        name: kept(folder / "answers" / f"{answers}-{number}.npz", lambda name=name: asked(name))
+        name: Answers(**kept(place / f"{answers}-{number}.npz", lambda name=name: asked(name)))
         for number, name in enumerate(ASKED)
     }
 
@@ -226,14 +227,6 @@ def _score(hit, *, by_code: bool) -> float:
         return float("-inf")
     said = {True: 10.0, None: 0.0, False: -10.0}[hit.confirmed]
     return said + (-hit.code_distance if by_code else hit.similarity)
-
-
-def _joined(parts: Sequence[Mapping]) -> Answers:
-    import numpy as np
-
-    return Answers(
-        **{key: np.concatenate([part[key] for part in parts]) for key in ("right", "score", "copy")}
-    )
 
 
 def _times(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
