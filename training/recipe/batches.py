@@ -14,9 +14,7 @@ from recipe.mixes import collage_or_inset
 from recipe.overlays import Overlays, load_overlays
 from recipe.views import collage, finish, light_view, picture_in_picture, strong_view
 
-__all__ = ["MIXED", "Batch", "BatchPlan", "Batches", "numbers_of"]
-
-MIXED = 0.15  # share of strong views that show a second picture as well
+__all__ = ["Batch", "BatchPlan", "Batches", "numbers_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +29,15 @@ class BatchPlan:
         V − 1, strong views of each (repeated augmentation); one light view comes with them.
     size : int
         S, side of a view in pixels.
+    mixed : float
+        Share of strong views that show a second picture as well.
     seed : int
     """
 
     pictures: int = 32
     strong: int = 3
     size: int = 160
+    mixed: float = 0.15
     seed: int = 0
 
 
@@ -88,7 +89,7 @@ class Batches(Dataset[Batch]):
             guest.append(number)
             share.append(1.0)
             for _ in range(plan.strong):
-                other = int(rng.integers(self._count)) if rng.random() < MIXED else number
+                other = int(rng.integers(self._count)) if rng.random() < plan.mixed else number
                 view, part = self._strong(picture, number, other, overlays, rng)
                 views.append(finish(view, plan.size))
                 owner.append(number)

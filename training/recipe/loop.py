@@ -42,7 +42,7 @@ class Settings:
         Batches in all. May be changed when a run goes on: it moves the descent alone.
     descent : float
         Share of the steps, at the end, over which the learning rate falls.
-    pictures, strong, size : int
+    pictures, strong, size, mixed : int or float
         Of a batch: see :class:`~recipe.batches.BatchPlan`.
     rate, head_factor, decay : float
         AdamW's peak learning rate, the projection's multiple of it, weight decay.
@@ -76,6 +76,7 @@ class Settings:
     pictures: int = 32
     strong: int = 3
     size: int = 160
+    mixed: float = 0.15
     rate: float = 3e-4
     head_factor: float = 3.0
     decay: float = 0.01
@@ -96,7 +97,8 @@ class Settings:
     @property
     def plan(self) -> BatchPlan:
         """What a batch is made of."""
-        return BatchPlan(pictures=self.pictures, strong=self.strong, size=self.size, seed=self.seed)
+        names = ("pictures", "strong", "size", "mixed", "seed")
+        return BatchPlan(**{name: getattr(self, name) for name in names})
 
     def rate_at(self, step: int) -> float:
         """Share of the peak learning rate: a linear rise, level, then half a cosine to nothing.
@@ -226,7 +228,7 @@ def describe_recorded(
 def train(
     state: State,
     batches: Iterable[tuple[int, Batch]],
-    validation: Validation,
+    validation: Validation | None,
     settings: Settings,
     work: Path,
     *,
@@ -244,6 +246,8 @@ def train(
     batches : iterable of (int, Batch)
         From step ``state.step`` on: :func:`processor_batches`, or
         :func:`~recipe.on_device.views.device_batches`.
+    validation : Validation or None
+        None: recall is not looked at on the way.
     """
     log = work / "log.jsonl"
     started, first = time.monotonic(), state.step
@@ -261,7 +265,8 @@ def train(
             means = {n: round(v / summed, 4) for n, v in sums.items()}
             _write(log, {"step": state.step, "seconds_a_step": round(seconds, 3), **means})
             sums, summed = {}, 0
-        if last or (settings.validate_every and state.step % settings.validate_every == 0):
+        every = settings.validate_every
+        if validation is not None and (last or (every and state.step % every == 0)):
             found = validation.recall(partial(state.describe, mean=True), state.bank.vectors)
             _write(log, {"step": state.step, "recall": {n: round(v, 4) for n, v in found.items()}})
 

@@ -20,10 +20,38 @@ from homing.errors import PictureError
 from recipe.material import Material, replacing
 from recipe.views import finish
 
-__all__ = ["Validation", "make_validation"]
+__all__ = ["Describe", "Similarity", "Validation", "make_validation"]
+
+#: Unit descriptors (B, D) of squashed pictures (B, S, S, 3), uint8.
+Describe = Callable[[torch.Tensor], torch.Tensor]
 
 _LONGER_SIDE = 640  # the published edits count in pixels of pictures of about that size
 _HARD = ("brightness 2.0", "contrast 2.0", "rotation 25", "rotation 90", "crop 0.5", "meme")
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """Cosines of n copies.
+
+    Attributes
+    ----------
+    own : Tensor (n,)
+        To the descriptor of the picture that each is a copy of.
+    other : Tensor (n,)
+        To the nearest of any other picture.
+    """
+
+    own: torch.Tensor
+    other: torch.Tensor
+
+    @property
+    def found(self) -> torch.Tensor:
+        """Bool (n,): a search by nearness answers with the original first."""
+        return self.own > self.other
+
+    def told(self, alarms: float = 0.01) -> torch.Tensor:
+        """Bool (n,): nearer to its picture than all but a share of copies are to any other."""
+        return self.own > torch.quantile(self.other, 1 - alarms)
 
 
 @dataclass(frozen=True)
@@ -40,23 +68,31 @@ class Validation:
     originals: NDArray[np.uint8]
     copies: Mapping[str, NDArray[np.uint8]]
 
-    def recall(
-        self, describe: Callable[[torch.Tensor], torch.Tensor], others: torch.Tensor
-    ) -> dict[str, float]:
-        """R@1 of each edit among the originals and `others`, (n, D) descriptors."""
+    def nearest(self, describe: Describe, others: torch.Tensor) -> dict[str, Similarity]:
+        """How near each copy comes to its original and to any other picture, by edit.
+
+        Parameters
+        ----------
+        others : Tensor (m, D)
+            Descriptors searched beside the originals'.
+        """
         base = torch.cat([_in_parts(describe, self.originals), others])
         found = {}
         for name, copies in self.copies.items():
-            nearest = (_in_parts(describe, copies) @ base.T).argmax(dim=1)
-            right = nearest == torch.arange(len(copies), device=nearest.device)
-            found[name] = float(right.float().mean())
+            similar = _in_parts(describe, copies) @ base.T
+            own = similar.diagonal().clone()
+            similar.fill_diagonal_(-1.0)
+            found[name] = Similarity(own, similar.amax(dim=1))
         return found
+
+    def recall(self, describe: Describe, others: torch.Tensor) -> dict[str, float]:
+        """R@1 of each edit among the originals and `others`, (m, D) descriptors."""
+        near = self.nearest(describe, others)
+        return {name: float(similar.found.float().mean()) for name, similar in near.items()}
 
 
 @torch.no_grad()
-def _in_parts(
-    describe: Callable[[torch.Tensor], torch.Tensor], pictures: NDArray[np.uint8], part: int = 64
-) -> torch.Tensor:
+def _in_parts(describe: Describe, pictures: NDArray[np.uint8], part: int = 64) -> torch.Tensor:
     return torch.cat(
         [describe(torch.from_numpy(pictures[i : i + part])) for i in range(0, len(pictures), part)]
     )

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from recipe.batches import MIXED, Batch, BatchPlan, numbers_of
+from recipe.batches import Batch, BatchPlan, numbers_of
 from recipe.material import Material
 from recipe.mixes import collage_or_inset, mix
 from recipe.on_device import geometry
@@ -53,7 +53,7 @@ def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[st
     views = pictures[torch.as_tensor(owner)].float() / 255
     views[torch.as_tensor(np.flatnonzero(light))] = _light(views[torch.as_tensor(light)], rng)
 
-    mixed = strong[rng.random(len(strong)) < MIXED]
+    mixed = strong[rng.random(len(strong)) < plan.mixed]
     guest[mixed] = rng.integers(len(pictures), size=len(mixed))
     kinds = np.array([collage_or_inset(rng) for _ in mixed], dtype=object)
     collages, insets = mixed[kinds == "collage"], mixed[kinds == "inset"]

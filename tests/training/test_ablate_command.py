@@ -1,0 +1,47 @@
+"""``training/ablate.py`` in miniature: runs judged, and not run twice."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from homing.demo.generated import generated_picture
+
+_TRAINING = Path(__file__).parents[2] / "training"
+_BUNDLED = Path(__file__).parents[2] / "src/homing/descriptors/weights/homing-s.safetensors"
+
+
+@pytest.mark.slow
+def test_each_change_has_its_row_beside_the_recipe(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(40):
+        picture = generated_picture(np.random.default_rng([3, number]), (96, 72))
+        picture.save(photos / f"{number}.png", compress_level=1)
+
+    first = _ablate(photos, tmp_path / "runs")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in first[2:]]
+    assert [row[0] for row in rows] == ["the recipe", "without the bank"]
+    assert rows[0][3] == rows[0][5] == "+0.0 ± 0.0"  # beside itself
+    assert all(0 <= float(row[column]) <= 100 for row in rows for column in (1, 2, 4))
+
+    results = {p: p.stat().st_mtime_ns for p in tmp_path.glob("runs/*/similarity.safetensors")}
+    assert len(results) == 2
+    assert _ablate(photos, tmp_path / "runs") == first
+    assert {p: p.stat().st_mtime_ns for p in results} == results
+
+
+def _ablate(photos: Path, work: Path) -> list[str]:
+    sizes = ["--steps", "1", "--held-back", "6", "--others", "20", "--generated", "4"]
+    asked = ["--work", work, "--start", _BUNDLED, "--only", "without the bank"]
+    ran = subprocess.run(
+        [sys.executable, "ablate.py", photos, *asked, *sizes],
+        cwd=_TRAINING,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return [line for line in ran.stdout.splitlines() if line.startswith("|")]

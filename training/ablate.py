@@ -1,0 +1,149 @@
+"""What each choice of the recipe buys: short runs that differ from it in one thing.
+
+    python training/ablate.py PHOTOS --work runs/ablations --start weights.safetensors
+
+All start from the same weights and see the same pictures. Each is judged by pictures held back:
+R@1 of AugLy's random mix and of the hardest fixed edits, and the share of random copies that are
+nearer to their picture than all but one in a hundred are to any other. Given again, the command
+goes on from the last checkpoint of the run that was broken off.
+"""
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from recipe.loop import Settings, begin, describe_recorded, processor_batches, train
+from recipe.material import Material, pack
+from recipe.trainable import load_weights
+from recipe.validation import Similarity, make_validation
+from safetensors.torch import load_file, save_file
+
+__all__ = ["CHANGES", "main"]
+
+CHANGES: Mapping[str, Mapping[str, float]] = {
+    "the recipe": {},
+    "without the bank": {"bank_weight": 0.0},
+    "without the term within the batch": {"within_weight": 0.0},
+    "without the entropy": {"spread_weight": 0.0},
+    "without second pictures": {"mixed": 0.0},
+    "twice the pictures, one strong view each": {"pictures": 64, "strong": 1},
+    "all blocks trained": {"frozen_blocks": 0},
+    "seven blocks fixed": {"frozen_blocks": 7},
+    "temperature .03": {"temperature": 0.03},
+    "temperature .1": {"temperature": 0.1},
+    "input of 128 px": {"size": 128},
+}
+"""By name, what differs from :class:`~recipe.loop.Settings`."""
+
+_COLUMNS = ("change", "fixed edits", "random", "against the recipe", "told", "against the recipe")
+
+Judged = Mapping[str, Similarity]
+
+
+def main() -> int:
+    """Run what has not been run, and print the table."""
+    options = _options()
+    torch.set_num_threads(1)  # of each part
+    options.work.mkdir(parents=True, exist_ok=True)
+    material = pack(options.photos, options.work, generated=options.generated, seed=options.seed)
+    print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}", flush=True)
+    recipe: Judged | None = None
+    for name in dict.fromkeys(["the recipe", *(options.only or CHANGES)]):
+        plain = Settings(steps=options.steps, validate_every=0, seed=options.seed)
+        settings = replace(plain, **CHANGES[name])
+        folder = options.work / name.replace(" ", "-").replace(",", "")
+        folder.mkdir(exist_ok=True)
+        result = folder / "similarity.safetensors"
+        if not result.exists():
+            _run_and_judge(material, settings, options, folder, result)
+        judged = _load(result)
+        recipe = recipe or judged
+        print(_row(name, judged, recipe), flush=True)
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--start", type=Path, required=True, help="weights that all begin with")
+    parser.add_argument("--only", choices=CHANGES, action="append", help="these, repeatable")
+    parser.add_argument("--steps", type=int, default=100, help="of each run")
+    parser.add_argument("--held-back", type=int, default=500, help="photographs to judge by")
+    parser.add_argument("--others", type=int, default=4000, help="pictures searched among")
+    parser.add_argument("--generated", type=int, default=1000, help="generated pictures to add")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
+
+
+def _run_and_judge(
+    material: Material,
+    settings: Settings,
+    options: argparse.Namespace,
+    folder: Path,
+    result: Path,
+) -> None:
+    count = len(material) - options.held_back
+    state = begin(
+        load_weights(options.start),
+        material,
+        count,
+        settings,
+        device=torch.device("cpu"),
+        checkpoint=folder / "checkpoint.safetensors",
+    )
+    validation = make_validation(
+        material, options.held_back, options.work, size=settings.size, seed=settings.seed
+    )
+    train(state, processor_batches(material, count, settings, state.step), None, settings, folder)
+    told = partial(state.describe, mean=True)
+    base = describe_recorded(told, material, options.others, settings.size, parts=settings.parts)
+    near = validation.nearest(told, base)
+    own = {f"own/{edit}": similar.own for edit, similar in near.items()}
+    save_file(own | {f"other/{edit}": similar.other for edit, similar in near.items()}, result)
+
+
+def _load(result: Path) -> Judged:
+    stored = load_file(result)
+    edits = [name.partition("/")[2] for name in stored if name.startswith("own/")]
+    return {edit: Similarity(stored[f"own/{edit}"], stored[f"other/{edit}"]) for edit in edits}
+
+
+def _row(name: str, judged: Judged, recipe: Judged) -> str:
+    """Shares in percent; differences of the same copies with half their 95 % interval."""
+    fixed = _joined(judged, random=False).found.float().mean()
+    found, told = _random(judged)
+    before, told_before = _random(recipe)
+    cells = [
+        name,
+        f"{100 * fixed:.1f}",
+        f"{100 * found.mean():.1f}",
+        _difference(found, before),
+        f"{100 * told.mean():.1f}",
+        _difference(told, told_before),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _random(judged: Judged) -> tuple[torch.Tensor, torch.Tensor]:
+    copies = _joined(judged, random=True)
+    return copies.found.float(), copies.told().float()
+
+
+def _joined(judged: Judged, *, random: bool) -> Similarity:
+    chosen = [s for edit, s in judged.items() if edit.startswith("random") == random]
+    return Similarity(torch.cat([s.own for s in chosen]), torch.cat([s.other for s in chosen]))
+
+
+def _difference(changed: torch.Tensor, before: torch.Tensor) -> str:
+    difference = changed - before
+    half = 1.96 * difference.std() / len(difference) ** 0.5
+    return f"{100 * difference.mean():+.1f} ± {100 * half:.1f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
