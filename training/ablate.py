@@ -9,17 +9,19 @@ goes on from the last checkpoint of the run that was broken off.
 """
 
 import argparse
+import hashlib
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from recipe.loop import Settings, begin, describe_recorded, processor_batches, train
-from recipe.material import Material, pack
+from recipe.losses import Bank
+from recipe.material import Material, pack, replacing
 from recipe.trainable import load_weights
-from recipe.validation import Similarity, make_validation
+from recipe.validation import Similarity, Validation, make_validation
 from safetensors.torch import load_file, save_file
 
 __all__ = ["CHANGES", "main"]
@@ -32,12 +34,10 @@ CHANGES: Mapping[str, Mapping[str, float]] = {
     "without second pictures": {"mixed": 0.0},
     "twice the pictures, one strong view each": {"pictures": 64, "strong": 1},
     "all blocks trained": {"frozen_blocks": 0},
-    "seven blocks fixed": {"frozen_blocks": 7},
     "temperature .03": {"temperature": 0.03},
     "temperature .1": {"temperature": 0.1},
-    "input of 128 px": {"size": 128},
 }
-"""By name, what differs from :class:`~recipe.loop.Settings`."""
+"""By name, what differs from :class:`~recipe.loop.Settings`; the first bank is that of all."""
 
 _COLUMNS = ("change", "fixed edits", "random", "against the recipe", "told", "against the recipe")
 
@@ -51,15 +51,15 @@ def main() -> int:
     options.work.mkdir(parents=True, exist_ok=True)
     material = pack(options.photos, options.work, generated=options.generated, seed=options.seed)
     print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}", flush=True)
+    plain = Settings(steps=options.steps, validate_every=0, seed=options.seed)
+    common = _common(material, plain, options)
     recipe: Judged | None = None
     for name in dict.fromkeys(["the recipe", *(options.only or CHANGES)]):
-        plain = Settings(steps=options.steps, validate_every=0, seed=options.seed)
-        settings = replace(plain, **CHANGES[name])
         folder = options.work / name.replace(" ", "-").replace(",", "")
         folder.mkdir(exist_ok=True)
         result = folder / "similarity.safetensors"
         if not result.exists():
-            _run_and_judge(material, settings, options, folder, result)
+            _run_and_judge(common, replace(plain, **CHANGES[name]), folder, result)
         judged = _load(result)
         recipe = recipe or judged
         print(_row(name, judged, recipe), flush=True)
@@ -80,29 +80,48 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run_and_judge(
-    material: Material,
-    settings: Settings,
-    options: argparse.Namespace,
-    folder: Path,
-    result: Path,
-) -> None:
+@dataclass(frozen=True)
+class _Common:
+    """What all runs have in common."""
+
+    material: Material
+    weights: Mapping[str, torch.Tensor]
+    bank: Bank
+    validation: Validation
+    others: int
+
+
+def _common(material: Material, plain: Settings, options: argparse.Namespace) -> _Common:
+    weights = load_weights(options.start)
     count = len(material) - options.held_back
+    start = hashlib.sha256(options.start.read_bytes()).hexdigest()[:16]
+    kept = options.work / f"{material.path.stem}-bank-{count}-{start}.pt"
+    if not kept.exists():
+        begun = begin(weights, material, count, plain, device=torch.device("cpu"))
+        with replacing(kept) as file:
+            torch.save(begun.bank.vectors, file)
+    validation = make_validation(
+        material, options.held_back, options.work, size=plain.size, seed=plain.seed
+    )
+    bank = Bank.of(torch.load(kept, weights_only=True), alike=plain.alike)
+    return _Common(material, weights, bank, validation, options.others)
+
+
+def _run_and_judge(common: _Common, settings: Settings, folder: Path, result: Path) -> None:
+    material, count = common.material, len(common.bank.vectors)
     state = begin(
-        load_weights(options.start),
+        dict(common.weights),
         material,
         count,
         settings,
         device=torch.device("cpu"),
         checkpoint=folder / "checkpoint.safetensors",
-    )
-    validation = make_validation(
-        material, options.held_back, options.work, size=settings.size, seed=settings.seed
+        bank=common.bank,
     )
     train(state, processor_batches(material, count, settings, state.step), None, settings, folder)
     told = partial(state.describe, mean=True)
-    base = describe_recorded(told, material, options.others, settings.size, parts=settings.parts)
-    near = validation.nearest(told, base)
+    base = describe_recorded(told, material, common.others, settings.size, parts=settings.parts)
+    near = common.validation.nearest(told, base)
     own = {f"own/{edit}": similar.own for edit, similar in near.items()}
     save_file(own | {f"other/{edit}": similar.other for edit, similar in near.items()}, result)
 

@@ -208,7 +208,11 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
 
     method = METHODS["robust-fast"]
     eased = replace(
-        method, objective=always, settings=replace(method.settings, ease=0.9), least_ssim=None
+        method,
+        objective=always,
+        settings=replace(method.settings, ease=0.9),
+        masking=replace(method.masking, used=None),
+        least_ssim=None,
     )
     source = as_file(scene(90, 120), "PNG")
     (result,) = good(list(Activator(tiny, tiny_codebook, eased, kind=kind).run([source])))
@@ -219,6 +223,28 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
         assert result.psnr == pytest.approx(wanted - rounded, abs=0.15)
     else:  # coding takes its part, whatever is eased; the picture is not refused for it
         assert 42 < result.psnr < wanted
+
+
+def test_a_picture_without_texture_stays_above_its_budget(
+    tiny, tiny_codebook, as_file, scene
+) -> None:
+    method = METHODS["robust-fast"]
+    whole = replace(method, settings=replace(method.settings, ease=1), least_ssim=None)
+    slope = np.broadcast_to(np.linspace(90, 140, 120).astype(np.uint8)[None, :, None], (90, 120, 3))
+    grain = np.random.default_rng(5).normal(0, 60, (90, 120, 1))
+    busy = np.clip(scene(90, 120) + grain, 0, 255).astype(np.uint8)
+    sources = [as_file(slope), as_file(busy), as_file(slope[..., :1])]
+    for budget in (42, 50):
+        activator = Activator(tiny, tiny_codebook, whole, budget=budget)
+        calm, rough, grey = good(list(activator.run(sources)))
+        assert budget <= rough.psnr < budget + 0.1
+        # Eight levels count as flat, half of them may change: 4, of which .28 is used.
+        of_channels = math.sqrt((1.2**2 + 0.8**2 + 1.6**2) / 3)
+        for found, weight in ((calm, of_channels), (grey, 1.0)):
+            least = max(budget, -20 * math.log10(0.28 * 4 * weight / 255))
+            # Rounding adds its own error, a twelfth of a square level.
+            assert least - 0.6 < found.psnr < least + 0.3
+            assert found.psnr >= budget
 
 
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:

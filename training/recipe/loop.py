@@ -181,8 +181,12 @@ def begin(
     device: torch.device,
     network: Network = efficientnet_lite0,
     checkpoint: Path | None = None,
+    bank: Bank | None = None,
 ) -> State:
-    """State before the first step, its bank described with the weights given; or a checkpoint's."""
+    """State before the first step, or a checkpoint's.
+
+    The bank is described with the weights given, unless that has been done already.
+    """
     trained = start_weights(weights, frozen_blocks=settings.frozen_blocks, device=device)
     mean = {name: weight.detach().clone() for name, weight in trained.items()}
     groups = groups_of(
@@ -193,6 +197,8 @@ def begin(
     if checkpoint is not None and checkpoint.exists():
         state.restore(checkpoint)
         assert len(state.bank.vectors) == count, f"{checkpoint} is of a run on other pictures"
+    elif bank is not None:
+        state.bank = Bank(bank.vectors.clone(), bank.twins)
     else:
         vectors = describe_recorded(
             state.describe, material, count, settings.size, parts=settings.parts

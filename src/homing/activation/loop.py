@@ -132,7 +132,7 @@ def shares_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Ten
 def levels_of(batch: Batch, shares: torch.Tensor) -> torch.Tensor:
     """Share of its budget that each picture's change uses, (B,), at most 1."""
     norms = torch.linalg.vector_norm(shares * batch.allowed, dim=(1, 2, 3))
-    used = norms / math.sqrt(batch.allowed[0].numel()) / batch.largest
+    used = norms / math.sqrt(batch.allowed[0].numel()) / batch.largest.clamp(min=_TINY)
     levels: torch.Tensor = used.clamp(max=1.0)
     return levels
 

@@ -133,11 +133,16 @@ class Masking:
         Share of it that red, green and blue may take.
     grey : float
         The same for a picture of one channel.
+    used : float or None
+        Root mean square of a picture's change over that of all that its channels may take, at
+        most, whatever the budget. A picture without texture then stays above its budget: spread
+        over a clear sky, a change of 42 dB shows. None: the budget alone decides.
     """
 
     tolerance: Callable[..., NDArray[np.float16]]
     channels: tuple[float, float, float]
     grey: float
+    used: float | None = None
 
     def weights(self, *, grey: bool) -> NDArray[np.float32]:
         """Shares of three channels, (3,); alike if they are one in truth."""

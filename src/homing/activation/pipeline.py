@@ -19,9 +19,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation.loop import levels_of, optimise
+from homing.activation.loop import Batch, levels_of, optimise
 from homing.activation.methods import Method
-from homing.activation.stages import Finished, Prepared, Source, assemble, finish, prepare
+from homing.activation.stages import (
+    Finished,
+    Prepared,
+    Source,
+    assemble,
+    finish,
+    largest_change,
+    prepare,
+)
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import in_order
@@ -188,19 +196,31 @@ class Activator:
         )
         objective = self.method.objective(self.codebook, vectors, settings, device)
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
-        levels = levels_of(assembled, shares) if settings.ease < 1 else torch.ones(len(padded))
+        levels = self._levels(padded, assembled, shares)
         cells = self.codebook.cells(vectors)
         found = (
             _Optimised(p, share, level, int(cell))
             for p, share, level, cell in zip(
                 prepared,
                 shares.permute(0, 2, 3, 1).cpu().numpy(),
-                levels.tolist(),
+                levels,
                 cells,
                 strict=False,
             )
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
+
+    def _levels(
+        self, prepared: Sequence[Prepared], batch: Batch, shares: torch.Tensor
+    ) -> list[float]:
+        """Share of the budget's root mean square that each picture's change may take."""
+        whole = 10 ** (-self.budget / 20)
+        masking = self.method.masking
+        most = [largest_change(p, self.budget, masking) / whole for p in prepared]
+        if self.method.settings.ease == 1:
+            return most
+        used = levels_of(batch, shares).tolist()
+        return [u * m for u, m in zip(used, most, strict=True)]
 
     def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
         if isinstance(item, PictureError):

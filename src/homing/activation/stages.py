@@ -32,7 +32,7 @@ from homing.images import (
     upright,
 )
 
-__all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "prepare"]
+__all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "largest_change", "prepare"]
 
 _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
@@ -157,16 +157,29 @@ def assemble(
     edits = None
     if settings.edits != NO_EDITS:
         edits = stack_edits([_edits(p, seed, settings, size) for p in prepared])
-    largest = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
+    largest = [largest_change(p, budget, masking) / p.roughness for p in prepared]
     return Batch(
         pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
         allowed=tensor([p.tolerance[:, :, None] * masking.weights(grey=p.grey) for p in prepared]),
         grey=torch.tensor([p.grey for p in prepared], device=device),
-        largest=torch.tensor([largest / p.roughness for p in prepared], device=device),
+        largest=torch.tensor(largest, device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
     )
+
+
+def largest_change(prepared: Prepared, budget: float, masking: Masking = PUBLISHED) -> float:
+    """Greatest root mean square of a picture's change at full size, in units of the full range.
+
+    The budget's, or less where little hides (:attr:`~homing.activation.perceptual.Masking.used`).
+    """
+    of_budget = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
+    if masking.used is None:
+        return float(of_budget)
+    channels = _mean_square(masking.weights(grey=prepared.grey))
+    hidden = prepared.roughness * math.sqrt(_mean_square(prepared.tolerance) * channels)
+    return min(of_budget, masking.used * hidden)
 
 
 def finish(

@@ -21,6 +21,7 @@ _FLAT = 8.0  # levels of standard deviation, below which all is flat
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
 _SIDE = 5  # of a window
+_USED = 0.28  # of what may change: 1.4 levels where all is flat, 45 dB
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
@@ -100,5 +101,5 @@ def _enlarged(tolerance: NDArray[np.float32], height: int, width: int) -> NDArra
     return large
 
 
-GUARDED = Masking(texture_tolerance, channels=(1.2, 0.8, 1.6), grey=1.0)
+GUARDED = Masking(texture_tolerance, channels=(1.2, 0.8, 1.6), grey=1.0, used=_USED)
 """Changes hide in texture; blue, to which the eye is blunt, takes more than green."""
