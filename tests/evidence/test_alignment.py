@@ -8,7 +8,8 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from homing.errors import UsageError
-from homing.evidence import Sheet, compare, edits_seen, render_sheet
+from homing.evidence import Sheet, Suspect, compare, edits_seen, render_sheet
+from homing.evidence.features import features_of
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +18,7 @@ def original() -> Image.Image:
 
 
 def aligned(original, copy, within=None):
-    found = compare(original, copy, within)
+    found = compare(original, Suspect(copy, within))
     assert found.confirmed
     assert found.alignment is not None
     return found.alignment
@@ -82,10 +83,27 @@ def test_tones(original) -> None:
 
 def test_other_pictures_do_not_agree_and_plain_ones_say_nothing(original) -> None:
     other = Image.fromarray(skimage.data.coffee())
-    assert compare(original, other).confirmed is False
+    assert compare(original, Suspect(other)).confirmed is False
     plain = Image.new("RGB", (300, 200), "grey")
-    assert compare(plain, other).confirmed is None
-    assert compare(original, plain).confirmed is None
+    assert compare(plain, Suspect(other)).confirmed is None
+    assert compare(original, Suspect(plain)).confirmed is None
+
+
+def test_a_suspect_is_looked_at_once_for_many_records(original, monkeypatch) -> None:
+    looked = []
+
+    def counted(picture, rule, *, mirrored=False):
+        looked.append((picture, mirrored))
+        return features_of(picture, rule, mirrored=mirrored)
+
+    monkeypatch.setattr("homing.evidence.alignment.features_of", counted)
+    others = [Image.fromarray(skimage.data.coffee()), Image.fromarray(skimage.data.chelsea())]
+    suspect = Suspect(original.resize((300, 300)))
+    told = [compare(record, suspect).confirmed for record in (original, *others)]
+    assert told == [True, False, False]
+    of_suspect = [mirrored for picture, mirrored in looked if picture is suspect.picture]
+    assert of_suspect == [False, True]  # the mirror image only once it is wanted
+    assert len(looked) == 3 + 2
 
 
 def test_without_opencv_it_says_what_to_install(original, monkeypatch) -> None:
@@ -96,7 +114,7 @@ def test_without_opencv_it_says_what_to_install(original, monkeypatch) -> None:
         lambda name, *rest: None if name == "cv2" else find(name, *rest),
     )
     with pytest.raises(UsageError, match=r"pip install 'homing\[evidence\]'"):
-        compare(original, original)
+        compare(original, Suspect(original))
 
 
 def test_the_page_escapes_and_needs_nothing_else(original) -> None:

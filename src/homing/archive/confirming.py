@@ -8,7 +8,7 @@ from PIL import Image
 from homing.archive.explaining import Sources
 from homing.archive.results import Hit
 from homing.errors import PictureError
-from homing.evidence import compare
+from homing.evidence import Suspect, compare
 from homing.images import Limits, read_rgb
 
 __all__ = ["confirmed"]
@@ -25,12 +25,13 @@ def confirmed(
     not, though there are enough of them, is none. Where the record's picture is not at hand or
     has too little texture, the verdict stays as it was.
     """
-    told = [_told(hit, suspect, sources, limits) for hit in hits[:_MOST]]
+    seen = Suspect(suspect)
+    told = [_told(hit, seen, sources, limits) for hit in hits[:_MOST]]
     order = {True: 0, None: 1, False: 2}
     return tuple(sorted([*told, *hits[_MOST:]], key=lambda hit: order[hit.confirmed]))
 
 
-def _told(hit: Hit, suspect: Image.Image, sources: Sources, limits: Limits) -> Hit:
+def _told(hit: Hit, suspect: Suspect, sources: Sources, limits: Limits) -> Hit:
     place = sources.find(hit.id)
     if isinstance(place, str):
         return hit

@@ -12,7 +12,15 @@ from homing.archive.record import Record
 from homing.archive.results import Hit
 from homing.archive.stores import Place
 from homing.errors import PictureError
-from homing.evidence import Comparison, Sheet, available, compare, edits_seen, render_sheet
+from homing.evidence import (
+    Comparison,
+    Sheet,
+    Suspect,
+    available,
+    compare,
+    edits_seen,
+    render_sheet,
+)
 from homing.files import file_sha256
 from homing.images import Limits, read_rgb, shown
 from homing.search import in_words, inner_box
@@ -223,7 +231,7 @@ def explained(
     if not available():
         reason = "the two laid over each other: OpenCV is missing (pip install 'homing[evidence]')"
         return Explanation(**about, reason=reason)
-    comparison = compare(record, suspect, inner_box(suspect))
+    comparison = compare(record, Suspect(suspect, inner_box(suspect)))
     edits: tuple[str, ...] = ()
     if comparison.alignment is not None:
         edits = edits_seen(record, suspect, comparison.alignment)

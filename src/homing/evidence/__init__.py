@@ -3,7 +3,14 @@
 Needs OpenCV (``pip install 'homing[evidence]'``), which is imported where it is used.
 """
 
-from homing.evidence.alignment import Alignment, Comparison, available, compare, require_opencv
+from homing.evidence.alignment import (
+    Alignment,
+    Comparison,
+    Suspect,
+    available,
+    compare,
+    require_opencv,
+)
 from homing.evidence.edits import edits_seen
 from homing.evidence.page import Sheet, render_sheet
 
@@ -11,6 +18,7 @@ __all__ = [
     "Alignment",
     "Comparison",
     "Sheet",
+    "Suspect",
     "available",
     "compare",
     "edits_seen",

@@ -6,6 +6,7 @@ without texture cannot be laid over each other; that says nothing against their 
 
 import importlib.util
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.errors import UsageError
-from homing.evidence.features import Rule, derivative, features_of, fitted
+from homing.evidence.features import Features, Rule, derivative, features_of, fitted
 
-__all__ = ["Alignment", "Comparison", "available", "compare", "require_opencv"]
+__all__ = ["Alignment", "Comparison", "Suspect", "available", "compare", "require_opencv"]
 
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # features, from which on their not agreeing says something
@@ -113,20 +114,41 @@ class Comparison:
         return False if self.textured else None
 
 
-def compare(
-    record: Image.Image,
-    suspect: Image.Image,
-    within: tuple[int, int, int, int] | None = None,
-) -> Comparison:
+@dataclass(frozen=True, eq=False)
+class Suspect:
+    """A picture to lay records over; its features are sought once, however many records there are.
+
+    Attributes
+    ----------
+    picture : PIL.Image.Image
+        8-bit RGB, upright.
+    within : tuple of int or None
+        Left, top, right and bottom of what its frame holds, if it has one: beside it the suspect
+        shows nothing of a record.
+    """
+
+    picture: Image.Image
+    within: tuple[int, int, int, int] | None = None
+
+    @cached_property
+    def features(self) -> Features:
+        """Of the picture."""
+        return features_of(self.picture, _RULE)
+
+    @cached_property
+    def mirrored(self) -> Features:
+        """Of its mirror image."""
+        return features_of(self.picture, _RULE, mirrored=True)
+
+
+def compare(record: Image.Image, suspect: Suspect) -> Comparison:
     """Lay a record's picture over a suspect's.
 
     Parameters
     ----------
-    record, suspect : PIL.Image.Image
+    record : PIL.Image.Image
         8-bit RGB, upright.
-    within : tuple of int or None
-        Left, top, right and bottom of what the suspect's frame holds, if it has one: beside it
-        the suspect shows nothing of the record.
+    suspect : Suspect
 
     Raises
     ------
@@ -136,16 +158,17 @@ def compare(
     require_opencv()
     theirs = features_of(record, _RULE)
     textured = len(theirs.points) >= _TEXTURED
+    size = suspect.picture.size
     for mirrored in (False, True):
-        ours = features_of(suspect, _RULE, mirrored=mirrored)
+        ours = suspect.mirrored if mirrored else suspect.features
         textured &= len(ours.points) >= _TEXTURED
         found = fitted(theirs, ours, _RULE)
         if found is not None:
             matrix, agreeing = found
-            to_suspect = _to_full(ours.size, suspect.size, mirrored=mirrored)
+            to_suspect = _to_full(ours.size, size, mirrored=mirrored)
             matrix = to_suspect @ matrix @ np.linalg.inv(_to_full(theirs.size, record.size))
-            box = within or (0, 0, *suspect.size)
-            return Comparison(_laid(matrix, agreeing, record.size, suspect.size, box), textured)
+            box = suspect.within or (0, 0, *size)
+            return Comparison(_laid(matrix, agreeing, record.size, size, box), textured)
     return Comparison(None, textured)
 
 
