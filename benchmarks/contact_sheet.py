@@ -49,7 +49,7 @@ def main() -> int:
         f"in the cell aimed at: {sum(result.cell_kept for _, result in done)} of {len(done)}"
     )
     worst = [done[place] for place in np.argsort(similar)[: options.worst]]
-    _sheet(worst, options.side).save(options.out)
+    _sheet(worst, options.side).save(options.out, quality=90, subsampling=0)  # if a JPEG
     print(f"written: {options.out}")
     met = verdict("PSNR of every file", min(decibels), at_least=options.psnr)
     if method.least_ssim is not None:
@@ -59,7 +59,7 @@ def main() -> int:
 
 def _options():
     made = parser(__doc__)
-    made.add_argument("--out", type=Path, required=True, help="the sheet, a .png")
+    made.add_argument("--out", type=Path, required=True, help="the sheet, .png or .jpg")
     made.add_argument("--pictures", type=int, default=60)
     made.add_argument("--worst", type=int, default=20, help="pictures on the sheet")
     made.add_argument("--side", type=int, default=640, help="longest side of one, pixels")
