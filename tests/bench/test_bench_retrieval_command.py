@@ -244,6 +244,13 @@ def test_what_the_paper_left_open(results):
         for name in ("as released", "JPEG 95", "JPEG 90", "JPEG 75")
     ]
     assert saved == sorted(saved, reverse=True)
+    bare, twice, moved = (
+        line("rivals", label)
+        for label in ("untouched", "untouched, each entry in 2 cells", "activated")
+    )
+    assert bare["in their cell"] <= twice["in their cell"]  # the first of the two is the same
+    assert twice["in their cell"] > 0.5
+    assert moved["1 probe"] == pytest.approx(whole)
     again = line("adversary", "activated, then activated for the next cell")
     assert 0 <= again["files that left their cell"] <= 1
     assert again["in their cell"] <= line("adversary", "activated, washed")["in their cell"] + 1

@@ -15,6 +15,7 @@ from homing.bench.outcome import spread
 from homing.bench.questions import find_questions
 from homing.bench.questions.adversary import WASHES, elsewhere, next_cell
 from homing.bench.questions.density import _moved, _strength
+from homing.bench.questions.rivals import nearest_cells
 from homing.bench.releasing import quality_of
 from homing.bench.searching import RANKED, Answered, Searcher, padded, settings_of
 from homing.bench.suites import find_suite
@@ -76,7 +77,7 @@ def test_one_probe_finds_only_what_is_in_the_cell(codebook):
     for setting in one:
         found = engine.search(queries, setting)
         there = found.rows >= 0
-        assert (engine.cells[found.rows] == cells[:, None])[there].all()
+        assert (engine.cells[found.rows, 0] == cells[:, None])[there].all()
         assert np.isneginf(found.scores[~there]).all()
         assert (found.scores[:, 1:] <= found.scores[:, :-1]).all()
     ranked = engine.search(queries, one[1])
@@ -153,6 +154,17 @@ def test_an_adversary_pulls_into_the_second_nearest_cell(factory):
     second = np.argsort(distances, axis=1)[:, 1]
     assert codebook.cells(next_cell(codebook, vectors)).tolist() == second.tolist()
     assert codebook.cells(vectors).tolist() == distances.argmin(axis=1).tolist()
+
+
+@pytest.mark.parametrize("factory", ["IVF8,PQ8x8", "OPQ8,IVF8,PQ8x8"])
+def test_the_nearest_cells_of_a_vector(factory):
+    codebook = train_codebook(unit(2000, 0), factory)
+    vectors = unit(5000, 9)  # more than a block
+    rotation = codebook.arrays.get("rotation", np.eye(DIMENSION, dtype=np.float32))
+    distances = (((vectors @ rotation.T)[:, None] - codebook.arrays["coarse"]) ** 2).sum(axis=2)
+    near = nearest_cells(codebook, vectors, 3)
+    assert near.tolist() == np.argsort(distances, axis=1)[:, :3].tolist()
+    assert near[:, 0].tolist() == codebook.cells(vectors).tolist()
 
 
 @pytest.mark.parametrize("name", ["paper", "robust"])

@@ -129,7 +129,8 @@ def measure_index(
     answers = [engine.search(queries, setting) for setting in settings]
     in_cell = None
     if engine.codebook.cell_count > 1:
-        in_cell = engine.codebook.cells(queries) == engine.cells[common.index.place[owners]]
+        held = engine.cells[common.index.place[owners]]
+        in_cell = (engine.codebook.cells(queries)[:, None] == held).any(axis=1)
     right = common.padded_right[owners]
     places = tuple(each.places(right) for each in answers)
     top = np.stack([each.rows[:, 0] for each in answers])

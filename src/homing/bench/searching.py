@@ -165,14 +165,11 @@ class Searcher:
             pictures searched for must not always be that.
         """
         cells, codes = self.codebook.encode_with_cells(entries)
+        cells, codes = np.concatenate([cells, self._cells]), np.concatenate([codes, self._codes])
         halves = np.concatenate([entries.astype(np.float16), self._halves])
-        return Engine(
-            self.codebook,
-            np.concatenate([cells, self._cells]),
-            np.concatenate([codes, self._codes]),
-            halves,
-            np.random.default_rng(seed).permutation(len(halves)),
-        )
+        order = np.random.default_rng(seed).permutation(len(halves))
+        memory = MemoryEngine(self.codebook, cells[order], codes[order])
+        return Engine(self.codebook, cells[:, None], halves, memory, order)
 
 
 class Engine:
@@ -181,23 +178,25 @@ class Engine:
     Parameters
     ----------
     codebook : Codebook
-    cells, codes, halves : ndarray
-        Of every entry.
-    order : ndarray, int64
-        In which the engine holds them.
+    cells : ndarray, shape (n, several), int32
+        Those that hold an entry.
+    halves : ndarray, shape (n, d), float16
+    memory : MemoryEngine
+        What is searched.
+    owners : ndarray, int64
+        The entry that each row of it stands for.
     """
 
     def __init__(
         self,
         codebook: Codebook,
         cells: npt.NDArray[np.int32],
-        codes: npt.NDArray[np.uint8],
         halves: Halves,
-        order: Rows,
+        memory: MemoryEngine,
+        owners: Rows,
     ) -> None:
         self.codebook, self.cells = codebook, cells
-        self._halves, self._order = halves, order
-        self._memory = MemoryEngine(codebook, cells[order], codes[order])
+        self._halves, self._memory, self._owners = halves, memory, owners
 
     def search(self, queries: Vectors, setting: Setting) -> Answered:
         """Search for all queries.
@@ -220,7 +219,7 @@ class Engine:
             found, distances = self._memory.search(
                 block, candidates=CANDIDATES, probes=setting.probes
             )
-            rows = np.where(found < 0, -1, self._order[np.maximum(found, 0)])
+            rows = np.where(found < 0, -1, self._owners[np.maximum(found, 0)])
             scores = np.where(found < 0, -np.inf, -distances.astype(np.float64))
             exact = np.full(rows.shape, -np.inf, np.float32)
             if setting.ranked:

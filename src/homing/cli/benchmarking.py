@@ -267,8 +267,8 @@ def _finish(
     default="all",
     show_default=True,
     metavar="NAMES",
-    help="What the paper left open: density, lossy, foreign, budgets, adversary, with commas "
-    "between them; all; none.",
+    help="What the paper left open: density, lossy, foreign, budgets, adversary, rivals, with "
+    "commas between them; all; none.",
 )
 @_hashes_option("descriptor")
 @_seed_option

@@ -9,6 +9,7 @@ from homing.bench.questions.case import Answer, Case, Line
 from homing.bench.questions.density import ask_density
 from homing.bench.questions.foreign import ask_foreign
 from homing.bench.questions.lossy import ask_lossy
+from homing.bench.questions.rivals import ask_rivals
 from homing.errors import UsageError
 
 __all__ = ["QUESTIONS", "Answer", "Case", "Line", "find_questions"]
@@ -20,6 +21,7 @@ QUESTIONS: Mapping[str, Callable[[Case], Answer]] = MappingProxyType(
         "foreign": ask_foreign,
         "budgets": ask_budgets,
         "adversary": ask_adversary,
+        "rivals": ask_rivals,
     }
 )
 """From a question's name to what answers it."""

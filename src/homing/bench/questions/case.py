@@ -14,12 +14,12 @@ from homing.bench.bootstrap import Interval
 from homing.bench.measuring import measure_exact, measure_index
 from homing.bench.quantizers import Quantizer
 from homing.bench.releasing import Quality
-from homing.bench.searching import Searcher, settings_of
+from homing.bench.searching import Engine, Searcher, settings_of
 from homing.bench.stage import Stage
 from homing.bench.states import Common, State
 from homing.bench.tables import Section, Table, show_interval
 
-__all__ = ["Answer", "Case", "Figures", "Line", "measure", "quality_figures"]
+__all__ = ["Answer", "Case", "Figures", "Line", "measure", "measure_engine", "quality_figures"]
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
@@ -136,17 +136,32 @@ def measure(
     exact : bool
         Search exactly too, among the distractors as they are.
     """
-    codebook = searcher.codebook
     engine = searcher.engine(state.entries[common.kept], common.seed)
+    found = measure_engine(common, engine, state, pictures)
+    if exact:
+        bare = measure_exact(common, state, common.others, pictures=pictures)
+        found["exact"] = bare.mean(0)
+    return found
+
+
+def measure_engine(common: Common, engine: Engine, state: State, pictures: Rows) -> Figures:
+    """Measure a state through an engine that holds it, at one and at automatic probes, re-ranked.
+
+    Parameters
+    ----------
+    common : Common
+    engine : Engine
+    state : State
+    pictures : ndarray of int64
+        Whose copies are searched for.
+    """
+    codebook = engine.codebook
     settings = [setting for setting in settings_of(codebook, (1, 0)) if setting.ranked]
     measured = measure_index(common, engine, "", state, settings, pictures)
     found: Figures = {}
     for number, setting in enumerate(settings):
         name = "automatic probes" if setting.probes > 1 else "1 probe"
         found[name if codebook.cell_count > 1 else "all codes"] = measured.mean(number)
-    if exact:
-        bare = measure_exact(common, state, common.others, pictures=pictures)
-        found["exact"] = bare.mean(0)
     if codebook.cell_count > 1:
         found["in their cell"] = measured.cell()
     return found
