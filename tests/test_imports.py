@@ -16,6 +16,7 @@ HEAVY = ("torch", "faiss", "lance", "skimage", "scipy", "pyarrow")
 
 #: Who may know whom: a part knows those below it, not those beside it.
 LEVELS = {
+    "__main__": 9,
     "cli": 8,
     "bench": 7,
     "demo": 7,

@@ -139,6 +139,18 @@ def test_help_that_nobody_reads_ends_quietly(tmp_path, command):
         assert into_closed_pipe(tmp_path, *command.split(), both=both) == (0, "")
 
 
+def test_the_package_runs_as_a_module(tmp_path):
+    for option in ("--version", "--help"):
+        module = subprocess.run(
+            [sys.executable, "-m", "homing", option],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        script = subprocess.run(
+            [EXECUTABLE, option], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert (module.returncode, module.stdout, module.stderr) == (0, script.stdout, "")
+
+
 def test_results_that_nobody_reads(homing_cli, archive, tmp_path, photos):
     status, _ = into_closed_pipe(tmp_path, "release", archive, photos, "--out", "out", both=True)
     assert status == 0

@@ -1,0 +1,6 @@
+"""``python -m homing``: the command line, where the script is not on the path."""
+
+from homing.cli import main
+
+if __name__ == "__main__":
+    main()
