@@ -113,7 +113,7 @@ def _divided(options):
 
 
 def _asked(name: str):
-    from homing.archive.searching import Asked
+    from homing.archive.asked import Asked
 
     return Asked(k=_K, **ASKED[name])
 
@@ -122,7 +122,8 @@ def _check(states: Mapping[str, object], edit) -> None:
     """What is kept of queries is answered as a search of the picture is."""
     from _finding import queries_of
 
-    from homing.archive.searching import Asked, Looked, look
+    from homing.archive.asked import Asked
+    from homing.archive.searching import Looked, look
 
     for state in states.values():
         archive = state.archive

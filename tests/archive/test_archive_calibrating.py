@@ -35,7 +35,8 @@ def stored(archive):
 
 
 def answers(archive, vectors, **asked):
-    from homing.archive.searching import Asked, Looked
+    from homing.archive.asked import Asked
+    from homing.archive.searching import Looked
 
     looked = [Looked(("upright",), vector[None]) for vector in vectors]
     return archive._answer(looked, Asked(**asked))
@@ -89,7 +90,8 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
 
 
 def test_more_views_count_for_more_chances(filled):
-    from homing.archive.searching import Asked, Looked
+    from homing.archive.asked import Asked
+    from homing.archive.searching import Looked
 
     filled.calibrate()
     vector = scene(1200, 0)[:1] + np.float32(0.03)

@@ -1,11 +1,16 @@
 """Searches of views, of many pictures, and what is refused."""
 
+import ast
+import re
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from archive_parts import make_pictures, picture
 from PIL import Image, ImageOps
 
 import homing
+from homing.archive.asked import Asked, SearchOptions
 from homing.images import SHOWS_NOTHING
 
 
@@ -81,6 +86,20 @@ def test_nonsense_is_refused_before_anything_is_read(filled, asked):
         filled.search("no-such-file.jpg", **asked)
     with pytest.raises(homing.UsageError):
         list(filled.search_each(["no-such-folder"], **asked))
+
+
+def test_what_may_be_asked_is_documented_with_what_holds_without_it():
+    kept = {field.name: field.default for field in fields(Asked)}
+    assert list(SearchOptions.__annotations__) == list(kept)
+    for name, default in re.findall(r"(\w+) : .*, default (.+)", homing.Archive.search.__doc__):
+        said = () if default == "none" else ast.literal_eval(default)
+        assert kept.pop(name) == said
+    assert set(kept) == {"limits"}
+
+
+def test_what_cannot_be_asked_is_an_error(filled):
+    with pytest.raises(TypeError, match="probe"):
+        filled.search(picture(1), probe=4)
 
 
 BLANK = Image.new("RGB", (60, 40), (3, 3, 3))

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.asked import Asked
 from homing.archive.calibrating import Calibration
 from homing.archive.results import Hit
-from homing.archive.searching import Asked, Looked, find, full_picture
+from homing.archive.searching import Looked, find, full_picture
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError
 

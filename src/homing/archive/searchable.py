@@ -4,12 +4,13 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.answering import answered, confirmed_answers
+from homing.archive.asked import RATE, Asked, SearchOptions
 from homing.archive.calibrating import (
     Calibration,
     calibrate_on_entries,
@@ -22,15 +23,7 @@ from homing.archive.engines import check_engine, choose
 from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record, translated
 from homing.archive.results import Hit, SearchResult
-from homing.archive.searching import (
-    RATE,
-    Asked,
-    Looked,
-    full_picture,
-    look,
-    look_at_all,
-    results,
-)
+from homing.archive.searching import Looked, full_picture, look, look_at_all, results
 from homing.archive.settings import ArchiveSettings
 from homing.archive.snapshot import RERANK, Matches, Snapshot
 from homing.archive.stores import Place
@@ -111,15 +104,7 @@ class Searchable:
     def search(
         self,
         picture: "PathLike | bytes | Image.Image",
-        *,
-        k: int = 10,
-        probes: int | None = None,
-        rerank: int = RERANK,
-        views: str = "upright",
-        rate: float = RATE,
-        confirm: bool = False,
-        files: PathLike | Sequence[PathLike] = (),
-        limits: Limits = DEFAULT_LIMITS,
+        **options: Unpack[SearchOptions],
     ) -> tuple[Hit, ...]:
         """Find the entries most similar to a picture.
 
@@ -127,23 +112,23 @@ class Searchable:
         ----------
         picture : path, bytes or PIL.Image.Image
             A file, an encoded file's bytes, or a picture in memory.
-        k : int
+        k : int, default 10
             How many hits, at most.
-        probes : int or None
+        probes : int or None, default None
             Cells to visit. None: in a calibrated archive one, and more only for as long as no hit
             is a copy; in others one in 64, at least four. One finds what was released.
-        rerank : int
+        rerank : int, default 64
             How many of the nearest codes are put in order by exact similarity; 0: codes only.
-        views : str
+        views : str, default "upright"
             "upright": the picture as it is; "turned": its four quarter turns and their mirror
             images; "all": these, also of what lies within a frame, and five parts of the picture.
             The best view of each entry counts.
-        rate : float
+        rate : float, default 1e-4
             False alarms a query, at most, for a hit to be called a copy.
-        confirm : bool
+        confirm : bool, default False
             Compare the picture with those of the five best hits by local features (needs OpenCV):
             what agrees is a copy and comes first, what does not is none and comes last.
-        files : path or sequence of paths
+        files : path or sequence of paths, default none
             Folders in which the pictures of entries lie, their ids being paths; released files
             are found without.
         limits : Limits
@@ -153,17 +138,10 @@ class Searchable:
         ------
         PictureError
             The picture cannot be read.
+        UsageError
+            What is asked makes no sense, or OpenCV is missing.
         """
-        asked = Asked(
-            k=k,
-            probes=probes,
-            rerank=rerank,
-            views=views,
-            rate=rate,
-            confirm=confirm,
-            files=tuple(several(files)),
-            limits=limits,
-        )
+        asked = Asked(**options)
         return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
     def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
@@ -173,7 +151,7 @@ class Searchable:
 
         answers = self._record.retried(ask)
         if asked.confirm:
-            answers = confirmed_answers(answers, looked, asked, self._sources(asked.files))
+            answers = confirmed_answers(answers, looked, asked, self._sources(asked.folders))
         return answers
 
     def _sources(self, folders: Sequence[Path]) -> "Sources":
@@ -220,31 +198,20 @@ class Searchable:
     def search_each(
         self,
         photos: Sequence[PathLike],
-        *,
-        k: int = 10,
-        probes: int | None = None,
-        rerank: int = RERANK,
-        views: str = "upright",
-        rate: float = RATE,
-        confirm: bool = False,
-        files: PathLike | Sequence[PathLike] = (),
-        limits: Limits = DEFAULT_LIMITS,
+        **options: Unpack[SearchOptions],
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
 
         Results come in order, while the next pictures are read and described on all processors.
-        Parameters as for :meth:`search`.
+
+        Parameters
+        ----------
+        photos : sequence of paths
+            Files and folders.
+        k, probes, rerank, views, rate, confirm, files, limits
+            As for :meth:`search`.
         """
-        asked = Asked(
-            k=k,
-            probes=probes,
-            rerank=rerank,
-            views=views,
-            rate=rate,
-            confirm=confirm,
-            files=tuple(several(files)),
-            limits=limits,
-        )
+        asked = Asked(**options)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
         yield from results(batches, lambda looked: self._answer(looked, asked))
 

@@ -11,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.asked import Asked
 from homing.archive.results import Hit, SearchResult
-from homing.archive.snapshot import RERANK, Found, Snapshot
-from homing.errors import PictureError, UsageError
-from homing.evidence import require_opencv
-from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
+from homing.archive.snapshot import Found, Snapshot
+from homing.errors import PictureError
+from homing.images import SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
     View,
     automatic_probes,
-    check_views,
     probe_stages,
     query_views,
 )
@@ -31,8 +30,6 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 __all__ = [
-    "RATE",
-    "Asked",
     "Looked",
     "find",
     "full_picture",
@@ -41,42 +38,11 @@ __all__ = [
     "results",
 ]
 
-RATE = 1e-4
-"""False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""
-
 _NOTHING = Found(
     np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), looked=0
 )
 _AT_ONCE = 16  # pictures that one pass of the network takes
 _POSTURES = 8  # views that one pass takes of a picture looked at in several ways
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is asked of a search; parameters of :meth:`homing.Archive.search`."""
-
-    k: int = 10
-    probes: int | None = None
-    rerank: int = RERANK
-    views: str = UPRIGHT
-    rate: float = RATE
-    confirm: bool = False
-    files: tuple[Path, ...] = ()
-    limits: Limits = DEFAULT_LIMITS
-
-    def __post_init__(self) -> None:
-        """Refuse what makes no sense, before anything is read."""
-        check_views(self.views)
-        if self.confirm:
-            require_opencv()
-        if self.k < 1 or self.rerank < 0:
-            raise UsageError(
-                f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"
-            )
-        if not 0 < self.rate < 1:
-            raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
-        if self.probes is not None and self.probes < 1:
-            raise UsageError(f"probes must be at least 1, not {self.probes}")
 
 
 @dataclass(frozen=True, eq=False)
