@@ -17,9 +17,9 @@ from PIL import Image
 
 import homing
 from homing.archive.committing import commit_rows, quantize
-from homing.archive.explaining import Sources
 from homing.archive.record import Row
 from homing.archive.searching import Looked
+from homing.archive.sources import Sources
 from homing.bench.base import Base, make_base, make_plan
 from homing.bench.definitions import definitions
 from homing.bench.encoding import descriptor_encoder, encode

@@ -40,7 +40,7 @@ def main() -> int:
         codes = np.stack([np.frombuffer(c, np.uint8) for c in columns["code"].to_pylist()])
         index = archive.codebook.index(columns["cell"].to_numpy(), codes)
         archive.warm()
-        require(archive._current()._vectors.mapped, "the stored vectors are not mapped")
+        require(archive._current.snapshot()._vectors.mapped, "the stored vectors are not mapped")
         batches = make_queries(archive, options.batch * options.calls).reshape(
             options.calls, options.batch, -1
         )

@@ -8,6 +8,7 @@ from archive_parts import DIMENSION, make_pictures, write
 
 import homing
 from homing.archive import calibrating
+from homing.archive.calibration import read_calibration
 
 
 def scene(count: int, seed: int) -> np.ndarray:
@@ -129,7 +130,7 @@ def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
 def test_what_is_written_is_read_again(filled):
     (filled.path / ".calibration.json-left").write_text("by one that was killed")
     made = filled.calibrate()
-    assert calibrating.read_calibration(filled.path, filled.settings) == made
+    assert read_calibration(filled.path, filled.settings) == made
     values = stored(filled)
     assert values["format"] == 1
     assert values["background"] == "entries"

@@ -203,7 +203,7 @@ def test_several_write_and_index_at_once(made, store, tmp_path):
     assert len(ids) == opened.stats()["indexed"] == 16
     assert opened.verify().clean
     queries = unit_vectors(8, 4)
-    memory, lance = Snapshot(opened._record, opened.codebook), opened._current()
+    memory, lance = Snapshot(opened._record, opened.codebook), opened._current.snapshot()
     one, other = (s.search(queries, k=5, probes=4, rerank=0) for s in (memory, lance))
     assert np.array_equal(one.ids, other.ids)
 

@@ -1,7 +1,7 @@
 """What a user holds: the record of what was released or added, and what can be asked of it."""
 
 from homing.archive.archive import Archive
-from homing.archive.calibrating import Calibration
+from homing.archive.calibration import Calibration
 from homing.archive.indexing import Indexed
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import choose_codebook, create, open_archive

@@ -7,14 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.asked import Asked
-from homing.archive.calibrating import Calibration
+from homing.archive.calibration import Calibration
 from homing.archive.results import Hit
 from homing.archive.searching import Looked, find, full_picture
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError
 
 if TYPE_CHECKING:
-    from homing.archive.explaining import Sources
+    from homing.archive.sources import Sources
 
 __all__ = ["answered", "confirmed_answers"]
 

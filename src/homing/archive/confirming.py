@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from PIL import Image
 
-from homing.archive.explaining import Sources
 from homing.archive.results import Hit
+from homing.archive.sources import Sources
 from homing.errors import PictureError
 from homing.evidence import Suspect, compare
 from homing.images import Limits, read_rgb

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.asked import Asked
+from homing.archive.calibration import Calibration
 from homing.archive.snapshot import Snapshot
-from homing.search import automatic_probes
+from homing.errors import UsageError
+from homing.search import UPRIGHT, automatic_probes
 
-__all__ = ["Duplicate", "Group", "duplicate_groups"]
+__all__ = ["Alike", "Duplicate", "Group", "duplicate_groups"]
 
 _AT_ONCE = 512  # entries searched for together
 _NEIGHBOURS = 17  # of an entry, itself among them
@@ -54,18 +57,52 @@ class Group:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Alike:
+    """From what similarity on entries count as copies.
+
+    Attributes
+    ----------
+    calibration : Calibration or None
+        Of the archive; None only where a similarity is given.
+    rate : float
+        False alarms an entry, at most.
+    similarity : float or None
+        If given, it decides, whatever the calibration.
+
+    Raises
+    ------
+    UsageError
+        One of the two makes no sense.
+    """
+
+    calibration: Calibration | None
+    rate: float
+    similarity: float | None = None
+
+    def __post_init__(self) -> None:
+        Asked(rate=self.rate)
+        if self.similarity is not None and not -1 <= self.similarity <= 1:
+            raise UsageError(f"the similarity must be between -1 and 1, not {self.similarity:g}")
+
+    def copies(self, values: NDArray[np.float32], entries: int) -> NDArray[np.bool_]:
+        """Which similarities are those of copies, among so many entries."""
+        if self.similarity is not None:
+            return values >= self.similarity
+        assert self.calibration is not None
+        return self.calibration.tails[UPRIGHT].rate(values, entries=entries) <= self.rate
+
+
 def duplicate_groups(
-    snapshot: Snapshot,
-    similar: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
-    progress: Callable[[int], None] | None = None,
+    snapshot: Snapshot, alike: Alike, progress: Callable[[int], None] | None = None
 ) -> list[Group]:
     """Search for every entry among all, and put together those that are alike.
 
     Parameters
     ----------
     snapshot : Snapshot
-    similar : callable
-        Which similarities are those of copies.
+    alike : Alike
+        Which of them are copies.
     progress : callable or None
         Called with the number of entries searched for since the last call.
 
@@ -79,7 +116,7 @@ def duplicate_groups(
     highest = np.full(count, -np.inf, np.float32)
     for first in range(0, count, _AT_ONCE):
         entries = np.arange(first, min(first + _AT_ONCE, count))
-        for one, other, similarity in _pairs(snapshot, entries, similar):
+        for one, other, similarity in _pairs(snapshot, entries, alike):
             _join(parent, one, other)
             highest[one] = max(highest[one], similarity)
             highest[other] = max(highest[other], similarity)
@@ -92,16 +129,14 @@ def duplicate_groups(
 
 
 def _pairs(
-    snapshot: Snapshot,
-    entries: NDArray[np.int64],
-    similar: Callable[[NDArray[np.float32]], NDArray[np.bool_]],
+    snapshot: Snapshot, entries: NDArray[np.int64], alike: Alike
 ) -> list[tuple[int, int, float]]:
     """Entries and others that are copies of each other, with their similarity."""
     probes = automatic_probes(snapshot.cell_count)
     matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=probes)
-    alike = similar(matches.similarity) & (matches.positions >= 0)
-    alike &= matches.positions != entries[:, None]
-    rows, places = np.nonzero(alike)
+    copies = alike.copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
+    copies &= matches.positions != entries[:, None]
+    rows, places = np.nonzero(copies)
     return list(
         zip(
             entries[rows].tolist(),

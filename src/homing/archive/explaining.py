@@ -1,16 +1,15 @@
 """Evidence for a hit: the record's picture found again, laid over the query, and told in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from homing.archive.places import resolve_place
-from homing.archive.record import Record
 from homing.archive.results import Hit
-from homing.archive.stores import Place
+from homing.archive.searching import Looked, full_picture
+from homing.archive.sources import Sources
+from homing.codebooks import Codebook
 from homing.errors import PictureError
 from homing.evidence import (
     Comparison,
@@ -21,48 +20,10 @@ from homing.evidence import (
     edits_seen,
     render_sheet,
 )
-from homing.files import file_sha256
-from homing.images import Limits, read_rgb, shown
+from homing.images import SHOWS_NOTHING, Limits, read_rgb, shown
 from homing.search import in_words, inner_box
 
-__all__ = ["Explanation", "Sources", "explained"]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Where pictures of entries may lie.
-
-    Attributes
-    ----------
-    record : Record
-    archive : Path or StoreFolder
-        Folder that recorded places are relative to.
-    folders : sequence of Path
-        In which an entry's id is a path.
-    """
-
-    record: Record
-    archive: Place
-    folders: Sequence[Path] = ()
-
-    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
-        rows = self.record.lookup([id], ["file", "source_sha256", "file_sha256"])
-        if id not in rows:
-            return "the entry is gone"
-        row = rows[id]
-        wanted = {row["source_sha256"], row["file_sha256"]}
-        places = [resolve_place(row["file"], self.archive)] if row["file"] is not None else []
-        places += [folder / id for folder in self.folders]
-        reason = "where its file lies is not recorded: name the folder with --files"
-        for place in places:
-            try:
-                if file_sha256(place) in wanted:
-                    return place
-                reason = f"{shown(place)} is another picture than the one recorded"
-            except OSError as error:
-                reason = f"{shown(place)} cannot be read: {error.strerror}"
-        return reason
+__all__ = ["Explanation", "explained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,18 +169,41 @@ class Explanation:
 
 
 def explained(
-    query: str,
-    suspect: Image.Image,
+    name: str,
+    query: Looked,
     hit: Hit | None,
-    query_cell: int | None,
+    codebook: Codebook,
     sources: Sources,
     limits: Limits,
 ) -> Explanation:
-    """Look for the record's picture, and compare the two."""
-    about: dict[str, Any] = {"query": query, "hit": hit, "suspect": suspect}
+    """Look for the record's picture, and compare the two.
+
+    Parameters
+    ----------
+    name : str
+        Of the picture asked about.
+    query : Looked
+        The same as described.
+    hit : Hit or None
+        The best one.
+    codebook : Codebook
+        Of the archive.
+    sources : Sources
+    limits : Limits
+
+    Raises
+    ------
+    PictureError
+        The picture asked about cannot be read at its full size.
+    """
+    suspect = full_picture(query, limits)
+    about: dict[str, Any] = {"query": name, "hit": hit, "suspect": suspect}
+    if not query.views:
+        return Explanation(**about, reason=SHOWS_NOTHING)
     if hit is None:
         return Explanation(**about)
-    about["query_cell"] = query_cell
+    vector = query.vectors[query.views.index(hit.view)]
+    about["query_cell"] = int(codebook.cells(vector[None])[0])
     place = sources.find(hit.id)
     if isinstance(place, str):
         return Explanation(**about, reason=f"the record's picture: {place}")

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -12,31 +13,35 @@ from numpy.typing import NDArray
 from homing.archive.answering import answered, confirmed_answers
 from homing.archive.asked import RATE, Asked, SearchOptions
 from homing.archive.calibrating import (
-    Calibration,
     calibrate_on_entries,
     calibrate_on_pictures,
+    look_at_strangers,
     outgrown,
+)
+from homing.archive.calibration import (
+    Calibration,
     read_calibration,
     write_calibration,
 )
-from homing.archive.engines import check_engine, choose
+from homing.archive.current import Current
 from homing.archive.manifest import PathLike, find_files, several
-from homing.archive.record import Record, translated
+from homing.archive.record import Record
 from homing.archive.results import Hit, SearchResult
-from homing.archive.searching import Looked, full_picture, look, look_at_all, results
+from homing.archive.searching import Looked, look, look_at_all, results
 from homing.archive.settings import ArchiveSettings
-from homing.archive.snapshot import RERANK, Matches, Snapshot
+from homing.archive.snapshot import RERANK, Matches
+from homing.archive.sources import Sources
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, DescriptorError, UsageError
-from homing.images import DEFAULT_LIMITS, SHOWS_NOTHING, Limits, shown
+from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.search import automatic_probes
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from homing.archive.duplicates import Group
-    from homing.archive.explaining import Explanation, Sources
+    from homing.archive.explaining import Explanation
     from homing.descriptors import Descriptor
 
 __all__ = ["Searchable"]
@@ -68,14 +73,13 @@ class Searchable:
         device: str = "cpu",
         engine: str = "auto",
     ) -> None:
-        self._engine = check_engine(engine)
         self.path = path
         self.settings = settings
         self.codebook = codebook
         self._record = record
+        self._current = Current(record, codebook, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
-        self._snapshot: Snapshot | None = None
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -145,18 +149,14 @@ class Searchable:
         return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
     def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
-        def ask() -> list[tuple[Hit, ...]]:
-            # One snapshot for all: positions mean nothing in the next one.
-            return answered(self._current(), looked, asked, self._calibration())
-
-        answers = self._record.retried(ask)
+        answers = self._current.asked(
+            lambda snapshot: answered(snapshot, looked, asked, self._calibration())
+        )
         if asked.confirm:
             answers = confirmed_answers(answers, looked, asked, self._sources(asked.folders))
         return answers
 
-    def _sources(self, folders: Sequence[Path]) -> "Sources":
-        from homing.archive.explaining import Sources
-
+    def _sources(self, folders: Sequence[Path]) -> Sources:
         return Sources(self._record, self.path, folders)
 
     def explain(
@@ -178,22 +178,14 @@ class Searchable:
         picture, views, rate, files, limits
             As for :meth:`search`.
         """
-        from homing.archive.explaining import Explanation, explained
+        from homing.archive.explaining import explained
 
-        asked = Asked(k=1, views=views, rate=rate, limits=limits)
+        asked = Asked(k=1, views=views, rate=rate, files=files, limits=limits)
         looked = look(self.descriptor, picture, asked)
         (hits,) = self._answer([looked], asked)
-        hit = hits[0] if hits else None
-        cell = None
-        if hit is not None:
-            vector = looked.vectors[looked.views.index(hit.view)]
-            cell = int(self.codebook.cells(vector[None])[0])
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        suspect = full_picture(looked, limits)
-        if not looked.views:
-            return Explanation(name, None, suspect=suspect, reason=SHOWS_NOTHING)
-        sources = self._sources(several(files))
-        return explained(name, suspect, hit, cell, sources, limits)
+        hit, sources = hits[0] if hits else None, self._sources(asked.folders)
+        return explained(name, looked, hit, self.codebook, sources, limits)
 
     def search_each(
         self,
@@ -238,8 +230,8 @@ class Searchable:
             )
         asked = Asked(k=k, probes=probes, rerank=rerank)
         visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
-        return self._record.retried(
-            lambda: self._current().search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
+        return self._current.asked(
+            lambda now: now.search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
         )
 
     def calibrate(
@@ -268,28 +260,12 @@ class Searchable:
         UsageError
             There are too few pictures to tell.
         """
-        looked: list[Looked] = []
-        unread = 0
         if paths := several(photos):
-            asked = Asked(views="all", limits=limits)
-            for batch in look_at_all(self.descriptor, find_files(paths), asked):
-                looked += [query for _, query in batch if isinstance(query, Looked)]
-                unread += sum(not isinstance(query, Looked) for _, query in batch)
-                if progress is not None:
-                    progress(len(batch))
-
-        def observe() -> Calibration:
-            snapshot = self._current()
-            return (
-                calibrate_on_pictures(snapshot, looked) if paths else calibrate_on_entries(snapshot)
-            )
-
-        try:
-            calibration = self._record.retried(observe)
-        except UsageError as error:
-            if unread:
-                raise UsageError(f"{error} ({unread} of the files cannot be read)") from error
-            raise
+            found = find_files(paths)
+            strangers = look_at_strangers(self.descriptor, found, limits, progress)
+            calibration = self._current.asked(partial(calibrate_on_pictures, strangers=strangers))
+        else:
+            calibration = self._current.asked(calibrate_on_entries)
         write_calibration(self.path, self.settings, calibration)
         return calibration
 
@@ -316,26 +292,15 @@ class Searchable:
         UsageError
             The archive is not calibrated and no similarity is given, or one out of [−1, 1].
         """
-        from homing.archive.duplicates import duplicate_groups
+        from homing.archive.duplicates import Alike, duplicate_groups
 
-        Asked(rate=rate)
-        if similarity is not None and not -1 <= similarity <= 1:
-            raise UsageError(f"the similarity must be between -1 and 1, not {similarity:g}")
-        calibration = self._calibration()
-        if calibration is None and similarity is None:
+        alike = Alike(self._calibration(), rate, similarity)
+        if alike.calibration is None and similarity is None:
             raise UsageError(
                 f"{str(self.path)!r} is not calibrated, so that nobody knows how alike copies "
                 "are; calibrate it with 'homing calibrate', or give a similarity"
             )
-
-        def similar(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-            if similarity is not None:
-                return values >= similarity
-            assert calibration is not None
-            rates = calibration.tails["upright"].rate(values, entries=len(self))
-            return rates <= rate
-
-        return self._record.retried(lambda: duplicate_groups(self._current(), similar, progress))
+        return self._current.asked(lambda snapshot: duplicate_groups(snapshot, alike, progress))
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.path, self.settings)
@@ -352,12 +317,4 @@ class Searchable:
 
     def warm(self) -> None:
         """Load the codes now rather than at the first search."""
-        self._current()
-
-    def _current(self) -> Snapshot:
-        self._record.refresh()
-        if self._snapshot is None or self._snapshot.version != self._record.version:
-            with translated(self._record.path):
-                engine = choose(self._engine, self._record, self.codebook)
-                self._snapshot = Snapshot(self._record, self.codebook, engine)
-        return self._snapshot
+        self._current.snapshot()
