@@ -22,7 +22,10 @@ from homing.archive.searching import Looked
 from homing.archive.sources import Sources
 from homing.bench.base import Base, make_base, make_plan
 from homing.bench.definitions import definitions
-from homing.bench.encoding import descriptor_encoder, encode
+from homing.bench.encoders import descriptor_encoder
+from homing.bench.encoding import encode
+from homing.bench.run import Run
+from homing.bench.sizes import Sizes
 from homing.bench.variants import Crop, cropped
 from homing.bench.workers import Workers
 from homing.edits import Edit
@@ -111,7 +114,8 @@ def make_states(
         For the archives and all that is kept.
     """
     background = list(find_pictures([options.background]))
-    plan = make_plan(photos, background, base_size=options.base_size, seed=options.seed)
+    sizes = Sizes(base_size=options.base_size, seed=options.seed)
+    plan = make_plan(photos, background, sizes)
     base = make_base(plan, options.seed)
     _record_base(base, len(photos), options.codebook, workers, folder)
     files = _files(base, folder / "crops")
@@ -153,7 +157,7 @@ def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder
     archive = homing.create(building, codebook=codebook)
     tasks = base.tasks[first:]
     encoder = descriptor_encoder(archive.descriptor)
-    encoded = encode(tasks, [encoder], workers, folder / "cache", _progress, "base")
+    encoded = encode(tasks, [encoder], Run(workers, folder / "cache", _progress), "base")
     require(bool(encoded.made.all()), "a background picture cannot be read")
     vectors = encoded.rows[encoder.name]
     for start in range(0, len(vectors), _ROWS):

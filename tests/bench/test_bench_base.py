@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from homing.bench import descriptors, retrieval
 from homing.bench.base import make_base, make_plan
 from homing.bench.queries import copies_of, unmatched_copies
+from homing.bench.sizes import Sizes
 from homing.bench.suites import find_suite
 from homing.bench.variants import Crop, Whole, crop_box
 from homing.errors import UsageError
@@ -21,7 +23,7 @@ def files(folder, count):
 
 def test_every_background_picture_serves_for_one_thing():
     background = files("others", 140)
-    plan = make_plan(files("photos", 9), background, base_size=500)
+    plan = make_plan(files("photos", 9), background, Sizes(base_size=500))
     parts = (plan.distractors, plan.unmatched, plan.normalisation)
     assert [len(part) for part in parts] == [106, 14, 20]
     assert {found.path for part in parts for found in part} == {each.path for each in background}
@@ -30,12 +32,12 @@ def test_every_background_picture_serves_for_one_thing():
 
 
 def test_a_base_smaller_than_the_background_has_no_crops():
-    plan = make_plan(files("photos", 2), files("others", 140), base_size=30)
+    plan = make_plan(files("photos", 2), files("others", 140), Sizes(base_size=30))
     assert (len(plan.distractors), plan.crops) == (30, 0)
 
 
 def test_the_parts_kept_out_of_the_base_are_bounded():
-    plan = make_plan(files("photos", 1), files("others", 20_000), base_size=100_000)
+    plan = make_plan(files("photos", 1), files("others", 20_000), Sizes(base_size=100_000))
     assert (len(plan.unmatched), len(plan.normalisation), len(plan.distractors)) == (
         1000, 2000, 17_000,
     )  # fmt: skip
@@ -45,7 +47,7 @@ def test_the_parts_kept_out_of_the_base_are_bounded():
 def test_the_seed_says_which():
     photos, others = files("photos", 50), files("others", 140)
     first, again, other = (
-        make_plan(photos, others, base_size=90, pictures=10, seed=seed) for seed in (1, 1, 2)
+        make_plan(photos, others, Sizes(base_size=90, pictures=10, seed=seed)) for seed in (1, 1, 2)
     )
     assert first == again
     assert len(first.photos) == 10
@@ -57,7 +59,7 @@ def test_photos_are_no_background_of_themselves(tmp_path):
     for number in range(30):
         (tmp_path / f"{number}.jpg").touch()
     every = [Found(path, path.name) for path in sorted(tmp_path.iterdir())]
-    plan = make_plan(every[:5], every, base_size=100)
+    plan = make_plan(every[:5], every, Sizes(base_size=100))
     assert plan.repeated == 5
     others = {f.path for f in (*plan.distractors, *plan.unmatched, *plan.normalisation)}
     assert others == {found.path for found in every[5:]}
@@ -73,7 +75,7 @@ def test_a_file_listed_twice_serves_for_one_thing(tmp_path):
     photos = list(find_pictures([tmp_path / "photo.jpg", tmp_path / "photo.jpg"]))
     background = list(find_pictures([inner.parent, inner]))
     assert (len(photos), len(background)) == (2, 41)
-    plan = make_plan(photos, background, base_size=100)
+    plan = make_plan(photos, background, Sizes(base_size=100))
     assert (len(plan.photos), plan.repeated, plan.listed_twice) == (1, 0, 1 + 21)
     parts = (*plan.photos, *plan.distractors, *plan.unmatched, *plan.normalisation)
     assert len(parts) == len({found.path.resolve() for found in parts}) == 21
@@ -89,7 +91,9 @@ def test_pictures_of_one_name_are_told_apart(tmp_path):
     (tmp_path / "more" / "others" / "1.jpg").touch()
     background = [tmp_path / "others", tmp_path / "more" / "others"]
     plan = make_plan(
-        list(find_pictures([tmp_path / "photos"])), list(find_pictures(background)), base_size=50
+        list(find_pictures([tmp_path / "photos"])),
+        list(find_pictures(background)),
+        Sizes(base_size=50),
     )
     assert [found.relative for found in plan.photos] == ["photos/0.jpg", "only.jpg"]
     parts = (*plan.distractors, *plan.unmatched, *plan.normalisation)
@@ -103,13 +107,13 @@ def test_pictures_of_one_name_are_told_apart(tmp_path):
 
 def test_too_little_is_refused():
     with pytest.raises(UsageError, match="no pictures to measure on"):
-        make_plan([], files("others", 50), base_size=9)
+        make_plan([], files("others", 50), Sizes(base_size=9))
     with pytest.raises(UsageError, match="9 pictures besides"):
-        make_plan(files("photos", 1), files("others", 9), base_size=9)
+        make_plan(files("photos", 1), files("others", 9), Sizes(base_size=9))
 
 
 def test_entries_are_the_photos_then_each_distractor_with_its_crops():
-    plan = make_plan(files("photos", 3), files("others", 14), base_size=30)
+    plan = make_plan(files("photos", 3), files("others", 14), Sizes(base_size=30))
     base = make_base(plan, seed=0)
     assert len(base.owner) == 3 + 30
     assert [base.name(row) for row in range(3)] == [f"photos/{n}.jpg" for n in range(3)]
@@ -148,3 +152,18 @@ def test_of_a_picture_without_a_match_the_first_row_is_itself():
     assert [task.recipes[0] for task in tasks] == [Whole()] * 3
     assert {len(task.recipes) for task in tasks} == {5}
     assert all(recipe.edit.name == "random" for task in tasks for recipe in task.recipes[1:])
+
+
+@pytest.mark.parametrize("kind", [Sizes, descriptors.Settings, retrieval.Settings])
+@pytest.mark.parametrize(
+    "wrong", [{"base_size": 0}, {"random_draws": 0}, {"pictures": 0}, {"seed": -1}]
+)
+def test_numbers_that_are_too_small_are_refused_by_both_commands(kind, wrong):
+    with pytest.raises(UsageError, match="at least 1"):
+        kind(**wrong)
+
+
+@pytest.mark.parametrize("wrong", [{"sample": -1}, {"indexes": ()}])
+def test_settings_that_say_nothing_are_refused(wrong):
+    with pytest.raises(UsageError, match="at least 0, and there is an index"):
+        retrieval.Settings(**wrong)

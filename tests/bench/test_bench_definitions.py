@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from homing.bench import definitions as module
-from homing.bench import encoding, twins
+from homing.bench import shards, twins
 from homing.bench.definitions import definitions
 
 
@@ -41,10 +41,11 @@ def changes(root, source, cached):
 def test_rows_are_made_anew_by_other_code(package):
     for source in (
         "images/squash.py", "images/jpeg.py", "edits/paper.py", "descriptors/descriptor.py",
-        "descriptors/pooling.py", "bench/variants.py", "bench/hashes.py", "bench/encoding.py",
+        "descriptors/pooling.py", "bench/variants.py", "bench/hashes.py",
+        "bench/encoders.py", "bench/shards.py", "bench/encoding.py",
     ):  # fmt: skip
-        assert changes(package, source, encoding), source
-    assert not changes(package, "bench/report.py", encoding)
+        assert changes(package, source, shards), source
+    assert not changes(package, "bench/report.py", shards)
 
 
 def test_verdicts_are_made_anew_by_other_code(package):
@@ -54,7 +55,7 @@ def test_verdicts_are_made_anew_by_other_code(package):
 
 
 @pytest.mark.parametrize(("cached", "name"), [
-    (encoding, "pillow"), (encoding, "torch"), (twins, "opencv-python-headless"),
+    (shards, "pillow"), (shards, "torch"), (twins, "opencv-python-headless"),
 ])  # fmt: skip
 def test_another_version_of_a_package_counts(cached, name, monkeypatch):
     before = definitions(cached._SOURCES, cached._PACKAGES)

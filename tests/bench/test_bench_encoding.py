@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from homing.bench import encoding
-from homing.bench.encoding import descriptor_encoder, encode, hash_encoders
+from homing.bench.encoders import descriptor_encoder, hash_encoders
+from homing.bench.encoding import encode
 from homing.bench.hashes import hash_of
+from homing.bench.run import Run
 from homing.bench.variants import Copy, Crop, Task, Whole, cropped, make
 from homing.bench.workers import open_workers
 from homing.descriptors import descriptor_from_callable, load_descriptor
@@ -83,7 +85,7 @@ def test_rows_are_those_of_the_descriptor_and_of_the_hash(
     monkeypatch.setattr(encoding, "_SHARD", 2)
     tasks = tasks_of(files, Whole(), Copy(HALF, ()))
     encoders = [network, *hash_encoders()]
-    found = encode(tasks, encoders, workers, tmp_path / "cache", silent, "")
+    found = encode(tasks, encoders, Run(workers, tmp_path / "cache", silent), "")
     assert found.made.all()
     squares = np.stack(
         [
@@ -106,13 +108,13 @@ def test_rows_are_those_of_the_descriptor_and_of_the_hash(
 def test_what_was_made_is_not_made_again(files, network, workers, silent, tmp_path, monkeypatch):
     monkeypatch.setattr(encoding, "_SHARD", 2)
     tasks, cache = tasks_of(files, Whole(), Crop((7,))), tmp_path / "cache"
-    first = encode(tasks, [network], workers, cache, silent, "")
+    first = encode(tasks, [network], Run(workers, cache, silent), "")
     assert len(workers.asked) == 5
-    again = encode(tasks, [network], workers, cache, silent, "")
+    again = encode(tasks, [network], Run(workers, cache, silent), "")
     assert len(workers.asked) == 5
     assert (again.rows["averages"] == first.rows["averages"]).all()
     # One more encoder: the files are read for it, the network is not asked.
-    both = encode(tasks, [network, *hash_encoders()], workers, cache, silent, "")
+    both = encode(tasks, [network, *hash_encoders()], Run(workers, cache, silent), "")
     assert {wants for _, wants, _ in workers.asked[5:]} == {("pHash", "dHash", "PDQ")}
     assert (both.rows["averages"] == first.rows["averages"]).all()
 
@@ -132,9 +134,9 @@ def test_an_interrupted_run_goes_on_where_it_was(
 
     workers.map = interrupted
     with pytest.raises(KeyboardInterrupt):
-        encode(tasks, [network], workers, cache, silent, "")
+        encode(tasks, [network], Run(workers, cache, silent), "")
     workers.map, workers.asked = ask, []
-    found = encode(tasks, [network], workers, cache, silent, "")
+    found = encode(tasks, [network], Run(workers, cache, silent), "")
     assert len(workers.asked) == 3  # the first two were complete
     assert (found.rows["averages"] == network.finish(
         np.stack([read_squashed(path, 64) for path in files])
@@ -148,7 +150,7 @@ def test_another_file_recipe_or_descriptor_is_made_anew(
 
     def asked(tasks, encoder=network):
         workers.asked = []
-        encode(tasks, [encoder], workers, cache, silent, "")
+        encode(tasks, [encoder], Run(workers, cache, silent), "")
         return len(workers.asked)
 
     assert asked(tasks_of(files, Crop((1,)))) == 5
@@ -168,12 +170,12 @@ def test_a_row_is_there_if_every_encoder_has_it(files, network, workers, silent,
     """A black row of the one that failed must not pass for a picture, whichever comes last."""
     tasks, cache = tasks_of(files, Whole(), Crop((7,))), tmp_path / "cache"
     (hashes, *_) = hash_encoders()
-    encode(tasks, [network], workers, cache, silent, "")
+    encode(tasks, [network], Run(workers, cache, silent), "")
     content, status = files[2].read_bytes(), files[2].stat()
     files[2].write_bytes(bytes(len(content)))  # for the hash alone, under the same key
     os.utime(files[2], ns=(status.st_atime_ns, status.st_mtime_ns))
     for encoders in ([network, hashes], [hashes, network]):
-        found = encode(tasks, encoders, workers, cache, silent, "")
+        found = encode(tasks, encoders, Run(workers, cache, silent), "")
         assert np.flatnonzero(~found.made).tolist() == [4, 5]
         assert found.reasons[4] is not None
 
@@ -185,13 +187,13 @@ def test_what_failed_is_tried_again(files, network, workers, silent, tmp_path, m
     files[0].write_bytes(bytes(len(content)))
     os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
     encoders = [network, *hash_encoders()]
-    found = encode(tasks, encoders, workers, cache, silent, "")
+    found = encode(tasks, encoders, Run(workers, cache, silent), "")
     assert np.flatnonzero(~found.made).tolist() == [0]
     assert len(found.rows["averages"]) == len(found.rows["PDQ"]) == 5
     files[0].write_bytes(content)
     os.utime(files[0], ns=(status.st_atime_ns, status.st_mtime_ns))
     workers.asked = []
-    found = encode(tasks, encoders, workers, cache, silent, "")
+    found = encode(tasks, encoders, Run(workers, cache, silent), "")
     assert found.made.all()
     assert len(workers.asked) == 2  # the failed one's shard
     assert (found.rows["averages"][0] == network.finish(read_squashed(files[0], 64)[None])).all()
@@ -212,22 +214,22 @@ def test_many_crops_of_one_photograph_are_made_by_and_by(
         total.append(count)
         yield Bar()
 
-    found = encode(tasks, [network], workers, tmp_path / "cache", progress, "")
+    found = encode(tasks, [network], Run(workers, tmp_path / "cache", progress), "")
     assert [len(task.recipes) for task, *_ in workers.asked] == [64, 64, 23, 1]
     assert total == [sum(done)] == [152]
     monkeypatch.setattr(encoding, "_MOST", 1000)
-    whole = encode(tasks, [network], workers, tmp_path / "other", silent, "")
+    whole = encode(tasks, [network], Run(workers, tmp_path / "other", silent), "")
     assert len(workers.asked) == 4 + 2
     assert found.made.all()
     assert np.abs(found.rows["averages"] - whole.rows["averages"]).max() < 1e-6
-    again = encode(tasks, [network], workers, tmp_path / "cache", silent, "")
+    again = encode(tasks, [network], Run(workers, tmp_path / "cache", silent), "")
     assert len(workers.asked) == 4 + 2
     assert (again.rows["averages"] == found.rows["averages"]).all()
 
 
 def test_no_tasks_give_no_rows(network, workers, silent, tmp_path):
     encoders = [network, *hash_encoders()]
-    found = encode([], encoders, workers, tmp_path / "cache", silent, "")
+    found = encode([], encoders, Run(workers, tmp_path / "cache", silent), "")
     for encoder in encoders:
         assert encoder.vectors(found.rows[encoder.name]).shape == (0, encoder.dimension)
 

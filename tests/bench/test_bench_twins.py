@@ -11,6 +11,7 @@ from PIL import Image, ImageEnhance
 from homing.bench import twins
 from homing.bench.base import Base
 from homing.bench.local_features import INLIERS, confirm
+from homing.bench.run import Run
 from homing.bench.twins import find_twins
 from homing.bench.variants import Crop, Task, Whole
 
@@ -95,7 +96,7 @@ def base(tmp_path):
 def test_a_confirmed_entry_brings_its_photograph_and_all_its_crops(base, workers, silent, tmp_path):
     candidates = [{0, 3, 6}, {1, 6}]  # a crop of the twin alone; a picture is not its own twin
     found = find_twins(
-        base.tasks[:2], candidates, base, workers, tmp_path, silent, "", own=range(2)
+        base.tasks[:2], candidates, base, Run(workers, tmp_path, silent), "", own=range(2)
     )
     assert found.of(0).tolist() == [2, 3, 4, 5]
     assert found.of(1).tolist() == []
@@ -106,7 +107,7 @@ def test_verdicts_are_kept(base, workers, silent, tmp_path):
     def seek(candidates):
         workers.asked = []
         return find_twins(
-            base.tasks[:2], candidates, base, workers, tmp_path, silent, "", own=range(2)
+            base.tasks[:2], candidates, base, Run(workers, tmp_path, silent), "", own=range(2)
         )
 
     first = seek([{3, 6}, {6}])
@@ -140,7 +141,7 @@ def test_two_runs_may_keep_verdicts_at_once(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_read_is_nobody_s_twin(base, workers, silent, tmp_path):
     def seek():
         return find_twins(
-            base.tasks[:2], [{2, 3}, {2}], base, workers, tmp_path, silent, "", own=range(2)
+            base.tasks[:2], [{2, 3}, {2}], base, Run(workers, tmp_path, silent), "", own=range(2)
         )
 
     twin = tmp_path / "twin.jpg"

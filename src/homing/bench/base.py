@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from homing.bench.sizes import Sizes
 from homing.bench.variants import Crop, Recipe, Task, Whole
 from homing.errors import UsageError
 from homing.images import Found, shown
@@ -52,28 +53,17 @@ class Plan:
     listed_twice: int
 
 
-def make_plan(
-    photos: Sequence[Found],
-    background: Sequence[Found],
-    *,
-    base_size: int,
-    pictures: int | None = None,
-    seed: int = 0,
-) -> Plan:
+def make_plan(photos: Sequence[Found], background: Sequence[Found], sizes: Sizes) -> Plan:
     """Divide the photographs, each file serving for one thing whatever it is reached by.
 
     A tenth of the background (at most 1,000) is kept for queries without a match and a seventh (at
     most 2,000) for the normalisation of scores. The rest are distractors; as many crops of them
-    are added as `base_size` asks for.
+    are added as there are to be distractors.
 
     Parameters
     ----------
     photos, background : sequence of Found
-    base_size : int
-        Distractors in all, photographs and crops.
-    pictures : int, optional
-        Take only so many photos, drawn by the seed.
-    seed : int
+    sizes : Sizes
 
     Returns
     -------
@@ -100,22 +90,22 @@ def make_plan(
         )
     names = iter(_named([*ours.values(), *others]))
     photos, others = [next(names) for _ in ours], list(names)
-    if pictures is not None and pictures < len(photos):
-        chosen = np.random.default_rng([seed, _SAMPLE]).choice(
-            len(photos), size=pictures, replace=False
+    if sizes.pictures is not None and sizes.pictures < len(photos):
+        chosen = np.random.default_rng([sizes.seed, _SAMPLE]).choice(
+            len(photos), size=sizes.pictures, replace=False
         )
         photos = [photos[place] for place in sorted(chosen.tolist())]
-    order = np.random.default_rng([seed, _SPLIT]).permutation(len(others))
+    order = np.random.default_rng([sizes.seed, _SPLIT]).permutation(len(others))
     unmatched, normalisation = (
         min(len(others) // share, most) for share, most in (_UNMATCHED, _NORMALISATION)
     )
-    ends = (unmatched, unmatched + normalisation, unmatched + normalisation + base_size)
+    ends = (unmatched, unmatched + normalisation, unmatched + normalisation + sizes.base_size)
     parts = (order[: ends[0]], order[ends[0] : ends[1]], order[ends[1] : ends[2]])
     held, scale, around = (tuple(others[place] for place in sorted(p.tolist())) for p in parts)
     return Plan(
         photos=tuple(photos),
         distractors=around,
-        crops=base_size - len(around),
+        crops=sizes.base_size - len(around),
         unmatched=held,
         normalisation=scale,
         repeated=repeated,

@@ -10,14 +10,16 @@ import numpy.typing as npt
 
 from homing.bench.base import make_plan
 from homing.bench.copy_detection import detect_copies, predict
-from homing.bench.encoding import Encoder, Progress
+from homing.bench.encoders import Encoder
 from homing.bench.extra import require_extra
 from homing.bench.judged import Judged
 from homing.bench.material import Index, gather, seek_twins
 from homing.bench.observations import Observations
 from homing.bench.report import Column, Report
+from homing.bench.run import Progress, Run
 from homing.bench.scoring import FalseMatches, false_matches, recall_figures, search_copies
 from homing.bench.setup import setup_of
+from homing.bench.sizes import Sizes
 from homing.bench.suites import find_suite
 from homing.bench.workers import open_workers
 from homing.errors import UsageError
@@ -33,31 +35,11 @@ Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is measured.
+@dataclass(frozen=True, kw_only=True)
+class Settings(Sizes):
+    """What is measured; see :class:`~homing.bench.sizes.Sizes`."""
 
-    Attributes
-    ----------
-    base_size : int
-        Distractors besides the photos: photographs of the background, then crops of them.
-    random_draws : int
-        Copies of each picture under the random edit.
-    pictures : int or None
-        Only so many photos, drawn by the seed.
-    seed : int
-        Of everything that is drawn.
-    """
-
-    base_size: int = 100_000
     random_draws: int = 5
-    pictures: int | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        counts = (self.base_size, self.random_draws, 1 if self.pictures is None else self.pictures)
-        if min(counts) < 1 or self.seed < 0:
-            raise UsageError(f"counts are at least 1 and the seed at least 0; got {self}")
 
 
 def run_descriptors(
@@ -102,39 +84,18 @@ def run_descriptors(
     start = time.perf_counter()
     settings = settings or Settings()
     _check(encoders)
-    plan = make_plan(
-        photos,
-        background,
-        base_size=settings.base_size,
-        pictures=settings.pictures,
-        seed=settings.seed,
-    )
-    cache = out / "cache"
+    plan = make_plan(photos, background, settings)
     with open_workers() as workers:
-        material = gather(
-            plan,
-            encoders,
-            workers,
-            cache,
-            progress,
-            apart=encoders,
-            edits=find_suite("paper").edits,
-            random_draws=settings.random_draws,
-            seed=settings.seed,
-            limits=limits,
-        )
-        twins = seek_twins(material, encoders, workers, cache, progress, limits=limits)
+        run = Run(workers, out / "cache", progress, limits)
+        edits = find_suite("paper").edits
+        material = gather(plan, encoders, run, settings, apart=encoders, edits=edits)
+        twins = seek_twins(material, encoders, run)
     judged = Judged(material, np.flatnonzero(material.readable), *twins)
     with Observations(out) as observations:
         columns = [
             _measure(encoder, judged, settings.seed, progress, observations) for encoder in encoders
         ]
-    setup = setup_of(
-        material,
-        material.readable,
-        random_draws=settings.random_draws,
-        seed=settings.seed,
-    )
+    setup = setup_of(material, material.readable, settings)
     report = Report(setup, tuple(columns), *twins, material.failures)
     report.write(out, seconds=time.perf_counter() - start)
     return report

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.copy_detection import Detection
-from homing.bench.encoding import Encoder
+from homing.bench.encoders import Encoder
 from homing.bench.material import Index, Material
 from homing.bench.searching import padded
 from homing.bench.twins import Twins

@@ -2,21 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from homing.bench.base import Base, Plan, make_base
-from homing.bench.encoding import Encoded, Encoder, Progress, encode
+from homing.bench.encoded import Encoded
+from homing.bench.encoders import Encoder
+from homing.bench.encoding import encode
 from homing.bench.exact import nearest
 from homing.bench.queries import Queries, copies_of, unmatched_copies
+from homing.bench.run import Run
+from homing.bench.sizes import Sizes
 from homing.bench.twins import CANDIDATES, Twins, find_twins
 from homing.bench.variants import Task, Whole
-from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import UsageError
-from homing.images import Limits
 
 __all__ = ["Index", "Material", "gather", "seek_twins"]
 
@@ -109,15 +110,11 @@ class Index:
 def gather(
     plan: Plan,
     encoders: Sequence[Encoder],
-    workers: Workers,
-    cache: Path,
-    progress: Progress,
+    run: Run,
+    sizes: Sizes,
     *,
     apart: Sequence[Encoder],
     edits: Sequence[Edit],
-    random_draws: int,
-    seed: int,
-    limits: Limits,
 ) -> Material:
     """Make, edit and encode everything, or take it from the cache.
 
@@ -125,15 +122,12 @@ def gather(
     ----------
     plan : Plan
     encoders : sequence of Encoder
-    workers : Workers
-    cache : Path
-    progress : callable
+    run : Run
+    sizes : Sizes
     apart : sequence of Encoder
         Those that also encode what is kept out of the base.
     edits : sequence of Edit
         That the photos suffer.
-    random_draws, seed : int
-    limits : Limits
 
     Returns
     -------
@@ -144,9 +138,9 @@ def gather(
     UsageError
         None of the photos can be read.
     """
-    base = make_base(plan, seed)
-    queries = copies_of(plan.photos, edits, random_draws=random_draws, seed=seed)
-    unmatched = unmatched_copies(plan.unmatched, seed=seed)
+    base = make_base(plan, sizes.seed)
+    queries = copies_of(plan.photos, edits, random_draws=sizes.random_draws, seed=sizes.seed)
+    unmatched = unmatched_copies(plan.unmatched, seed=sizes.seed)
     scale = tuple(Task(each.path, each.relative, (Whole(),)) for each in plan.normalisation)
     count = len(plan.photos)
     stages = (
@@ -156,25 +150,14 @@ def gather(
         ("copies without a match", unmatched, apart),
         ("normalisation", scale, apart),
     )
-    others, photos, *rest = [
-        encode(tasks, some, workers, cache, progress, title, limits=limits)
-        for title, tasks, some in stages
-    ]
+    others, photos, *rest = [encode(tasks, some, run, title) for title, tasks, some in stages]
     material = Material(plan, base, queries, unmatched, photos.followed_by(others), *rest)
     if not material.readable.any():
         raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
     return material
 
 
-def seek_twins(
-    material: Material,
-    encoders: Sequence[Encoder],
-    workers: Workers,
-    cache: Path,
-    progress: Progress,
-    *,
-    limits: Limits,
-) -> tuple[Twins, Twins]:
+def seek_twins(material: Material, encoders: Sequence[Encoder], run: Run) -> tuple[Twins, Twins]:
     """Find twins in the base: of the photos, and of the photographs that are not in it.
 
     Parameters
@@ -182,10 +165,7 @@ def seek_twins(
     material : Material
     encoders : sequence of Encoder
         The neighbours by descriptors are looked at, those by hashes are not.
-    workers : Workers
-    cache : Path
-    progress : callable
-    limits : Limits
+    run : Run
 
     Returns
     -------
@@ -203,12 +183,10 @@ def seek_twins(
             _add_nearest(ours, entries[:count], material.readable, base, index)
             readable = material.others.made[material.originals]
             _add_nearest(theirs, others, readable, base, index)
-    shared = (material.base, workers, cache, progress)
+    tasks = material.base.tasks[:count]
     return (
-        find_twins(
-            material.base.tasks[:count], ours, *shared, "twins", own=range(count), limits=limits
-        ),
-        find_twins(material.unmatched, theirs, *shared, "twins of the unmatched", limits=limits),
+        find_twins(tasks, ours, material.base, run, "twins", own=range(count)),
+        find_twins(material.unmatched, theirs, material.base, run, "twins of the unmatched"),
     )
 
 

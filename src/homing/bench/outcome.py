@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from homing.bench.bootstrap import Interval, make_interval
 from homing.bench.detecting import Detected
-from homing.bench.encoding import Encoder
+from homing.bench.encoders import Encoder
 from homing.bench.gallery import Example
 from homing.bench.measuring import MEASURES, Measured, share_closed
 from homing.bench.pareto import Point

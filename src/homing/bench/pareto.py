@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from homing.activation import Method
 from homing.bench.bootstrap import Interval
-from homing.bench.encoding import Progress
 from homing.bench.measuring import measure_index
 from homing.bench.quantizers import Quantizer
+from homing.bench.run import Progress
 from homing.bench.searching import Engine, Searcher, Setting, settings_of
 from homing.bench.stage import Stage
 from homing.bench.states import Common, State
@@ -131,7 +131,7 @@ def compare_costs(
     shared = np.all([state.present[pictures] for _, state in states], axis=0)
     if not states or not shared.any():
         return [], notes
-    return trade_offs(common, passive, states, pictures[shared], stage.progress), notes
+    return trade_offs(common, passive, states, pictures[shared], stage.run.progress), notes
 
 
 def trade_offs(

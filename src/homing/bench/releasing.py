@@ -20,13 +20,12 @@ import numpy.typing as npt
 
 from homing.activation import Activated, Activator, Method
 from homing.bench.definitions import definition_of, definitions
-from homing.bench.encoding import Progress
+from homing.bench.run import Run
 from homing.bench.tables import plain
 from homing.bench.variants import Task, Whole
-from homing.bench.workers import Workers
 from homing.codebooks import Codebook
 from homing.errors import PictureError
-from homing.images import DEFAULT_LIMITS, Found, Limits, psnr, read_picture, ssim
+from homing.images import Found, Limits, psnr, read_picture, ssim
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -114,25 +113,21 @@ class Releaser:
     folder : Path
         Made if need be.
     descriptor : Descriptor
-    workers : Workers
-        Compare files with their sources.
-    progress : callable
+    run : Run
+        Its workers compare files with their sources.
     budget : float
         dB.
     kind : str or None
         Of the files; None keeps each photograph's own.
     seed : int
-    limits : Limits
     """
 
     folder: Path
     descriptor: "Descriptor"
-    workers: Workers
-    progress: Progress
+    run: Run
     budget: float = 42.0
     kind: str | None = "PNG"
     seed: int = 0
-    limits: Limits = DEFAULT_LIMITS
 
     def release(
         self,
@@ -169,7 +164,7 @@ class Releaser:
             method,
             budget=self.budget,
             seed=self.seed,
-            limits=self.limits,
+            limits=self.run.limits,
             kind=self.kind,
         )
         folder = self.folder / self._key(method, codebook, version)
@@ -180,7 +175,7 @@ class Releaser:
         }
         missing = [each for each in kept.values() if each.read() is None]
         failures = {}
-        with self.progress(len(kept), title) as bar:
+        with self.run.progress(len(kept), title) as bar:
             bar.by(len(kept) - len(missing))
             for each, outcome in self._outcomes(activator, missing):
                 if isinstance(outcome, PictureError):
@@ -199,11 +194,11 @@ class Releaser:
         while some := list(islice(results, _COMPARED)):
             files = [each.publish(r) if isinstance(r, Activated) else None for each, r in some]
             orders = [
-                (each.task.path, file, self.limits)
+                (each.task.path, file, self.run.limits)
                 for (each, _), file in zip(some, files, strict=True)
                 if file is not None
             ]
-            compared = self.workers.map(compare_files, orders)
+            compared = self.run.workers.map(compare_files, orders)
             for (each, result), file in zip(some, files, strict=True):
                 if isinstance(result, PictureError):
                     yield each, result
@@ -230,8 +225,8 @@ class Releaser:
             self.budget,
             self.kind,
             self.seed,
-            self.limits.max_pixels,
-            self.limits.max_bytes,
+            self.run.limits.max_pixels,
+            self.run.limits.max_bytes,
             definitions(_SOURCES, _PACKAGES),
             version,
         ]

@@ -10,7 +10,7 @@ from typing import Any
 
 from homing._version import __version__
 from homing.bench.copy_detection import CopyDetection
-from homing.bench.encoding import Encoder
+from homing.bench.encoders import Encoder
 from homing.bench.measures import can_tell
 from homing.bench.scoring import EditFigures, FalseMatches, RecallFigures
 from homing.bench.setup import Setup

@@ -17,7 +17,7 @@ from homing import defaults
 from homing.activation import Method, find_method
 from homing.bench.answers import write_answers
 from homing.bench.base import make_plan
-from homing.bench.encoding import Progress, descriptor_encoder, hash_encoders
+from homing.bench.encoders import descriptor_encoder, hash_encoders
 from homing.bench.extra import require_extra
 from homing.bench.gallery import Example, answers_shown, worst_shown
 from homing.bench.layouts import Published
@@ -30,12 +30,14 @@ from homing.bench.published import search_published
 from homing.bench.quantizers import find_quantizers
 from homing.bench.questions import QUESTIONS, Answer, Case
 from homing.bench.releasing import Releaser
+from homing.bench.run import Progress, Run
 from homing.bench.search_all import Active, search_all
 from homing.bench.setup import Setup, setup_of
+from homing.bench.sizes import Sizes
 from homing.bench.stage import Stage
 from homing.bench.states import Common, State, passive_state
 from homing.bench.suites import find_suite
-from homing.bench.workers import Workers, open_workers
+from homing.bench.workers import open_workers
 from homing.edits import Edit
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, Found, Limits
@@ -50,9 +52,9 @@ _SAMPLE = 8  # what a seed is for; no other draw has it
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is measured.
+@dataclass(frozen=True, kw_only=True)
+class Settings(Sizes):
+    """What is measured, besides :class:`~homing.bench.sizes.Sizes`.
 
     Attributes
     ----------
@@ -60,12 +62,6 @@ class Settings:
         As :func:`~homing.bench.suites.find_suite` takes it.
     indexes : tuple of str
         As :func:`~homing.bench.quantizers.find_quantizer` takes them.
-    base_size : int
-        Distractors besides the photos: photographs of the background, then crops of them.
-    random_draws : int
-        Copies of each picture under a random edit.
-    pictures : int or None
-        Only so many photos, drawn by the seed.
     psnr : float
         Budget of the released files, dB.
     kind : str or None
@@ -78,27 +74,21 @@ class Settings:
         Compare five indexes by recall, time and memory.
     questions : tuple of str
         Of :data:`~homing.bench.questions.QUESTIONS`.
-    seed : int
-        Of everything that is drawn.
     """
 
     suite: str = "paper"
     indexes: tuple[str, ...] = ("auto",)
-    base_size: int = 100_000
-    random_draws: int = 3
-    pictures: int | None = None
     psnr: float = 42.0
     kind: str | None = "PNG"
     hashes: bool = True
     sample: int = 60
     costs: bool = True
     questions: tuple[str, ...] = ()
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        counts = (self.base_size, self.random_draws, 1 if self.pictures is None else self.pictures)
-        if min(counts) < 1 or min(self.seed, self.sample) < 0 or not self.indexes:
-            raise UsageError(f"counts are at least 1 and the seed at least 0; got {self}")
+        super().__post_init__()
+        if self.sample < 0 or not self.indexes:
+            raise UsageError(f"the sample is at least 0, and there is an index; got {self}")
 
 
 def run_retrieval(
@@ -152,27 +142,17 @@ def run_retrieval(
     settings = settings or Settings()
     methods = _different(tuple(methods) or (find_method("paper"), find_method(defaults.METHOD)))
     suite = find_suite(settings.suite, edits)
-    plan = make_plan(
-        photos,
-        background,
-        base_size=settings.base_size,
-        pictures=settings.pictures,
-        seed=settings.seed,
-    )
+    plan = make_plan(photos, background, settings)
     with open_workers() as workers:
-        stage = _stage(descriptor, workers, out, progress, settings, limits)
+        stage = _stage(descriptor, Run(workers, out / "cache", progress, limits), out, settings)
         hashes = hash_encoders() if settings.hashes else ()
         material = gather(
             plan,
             [stage.encoder, *hashes],
-            workers,
-            stage.cache,
-            progress,
+            stage.run,
+            settings,
             apart=[stage.encoder],
             edits=suite.edits,
-            random_draws=settings.random_draws,
-            seed=settings.seed,
-            limits=limits,
         )
         passive = passive_state(material, stage.encoder)
         active = _release_all(stage, material, passive, settings.indexes, methods)
@@ -201,36 +181,17 @@ def run_retrieval(
     return outcome
 
 
-def _stage(
-    descriptor: "Descriptor",
-    workers: Workers,
-    out: Path,
-    progress: Progress,
-    settings: Settings,
-    limits: Limits,
-) -> Stage:
+def _stage(descriptor: "Descriptor", run: Run, out: Path, settings: Settings) -> Stage:
     releaser = Releaser(
-        out / "released",
-        descriptor,
-        workers,
-        progress,
-        settings.psnr,
-        settings.kind,
-        settings.seed,
-        limits,
+        out / "released", descriptor, run, settings.psnr, settings.kind, settings.seed
     )
-    encoder = descriptor_encoder(descriptor)
-    return Stage(
-        descriptor, encoder, workers, out / "cache", progress, releaser, settings.seed, limits
-    )
+    return Stage(descriptor, descriptor_encoder(descriptor), run, releaser, settings.seed)
 
 
 def _setup(common: Common, settings: Settings) -> Setup:
     present = np.zeros(len(common.material.plan.photos), bool)
     present[common.kept] = True
-    return setup_of(
-        common.material, present, random_draws=settings.random_draws, seed=settings.seed
-    )
+    return setup_of(common.material, present, settings)
 
 
 @dataclass(frozen=True, eq=False)
@@ -259,7 +220,7 @@ def _release_all(
     made = material.entries.made
     made[: len(material.plan.photos)] = False
     others = stage.encoder.vectors(material.entries.rows[stage.encoder.name][Index.of(made).rows])
-    quantizers = find_quantizers(indexes, stage.descriptor, others, stage.cache, stage.seed)
+    quantizers = find_quantizers(indexes, stage.descriptor, others, stage.run.cache, stage.seed)
     return tuple(
         Active(q, tuple(stage.released(material, passive, q, method) for method in methods))
         for q in quantizers
@@ -273,9 +234,7 @@ def _common(stage: Stage, material: Material, passive: State, active: Sequence[A
     if not len(kept):
         reasons = list(_unreleased(active).values()) or ["it could not be described"]
         raise UsageError(f"no picture could be released ({reasons[0]})")
-    twins = seek_twins(
-        material, [stage.encoder], stage.workers, stage.cache, stage.progress, limits=stage.limits
-    )
+    twins = seek_twins(material, [stage.encoder], stage.run)
     return Common(material, kept, *twins, stage.encoder, stage.seed)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from homing.bench.detecting import Detected, detect
-from homing.bench.encoding import Encoder
+from homing.bench.encoders import Encoder
 from homing.bench.measuring import Measured, measure_exact, measure_index
 from homing.bench.outcome import Family
 from homing.bench.quantizers import Quantizer
@@ -67,7 +67,7 @@ def search_all(
 
     families = []
     total = sum(1 + 2 * len(each.states) for each in active) + len(hashes)
-    with stage.progress(total, "searching") as bar:
+    with stage.run.progress(total, "searching") as bar:
         bare = note(measure_exact(common, passive, common.others), passive)
         detected_bare = detect(common, passive)
         for each in active:

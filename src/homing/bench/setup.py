@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.material import Material
+from homing.bench.sizes import Sizes
 
 __all__ = ["Setup", "setup_of"]
 
@@ -61,9 +62,7 @@ class Setup:
         return text
 
 
-def setup_of(
-    material: Material, photos: npt.NDArray[np.bool_], *, random_draws: int, seed: int
-) -> Setup:
+def setup_of(material: Material, photos: npt.NDArray[np.bool_], sizes: Sizes) -> Setup:
     """Count what was searched: of a file that could not be read, nothing.
 
     Parameters
@@ -71,7 +70,7 @@ def setup_of(
     material : Material
     photos : ndarray, bool
         Which photographs were searched for.
-    random_draws, seed : int
+    sizes : Sizes
     """
     plan, whole = material.plan, material.base.recipe == 0
     count = len(plan.photos)
@@ -85,6 +84,6 @@ def setup_of(
         unreadable=len(material.failures),
         repeated=plan.repeated,
         listed_twice=plan.listed_twice,
-        random_draws=random_draws,
-        seed=seed,
+        random_draws=sizes.random_draws,
+        seed=sizes.seed,
     )

@@ -1,20 +1,18 @@
 """What the stages of ``homing bench`` share: the descriptor, the processes, the cache."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from homing.activation import Method
-from homing.bench.encoding import Encoder, Progress
+from homing.bench.encoders import Encoder
 from homing.bench.material import Material
 from homing.bench.quantizers import Quantizer, find_quantizer
 from homing.bench.releasing import Releaser
+from homing.bench.run import Run
 from homing.bench.states import Describer, State
-from homing.bench.workers import Workers
-from homing.images import Limits
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -33,31 +31,25 @@ class Stage:
     descriptor : Descriptor
     encoder : Encoder
         The same, as what makes rows.
-    workers : Workers
-    cache : Path
-    progress : callable
+    run : Run
     releaser : Releaser
     seed : int
-    limits : Limits
     """
 
     descriptor: "Descriptor"
     encoder: Encoder
-    workers: Workers
-    cache: Path
-    progress: Progress
+    run: Run
     releaser: Releaser
     seed: int
-    limits: Limits
 
     @property
     def describer(self) -> Describer:
         """What describes released files."""
-        return Describer(self.encoder, self.workers, self.cache, self.progress, self.limits)
+        return Describer(self.encoder, self.run)
 
     def quantizer(self, name: str, others: npt.NDArray[np.float32]) -> Quantizer:
         """Find or train a codebook; see :func:`~homing.bench.quantizers.find_quantizer`."""
-        return find_quantizer(name, self.descriptor, others, self.cache, self.seed)
+        return find_quantizer(name, self.descriptor, others, self.run.cache, self.seed)
 
     def released(
         self,

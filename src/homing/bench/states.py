@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.encoding import Encoded, Encoder, Progress, encode
+from homing.bench.encoded import Encoded
+from homing.bench.encoders import Encoder
+from homing.bench.encoding import encode
 from homing.bench.judged import Judged
 from homing.bench.material import Material
 from homing.bench.queries import Queries
 from homing.bench.releasing import Release
+from homing.bench.run import Run
 from homing.bench.variants import Task, Whole
-from homing.bench.workers import Workers
-from homing.images import Limits
 
 __all__ = ["PASSIVE", "Common", "Describer", "State", "passive_state"]
 
@@ -94,24 +95,15 @@ class Describer:
     ----------
     encoder : Encoder
         Of the descriptor.
-    workers : Workers
-    cache : Path
-    progress : callable
-    limits : Limits
+    run : Run
     """
 
     encoder: Encoder
-    workers: Workers
-    cache: Path
-    progress: Progress
-    limits: Limits
+    run: Run
 
     def tasks(self, tasks: Sequence[Task], title: str) -> Encoded:
         """Encode tasks."""
-        return encode(
-            tasks, [self.encoder], self.workers, self.cache, self.progress, title,
-            limits=self.limits,
-        )  # fmt: skip
+        return encode(tasks, [self.encoder], self.run, title)
 
     def state(
         self,

@@ -19,11 +19,10 @@ import numpy.typing as npt
 
 from homing.bench.base import Base
 from homing.bench.definitions import definitions
-from homing.bench.encoding import Progress
 from homing.bench.local_features import Evidence, Pairs, confirm_pairs
+from homing.bench.run import Run
 from homing.bench.variants import Task
-from homing.bench.workers import Workers
-from homing.images import DEFAULT_LIMITS, Limits
+from homing.images import Limits
 
 __all__ = ["CANDIDATES", "Twins", "find_twins"]
 
@@ -78,13 +77,10 @@ def find_twins(
     pictures: Sequence[Task],
     candidates: Sequence[Iterable[int]],
     base: Base,
-    workers: Workers,
-    cache: Path,
-    progress: Progress,
+    run: Run,
     title: str,
     *,
     own: Sequence[int] | None = None,
-    limits: Limits = DEFAULT_LIMITS,
 ) -> Twins:
     """Confirm or reject candidates, and what belongs to those confirmed.
 
@@ -95,22 +91,18 @@ def find_twins(
     candidates : sequence of iterable of int
         For each picture rows of the base.
     base : Base
-    workers : Workers
-    cache : Path
-        Folder that keeps the verdicts, pair by pair.
-    progress : callable
+    run : Run
+        Its cache keeps the verdicts, pair by pair.
     title : str
-        Of the bar.
+        Of the progress bar.
     own : sequence of int, optional
         For each picture the task of the base that is itself and no twin.
-    limits : Limits
-        The most that is decoded of a file.
 
     Returns
     -------
     Twins
     """
-    verdicts = _Verdicts(cache / "twins.json")
+    verdicts = _Verdicts(run.cache / "twins.json")
     families = _families(base)
     seen: list[set[int]] = [set() for _ in pictures]
     evidence: dict[Pair, Evidence] = {}
@@ -121,7 +113,7 @@ def find_twins(
                 rows.difference_update(families[own[picture]])
             rows.difference_update(seen[picture])
             seen[picture].update(rows)
-        found = _judge(pictures, wanted, base, workers, verdicts, progress, title, limits)
+        found = _judge(pictures, wanted, base, verdicts, run, title)
         evidence.update(found)
         wanted = [set() for _ in pictures]
         for picture, row in found:
@@ -138,11 +130,9 @@ def _judge(
     pictures: Sequence[Task],
     wanted: Sequence[set[int]],
     base: Base,
-    workers: Workers,
     verdicts: "_Verdicts",
-    progress: Progress,
+    run: Run,
     title: str,
-    limits: Limits,
 ) -> dict[Pair, Evidence]:
     """One round: all pairs wanted, from what is kept or by looking."""
     keys = {
@@ -154,9 +144,9 @@ def _judge(
     for (picture, row), key in keys.items():
         if key not in verdicts:
             jobs.setdefault(picture, []).append(row)
-    orders = (_pairs(pictures[p], rows, base, limits) for p, rows in jobs.items())
-    with progress(len(jobs), title) as bar:
-        judged = zip(jobs.items(), workers.map(confirm_pairs, orders), strict=True)
+    orders = (_pairs(pictures[p], rows, base, run.limits) for p, rows in jobs.items())
+    with run.progress(len(jobs), title) as bar:
+        judged = zip(jobs.items(), run.workers.map(confirm_pairs, orders), strict=True)
         for number, ((picture, rows), found) in enumerate(judged, start=1):
             for row, verdict in zip(rows, found, strict=True):
                 # What cannot be read is nobody's twin this time; it may be read the next.

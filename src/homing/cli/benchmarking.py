@@ -151,7 +151,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
 
     require_extra()
     from homing.bench.descriptors import Settings, run_descriptors
-    from homing.bench.encoding import descriptor_encoder, hash_encoders
+    from homing.bench.encoders import descriptor_encoder, hash_encoders
     from homing.images import find_pictures
 
     networks = [load_network(name, options["device"]) for name in options["names"]]

@@ -44,15 +44,15 @@ def ask_lossy(case: Case) -> Answer:
                 kind,
                 quality,
                 case.folder / "saved again",
-                case.stage.limits,
+                case.stage.run.limits,
             )
             for n in chosen
         )
         saved: list[Path | None] = [None] * len(files)
         qualities = []
         name = f"{_NAMES[kind]} {quality}"
-        with case.stage.progress(len(chosen), f"saving as {name}") as bar:
-            for n, found in zip(chosen, case.stage.workers.map(_save, orders), strict=True):
+        with case.stage.run.progress(len(chosen), f"saving as {name}") as bar:
+            for n, found in zip(chosen, case.stage.run.workers.map(_save, orders), strict=True):
                 bar.by(1)
                 if not isinstance(found, PictureError):
                     saved[n] = found[0]
