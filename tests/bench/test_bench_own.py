@@ -9,7 +9,7 @@ from PIL import ImageOps
 import homing
 from homing.activation import ActivationSettings, Method, find_method
 from homing.bench.definitions import definition_of
-from homing.bench.retrieval import Settings, run_retrieval
+from homing.bench.retrieval import DataSet, Settings, run_retrieval
 from homing.bench.variants import Copy
 from homing.demo.generated import generated_picture
 from homing.edits import PAPER, make_edit
@@ -34,27 +34,38 @@ def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
             image.thumbnail((160, 160))
             image.save(folder / f"{folder.name}{number}.png")
     outcome = run_retrieval(
-        list(find_pictures([photos])),
-        list(find_pictures([others])),
+        DataSet(list(find_pictures([photos])), list(find_pictures([others]))),
         homing.load_descriptor(network_file),
         tmp_path / "out",
         silent,
         edits=[make_edit("three bits", posterise)],
         methods=[
-            find_method("paper"),
             Method("gentle", "two steps", ActivationSettings(steps=2), stay),
+            find_method("paper"),
         ],
         settings=Settings(
-            indexes=("IVF4,PQ8",), base_size=280, random_draws=1, sample=0, hashes=False
+            indexes=("IVF4,PQ8",),
+            base_size=280,
+            random_draws=1,
+            hashes=False,
+            costs=False,
+            questions=("foreign",),
         ),
     )
     family = outcome.families[0]
-    assert [state.method for state in family.states] == ["passive", "paper", "gentle"]
+    assert [state.method for state in family.states] == ["passive", "gentle", "paper"]
     names = [edit.name for edit in family.states[0].edits]
     assert names[-1] == "three bits"
     assert len(family.states[0].counted) == 15  # it is in the mean, as it says
     assert family.states[0].queries[-1] == 2
     assert outcome.failures == {}
+    # Questions are of the method named first, and the report says so.
+    assert "Questions are of gentle, the method named first." in outcome.notes
+    (answer,) = outcome.answers
+    (line,) = [line for line in answer.lines if line.label.endswith(": activated for it")]
+    leading = family.states[1]
+    assert line.figures["1 probe"].mean == leading.mean(leading.setting(1, ranked=True)).mean
+    assert line.figures["in their cell"].mean == leading.cell().mean
 
 
 def test_what_is_kept_of_an_edit_depends_on_its_code():

@@ -196,6 +196,7 @@ def test_hashes_stand_beside(results):
 
 
 def test_costs(results):
+    assert "Costs and questions are of paper, the method named first." in results["notes"]
     points = results["pareto"]
     # 192 numbers make 8, 16 and, rotated, 16 bytes; 64 signs make eight.
     bytes_of = {point["index"]: point["code_bytes"] for point in points}

@@ -16,14 +16,14 @@ References
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from homing.errors import UsageError
 from homing.images import Found, find_pictures
 
-__all__ = ["LAYOUTS", "Layout", "Published", "read_layout"]
+__all__ = ["LAYOUTS", "DataSet", "Published", "read_layout"]
 
 LAYOUTS = ("disc21", "copydays")
 """Names that :func:`read_layout` takes."""
@@ -53,21 +53,25 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Layout:
-    """A data set.
+class DataSet:
+    """The pictures that are measured on.
 
     Attributes
     ----------
-    photos, background : tuple of Found
-    published : tuple of Published
+    photos : sequence of Found
+        Those whose copies are searched for.
+    background : sequence of Found
+        Others, at least ten.
+    published : sequence of Published
+        Copies that come with them.
     """
 
-    photos: tuple[Found, ...]
-    background: tuple[Found, ...]
-    published: tuple[Published, ...]
+    photos: Sequence[Found]
+    background: Sequence[Found]
+    published: Sequence[Published] = ()
 
 
-def read_layout(name: str, folder: Path) -> Layout:
+def read_layout(name: str, folder: Path) -> DataSet:
     """Find the parts of a data set.
 
     Parameters
@@ -88,7 +92,7 @@ def read_layout(name: str, folder: Path) -> Layout:
     raise UsageError(f"no layout is called {name!r}; known: {', '.join(LAYOUTS)}")
 
 
-def _disc21(folder: Path) -> Layout:
+def _disc21(folder: Path) -> DataSet:
     references = next((folder / n for n in _REFERENCES if (folder / n).is_dir()), None)
     truths = sorted(folder.glob("*ground*truth*.csv")) + sorted(folder.glob("*/*ground*truth*.csv"))
     if references is None or not truths:
@@ -116,7 +120,7 @@ def _disc21(folder: Path) -> Layout:
                 if originals or not named:
                     block = name if originals else _NO_MATCH
                     published.append(Published(found, originals, block))
-    return Layout(photos, background, tuple(published))
+    return DataSet(photos, background, tuple(published))
 
 
 def _pairs(path: Path) -> Iterator[tuple[str, str]]:
@@ -126,7 +130,7 @@ def _pairs(path: Path) -> Iterator[tuple[str, str]]:
                 yield row[0].strip(), row[1].strip()
 
 
-def _copydays(folder: Path) -> Layout:
+def _copydays(folder: Path) -> DataSet:
     photos = tuple(find_pictures([folder / "original"])) if (folder / "original").is_dir() else ()
     blocks = [
         part
@@ -150,7 +154,7 @@ def _copydays(folder: Path) -> Layout:
         for found in find_pictures([part])
         if found.path.stem[:_BLOCK] in paths
     ]
-    return Layout(photos, (), tuple(published))
+    return DataSet(photos, (), tuple(published))
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -79,7 +79,7 @@ def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: flo
 
 
 def headline(outcome: Outcome) -> str:
-    """What came out, in a sentence, by the first index and method."""
+    """What came out, in a sentence, by the first index and the leading method."""
     family = outcome.families[0]
     passive, active = family.states[0], family.states[1]
     before, after = (m.mean(m.setting(1, ranked=True)) for m in (passive, active))

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homing.activation import Method
 from homing.bench.bootstrap import Interval
+from homing.bench.compared import Compared
 from homing.bench.measuring import measure_index
 from homing.bench.quantizers import Quantizer
 from homing.bench.run import Progress
@@ -88,23 +88,15 @@ def factories(cells: int, dimension: int) -> tuple[str, ...]:
 
 
 def compare_costs(
-    stage: Stage,
-    common: Common,
-    passive: State,
-    known: Sequence[tuple[Quantizer, State]],
-    method: Method,
-    pictures: Rows,
+    stage: Stage, compared: Compared, pictures: Rows
 ) -> tuple[list[Point], list[str]]:
-    """Compare indexes of as many cells as the first one has.
+    """Compare indexes of as many cells as the first one has, by the leading method.
 
     Parameters
     ----------
     stage : Stage
-    common : Common
-    passive : State
-    known : sequence of (Quantizer, State)
-        Codebooks for which everything has been released already.
-    method : Method
+    compared : Compared
+        Codebooks for which everything has been released already are taken from it.
     pictures : ndarray of int64
         Photographs that the comparison is made on.
 
@@ -114,19 +106,20 @@ def compare_costs(
     notes : list of str
         What could not be compared.
     """
-    cells = max(_LEAST_CELLS, *(quantizer.codebook.cell_count for quantizer, _ in known))
-    given = {str(quantizer.codebook.factory): (quantizer, state) for quantizer, state in known}
+    common, passive, known = compared.common, compared.passive, compared.active
+    cells = max(_LEAST_CELLS, *(each.quantizer.codebook.cell_count for each in known))
+    given = {str(each.quantizer.codebook.factory): each for each in known}
     states, notes = [], []
     for factory in factories(cells, common.encoder.dimension):
         if factory in given:
-            states.append(given[factory])
+            states.append((given[factory].quantizer, given[factory].leading))
             continue
         try:
             quantizer = stage.quantizer(factory, common.others)
         except CodebookError as error:
             notes.append(f"{factory} is not among the costs: {error}")
             continue
-        state = stage.released(common.material, passive, quantizer, method, pictures)
+        state = stage.released(common.material, passive, quantizer, compared.leading, pictures)
         states.append((quantizer, state))
     shared = np.all([state.present[pictures] for _, state in states], axis=0)
     if not states or not shared.any():

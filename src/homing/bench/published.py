@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.bootstrap import Interval, resample
+from homing.bench.compared import Compared
 from homing.bench.copy_detection import PREDICTIONS, Detection, detect_copies, judge, norms
 from homing.bench.exact import answer
 from homing.bench.layouts import Published
@@ -26,22 +27,14 @@ Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def search_published(
-    stage: Stage,
-    common: Common,
-    passive: State,
-    quantizer: Quantizer,
-    published: Sequence[Published],
-) -> Answer:
+def search_published(stage: Stage, compared: Compared, published: Sequence[Published]) -> Answer:
     """Search for copies that somebody else made.
 
     Parameters
     ----------
     stage : Stage
-    common : Common
-    passive : State
-        Such copies are of pictures as they are.
-    quantizer : Quantizer
+    compared : Compared
+        Such copies are of pictures as they are; the first index serves.
     published : sequence of Published
         Those whose originals are not in the base are left out.
 
@@ -50,6 +43,7 @@ def search_published(
     Answer
         A line a kind of copy; µAP of all, where there are copies without a match.
     """
+    common, quantizer = compared.common, compared.active[0].quantizer
     kept = set(common.kept.tolist())
     numbers = {
         photo.path.resolve(): number
@@ -82,7 +76,7 @@ def search_published(
         f"{len(made):,} published copies of {len(np.unique(first[matched])):,} pictures, "
         f"searched for among untouched pictures through {quantizer.name}."
         + (f" {len(tasks) - len(made):,} could not be read." if len(made) < len(tasks) else ""),
-        tuple(_lines(common, passive, quantizer, asked, blocks)),
+        tuple(_lines(common, compared.passive, quantizer, asked, blocks)),
     )
 
 

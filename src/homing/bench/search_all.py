@@ -3,24 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from homing.bench.compared import Compared
 from homing.bench.detecting import Detected, detect
 from homing.bench.encoders import Encoder
 from homing.bench.measuring import Measured, measure_exact, measure_index
 from homing.bench.outcome import Family
-from homing.bench.quantizers import Quantizer
 from homing.bench.searching import Searcher, settings_of
 from homing.bench.stage import Stage
-from homing.bench.states import Common, State, passive_state
+from homing.bench.states import State, passive_state
 
-__all__ = ["Active", "Searched", "search_all"]
-
-
-@dataclass(frozen=True, eq=False)
-class Active:
-    """A codebook, and the photographs released for it by each method."""
-
-    quantizer: Quantizer
-    states: tuple[State, ...]
+__all__ = ["Searched", "search_all"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,24 +33,17 @@ class Searched:
     searched: tuple[tuple[Measured, State], ...]
 
 
-def search_all(
-    stage: Stage,
-    common: Common,
-    passive: State,
-    active: Sequence[Active],
-    hashes: Sequence[Encoder],
-) -> Searched:
+def search_all(stage: Stage, compared: Compared, hashes: Sequence[Encoder]) -> Searched:
     """Search for the copies of every state: through its codebook, and exactly.
 
     Parameters
     ----------
     stage : Stage
-    common : Common
-    passive : State
-    active : sequence of Active
+    compared : Compared
     hashes : sequence of Encoder
         Searched for untouched copies, exactly.
     """
+    common, passive = compared.common, compared.passive
     searched: list[tuple[Measured, State]] = []
 
     def note(measured: Measured, state: State) -> Measured:
@@ -66,11 +51,11 @@ def search_all(
         return measured
 
     families = []
-    total = sum(1 + 2 * len(each.states) for each in active) + len(hashes)
+    total = sum(1 + 2 * len(each.states) for each in compared.active) + len(hashes)
     with stage.run.progress(total, "searching") as bar:
         bare = note(measure_exact(common, passive, common.others), passive)
         detected_bare = detect(common, passive)
-        for each in active:
+        for each in compared.active:
             name = each.quantizer.name
             searcher = Searcher(each.quantizer.codebook, common.others)
             settings = settings_of(each.quantizer.codebook)

@@ -22,7 +22,7 @@ from homing.cli.console import (
 from homing.cli.tables import show_tables
 
 if TYPE_CHECKING:
-    from homing.bench.layouts import Layout
+    from homing.bench.layouts import DataSet
     from homing.bench.retrieval import Settings as RetrievalSettings
 
 __all__ = ["COMMANDS"]
@@ -224,9 +224,10 @@ def _finish(
 @click.option(
     "--method",
     "methods",
-    default=f"paper,{defaults.METHOD}",
+    default=f"{defaults.METHOD},paper",
     show_default=True,
-    help="Methods of activation, with commas between them.",
+    help="Methods of activation, with commas between them. The first leads: the headline, the "
+    "pictures shown, costs and questions are of it.",
 )
 @click.option(
     "--suite",
@@ -294,15 +295,12 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     from homing.bench.outcome_tables import notes_of, tables_of
     from homing.bench.retrieval import run_retrieval
 
-    data = _data(photos, options["background"], options["layout"])
     outcome = run_retrieval(
-        data.photos,
-        data.background,
+        _data(photos, options["background"], options["layout"]),
         load_network(options["descriptor"], options["device"]),
         options["out"],
         progress,
         methods=[find_method(name.strip()) for name in options["methods"].split(",")],
-        published=data.published,
         settings=_settings(options),
         limits=limits_of(options["max_pixels"], options["max_bytes"]),
     )
@@ -314,20 +312,20 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     )
 
 
-def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "Layout":
+def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "DataSet":
     """The pictures, wherever they are."""
-    from homing.bench.layouts import Layout, read_layout
+    from homing.bench.layouts import DataSet, read_layout
     from homing.images import find_pictures
 
     others = tuple(find_pictures(background))
     if layout is None:
         if not background:
             raise click.UsageError("Missing option '--background'.")
-        return Layout(tuple(find_pictures(photos)), others, ())
+        return DataSet(tuple(find_pictures(photos)), others)
     if len(photos) != 1:
         raise click.UsageError(f"--layout {layout} takes one folder.")
     found = read_layout(layout, Path(photos[0]))
-    return Layout(found.photos, found.background + others, found.published)
+    return DataSet(found.photos, (*found.background, *others), found.published)
 
 
 def _settings(options: Mapping[str, Any]) -> "RetrievalSettings":

@@ -145,8 +145,7 @@ def _left(release: Release) -> Interval:
 
 def _attacked(case: Case, state: State, queries: Queries, files: Sequence[Path | None]) -> Figures:
     """Copies made of some files, searched for among a state's own entries."""
-    material = replace(case.common.material, queries=queries)
-    common = replace(case.common, material=material)
+    common = replace(case.common, material=replace(case.common.material, queries=queries))
     described = case.stage.describer.state(
         case.passive, queries, files, state.method, case.quantizer.name
     )

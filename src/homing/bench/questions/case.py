@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from homing.activation import Method
 from homing.bench.bootstrap import Interval
+from homing.bench.compared import Compared
 from homing.bench.measuring import measure_exact, measure_index
 from homing.bench.quantizers import Quantizer
 from homing.bench.releasing import Quality
@@ -71,20 +72,12 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What a question starts from.
+    """What a question starts from: the leading method, and the first index.
 
     Attributes
     ----------
     stage : Stage
-    common : Common
-    quantizer : Quantizer
-        The first index.
-    active, passive : State
-        All photographs, released by the first method for that index and as they are.
-    known : tuple of (Quantizer, State)
-        All indexes, each with what was released for it.
-    method : Method
-        The first one.
+    compared : Compared
     pictures : ndarray of int64
         The sample: photographs for what needs files of its own.
     folder : Path
@@ -92,14 +85,34 @@ class Case:
     """
 
     stage: Stage
-    common: Common
-    quantizer: Quantizer
-    active: State = field(repr=False)
-    passive: State = field(repr=False)
-    known: tuple[tuple[Quantizer, State], ...] = field(repr=False)
-    method: Method
+    compared: Compared = field(repr=False)
     pictures: Rows = field(repr=False)
     folder: Path
+
+    @property
+    def common(self) -> Common:
+        """What all states share."""
+        return self.compared.common
+
+    @property
+    def method(self) -> Method:
+        """The leading one."""
+        return self.compared.leading
+
+    @property
+    def quantizer(self) -> Quantizer:
+        """The first index."""
+        return self.compared.active[0].quantizer
+
+    @property
+    def active(self) -> State:
+        """All photographs, released by the leading method for the first index."""
+        return self.compared.active[0].leading
+
+    @property
+    def passive(self) -> State:
+        """All photographs as they are."""
+        return self.compared.passive
 
     @cached_property
     def searcher(self) -> Searcher:

@@ -32,7 +32,7 @@ def ask_foreign(case: Case) -> Answer:
 
 def _others(case: Case) -> list[Quantizer]:
     """Other indexes of the run; one of as many cells trained here, and one of fewer."""
-    found = [quantizer for quantizer, _ in case.known[1:]]
+    found = [each.quantizer for each in case.compared.active[1:]]
     cells = case.quantizer.codebook.cell_count
     for number in dict.fromkeys((max(cells, 4), max(cells // 4, 4))):
         try:
