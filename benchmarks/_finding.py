@@ -11,13 +11,14 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from _common import require
+from _rows import rows_of
 from numpy.typing import NDArray
 from PIL import Image
 
 import homing
-from homing.archive.committing import commit_rows, quantize
-from homing.archive.record import Row
+from homing.archive.committing import commit_rows
 from homing.archive.searching import Looked
 from homing.archive.sources import Sources
 from homing.bench.base import Base, make_base, make_plan
@@ -162,39 +163,11 @@ def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder
     vectors = encoded.rows[encoder.name]
     for start in range(0, len(vectors), _ROWS):
         rows = range(start, min(start + _ROWS, len(vectors)))
-        entries = _rows(archive, [base.name(first + row) for row in rows], vectors[rows])
-        require(not commit_rows(archive._record, entries), "an id is taken")
+        names = [base.name(first + row) for row in rows]
+        entries = rows_of(archive.codebook, archive._record.schema, names, vectors[rows])
+        taken = commit_rows(archive._record, pa.Table.from_batches([entries]))
+        require(not taken, "an id is taken")
     building.rename(target)
-
-
-def _rows(archive: homing.Archive, names: Sequence[str], vectors: NDArray):
-    import datetime
-
-    stored, cells, codes = quantize(archive.codebook, vectors)
-    now = datetime.datetime.now(datetime.UTC)
-    digests = [hashlib.sha256(name.encode()).digest() for name in names]
-    return archive._record.table(
-        [
-            Row(
-                id=name,
-                state="added",
-                source_sha256=digest,
-                file_sha256=digest,
-                file=None,
-                width=1,
-                height=1,
-                psnr=None,
-                created_at=now,
-                vector=vector,
-                cell=int(cell),
-                code=code.tobytes(),
-                metadata=None,
-            )
-            for name, digest, vector, cell, code in zip(
-                names, digests, stored, cells, codes, strict=True
-            )
-        ]
-    )
 
 
 def _opened(folder: Path, name: str) -> homing.Archive:

@@ -1,6 +1,5 @@
 """Archives of made-up entries, written straight into the record: a million take a minute."""
 
-import datetime
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +8,10 @@ import lance
 import numpy as np
 import pyarrow as pa
 from _common import require
+from _rows import rows_of
 from numpy.typing import NDArray
 
 import homing
-from homing.archive.committing import quantize
 from homing.codebooks import Codebook
 
 __all__ = ["FACTORY", "make_archive", "make_queries"]
@@ -66,31 +65,12 @@ def _batches(
     codebook: Codebook, schema: pa.Schema, entries: int, seed: int
 ) -> Iterator[pa.RecordBatch]:
     generator = np.random.default_rng(seed)
-    now = datetime.datetime.now(datetime.UTC)
     for first in range(0, entries, _BLOCK):
-        count = min(_BLOCK, entries - first)
-        vectors, cells, codes = quantize(codebook, _vectors(codebook, count, generator))
-        digests = pa.array([generator.bytes(32) for _ in range(count)], pa.binary(32))
-        numbers = range(first, first + count)
+        vectors = _vectors(codebook, min(_BLOCK, entries - first), generator)
+        numbers = range(first, first + len(vectors))
         ids = [f"photographs/2024/{n // 1000:04}/{n:07}.jpg" for n in numbers]
-        columns = {
-            "id": pa.array(ids, pa.string()),
-            "state": pa.array(["released" if n % 10 == 0 else "added" for n in numbers]),
-            "source_sha256": digests,
-            "file_sha256": digests,
-            "file": pa.nulls(count, pa.string()),
-            "width": pa.array(np.full(count, 640, np.int32)),
-            "height": pa.array(np.full(count, 480, np.int32)),
-            "psnr": pa.nulls(count, pa.float32()),
-            "created_at": pa.array([now] * count, pa.timestamp("us", tz="UTC")),
-            "vector": pa.FixedSizeListArray.from_arrays(
-                pa.array(vectors.ravel(), pa.float16()), codebook.dimension
-            ),
-            "cell": pa.array(cells),
-            "code": pa.array([code.tobytes() for code in codes], pa.binary(codebook.code_size)),
-            "metadata": pa.nulls(count, pa.string()),
-        }
-        yield pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
+        states = ["released" if n % 10 == 0 else "added" for n in numbers]
+        yield rows_of(codebook, schema, ids, vectors, states)
 
 
 def _vectors(codebook: Codebook, count: int, generator: np.random.Generator) -> NDArray[np.float32]:

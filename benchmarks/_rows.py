@@ -1,0 +1,57 @@
+"""Rows of entries that no picture was read for, as an archive's record takes them."""
+
+import datetime
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from homing.archive.committing import quantize
+from homing.codebooks import Codebook
+
+__all__ = ["rows_of"]
+
+
+def rows_of(
+    codebook: Codebook,
+    schema: pa.Schema,
+    ids: Sequence[str],
+    vectors: NDArray[np.float32],
+    states: Sequence[str] | None = None,
+) -> pa.RecordBatch:
+    """Give vectors the columns of a record; checksums are those of the ids.
+
+    Parameters
+    ----------
+    codebook : Codebook
+    schema : pyarrow.Schema
+        Of the record.
+    ids : sequence of str
+    vectors : array (n, D), float32
+    states : sequence of str or None
+        "added" without it.
+    """
+    count = len(vectors)
+    stored, cells, codes = quantize(codebook, vectors)
+    digests = pa.array([hashlib.sha256(name.encode()).digest() for name in ids], pa.binary(32))
+    now = datetime.datetime.now(datetime.UTC)
+    columns = {
+        "id": pa.array(ids, pa.string()),
+        "state": pa.array(states or ["added"] * count),
+        "source_sha256": digests,
+        "file_sha256": digests,
+        "file": pa.nulls(count, pa.string()),
+        "width": pa.array(np.full(count, 640, np.int32)),
+        "height": pa.array(np.full(count, 480, np.int32)),
+        "psnr": pa.nulls(count, pa.float32()),
+        "created_at": pa.array([now] * count, pa.timestamp("us", tz="UTC")),
+        "vector": pa.FixedSizeListArray.from_arrays(
+            pa.array(stored.ravel(), pa.float16()), codebook.dimension
+        ),
+        "cell": pa.array(cells),
+        "code": pa.array([code.tobytes() for code in codes], pa.binary(codebook.code_size)),
+        "metadata": pa.nulls(count, pa.string()),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)
