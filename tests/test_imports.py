@@ -34,6 +34,7 @@ LEVELS = {
     "errors": 1,
     "files": 1,
     "locks": 1,
+    "pages": 1,
     "_version": 1,
 }
 BESIDE = {("descriptors", "images")}
@@ -47,6 +48,7 @@ RESERVED = {
     "rich": {"cli"},
     "cv2": {"bench", "evidence"},
     "imagehash": {"bench"},
+    "jinja2": {"pages"},
     "matplotlib": {"bench"},
     "pdqhash": {"bench"},
 }

@@ -1,13 +1,10 @@
 """The report: one HTML file that needs nothing besides itself."""
 
-import base64
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 from PIL import Image
 
 from homing.bench.bootstrap import Interval
@@ -16,6 +13,7 @@ from homing.bench.outcome import Family, Outcome
 from homing.bench.outcome_tables import notes_of, tables_of
 from homing.bench.plots import Plot
 from homing.bench.tables import NOTHING
+from homing.pages import inlined, inlined_jpeg, template_of
 
 __all__ = ["headline", "write_page"]
 
@@ -58,20 +56,13 @@ def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: flo
     seconds : float
         What the run took.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("homing.bench", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    text = environment.get_template("page.html.j2").render(
+    text = template_of("homing.bench", "page.html.j2").render(
         outcome=outcome,
         headline=headline(outcome),
         summary=list(_summary(outcome)),
         notes=notes_of(outcome),
         tables=tables_of(outcome),
-        plots=[(plot, _address(plot.svg.read_bytes(), "svg+xml")) for plot in plots],
+        plots=[(plot, inlined(plot.svg.read_bytes(), "svg+xml")) for plot in plots],
         gallery=list(_gallery(outcome.examples)),
         duration=f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds",
     )
@@ -141,10 +132,4 @@ def _gallery(
 def _figure(caption: str, image: Image.Image) -> _Figure:
     shown = image.convert("RGB")
     shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=_QUALITY)
-    return _Figure(caption, _address(buffer.getvalue(), "jpeg"), shown.width, shown.height)
-
-
-def _address(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    return _Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)

@@ -1,14 +1,12 @@
 """The demonstration's page: one HTML file that needs nothing besides itself."""
 
-import base64
-import io
 import math
 from dataclasses import dataclass
 
-import jinja2
 from PIL import Image
 
 from homing.demo.report import DemoReport, EditRow, Example
+from homing.pages import inlined_jpeg, template_of
 
 __all__ = ["render_page"]
 
@@ -47,16 +45,16 @@ def render_page(report: DemoReport) -> str:
         another place. All text of the report is escaped. The pictures are shown as JPEG, scaled
         to 480 pixels at most.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("homing.demo", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    template = template_of(
+        "homing.demo",
+        "page.html.j2",
+        percent=_percent,
+        decibel=_decibel,
+        duration=_duration,
+        width=_width,
+        count="{:,}".format,
     )
-    environment.filters.update(percent=_percent, decibel=_decibel, duration=_duration)
-    environment.filters.update(width=_width, count="{:,}".format)
-    return environment.get_template("page.html.j2").render(
+    return template.render(
         report=report,
         mean=report.mean,
         headline=_headline(report.mean),
@@ -125,9 +123,7 @@ def _figures(example: Example) -> tuple[_Figure, ...]:
 def _figure(image: Image.Image, caption: str, alternative: str, quality: int) -> _Figure:
     shown = image.convert("RGB")
     shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=quality, subsampling="4:4:4")
-    address = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    address = inlined_jpeg(shown, quality, subsampling="4:4:4")
     return _Figure(caption, alternative, address, shown.width, shown.height)
 
 

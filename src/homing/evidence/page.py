@@ -1,7 +1,5 @@
 """The page that shows why a picture is taken for a copy: one HTML file that needs nothing else."""
 
-import base64
-import io
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 from homing.evidence.edits import laid_on
+from homing.pages import inlined_jpeg, template_of
 
 __all__ = ["Sheet", "render_sheet"]
 
@@ -73,16 +72,7 @@ def render_sheet(sheet: Sheet) -> str:
         A complete HTML document in UTF-8: style and pictures inline, no script, no address of
         another place. All text is escaped.
     """
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("homing.evidence", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("sheet.html.j2")
+    template = template_of("homing.evidence", "sheet.html.j2")
     return template.render(sheet=sheet, figures=_figures(sheet))
 
 
@@ -129,7 +119,4 @@ def _outlined(image: Image.Image, polygon: NDArray[np.float64]) -> Image.Image:
 
 def _figure(image: Image.Image, caption: str) -> _Figure:
     shown = image.resize(_bounded(image), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    shown.save(buffer, "JPEG", quality=_QUALITY)
-    address = "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-    return _Figure(caption, address, shown.width, shown.height)
+    return _Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
