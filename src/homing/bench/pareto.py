@@ -150,38 +150,44 @@ def trade_offs(
     -------
     list of Point
     """
-    points = []
+    points: list[Point] = []
     with progress(len(states), "timing searches") as bar:
         for quantizer, active in states:
-            searcher = Searcher(quantizer.codebook, common.others)
-            settings = settings_of(quantizer.codebook, PROBES)
-            pair = (passive, active)
-            engines = [searcher.engine(s.entries[common.kept], common.seed) for s in pair]
-            found = [
-                measure_index(common, engine, quantizer.name, state, settings, pictures)
-                for engine, state in zip(engines, pair, strict=True)
-            ]
-            queries = [s.copies[common.searched(s, pictures)][:_TIMED] for s in pair]
-            for number, setting in enumerate(settings):
-                times = _time(engines, queries, setting)
-                for state, measured, seconds, batch in zip(
-                    pair, found, times, queries, strict=True
-                ):
-                    points.append(
-                        Point(
-                            quantizer.name,
-                            state.method,
-                            setting.name,
-                            setting.probes if quantizer.codebook.cell_count > 1 else 0,
-                            setting.ranked,
-                            measured.mean(number),
-                            1e3 * seconds / max(len(batch), 1),
-                            len(batch),
-                            quantizer.codebook.code_size,
-                            2 * quantizer.codebook.dimension if setting.ranked else 0,
-                        )
-                    )
+            points += _points(common, quantizer, (passive, active), pictures)
             bar.by(1)
+    return points
+
+
+def _points(
+    common: Common, quantizer: Quantizer, pair: tuple[State, State], pictures: Rows
+) -> list[Point]:
+    """One index, in all ways of searching, passive and active in turn."""
+    searcher, codebook = Searcher(quantizer.codebook, common.others), quantizer.codebook
+    settings = settings_of(codebook, PROBES)
+    engines = [searcher.engine(s.entries[common.kept], common.seed) for s in pair]
+    found = [
+        measure_index(common, engine, quantizer.name, state, settings, pictures)
+        for engine, state in zip(engines, pair, strict=True)
+    ]
+    queries = [s.copies[common.searched(s, pictures)][:_TIMED] for s in pair]
+    points = []
+    for number, setting in enumerate(settings):
+        times = _time(engines, queries, setting)
+        for state, measured, seconds, batch in zip(pair, found, times, queries, strict=True):
+            points.append(
+                Point(
+                    index=quantizer.name,
+                    method=state.method,
+                    setting=setting.name,
+                    probes=setting.probes if codebook.cell_count > 1 else 0,
+                    ranked=setting.ranked,
+                    recall=measured.mean(number),
+                    milliseconds=1e3 * seconds / max(len(batch), 1),
+                    batch=len(batch),
+                    code_bytes=codebook.code_size,
+                    ranked_bytes=2 * codebook.dimension if setting.ranked else 0,
+                )
+            )
     return points
 
 
