@@ -16,14 +16,14 @@ from homing.bench.answers import write_answers
 from homing.bench.base import make_plan
 from homing.bench.closer import Closer, look_closer
 from homing.bench.compared import Compared, compare
+from homing.bench.display.page import write_page
+from homing.bench.display.plots import write_plots
 from homing.bench.encoders import descriptor_encoder, hash_encoders
 from homing.bench.extra import require_extra
 from homing.bench.gallery import Example, answers_shown, worst_shown
 from homing.bench.layouts import DataSet
 from homing.bench.material import gather
 from homing.bench.outcome import Family, Outcome
-from homing.bench.page import write_page
-from homing.bench.plots import write_plots
 from homing.bench.published import search_published
 from homing.bench.releasing import Releaser
 from homing.bench.run import Progress, Run

@@ -128,7 +128,7 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
     require_extra()
     from homing.activation import find_method
-    from homing.bench.outcome_tables import notes_of, tables_of
+    from homing.bench.display.outcome_tables import notes_of, tables_of
     from homing.bench.retrieval import run_retrieval
 
     outcome = run_retrieval(

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from homing.bench.drawing import MARKERS, STYLE, colour_of, errors_of, new_figure
+from homing.bench.display.drawing import MARKERS, STYLE, colour_of, errors_of, new_figure
+from homing.bench.display.plots_answers import draw_answer
+from homing.bench.display.plots_costs import draw_bytes, draw_times
 from homing.bench.outcome import Family, Outcome
 from homing.bench.pareto import Point
-from homing.bench.plots_answers import draw_answer
-from homing.bench.plots_costs import draw_bytes, draw_times
 from homing.bench.releasing import Quality
 
 if TYPE_CHECKING:

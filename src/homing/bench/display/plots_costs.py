@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from homing.bench.drawing import COLOURS, MARKERS, new_figure, plain_ticks
+from homing.bench.display.drawing import COLOURS, MARKERS, new_figure, plain_ticks
 from homing.bench.pareto import Point
 from homing.bench.states import PASSIVE
 

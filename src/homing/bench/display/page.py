@@ -8,10 +8,10 @@ from pathlib import Path
 from PIL import Image
 
 from homing.bench.bootstrap import Interval
+from homing.bench.display.outcome_tables import notes_of, tables_of
+from homing.bench.display.plots import Plot
 from homing.bench.gallery import Example
 from homing.bench.outcome import Family, Outcome
-from homing.bench.outcome_tables import notes_of, tables_of
-from homing.bench.plots import Plot
 from homing.bench.tables import NOTHING
 from homing.pages import inlined, inlined_jpeg, template_of
 
@@ -56,7 +56,7 @@ def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: flo
     seconds : float
         What the run took.
     """
-    text = template_of("homing.bench", "page.html.j2").render(
+    text = template_of("homing.bench.display", "page.html.j2").render(
         outcome=outcome,
         headline=headline(outcome),
         summary=list(_summary(outcome)),

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from homing.bench.drawing import COLOURS, GREY, MARKERS, errors_of, new_figure
+from homing.bench.display.drawing import COLOURS, GREY, MARKERS, errors_of, new_figure
 from homing.bench.questions import Answer
 
 if TYPE_CHECKING:

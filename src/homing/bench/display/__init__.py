@@ -1,0 +1,1 @@
+"""What ``homing bench`` shows of an outcome: tables, plots and the page."""
