@@ -1,5 +1,6 @@
 """``search`` and ``explain``: is this one of ours, and why?"""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,16 @@ files_option = click.option(
 )
 
 
+def _views_option(default: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return click.option(
+        "--views",
+        type=click.Choice(["upright", "turned", "all"]),
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
 @click.command(short_help="Find what a picture is a copy of.")
 @archive_argument
 @click.argument("photos", nargs=-1, required=True, type=click.Path())
@@ -57,12 +68,9 @@ files_option = click.option(
     show_default=True,
     help="Nearest codes put in order by exact similarity; 0: codes only.",
 )
-@click.option(
-    "--views",
-    type=click.Choice(["upright", "turned", "all"]),
-    default="upright",
-    show_default=True,
-    help="Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
+@_views_option(
+    "upright",
+    "Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
 )
 @rate_option
 @click.option(
@@ -165,13 +173,7 @@ def _verdict(hit: "Hit") -> str:
 @archive_argument
 @click.argument("picture", type=click.Path())
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
-@click.option(
-    "--views",
-    type=click.Choice(["upright", "turned", "all"]),
-    default="all",
-    show_default=True,
-    help="As for search.",
-)
+@_views_option("all", "As for search.")
 @rate_option
 @files_option
 @engine_option
