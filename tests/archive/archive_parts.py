@@ -2,16 +2,13 @@
 
 import datetime
 import hashlib
-import json
 import os
 import subprocess
 import sys
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 import homing
@@ -20,24 +17,6 @@ from homing.archive.record import Record, Row
 
 DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
-
-
-class _Averages(torch.nn.Module):
-    """Averages of 8 × 8 places: a descriptor that takes no time."""
-
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.adaptive_avg_pool2d(batch - 0.5, 8).flatten(1)
-
-
-def save_network(folder: Path) -> Path:
-    """Write that descriptor as a user's own, a TorchScript file; returns its path."""
-    path = folder / "averages.ts"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        torch.jit.script(_Averages().eval()).save(path)
-    settings = {"dimension": DIMENSION, "input_size": 64}
-    path.with_suffix(".json").write_text(json.dumps(settings))
-    return path
 
 
 def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:

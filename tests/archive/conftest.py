@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from archive_parts import save_network, unit_vectors
+from archive_parts import unit_vectors
 
 import homing
 
@@ -16,11 +16,6 @@ class Ended(NamedTuple):
     status: int
     out: str
     err: str
-
-
-@pytest.fixture(scope="session")
-def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return save_network(tmp_path_factory.mktemp("network"))
 
 
 @pytest.fixture(scope="session")
