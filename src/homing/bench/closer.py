@@ -51,8 +51,7 @@ def look_closer(stage: Stage, compared: Compared, settings: Settings, folder: Pa
     folder : Path
         For the questions' files.
     """
-    asked = [name for name, wanted in (("costs", settings.costs), ("questions", settings.questions))
-             if wanted]  # fmt: skip
+    asked = [name for name in ("costs", "questions") if getattr(settings, name)]
     if not settings.sample or not asked:
         return Closer()
     case = Case(stage, compared, _sample(compared.common.kept, settings), folder)
