@@ -12,7 +12,7 @@ from homing.bench.exact import answer
 from homing.bench.measures import recall
 from homing.bench.measuring import share_closed
 from homing.bench.outcome import spread
-from homing.bench.questions import find_questions
+from homing.bench.questions import QUESTIONS, find_questions
 from homing.bench.questions.adversary import WASHES, elsewhere, next_cell
 from homing.bench.questions.density import _moved, _strength
 from homing.bench.questions.rivals import nearest_cells
@@ -225,7 +225,7 @@ def test_suites():
 def test_questions_by_name():
     assert find_questions("none") == ()
     assert find_questions("budgets, lossy") == ("budgets", "lossy")
-    assert len(find_questions("all")) == 5
+    assert find_questions("all") == tuple(QUESTIONS)
     with pytest.raises(UsageError, match="nonsense"):
         find_questions("budgets,nonsense")
 
