@@ -126,3 +126,16 @@ def test_methods_are_listed_under_their_names() -> None:
         assert method.name == name
         assert find_method(name) is method
         assert method.summary
+
+
+def test_further_codebooks_reach_activation(tiny, tiny_codebook, pictures) -> None:
+    coarse = np.random.default_rng(3).integers(0, 256, (600, 4, 4, 3), dtype=np.uint8)
+    vectors = tiny.describe_squashed(coarse.repeat(4, 1).repeat(4, 2))
+    further = homing.train_codebook(vectors, "PCA8,LSH", descriptor=tiny.fingerprint)
+    (alone,) = homing.activate(pictures[:1], tiny, tiny_codebook)
+    (together,) = homing.activate(pictures[:1], tiny, tiny_codebook, also=[further])
+    assert together.tobytes() != alone.tobytes()
+    assert decibels(pictures[0], together) >= 42
+    stranger = homing.train_codebook(vectors, "PCA8,LSH", descriptor="e" * 64)
+    with pytest.raises(homing.CodebookError, match="e" * 64):
+        homing.activate(pictures[:1], tiny, tiny_codebook, also=[further, stranger])

@@ -134,8 +134,21 @@ def test_bits_are_kept_away_from_zero(factory: str) -> None:
     typical = np.sqrt((projected**2).mean(axis=1, keepdims=True))
     shares = inward(seen) * np.sign(projected) / typical
     # Half of a typical projection is safe, whatever distance that is to others.
-    expected = softplus(0.1 - shares * 0.1 / 0.5, 0.05).mean(axis=(0, 2))
-    np.testing.assert_allclose(losses(codebook, own, seen), expected, rtol=1e-4)
+    lacking = softplus(0.1 - shares * 0.1 / 0.5, 0.05).mean(axis=(0, 2))
+    weight = np.sqrt(projected.shape[1]) * 0.5 * typical[:, 0] / 0.1
+    np.testing.assert_allclose(losses(codebook, own, seen), weight * lacking, rtol=1e-4)
+
+
+@pytest.mark.parametrize("factory", ["IVF32,Flat", "LSH", "PCA8,LSH"])
+def test_what_lacks_all_pulls_alike_for_every_codebook(factory: str) -> None:
+    codebook = train_codebook(unit(1500, 0), factory)
+    own = unit(20, 1)
+    objective = margin_objective(codebook, own, replace(ALONE, margin=9.0), device=CPU)
+    features = torch.from_numpy(own).requires_grad_()
+    objective(features, torch.zeros(1)).sum().backward()
+    lengths = features.grad.norm(dim=1)
+    assert lengths.max() < 1.001
+    assert lengths.median() > 0.6  # between several walls less than at one
 
 
 @pytest.mark.parametrize(

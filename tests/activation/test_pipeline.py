@@ -330,7 +330,7 @@ def test_an_error_of_the_network_ends_the_run(tiny, tiny_codebook, many: list[by
 
     descriptor = descriptor_from_callable(broken, name="broken", dimension=16, input_size=16)
     with pytest.raises(ZeroDivisionError):
-        list(Activator(descriptor, tiny_codebook, PAPER).run(many))
+        list(Activator(descriptor, replace(tiny_codebook, descriptor=None), PAPER).run(many))
 
 
 def test_a_picture_too_large_is_refused(tiny, tiny_codebook, as_file, scene) -> None:

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 import torch
-from archive_parts import contents, facts, make_pictures, picture, stamps
+from archive_parts import contents, facts, make_pictures, picture, stamps, unit_vectors
 from PIL import Image
 
 import homing
@@ -457,3 +457,36 @@ def test_files_are_staged_as_they_come_and_recorded_before_long(
     assert len(batches) == 5
     # A batch being worked on and one that waits: what came before is staged, not held in memory.
     assert events[: batches[-1]].count("staged") >= 8
+
+
+def test_one_release_serves_further_codebooks(archive, create, network, codebook, photos, tmp_path):
+    further = homing.train_codebook(
+        unit_vectors(600, 2), "PCA32,LSH", descriptor=network.fingerprint
+    )
+    file = further.save(tmp_path / "partner.safetensors")
+    report = archive.release(photos, out=tmp_path / "out", also=[file])
+    assert statuses(report) == ["released"] * SEED_PICTURES
+    assert [outcome.also_kept for outcome in report] == [(True,)] * SEED_PICTURES  # it has one cell
+    for row in archive.entries():
+        cells, codes = codebook.encode_with_cells(archive.entry(row.id).vector[None])
+        assert (row.cell, row.code) == (int(cells[0]), codes[0].tobytes())
+    assert archive.verify().clean
+    alone = create("alone")
+    alone.release(photos, out=tmp_path / "alone-out")
+    assert contents(tmp_path / "alone-out") != contents(tmp_path / "out")
+    given = create("given")
+    given.release(photos, out=tmp_path / "given-out", also=further)  # loaded, and not in a list
+    assert contents(tmp_path / "given-out") == contents(tmp_path / "out")
+
+
+def test_a_further_codebook_of_another_descriptor_is_named(archive, photos, tmp_path):
+    stranger = homing.train_codebook(unit_vectors(600, 2), "IVF4,Flat", descriptor="e" * 64)
+    file = stranger.save(tmp_path / "stranger.safetensors")
+    with pytest.raises(homing.CodebookError) as refused:
+        archive.release(photos, out=tmp_path / "out", also=[file])
+    for part in (str(file), "IVF4,Flat", "e" * 64, archive.settings.descriptor_fingerprint):
+        assert part in str(refused.value)
+    with pytest.raises(homing.UsageError, match="twice"):
+        archive.release(photos, out=tmp_path / "out", also=archive.codebook)
+    assert not (tmp_path / "out").exists()
+    assert len(archive) == 0

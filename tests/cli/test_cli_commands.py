@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import skimage.data
 from command_line import make_pictures, picture
@@ -115,6 +116,9 @@ def test_help_lists_every_method(homing_cli) -> None:
         ],
         ["demo", "--out", "photos"],
         ["activate", "photos", "--out", "out", "--codebook", "nonsense"],
+        ["activate", "photos", "--out", "out", "--also", "nonsense"],
+        ["release", "archive", "photos", "--out", "out", "--also", "nonsense"],
+        ["release", "archive", "photos", "--out", "out", "--also", "archive/codebook.safetensors"],
     ],
     ids=" ".join,
 )
@@ -502,6 +506,33 @@ def test_compact(homing_cli, archive, photos):
     assert told["files_added"] == 1
     assert homing_cli("compact", archive).out.startswith("files removed: 0, files added: 0, ")
     assert homing_cli("verify", archive).status == 0
+
+
+def test_release_for_further_codebooks(homing_cli, archive, photos, network_file):
+    vectors = np.random.default_rng(1).standard_normal((600, 192)).astype(np.float32)
+    descriptor = homing.load_descriptor(network_file)
+    for name, factory in {"next": "IVF8,PQ8x8", "partner": "PCA16,LSH"}.items():
+        trained = homing.train_codebook(vectors, factory, descriptor=descriptor.fingerprint)
+        trained.save(f"{name}.safetensors")
+    also = ["--also", "next.safetensors", "--also", "partner.safetensors"]
+    ran = homing_cli("release", archive, photos, "--out", "out", *also, "--json")
+    assert ran.status == 0
+    for told in ran.objects:
+        kept, always = told["also_kept"]  # with bits there is one cell
+        assert (type(kept), always) == (bool, True)
+    given = ["--descriptor", network_file, "--codebook", "archive/codebook.safetensors"]
+    assert homing_cli("activate", photos, "--out", "loose", *given, *also).status == 0
+    for number in range(3):
+        released, loose = Path(f"out/{number}.jpg"), Path(f"loose/{number}.jpg")
+        assert released.read_bytes() == loose.read_bytes()
+    stranger = homing.train_codebook(vectors, "IVF8,PQ8x8", descriptor="e" * 64)
+    stranger.save("stranger.safetensors")
+    refused = homing_cli(
+        "release", archive, photos, "--out", "other", *also, "--also", "stranger.safetensors"
+    )
+    assert refused.status == 2
+    assert "stranger.safetensors" in refused.err
+    assert "e" * 64 in refused.err
 
 
 def test_activate_without_an_archive(homing_cli, archive, photos, network_file, codebook_file):

@@ -1,7 +1,7 @@
 """Activating pictures in memory: Pillow in, Pillow out."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from PIL import Image
 
@@ -23,6 +23,7 @@ def activate(
     psnr: float = 42.0,
     method: str = defaults.METHOD,
     seed: int = 0,
+    also: Sequence[Codebook] = (),
 ) -> list[Image.Image]:
     """Activate pictures held in memory.
 
@@ -41,6 +42,9 @@ def activate(
     seed : int
         Of the initial noise and of the edits drawn. Same seed, same result, whatever the other
         pictures are.
+    also : sequence of Codebook
+        Further codebooks of the descriptor that the same change serves: a new generation beside the
+        old one, or a partner's.
 
     Returns
     -------
@@ -52,8 +56,14 @@ def activate(
     ------
     PictureError
         An image is of a kind that cannot be activated.
+    CodebookError
+        A codebook is of another descriptor.
+    UsageError
+        A codebook is given twice, or there is no such method.
     """
-    activator = Activator(descriptor, codebook, find_method(method), budget=psnr, seed=seed)
+    activator = Activator(
+        descriptor, codebook, find_method(method), budget=psnr, seed=seed, also=tuple(also)
+    )
     return [_image(result) for result in activator.run(_as_png(images))]
 
 

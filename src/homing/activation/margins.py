@@ -23,9 +23,6 @@ from homing.codebooks import Codebook
 
 __all__ = ["MarginObjective", "MarginSettings", "margin_objective"]
 
-#: Descriptors (L, D) of looks at a picture to their margins, (L, M).
-Margins = Callable[[torch.Tensor], torch.Tensor]
-
 _Inward = Callable[[torch.Tensor], torch.Tensor]
 
 _RIVALS = 256  # cells near enough to a picture's own that an edit may lead there
@@ -64,10 +61,27 @@ class MarginSettings:
 
 
 @dataclass(frozen=True)
+class _Margins:
+    """How far looks at a picture are from leaving.
+
+    Attributes
+    ----------
+    of : callable
+        Descriptors (L, D) of the looks to their margins, (L, M).
+    weight : float
+        Of the mean of what they lack: where all lack, its gradient has unit length, as that of the
+        distance to one wall has. So no kind of codebook swamps another, or what is asked beside.
+    """
+
+    of: Callable[[torch.Tensor], torch.Tensor]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
 class _Goal:
     """What one picture strives for: see :class:`MarginSettings`."""
 
-    margins: Margins | None
+    margins: _Margins | None
     own: torch.Tensor
     target: torch.Tensor
     code: float  # weight of the nearness to the target
@@ -82,14 +96,14 @@ class _Goal:
             return loss
         safe, softness = self.settings.margin, self.settings.softness
         # Grows evenly below what is safe, fades above it.
-        lacking = softness * F.softplus((safe - self.margins(seen)) / softness)
-        return loss + lacking.mean(dim=1)
+        lacking = softness * F.softplus((safe - self.margins.of(seen)) / softness)
+        return loss + self.margins.weight * lacking.mean(dim=1)
 
     def safe(self, seen: torch.Tensor) -> torch.Tensor:
         """Whether every margin of every look is enough, ()."""
         if self.margins is None:
             return torch.zeros((), dtype=torch.bool, device=seen.device)
-        return (self.margins(seen) >= self.settings.enough).all()
+        return (self.margins.of(seen) >= self.settings.enough).all()
 
 
 @dataclass(frozen=True)
@@ -156,7 +170,7 @@ def _weight_of_code(codebook: Codebook, settings: MarginSettings) -> float:
 
 def _margins(
     codebook: Codebook, settings: MarginSettings, device: torch.device
-) -> Callable[[torch.Tensor, int], Margins | None]:
+) -> Callable[[torch.Tensor, int], _Margins | None]:
     """Make of a picture's descriptor (D,) and cell what tells how far looks are from leaving."""
     inward = _inward(codebook, device)
     if codebook.factory.fine == "LSH":
@@ -178,13 +192,15 @@ def _inward(codebook: Codebook, device: torch.device) -> _Inward:
     return lambda seen: seen @ rotation.to(seen).T + bias.to(seen)
 
 
-def _of_bits(inward: _Inward, own: torch.Tensor, settings: MarginSettings) -> Margins:
+def _of_bits(inward: _Inward, own: torch.Tensor, settings: MarginSettings) -> _Margins:
     """Keep every bit's projection away from zero: half of the picture's typical one is safe."""
     projected = inward(own[None])
     signs = torch.where(projected >= 0, 1.0, -1.0)
     typical = projected.square().mean().sqrt()
     scale = settings.margin / (_SAFE_BIT * typical)
-    return lambda seen: inward(seen) * signs * scale
+    # Projections are on axes at right angles: together they grow by the root of their number.
+    weight = signs.numel() ** 0.5 / float(scale)
+    return _Margins(lambda seen: inward(seen) * signs * scale, weight)
 
 
 def _of_cell(
@@ -194,7 +210,7 @@ def _of_cell(
     own: torch.Tensor,
     cell: int,
     settings: MarginSettings,
-) -> Margins:
+) -> _Margins:
     """Keep every look in the picture's own cell, away from the walls to its nearest rivals."""
     scores = coarse @ inward(own[None])[0] - half
     scores[cell] = -torch.inf
@@ -212,4 +228,4 @@ def _of_cell(
         soft = torch.logsumexp(-least / settings.rivals, dim=1, keepdim=True)
         return -settings.rivals * soft
 
-    return margins
+    return _Margins(margins)

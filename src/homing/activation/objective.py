@@ -1,12 +1,13 @@
 """What activation strives for, as a loss of each picture."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 
-__all__ = ["Objective", "WatchfulObjective", "reconstruction_objective"]
+__all__ = ["Objective", "WatchfulObjective", "joint_objective", "reconstruction_objective"]
 
 #: Takes the descriptors (B, D) of the rendered pictures and the change (B, 3, S, S) made to them;
 #: gives one loss a picture, (B,).
@@ -45,3 +46,41 @@ def reconstruction_objective(targets: torch.Tensor, *, distortion_weight: float)
         return distortion_weight * distortion - nearness
 
     return objective
+
+
+@dataclass(frozen=True)
+class _Joint:
+    objectives: tuple[Objective, ...]
+
+    def __call__(self, features: torch.Tensor, change: torch.Tensor, /) -> torch.Tensor:
+        losses = torch.stack([objective(features, change) for objective in self.objectives])
+        return losses.mean(dim=0)
+
+
+@dataclass(frozen=True)
+class _WatchfulJoint(_Joint):
+    objectives: tuple[WatchfulObjective, ...]
+
+    def safe(self, features: torch.Tensor) -> torch.Tensor:
+        return torch.stack([objective.safe(features) for objective in self.objectives]).all(dim=0)
+
+
+def joint_objective(objectives: Sequence[Objective]) -> Objective:
+    """Strive for several objectives at once, one a codebook: the mean of their losses.
+
+    Losses of one method have one scale, whatever the codebook: distances to walls are of
+    descriptors of unit length (margins of bits are brought to it), nearnesses are cosines. And a
+    margin that is safe wishes for no more, so that the change goes where it is lacking. A picture
+    is safe where all of them say so; where one cannot tell, neither can they together.
+
+    Parameters
+    ----------
+    objectives : sequence of Objective
+        At least one; one alone is returned as it is.
+    """
+    if len(objectives) == 1:
+        return objectives[0]
+    watchful = [each for each in objectives if isinstance(each, WatchfulObjective)]
+    if len(watchful) == len(objectives):
+        return _WatchfulJoint(tuple(watchful))
+    return _Joint(tuple(objectives))

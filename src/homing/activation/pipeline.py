@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from homing.activation.loop import Batch, levels_of, optimise
 from homing.activation.methods import Method
+from homing.activation.objective import joint_objective
 from homing.activation.stages import (
     Finished,
     Prepared,
@@ -58,6 +59,8 @@ class Activated:
         Descriptor of the file.
     cell_kept : bool
         Whether the file falls in the cell that its source was in, and was activated for.
+    also_kept : tuple of bool
+        The same for each further codebook.
     source_sha256 : bytes
         Of the source file.
     kind : str
@@ -73,6 +76,7 @@ class Activated:
     ssim: float | None
     vector: NDArray[np.float32] = field(repr=False)
     cell_kept: bool
+    also_kept: tuple[bool, ...]
     source_sha256: bytes
     kind: str
     width: int
@@ -98,11 +102,15 @@ class Activator:
         Bounds on decoding.
     kind : str or None
         Kind of the files written; None keeps each picture's own.
+    also : tuple of Codebook
+        Further codebooks of the descriptor that the same change serves.
 
     Raises
     ------
     UsageError
-        The budget is not a positive number, or the seed is negative.
+        The budget is not a positive number, the seed is negative, or a codebook comes twice.
+    CodebookError
+        A codebook is of another descriptor.
     """
 
     descriptor: Descriptor
@@ -112,6 +120,7 @@ class Activator:
     seed: int = 0
     limits: Limits = DEFAULT_LIMITS
     kind: str | None = None
+    also: tuple[Codebook, ...] = ()
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _device: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -121,6 +130,19 @@ class Activator:
                 f"a budget of {self.budget:g} dB and the seed {self.seed}: give a budget above 0 "
                 "(42 by default) and a seed of at least 0"
             )
+        for codebook in self.codebooks:
+            codebook.check_descriptor(
+                self.descriptor.name, self.descriptor.fingerprint, self.descriptor.dimension
+            )
+            if self.codebooks.count(codebook) > 1:
+                raise UsageError(
+                    f"the codebook {codebook.title} is given twice: give each codebook once"
+                )
+
+    @property
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """All that the pictures are activated for, `codebook` first."""
+        return (self.codebook, *self.also)
 
     def run(self, sources: Iterable[Source]) -> Iterator[Activated | PictureError]:
         """Activate pictures in their order; a bad one gives its error in its place.
@@ -194,17 +216,18 @@ class Activator:
             device=device,
             masking=self.method.masking,
         )
-        objective = self.method.objective(self.codebook, vectors, settings, device)
+        objective = joint_objective(
+            [self.method.objective(each, vectors, settings, device) for each in self.codebooks]
+        )
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
         levels = self._levels(padded, assembled, shares)
-        cells = self.codebook.cells(vectors)
         found = (
-            _Optimised(p, share, level, int(cell))
-            for p, share, level, cell in zip(
+            _Optimised(p, share, level, cells)
+            for p, share, level, cells in zip(
                 prepared,
                 shares.permute(0, 2, 3, 1).cpu().numpy(),
                 levels,
-                cells,
+                self._cells(vectors),
                 strict=False,
             )
         )
@@ -222,15 +245,19 @@ class Activator:
         used = levels_of(batch, shares).tolist()
         return [u * m for u, m in zip(used, most, strict=True)]
 
+    def _cells(self, vectors: NDArray[np.float32]) -> list["_Cells"]:
+        """Cells of each vector, one a codebook."""
+        return list(zip(*(each.cells(vectors).tolist() for each in self.codebooks), strict=True))
+
     def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
         if isinstance(item, PictureError):
             return item
         kept = item.prepared.kept
         try:
             if kept is not None:
-                return _Finished(self._code(item, kept[0]), item.cell)
+                return _Finished(self._code(item, kept[0]), item.cells)
             with self._large:
-                return _Finished(self._code(item, self._read_again(item.prepared)), item.cell)
+                return _Finished(self._code(item, self._read_again(item.prepared)), item.cells)
         except PictureError as error:
             return error
 
@@ -259,13 +286,17 @@ class Activator:
         good = [item.finished.squashed for item in batch if isinstance(item, _Finished)]
         if good:
             vectors = self.descriptor.describe_squashed(np.stack(good), batch=BATCH, pad=True)
-            described = iter(zip(vectors, self.codebook.cells(vectors), strict=True))
+            described = iter(zip(vectors, self._cells(vectors), strict=True))
         for item in batch:
             if isinstance(item, _Finished):
-                vector, cell = next(described)
-                yield _activated(item.finished, vector, cell_kept=int(cell) == item.cell)
+                vector, cells = next(described)
+                kept = [a == b for a, b in zip(cells, item.cells, strict=True)]
+                yield _activated(item.finished, vector, kept)
             else:
                 yield item
+
+
+_Cells = tuple[int, ...]  # of one picture, one a codebook
 
 
 @dataclass(frozen=True)
@@ -273,22 +304,23 @@ class _Optimised:
     prepared: Prepared
     shares: NDArray[np.float32]  # (S, S, 3), upright
     level: float  # of the budget that the change may use
-    cell: int  # of the source, aimed at
+    cells: _Cells  # of the source, aimed at
 
 
 @dataclass(frozen=True)
 class _Finished:
     finished: Finished
-    cell: int
+    cells: _Cells
 
 
-def _activated(finished: Finished, vector: NDArray[np.float32], *, cell_kept: bool) -> Activated:
+def _activated(finished: Finished, vector: NDArray[np.float32], kept: Sequence[bool]) -> Activated:
     return Activated(
         data=finished.data,
         psnr=finished.psnr,
         ssim=finished.ssim,
         vector=vector,
-        cell_kept=cell_kept,
+        cell_kept=kept[0],
+        also_kept=tuple(kept[1:]),
         source_sha256=finished.source_sha256,
         kind=finished.kind,
         width=finished.width,

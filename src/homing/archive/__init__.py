@@ -2,9 +2,10 @@
 
 from homing.archive.archive import Archive
 from homing.archive.calibration import Calibration
+from homing.archive.choosing import choose_codebook, choose_codebooks
 from homing.archive.indexing import Indexed
 from homing.archive.manifest import find_files, find_inputs
-from homing.archive.opening import choose_codebook, create, open_archive
+from homing.archive.opening import create, open_archive
 from homing.archive.record import Row
 from homing.archive.results import (
     Hit,
@@ -32,6 +33,7 @@ __all__ = [
     "SearchResult",
     "Verification",
     "choose_codebook",
+    "choose_codebooks",
     "create",
     "find_files",
     "find_inputs",

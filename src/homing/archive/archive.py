@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from homing import defaults
+from homing.archive.choosing import CodebookLike, choose_codebooks
 from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
@@ -54,6 +55,7 @@ class Archive(Searchable):
         format: str | None = None,  # noqa: A002 - the word of the command line
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        also: CodebookLike | Sequence[CodebookLike] = (),
         on_outcome: OnOutcome | None = None,
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -78,6 +80,10 @@ class Archive(Searchable):
             ``.csv`` or ``.jsonl`` with a ``path`` column, an optional ``id``, and metadata.
         limits : Limits
             Bounds on decoding.
+        also : str, Path, Codebook, or sequence of these
+            Further codebooks that the files are activated for as well: a new generation's, or a
+            partner's. They must be of the archive's descriptor. What is recorded is the archive's
+            own codebook's.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
 
@@ -85,6 +91,13 @@ class Archive(Searchable):
         -------
         Report
             One outcome a picture; bad pictures are among them with their reasons.
+
+        Raises
+        ------
+        CodebookError
+            One of `also` cannot be found, or is of another descriptor.
+        UsageError
+            A setting is out of range, or a codebook is given twice.
         """
         from homing.archive.releasing import release
         from homing.archive.running import make_activator
@@ -102,6 +115,7 @@ class Archive(Searchable):
             seed=seed,
             format=format,
             limits=limits,
+            also=choose_codebooks(also, self.descriptor),
         )
         outcomes = release(
             self._record, activator, inputs, folder, self.path, owner=self.settings.identity

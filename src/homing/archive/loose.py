@@ -44,7 +44,7 @@ def activate_files(
         Called with each outcome.
     settings
         ``psnr``, ``method``, ``seed``, ``format``, ``limits`` as for
-        :meth:`~homing.archive.archive.Archive.release`.
+        :meth:`~homing.archive.archive.Archive.release`; ``also``, loaded codebooks.
     """
     refuse_store(out)
     folder = Path(out)
@@ -103,6 +103,7 @@ def _place(
         psnr=None if math.isinf(result.psnr) else result.psnr,
         ssim=result.ssim,
         cell_kept=result.cell_kept,
+        also_kept=result.also_kept,
         seconds=seconds,
         notes=result.notes,
     )

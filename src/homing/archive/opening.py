@@ -8,19 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
+from homing.archive.choosing import choose_codebook
 from homing.archive.indexing import refuse_unless_held
 from homing.archive.manifest import PathLike
 from homing.archive.record import Record, row_schema
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.stores import Place, StoreFolder, place_of
-from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
+from homing.codebooks import Codebook, load_codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images import shown
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["choose_codebook", "create", "open_archive"]
+__all__ = ["create", "open_archive"]
 
 _SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
 
@@ -216,45 +217,6 @@ def _name_of(descriptor: "str | Path | Descriptor", loaded: "Descriptor") -> str
     if isinstance(descriptor, str | Path) and Path(descriptor).exists():
         return str(Path(descriptor).absolute())
     return loaded.name
-
-
-def choose_codebook(
-    codebook: "str | Path | Codebook", network: "Descriptor", expect: int | None
-) -> tuple[Codebook, str]:
-    """Find the codebook asked for, see that it fits the descriptor, and say why it is this one."""
-    if isinstance(codebook, Codebook):
-        chosen, reason = codebook, "as given"
-    else:
-        chosen, reason = _find(codebook, network, expect)
-    if chosen.dimension != network.dimension:
-        raise CodebookError(
-            f"the codebook is for {chosen.dimension} dimensions, but descriptor "
-            f"{network.name!r} has {network.dimension}"
-        )
-    if chosen.descriptor not in {None, network.fingerprint}:
-        raise CodebookError(
-            f"the codebook was trained for the descriptor {chosen.descriptor}, but "
-            f"{network.name!r} is {network.fingerprint}; train one for it with "
-            "'homing codebook train'"
-        )
-    return chosen, reason
-
-
-def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tuple[Codebook, str]:
-    if codebook == "auto":
-        return choose_bundled(network.fingerprint, expect)
-    if Path(codebook).exists():
-        return load_codebook(codebook), f"from {codebook}"
-    fitting = [info for info in bundled() if info.descriptor == network.fingerprint]
-    for info in fitting:
-        if str(codebook) in {info.factory, info.name}:
-            return load_codebook(info.name), "bundled, as asked for"
-    names = ", ".join(info.factory for info in fitting)
-    raise CodebookError(
-        f"{str(codebook)!r} is neither a file nor a codebook that ships with homing for "
-        f"{network.name!r} ({names or 'none does'}); make one with "
-        f"'homing codebook train PHOTOS --factory {codebook} --out codebook.safetensors'"
-    )
 
 
 def _umask() -> int:

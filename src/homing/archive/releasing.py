@@ -192,6 +192,7 @@ class _Run:
             psnr=_finite(entry.activated.psnr),
             ssim=entry.activated.ssim,
             cell_kept=entry.activated.cell_kept,
+            also_kept=entry.activated.also_kept,
             seconds=seconds,
             notes=entry.activated.notes,
         )

@@ -30,6 +30,8 @@ class Outcome:
         Structural similarity of the luminance, up to 1.
     cell_kept : bool or None
         Whether the file falls in the cell it was activated for.
+    also_kept : tuple of bool
+        The same for each further codebook that it was activated for.
     seconds : float
         Share of the run's time.
     notes : tuple of str
@@ -44,6 +46,7 @@ class Outcome:
     psnr: float | None = None
     ssim: float | None = None
     cell_kept: bool | None = None
+    also_kept: tuple[bool, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
 
@@ -52,7 +55,8 @@ class Outcome:
         values: dict[str, Any] = {"source": self.source, "status": self.status, "id": self.id}
         values |= {"reason": self.reason, "file": self.file}
         values |= {"psnr": _rounded(self.psnr, 3), "ssim": _rounded(self.ssim, 5)}
-        values |= {"cell_kept": self.cell_kept, "notes": list(self.notes) or None}
+        values |= {"cell_kept": self.cell_kept, "also_kept": list(self.also_kept) or None}
+        values |= {"notes": list(self.notes) or None}
         kept = {key: value for key, value in values.items() if value is not None}
         return kept | {"seconds": round(self.seconds, 4)}
 

@@ -33,6 +33,7 @@ def make_activator(
     seed: int = 0,
     format: str | None = None,  # noqa: A002 - the word of the command line
     limits: Limits = DEFAULT_LIMITS,
+    also: "Sequence[Codebook]" = (),
 ) -> "Activator":
     """Check the settings of a release and put them together."""
     from homing.activation import Activator, find_method
@@ -51,6 +52,7 @@ def make_activator(
         seed=seed,
         limits=limits,
         kind=_kind(format),
+        also=tuple(also),
     )
 
 

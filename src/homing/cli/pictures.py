@@ -52,6 +52,13 @@ _seed = click.option(
     show_default=True,
     help="Of the initial noise and of the edits drawn.",
 )
+_also = click.option(
+    "--also",
+    multiple=True,
+    metavar="CODEBOOK",
+    help="A further codebook to activate for: a file, or a bundled one's factory string. "
+    "May be given several times.",
+)
 _format = click.option(
     "--format",
     "format_",
@@ -111,6 +118,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 @_psnr
 @_method
 @_seed
+@_also
 @_format
 @limit_options
 @device_option
@@ -121,6 +129,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing release archive photos/ --out released/
     homing release archive --manifest photos.csv --out released/ --psnr 44
+    homing release archive photos/ --out released/ --also next.safetensors
 
     Pictures keep their kind, size, depth, EXIF and profile, and are never changed by more than the
     budget allows. Running it again does what is left to do and nothing else.
@@ -138,6 +147,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             format=options["format_"],
             manifest=options["manifest"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            also=options["also"],
             on_outcome=show,
         )
     return finished(report)
@@ -182,6 +192,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @_psnr
 @_method
 @_seed
+@_also
 @_format
 @limit_options
 @device_option
@@ -192,12 +203,13 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
     """
-    from homing.archive import choose_codebook, find_inputs
+    from homing.archive import choose_codebook, choose_codebooks, find_inputs
     from homing.archive.loose import activate_files
 
     inputs = find_inputs(photos)
     network = load_network(options["descriptor"], options["device"])
     chosen, _ = choose_codebook(options["codebook"], network, None)
+    also = choose_codebooks(options["also"], network)
     with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as show:
         report = activate_files(
             inputs,
@@ -209,6 +221,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             seed=options["seed"],
             format=options["format_"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            also=also,
             on_outcome=show,
         )
     return finished(report)

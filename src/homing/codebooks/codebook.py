@@ -105,6 +105,37 @@ class Codebook:
             digest.update(self.arrays[name].astype("<f4", copy=False).tobytes())
         return digest.hexdigest()
 
+    @property
+    def title(self) -> str:
+        """Its factory and the beginning of its fingerprint, for messages."""
+        return f"{self.factory} ({self.fingerprint[:12]}…)"
+
+    def check_descriptor(self, name: str, fingerprint: str, dimension: int) -> None:
+        """Refuse a descriptor that this codebook is not for.
+
+        Parameters
+        ----------
+        name, fingerprint : str
+            Of the descriptor.
+        dimension : int
+            Of its vectors.
+
+        Raises
+        ------
+        CodebookError
+            It has other vectors, or is not the one that the codebook was trained for.
+        """
+        if self.dimension != dimension:
+            raise CodebookError(
+                f"the codebook {self.title} is for {self.dimension} dimensions, but descriptor "
+                f"{name!r} has {dimension}"
+            )
+        if self.descriptor not in {None, fingerprint}:
+            raise CodebookError(
+                f"the codebook {self.title} was trained for the descriptor {self.descriptor}, but "
+                f"{name!r} is {fingerprint}; train one for it with 'homing codebook train'"
+            )
+
     def inner(self, vectors: npt.ArrayLike) -> Floats:
         """Vectors as they are quantized: behind the rotation or reduction, if there is one.
 
