@@ -77,8 +77,8 @@ def main() -> int:
         _table("others", _claimed(options, base, others, folder), base)
     print(
         "\nsimilarity: median, to the entry; 1 probe, automatic, exact: share of which that entry "
-        "comes first, re-ranked; called: taken for a copy of it at the default rate; and "
-        "confirmed: after the details of both were compared"
+        "comes first, re-ranked; called: taken for a copy of it at the default rate, of the five "
+        "best hits; and confirmed: after the details of both pictures were compared"
     )
     return 0
 
@@ -164,6 +164,7 @@ def _bold(method, objective: Callable, *given):
         method,
         objective=functools.partial(objective, *given) if given else objective,
         settings=replace(method.settings, ease=1.0),
+        masking=replace(method.masking, used=None),
         least_ssim=None,
     )
 
@@ -266,7 +267,7 @@ def _figures(base: Base, suspects: Suspects) -> list[str]:
     first.append(base.ids[np.argmax(vectors @ base.vectors.T, axis=1)])
     shares = [np.mean(found == wanted) for found in first]
     for confirm in (False, True):
-        results = archive.search_each(suspects.files, k=1, confirm=confirm, files=base.folders)
+        results = archive.search_each(suspects.files, k=5, confirm=confirm, files=base.folders)
         called = [
             any(hit.id == name and hit.is_copy for hit in result.hits or ())
             for name, result in zip(wanted, results, strict=True)
