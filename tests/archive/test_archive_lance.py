@@ -390,9 +390,8 @@ def test_several_workers_and_one_of_them_killed(archive):
 def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
         write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    monkeypatch.setattr(building, "_build", dying)
-    monkeypatch.setattr(building, "_TRIES", 1)
-    with pytest.raises(homing.ArchiveError, match="the workers that build the index die"):
+    monkeypatch.setattr(building, "_begin", dying)
+    with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)
     with pytest.raises(homing.UsageError, match="at least one worker"):
         archive.index(workers=0)

@@ -17,6 +17,7 @@ from homing.archive.record import Record
 from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
+from homing.processes import refuse_no_workers
 from homing.search import reason_against
 
 __all__ = ["Indexed", "index", "plan_segments", "refuse_unless_held"]
@@ -94,8 +95,7 @@ def index(
     progress : callable or None
         Called with the number of rows indexed since the last call.
     """
-    if workers < 1:
-        raise UsageError(f"there must be at least one worker, not {workers}")
+    refuse_no_workers(workers)
     start = time.perf_counter()
     add_column(record, codebook)
     added = 0
