@@ -130,17 +130,25 @@ class Record:
                 if self.version == version:
                     raise
 
-    def insert(self, table: pa.Table) -> None:
-        """Add rows whose ids are not there yet; rows already there stay as they are."""
+    def insert(self, table: pa.Table) -> int:
+        """Add rows whose ids are not there yet; rows already there stay as they are.
 
-        def write() -> None:
+        Returns
+        -------
+        int
+            How many were added.
+        """
+
+        def write() -> int:
             self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
-                merge.conflict_retries(30).execute(table)
+                done = merge.conflict_retries(30).execute(table)
+            return int(done["num_inserted_rows"])
 
-        self.retried(write)
+        inserted = self.retried(write)
         self.refresh()
+        return inserted
 
     def upsert(self, table: pa.Table) -> None:
         """Add rows, replacing those of the same ids."""
