@@ -20,7 +20,8 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image, ImageOps
 
-from homing.cli.process import keep_freed_memory, share_processors
+from homing.allocator import keep_freed_memory
+from homing.cli.process import share_processors
 from homing.images import find_pictures
 
 __all__ = [

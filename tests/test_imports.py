@@ -30,6 +30,8 @@ LEVELS = {
     "descriptors": 2,
     "codebooks": 2,
     "images": 2,
+    "processes": 2,
+    "allocator": 1,
     "defaults": 1,
     "errors": 1,
     "files": 1,

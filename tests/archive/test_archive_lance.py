@@ -13,6 +13,7 @@ import pytest
 from archive_parts import child, completed, unit_vectors, write
 
 import homing
+from homing import processes
 from homing.archive import building, engines, indexing, segments
 from homing.archive.engines import choose
 from homing.archive.indexing import index, plan_segments
@@ -132,7 +133,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(record, codebook)
-    monkeypatch.setattr(indexing, "_most_rows", lambda codebook, now, workers: 50)
+    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
     write(record, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(record, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
@@ -154,7 +155,8 @@ def test_the_plan_covers_what_is_loose_and_nothing_twice():
             covered.append(Segment(part, sum(rows[n] for n in part)))
             number += size
         loose = {n: rows[n] for n in rows if not any(n in s.fragments for s in covered)}
-        plan = plan_segments(Coverage(tuple(covered), loose), most=most)
+        workers = int(generator.integers(1, 5))
+        plan = plan_segments(Coverage(tuple(covered), loose), most=most, workers=workers)
         chosen = [n for group in plan for n in group]
         assert len(chosen) == len(set(chosen))
         assert set(loose) <= set(chosen)
@@ -164,6 +166,21 @@ def test_the_plan_covers_what_is_loose_and_nothing_twice():
             touched = [group for group in plan if segment.fragments & set(group)]
             assert not touched or (len(touched) == 1 and segment.fragments <= set(touched[0]))
     assert plan_segments(Coverage((Segment(frozenset({1}), 3),), {}), most=10) == []
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_segments_stay_few_however_often_and_by_however_many(workers):
+    segments, most = [], 5_000
+    for run in range(60):
+        loose = {8 * run + part: 125 for part in range(8)}
+        sizes = dict.fromkeys(range(8 * (run + 1)), 125)
+        for group in plan_segments(Coverage(tuple(segments), loose), most=most, workers=workers):
+            segments = [s for s in segments if not s.fragments <= set(group)]
+            segments.append(Segment(frozenset(group), sum(sizes[n] for n in group)))
+        assert sum(s.rows for s in segments) == 1000 * (run + 1)
+        assert max(s.rows for s in segments) <= most
+        full = 1000 * (run + 1) / most
+        assert len(segments) <= 2 * full + 4 * workers
 
 
 @pytest.mark.parametrize("factory", ["PCA24,LSH", "IVF8,SQ8"])
@@ -247,7 +264,7 @@ def test_calibration_and_duplicates_are_the_same(archive):
 SLOWLY = """
 import os, time
 import homing.archive.indexing as indexing, homing.archive.building as building
-indexing._most_rows = lambda codebook, now, workers: 1
+indexing._most_rows = lambda codebook: 1
 build = building.build
 def told(*arguments):
     segment = build(*arguments)
@@ -390,9 +407,9 @@ def test_several_workers_and_one_of_them_killed(archive):
 def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
         write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    monkeypatch.setattr(building, "_build", dying)
-    monkeypatch.setattr(building, "_TRIES", 1)
-    with pytest.raises(homing.ArchiveError, match="the workers that build the index die"):
+    monkeypatch.setattr(building, "_begin", dying)
+    monkeypatch.setattr(processes, "_TRIES", 1)
+    with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)
     with pytest.raises(homing.UsageError, match="at least one worker"):
         archive.index(workers=0)

@@ -128,7 +128,7 @@ def test_whoever_comes_in_between_looking_and_writing(record, monkeypatch, first
     def overtaken(self, table):
         monkeypatch.undo()
         insert(other, other.table([first]))
-        insert(self, table)
+        return insert(self, table)
 
     monkeypatch.setattr(Record, "insert", overtaken)
     refused = commit_rows(record, record.table([second, row("c", 3)]))
@@ -142,10 +142,11 @@ def test_whoever_removes_a_row_just_inserted(record, monkeypatch):
     insert = Record.insert
 
     def undone(self, table):
-        insert(self, table)
+        inserted = insert(self, table)
         other.refresh()
         other.delete(["a"])
         self.refresh()
+        return inserted
 
     monkeypatch.setattr(Record, "insert", undone)
     assert commit_rows(record, record.table([released("a"), row("b", 2)])) == set()

@@ -264,6 +264,15 @@ def test_on_a_terminal_progress_is_shown_and_results_stand_alone(archive, tmp_pa
         assert line.rpartition("\x1b[2K")[2].startswith("released   photos/")
 
 
+@pytest.mark.slow
+def test_on_a_terminal_the_progress_of_several_workers_is_shown(archive, tmp_path, photos):
+    seen, _ = on_a_terminal(tmp_path, "add", archive, photos, "--workers", "2")
+    assert "adding" in seen
+    assert "3/3" in seen
+    assert seen.count("added      photos/") == 3
+    assert "Traceback" not in seen
+
+
 def test_a_full_disk_is_told(homing_cli, archive, tmp_path, photos):
     homing_cli("add", archive, photos)
     with Path("/dev/full").open("wb") as full:

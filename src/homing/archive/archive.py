@@ -1,10 +1,11 @@
 """The archive: what a user holds."""
 
+import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homing import defaults
 from homing.archive.choosing import CodebookLike, choose_codebooks
@@ -19,6 +20,10 @@ from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.processes import refuse_no_workers
+
+if TYPE_CHECKING:
+    from homing.archive.describing import Described
 
 __all__ = ["Archive"]
 
@@ -130,24 +135,64 @@ class Archive(Searchable):
         *,
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        workers: int = 1,
         on_outcome: OnOutcome | None = None,
     ) -> Report:
-        """Record pictures as they are; parameters as for :meth:`release`."""
+        """Record pictures as they are.
+
+        Running it again does what is left to do and nothing else, also after a crash.
+
+        Parameters
+        ----------
+        photos, manifest, limits, on_outcome
+            As for :meth:`release`.
+        workers : int
+            Processes that read and describe pictures at the same time; 1 is this one alone. What is
+            recorded is the same. One that is killed costs the pictures in hand another try.
+
+        Returns
+        -------
+        Report
+            One outcome a picture, in the order given; bad pictures are among them with their
+            reasons.
+
+        Raises
+        ------
+        UsageError
+            Processes die again and again over the same pictures.
+        DescriptorError
+            Other processes cannot load the archive's descriptor: it is a Python function.
+        """
         from homing.archive.adding import add
 
+        refuse_no_workers(workers)
+        self._record.refuse_if_past()
         self._record.refresh()
         inputs = self.inputs(photos, manifest)
-        outcomes = add(
+        described = self._described(inputs, limits, workers)
+        with contextlib.closing(add(self._record, self.codebook, described)) as outcomes:
+            report = collect(outcomes, on_outcome)
+        self._keep_calibrated()
+        return report
+
+    def _described(
+        self, inputs: Sequence[Input], limits: Limits, workers: int
+    ) -> "Iterator[Described]":
+        if workers == 1:
+            from homing.archive.describing import describe
+
+            return describe(self._record, self.descriptor, inputs, archive=self.path, limits=limits)
+        from homing.archive.shards import describe_by_workers
+
+        return describe_by_workers(
             self._record,
-            self.descriptor,
-            self.codebook,
+            self.settings,
             inputs,
             archive=self.path,
             limits=limits,
+            device=self._device,
+            workers=workers,
         )
-        report = collect(outcomes, on_outcome)
-        self._keep_calibrated()
-        return report
 
     def inputs(
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None

@@ -5,13 +5,11 @@ asked to index commits. A worker that dies has therefore neither doubled nor los
 in hand is given to others.
 """
 
-import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,13 +17,12 @@ from homing.archive.record import Record
 from homing.archive.segments import build
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.errors import ArchiveError
 from homing.locks import try_lock
+from homing.processes import Workers
 
 __all__ = ["built"]
 
 _PREFIX = "homing-index-"
-_TRIES = 3  # of all workers, without one of them having finished anything
 
 
 def built(
@@ -41,50 +38,27 @@ def built(
     groups : sequence of tuple of int
     workers : int
         Processes; 1 is this one.
+
+    Raises
+    ------
+    UsageError
+        Several processes have died over one segment.
     """
     if workers == 1 or len(groups) == 1:
         for fragments in groups:
-            with _working_folder() as folder:
-                segment = build(record, codebook, fragments, folder)
-            yield fragments, segment
+            yield fragments, _build(record, codebook, fragments)
         return
-    left, tries, version = list(groups), _TRIES, record.version
-    while left:
-        count = len(left)
-        for fragments, segment in _by_workers(record.path, version, codebook, left, workers):
-            left.remove(fragments)
-            yield fragments, segment
-        tries = _TRIES if len(left) < count else tries - 1
-        if not tries:
-            raise ArchiveError(
-                "the workers that build the index die, perhaps for want of memory; take fewer"
-            )
+    begin = partial(_begin, record.path, record.version, codebook)
+    with Workers(begin, min(workers, len(groups)), "build the index") as processes:
+        yield from processes.as_done(groups)
 
 
-def _by_workers(
-    place: Place,
-    version: int,
-    codebook: Codebook,
-    groups: Sequence[tuple[int, ...]],
-    workers: int,
-) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Build what the workers can before one of them dies; then all of them have to be replaced."""
-    # Lance's threads do not live through a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(groups)), mp_context=context)
-    try:
-        futures = {pool.submit(_build, place, version, codebook, each): each for each in groups}
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    except BrokenProcessPool:
-        return
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _begin(place: Place, version: int, codebook: Codebook) -> Callable[[tuple[int, ...]], Any]:
+    """Open the record in a process; returns what builds a segment there."""
+    return partial(_build, Record.open(place, version=version), codebook)
 
 
-def _build(place: Place, version: int, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
-    """Build a segment; runs in a worker."""
-    record = Record.open(place, version=version)
+def _build(record: Record, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
     with _working_folder() as folder:
         return build(record, codebook, fragments, folder)
 

@@ -39,10 +39,13 @@ def commit_rows(record: Record, table: pa.Table) -> set[str]:
     wanted = {row["id"]: row for row in table.select(["id", *_DECIDING]).to_pylist()}
     known = record.lookup(list(wanted), _DECIDING)
     fresh = [i for i in wanted if i not in known]
-    if fresh:
-        record.insert(_those(table, fresh))
+    # A look at ids costs a scan of all there are; after the rows went in it is needed only where
+    # another process was quicker with one of them.
+    if fresh and record.insert(_those(table, fresh)) < len(fresh):
         known |= record.lookup(fresh, _DECIDING)
-    known = {i: known.get(i, wanted[i]) for i in wanted}  # not there: inserted, and removed since
+    known = {
+        i: known.get(i, wanted[i]) for i in wanted
+    }  # not there: inserted, perhaps removed since
     same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:

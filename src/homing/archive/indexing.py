@@ -7,6 +7,7 @@ archive's size. Each is committed by itself: a run that dies has lost only the s
 which nobody has seen anything.
 """
 
+import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from homing.archive.record import Record
 from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
+from homing.processes import refuse_no_workers
 from homing.search import reason_against
 
 __all__ = ["Indexed", "index", "plan_segments", "refuse_unless_held"]
@@ -94,8 +96,7 @@ def index(
     progress : callable or None
         Called with the number of rows indexed since the last call.
     """
-    if workers < 1:
-        raise UsageError(f"there must be at least one worker, not {workers}")
+    refuse_no_workers(workers)
     start = time.perf_counter()
     add_column(record, codebook)
     added = 0
@@ -104,7 +105,7 @@ def index(
         if not now.sound:
             drop(record, codebook)
             now = coverage(record, codebook)
-        plan = plan_segments(now, most=_most_rows(codebook, now, workers))
+        plan = plan_segments(now, most=_most_rows(codebook), workers=workers)
         try:
             for fragments, segment in built(record, codebook, plan, workers):
                 commit(record, codebook, [segment])
@@ -124,16 +125,12 @@ def index(
     return Indexed(len(record), covered, added, len(now.segments), time.perf_counter() - start)
 
 
-def _most_rows(codebook: Codebook, now: Coverage, workers: int) -> int:
-    """Rows of a segment: what memory allows; with several workers one's share of what is new."""
-    most = _BYTES // (_BYTES_A_ROW + codebook.code_size)
-    if workers == 1:  # older segments are taken in besides
-        return most
-    share = -(-sum(now.loose.values()) // workers)
-    return max(1, min(most, share))
+def _most_rows(codebook: Codebook) -> int:
+    """Rows of a segment that memory allows."""
+    return _BYTES // (_BYTES_A_ROW + codebook.code_size)
 
 
-def plan_segments(now: Coverage, *, most: int) -> list[tuple[int, ...]]:
+def plan_segments(now: Coverage, *, most: int, workers: int = 1) -> list[tuple[int, ...]]:
     """Which fragments become a segment together.
 
     Parameters
@@ -141,6 +138,8 @@ def plan_segments(now: Coverage, *, most: int) -> list[tuple[int, ...]]:
     now : Coverage
     most : int
         Rows that a segment may have; a fragment of more is a segment by itself.
+    workers : int
+        Segments that are built at the same time: each has so large a share of the rows at most.
 
     Returns
     -------
@@ -150,21 +149,32 @@ def plan_segments(now: Coverage, *, most: int) -> list[tuple[int, ...]]:
     """
     if not now.loose:
         return []
-    first: list[int] = []
-    rows = sum(now.loose.values())
+    older, rows = _older(now)
+    most = min(most, -(-rows // workers))
+    loose = [((number,), count) for number, count in now.loose.items()]
+    groups: list[list[tuple[int, ...]]] = [[]]
     taken = 0
-    for segment in sorted(now.segments, key=lambda each: each.rows):
-        if segment.rows > rows or taken + segment.rows > most:
-            break
-        first += sorted(segment.fragments)
-        taken += segment.rows
-        rows += segment.rows
-    groups, current = [], first
-    for number, count in now.loose.items():
-        if current and taken + count > most:
-            groups.append(tuple(current))
-            current, taken = [], 0
-        current.append(number)
+    for fragments, count in [*older, *loose]:
+        if groups[-1] and taken + count > most:
+            groups.append([])
+            taken = 0
+        groups[-1].append(fragments)
         taken += count
-    groups.append(tuple(current))
-    return [group for group in groups if any(number in now.loose for number in group)]
+    # A segment in place that none goes together with stays as it is.
+    return [
+        tuple(itertools.chain(*group))
+        for group in groups
+        if len(group) > 1 or group[0][0] in now.loose
+    ]
+
+
+def _older(now: Coverage) -> tuple[list[tuple[tuple[int, ...], int]], int]:
+    """Segments to be taken in again, each with its rows; and all rows to be indexed."""
+    older = []
+    rows = sum(now.loose.values())
+    for segment in sorted(now.segments, key=lambda each: each.rows):
+        if segment.rows > rows:
+            break
+        older.append((tuple(sorted(segment.fragments)), segment.rows))
+        rows += segment.rows
+    return older, rows

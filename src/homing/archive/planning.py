@@ -15,7 +15,9 @@ from homing.images import Limits, read_bytes, shown
 
 __all__ = ["Planned", "plan"]
 
-_LOOKUP = 256  # inputs looked up at once
+# Inputs looked up at once. Each look scans all ids, however many are asked for; but a release takes
+# so long that another process may meanwhile have done what was seen to be left.
+_TO_ADD, _TO_RELEASE = 2048, 256
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ def plan(
     record: Record, inputs: Iterable[Input], archive: Place, limits: Limits, *, release: bool
 ) -> Iterator[Planned]:
     """Go through inputs in their order and tell which are done, taken, or to do."""
-    rest = iter(inputs)
-    while chunk := list(itertools.islice(rest, _LOOKUP)):
+    rest, size = iter(inputs), _TO_RELEASE if release else _TO_ADD
+    while chunk := list(itertools.islice(rest, size)):
         known = record.lookup([item.id for item in chunk], ["source_sha256", "state", "file"])
         for item in chunk:
             row = known.get(item.id)

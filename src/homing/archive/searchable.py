@@ -28,12 +28,12 @@ from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record
 from homing.archive.results import Hit, SearchResult
 from homing.archive.searching import Looked, look, look_at_all, results
-from homing.archive.settings import ArchiveSettings
+from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.snapshot import RERANK, Matches
 from homing.archive.sources import Sources
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.errors import ArchiveError, DescriptorError, UsageError
+from homing.errors import ArchiveError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.search import automatic_probes
 
@@ -97,12 +97,7 @@ class Searchable:
 
     def use_descriptor(self, descriptor: "Descriptor") -> None:
         """Give the archive its descriptor, already loaded; refused if it is another one."""
-        if descriptor.fingerprint != self.settings.descriptor_fingerprint:
-            raise DescriptorError(
-                f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
-                f"{str(self.path)!r} was made with {self.settings.descriptor_fingerprint} "
-                f"({self.settings.descriptor}); open the archive with that one"
-            )
+        check_descriptor(descriptor, self.settings, self.path)
         self._descriptor = descriptor
 
     def search(

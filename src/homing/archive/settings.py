@@ -3,12 +3,23 @@
 import datetime
 import json
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 from homing._version import __version__
 from homing.archive.stores import Place
-from homing.errors import ArchiveError
+from homing.errors import ArchiveError, DescriptorError
 
-__all__ = ["FORMAT", "SETTINGS", "ArchiveSettings", "read_settings", "write_settings"]
+if TYPE_CHECKING:
+    from homing.descriptors import Descriptor
+
+__all__ = [
+    "FORMAT",
+    "SETTINGS",
+    "ArchiveSettings",
+    "check_descriptor",
+    "read_settings",
+    "write_settings",
+]
 
 FORMAT = 1
 SETTINGS = "archive.json"
@@ -82,3 +93,19 @@ def read_settings(folder: Place) -> ArchiveSettings:
         return ArchiveSettings(**values)
     except TypeError as error:
         raise ArchiveError(f"{path} is damaged: {error}") from error
+
+
+def check_descriptor(descriptor: "Descriptor", settings: ArchiveSettings, archive: Place) -> None:
+    """Refuse a descriptor that is not the one of the archive.
+
+    Raises
+    ------
+    DescriptorError
+        With both fingerprints.
+    """
+    if descriptor.fingerprint != settings.descriptor_fingerprint:
+        raise DescriptorError(
+            f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
+            f"{str(archive)!r} was made with {settings.descriptor_fingerprint} "
+            f"({settings.descriptor}); open the archive with that one"
+        )

@@ -36,6 +36,7 @@ __all__ = [
     "show_outcomes",
     "silence_broken",
     "version_option",
+    "workers_option",
 ]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,6 +67,14 @@ version_option = click.option(
     "--version",
     type=click.IntRange(min=1),
     help="Read a version that is past, from 'homing versions'.",
+)
+
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(min=1, max=256),
+    default=1,
+    show_default=True,
+    help="Processes of this machine that do parts of it at the same time.",
 )
 
 rate_option = click.option(

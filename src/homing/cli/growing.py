@@ -10,6 +10,7 @@ from homing.cli.console import (
     printable,
     progress,
     version_option,
+    workers_option,
 )
 
 __all__ = ["COMMANDS"]
@@ -17,13 +18,7 @@ __all__ = ["COMMANDS"]
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @archive_argument
-@click.option(
-    "--workers",
-    type=click.IntRange(min=1, max=256),
-    default=1,
-    show_default=True,
-    help="Processes that build parts of it at the same time.",
-)
+@workers_option
 @json_option
 def index(archive: str, workers: int, as_json: bool) -> None:
     """Build or extend the index that the lance engine searches where it lies.

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 import click
 
 from homing._version import __version__
+from homing.allocator import keep_freed_memory
 from homing.cli.console import silence_broken
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
-    keep_freed_memory,
     prepare_streams,
     share_processors,
     terminable,

@@ -16,6 +16,7 @@ from homing.cli.console import (
     limits_of,
     load_network,
     show_outcomes,
+    workers_option,
 )
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @archive_argument
 @_photos
 @_manifest
+@workers_option
 @limit_options
 @device_option
 @json_option
@@ -165,6 +167,10 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
     \b
     homing add archive others/
+    homing add archive others/ --workers 4
+
+    Running it again does what is left to do and nothing else. A worker that is killed costs the
+    pictures that it had in hand another try.
     """
     from homing.archive import open_archive
 
@@ -174,6 +180,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             photos,
             manifest=options["manifest"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            workers=options["workers"],
             on_outcome=show,
         )
     return finished(report)

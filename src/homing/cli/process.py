@@ -1,6 +1,5 @@
 """Settings of our own process, which a library must not touch."""
 
-import ctypes
 import io
 import os
 import signal
@@ -13,15 +12,10 @@ from types import FrameType
 __all__ = [
     "Terminated",
     "die_at_next_interruption",
-    "keep_freed_memory",
     "prepare_streams",
     "share_processors",
     "terminable",
 ]
-
-# glibc's malloc.h
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_LARGEST_KEPT = 1 << 25  # bytes; the most that glibc accepts
 
 
 class Terminated(KeyboardInterrupt):
@@ -78,20 +72,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def keep_freed_memory() -> None:
-    """Let the allocator keep freed buffers instead of returning them to the system.
-
-    Networks free and ask for the same large buffers at every step; returned to the system, each is
-    faulted in again page by page, which costs a fifth of the time on a CPU. Only glibc is told.
-    """
-    if not sys.platform.startswith("linux"):
-        return
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT)
-        mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def share_processors() -> None:

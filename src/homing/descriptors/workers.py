@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-__all__ = ["MOST_WORKERS", "in_order", "network_workers"]
+__all__ = ["MOST_WORKERS", "in_order", "network_workers", "share_threads"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -72,3 +72,8 @@ def _begin(threads: int, begun: threading.Barrier) -> None:
     torch.get_num_threads()  # the first use of a thread takes the process's number; later ones not
     torch.set_num_threads(threads)
     begun.wait()
+
+
+def share_threads(processes: int) -> None:
+    """Take this process's share of torch's threads, where so many processes run networks."""
+    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
