@@ -14,12 +14,12 @@ from homing.bench.measuring import share_closed
 from homing.bench.outcome import spread
 from homing.bench.questions import QUESTIONS, find_questions
 from homing.bench.questions.adversary import WASHES, elsewhere, next_cell
-from homing.bench.questions.density import _moved, _strength
-from homing.bench.questions.rivals import nearest_cells
+from homing.bench.questions.cells import middles, nearest_cells
+from homing.bench.questions.density import fitted_move
 from homing.bench.releasing import quality_of
 from homing.bench.searching import RANKED, Answered, Searcher, padded, settings_of
 from homing.bench.suites import find_suite
-from homing.codebooks import train_codebook
+from homing.codebooks import Codebook, train_codebook
 from homing.errors import UsageError
 
 DIMENSION = 32
@@ -180,13 +180,33 @@ def test_any_method_can_be_turned_against_its_cell(codebook, name):
     ).all()
 
 
-def test_vectors_move_as_far_as_pictures_did(codebook):
+def middles_of_own(codebook, vectors):
+    return middles(codebook, codebook.cells(vectors))
+
+
+@pytest.mark.parametrize(
+    ("goals", "name"),
+    [(Codebook.target, "the codebook's target"), (middles_of_own, "the middle of their cell")],
+)
+def test_vectors_move_where_and_as_far_as_pictures_did(codebook, goals, name):
     before = unit(300, 10)
+    lengths = np.linalg.norm(goals(codebook, before), axis=1, keepdims=True)
+    towards = goals(codebook, before) / lengths
     for strength in (0.2, 0.6):
-        after = _moved(before, codebook, strength)
-        assert np.allclose(np.linalg.norm(after, axis=1), 1, atol=1e-5)
-        assert _strength(before, after, codebook) == pytest.approx(strength, abs=1e-3)
-    assert _strength(before, before, codebook) == pytest.approx(0, abs=1e-3)
+        after = before + strength * (towards - before)
+        after /= np.linalg.norm(after, axis=1, keepdims=True)
+        move = fitted_move(before, after, codebook)
+        assert move.name == name
+        assert move.strength == pytest.approx(strength, abs=1e-3)
+        assert np.allclose(move.of(codebook, before), after, atol=1e-3)
+    assert fitted_move(before, before, codebook).strength == pytest.approx(0, abs=1e-3)
+
+
+@pytest.mark.parametrize("factory", ["IVF8,PQ8x8", "OPQ8,IVF8,PQ8x8"])
+def test_the_middle_of_a_cell_is_in_it(factory):
+    codebook = train_codebook(unit(2000, 0), factory)
+    cells = np.arange(8, dtype=np.int32)
+    assert codebook.cells(middles(codebook, cells)).tolist() == cells.tolist()
 
 
 def test_quality_of_pixels():

@@ -16,10 +16,10 @@ from homing.bench.bootstrap import Interval
 from homing.bench.definitions import definition_of
 from homing.bench.queries import Queries, copies_of
 from homing.bench.questions.case import Answer, Case, Figures, Line, measure
+from homing.bench.questions.cells import middles, nearest_cells
 from homing.bench.releasing import Release
 from homing.bench.states import State
 from homing.codebooks import Codebook
-from homing.codebooks.exact import linear
 from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg
 from homing.images import Found
@@ -56,11 +56,8 @@ def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.floa
     -------
     ndarray, shape (n, dimension), float32
     """
-    inner, rotation = codebook.inner(vectors), codebook.arrays.get("rotation")
-    coarse = codebook.arrays["coarse"]
-    distances = np.sum(coarse**2, axis=1) - 2 * inner @ coarse.T
-    middles = coarse[np.argpartition(distances, 1, axis=1)[:, 1]]
-    return middles if rotation is None else linear(middles, np.ascontiguousarray(rotation.T))
+    given = np.asarray(vectors, np.float32)
+    return middles(codebook, nearest_cells(codebook, given, 2)[:, 1])
 
 
 def elsewhere(method: Method) -> Method:

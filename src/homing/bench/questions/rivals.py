@@ -7,48 +7,15 @@ a neighbour, are columns of this table; codes of more bytes are indexes of their
 """
 
 import numpy as np
-import numpy.typing as npt
 
 from homing.bench.questions.case import Answer, Case, Line, measure_engine
+from homing.bench.questions.cells import nearest_cells
 from homing.bench.searching import Engine
-from homing.codebooks import Codebook
 from homing.search import MemoryEngine
 
-__all__ = ["ask_rivals", "nearest_cells"]
+__all__ = ["ask_rivals"]
 
 _CELLS = (2, 4)  # an entry
-_BLOCK = 4096  # vectors whose distances to all centroids are held at once
-
-Vectors = npt.NDArray[np.float32]
-
-
-def nearest_cells(codebook: Codebook, vectors: Vectors, several: int) -> npt.NDArray[np.int32]:
-    """The nearest cells of each vector, nearest first.
-
-    Parameters
-    ----------
-    codebook : Codebook
-        With at least `several` cells.
-    vectors : ndarray, shape (n, dimension), float32
-    several : int
-
-    Returns
-    -------
-    ndarray, shape (n, several), int32
-        The first column is :meth:`~homing.codebooks.Codebook.cells`.
-    """
-    coarse = codebook.arrays["coarse"]
-    squares = np.sum(coarse**2, axis=1)
-    found = np.empty((len(vectors), several), np.int32)
-    for first in range(0, len(vectors), _BLOCK):
-        block = vectors[first : first + _BLOCK]
-        distances = squares - 2 * codebook.inner(block) @ coarse.T
-        rows = np.arange(len(block))
-        distances[rows, codebook.cells(block)] = -np.inf
-        near = np.argpartition(distances, several - 1, axis=1)[:, :several]
-        order = np.take_along_axis(distances, near, axis=1).argsort(axis=1)
-        found[first : first + _BLOCK] = np.take_along_axis(near, order, axis=1)
-    return found
 
 
 def ask_rivals(case: Case) -> Answer:
