@@ -15,7 +15,7 @@ from PIL import Image
 from homing.activation import METHODS, Activated, Activator, find_method
 from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.pipeline import BATCH
-from homing.activation.stages import assemble, prepare
+from homing.activation.stages import assemble, largest_change, prepare
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
@@ -163,7 +163,9 @@ def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
         prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
         device = torch.device("cpu")
         settings = PAPER.settings
-        return assemble([prepared], settings=settings, budget=42, seed=seed, device=device).offsets
+        return assemble(
+            [prepared], settings=settings, largest=[0.008], seed=seed, device=device
+        ).offsets
 
     one, other = as_file(scene(20, 20)), as_file(scene(20, 20, seed=1))
     assert torch.equal(noise(one, 0), noise(one, 0))
@@ -394,7 +396,7 @@ def test_what_the_loop_is_given(astronaut, as_file) -> None:
     batch = assemble(
         [prepared],
         settings=PAPER.settings,
-        budget=42,
+        largest=[largest_change(prepared, 42)],
         seed=3,
         device=torch.device("cpu"),
     )

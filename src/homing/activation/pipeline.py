@@ -208,19 +208,21 @@ class Activator:
             np.stack([p.squashed for p in padded]), batch=BATCH, pad=True
         )
         device, settings = self.descriptor.device, self.method.settings
+        masking = self.method.masking
+        largest = [largest_change(p, self.budget, masking) for p in padded]
         assembled = assemble(
             padded,
             settings=settings,
-            budget=self.budget,
+            largest=largest,
             seed=self.seed,
             device=device,
-            masking=self.method.masking,
+            masking=masking,
         )
         objective = joint_objective(
             [self.method.objective(each, vectors, settings, device) for each in self.codebooks]
         )
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
-        levels = self._levels(padded, assembled, shares)
+        levels = self._levels(largest, assembled, shares)
         found = (
             _Optimised(p, share, level, cells)
             for p, share, level, cells in zip(
@@ -233,13 +235,10 @@ class Activator:
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
 
-    def _levels(
-        self, prepared: Sequence[Prepared], batch: Batch, shares: torch.Tensor
-    ) -> list[float]:
+    def _levels(self, largest: Sequence[float], batch: Batch, shares: torch.Tensor) -> list[float]:
         """Share of the budget's root mean square that each picture's change may take."""
         whole = 10 ** (-self.budget / 20)
-        masking = self.method.masking
-        most = [largest_change(p, self.budget, masking) / whole for p in prepared]
+        most = [each / whole for each in largest]
         if self.method.settings.ease == 1:
             return most
         used = levels_of(batch, shares).tolist()

@@ -140,12 +140,12 @@ def assemble(
     prepared: Sequence[Prepared],
     *,
     settings: ActivationSettings,
-    budget: float,
+    largest: Sequence[float],
     seed: int,
     device: torch.device,
     masking: Masking = PUBLISHED,
 ) -> Batch:
-    """Stack prepared pictures into a batch for the loop."""
+    """Stack prepared pictures into a batch for the loop; each with its :func:`largest_change`."""
 
     def tensor(arrays: Sequence[NDArray[np.floating]]) -> torch.Tensor:
         # Channels last in memory, as the network wants its input: mixed layouts cost more than
@@ -157,12 +157,12 @@ def assemble(
     edits = None
     if settings.edits != NO_EDITS:
         edits = stack_edits([_edits(p, seed, settings, size) for p in prepared])
-    largest = [largest_change(p, budget, masking) / p.roughness for p in prepared]
+    squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
         pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
         allowed=tensor([p.tolerance[:, :, None] * masking.weights(grey=p.grey) for p in prepared]),
         grey=torch.tensor([p.grey for p in prepared], device=device),
-        largest=torch.tensor(largest, device=device),
+        largest=torch.tensor(squashed, device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
