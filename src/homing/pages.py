@@ -2,13 +2,33 @@
 
 import base64
 import io
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import jinja2
     from PIL import Image
 
-__all__ = ["inlined", "inlined_jpeg", "template_of"]
+__all__ = ["Figure", "inlined", "inlined_jpeg", "template_of"]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture as a page's template is given it.
+
+    Attributes
+    ----------
+    caption : str
+    address : str
+        Of the picture: as :func:`inlined` makes it.
+    width, height : int
+        Pixels.
+    """
+
+    caption: str
+    address: str
+    width: int
+    height: int
 
 
 def template_of(package: str, name: str, **filters: Any) -> "jinja2.Template":

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 from homing.evidence.edits import laid_on
-from homing.pages import inlined_jpeg, template_of
+from homing.pages import Figure, inlined_jpeg, template_of
 
 __all__ = ["Sheet", "render_sheet"]
 
@@ -55,14 +55,6 @@ class Sheet:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class _Figure:
-    caption: str
-    address: str
-    width: int
-    height: int
-
-
 def render_sheet(sheet: Sheet) -> str:
     """Write the page.
 
@@ -76,7 +68,7 @@ def render_sheet(sheet: Sheet) -> str:
     return template.render(sheet=sheet, figures=_figures(sheet))
 
 
-def _figures(sheet: Sheet) -> list[_Figure]:
+def _figures(sheet: Sheet) -> list[Figure]:
     if sheet.record is None:
         return [_figure(sheet.suspect, "the picture asked about")]
     if sheet.alignment is None:
@@ -117,6 +109,6 @@ def _outlined(image: Image.Image, polygon: NDArray[np.float64]) -> Image.Image:
     return dark
 
 
-def _figure(image: Image.Image, caption: str) -> _Figure:
+def _figure(image: Image.Image, caption: str) -> Figure:
     shown = image.resize(_bounded(image), Image.Resampling.LANCZOS)
-    return _Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
+    return Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)

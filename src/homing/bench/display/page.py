@@ -13,7 +13,7 @@ from homing.bench.display.plots import Plot
 from homing.bench.gallery import Example
 from homing.bench.outcome import Family, Outcome
 from homing.bench.tables import NOTHING
-from homing.pages import inlined, inlined_jpeg, template_of
+from homing.pages import Figure, inlined, inlined_jpeg, template_of
 
 __all__ = ["headline", "write_page"]
 
@@ -24,14 +24,6 @@ _KINDS = {
     "missed": "Missed even so",
     "worst": "Changed most (least SSIM)",
 }
-
-
-@dataclass(frozen=True)
-class _Figure:
-    caption: str
-    address: str
-    width: int
-    height: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +113,7 @@ def _share(value: Interval) -> tuple[str, str]:
 
 def _gallery(
     examples: Sequence[Example],
-) -> Iterator[tuple[str, list[tuple[Example, list[_Figure]]]]]:
+) -> Iterator[tuple[str, list[tuple[Example, list[Figure]]]]]:
     for kind, title in _KINDS.items():
         some = [example for example in examples if example.kind == kind]
         if some:
@@ -129,7 +121,7 @@ def _gallery(
                           for each in some]  # fmt: skip
 
 
-def _figure(caption: str, image: Image.Image) -> _Figure:
+def _figure(caption: str, image: Image.Image) -> Figure:
     shown = image.convert("RGB")
     shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
-    return _Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
+    return Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
