@@ -4,22 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
-
-from homing.demo.generated import generated_picture
 
 _TRAINING = Path(__file__).parents[2] / "training"
 _BUNDLED = Path(__file__).parents[2] / "src/homing/descriptors/weights/homing-s.safetensors"
 
 
-def test_only_the_last_layer_changes_and_it_keeps_its_size(tmp_path: Path) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
-    for number in range(40):
-        picture = generated_picture(np.random.default_rng([3, number]), (96, 72))
-        picture.save(photos / f"{number}.png", compress_level=1)
+def test_only_the_last_layer_changes_and_it_keeps_its_size(photos: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.safetensors"
     options = ["--work", tmp_path / "run", "--weights", _BUNDLED, "--out", made]
     ran = subprocess.run(
