@@ -43,9 +43,8 @@ def commit_rows(record: Record, table: pa.Table) -> set[str]:
     # another process was quicker with one of them.
     if fresh and record.insert(_those(table, fresh)) < len(fresh):
         known |= record.lookup(fresh, _DECIDING)
-    known = {
-        i: known.get(i, wanted[i]) for i in wanted
-    }  # not there: inserted, perhaps removed since
+    # Those not there were inserted, and perhaps removed since.
+    known = {i: known.get(i, wanted[i]) for i in wanted}
     same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:
