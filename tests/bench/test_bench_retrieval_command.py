@@ -322,8 +322,12 @@ def test_wrong_use_is_refused(pictures, network_file, tmp_path):
     status, _, err = run_bench(*given, "--index", "IVF4,PQ8x8")
     assert status == 2
     assert "the same" in err
-    status, _, err = run_bench(*given, "--index", "IVF4,PQ7")
-    assert status == 2
+    early = tmp_path / "early"
+    for wrong in ("IVF4,PQ7", "IVF9x"):  # before anything is described
+        status, _, err = run_bench(*arguments(pictures, network_file, early), "--index", wrong)
+        assert status == 2
+        assert wrong.removeprefix("IVF4,") in err
+        assert not (early / "cache").exists()
     assert run_bench(photos)[0] == 2  # no background
     status, _, err = run_bench(photos, "--background", others, "--suite", "none")
     assert status == 2

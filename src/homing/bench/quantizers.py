@@ -12,6 +12,7 @@ import numpy.typing as npt
 from homing.bench.definitions import definitions
 from homing.codebooks import (
     Codebook,
+    Factory,
     bundled,
     choose_bundled,
     load_codebook,
@@ -24,7 +25,7 @@ from homing.errors import CodebookError, UsageError
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["Quantizer", "find_quantizer", "find_quantizers"]
+__all__ = ["Quantizer", "check_indexes", "find_quantizer", "find_quantizers"]
 
 # Whose code makes a codebook.
 _SOURCES = ("codebooks",)
@@ -103,35 +104,51 @@ def find_quantizer(
         codebook, reason = choose_bundled(descriptor.fingerprint, len(others))
         called = next(i.name for i in bundled() if i.fingerprint == codebook.fingerprint)
         return Quantizer(called, codebook, reason)
+    given = _given(name, descriptor)
+    if isinstance(given, Quantizer):
+        return given
+    return _trained(given, descriptor, others, cache, seed)
+
+
+def check_indexes(names: Sequence[str], descriptor: "Descriptor") -> None:
+    """Refuse indexes that :func:`find_quantizer` would, before anything is described."""
+    for name in names:
+        if name != "auto":
+            given = _given(name, descriptor)
+            if isinstance(given, Factory):
+                given.check_dimension(descriptor.dimension)
+
+
+def _given(name: str, descriptor: "Descriptor") -> "Quantizer | Factory":
+    """A codebook that there is; of any other name the factory that is to be trained."""
     info = next((each for each in bundled() if each.name.lower() == name.lower()), None)
-    if info is not None or Path(name).is_file():
-        codebook = load_codebook(name)
-        if codebook.descriptor not in (None, descriptor.fingerprint):
-            raise CodebookError(
-                f"the codebook {name} was trained for another descriptor "
-                f"({codebook.descriptor_name}): name one of {descriptor.name}, or a factory, "
-                "which is trained here"
-            )
-        origin = f"bundled; trained on {info.origin}" if info else "from a file"
-        return Quantizer(info.name if info else name, codebook, origin)
-    return _trained(name, descriptor, others, cache, seed)
+    if info is None and not Path(name).is_file():
+        return parse_factory(name)
+    codebook = load_codebook(name)
+    if codebook.descriptor not in (None, descriptor.fingerprint):
+        raise CodebookError(
+            f"the codebook {name} was trained for another descriptor "
+            f"({codebook.descriptor_name}): name one of {descriptor.name}, or a factory, "
+            "which is trained here"
+        )
+    origin = f"bundled; trained on {info.origin}" if info else "from a file"
+    return Quantizer(info.name if info else name, codebook, origin)
 
 
-def _factory_for(count: int) -> str:
+def _factory_for(count: int) -> Factory:
     """As many cells as an archive of that size would have, with fewer where it is small."""
     cells = next((n for n in (4096, 1024, 256, 64, 16) if count >= _LEAST_FILLED * n), 4)
-    return f"IVF{cells},PQ8x8"
+    return parse_factory(f"IVF{cells},PQ8x8")
 
 
 def _trained(
-    factory: str,
+    factory: Factory,
     descriptor: "Descriptor",
     others: npt.NDArray[np.float32],
     cache: Path,
     seed: int,
 ) -> Quantizer:
-    parsed = parse_factory(factory)
-    digest = hashlib.sha256(f"{parsed} {seed} {descriptor.fingerprint}".encode())
+    digest = hashlib.sha256(f"{factory} {seed} {descriptor.fingerprint}".encode())
     digest.update(definitions(_SOURCES, _PACKAGES).encode())
     digest.update(np.ascontiguousarray(others).tobytes())
     path = cache / f"codebook-{digest.hexdigest()[:32]}.safetensors"
@@ -140,11 +157,11 @@ def _trained(
     else:
         codebook = train_codebook(
             others,
-            parsed,
+            factory,
             seed=seed,
             descriptor=descriptor.fingerprint,
             descriptor_name=descriptor.name,
         )
         save_codebook(codebook, path, overwrite=True)
     origin = f"trained here, on the {len(others):,} distractors of the base"
-    return Quantizer(str(parsed), codebook, origin)
+    return Quantizer(str(factory), codebook, origin)

@@ -25,6 +25,7 @@ from homing.bench.layouts import DataSet
 from homing.bench.material import gather
 from homing.bench.outcome import Family, Outcome
 from homing.bench.published import search_published
+from homing.bench.quantizers import check_indexes
 from homing.bench.releasing import Releaser
 from homing.bench.run import Progress, Run
 from homing.bench.search_all import Searched, search_all
@@ -88,6 +89,7 @@ def run_retrieval(
     settings = settings or Settings()
     methods = _different(tuple(methods) or (find_method(defaults.METHOD), find_method("paper")))
     suite = find_suite(settings.suite, edits)
+    check_indexes(settings.indexes, descriptor)
     plan = make_plan(data.photos, data.background, settings)
     with open_workers() as workers:
         stage = _stage(descriptor, Run(workers, out / "cache", progress, limits), out, settings)
