@@ -4,6 +4,7 @@ from homing.activation.api import activate
 from homing.activation.loop import ActivationSettings
 from homing.activation.methods import METHODS, Method, find_method
 from homing.activation.pipeline import Activated, Activator
+from homing.activation.recording import recorded_vectors
 
 __all__ = [
     "METHODS",
@@ -13,4 +14,5 @@ __all__ = [
     "Method",
     "activate",
     "find_method",
+    "recorded_vectors",
 ]

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from homing.activation.loop import Batch, levels_of, optimise
 from homing.activation.methods import Method
 from homing.activation.objective import joint_objective
+from homing.activation.recording import recorded_vectors
 from homing.activation.stages import (
     Finished,
     Prepared,
@@ -56,7 +57,7 @@ class Activated:
     ssim : float or None
         Structural similarity of the luminance; None below 7 pixels a side.
     vector : array (D,), float32
-        Descriptor of the file.
+        To be recorded: see :func:`~homing.activation.recording.recorded_vectors`.
     cell_kept : bool
         Whether the file falls in the cell that its source was in, and was activated for.
     also_kept : tuple of bool
@@ -224,11 +225,12 @@ class Activator:
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
         levels = self._levels(largest, assembled, shares)
         found = (
-            _Optimised(p, share, level, cells)
-            for p, share, level, cells in zip(
+            _Optimised(p, share, level, vector, cells)
+            for p, share, level, vector, cells in zip(
                 prepared,
                 shares.permute(0, 2, 3, 1).cpu().numpy(),
                 levels,
+                vectors,
                 self._cells(vectors),
                 strict=False,
             )
@@ -254,9 +256,10 @@ class Activator:
         kept = item.prepared.kept
         try:
             if kept is not None:
-                return _Finished(self._code(item, kept[0]), item.cells)
+                return _Finished(self._code(item, kept[0]), item.vector, item.cells)
             with self._large:
-                return _Finished(self._code(item, self._read_again(item.prepared)), item.cells)
+                finished = self._code(item, self._read_again(item.prepared))
+            return _Finished(finished, item.vector, item.cells)
         except PictureError as error:
             return error
 
@@ -282,10 +285,15 @@ class Activator:
     def _describe(
         self, batch: "Sequence[_Finished | PictureError]"
     ) -> Iterator[Activated | PictureError]:
-        good = [item.finished.squashed for item in batch if isinstance(item, _Finished)]
+        good = [item for item in batch if isinstance(item, _Finished)]
         if good:
-            vectors = self.descriptor.describe_squashed(np.stack(good), batch=BATCH, pad=True)
-            described = iter(zip(vectors, self._cells(vectors), strict=True))
+            files = self.descriptor.describe_squashed(
+                np.stack([item.finished.squashed for item in good]), batch=BATCH, pad=True
+            )
+            recorded = recorded_vectors(
+                self.codebook, np.stack([item.vector for item in good]), files
+            )
+            described = iter(zip(recorded, self._cells(files), strict=True))
         for item in batch:
             if isinstance(item, _Finished):
                 vector, cells = next(described)
@@ -303,12 +311,14 @@ class _Optimised:
     prepared: Prepared
     shares: NDArray[np.float32]  # (S, S, 3), upright
     level: float  # of the budget that the change may use
+    vector: NDArray[np.float32]  # of the source
     cells: _Cells  # of the source, aimed at
 
 
 @dataclass(frozen=True)
 class _Finished:
     finished: Finished
+    vector: NDArray[np.float32]  # of the source
     cells: _Cells
 
 

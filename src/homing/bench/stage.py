@@ -81,5 +81,5 @@ class Stage:
             chosen=None if pictures is None else pictures.tolist(),
         )
         return self.describer.state(
-            passive, material.queries, release.files, method.name, quantizer.name, release
+            passive, material.queries, release.files, method.name, quantizer, release
         )

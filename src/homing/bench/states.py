@@ -12,11 +12,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from homing.activation import recorded_vectors
 from homing.bench.encoded import Encoded
 from homing.bench.encoders import Encoder
 from homing.bench.encoding import encode
 from homing.bench.judged import Judged
 from homing.bench.material import Material
+from homing.bench.quantizers import Quantizer
 from homing.bench.queries import Queries
 from homing.bench.releasing import Release
 from homing.bench.run import Run
@@ -111,7 +113,7 @@ class Describer:
         queries: Queries,
         files: Sequence[Path | None],
         method: str,
-        aimed: str,
+        quantizer: Quantizer,
         release: Release | None = None,
     ) -> State:
         """Describe files of the photographs and their edited copies.
@@ -124,14 +126,16 @@ class Describer:
             Copies of all photographs.
         files : sequence of (Path or None)
             One a photograph; None where there is none.
-        method, aimed : str
+        method : str
             Of the state.
+        quantizer : Quantizer
+            With the codebook that the files were activated for.
         release : Release, optional
             Whose files they are.
         """
         copies = queries.of_files(files)
         wholes = [Task(task.path, task.name, (Whole(),)) for task in copies.tasks]
-        title = f"{method} for {aimed}"
+        title = f"{method} for {quantizer.name}"
         entries = self.tasks(wholes, f"{title}: files")
         edited = self.tasks(copies.tasks, f"{title}: edited copies")
         there = np.array([file is not None for file in files], dtype=bool)
@@ -146,9 +150,10 @@ class Describer:
         blank = np.zeros(len(rows), bool)
         blank[rows] = edited.blank
         standing = passive.entries.copy()
-        standing[present] = entries.rows[self.encoder.name][entries.made]
+        described = entries.rows[self.encoder.name][entries.made]
+        standing[present] = recorded_vectors(quantizer.codebook, standing[present], described)
         return State(
-            method, aimed, standing, present, vectors, made, tuple(reasons.tolist()),
+            method, quantizer.name, standing, present, vectors, made, tuple(reasons.tolist()),
             blank, tuple(files), release,
         )  # fmt: skip
 

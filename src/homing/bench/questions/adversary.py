@@ -144,7 +144,7 @@ def _attacked(case: Case, state: State, queries: Queries, files: Sequence[Path |
     """Copies made of some files, searched for among a state's own entries."""
     common = replace(case.common, material=replace(case.common.material, queries=queries))
     described = case.stage.describer.state(
-        case.passive, queries, files, state.method, case.quantizer.name
+        case.passive, queries, files, state.method, case.quantizer
     )
     attacked = replace(described, entries=state.entries)
     return measure(common, case.searcher, attacked, case.there([described]))

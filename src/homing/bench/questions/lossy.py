@@ -58,7 +58,7 @@ def ask_lossy(case: Case) -> Answer:
                     saved[n] = found[0]
                     qualities.append(found[1])
         state = case.stage.describer.state(
-            case.passive, case.common.material.queries, saved, name, case.quantizer.name
+            case.passive, case.common.material.queries, saved, name, case.quantizer
         )
         pictures = case.there([state])
         lines.append(Line(name, case.figures(state, pictures) | quality_figures(qualities)))
