@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from _common import MEGABYTE, describe_setup, parser, prepare_process, require, working_folder
 
-__all__ = ["main"]
+__all__ = ["run_part"]
 
 _K = 10
 _BATCH = 100
@@ -30,17 +30,17 @@ def main() -> int:
         return 0
     describe_setup()
     with working_folder(options.work) as folder:
-        made = _child("make", folder, options)
+        made = run_part("make", folder, options)
         print(f"entries: {options.entries} made up, {made['factory']}, in {made['seconds']:.0f} s")
         print(f"vectors and all else on disk: {made['bytes'] / MEGABYTE:.0f} MiB")
-        built = _child("index", folder, options)
+        built = run_part("index", folder, options)
         print(f"homing index: {built['seconds']:.1f} s, {built['segments']} segments", end="")
         print(f", {built['bytes'] / MEGABYTE:.0f} MiB, {_peak(built)}")
-        bare = _child("faiss", folder, options)
+        bare = run_part("faiss", folder, options)
         print(f"bare Faiss: vectors added in {bare['seconds']:.1f} s, {_peak(bare)}")
         _show("bare Faiss", bare)
         for engine in ("memory", "lance"):
-            found = _child(engine, folder, options)
+            found = run_part(engine, folder, options)
             print(f"engine {engine}: opened in {found['opening']:.2f} s, {_peak(found)}")
             _show(f"engine {engine}", found)
             require(found["codes"] == bare["codes"], f"{engine} found other entries than Faiss")
@@ -58,8 +58,8 @@ def _parser():
     return made
 
 
-def _child(part: str, folder: Path, options) -> dict:
-    """Run a part in a process of its own."""
+def run_part(part: str, folder: Path, options) -> dict:
+    """Run a part in a process of its own; with the options of this command."""
     command = [sys.executable, __file__, "--part", part, "--work", str(folder)]
     for name in ("entries", "per_file", "queries", "probes", "threads"):
         value = getattr(options, name)
@@ -173,7 +173,8 @@ def _memory() -> dict:
     if not status.exists():
         return {}
     lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    return {"peak": int(lines["VmHWM"].split()[0]) * 1024}
+    peak, own = (int(lines[key].split()[0]) * 1024 for key in ("VmHWM", "RssAnon"))
+    return {"peak": peak, "own": own}
 
 
 def _peak(values: dict) -> str:
