@@ -3,7 +3,7 @@
 Each figure is taken to be a + b · n, n being the entries (of a query: the entries in the cells that
 it visits). The line goes through the figures of the --fit sizes; what it says of the --check size
 is printed beside what was measured there. Then it is put to sizes that nobody has measured, for
-codebooks of several kinds. Memory is the process's own, libraries included, mapped files apart, when
+codebooks of several kinds. Memory is the process's own (libraries included, mapped files not) when
 all has been measured. Archives that are there already in the folder of --work are taken.
 """
 
