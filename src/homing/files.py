@@ -1,11 +1,12 @@
-"""Files that appear whole or not at all, and are never overwritten."""
+"""Files that appear whole or not at all, and are overwritten only where that is asked for."""
 
 import errno
 import hashlib
 import os
+import secrets
 from pathlib import Path
 
-__all__ = ["file_sha256", "publish", "sync_folder", "write_durably"]
+__all__ = ["file_sha256", "publish", "replace_durably", "sync_folder", "write_durably"]
 
 _CHUNK = 1 << 20
 
@@ -43,6 +44,20 @@ def publish(staged: Path, final: Path) -> None:
         if final.exists() or final.is_symlink():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
         staged.rename(final)
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Give a file other contents, atomically, and wait until the disk has them.
+
+    What is written beside it meanwhile, ``.NAME.….part``, stays only if the process is killed.
+    """
+    staged = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
+    try:
+        write_durably(staged, data)
+        staged.replace(path)
+        sync_folder(path.parent)
+    finally:
+        staged.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -25,22 +25,22 @@ def record(tmp_path, codebook) -> Record:
 @pytest.mark.parametrize("limit", [2**31 - 1, 10])
 def test_columns_are_those_of_the_record(record, codebook, monkeypatch, limit) -> None:
     monkeypatch.setattr(module, "_LARGEST_OFFSET", limit)
-    columns = load(record, 8)
+    columns = load(record)
     assert columns.ids.type == (pa.string() if limit > 10 else pa.large_string())
     columns.ids.validate(full=True)
     rows = list(record.rows(with_vectors=True))
     assert columns.ids.to_pylist() == [row.id for row in rows]
     assert sorted(row.id for row in rows) == sorted(IDS)
     assert columns.cells.tolist() == [row.cell for row in rows]
-    assert [code.tobytes() for code in columns.codes] == [row.code for row in rows]
+    assert [code.tobytes() for code in columns.codes["code"]] == [row.code for row in rows]
     assert columns.released.tolist() == [row.state == "released" for row in rows]
     assert columns.described.tolist() == [row.metadata is not None for row in rows]
     assert columns.runs.count == len(rows)
 
 
 def test_an_empty_record(tmp_path, codebook) -> None:
-    columns = load(Record.create(tmp_path / "r", dimension=codebook.dimension, code_size=8), 8)
-    assert len(columns.ids) == columns.runs.count == len(columns.codes) == 0
+    columns = load(Record.create(tmp_path / "r", dimension=codebook.dimension, code_size=8))
+    assert len(columns.ids) == columns.runs.count == len(columns.codes["code"]) == 0
 
 
 _SCRIPT = """

@@ -197,17 +197,17 @@ def test_a_codebook_that_lance_cannot_hold_is_refused(
     ended = homing_cli("index", archive.path)
     assert ended.status == 2
     assert reason in ended.err
-    assert choose("auto", archive._record, archive.codebook) == "memory"
+    assert choose("auto", archive._record, [archive.codebook]) == "memory"
 
 
 def test_the_engine_is_chosen_by_size(tmp_path, codebooks, archive, monkeypatch):
     record = new_record(tmp_path, codebooks["PQ8"])
     write(record, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
-    assert choose("auto", record, codebooks["PQ8"]) == "memory"
-    assert choose("lance", record, codebooks["PQ8"]) == "lance"
+    assert choose("auto", record, [codebooks["PQ8"]]) == "memory"
+    assert choose("lance", record, [codebooks["PQ8"]]) == "lance"
     monkeypatch.setattr(engines, "_HELD", 30 * 68 - 1)
-    assert choose("auto", record, codebooks["PQ8"]) == "lance"
-    assert choose("memory", record, codebooks["PQ8"]) == "memory"
+    assert choose("auto", record, [codebooks["PQ8"]]) == "lance"
+    assert choose("memory", record, [codebooks["PQ8"]]) == "memory"
     with pytest.raises(homing.UsageError, match="no engine 'faiss'; there are auto, memory, lance"):
         homing.open(archive.path, engine="faiss")
 

@@ -21,25 +21,37 @@ _COMMIT = 512  # pictures recorded together
 
 
 def add(
-    record: Record, codebook: Codebook, described: Iterable[Described]
+    record: Record, generation: int, codebook: Codebook, described: Iterable[Described]
 ) -> Generator[Outcome, None, None]:
-    """Record pictures; an outcome comes once its picture is recorded, in the order given."""
+    """Record pictures; an outcome comes once its picture is recorded, in the order given.
+
+    Parameters
+    ----------
+    record : Record
+    generation, codebook
+        Of which rows are, and what encodes their vectors.
+    described : iterable of Described
+    """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
-        lost = _commit(record, codebook, chunk)
+        lost = _commit(record, generation, codebook, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
             yield _outcome(entry, entry.planned.item.id in lost, seconds)
 
 
-def _commit(record: Record, codebook: Codebook, chunk: Sequence[Described]) -> set[str]:
+def _commit(
+    record: Record, generation: int, codebook: Codebook, chunk: Sequence[Described]
+) -> set[str]:
     """Record those of a chunk that were described; returns ids that other pictures have."""
     seen = [(entry.planned.item, entry.seen) for entry in chunk if entry.seen is not None]
-    return commit_rows(record, record.table(_rows(codebook, seen))) if seen else set()
+    return commit_rows(record, record.table(_rows(generation, codebook, seen))) if seen else set()
 
 
-def _rows(codebook: Codebook, described: Sequence[tuple[Input, Seen]]) -> list[Row]:
+def _rows(
+    generation: int, codebook: Codebook, described: Sequence[tuple[Input, Seen]]
+) -> list[Row]:
     stacked = np.stack([seen.vector for _, seen in described])
     vectors, cells, codes = quantize(codebook, stacked)
     now = datetime.datetime.now(datetime.UTC)
@@ -55,6 +67,7 @@ def _rows(codebook: Codebook, described: Sequence[tuple[Input, Seen]]) -> list[R
             psnr=None,
             created_at=now,
             vector=vector,
+            generation=generation,
             cell=int(cell),
             code=code.tobytes(),
             metadata=item.metadata,

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homing import defaults
-from homing.archive.choosing import CodebookLike, choose_codebooks
-from homing.archive.indexing import Indexed, index, refuse_unless_held
+from homing.archive.choosing import CodebookLike, choose_codebook, choose_codebooks
+from homing.archive.generations import Generation, adopt
+from homing.archive.indexing import Indexed, index_all, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.record import Row
 from homing.archive.results import Imported, Problem, Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.searchable import Searchable
-from homing.archive.segments import coverage
+from homing.archive.segments import coverages
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
+from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.processes import refuse_no_workers
@@ -41,12 +43,13 @@ class Archive(Searchable):
     settings : ArchiveSettings
         What it was made with.
     codebook : Codebook
-        Its frozen codebook.
+        Its frozen codebook; of several generations the newest, which new pictures get.
     """
 
     def __repr__(self) -> str:
         """Name the archive and what it is made of."""
-        made_of = f"{self.settings.descriptor}, {self.settings.codebook}"
+        books = ", ".join(each.codebook for each in self.generations)
+        made_of = f"{self.settings.descriptor}, {books}"
         return f"<homing.Archive {str(self.path)!r}: {len(self)} entries, {made_of}>"
 
     def release(
@@ -86,8 +89,8 @@ class Archive(Searchable):
         limits : Limits
             Bounds on decoding.
         also : str, Path, Codebook, or sequence of these
-            Further codebooks that the files are activated for as well: a new generation's, or a
-            partner's. They must be of the archive's descriptor. What is recorded is the archive's
+            Further codebooks that the files are activated for as well: a generation's to come, or
+            a partner's. They must be of the archive's descriptor. What is recorded is the archive's
             own codebook's.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
@@ -112,9 +115,10 @@ class Archive(Searchable):
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*several(photos), *own])
+        generation, codebook = self._newest()
         activator = make_activator(
             self.descriptor,
-            self.codebook,
+            codebook,
             psnr=psnr,
             method=method,
             seed=seed,
@@ -123,7 +127,13 @@ class Archive(Searchable):
             also=choose_codebooks(also, self.descriptor),
         )
         outcomes = release(
-            self._record, activator, inputs, folder, self.path, owner=self.settings.identity
+            self._record,
+            activator,
+            inputs,
+            folder,
+            self.path,
+            owner=self.settings.identity,
+            generation=generation,
         )
         report = collect(outcomes, on_outcome)
         self._keep_calibrated()
@@ -170,10 +180,18 @@ class Archive(Searchable):
         self._record.refresh()
         inputs = self.inputs(photos, manifest)
         described = self._described(inputs, limits, workers)
-        with contextlib.closing(add(self._record, self.codebook, described)) as outcomes:
+        with contextlib.closing(add(self._record, *self._newest(), described)) as outcomes:
             report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
+
+    def _newest(self) -> tuple[int, Codebook]:
+        """Number and codebook of the newest generation.
+
+        A run keeps them to its end, also where another process adopts a newer one meanwhile.
+        """
+        codebooks = self._codebooks.of(self._record)
+        return len(codebooks), codebooks[-1]
 
     def _described(
         self, inputs: Sequence[Input], limits: Limits, workers: int
@@ -233,8 +251,9 @@ class Archive(Searchable):
         """Check every row against codebook and descriptor, and released files against rows."""
         self._record.refresh()
         _ = self.descriptor  # a descriptor that is not the archive's is refused here
-        found = verify(self._record, self.codebook, self.path, files=files, progress=progress)
-        if coverage(self._record, self.codebook).sound:
+        codebooks = self._codebooks.of(self._record)
+        found = verify(self._record, codebooks, self.path, files=files, progress=progress)
+        if all(each.sound for each in coverages(self._record, codebooks)):
             return found
         problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
         return replace(found, problems=(*found.problems, problem))
@@ -257,16 +276,18 @@ class Archive(Searchable):
         UsageError
             The index cannot hold a codebook of this kind (LSH, SQ8).
         """
-        refuse_unless_held(self.codebook, self.path)
         self._record.refuse_if_past()
         self._record.refresh()
-        return index(self._record, self.codebook, workers=workers, progress=progress)
+        codebooks = self._codebooks.of(self._record)
+        refuse_unless_held(codebooks, self.path)
+        return index_all(self._record, codebooks, workers=workers, progress=progress)
 
     @property
     def unindexed(self) -> int:
         """How many entries :meth:`index` has left to do."""
         self._record.refresh()
-        return sum(coverage(self._record, self.codebook).loose.values())
+        found = coverages(self._record, self._codebooks.of(self._record))
+        return sum(sum(each.loose.values()) for each in found)
 
     def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
         """Merge the record's small files and free what removed rows and old versions took.
@@ -302,24 +323,51 @@ class Archive(Searchable):
         self._record.refresh()
         return export_rows(self._record, self.settings, self.path, file, progress)
 
+    def adopt(self, codebook: CodebookLike) -> Generation:
+        """Make a codebook the archive's newest generation: new pictures get its cells and codes.
+
+        Entries keep theirs, and a search asks all generations. There is no way back, since what
+        is released for a codebook cannot be called back. Adopting the newest one again changes
+        nothing.
+
+        Parameters
+        ----------
+        codebook : str, Path or Codebook
+            A file, a bundled one's factory string or name, or a loaded codebook; of the archive's
+            descriptor.
+
+        Raises
+        ------
+        CodebookError
+            It cannot be found, or is of another descriptor.
+        UsageError
+            It is an older generation, or the archive is open at a version that is past.
+        """
+        self._record.refuse_if_past()
+        self._record.refresh()
+        chosen, _ = choose_codebook(codebook, self.descriptor, None)
+        return adopt(self._record, self.settings, self.path, self._codebooks.first, chosen)
+
     def import_rows(
         self, file: PathLike, *, progress: Callable[[int], None] | None = None
     ) -> Imported:
         """Record the rows of a file that :meth:`export` wrote, of this or of another archive.
 
-        Both must have the same descriptor and codebook. A row that is there already stays as it
-        is; one that the codebook does not confirm, or whose id another picture has, is left out.
+        Both must have the same descriptor, and this one the codebooks of the other; of which
+        generation a row is does not matter. A row that is there already stays as it is; one that
+        its codebook does not confirm, or whose id another picture has, is left out.
         """
         from homing.archive.transferring import import_rows
 
         self._record.refuse_if_past()
-        imported = import_rows(
-            self._record, self.settings, self.codebook, self.path, file, progress
-        )
+        self._record.refresh()
+        codebooks = self._codebooks.of(self._record)
+        imported = import_rows(self._record, self.settings, codebooks, self.path, file, progress)
         self._keep_calibrated()
         return imported
 
     def stats(self) -> dict[str, Any]:
         """Figures of the archive, with stable keys."""
         self._record.refresh()
-        return statistics(self._record, self.settings, self.codebook, self.path)
+        codebooks = self._codebooks.of(self._record)
+        return statistics(self._record, self.settings, codebooks, self.path)

@@ -48,14 +48,17 @@ def built(
         for fragments in groups:
             yield fragments, _build(record, codebook, fragments)
         return
-    begin = partial(_begin, record.path, record.version, codebook)
+    begin = partial(_begin, record.path, record.version, record.generation, codebook)
     with Workers(begin, min(workers, len(groups)), "build the index") as processes:
         yield from processes.as_done(groups)
 
 
-def _begin(place: Place, version: int, codebook: Codebook) -> Callable[[tuple[int, ...]], Any]:
+def _begin(
+    place: Place, version: int, generation: int | None, codebook: Codebook
+) -> Callable[[tuple[int, ...]], Any]:
     """Open the record in a process; returns what builds a segment there."""
-    return partial(_build, Record.open(place, version=version), codebook)
+    record = Record.open(place, version=version)
+    return partial(_build, record if generation is None else record.of(generation), codebook)
 
 
 def _build(record: Record, codebook: Codebook, fragments: tuple[int, ...]) -> Any:

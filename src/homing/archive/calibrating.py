@@ -27,7 +27,6 @@ from homing.search import (
     Tail,
     fit_tail,
     highest_background,
-    probe_stages,
 )
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ def calibrate_on_entries(snapshot: Snapshot) -> Calibration:
 
 def _nearest_others(snapshot: Snapshot, positions: NDArray[np.int64]) -> NDArray[np.float32]:
     """Similarities of entries to the nearest others, falling."""
-    probes = probe_stages(snapshot.cell_count)[-1]
+    probes = snapshot.probe_stages()[-1]
     matches = snapshot.neighbours(positions, k=_NEIGHBOURS + 1, probes=probes)
     alike = matches.similarity.copy()
     alike[matches.positions == positions[:, None]] = -np.inf
@@ -140,7 +139,7 @@ def _tails(snapshot: Snapshot, looked: Sequence[Looked]) -> dict[str, Tail]:
         matches = snapshot.search(
             query.vectors,
             k=_NEIGHBOURS,
-            probes=probe_stages(snapshot.cell_count)[-1],
+            probes=snapshot.probe_stages()[-1],
             rerank=RERANK,
         )
         for views, count in zip(VIEWS, (1, 8, len(query.vectors)), strict=True):

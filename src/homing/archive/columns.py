@@ -2,6 +2,7 @@
 
 import ctypes
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,9 @@ class Columns:
     ----------
     ids : pyarrow.Array of n strings
     cells : array (n,), int32
-    codes : array (n, code_size), uint8
+        As recorded: numbered through all generations.
+    codes : mapping of str to array (n, width), uint8
+        Every column of codes; zeros, or anything, where a row has its code in another one.
     runs : Runs
         Where the rows lie.
     released : array (n,), bool
@@ -35,28 +38,30 @@ class Columns:
 
     ids: pa.Array
     cells: NDArray[np.int32]
-    codes: NDArray[np.uint8]
+    codes: Mapping[str, NDArray[np.uint8]]
     runs: Runs
     released: NDArray[np.bool_]
     described: NDArray[np.bool_]
 
 
-def load(record: Record, code_size: int) -> Columns:
+def load(record: Record) -> Columns:
     """Read what a search needs, batch by batch into arrays of the final size."""
-    count = len(record)
+    count, layout = len(record), record.layout
     cells = np.empty(count, dtype=np.int32)
-    codes = np.empty((count, code_size), dtype=np.uint8)
+    widths = {layout.column(n): part.code_size for n, part in enumerate(layout.parts, start=1)}
+    codes = {name: np.empty((count, width), dtype=np.uint8) for name, width in widths.items()}
     released = np.empty(count, dtype=bool)
     described = np.empty(count, dtype=bool)
     lengths = np.empty(count, dtype=np.int32)
     text = bytearray()
     runs = []
     start = 0
-    for batch in record.batches(["id", "state", "cell", "code", "metadata"], addresses=True):
+    for batch in record.batches(["id", "state", "cell", *codes, "metadata"], addresses=True):
         part = slice(start, start + batch.num_rows)
         lengths[part] = _append(text, batch.column("id"))
         cells[part] = batch.column("cell").to_numpy()
-        codes[part] = plain_bytes(batch.column("code"), code_size)
+        for name, held in codes.items():
+            held[part] = plain_bytes(batch.column(name), widths[name])
         runs.append(Runs.of(batch.column("_rowaddr").to_numpy()))
         released[part] = _lengths(batch.column("state")) == len("released")
         described[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)

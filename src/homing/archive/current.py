@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from homing.archive.engines import check_engine, choose
+from homing.archive.generations import Codebooks
 from homing.archive.record import Record, translated
 from homing.archive.snapshot import Snapshot
-from homing.codebooks import Codebook
 
 __all__ = ["Current"]
 
@@ -19,7 +19,8 @@ class Current:
     Parameters
     ----------
     record : Record
-    codebook : Codebook
+    codebooks : Codebooks
+        Of its generations.
     engine : {"auto", "memory", "lance"}
         What searches.
 
@@ -29,10 +30,10 @@ class Current:
         There is no such engine.
     """
 
-    def __init__(self, record: Record, codebook: Codebook, engine: str) -> None:
+    def __init__(self, record: Record, codebooks: Codebooks, engine: str) -> None:
         self._engine = check_engine(engine)
         self._record = record
-        self._codebook = codebook
+        self._codebooks = codebooks
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
@@ -40,8 +41,9 @@ class Current:
         self._record.refresh()
         if self._snapshot is None or self._snapshot.version != self._record.version:
             with translated(self._record.path):
-                engine = choose(self._engine, self._record, self._codebook)
-                self._snapshot = Snapshot(self._record, self._codebook, engine)
+                books = self._codebooks.of(self._record)
+                engine = choose(self._engine, self._record, books)
+                self._snapshot = Snapshot(self._record, books, engine)
         return self._snapshot
 
     def asked(self, question: Callable[[Snapshot], _T]) -> _T:

@@ -11,7 +11,7 @@ from homing.archive.asked import Asked
 from homing.archive.calibration import Calibration
 from homing.archive.snapshot import Snapshot
 from homing.errors import UsageError
-from homing.search import UPRIGHT, automatic_probes
+from homing.search import UPRIGHT
 
 __all__ = ["Alike", "Duplicate", "Group", "duplicate_groups"]
 
@@ -132,8 +132,7 @@ def _pairs(
     snapshot: Snapshot, entries: NDArray[np.int64], alike: Alike
 ) -> list[tuple[int, int, float]]:
     """Entries and others that are copies of each other, with their similarity."""
-    probes = automatic_probes(snapshot.cell_count)
-    matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=probes)
+    matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=snapshot.automatic_probes())
     copies = alike.copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
     copies &= matches.positions != entries[:, None]
     rows, places = np.nonzero(copies)

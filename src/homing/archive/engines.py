@@ -1,22 +1,23 @@
 """Which engine searches an archive, and what it is made of."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.columns import load, plain_bytes, release_freed
+from homing.archive.columns import Columns, load, plain_bytes, release_freed
 from homing.archive.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.layout import Layout
 from homing.archive.record import Record
 from homing.archive.runs import Runs
 from homing.archive.segments import coverage, nearest
 from homing.archive.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.errors import UsageError
-from homing.search import Block, LanceEngine, MemoryEngine, reason_against
+from homing.search import Block, LanceEngine, MemoryEngine, SeveralEngines, reason_against
 
 __all__ = ["ENGINES", "check_engine", "choose", "opened"]
 
@@ -36,7 +37,7 @@ def check_engine(engine: str) -> str:
     return engine
 
 
-def choose(asked: str, record: Record, codebook: Codebook) -> str:
+def choose(asked: str, record: Record, codebooks: Sequence[Codebook]) -> str:
     """Name the engine that searches a record.
 
     Parameters
@@ -44,37 +45,60 @@ def choose(asked: str, record: Record, codebook: Codebook) -> str:
     asked : {"auto", "memory", "lance"}
         "auto": in memory what is small and on this machine, and all that Lance's index cannot
         hold; else "lance".
+    record : Record
+    codebooks : sequence of Codebook
+        Of its generations.
     """
     if asked != "auto":
         return asked
-    if reason_against(codebook.factory) is not None:
+    if any(reason_against(codebook.factory) is not None for codebook in codebooks):
         return "memory"
     if not isinstance(record.path, Path):
         return "lance"  # it takes the codes alone, and those only that no index covers
-    held = len(record) * (codebook.code_size + 12 + _BYTES_AN_ID)
+    longest = max(codebook.code_size for codebook in codebooks)
+    held = len(record) * (longest + 12 + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 
 
 def opened(
-    record: Record, codebook: Codebook, engine: str
-) -> tuple[MemoryEngine | LanceEngine, Entries, StoredVectors]:
+    record: Record, codebooks: Sequence[Codebook], engine: str
+) -> tuple[SeveralEngines, Entries, StoredVectors]:
     """Engine, entries and vectors of the version of a record that is in view."""
     if engine == "memory":
-        return _in_memory(record, codebook)
+        return _in_memory(record, codebooks)
     runs = record.runs()
     vectors = StoredVectors(record, runs)
-    return _through_lance(record, codebook, runs), ReadEntries(record), vectors
+    parts = [
+        _through_lance(record.of(number), codebook, runs)
+        for number, codebook in enumerate(codebooks, start=1)
+    ]
+    return SeveralEngines(codebooks, parts), ReadEntries(record), vectors
 
 
 def _in_memory(
-    record: Record, codebook: Codebook
-) -> tuple[MemoryEngine, HeldEntries, StoredVectors]:
-    columns = load(record, codebook.code_size)
-    engine = MemoryEngine(codebook, columns.cells, columns.codes)
+    record: Record, codebooks: Sequence[Codebook]
+) -> tuple[SeveralEngines, HeldEntries, StoredVectors]:
+    columns = load(record)
+    engine = SeveralEngines(codebooks, list(_blocks_in_memory(columns, codebooks, record.layout)))
     entries, vectors = HeldEntries(record, columns), StoredVectors(record, columns.runs)
     del columns
     release_freed()
     return engine, entries, vectors
+
+
+def _blocks_in_memory(
+    columns: Columns, codebooks: Sequence[Codebook], layout: Layout
+) -> Iterator[MemoryEngine | Block]:
+    """Each generation's rows; all of them where there is one."""
+    if len(codebooks) == 1:
+        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.column(1)])
+        return
+    generations = layout.generations(columns.cells)
+    for number, codebook in enumerate(codebooks, start=1):
+        rows = np.flatnonzero(generations == number)
+        cells = columns.cells[rows] - np.int32(layout.first_cell(number))
+        codes = columns.codes[layout.column(number)][rows]
+        yield Block(MemoryEngine(codebook, cells, codes), rows)
 
 
 def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
@@ -86,7 +110,7 @@ def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngin
 
     return LanceEngine(
         codebook,
-        runs.count,
+        len(record),
         ask if now.segments else None,
         list(_blocks(record, codebook, runs, now.loose)),
     )

@@ -21,6 +21,7 @@ class Entry:
 
     id: str
     state: str
+    generation: int
     cell: int
     metadata: Mapping[str, Any] | None
 
@@ -43,6 +44,7 @@ class HeldEntries:
 
     def __init__(self, record: Record, columns: Columns) -> None:
         self._record = record
+        self._layout = record.layout
         self._ids = columns.ids
         self._cells = columns.cells
         self._released = columns.released
@@ -63,7 +65,12 @@ class HeldEntries:
         """Describe some entries, in their order."""
         metadata = self._metadata(positions)
         return [
-            Entry(name, state, int(self._cells[position]), metadata.get(int(position)))
+            Entry(
+                name,
+                state,
+                *self._layout.own(int(self._cells[position])),
+                metadata.get(int(position)),
+            )
             for position, (name, state) in zip(positions, self.named(positions), strict=True)
         ]
 
@@ -80,6 +87,7 @@ class ReadEntries:
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._layout = record.layout
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Ids, in the shape of the positions; None for the position −1."""
@@ -102,7 +110,7 @@ class ReadEntries:
             Entry(
                 row["id"],
                 row["state"],
-                row["cell"],
+                *self._layout.own(row["cell"]),
                 json.loads(row["metadata"]) if row["metadata"] else None,
             )
             for row in rows

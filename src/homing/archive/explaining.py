@@ -1,6 +1,6 @@
 """Evidence for a hit: the record's picture found again, laid over the query, and told in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ class Explanation:
     hit : Hit or None
         The best one; None where nothing was found.
     query_cell : int or None
-        Cell that the winning view of the query falls in.
+        Cell that the winning view of the query falls in, by the codebook of the hit.
     file : str or None
         Where the record's picture was read.
     reason : str or None
@@ -101,6 +101,7 @@ class Explanation:
             if hit.cell == self.query_cell
             else f"the picture's is {self.query_cell}"
         )
+        generation = "" if hit.generation is None else f" of generation {hit.generation}"
         facts = {
             "record": f"{hit.id} ({hit.state})",
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
@@ -108,7 +109,7 @@ class Explanation:
                 "not known" if rate is None else in_words(rate, bound=bool(hit.rate_is_bound))
             ),
             "view": hit.view,
-            "cell": f"{hit.cell}; {kept}",
+            "cell": f"{hit.cell}{generation}; {kept}",
             "distance to the code": f"{hit.code_distance:.4f}",
         }
         alignment = self.comparison.alignment if self.comparison else None
@@ -172,7 +173,7 @@ def explained(
     name: str,
     query: Looked,
     hit: Hit | None,
-    codebook: Codebook,
+    codebooks: Sequence[Codebook],
     sources: Sources,
     limits: Limits,
 ) -> Explanation:
@@ -186,8 +187,8 @@ def explained(
         The same as described.
     hit : Hit or None
         The best one.
-    codebook : Codebook
-        Of the archive.
+    codebooks : sequence of Codebook
+        Of the archive's generations.
     sources : Sources
     limits : Limits
 
@@ -203,6 +204,7 @@ def explained(
     if hit is None:
         return Explanation(**about)
     vector = query.vectors[query.views.index(hit.view)]
+    codebook = codebooks[(hit.generation or 1) - 1]
     about["query_cell"] = int(codebook.cells(vector[None])[0])
     place = sources.find(hit.id)
     if isinstance(place, str):

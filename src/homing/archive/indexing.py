@@ -9,7 +9,7 @@ which nobody has seen anything.
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from homing.errors import ArchiveError, UsageError
 from homing.processes import refuse_no_workers
 from homing.search import reason_against
 
-__all__ = ["Indexed", "index", "plan_segments", "refuse_unless_held"]
+__all__ = ["Indexed", "index", "index_all", "plan_segments", "refuse_unless_held"]
 
 _BYTES = 400 << 20  # of memory that building one segment may take
 _BYTES_A_ROW = 80  # beside its code: measured with codes of 8 bytes
@@ -62,19 +62,20 @@ class Indexed:
         }
 
 
-def refuse_unless_held(codebook: Codebook, archive: object) -> None:
-    """Refuse a codebook that Lance's index cannot hold.
+def refuse_unless_held(codebooks: Sequence[Codebook], archive: object) -> None:
+    """Refuse an archive with a codebook that Lance's index cannot hold.
 
     Raises
     ------
     UsageError
         With the reason.
     """
-    reason = reason_against(codebook.factory)
-    if reason is not None:
-        raise UsageError(
-            f"{str(archive)!r} cannot be indexed: {reason}; it is searched with --engine memory"
-        )
+    for codebook in codebooks:
+        reason = reason_against(codebook.factory)
+        if reason is not None:
+            raise UsageError(
+                f"{str(archive)!r} cannot be indexed: {reason}; it is searched with --engine memory"
+            )
 
 
 def index(
@@ -89,8 +90,9 @@ def index(
     Parameters
     ----------
     record : Record
+        Of several generations, the rows of one.
     codebook : Codebook
-        The archive's; it must be one that Lance can hold.
+        Theirs; it must be one that Lance can hold.
     workers : int
         Processes that build segments at the same time.
     progress : callable or None
@@ -123,6 +125,27 @@ def index(
     now = coverage(record, codebook)
     covered = sum(segment.rows for segment in now.segments)
     return Indexed(len(record), covered, added, len(now.segments), time.perf_counter() - start)
+
+
+def index_all(
+    record: Record,
+    codebooks: Sequence[Codebook],
+    *,
+    workers: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> Indexed:
+    """Make the index of every generation cover all its rows; see :func:`index`."""
+    done = [
+        index(record.of(number), codebook, workers=workers, progress=progress)
+        for number, codebook in enumerate(codebooks, start=1)
+    ]
+    return Indexed(
+        entries=sum(each.entries for each in done),
+        indexed=sum(each.indexed for each in done),
+        added=sum(each.added for each in done),
+        segments=sum(each.segments for each in done),
+        seconds=sum(each.seconds for each in done),
+    )
 
 
 def _most_rows(codebook: Codebook) -> int:

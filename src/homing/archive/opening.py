@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
 from homing.archive.choosing import choose_codebook
+from homing.archive.generations import CODEBOOK, Codebooks, read_codebook
 from homing.archive.indexing import refuse_unless_held
 from homing.archive.manifest import PathLike
 from homing.archive.record import Record, row_schema
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.stores import Place, StoreFolder, place_of
-from homing.codebooks import Codebook, load_codebook
+from homing.codebooks import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images import shown
 
@@ -25,7 +26,7 @@ __all__ = ["create", "open_archive"]
 
 _SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
 
-_RECORD, _CODEBOOK = "entries.lance", "codebook.safetensors"
+_RECORD = "entries.lance"
 
 
 def create(
@@ -116,16 +117,18 @@ def open_archive(
     """
     folder = place_of(path)
     settings = read_settings(folder)
-    codebook = _read_codebook(folder / _CODEBOOK)
+    codebook = read_codebook(folder / CODEBOOK)
     if codebook.fingerprint != settings.codebook_fingerprint:
         raise CodebookError(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
     record = Record.open(folder / _RECORD, version=version)
+    codebooks = Codebooks(folder, codebook)
+    every = codebooks.of(record)
     if engine == "lance":
-        refuse_unless_held(codebook, folder)
-    archive = Archive(folder, settings, codebook, record, device=device, engine=engine)
+        refuse_unless_held(every, folder)
+    archive = Archive(folder, settings, codebooks, record, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
     return archive
@@ -148,7 +151,7 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         Record.create(
             building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size
         )
-        codebook.save(building / _CODEBOOK)
+        codebook.save(building / CODEBOOK)
         write_settings(building, settings)
         building.chmod(0o777 & ~_umask())
         building.replace(folder)
@@ -188,20 +191,8 @@ def _make_in_store(folder: StoreFolder, settings: ArchiveSettings, codebook: Cod
                 "again in a minute"
             ) from None
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
-        (folder / _CODEBOOK).put(codebook.save(Path(local) / _CODEBOOK))
+        (folder / CODEBOOK).put(codebook.save(Path(local) / CODEBOOK))
     write_settings(folder, settings)
-
-
-def _read_codebook(file: Place) -> Codebook:
-    if isinstance(file, Path):
-        return load_codebook(file)
-    with tempfile.TemporaryDirectory(prefix="homing-") as local:
-        copy = Path(local) / _CODEBOOK
-        try:
-            file.fetch(copy)
-        except FileNotFoundError:
-            raise CodebookError(f"There is no codebook file {file}.") from None
-        return load_codebook(copy)
 
 
 def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":

@@ -20,6 +20,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 
+from homing.archive.layout import CODE, KEY, Layout
 from homing.archive.rows import Row, row_of, row_schema, rows_to_table
 from homing.archive.runs import Runs
 from homing.archive.stores import Place, StoreFolder, reason_of
@@ -29,7 +30,8 @@ from homing.images import shown
 __all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
 
 INDEXED = "indexed"
-"""A column without values, which the index of an archive is bound to (see `segments`)."""
+"""A column without values, which the index of an archive is bound to (see `segments`); that of a
+later generation has its number behind it."""
 
 _T = TypeVar("_T")
 
@@ -41,12 +43,31 @@ _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
 
 class Record:
-    """The rows of an archive at one version; writing moves on to the version written."""
+    """The rows of an archive at one version; writing moves on to the version written.
 
-    def __init__(self, dataset: lance.LanceDataset, path: Place, *, pinned: bool = False) -> None:
+    Attributes
+    ----------
+    generation : int or None
+        If given, only rows of this codebook generation are counted and scanned, with cells and
+        codes as that codebook knows them; see :meth:`of`.
+    """
+
+    def __init__(
+        self,
+        dataset: lance.LanceDataset,
+        path: Place,
+        *,
+        pinned: bool = False,
+        generation: int | None = None,
+    ) -> None:
         self._dataset = dataset
         self._pinned = pinned
         self.path = path
+        self.generation = generation
+
+    def of(self, generation: int) -> "Record":
+        """The rows of one codebook generation; it moves on together with this record."""
+        return Record(self._dataset, self.path, pinned=self._pinned, generation=generation)
 
     @classmethod
     def create(cls, path: Place, *, dimension: int, code_size: int) -> "Record":
@@ -99,10 +120,41 @@ class Record:
 
     @property
     def schema(self) -> pa.Schema:
-        """Arrow schema of the rows."""
-        schema = self._dataset.schema
-        place = schema.get_field_index(INDEXED)
-        return schema if place < 0 else schema.remove(place)
+        """Arrow schema of the rows: of what is told of a picture, without what serves the index."""
+        schema, layout = self._dataset.schema, self.layout
+        told = {*row_schema(1, 1).names, *layout.columns}
+        return pa.schema([f for f in schema if f.name in told], metadata=schema.metadata)
+
+    @property
+    def layout(self) -> Layout:
+        """How rows of the version in view say of which codebook generation they are."""
+        with translated(self.path):
+            width = self._dataset.schema.field("code").type.byte_width
+            return Layout.read(self._dataset.config(), width)
+
+    @property
+    def indexed_column(self) -> str:
+        """Column that the index of the generation in view is bound to."""
+        return INDEXED if self.generation in (None, 1) else f"{INDEXED}_{self.generation}"
+
+    def set_layout(self, layout: Layout) -> None:
+        """Commit another layout; refused where another process has changed it meanwhile."""
+        self.refuse_if_past()
+        with translated(self.path):
+            self._dataset.update_config({KEY: layout.text()})
+        self.refresh()
+
+    def add_column(self, field: pa.Field) -> None:
+        """Give all rows an empty column, if there is none of that name."""
+
+        def write() -> None:
+            if field.name in self._dataset.schema.names:
+                return
+            with translated(self.path):
+                self._dataset.add_columns(field)
+
+        self.retried(write)
+        self.refresh()
 
     @property
     def version(self) -> int:
@@ -111,7 +163,10 @@ class Record:
 
     def __len__(self) -> int:
         """Count the rows of the version in view."""
-        return int(self._dataset.count_rows())
+        return int(self._dataset.count_rows(self._condition()))
+
+    def _condition(self) -> str | None:
+        return None if self.generation is None else self.layout.condition(self.generation)
 
     def refresh(self) -> None:
         """Move on to the newest version, unless one that is past was asked for."""
@@ -191,16 +246,16 @@ class Record:
         self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
     ) -> Iterator[Row]:
         """All rows, or those of some ids, in the order recorded; read batch by batch."""
-        columns = [n for n in self.schema.names if with_vectors or n != "vector"]
         chosen = None if ids is None else _one_of(ids)
 
-        def begin() -> tuple[list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+        def begin() -> tuple[Layout, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+            columns = [n for n in self.schema.names if with_vectors or n != "vector"]
             scan = self.batches(columns, chosen=chosen)
-            return list(itertools.islice(scan, 1)), scan
+            return self.layout, list(itertools.islice(scan, 1)), scan
 
         # Only the first batch can be read again, from a newer version, since rows given out cannot
         # be taken back; most archives have no other.
-        first, rest = self.retried(begin)
+        layout, first, rest = self.retried(begin)
         for batch in itertools.chain(first, rest):
             vectors = None
             if with_vectors:
@@ -208,7 +263,7 @@ class Record:
                 vectors = flat.reshape(batch.num_rows, -1)
                 batch = batch.drop_columns(["vector"])  # noqa: PLW2901 - the rest of the same batch
             for position, values in enumerate(batch.to_pylist()):
-                yield row_of(values, None if vectors is None else vectors[position])
+                yield row_of(values, None if vectors is None else vectors[position], layout)
 
     def batches(
         self,
@@ -218,7 +273,13 @@ class Record:
         addresses: bool = False,
         fragments: Sequence[int] | None = None,
     ) -> Iterator[pa.RecordBatch]:
-        """Scan columns in the order recorded; of all fragments, or of some."""
+        """Scan columns in the order recorded; of all fragments, or of some.
+
+        Cells and codes of one generation are as its codebook knows them; else as they lie there.
+        """
+        if self.generation is not None and len(self.layout) > 1:
+            yield from self._of_generation(columns, self.generation, addresses, fragments)
+            return
         with translated(self.path):
             scanner = self._dataset.scanner(
                 columns=list(columns),
@@ -229,6 +290,25 @@ class Record:
                 fragments=None if fragments is None else self._fragments(fragments),
             )
             yield from scanner.to_batches()
+
+    def _of_generation(
+        self,
+        columns: Sequence[str],
+        generation: int,
+        addresses: bool,
+        fragments: Sequence[int] | None,
+    ) -> Iterator[pa.RecordBatch]:
+        layout = self.layout
+        code, first = layout.column(generation), layout.first_cell(generation)
+        read = [code if name == CODE else name for name in columns]
+        for batch in Record(self._dataset, self.path).batches(
+            read, chosen=layout.condition(generation), addresses=addresses, fragments=fragments
+        ):
+            own = {name: batch.column(place) for place, name in enumerate(columns)}
+            if "cell" in own:
+                own["cell"] = pa.compute.subtract(own["cell"], pa.scalar(first, pa.int32()))
+            rest = {n: batch.column(n) for n in batch.schema.names if n not in read}
+            yield pa.record_batch(own | rest)
 
     def _fragments(self, numbers: Sequence[int]) -> list[Any]:
         found = [self._dataset.get_fragment(number) for number in numbers]
@@ -248,6 +328,16 @@ class Record:
                     first = np.array([fragment.fragment_id << 32], dtype=np.uint64)
                     parts.append(Runs(np.zeros(1, np.int64), first, fragment.physical_rows))
         return Runs.joined(parts)
+
+    def rows_of_fragments(self) -> dict[int, int]:
+        """Numbers of all fragments, in the record's order, and their rows; of those in view."""
+        condition = self._condition()
+        with translated(self.path):
+            fragments = self._dataset.get_fragments()
+            if condition is None:
+                return {f.fragment_id: f.physical_rows - f.num_deletions for f in fragments}
+            rows = {f.fragment_id: int(f.count_rows(condition)) for f in fragments}
+        return {number: count for number, count in rows.items() if count}
 
     def size(self) -> int:
         """Bytes of the rows and indexes of the version in view."""
@@ -302,7 +392,7 @@ class Record:
 
     def table(self, rows: Sequence[Row]) -> pa.Table:
         """Rows as an Arrow table of the record's schema."""
-        return rows_to_table(rows, self.schema)
+        return rows_to_table(rows, self.schema, self.layout)
 
 
 def _one_of(ids: Sequence[str]) -> str:

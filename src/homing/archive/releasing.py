@@ -50,6 +50,7 @@ def release(
     archive: Place,
     *,
     owner: str,
+    generation: int = 1,
 ) -> Iterator[Outcome]:
     """Release pictures; an outcome comes once its picture is recorded, in the order given.
 
@@ -67,10 +68,12 @@ def release(
         Folder of the archive, which recorded places are relative to.
     owner : str
         Identity of the archive: what runs of others left unfinished in `out` is theirs to finish.
+    generation : int
+        Of the archive's codebooks, the activator's.
     """
     recover(out, owner, lambda table: commit_rows(record, table))
     with Staging(out, owner) as staging:
-        run = _Run(record, activator, staging, archive)
+        run = _Run(record, activator, generation, staging, archive)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
         for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
@@ -89,10 +92,16 @@ def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome 
 
 class _Run:
     def __init__(
-        self, record: Record, activator: Activator, staging: Staging, archive: Place
+        self,
+        record: Record,
+        activator: Activator,
+        generation: int,
+        staging: Staging,
+        archive: Place,
     ) -> None:
         self._record = record
         self._activator = activator
+        self._generation = generation
         self._staging = staging
         self._archive = archive
         self._clock = time.perf_counter()
@@ -171,6 +180,7 @@ class _Run:
                 psnr=_finite(entry.activated.psnr),
                 created_at=now,
                 vector=vector,
+                generation=self._generation,
                 cell=int(cell),
                 code=code.tobytes(),
                 metadata=entry.item.metadata,

@@ -115,12 +115,15 @@ class Hit:
     cell : int
         Cell of the codebook that the entry lies in.
     code_distance : float
-        Distance of the query to the entry's code: squared Euclidean, or differing bits (LSH).
+        Distance of the query to the entry's code: squared Euclidean, or differing bits (LSH; in an
+        archive of several generations the squared distance that these stand for).
     state : str
         "released" or "added".
     false_alarm_rate, is_copy
         The verdict, once the archive is calibrated (None before): the share of queries without a
         match that have any hit as similar as this one, and whether that is low enough.
+    generation : int or None
+        Codebook generation that the cell and the code are of, from 1; None in an archive of one.
     rate_is_bound : bool or None
         Whether that share is lower still: by how much, the archive's calibration cannot tell.
     confirmed : bool or None
@@ -141,6 +144,7 @@ class Hit:
     is_copy: bool | None = None
     confirmed: bool | None = None
     metadata: Mapping[str, Any] | None = None
+    generation: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a hit in a ``--json`` line."""
@@ -152,6 +156,8 @@ class Hit:
             "code_distance": round(self.code_distance, 5),
             "state": self.state,
         }
+        if self.generation is not None:
+            values |= {"generation": self.generation}
         if self.false_alarm_rate is not None:
             values |= {"false_alarm_rate": float(f"{self.false_alarm_rate:.3g}")}
         if self.rate_is_bound is not None:

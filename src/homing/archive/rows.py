@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from homing.archive.layout import Layout
+
 __all__ = ["Row", "row_of", "row_schema", "rows_to_table"]
 
 # Without it concurrent merges of the same ids were seen to double rows.
@@ -21,8 +23,8 @@ class Row:
     """One picture as recorded; see the contract's list of columns.
 
     ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
-    ``code`` are what the codebook makes of exactly that vector. ``file`` is where a released file
-    was written, relative to the archive's folder where that is possible.
+    ``code`` are what the codebook of its ``generation`` makes of exactly that vector. ``file`` is
+    where a released file was written, relative to the archive's folder where that is possible.
     """
 
     id: str
@@ -38,6 +40,7 @@ class Row:
     cell: int
     code: bytes
     metadata: Mapping[str, Any] | None
+    generation: int = 1
 
 
 def row_schema(dimension: int, code_size: int) -> pa.Schema:
@@ -61,7 +64,7 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
     )
 
 
-def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Layout) -> pa.Table:
     """Rows, with their vectors, as an Arrow table."""
     dimension = schema.field("vector").type.list_size
     vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
@@ -73,16 +76,36 @@ def rows_to_table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
         elif field.name == "metadata":
             texts = [_metadata_text(row.metadata) for row in rows]
             columns["metadata"] = pa.array(texts, pa.string())
+        elif field.name == "cell":
+            cells = [row.cell + layout.first_cell(row.generation) for row in rows]
+            columns["cell"] = pa.array(cells, field.type)
+        elif field.name in layout.columns:
+            columns[field.name] = pa.array(_codes(rows, field, layout), field.type)
         else:
             columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
     return pa.table(columns, schema=schema)
+
+
+def _codes(rows: Sequence[Row], field: pa.Field, layout: Layout) -> list[bytes | None]:
+    """Codes that lie in a column; what stands for those that lie in another one."""
+    nothing = None if field.nullable else bytes(field.type.byte_width)
+    return [r.code if layout.column(r.generation) == field.name else nothing for r in rows]
 
 
 def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
     return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
 
 
-def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None) -> Row:
+def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None, layout: Layout) -> Row:
     """Row of the columns' values, and its vector if it was read."""
     metadata = values.pop("metadata")
-    return Row(**values, vector=vector, metadata=json.loads(metadata) if metadata else None)
+    number, cell = layout.own(values.pop("cell"))
+    codes = {name: values.pop(name) for name in layout.columns}
+    return Row(
+        **values,
+        vector=vector,
+        generation=number,
+        cell=cell,
+        code=codes[layout.column(number)],
+        metadata=json.loads(metadata) if metadata else None,
+    )

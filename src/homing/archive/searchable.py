@@ -24,6 +24,7 @@ from homing.archive.calibration import (
     write_calibration,
 )
 from homing.archive.current import Current
+from homing.archive.generations import Codebooks, Generation, generations
 from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record
 from homing.archive.results import Hit, SearchResult
@@ -35,7 +36,6 @@ from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown
-from homing.search import automatic_probes
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -55,7 +55,8 @@ class Searchable:
     path : Path or StoreFolder
         Its folder.
     settings : ArchiveSettings
-    codebook : Codebook
+    codebooks : Codebooks
+        Of its generations.
     record : Record
     device : str
         Where the descriptor runs.
@@ -67,7 +68,7 @@ class Searchable:
         self,
         path: Place,
         settings: ArchiveSettings,
-        codebook: Codebook,
+        codebooks: Codebooks,
         record: Record,
         *,
         device: str = "cpu",
@@ -75,15 +76,25 @@ class Searchable:
     ) -> None:
         self.path = path
         self.settings = settings
-        self.codebook = codebook
+        self._codebooks = codebooks
         self._record = record
-        self._current = Current(record, codebook, engine)
+        self._current = Current(record, codebooks, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
 
     def __len__(self) -> int:
         """Count the entries."""
         return len(self._record)
+
+    @property
+    def codebook(self) -> Codebook:
+        """The frozen codebook of new pictures: the newest generation's."""
+        return self._codebooks.of(self._record)[-1]
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """The archive's codebooks, in the order adopted: one, unless :meth:`adopt` was used."""
+        return generations(self._record, self.settings)
 
     @property
     def descriptor(self) -> "Descriptor":
@@ -114,10 +125,12 @@ class Searchable:
         k : int, default 10
             How many hits, at most.
         probes : int or None, default None
-            Cells to visit. None: in a calibrated archive one, and more only for as long as no hit
-            is a copy; in others one in 64, at least four. One finds what was released.
+            Cells to visit, of each codebook generation. None: in a calibrated archive one, and
+            more only for as long as no hit is a copy; in others one in 64, at least four. One
+            finds what was released.
         rerank : int, default 64
-            How many of the nearest codes are put in order by exact similarity; 0: codes only.
+            How many of the nearest codes, of each codebook generation, are put in order by exact
+            similarity; 0: codes only.
         views : str, default "upright"
             "upright": the picture as it is; "turned": its four quarter turns and their mirror
             images; "all": these, also of what lies within a frame, and five parts of the picture.
@@ -180,7 +193,7 @@ class Searchable:
         (hits,) = self._answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         hit, sources = hits[0] if hits else None, self._sources(asked.folders)
-        return explained(name, looked, hit, self.codebook, sources, limits)
+        return explained(name, looked, hit, self._codebooks.of(self._record), sources, limits)
 
     def search_each(
         self,
@@ -224,9 +237,13 @@ class Searchable:
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
         asked = Asked(k=k, probes=probes, rerank=rerank)
-        visited = automatic_probes(self.codebook.cell_count) if probes is None else probes
         return self._current.asked(
-            lambda now: now.search(vectors, k=asked.k, probes=visited, rerank=asked.rerank)
+            lambda now: now.search(
+                vectors,
+                k=asked.k,
+                probes=now.automatic_probes() if asked.probes is None else asked.probes,
+                rerank=asked.rerank,
+            )
         )
 
     def calibrate(

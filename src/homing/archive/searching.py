@@ -18,9 +18,8 @@ from homing.errors import PictureError
 from homing.images import SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
+    Probes,
     View,
-    automatic_probes,
-    probe_stages,
     query_views,
 )
 
@@ -167,7 +166,7 @@ def find(
     """
     found = {number: _NOTHING for number, query in enumerate(looked) if not query.views}
     left = [number for number, query in enumerate(looked) if query.views]
-    for probes in _stages(snapshot.cell_count, asked, sure):
+    for probes in _stages(snapshot, asked, sure):
         now = _found(snapshot, [looked[number] for number in left], asked, probes)
         found |= zip(left, now, strict=True)
         left = [number for number in left if sure is None or not sure(found[number])]
@@ -176,13 +175,17 @@ def find(
     return [found[number] for number in range(len(looked))]
 
 
-def _stages(cell_count: int, asked: Asked, sure: Callable[[Found], bool] | None) -> tuple[int, ...]:
+def _stages(
+    snapshot: Snapshot, asked: Asked, sure: Callable[[Found], bool] | None
+) -> tuple[int | Probes, ...]:
     if asked.probes is not None:
         return (asked.probes,)
-    return (automatic_probes(cell_count),) if sure is None else probe_stages(cell_count)
+    return (snapshot.automatic_probes(),) if sure is None else snapshot.probe_stages()
 
 
-def _found(snapshot: Snapshot, looked: Sequence[Looked], asked: Asked, probes: int) -> list[Found]:
+def _found(
+    snapshot: Snapshot, looked: Sequence[Looked], asked: Asked, probes: int | Probes
+) -> list[Found]:
     if not looked:
         return []
     matches = snapshot.search(

@@ -24,7 +24,7 @@ from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
 from homing.archive.columns import plain_bytes
-from homing.archive.record import INDEXED, Record, translated
+from homing.archive.record import Record, translated
 from homing.codebooks import Codebook
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "commit",
     "coverage",
+    "coverages",
     "drop",
     "nearest",
 ]
@@ -85,7 +86,7 @@ def coverage(record: Record, codebook: Codebook) -> Coverage:
     """What the index covers of the version in view."""
     dataset = record.dataset
     with translated(record.path):
-        rows = {f.fragment_id: f.physical_rows - f.num_deletions for f in dataset.get_fragments()}
+        rows = record.rows_of_fragments()
         found = _described(dataset, codebook)
         segments, sound = [], not found or _same_centroids(dataset, codebook)
         for segment in found:
@@ -98,6 +99,13 @@ def coverage(record: Record, codebook: Codebook) -> Coverage:
         return Coverage((), rows, sound=False)
     covered = frozenset().union(*(segment.fragments for segment in segments))
     return Coverage(tuple(segments), {n: rows[n] for n in rows if n not in covered})
+
+
+def coverages(record: Record, codebooks: Sequence[Codebook]) -> list[Coverage]:
+    """What the index of each generation covers."""
+    return [
+        coverage(record.of(number), codebook) for number, codebook in enumerate(codebooks, start=1)
+    ]
 
 
 def _described(dataset: lance.LanceDataset, codebook: Codebook) -> Sequence[Any]:
@@ -118,16 +126,8 @@ def _rows_held(record: Record, segment: str) -> int:
 
 def add_column(record: Record, codebook: Codebook) -> None:
     """Give the record the empty column, if it has none."""
-
-    def write() -> None:
-        if INDEXED in record.dataset.schema.names:
-            return
-        kind = pa.list_(pa.float32(), codebook.dimension)
-        with translated(record.path):
-            record.dataset.add_columns(pa.field(INDEXED, kind, nullable=True))
-
-    record.retried(write)
-    record.refresh()
+    kind = pa.list_(pa.float32(), codebook.dimension)
+    record.add_column(pa.field(record.indexed_column, kind, nullable=True))
 
 
 def build(record: Record, codebook: Codebook, fragments: Sequence[int], folder: Path) -> Any:
@@ -152,7 +152,7 @@ def build(record: Record, codebook: Codebook, fragments: Sequence[int], folder: 
         )
         files = [file.path for part in staged.get_fragments() for file in part.data_files()]
         return record.dataset.create_index_uncommitted(
-            INDEXED,
+            record.indexed_column,
             name=index_name(codebook),
             metric=_METRIC,
             replace=True,  # else the name would be refused where there are other segments
@@ -217,7 +217,9 @@ def commit(record: Record, codebook: Codebook, segments: Sequence[Any]) -> None:
     commits of the same fragments: the second is to be tried again from the newer version.
     """
     with translated(record.path):
-        record.dataset.commit_existing_index_segments(index_name(codebook), INDEXED, list(segments))
+        record.dataset.commit_existing_index_segments(
+            index_name(codebook), record.indexed_column, list(segments)
+        )
     record.refresh()
 
 
@@ -240,7 +242,7 @@ def nearest(
         found = record.dataset.to_table(
             columns=["_distance"],
             nearest={
-                "column": INDEXED,
+                "column": record.indexed_column,
                 "q": codebook.inner(queries),
                 "k": candidates,
                 "nprobes": probes,

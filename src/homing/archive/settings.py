@@ -1,13 +1,19 @@
-"""``archive.json``: what an archive was made with, never changed afterwards."""
+"""``archive.json``: what an archive was made with.
+
+Nothing of it changes afterwards but the format, which is raised when an archive adopts a second
+codebook generation, so that versions of homing that know of one alone refuse it.
+"""
 
 import datetime
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
 from homing.archive.stores import Place
 from homing.errors import ArchiveError, DescriptorError
+from homing.files import replace_durably
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -17,11 +23,12 @@ __all__ = [
     "SETTINGS",
     "ArchiveSettings",
     "check_descriptor",
+    "raise_format",
     "read_settings",
     "write_settings",
 ]
 
-FORMAT = 1
+FORMAT, SEVERAL_GENERATIONS = 1, 2
 SETTINGS = "archive.json"
 
 
@@ -67,6 +74,19 @@ def write_settings(folder: Place, settings: ArchiveSettings) -> None:
     (folder / SETTINGS).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
+def raise_format(folder: Place) -> None:
+    """Mark an archive as one that may have several codebook generations; whole or not at all."""
+    path = folder / SETTINGS
+    values = json.loads(path.read_text(encoding="utf-8"))
+    if values["format"] == SEVERAL_GENERATIONS:
+        return
+    text = json.dumps(values | {"format": SEVERAL_GENERATIONS}, indent=2) + "\n"
+    if isinstance(path, Path):
+        replace_durably(path, text.encode())
+    else:
+        path.write_text(text, encoding="utf-8")
+
+
 def read_settings(folder: Place) -> ArchiveSettings:
     """Read ``archive.json``.
 
@@ -85,9 +105,10 @@ def read_settings(folder: Place) -> ArchiveSettings:
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path} cannot be read: {error}") from error
     found = values.get("format") if isinstance(values, dict) else None
-    if found != FORMAT:
+    if found not in (FORMAT, SEVERAL_GENERATIONS):
         raise ArchiveError(
-            f"{path} has format {found!r}; this version of homing knows format {FORMAT}"
+            f"{path} has format {found!r}; this version of homing knows formats {FORMAT} and "
+            f"{SEVERAL_GENERATIONS}: a later one may read it"
         )
     try:
         return ArchiveSettings(**values)

@@ -10,7 +10,7 @@ from homing.archive.engines import opened
 from homing.archive.record import Record
 from homing.archive.results import Hit
 from homing.codebooks import Codebook
-from homing.search import rank, similarities
+from homing.search import Probes, rank, similarities
 
 __all__ = ["RERANK", "Found", "Matches", "Snapshot"]
 
@@ -78,22 +78,35 @@ class Snapshot:
     Parameters
     ----------
     record : Record
-    codebook : Codebook
+    codebooks : Codebook or sequence of these
+        Of its generations.
     engine : {"memory", "lance"}
         Whether codes and ids are held in memory, or read where they lie.
     """
 
-    def __init__(self, record: Record, codebook: Codebook, engine: str = "memory") -> None:
+    def __init__(
+        self, record: Record, codebooks: Codebook | Sequence[Codebook], engine: str = "memory"
+    ) -> None:
         self.version = record.version
-        self.cell_count = codebook.cell_count
+        books = [codebooks] if isinstance(codebooks, Codebook) else codebooks
         self._lean = engine == "lance"
-        self._engine, self._entries, self._vectors = opened(record, codebook, engine)
+        self._engine, self._entries, self._vectors = opened(record, books, engine)
 
     def __len__(self) -> int:
         """Count the entries."""
         return len(self._engine)
 
-    def search(self, queries: NDArray[np.float32], *, k: int, probes: int, rerank: int) -> Matches:
+    def automatic_probes(self) -> Probes:
+        """Cells to visit in each generation when nobody says."""
+        return self._engine.visited(None)
+
+    def probe_stages(self) -> tuple[Probes, ...]:
+        """Cells to visit in each generation until there is a hit to be sure of."""
+        return self._engine.stages()
+
+    def search(
+        self, queries: NDArray[np.float32], *, k: int, probes: int | Probes, rerank: int
+    ) -> Matches:
         """Find the `k` nearest entries of each query.
 
         Parameters
@@ -102,14 +115,16 @@ class Snapshot:
             Unit descriptors.
         k : int
             How many entries.
-        probes : int
-            How many cells to visit.
+        probes : int or tuple of int
+            How many cells to visit in each generation.
         rerank : int
-            How many of the nearest codes are ordered again by exact similarity; 0 keeps the order
-            of the codes (the similarity is exact all the same).
+            How many of the nearest codes of each generation are ordered again by exact
+            similarity; 0 keeps the order of the codes (the similarity is exact all the same).
         """
         positions, distances = self._engine.search(
-            queries, candidates=max(k, rerank), probes=probes
+            queries,
+            candidates=max(k, rerank),
+            probes=self._engine.visited(probes) if isinstance(probes, int) else probes,
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
@@ -134,7 +149,7 @@ class Snapshot:
                 self._vectors.let_go()
         return found
 
-    def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int) -> Matches:
+    def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int | Probes) -> Matches:
         """Find the `k` nearest entries of each of these entries, itself mostly among them."""
         vectors = self._vectors.take(positions).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -201,6 +216,7 @@ class Snapshot:
                 similarity=float(found.similarity[place]),
                 view=found.views[place],
                 cell=entry.cell,
+                generation=entry.generation if self._engine.several else None,
                 code_distance=float(found.code_distance[place]),
                 state=entry.state,
                 false_alarm_rate=None if rates is None else max(least, float(rates[place])),

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homing.archive.columns import plain_bytes
 from homing.archive.committing import commit_rows
+from homing.archive.generations import Generation, generations
+from homing.archive.layout import Layout, Part
 from homing.archive.manifest import PathLike
 from homing.archive.places import recorded_place, resolve_place
+from homing.archive.recoding import of_generation, recoded
 from homing.archive.record import Record
 from homing.archive.results import Imported, Problem
 from homing.archive.running import refuse_store
@@ -28,7 +30,7 @@ from homing.images import shown
 
 __all__ = ["export_rows", "import_rows"]
 
-FORMAT = 1
+FORMAT, SEVERAL_GENERATIONS = 1, 2
 _HEADER = b"homing"
 _COMMIT = 4096  # rows recorded together
 _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
@@ -50,7 +52,8 @@ def export_rows(
     refuse_store(file)
     final = Path(file)
     staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
-    schema = record.schema.with_metadata({_HEADER: json.dumps(_header(settings)).encode()})
+    header = _header(settings, generations(record, settings))
+    schema = record.schema.with_metadata({_HEADER: json.dumps(header).encode()})
     rows = 0
     taken = UsageError(f"{shown(final)} exists already; name another file")
     if final.exists() or final.is_symlink():  # asked before the work, and again when it is named
@@ -76,13 +79,19 @@ def export_rows(
     return rows
 
 
-def _header(settings: ArchiveSettings) -> dict[str, Any]:
-    return {
+def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str, Any]:
+    header = {
         "format": FORMAT,
         "descriptor": settings.descriptor,
         "descriptor_fingerprint": settings.descriptor_fingerprint,
         "codebook": settings.codebook,
         "codebook_fingerprint": settings.codebook_fingerprint,
+    }
+    if len(named) == 1:
+        return header
+    return header | {
+        "format": SEVERAL_GENERATIONS,
+        "generations": [generation.as_dict() for generation in named],
     }
 
 
@@ -99,7 +108,7 @@ def _moved(table: pa.Table, old: Place, new: Place) -> pa.Table:
 def import_rows(
     record: Record,
     settings: ArchiveSettings,
-    codebook: Codebook,
+    codebooks: Sequence[Codebook],
     archive: Place,
     file: PathLike,
     progress: Progress,
@@ -109,7 +118,8 @@ def import_rows(
     Raises
     ------
     UsageError
-        The file cannot be read, is no export, or is of another descriptor or codebook.
+        The file cannot be read, is no export, or is of another descriptor or of a codebook that
+        the archive has not.
     """
     refuse_store(file)
     path = Path(file)
@@ -117,11 +127,18 @@ def import_rows(
     problems: list[Problem] = []
     try:
         with pq.ParquetFile(path) as opened:
-            _check_header(opened.schema_arrow.metadata or {}, settings, path)
-            for batch in opened.iter_batches(_COMMIT, columns=record.schema.names):
-                table = pa.Table.from_batches([batch]).select(record.schema.names)
-                table = _moved(table.cast(record.schema), _NOWHERE, archive)
-                reasons = _reasons(table, codebook)
+            header = _checked_header(opened.schema_arrow.metadata or {}, settings, path)
+            same = _same_generations(header, codebooks, path)
+            theirs = Layout(tuple(Part.of(codebooks[number - 1]) for number in same.values()))
+            # As they are now: generations that are adopted meanwhile come behind these.
+            ours = Layout(tuple(Part.of(codebook) for codebook in codebooks))
+            schema = record.schema
+            names = [name for name in schema.names if name not in ours.columns]
+            for batch in opened.iter_batches(_COMMIT, columns=[*names, *theirs.columns]):
+                table = pa.Table.from_batches([batch])
+                table = recoded(table, theirs, ours, same, schema)
+                table = _moved(table, _NOWHERE, archive)
+                reasons = _reasons(table, ours, codebooks)
                 names = table.column("id").to_pylist()
                 problems += (Problem(names[n], reason) for n, reason in reasons.items())
                 good = [number not in reasons for number in range(len(names))]
@@ -135,34 +152,60 @@ def import_rows(
     return Imported(imported, skipped, tuple(problems))
 
 
-def _check_header(metadata: Mapping[bytes, bytes], settings: ArchiveSettings, path: Path) -> None:
+def _checked_header(
+    metadata: Mapping[bytes, bytes], settings: ArchiveSettings, path: Path
+) -> Mapping[str, Any]:
     header = json.loads(metadata.get(_HEADER, b"null"))
     if not isinstance(header, dict):
         raise UsageError(f"{shown(path)} is not a file that 'homing export' has written")
-    if header.get("format") != FORMAT:
+    if header.get("format") not in (FORMAT, SEVERAL_GENERATIONS):
         raise UsageError(
             f"{shown(path)} has format {header.get('format')!r}; this version of homing knows "
-            f"format {FORMAT}"
+            f"formats {FORMAT} and {SEVERAL_GENERATIONS}"
         )
-    for part in ("descriptor", "codebook"):
-        key = f"{part}_fingerprint"
-        if header.get(key) != getattr(settings, key):
+    if header.get("descriptor_fingerprint") != settings.descriptor_fingerprint:
+        raise UsageError(
+            f"{shown(path)} is of the descriptor {header.get('descriptor')} "
+            f"({header.get('descriptor_fingerprint')}), and the archive has {settings.descriptor} "
+            f"({settings.descriptor_fingerprint}); import it into an archive made with the same"
+        )
+    return header
+
+
+def _same_generations(
+    header: Mapping[str, Any],
+    codebooks: Sequence[Codebook],
+    path: Path,
+) -> dict[int, int]:
+    """Number in the archive of each generation of a file."""
+    fingerprints = [codebook.fingerprint for codebook in codebooks]
+    same = {}
+    for number, generation in enumerate(header.get("generations", [header]), start=1):
+        fingerprint = generation["codebook_fingerprint"]
+        if fingerprint not in fingerprints:
+            theirs = f"{generation['codebook']} ({fingerprint})"
+            ours = f"{codebooks[-1].factory} ({fingerprints[-1]})"
             raise UsageError(
-                f"{shown(path)} is of the {part} {header.get(part)} ({header.get(key)}), and the "
-                f"archive has {getattr(settings, part)} ({getattr(settings, key)}); import it "
-                "into an archive made with the same"
+                f"{shown(path)} is of the codebook {theirs}, and the archive has {ours}; import it "
+                "into an archive made with the same, or adopt that codebook in this one first"
             )
+        same[number] = fingerprints.index(fingerprint) + 1
+    return same
 
 
-def _reasons(table: pa.Table, codebook: Codebook) -> dict[int, str]:
+def _reasons(table: pa.Table, layout: Layout, codebooks: Sequence[Codebook]) -> dict[int, str]:
     """Rows that cannot be recorded, by their number, with the reason."""
     flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.reshape(table.num_rows, -1).astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
     sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
-    cells, codes = codebook.encode_with_cells(np.where(sound[:, None], vectors, 0))
-    held = plain_bytes(table.column("code").combine_chunks(), codebook.code_size)
-    coded = (table.column("cell").to_numpy() == cells) & (held == codes).all(axis=1)
+    vectors[~sound] = 0
+    coded = np.zeros(table.num_rows, bool)
+    for number, codebook in enumerate(codebooks, start=1):
+        places, own, held = of_generation(table, layout, number)
+        if len(places):
+            cells, codes = codebook.encode_with_cells(vectors[places])
+            coded[places] = (own == cells) & (held == codes).all(axis=1)
     states = table.column("state").to_pylist()
     seen: Counter[str] = Counter()
     reasons: dict[int, str] = {}

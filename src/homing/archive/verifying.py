@@ -1,6 +1,6 @@
 """Verification: whether the record, the codebook and the released files agree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -19,18 +19,19 @@ _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's lengt
 
 def verify(
     record: Record,
-    codebook: Codebook,
+    codebooks: Sequence[Codebook],
     archive: Place,
     *,
     files: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
-    """Check every row against the codebook and, where asked, against its released file.
+    """Check every row against its codebook and, where asked, against its released file.
 
     Parameters
     ----------
-    record, codebook, archive
-        What is verified; `archive` is the folder that recorded places are relative to.
+    record, codebooks, archive
+        What is verified, with the codebooks of its generations; `archive` is the folder that
+        recorded places are relative to.
     files : bool
         Whether released files are read and their checksums compared.
     progress : callable
@@ -42,7 +43,8 @@ def verify(
     for rows in _batches(record):
         entries += len(rows)
         problems += _check_ids(rows, seen)
-        problems += _check_codes(rows, codebook)
+        for number, codebook in enumerate(codebooks, start=1):
+            problems += _check_codes([r for r in rows if r.generation == number], codebook)
         if files:
             released = [row for row in rows if row.file is not None]
             checked += len(released)
@@ -71,6 +73,8 @@ def _check_ids(rows: list[Row], seen: set[str]) -> Iterator[Problem]:
 
 
 def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
+    if not rows:
+        return
     vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
     sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)

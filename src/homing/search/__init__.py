@@ -4,6 +4,7 @@ from homing.search.borders import inner_box
 from homing.search.lance import Block, LanceEngine, reason_against
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
 from homing.search.ranking import rank, similarities
+from homing.search.several import Probes, SeveralEngines
 from homing.search.verdict import (
     LEAST_BACKGROUND,
     Tail,
@@ -20,6 +21,8 @@ __all__ = [
     "Block",
     "LanceEngine",
     "MemoryEngine",
+    "Probes",
+    "SeveralEngines",
     "Tail",
     "View",
     "automatic_probes",
