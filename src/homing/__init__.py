@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from homing.archive import (
         Archive,
         Calibration,
+        Generation,
         Hit,
         Imported,
         Indexed,
@@ -59,6 +60,7 @@ __all__ = [
     "Descriptor",
     "DescriptorError",
     "EntryNotFoundError",
+    "Generation",
     "Hit",
     "HomingError",
     "Imported",
@@ -87,6 +89,7 @@ _HOMES = {
     "Calibration": ("homing.archive", "Calibration"),
     "Codebook": ("homing.codebooks", "Codebook"),
     "Descriptor": ("homing.descriptors", "Descriptor"),
+    "Generation": ("homing.archive", "Generation"),
     "Hit": ("homing.archive", "Hit"),
     "Imported": ("homing.archive", "Imported"),
     "Indexed": ("homing.archive", "Indexed"),

@@ -119,9 +119,9 @@ def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
     monkeypatch.setattr(Snapshot, "search", searched)
     known, strange = scene(1200, 0)[:5], scene(3, 7)
     answers(filled, [*known, *strange])
-    assert asked[0] == (8, 1)
+    assert asked[0] == (8, (1,))
     assert [count for count, _ in asked[1:]] == [3, 3]
-    assert [probes for _, probes in asked[1:]] == [4, 8]
+    assert [probes for _, probes in asked[1:]] == [(4,), (8,)]
     asked.clear()
     answers(filled, [*known, *strange], probes=2)
     assert asked == [(8, 2)]

@@ -93,10 +93,10 @@ def test_where_there_is_no_archive(tmp_path, place):
         homing.open(tmp_path / place)
 
 
-@pytest.mark.parametrize("found", [0, 2, "1", None])
+@pytest.mark.parametrize("found", [0, 3, "1", None])
 def test_another_format_is_refused(archive, found):
     change_settings(archive.path, format=found)
-    with pytest.raises(homing.ArchiveError, match=r"has format .*knows format 1"):
+    with pytest.raises(homing.ArchiveError, match=r"has format .*knows formats 1 and 2"):
         homing.open(archive.path)
 
 

@@ -3,6 +3,7 @@
 from homing.archive.archive import Archive
 from homing.archive.calibration import Calibration
 from homing.archive.choosing import choose_codebook, choose_codebooks
+from homing.archive.generations import Generation
 from homing.archive.indexing import Indexed
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import create, open_archive
@@ -22,6 +23,7 @@ from homing.search import in_words
 __all__ = [
     "Archive",
     "Calibration",
+    "Generation",
     "Hit",
     "Imported",
     "Indexed",

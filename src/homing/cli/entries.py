@@ -102,6 +102,7 @@ def _as_dict(row: "Row") -> dict[str, Any]:
         "width": row.width,
         "height": row.height,
         "psnr": None if row.psnr is None else round(row.psnr, 3),
+        "generation": row.generation,
         "cell": row.cell,
         "code": row.code.hex() if len(row.code) <= _LONGEST_CODE else f"{len(row.code)} bytes",
         "created_at": row.created_at.isoformat(timespec="seconds"),

@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from homing.cli.console import (
+    archive_argument,
     device_option,
+    echo,
     emit,
     json_option,
     limit_options,
@@ -42,13 +44,14 @@ def descriptors(as_json: bool) -> None:
         click.echo(f"    {info.origin}")
 
 
-@click.group(short_help="Train a codebook, or look at one.")
+@click.group(short_help="Train a codebook, look at one, or have an archive adopt it.")
 def codebook() -> None:
-    """Train a codebook, or look at one.
+    """Train a codebook, look at one, or have an archive adopt it.
 
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
     homing codebook show codebook.safetensors
+    homing codebook adopt archive codebook.safetensors
     """
 
 
@@ -109,18 +112,34 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
 
 
 @codebook.command(short_help="Show what a codebook is.")
-@click.argument("source", metavar="FILE|FACTORY")
+@click.argument("source", metavar="FILE|FACTORY|ARCHIVE")
 @json_option
 def show(source: str, as_json: bool) -> None:
     """Show what a codebook is: a file, or the factory string of a bundled one.
 
     \b
     homing codebook show IVF1024,PQ8x8
+    homing codebook show archive
+
+    Of an archive: its codebook's generations, in the order adopted. New pictures get the last one.
     """
     from homing.codebooks import bundled, load_codebook
 
+    if Path(source).is_dir() or "://" in source:
+        _list_generations(source, as_json)
+        return
     names = {info.factory: info.name for info in bundled()}
     _describe(load_codebook(names.get(source, source)), as_json)
+
+
+def _list_generations(archive: str, as_json: bool) -> None:
+    from homing.archive import open_archive
+
+    for each in open_archive(archive).generations:
+        if as_json:
+            emit(each.as_dict())
+        else:
+            echo(f"generation {each.number}  {each.codebook}  {each.fingerprint}")
 
 
 def _describe(shown: Any, as_json: bool) -> None:
@@ -138,6 +157,33 @@ def _describe(shown: Any, as_json: bool) -> None:
         return
     for key, value in values.items():
         click.echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
+
+
+@codebook.command(short_help="Make a codebook an archive's newest generation.")
+@archive_argument
+@click.argument("source", metavar="FILE|FACTORY")
+@json_option
+def adopt(archive: str, source: str, as_json: bool) -> None:
+    """Make a codebook the newest generation of an archive: new pictures get its cells and codes.
+
+    \b
+    homing codebook adopt archive codebook.safetensors
+    homing codebook adopt archive IVF4096,PQ8x8
+
+    Entries keep the codebook that they have, and a search asks all generations. There is no way
+    back: what is released for a codebook cannot be called back. Running it again changes nothing.
+    """
+    from homing.archive import open_archive
+
+    opened = open_archive(archive)
+    newest = opened.adopt(source)
+    if as_json:
+        emit({"archive": archive} | newest.as_dict())
+        return
+    echo(
+        f"{printable(archive)}: new pictures get {newest.codebook}, generation {newest.number} "
+        f"of its codebook ({newest.fingerprint[:12]}…)"
+    )
 
 
 COMMANDS = {"descriptors": descriptors, "codebook": codebook}

@@ -38,8 +38,14 @@ def stats(archive: str, as_json: bool) -> None:
     if as_json:
         emit(values)
         return
+    generations = values.pop("generations", [])
     for key, value in values.items():
         click.echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
+    for each in generations:
+        click.echo(
+            f"generation {each['generation']:<12} {each['codebook']}: {each['entries']} entries in "
+            f"{each['cells_used']} of {each['cells']} cells, {each['indexed']} indexed"
+        )
 
 
 @click.command(short_help="Check record, codebook and released files.")
