@@ -80,10 +80,25 @@ def completed(process: "subprocess.Popen[str]", timeout: float = 120) -> tuple[i
     return process.returncode, out, err
 
 
-def write(record: Record, codebook, names: list[str], vectors: np.ndarray, state="added") -> None:
+def write(
+    record: Record,
+    codebook,
+    names: list[str],
+    vectors: np.ndarray,
+    state="added",
+    generation: int = 1,
+) -> None:
     """Record vectors under names; those that end in 3 have metadata."""
+    rows = rows_for(codebook, names, vectors, state, generation)
+    assert commit_rows(record, record.table(rows)) == set()
+
+
+def rows_for(
+    codebook, names: list[str], vectors: np.ndarray, state="added", generation: int = 1
+) -> list[Row]:
+    """What is to be recorded of vectors under those names."""
     stored, cells, codes = quantize(codebook, vectors)
-    rows = [
+    return [
         Row(
             id=name,
             state=state,
@@ -95,10 +110,10 @@ def write(record: Record, codebook, names: list[str], vectors: np.ndarray, state
             psnr=None,
             created_at=NOW,
             vector=vector,
+            generation=generation,
             cell=int(cell),
             code=code.tobytes(),
             metadata={"name": name} if name.endswith("3") else None,
         )
         for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
     ]
-    assert commit_rows(record, record.table(rows)) == set()
