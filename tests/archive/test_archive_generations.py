@@ -2,12 +2,16 @@
 
 import json
 import threading
+import time
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from archive_parts import (
     DIMENSION,
+    child,
+    completed,
     contents,
     facts,
     make_pictures,
@@ -453,3 +457,115 @@ def test_the_command_line(homing_cli, archive, books, tmp_path):
     ran = homing_cli("codebook", "adopt", archive.path, "IVF9,PQ9x8")
     assert ran.status == 2
     assert "neither a file nor a codebook" in ran.err
+
+
+#: Where a process that adopts dies, by Python that wraps what comes just before.
+DIE = """
+import os
+from homing.archive import generations, record, settings
+from homing.codebooks import storage
+def dying(module, name, after):
+    function = getattr(module, name)
+    def wrapped(*arguments, **options):
+        if after:
+            function(*arguments, **options)
+        os._exit(77)
+    setattr(module, name, wrapped)
+"""
+POINTS = [
+    "dying(storage, 'write_durably', False)",
+    "dying(storage, 'write_durably', True)",  # the codebook's file is whole, without its name
+    "dying(storage, 'publish', True)",
+    "dying(record.Record, 'add_column', True)",
+    "dying(settings, 'replace_durably', False)",
+    "dying(settings, 'replace_durably', True)",  # of the later format, with one generation
+    "dying(record.Record, 'set_layout', False)",
+    "dying(record.Record, 'set_layout', True)",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
+def test_a_process_that_dies_while_it_adopts(archive, books, tmp_path, monkeypatch, point):
+    write(archive._record, archive.codebook, names(0, 10), unit_vectors(10, 1))
+    books[WIDER].save(tmp_path / "next.safetensors")
+    command = ["codebook", "adopt", archive.path, tmp_path / "next.safetensors"]
+    assert completed(child(command, before=DIE + point))[0] == 77
+    committed = point == POINTS[-1]
+    opened = homing.open(archive.path)
+    assert len(opened.generations) == 1 + committed
+    assert opened.verify().clean
+    monkeypatch.setattr(module, "_SETTLED", -1.0)  # what it has left may go at once
+    assert opened.adopt(books[WIDER]).number == 2
+    write(opened._record, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
+    assert opened.verify().clean
+    assert not list(archive.path.glob(".*.part"))
+
+
+#: Writes of one generation go on in a process of its own until a file appears.
+WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import homing
+from archive_parts import unit_vectors, write
+archive = homing.open({archive!r})
+codebook, number = archive.codebook, 0
+while not Path({stop!r}).exists():
+    part = [f"{who}-{{number:04}}-{{n}}" for n in range(5)]
+    write(archive._record, codebook, part, unit_vectors(5, number))
+    number += 1
+    Path({ready!r}).write_text(str(number))
+sys.exit()
+"""
+
+
+@pytest.mark.slow
+def test_processes_write_while_two_generations_are_adopted(archive, books, tmp_path):
+    """What they began with is what their rows are of; nothing is lost, doubled or mixed up."""
+    stop, writers, marks = tmp_path / "stop", [], []
+    for who in ("one", "two"):
+        marks.append(tmp_path / who)
+        fill = {"tests": str(Path(__file__).parent), "archive": str(archive.path), "who": who}
+        before = WRITER.format(stop=str(stop), ready=str(marks[-1]), **fill)
+        writers.append(child([], before=before))
+    for factory in (SAME_WIDTH, WIDER):
+        seen = [int(m.read_text() or 0) if m.exists() else 0 for m in marks]
+        while any(
+            not m.exists() or int(m.read_text() or 0) <= s + 2
+            for m, s in zip(marks, seen, strict=True)
+        ):
+            assert all(writer.poll() is None for writer in writers)
+            time.sleep(0.01)
+        archive.adopt(books[factory])
+        write(
+            archive._record,
+            books[factory],
+            [factory],
+            unit_vectors(1, 999),
+            generation=len(archive.generations),
+        )
+    time.sleep(1)
+    stop.touch()
+    for writer in writers:
+        status, _, err = completed(writer)
+        assert status == 0, err
+    opened = homing.open(archive.path)
+    wanted = [
+        f"{m.name}-{n:04}-{k}" for m in marks for n in range(int(m.read_text())) for k in range(5)
+    ]
+    rows = {row.id: row.generation for row in opened.entries()}
+    assert rows == dict.fromkeys(wanted, 1) | {SAME_WIDTH: 2, WIDER: 3}
+    assert len(opened) == len(rows)
+    assert opened.verify().clean
+
+
+@pytest.mark.slow
+def test_several_workers_index_two_generations(archive, books):
+    two_generations(archive, books[WIDER])
+    assert archive.index(workers=2).indexed == 200
+    assert all(each.sound and not each.loose for each in _coverages(archive))
+    found = homing.open(archive.path, engine="lance").search_vectors(
+        unit_vectors(80, 11), k=1, probes=1
+    )
+    assert found.ids[:, 0].tolist() == names(120, 80)

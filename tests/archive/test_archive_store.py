@@ -227,3 +227,22 @@ def test_wrong_use_is_told(store, endpoint, tmp_path, homing_cli, monkeypatch):
     assert ended.status == 2
     assert "NoSuchBucket" in ended.err
     assert len(ended.err.splitlines()) == 1
+
+
+def test_a_second_codebook_generation_in_a_store(made, network):
+    """Its file, the format and the commit go where the archive is; searched through both."""
+    other = homing.train_codebook(
+        unit_vectors(600, 2), "IVF4,PQ16x8", descriptor=network.fingerprint
+    )
+    write(made._record, made.codebook, ["a", "b"], unit_vectors(2, 1))
+    assert made.adopt(other).number == 2
+    assert made.adopt(other).number == 2
+    write(made._record, other, ["c"], unit_vectors(1, 3), generation=2)
+    opened = homing.open(made.path, descriptor=network)
+    assert [each.fingerprint for each in opened.generations][1] == other.fingerprint
+    queries = np.concatenate([unit_vectors(2, 1), unit_vectors(1, 3)])
+    assert opened.search_vectors(queries, k=1).ids[:, 0].tolist() == ["a", "b", "c"]
+    assert opened.verify().clean
+    stored = objects(str(made.path))
+    assert f"codebook-{other.fingerprint[:16]}.safetensors" in stored
+    assert json.loads(stored["archive.json"])["format"] == 2

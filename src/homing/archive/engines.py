@@ -110,7 +110,7 @@ def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngin
 
     return LanceEngine(
         codebook,
-        len(record),
+        now.rows,
         ask if now.segments else None,
         list(_blocks(record, codebook, runs, now.loose)),
     )

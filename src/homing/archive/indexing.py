@@ -123,8 +123,8 @@ def index(
                 raise
             # Another process has rewritten or indexed what was being indexed.
     now = coverage(record, codebook)
-    covered = sum(segment.rows for segment in now.segments)
-    return Indexed(len(record), covered, added, len(now.segments), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Indexed(now.rows, now.covered, added, len(now.segments), seconds)
 
 
 def index_all(

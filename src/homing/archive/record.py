@@ -11,6 +11,7 @@ import datetime
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -163,10 +164,14 @@ class Record:
 
     def __len__(self) -> int:
         """Count the rows of the version in view."""
-        return int(self._dataset.count_rows(self._condition()))
+        if self._whole:
+            return int(self._dataset.count_rows())
+        return sum(self.rows_of_fragments().values())
 
-    def _condition(self) -> str | None:
-        return None if self.generation is None else self.layout.condition(self.generation)
+    @property
+    def _whole(self) -> bool:
+        """Whether all rows are in view."""
+        return self.generation is None or len(self.layout) == 1
 
     def refresh(self) -> None:
         """Move on to the newest version, unless one that is past was asked for."""
@@ -277,7 +282,7 @@ class Record:
 
         Cells and codes of one generation are as its codebook knows them; else as they lie there.
         """
-        if self.generation is not None and len(self.layout) > 1:
+        if self.generation is not None and not self._whole:
             yield from self._of_generation(columns, self.generation, addresses, fragments)
             return
         with translated(self.path):
@@ -331,13 +336,17 @@ class Record:
 
     def rows_of_fragments(self) -> dict[int, int]:
         """Numbers of all fragments, in the record's order, and their rows; of those in view."""
-        condition = self._condition()
-        with translated(self.path):
-            fragments = self._dataset.get_fragments()
-            if condition is None:
+        if self._whole:
+            with translated(self.path):
+                fragments = self._dataset.get_fragments()
                 return {f.fragment_id: f.physical_rows - f.num_deletions for f in fragments}
-            rows = {f.fragment_id: int(f.count_rows(condition)) for f in fragments}
-        return {number: count for number, count in rows.items() if count}
+        rows: Counter[int] = Counter()
+        for batch in self.batches([], addresses=True):
+            numbers, counts = np.unique(
+                batch.column("_rowaddr").to_numpy() >> 32, return_counts=True
+            )
+            rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
+        return dict(rows)
 
     def size(self) -> int:
         """Bytes of the rows and indexes of the version in view."""

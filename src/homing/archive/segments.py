@@ -76,6 +76,16 @@ class Coverage:
     loose: Mapping[int, int]
     sound: bool = True
 
+    @property
+    def covered(self) -> int:
+        """Rows that it covers."""
+        return sum(segment.rows for segment in self.segments)
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.covered + sum(self.loose.values())
+
 
 def index_name(codebook: Codebook) -> str:
     """Name of the index, which says with what codebook it was made."""
