@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import homing
 from homing.codebooks import Codebook
 
-__all__ = ["FACTORY", "make_archive", "make_queries"]
+__all__ = ["FACTORY", "extend_archive", "make_archive", "make_queries"]
 
 FACTORY = "IVF1024,PQ8x8"
 
@@ -61,13 +61,49 @@ def make_archive(path: Path, entries: int, *, per_file: int, seed: int = 0) -> h
     return archive
 
 
+def extend_archive(
+    archive: homing.Archive, codebook: Codebook, entries: int, *, seed: int
+) -> homing.Archive:
+    """Put more made-up entries behind those there, of the newest generation.
+
+    Parameters
+    ----------
+    archive : Archive
+    codebook : Codebook
+        Around whose reconstructions they are scattered; the same codebook and seed give the same
+        vectors, whatever the archive's newest one is.
+    entries : int
+    seed : int
+    """
+    record, newest = str(archive.path / "entries.lance"), archive.codebook
+    schema = lance.dataset(record).schema
+    first_cell = np.int32(sum(each.cells for each in archive._record.layout.parts[:-1]))
+    before = len(archive)
+
+    def renumbered() -> Iterator[pa.RecordBatch]:
+        for batch in _batches(codebook, schema, entries, seed, before):
+            stored = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
+            vectors = stored.reshape(batch.num_rows, -1).astype(np.float32)
+            cells, codes = newest.encode_with_cells(vectors)
+            columns = dict(zip(schema.names, batch.columns, strict=True))
+            columns["cell"] = pa.array(cells + first_cell)
+            columns["code"] = pa.array(
+                [code.tobytes() for code in codes], pa.binary(codes.shape[1])
+            )
+            yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
+
+    reader = pa.RecordBatchReader.from_batches(schema, renumbered())
+    lance.write_dataset(reader, record, mode="append")
+    return homing.open(archive.path)
+
+
 def _batches(
-    codebook: Codebook, schema: pa.Schema, entries: int, seed: int
+    codebook: Codebook, schema: pa.Schema, entries: int, seed: int, before: int = 0
 ) -> Iterator[pa.RecordBatch]:
     generator = np.random.default_rng(seed)
     for first in range(0, entries, _BLOCK):
         vectors = _vectors(codebook, min(_BLOCK, entries - first), generator)
-        numbers = range(first, first + len(vectors))
+        numbers = range(before + first, before + first + len(vectors))
         ids = [f"photographs/2024/{n // 1000:04}/{n:07}.jpg" for n in numbers]
         states = ["released" if n % 10 == 0 else "added" for n in numbers]
         yield rows_of(codebook, schema, ids, vectors, states)
