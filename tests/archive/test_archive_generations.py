@@ -224,6 +224,41 @@ def test_what_cannot_be_adopted_is_refused(archive, books, tmp_path):
     assert [each.codebook for each in archive.generations] == [FIRST, SAME_WIDTH]
 
 
+def test_an_indexed_archive_adopts_only_what_its_index_holds(archive, books):
+    write(archive._record, archive.codebook, names(0, 30), unit_vectors(30, 1))
+    archive.index()
+    with pytest.raises(homing.UsageError, match="Lance has no index of sign bits"):
+        archive.adopt(books["PCA24,LSH"])
+    assert len(archive.generations) == 1
+    assert archive.adopt(books[WIDER]).number == 2
+
+
+def test_an_archive_with_a_codebook_that_lance_cannot_hold(archive, books):
+    two_generations(archive, books["IVF8,SQ8"])
+    with pytest.raises(homing.UsageError, match="cannot be indexed"):
+        homing.open(archive.path, engine="lance")
+    with pytest.raises(homing.UsageError, match="cannot be indexed"):
+        archive.index()
+
+
+def test_an_explanation_names_the_cell_of_the_hits_own_generation(archive, books, tmp_path):
+    archive.adopt(books[WIDER])
+    archive.add(make_pictures(tmp_path / "photos", 2))
+    found = archive.explain(picture(1), files=tmp_path / "photos")
+    assert found.hit is not None
+    assert (found.hit.id, found.hit.generation) == ("001.jpg", 2)
+    vector = archive.descriptor.describe([picture(1)])
+    assert found.query_cell == int(books[WIDER].cells(vector)[0])
+    assert "of generation 2; " in found.facts()["cell"]
+
+
+def test_damaged_generations_are_told(archive, books):
+    archive.adopt(books[WIDER])
+    archive._record.dataset.update_config({KEY: '[{"fingerprint": "a", "later": 1}]'})
+    with pytest.raises(homing.ArchiveError, match="codebook generations cannot be read"):
+        homing.open(archive.path)
+
+
 def test_a_version_that_is_past_has_the_generations_of_its_time(archive, books):
     write(archive._record, archive.codebook, names(0, 20), unit_vectors(20, 1))
     version = archive._record.version

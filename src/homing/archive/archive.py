@@ -341,11 +341,14 @@ class Archive(Searchable):
         CodebookError
             It cannot be found, or is of another descriptor.
         UsageError
-            It is an older generation, or the archive is open at a version that is past.
+            It is an older generation, the archive is indexed and its index cannot hold such a
+            codebook, or it is open at a version that is past.
         """
         self._record.refuse_if_past()
         self._record.refresh()
         chosen, _ = choose_codebook(codebook, self.descriptor, None)
+        if any(each.segments for each in coverages(self._record, self._codebooks.of(self._record))):
+            refuse_unless_held([chosen], self.path)  # it could no longer be searched through it
         return adopt(self._record, self.settings, self.path, self._codebooks.first, chosen)
 
     def import_rows(

@@ -72,6 +72,11 @@ class Layout:
 
         Where it tells nothing there is one generation, of which no more than the width is known.
 
+        Raises
+        ------
+        ValueError
+            What it tells is damaged, or of a later homing.
+
         Parameters
         ----------
         config : mapping of str to str
@@ -80,7 +85,10 @@ class Layout:
         """
         if KEY not in config:
             return cls((Part(fingerprint="", codebook="", cells=0, code_size=code_size),))
-        return cls(tuple(Part(**each) for each in json.loads(config[KEY])))
+        try:
+            return cls(tuple(Part(**each) for each in json.loads(config[KEY])))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"its codebook generations cannot be read: {error}") from error
 
     def text(self) -> str:
         """What stands in the configuration."""

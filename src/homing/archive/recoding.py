@@ -8,8 +8,19 @@ from numpy.typing import NDArray
 
 from homing.archive.columns import plain_bytes
 from homing.archive.layout import Layout
+from homing.archive.rows import row_schema
 
-__all__ = ["of_generation", "recoded"]
+__all__ = ["of_generation", "recoded", "schema_of"]
+
+
+def schema_of(layout: Layout, dimension: int) -> pa.Schema:
+    """Columns of the rows of a layout, for descriptors of `dimension`."""
+    schema = row_schema(dimension, layout.parts[0].code_size)
+    for number in layout.numbers:
+        if layout.column(number) not in schema.names:
+            kind = pa.binary(layout.parts[number - 1].code_size)
+            schema = schema.append(pa.field(layout.column(number), kind))
+    return schema
 
 
 def of_generation(
@@ -48,7 +59,7 @@ def recoded(
     Parameters
     ----------
     table : pa.Table
-        With the columns of `theirs`.
+        As :func:`schema_of` says of `theirs`.
     theirs, ours : Layout
     same : mapping of int to int
         For each generation of `theirs` its number in `ours`.
@@ -63,14 +74,10 @@ def recoded(
         places, own, held = of_generation(table, theirs, their_number)
         cells[places] = own + np.int32(ours.first_cell(number))
         _put(codes[ours.column(number)], places, held)
-    columns = {
-        name: table.column(name).cast(schema.field(name).type)
-        for name in schema.names
-        if name not in codes and name != "cell"
-    }
-    columns |= {name: pa.array(held, schema.field(name).type) for name, held in codes.items()}
+    columns = {name: pa.array(held, schema.field(name).type) for name, held in codes.items()}
     columns["cell"] = pa.array(cells)
-    return pa.table({name: columns[name] for name in schema.names}, schema=schema)
+    told = [columns[n] if n in columns else table.column(n) for n in schema.names]
+    return pa.table(told, schema=schema)
 
 
 def _nothing(field: pa.Field) -> bytes | None:

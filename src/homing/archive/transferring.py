@@ -17,7 +17,7 @@ from homing.archive.generations import Generation, generations
 from homing.archive.layout import Layout, Part
 from homing.archive.manifest import PathLike
 from homing.archive.places import recorded_place, resolve_place
-from homing.archive.recoding import of_generation, recoded
+from homing.archive.recoding import of_generation, recoded, schema_of
 from homing.archive.record import Record
 from homing.archive.results import Imported, Problem
 from homing.archive.running import refuse_store
@@ -132,10 +132,9 @@ def import_rows(
             theirs = Layout(tuple(Part.of(codebooks[number - 1]) for number in same.values()))
             # As they are now: generations that are adopted meanwhile come behind these.
             ours = Layout(tuple(Part.of(codebook) for codebook in codebooks))
-            schema = record.schema
-            names = [name for name in schema.names if name not in ours.columns]
-            for batch in opened.iter_batches(_COMMIT, columns=[*names, *theirs.columns]):
-                table = pa.Table.from_batches([batch])
+            read, schema = schema_of(theirs, settings.dimension), record.schema
+            for batch in opened.iter_batches(_COMMIT, columns=read.names):
+                table = pa.Table.from_batches([batch]).select(read.names).cast(read)
                 table = recoded(table, theirs, ours, same, schema)
                 table = _moved(table, _NOWHERE, archive)
                 reasons = _reasons(table, ours, codebooks)
