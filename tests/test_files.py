@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.files import file_sha256, publish, sync_folder, write_durably
+from homing.files import file_sha256, publish, replace_durably, sync_folder, write_durably
 
 
 def test_a_file_is_written_once(tmp_path: Path) -> None:
@@ -17,6 +17,24 @@ def test_a_file_is_written_once(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         write_durably(path, b"second")
     assert path.read_bytes() == b"first"
+
+
+def test_contents_are_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    replace_durably(path, b"second")
+    assert path.read_bytes() == b"second"
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="no space"):
+        replace_durably(path, b"third")
+    assert path.read_bytes() == b"second"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_publishing_gives_the_final_name(tmp_path: Path) -> None:

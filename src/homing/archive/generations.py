@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from homing.archive.layout import Layout, Part, code_column
 from homing.archive.record import Record
-from homing.archive.settings import ArchiveSettings, raise_format
+from homing.archive.settings import SETTINGS, ArchiveSettings, raise_format
 from homing.archive.stores import Place
 from homing.codebooks import Codebook, load_codebook
 from homing.errors import CodebookError, UsageError
@@ -190,7 +190,7 @@ def _store(codebook: Codebook, file: Place) -> None:
 def _tidy(folder: Place) -> None:
     """Remove what processes that were killed in the midst of writing have left."""
     if isinstance(folder, Path):
-        for left in folder.glob(".*.part"):
+        for left in [*folder.glob(f".{SETTINGS}.*.part"), *folder.glob(".codebook-*.part")]:
             with contextlib.suppress(FileNotFoundError):  # its writer lives, or another tidies
                 if time.time() - left.stat().st_mtime > _SETTLED:
                     left.unlink()
