@@ -31,6 +31,8 @@ LEVELS = {
     "codebooks": 2,
     "images": 2,
     "processes": 2,
+    "cluster": 3,
+    "workforce": 4,
     "allocator": 1,
     "defaults": 1,
     "errors": 1,
@@ -53,6 +55,7 @@ RESERVED = {
     "jinja2": {"pages"},
     "matplotlib": {"bench"},
     "pdqhash": {"bench"},
+    "ray": {"cluster"},
 }
 #: Where foreign bytes are decoded. Elsewhere only what the module itself has just coded, or a
 #: picture out of a dependency's wheel.

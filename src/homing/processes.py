@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 from homing.errors import UsageError
 
-__all__ = ["Workers", "refuse_no_workers"]
+__all__ = ["Workers", "attempted", "refuse_no_workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -175,11 +175,28 @@ def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]]) -> None:
             return
         try:
             function = function or begin()
-            result, problem = function(task), None
         except Exception as error:  # noqa: BLE001 - raised where the result is wanted
-            error.add_note(traceback.format_exc())
-            result, problem = None, error
-        pipe.send((result, problem))
+            pipe.send((None, _noted(error)))
+        else:
+            pipe.send(attempted(function, task))
+
+
+def attempted(
+    function: Callable[[Task], Result], task: Task
+) -> tuple[Result | None, Exception | None]:
+    """Do a task far from where its result is wanted: the result, or the error to be raised there.
+
+    The error has the traceback as a note, since that itself does not travel.
+    """
+    try:
+        return function(task), None
+    except Exception as error:  # noqa: BLE001 - raised where the result is wanted
+        return None, _noted(error)
+
+
+def _noted(error: Exception) -> Exception:
+    error.add_note(traceback.format_exc())
+    return error
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

@@ -22,7 +22,7 @@ from homing.archive.verifying import verify
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
-from homing.processes import refuse_no_workers
+from homing.workforce import Workforce, hired
 
 if TYPE_CHECKING:
     from homing.archive.describing import Described
@@ -145,7 +145,7 @@ class Archive(Searchable):
         *,
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        workers: int = 1,
+        workers: int | str = 1,
         on_outcome: OnOutcome | None = None,
     ) -> Report:
         """Record pictures as they are.
@@ -156,9 +156,12 @@ class Archive(Searchable):
         ----------
         photos, manifest, limits, on_outcome
             As for :meth:`release`.
-        workers : int
-            Processes that read and describe pictures at the same time; 1 is this one alone. What is
-            recorded is the same. One that is killed costs the pictures in hand another try.
+        workers : int or str
+            Processes that read and describe pictures at the same time; 1 is this one alone. Or the
+            workers of a Ray cluster, which must see archive and pictures under the same paths:
+            "ray://HOST:PORT"; "ray" is the one that ``RAY_ADDRESS`` names, or this machine's
+            processors. What is recorded is the same. A worker that is killed costs the pictures in
+            hand another try.
 
         Returns
         -------
@@ -169,19 +172,20 @@ class Archive(Searchable):
         Raises
         ------
         UsageError
-            Processes die again and again over the same pictures.
+            Workers die again and again over the same pictures, a Ray cluster cannot be reached, or
+            its machines do not see what is to be added.
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
         from homing.archive.adding import add
 
-        refuse_no_workers(workers)
         self._record.refuse_if_past()
         self._record.refresh()
         inputs = self.inputs(photos, manifest)
-        described = self._described(inputs, limits, workers)
-        with contextlib.closing(add(self._record, *self._newest(), described)) as outcomes:
-            report = collect(outcomes, on_outcome)
+        with hired(workers) as workforce:
+            described = self._described(inputs, limits, workforce)
+            with contextlib.closing(add(self._record, *self._newest(), described)) as outcomes:
+                report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
 
@@ -194,9 +198,9 @@ class Archive(Searchable):
         return len(codebooks), codebooks[-1]
 
     def _described(
-        self, inputs: Sequence[Input], limits: Limits, workers: int
+        self, inputs: Sequence[Input], limits: Limits, workforce: Workforce | None
     ) -> "Iterator[Described]":
-        if workers == 1:
+        if workforce is None:
             from homing.archive.describing import describe
 
             return describe(self._record, self.descriptor, inputs, archive=self.path, limits=limits)
@@ -209,7 +213,7 @@ class Archive(Searchable):
             archive=self.path,
             limits=limits,
             device=self._device,
-            workers=workers,
+            workforce=workforce,
         )
 
     def inputs(
@@ -258,29 +262,34 @@ class Archive(Searchable):
         problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
         return replace(found, problems=(*found.problems, problem))
 
-    def index(self, *, workers: int = 1, progress: Callable[[int], None] | None = None) -> Indexed:
+    def index(
+        self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None
+    ) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook stays as it is.
 
         Entries that come later are searched all the same, one by one, until it is run again.
 
         Parameters
         ----------
-        workers : int
-            Processes that build parts of it at the same time. One that is killed costs its part
-            another try. Each takes up to half a gigabyte of memory.
+        workers : int or str
+            Processes that build parts of it at the same time, or the workers of a Ray cluster, as
+            for :meth:`add`. One that is killed costs its part another try. Each takes up to half a
+            gigabyte of memory.
         progress : callable or None
             Called with the number of entries indexed since the last call.
 
         Raises
         ------
         UsageError
-            The index cannot hold a codebook of this kind (LSH, SQ8).
+            The index cannot hold a codebook of this kind (LSH, SQ8), workers die again and again
+            over the same part, or a Ray cluster cannot be reached or does not see the archive.
         """
         self._record.refuse_if_past()
         self._record.refresh()
         codebooks = self._codebooks.of(self._record)
         refuse_unless_held(codebooks, self.path)
-        return index_all(self._record, codebooks, workers=workers, progress=progress)
+        with hired(workers) as workforce:
+            return index_all(self._record, codebooks, workforce=workforce, progress=progress)
 
     @property
     def unindexed(self) -> int:

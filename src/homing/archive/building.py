@@ -1,4 +1,4 @@
-"""Segments built by this process or by several of this machine.
+"""Segments built by this process, or by several workers of this machine or others.
 
 A worker writes a segment that nobody sees and hands back its description; only the process that was
 asked to index commits. A worker that dies has therefore neither doubled nor lost a row: what it had
@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
+from homing.archive.reaching import reached_record
 from homing.archive.record import Record
-from homing.archive.segments import build
+from homing.archive.segments import build, refuse_missing
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.locks import try_lock
-from homing.processes import Workers
+from homing.workforce import Workforce
 
 __all__ = ["built"]
 
@@ -26,7 +27,10 @@ _PREFIX = "homing-index-"
 
 
 def built(
-    record: Record, codebook: Codebook, groups: Sequence[tuple[int, ...]], workers: int
+    record: Record,
+    codebook: Codebook,
+    groups: Sequence[tuple[int, ...]],
+    workforce: Workforce | None,
 ) -> Iterator[tuple[tuple[int, ...], Any]]:
     """Build segments over groups of fragments, in any order; each with its fragments.
 
@@ -36,28 +40,30 @@ def built(
         Its version in view at the beginning is the one that is read.
     codebook : Codebook
     groups : sequence of tuple of int
-    workers : int
-        Processes; 1 is this one.
+    workforce : Workforce or None
+        None: this process alone.
 
     Raises
     ------
     UsageError
-        Several processes have died over one segment.
+        Several workers have died over one segment, or one has built it where it is not seen here.
     """
-    if workers == 1 or len(groups) == 1:
+    if workforce is None or len(groups) == 1:
         for fragments in groups:
             yield fragments, _build(record, codebook, fragments)
         return
     begin = partial(_begin, record.path, record.version, record.generation, codebook)
-    with Workers(begin, min(workers, len(groups)), "build the index") as processes:
-        yield from processes.as_done(groups)
+    with workforce.hire(begin, "build the index", most=len(groups)) as workers:
+        for fragments, segment in workers.as_done(groups):
+            refuse_missing(record, segment)
+            yield fragments, segment
 
 
 def _begin(
     place: Place, version: int, generation: int | None, codebook: Codebook
 ) -> Callable[[tuple[int, ...]], Any]:
-    """Open the record in a process; returns what builds a segment there."""
-    record = Record.open(place, version=version)
+    """Open the record in a worker; returns what builds a segment there."""
+    record = reached_record(place, version=version)
     return partial(_build, record if generation is None else record.of(generation), codebook)
 
 

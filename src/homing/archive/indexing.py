@@ -18,8 +18,8 @@ from homing.archive.record import Record
 from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
-from homing.processes import refuse_no_workers
 from homing.search import reason_against
+from homing.workforce import Workforce
 
 __all__ = ["Indexed", "index", "index_all", "plan_segments", "refuse_unless_held"]
 
@@ -82,7 +82,7 @@ def index(
     record: Record,
     codebook: Codebook,
     *,
-    workers: int = 1,
+    workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
     """Make the index cover all rows there are now.
@@ -93,12 +93,12 @@ def index(
         Of several generations, the rows of one.
     codebook : Codebook
         Theirs; it must be one that Lance can hold.
-    workers : int
-        Processes that build segments at the same time.
+    workforce : Workforce or None
+        Those who build segments at the same time; None: this process alone.
     progress : callable or None
         Called with the number of rows indexed since the last call.
     """
-    refuse_no_workers(workers)
+    workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
     add_column(record, codebook)
     added = 0
@@ -109,7 +109,7 @@ def index(
             now = coverage(record, codebook)
         plan = plan_segments(now, most=_most_rows(codebook), workers=workers)
         try:
-            for fragments, segment in built(record, codebook, plan, workers):
+            for fragments, segment in built(record, codebook, plan, workforce):
                 commit(record, codebook, [segment])
                 fresh = sum(now.loose.get(number, 0) for number in fragments)
                 added += fresh
@@ -131,12 +131,12 @@ def index_all(
     record: Record,
     codebooks: Sequence[Codebook],
     *,
-    workers: int = 1,
+    workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
     """Make the index of every generation cover all its rows; see :func:`index`."""
     done = [
-        index(record.of(number), codebook, workers=workers, progress=progress)
+        index(record.of(number), codebook, workforce=workforce, progress=progress)
         for number, codebook in enumerate(codebooks, start=1)
     ]
     return Indexed(

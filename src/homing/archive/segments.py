@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from homing.archive.columns import plain_bytes
 from homing.archive.record import Record, translated
 from homing.codebooks import Codebook
+from homing.errors import UsageError
 
 __all__ = [
     "Coverage",
@@ -37,6 +38,7 @@ __all__ = [
     "coverages",
     "drop",
     "nearest",
+    "refuse_missing",
 ]
 
 _METRIC = "L2"
@@ -218,6 +220,23 @@ def _staged(
             ],
             schema=schema,
         )
+
+
+def refuse_missing(record: Record, segment: Any) -> None:
+    """Refuse a segment that another machine has built, unless its files are seen here.
+
+    Raises
+    ------
+    UsageError
+        They are not.
+    """
+    try:
+        _rows_held(record, str(segment.uuid))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"a worker has built a part of the index that is not seen here, in {record.path}; put "
+            "the archive where all machines see it under the same path, or in an object store"
+        ) from error
 
 
 def commit(record: Record, codebook: Codebook, segments: Sequence[Any]) -> None:

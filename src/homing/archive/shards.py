@@ -1,31 +1,38 @@
-"""Pictures described by several processes of this machine, shard by shard.
+"""Pictures described by several workers, of this machine or others, shard by shard.
 
-Each process has the descriptor for itself, reads its shard, and hands back what it has seen; only
+Each worker has the descriptor for itself, reads its shard, and hands back what it has seen; only
 the process that was asked to add writes to the record. One that is killed has therefore neither
 doubled nor lost a row: its shard is described again.
+
+A worker of another machine may see something else under the same path, or nothing. It therefore
+says of each picture how long its file is, which the process that was asked compares with its own.
 """
 
 import itertools
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from homing.allocator import keep_freed_memory
 from homing.archive.describing import BATCH, Described, describe
 from homing.archive.manifest import Input
+from homing.archive.reaching import reached_record, refuse_another
 from homing.archive.record import Record
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.stores import Place
 from homing.descriptors import load_descriptor
 from homing.descriptors.workers import share_threads
-from homing.errors import DescriptorError
-from homing.images import Limits
-from homing.processes import Workers
+from homing.errors import DescriptorError, UsageError
+from homing.images import Limits, shown
+from homing.workforce import Workforce
 
 __all__ = ["describe_by_workers"]
 
 _LARGEST = 16 * BATCH  # pictures of a shard: some seconds' work
-_SHARES = 4  # shards for each process, at least, so that all have work to the end
+_SHARES = 4  # shards for each worker, at least, so that all have work to the end
 
 
 def describe_by_workers(
@@ -36,30 +43,31 @@ def describe_by_workers(
     archive: Place,
     limits: Limits,
     device: str,
-    workers: int,
+    workforce: Workforce,
 ) -> Iterator[Described]:
     """Describe those of the inputs that are not in the record, in the order given.
 
     Parameters
     ----------
     record : Record
-        Each process opens it anew.
+        Each worker opens it anew.
     settings : ArchiveSettings
-        Of the archive; they name the descriptor, which each process loads.
+        Of the archive; they name the descriptor, which each worker loads.
     inputs : sequence of Input
     archive : Place
     limits : Limits
     device : str
         Where the descriptor runs.
-    workers : int
-        Processes; they share this machine's processors.
+    workforce : Workforce
+        Those of a machine share its processors.
 
     Raises
     ------
     DescriptorError
         The descriptor cannot be loaded by what the settings say of it.
     UsageError
-        Several processes have died over one shard; raised by the iterator.
+        Several workers have died over one shard, or one cannot reach the archive or the pictures;
+        raised by the iterator.
     """
     try:
         # Here first, so that weights are fetched once, and an error comes before any process does.
@@ -68,18 +76,52 @@ def describe_by_workers(
         raise DescriptorError(
             f"the archive's descriptor cannot be loaded by other processes: {error}"
         ) from error
-    begin = partial(_begin, record.path, settings, archive, limits, device, workers)
-    return _described(begin, _shards(inputs, workers), workers)
+    begin = partial(_begin, record.path, settings, archive, limits, device, workforce.per_machine)
+    return _described(begin, _shards(inputs, workforce.count), workforce, device)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What a worker has seen, and on which machine; of each picture the length of its file."""
+
+    machine: str
+    described: list[Described]
+    lengths: list[int | None]
 
 
 def _described(
-    begin: Callable[[], Callable[[list[Input]], list[Described]]],
+    begin: Callable[[], Callable[[list[Input]], _Shard]],
     shards: Iterator[list[Input]],
-    workers: int,
+    workforce: Workforce,
+    device: str,
 ) -> Iterator[Described]:
-    with Workers(begin, workers, "describe pictures") as processes:
-        for shard in processes.in_order(shards):
-            yield from shard
+    with workforce.hire(begin, "describe pictures", device=device) as workers:
+        for shard in workers.in_order(shards):
+            for entry, length in zip(shard.described, shard.lengths, strict=True):
+                yield _as_seen_here(entry, length, shard.machine)
+
+
+def _as_seen_here(entry: Described, length: int | None, machine: str) -> Described:
+    """Refuse what a worker has seen of a file that is not the one here."""
+    path = entry.planned.item.path
+    here = _length(path)
+    if length == here:
+        return entry
+    if length is None:
+        raise UsageError(
+            f"the worker on {machine} does not see {shown(path)}, which is here; put the pictures "
+            "where all machines see them under the same path, as on a shared file system"
+        )
+    reason = f"the worker on {machine} sees a file of {length} bytes, and here are {here or 'none'}"
+    return replace(entry, seen=None, failed=reason)
+
+
+def _length(path: Path) -> int | None:
+    """Bytes of a file; None if there is none."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def _shards(inputs: Sequence[Input], workers: int) -> Iterator[list[Input]]:
@@ -97,19 +139,21 @@ def _begin(
     archive: Place,
     limits: Limits,
     device: str,
-    workers: int,
-) -> Callable[[list[Input]], list[Described]]:
-    """Make a process ready; returns what describes a shard."""
+    neighbours: int,
+) -> Callable[[list[Input]], _Shard]:
+    """Make a worker ready, one of so many of its machine; returns what describes a shard."""
     keep_freed_memory()
-    share_threads(workers)
-    record = Record.open(place)
+    share_threads(neighbours)
+    refuse_another(archive, settings)
+    record = reached_record(place)
     descriptor = load_descriptor(settings.descriptor, device=device)
     check_descriptor(descriptor, settings, archive)
-    readers = max(1, (os.cpu_count() or 1) // workers)
+    readers = max(1, (os.cpu_count() or 1) // neighbours)
 
-    def described(shard: list[Input]) -> list[Described]:
+    def described(shard: list[Input]) -> _Shard:
         record.refresh()
+        lengths = [_length(item.path) for item in shard]
         found = describe(record, descriptor, shard, archive=archive, limits=limits, readers=readers)
-        return list(found)
+        return _Shard(socket.gethostname(), list(found), lengths)
 
     return described

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from homing.errors import UsageError
+
 if TYPE_CHECKING:
     from homing.archive import Outcome, Report
     from homing.descriptors import Descriptor
@@ -41,6 +43,8 @@ __all__ = [
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_MOST_WORKERS = 256
+
 archive_argument = click.argument("archive", type=click.Path(path_type=str))
 
 json_option = click.option(
@@ -69,12 +73,34 @@ version_option = click.option(
     help="Read a version that is past, from 'homing versions'.",
 )
 
+
+class _Workers(click.ParamType[int | str]):
+    """How many processes, or the name of a Ray cluster."""
+
+    name = "N|ray://HOST:PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        from homing.workforce import workers_named
+
+        try:
+            workers = workers_named(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:
+            self.fail(f"{workers} is not in the range 1<=x<={_MOST_WORKERS}.", param, ctx)
+        return workers
+
+
 workers_option = click.option(
     "--workers",
-    type=click.IntRange(min=1, max=256),
+    type=_Workers(),
     default=1,
     show_default=True,
-    help="Processes of this machine that do parts of it at the same time.",
+    help="Processes of this machine that do parts of it at the same time; or the workers of a Ray "
+    "cluster: ray://HOST:PORT, or ray for the one that RAY_ADDRESS names (none: ray:N on this "
+    "machine).",
 )
 
 rate_option = click.option(

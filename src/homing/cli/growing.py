@@ -20,12 +20,13 @@ __all__ = ["COMMANDS"]
 @archive_argument
 @workers_option
 @json_option
-def index(archive: str, workers: int, as_json: bool) -> None:
+def index(archive: str, workers: int | str, as_json: bool) -> None:
     """Build or extend the index that the lance engine searches where it lies.
 
     \b
     homing index archive
     homing index archive --workers 4
+    homing index s3://bucket/archive --workers ray://head:10001
     homing search archive suspect.jpg --engine lance
 
     The codebook stays as it is and nothing is encoded again. What is released or added later is

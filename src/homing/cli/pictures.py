@@ -168,6 +168,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     \b
     homing add archive others/
     homing add archive others/ --workers 4
+    homing add s3://bucket/archive /shared/others/ --workers ray://head:10001
 
     Running it again does what is left to do and nothing else. A worker that is killed costs the
     pictures that it had in hand another try.
