@@ -111,7 +111,8 @@ class RayWorkers(Generic[Task, Result]):
 
         self._doing = doing
         self._ahead = _AHEAD * count
-        self._order = ray.put(_Order(uuid.uuid4().hex, __version__, begin))
+        with _told(doing):
+            self._order = ray.put(_Order(uuid.uuid4().hex, __version__, begin))
         self._do = ray.remote(
             num_cpus=1, num_gpus=gpus, max_retries=_TRIES - 1, scheduling_strategy="SPREAD"
         )(_do)
@@ -160,34 +161,44 @@ class RayWorkers(Generic[Task, Result]):
             yield left.pop(done), self._result(done)
 
     def _submitted(self, task: Task) -> Any:
-        reference = self._do.remote(self._order, task)
+        with _told(self._doing):
+            reference = self._do.remote(self._order, task)
         self._under_way.add(reference)
         return reference
 
     def _result(self, reference: Any) -> Result:
         import ray
 
-        try:
+        with _told(self._doing):
             result, error = ray.get(reference)
-        except ray.exceptions.RayTaskError as problem:
-            raise UsageError(
-                f"the Ray workers cannot {self._doing}: {_first_line(problem.cause)}; homing "
-                f"{__version__} must be installed on the machines of the cluster"
-            ) from problem
-        except ray.exceptions.RayError as problem:
-            raise UsageError(
-                f"the Ray workers that {self._doing} die, perhaps for want of memory: "
-                f"{_first_line(problem)}"
-            ) from problem
-        except ConnectionError as problem:
-            raise UsageError(
-                f"the Ray cluster is no longer there: {_first_line(problem)}; the same command "
-                "goes on where it stopped"
-            ) from problem
         self._under_way.discard(reference)
         if error is not None:
             raise error
         return result  # type: ignore[no-any-return] # what the function returned, there
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Tell in our words what Ray raises where a task could not even be tried, or only in vain."""
+    import ray
+
+    try:
+        yield
+    except (ray.exceptions.RayTaskError, ImportError, AttributeError) as error:
+        cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
+        raise UsageError(
+            f"the Ray workers cannot {doing}: {_first_line(cause)}; homing {__version__} must be "
+            "installed on the machines of the cluster"
+        ) from error
+    except ray.exceptions.RayError as error:
+        raise UsageError(
+            f"the Ray workers that {doing} die, perhaps for want of memory: {_first_line(error)}"
+        ) from error
+    except ConnectionError as error:
+        raise UsageError(
+            f"the Ray cluster is no longer there: {_first_line(error)}; the same command goes on "
+            "where it stopped"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -334,6 +345,7 @@ def _quiet() -> Iterator[None]:
     """Keep Ray's notices, of workers that died, from standard output, where results are."""
     from ray._private import worker
 
+    logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what it logs, it raises too
     before = getattr(worker, "_worker_logs_enabled", True)
     worker._worker_logs_enabled = False  # there is no public way
     try:
