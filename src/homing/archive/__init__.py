@@ -10,6 +10,7 @@ from homing.archive.opening import create, open_archive
 from homing.archive.record import Row
 from homing.archive.results import (
     Hit,
+    Hits,
     Imported,
     Outcome,
     Problem,
@@ -18,17 +19,19 @@ from homing.archive.results import (
     Verification,
 )
 from homing.archive.snapshot import Matches
-from homing.search import in_words
+from homing.search import Partial, in_words
 
 __all__ = [
     "Archive",
     "Calibration",
     "Generation",
     "Hit",
+    "Hits",
     "Imported",
     "Indexed",
     "Matches",
     "Outcome",
+    "Partial",
     "Problem",
     "Report",
     "Row",

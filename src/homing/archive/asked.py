@@ -10,7 +10,7 @@ from homing.archive.snapshot import RERANK
 from homing.errors import UsageError
 from homing.evidence import require_opencv
 from homing.images import DEFAULT_LIMITS, Limits
-from homing.search import UPRIGHT, check_views
+from homing.search import UPRIGHT, Patience, check_views
 
 __all__ = ["RATE", "Asked", "SearchOptions"]
 
@@ -29,6 +29,7 @@ class SearchOptions(TypedDict, total=False):
     confirm: bool
     files: PathLike | Sequence[PathLike]
     limits: Limits
+    deadline: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,7 @@ class Asked:
     confirm: bool = False
     files: PathLike | Sequence[PathLike] = ()
     limits: Limits = DEFAULT_LIMITS
+    deadline: float | None = None
 
     def __post_init__(self) -> None:
         check_views(self.views)
@@ -62,6 +64,12 @@ class Asked:
             raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
         if self.probes is not None and self.probes < 1:
             raise UsageError(f"probes must be at least 1, not {self.probes}")
+        if self.deadline is not None and not self.deadline > 0:
+            raise UsageError(f"the deadline must be more than 0 seconds, not {self.deadline:g}")
+
+    def patience(self) -> Patience | None:
+        """From now on, with the parts of the archive; None: without end."""
+        return None if self.deadline is None else Patience(self.deadline)
 
     @property
     def folders(self) -> list[Path]:

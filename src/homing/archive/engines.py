@@ -1,9 +1,8 @@
 """Which engine searches an archive, and what it is made of."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,11 +12,21 @@ from homing.archive.entries import Entries, HeldEntries, ReadEntries
 from homing.archive.layout import Layout
 from homing.archive.record import Record
 from homing.archive.runs import Runs
-from homing.archive.segments import coverage, nearest
+from homing.archive.segments import Segment, coverage, nearest
 from homing.archive.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.errors import UsageError
-from homing.search import Block, LanceEngine, MemoryEngine, SeveralEngines, reason_against
+from homing.search import (
+    Block,
+    LanceEngine,
+    MemoryEngine,
+    Nearest,
+    Part,
+    SeveralEngines,
+    indexed,
+    reason_against,
+    unindexed,
+)
 
 __all__ = ["ENGINES", "check_engine", "choose", "opened"]
 
@@ -103,26 +112,34 @@ def _blocks_in_memory(
 
 def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
     now = coverage(record, codebook)
+    read = record.still()
+    parts = [_segment(read, codebook, runs, segment) for segment in now.segments]
+    parts += _blocks(read, codebook, runs, now.loose)
 
-    def ask(queries: NDArray[np.float32], candidates: int, probes: int) -> tuple[Any, Any, Any]:
-        query, address, distance = nearest(record, codebook, queries, candidates, probes)
+    def worth_it() -> bool:
+        return not (record.moves_on() and read.superseded())
+
+    return LanceEngine(codebook, now.rows, parts, worth_it)
+
+
+def _segment(record: Record, codebook: Codebook, runs: Runs, segment: Segment) -> Part[Nearest]:
+    def ask(
+        queries: NDArray[np.float32], candidates: int, probes: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        query, address, distance = nearest(record, codebook, segment, queries, candidates, probes)
         return query, runs.numbers(address), distance
 
-    return LanceEngine(
-        codebook,
-        now.rows,
-        ask if now.segments else None,
-        list(_blocks(record, codebook, runs, now.loose)),
-    )
+    return indexed(segment.rows, ask)
 
 
 def _blocks(
     record: Record, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
-) -> Iterator[Callable[[], Block]]:
+) -> Iterator[Part[Nearest]]:
     """Rows that no index covers, some at a time: the first held, the others read when wanted."""
     for number, group in enumerate(_grouped(loose)):
         read = functools.partial(_block, record, codebook, runs, group)
-        yield functools.cache(read) if number < _RESIDENT else read
+        rows = sum(loose[fragment] for fragment in group)
+        yield unindexed(rows, functools.cache(read) if number < _RESIDENT else read)
 
 
 def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:

@@ -178,6 +178,28 @@ class Record:
         if not self._pinned:
             _newest(self.path, self._dataset.checkout_latest)
 
+    def still(self) -> "Record":
+        """The version in view on a handle of its own, which nothing moves any more.
+
+        For threads that may yet be reading when others go on: while one reads through a handle of
+        Lance's, that handle cannot be moved to another version.
+        """
+        with translated(self.path):
+            dataset = self._dataset.checkout_version(self.version)
+        return Record(dataset, self.path, pinned=True, generation=self.generation)
+
+    def moves_on(self) -> bool:
+        """Whether it follows what is written; False of a version that is past."""
+        return not self._pinned
+
+    def superseded(self) -> bool:
+        """Whether there is a newer version than the one in view; False where nobody can tell."""
+        try:
+            with translated(self.path):
+                return int(self._dataset.latest_version) != self.version
+        except ArchiveError:
+            return False
+
     def retried(self, action: Callable[[], _T]) -> _T:
         """Do something with the version in view; again with a newer one if that one is gone.
 

@@ -1,11 +1,13 @@
 """What an archive answers: one outcome for each picture released or added, hits, and reports."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Hit", "Outcome", "Problem", "Report", "SearchResult", "Verification"]
+from homing.search import Partial
+
+__all__ = ["Hit", "Hits", "Outcome", "Problem", "Report", "SearchResult", "Verification"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +171,25 @@ class Hit:
         return values | {"metadata": dict(self.metadata) if self.metadata else {}}
 
 
+class Hits(tuple[Hit, ...]):
+    """The hits of one query, best first: a tuple that says whether it is complete.
+
+    Attributes
+    ----------
+    partial : Partial or None
+        What the answer leaves out; None if all entries were asked. Only where a deadline was given:
+        without one, what cannot be read is an error.
+    """
+
+    partial: Partial | None
+
+    def __new__(cls, hits: Iterable[Hit] = (), partial: Partial | None = None) -> "Hits":
+        """Make the hits of a query."""
+        made = super().__new__(cls, hits)
+        made.partial = partial
+        return made
+
+
 @dataclass(frozen=True)
 class SearchResult:
     """The hits of one picture, or the reason why it could not be searched.
@@ -184,6 +205,8 @@ class SearchResult:
         Why it could not be searched.
     note : str or None
         Why there can be no hits: it shows nothing.
+    partial : Partial or None
+        What the answer leaves out, where a deadline was given; None if all entries were asked.
     """
 
     query: str
@@ -191,13 +214,20 @@ class SearchResult:
     hits: tuple[Hit, ...] = ()
     reason: str | None = None
     note: str | None = None
+    partial: Partial | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
         if self.reason is not None:
             return {"query": self.query, "status": "failed", "reason": self.reason}
         hits = [hit.as_dict() for hit in self.hits]
-        values = {"query": self.query, "seconds": round(self.seconds, 4), "hits": hits}
+        values: dict[str, Any] = {
+            "query": self.query,
+            "seconds": round(self.seconds, 4),
+            "hits": hits,
+        }
+        if self.partial is not None:
+            values |= {"partial": self.partial.as_dict()}
         return values | ({"note": self.note} if self.note else {})
 
 

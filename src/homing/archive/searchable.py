@@ -27,7 +27,7 @@ from homing.archive.current import Current
 from homing.archive.generations import Codebooks, Generation, generations
 from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record
-from homing.archive.results import Hit, SearchResult
+from homing.archive.results import Hits, SearchResult
 from homing.archive.searching import Looked, look, look_at_all, results
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.snapshot import RERANK, Matches
@@ -115,7 +115,7 @@ class Searchable:
         self,
         picture: "PathLike | bytes | Image.Image",
         **options: Unpack[SearchOptions],
-    ) -> tuple[Hit, ...]:
+    ) -> Hits:
         """Find the entries most similar to a picture.
 
         Parameters
@@ -145,6 +145,16 @@ class Searchable:
             are found without.
         limits : Limits
             Bounds on decoding.
+        deadline : float or None, default None
+            Seconds that the parts of an archive searched by the lance engine have to answer. If
+            given, those that do not, or cannot be read, are left out: `partial` of the hits then
+            says how many entries were not asked, and why. Without, an archive that cannot be read
+            as a whole is an error.
+
+        Returns
+        -------
+        Hits
+            A tuple of :class:`Hit`, best first.
 
         Raises
         ------
@@ -156,7 +166,7 @@ class Searchable:
         asked = Asked(**options)
         return self._answer([look(self.descriptor, picture, asked)], asked)[0]
 
-    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
+    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[Hits]:
         answers = self._current.asked(
             lambda snapshot: answered(snapshot, looked, asked, self._calibration())
         )
@@ -208,8 +218,8 @@ class Searchable:
         ----------
         photos : sequence of paths
             Files and folders.
-        k, probes, rerank, views, rate, confirm, files, limits
-            As for :meth:`search`.
+        k, probes, rerank, views, rate, confirm, files, limits, deadline
+            As for :meth:`search`; pictures are searched for 16 at a time, whose deadline is one.
         """
         asked = Asked(**options)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
@@ -222,6 +232,7 @@ class Searchable:
         k: int = 10,
         probes: int | None = None,
         rerank: int = RERANK,
+        deadline: float | None = None,
     ) -> Matches:
         """Search with descriptors that are at hand.
 
@@ -229,20 +240,21 @@ class Searchable:
         ----------
         vectors : array (n, D), float32
             Unit vectors of the archive's descriptor.
-        k, probes, rerank
-            As for :meth:`search`.
+        k, probes, rerank, deadline
+            As for :meth:`search`; the deadline is for all of them together.
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
             raise UsageError(
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
-        asked = Asked(k=k, probes=probes, rerank=rerank)
+        asked = Asked(k=k, probes=probes, rerank=rerank, deadline=deadline)
         return self._current.asked(
             lambda now: now.search(
                 vectors,
                 k=asked.k,
                 probes=now.automatic_probes() if asked.probes is None else asked.probes,
                 rerank=asked.rerank,
+                patience=asked.patience(),
             )
         )
 

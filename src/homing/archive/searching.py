@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.asked import Asked
-from homing.archive.results import Hit, SearchResult
+from homing.archive.results import Hits, SearchResult
 from homing.archive.snapshot import Found, Snapshot
 from homing.errors import PictureError
 from homing.images import SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
 from homing.search import (
     UPRIGHT,
+    Patience,
     Probes,
     View,
     query_views,
@@ -147,6 +148,7 @@ def find(
     looked: Sequence[Looked],
     asked: Asked,
     sure: Callable[[Found], bool] | None = None,
+    patience: Patience | None = None,
 ) -> list[Found]:
     """Look for several queries together.
 
@@ -158,6 +160,8 @@ def find(
     sure : callable or None
         Whether what was found for a query leaves no need to look in more cells; where the number
         of these is not given, each query alone decides it.
+    patience : Patience or None
+        With the parts of the archive, for all queries together.
 
     Returns
     -------
@@ -167,8 +171,13 @@ def find(
     found = {number: _NOTHING for number, query in enumerate(looked) if not query.views}
     left = [number for number, query in enumerate(looked) if query.views]
     for probes in _stages(snapshot, asked, sure):
-        now = _found(snapshot, [looked[number] for number in left], asked, probes)
-        found |= zip(left, now, strict=True)
+        asking = None if patience is None else patience.again()
+        now = _found(snapshot, [looked[number] for number in left], asked, probes, asking)
+        for number, latest in zip(left, now, strict=True):
+            earlier = found.get(number)
+            if earlier is not None and latest.partial is not None:  # what that left out may be it
+                latest = latest.with_earlier(earlier, asked.k, by_code=asked.rerank == 0)  # noqa: PLW2901
+            found[number] = latest
         left = [number for number in left if sure is None or not sure(found[number])]
         if not left:
             break
@@ -184,7 +193,11 @@ def _stages(
 
 
 def _found(
-    snapshot: Snapshot, looked: Sequence[Looked], asked: Asked, probes: int | Probes
+    snapshot: Snapshot,
+    looked: Sequence[Looked],
+    asked: Asked,
+    probes: int | Probes,
+    patience: Patience | None,
 ) -> list[Found]:
     if not looked:
         return []
@@ -193,6 +206,7 @@ def _found(
         k=asked.k,
         probes=probes,
         rerank=asked.rerank,
+        patience=patience,
     )
     ends = np.cumsum([len(each.views) for each in looked]).tolist()
     return [
@@ -205,7 +219,7 @@ def _found(
 
 def results(
     batches: Iterable[list[tuple[Path, Looked | PictureError]]],
-    answer: Callable[[Sequence[Looked]], list[tuple[Hit, ...]]],
+    answer: Callable[[Sequence[Looked]], list[Hits]],
 ) -> Iterator[SearchResult]:
     """Search for what was described, batch by batch; a bad picture gives its reason."""
     clock = time.perf_counter()
@@ -216,6 +230,7 @@ def results(
         for path, query in batch:
             if isinstance(query, Looked):
                 note = None if query.views else SHOWS_NOTHING
-                yield SearchResult(shown(path), seconds, next(found), note=note)
+                hits = next(found)
+                yield SearchResult(shown(path), seconds, hits, note=note, partial=hits.partial)
             else:
                 yield SearchResult(shown(path), reason=str(query))

@@ -54,10 +54,13 @@ class Segment:
         Fragments of the record that it covers.
     rows : int
         Rows of these, less those removed.
+    uuid : str
+        Its name in the record; none of one that is only planned.
     """
 
     fragments: frozenset[int]
     rows: int
+    uuid: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ class Coverage:
     loose : mapping of int to int
         Fragments that it does not cover, in the record's order, and their rows.
     sound : bool
-        False if there is an index that holds something else than the record's cells and codes; all
-        fragments are then loose.
+        False if there is an index that holds something else than the record's cells and codes, or
+        whose files are lost; all fragments are then loose.
     """
 
     segments: tuple[Segment, ...]
@@ -106,7 +109,7 @@ def coverage(record: Record, codebook: Codebook) -> Coverage:
             count = sum(rows[number] for number in covered)
             sound = sound and _rows_held(record, segment.uuid) >= count
             if covered:
-                segments.append(Segment(covered, count))
+                segments.append(Segment(covered, count, segment.uuid))
     if not sound:
         return Coverage((), rows, sound=False)
     covered = frozenset().union(*(segment.fragments for segment in segments))
@@ -126,14 +129,29 @@ def _described(dataset: lance.LanceDataset, codebook: Codebook) -> Sequence[Any]
 
 
 def _same_centroids(dataset: lance.LanceDataset, codebook: Codebook) -> bool:
-    held = dataset.get_ivf_model(index_name(codebook)).centroids
+    try:
+        held = dataset.get_ivf_model(index_name(codebook)).centroids
+    except ValueError as error:
+        _refuse_unless_lost(error)
+        return False
     flat = held.flatten().to_numpy(zero_copy_only=False)
     return np.array_equal(flat, _centroids(codebook).ravel())
 
 
 def _rows_held(record: Record, segment: str) -> int:
-    reader = LanceFileReader(f"{record.dataset.uri}/_indices/{segment}/auxiliary.idx")
+    """Rows in a segment's file; −1 if that is lost."""
+    try:
+        reader = LanceFileReader(f"{record.dataset.uri}/_indices/{segment}/auxiliary.idx")
+    except ValueError as error:
+        _refuse_unless_lost(error)
+        return -1
     return int(reader.metadata().num_rows)
+
+
+def _refuse_unless_lost(error: ValueError) -> None:
+    """Lance has no error of its own for files that are not there, as others have."""
+    if not str(error).startswith("Not found"):
+        raise error
 
 
 def add_column(record: Record, codebook: Codebook) -> None:
@@ -230,13 +248,13 @@ def refuse_missing(record: Record, segment: Any) -> None:
     UsageError
         They are not.
     """
-    try:
-        _rows_held(record, str(segment.uuid))
-    except (OSError, ValueError, RuntimeError) as error:
+    with translated(record.path):
+        held = _rows_held(record, str(segment.uuid))
+    if held < 0:
         raise UsageError(
             f"a worker has built a part of the index that is not seen here, in {record.path}; put "
             "the archive where all machines see it under the same path, or in an object store"
-        ) from error
+        )
 
 
 def commit(record: Record, codebook: Codebook, segments: Sequence[Any]) -> None:
@@ -262,13 +280,14 @@ def drop(record: Record, codebook: Codebook) -> None:
 def nearest(
     record: Record,
     codebook: Codebook,
+    segment: Segment,
     queries: NDArray[np.float32],
     candidates: int,
     probes: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]:
-    """Indexed rows whose codes are nearest: number of the query, address of the row, distance."""
+    """Rows of a segment whose codes are nearest: query, address of the row, distance."""
     with translated(record.path):
-        found = record.dataset.to_table(
+        scanner = record.dataset.scanner(
             columns=["_distance"],
             nearest={
                 "column": record.indexed_column,
@@ -278,7 +297,9 @@ def nearest(
             },
             fast_search=True,  # what is not indexed has no vector here; the engine sees to it
             with_row_address=True,
+            index_segments=[segment.uuid],
         )
+        found = scanner.to_table()
     return (
         found["query_index"].to_numpy().astype(np.int64),
         found["_rowaddr"].to_numpy(),

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from homing.archive.engines import opened
 from homing.archive.record import Record
-from homing.archive.results import Hit
+from homing.archive.results import Hit, Hits
 from homing.codebooks import Codebook
-from homing.search import Probes, rank, similarities
+from homing.search import Partial, Patience, Probes, rank, similarities
 
 __all__ = ["RERANK", "Found", "Matches", "Snapshot"]
 
@@ -37,12 +37,15 @@ class Matches:
         Distance to the entry's code.
     positions : array (n, k), int64
         Number of the entry in the snapshot; −1 where nothing was found.
+    partial : Partial or None
+        What the answers leave out, where a deadline was given; None if all entries were asked.
     """
 
     ids: NDArray[np.object_]
     similarity: NDArray[np.float32]
     code_distance: NDArray[np.float32]
     positions: NDArray[np.int64]
+    partial: Partial | None = None
 
     def __len__(self) -> int:
         """Count the queries."""
@@ -63,6 +66,8 @@ class Found:
         Which view that is.
     looked : int
         How many views there were.
+    partial : Partial or None
+        As in :class:`Matches`.
     """
 
     positions: NDArray[np.int64]
@@ -70,6 +75,25 @@ class Found:
     code_distance: NDArray[np.float32]
     views: tuple[str, ...]
     looked: int
+    partial: Partial | None = None
+
+    def with_earlier(self, earlier: "Found", k: int, *, by_code: bool) -> "Found":
+        """Add what an earlier, less thorough look has found; the best `k` of both."""
+        positions = np.concatenate([self.positions, earlier.positions])
+        similarity = np.concatenate([self.similarity, earlier.similarity])
+        distance = np.concatenate([self.code_distance, earlier.code_distance])
+        order = np.argsort(distance if by_code else -similarity, kind="stable")
+        _, first = np.unique(positions[order], return_index=True)
+        order = order[np.sort(first)][:k]
+        views = self.views + earlier.views
+        return Found(
+            positions[order],
+            similarity[order],
+            distance[order],
+            tuple(views[place] for place in order),
+            self.looked,
+            self.partial,
+        )
 
 
 class Snapshot:
@@ -105,7 +129,13 @@ class Snapshot:
         return self._engine.stages()
 
     def search(
-        self, queries: NDArray[np.float32], *, k: int, probes: int | Probes, rerank: int
+        self,
+        queries: NDArray[np.float32],
+        *,
+        k: int,
+        probes: int | Probes,
+        rerank: int,
+        patience: Patience | None = None,
     ) -> Matches:
         """Find the `k` nearest entries of each query.
 
@@ -120,11 +150,15 @@ class Snapshot:
         rerank : int
             How many of the nearest codes of each generation are ordered again by exact
             similarity; 0 keeps the order of the codes (the similarity is exact all the same).
+        patience : Patience or None
+            If given, parts of the archive that cannot be read or do not answer in time are left
+            out, which `partial` says. The vectors of what was found are waited for.
         """
         positions, distances = self._engine.search(
             queries,
             candidates=max(k, rerank),
             probes=self._engine.visited(probes) if isinstance(probes, int) else probes,
+            patience=patience,
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
@@ -134,7 +168,8 @@ class Snapshot:
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
-        return Matches(self._entries.ids(positions), similarity, distances, positions)
+        partial = None if patience is None else patience.partial
+        return Matches(self._entries.ids(positions), similarity, distances, positions, partial)
 
     def _similarities(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64]
@@ -187,6 +222,7 @@ class Snapshot:
             distance.ravel()[order],
             tuple(views[view] for view in order // positions.shape[1]),
             len(views),
+            matches.partial,
         )
 
     def hits(
@@ -196,7 +232,7 @@ class Snapshot:
         *,
         rate: float = 0.0,
         least: float = 0.0,
-    ) -> tuple[Hit, ...]:
+    ) -> Hits:
         """Write out what was found, with what the manifest said of each entry.
 
         Parameters
@@ -210,7 +246,7 @@ class Snapshot:
             Lower rates are told as this one.
         """
         told = self._entries.described(found.positions)
-        return tuple(
+        hits = (
             Hit(
                 id=entry.id,
                 similarity=float(found.similarity[place]),
@@ -226,3 +262,4 @@ class Snapshot:
             )
             for place, entry in enumerate(told)
         )
+        return Hits(hits, found.partial)

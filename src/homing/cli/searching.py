@@ -80,6 +80,13 @@ def _views_option(default: str, text: str) -> Callable[[Callable[..., Any]], Cal
 )
 @files_option
 @engine_option
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Seconds that the parts of a large archive have to answer; the rest is then left out, "
+    "which the answer says. Exit status 1 where something was.",
+)
 @version_option
 @limit_options
 @device_option
@@ -91,6 +98,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive suspect.jpg
     homing search archive suspects/ --k 1 --json
     homing search archive meme.png --views all
+    homing search s3://bucket/archive suspects/ --deadline 2
 
     Similarity is the cosine of the descriptors: 1 is the same picture. What it means is told in
     words once the archive is calibrated, which it is by itself from 200 entries on.
@@ -117,9 +125,10 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             confirm=options["confirm"],
             files=options["files"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
+            deadline=options["deadline"],
         )
         for result in results:
-            failed += result.reason is not None
+            failed += result.reason is not None or result.partial is not None
             found += len(result.hits)
             compared += sum(hit.confirmed is not None for hit in result.hits)
             emit(result.as_dict()) if options["as_json"] else _show(result)
@@ -145,6 +154,9 @@ def _show(result: "SearchResult") -> None:
     if result.reason is not None:
         echo(f"{name}: failed: {printable(result.reason)}", err=True)
         return
+    if result.partial is not None:
+        left, why = result.partial.entries_not_asked, printable(result.partial.reason)
+        echo(f"{name}: a partial answer: {left} entries were not asked: {why}", err=True)
     nothing = result.note or "nothing in the cells visited"
     echo(f"{name}:" if result.hits else f"{name}: {nothing}")
     for hit in result.hits:

@@ -1,8 +1,9 @@
 """Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
 from homing.search.borders import inner_box
-from homing.search.lance import Block, LanceEngine, reason_against
+from homing.search.lance import Block, LanceEngine, Nearest, indexed, reason_against, unindexed
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
+from homing.search.patience import Part, Partial, Patience
 from homing.search.ranking import rank, similarities
 from homing.search.several import Probes, SeveralEngines
 from homing.search.verdict import (
@@ -21,6 +22,10 @@ __all__ = [
     "Block",
     "LanceEngine",
     "MemoryEngine",
+    "Nearest",
+    "Part",
+    "Partial",
+    "Patience",
     "Probes",
     "SeveralEngines",
     "Tail",
@@ -30,10 +35,12 @@ __all__ = [
     "fit_tail",
     "highest_background",
     "in_words",
+    "indexed",
     "inner_box",
     "probe_stages",
     "query_views",
     "rank",
     "reason_against",
     "similarities",
+    "unindexed",
 ]

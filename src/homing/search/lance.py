@@ -6,9 +6,9 @@ yet are searched exhaustively by their codes, in the same cells: the answers are
 whatever part of an archive is indexed.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,20 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
 from homing.search.memory import MemoryEngine
+from homing.search.patience import Part, Patience, answers
 
-__all__ = ["Block", "LanceEngine", "reason_against"]
+__all__ = ["Block", "LanceEngine", "Nearest", "indexed", "reason_against", "unindexed"]
 
 _NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
 _AT_ONCE = 256  # queries that Lance is asked together: it holds the results of all
+
+Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Numbers of the nearest entries of each query, and their distances."""
+
+Ask = Callable[
+    [NDArray[np.float32], int, int],
+    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
+]
 
 
 def reason_against(factory: Factory) -> str | None:
@@ -54,31 +63,33 @@ class Block:
 class LanceEngine:
     """Approximate search over the codes of an archive, which stay where they are.
 
+    Its parts are asked at the same time: segments of the index, and blocks of what no segment
+    covers.
+
     Parameters
     ----------
     codebook : Codebook
         What the cells and codes were made with.
     count : int
         How many entries the archive has.
-    ask : callable or None
-        Asks Lance: given queries, a number of candidates and one of cells, it returns for
-        each candidate found the query's number, the entry's number and the distance. None where
-        nothing is indexed.
-    blocks : sequence of callables
-        What is not indexed; each gives its rows when called.
+    parts : sequence of Part
+        Made by :func:`indexed` and :func:`unindexed`; each entry is in one of them.
+    worth_it : callable
+        Whether an answer without a part that cannot be read is of use; False where the archive has
+        changed, so that all is to be asked again.
     """
 
     def __init__(
         self,
         codebook: Codebook,
         count: int,
-        ask: Callable[[NDArray[np.float32], int, int], tuple[Any, Any, Any]] | None,
-        blocks: Sequence[Callable[[], Block]],
+        parts: Sequence[Part[Nearest]],
+        worth_it: Callable[[], bool] = lambda: True,
     ) -> None:
         self._codebook = codebook
         self._count = count
-        self._ask = ask
-        self._blocks = blocks
+        self._parts = tuple(parts)
+        self._worth_it = worth_it
         self.dimension = codebook.dimension
 
     def __len__(self) -> int:
@@ -86,29 +97,84 @@ class LanceEngine:
         return self._count
 
     def search(
-        self, queries: NDArray[np.float32], *, candidates: int, probes: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Entries whose codes are nearest; as :meth:`MemoryEngine.search`."""
+        self,
+        queries: NDArray[np.float32],
+        *,
+        candidates: int,
+        probes: int,
+        patience: Patience | None = None,
+    ) -> Nearest:
+        """Entries whose codes are nearest; as :meth:`MemoryEngine.search`.
+
+        Parameters
+        ----------
+        queries, candidates, probes
+            As for :meth:`MemoryEngine.search`.
+        patience : Patience or None
+            If given, parts that cannot be read or do not answer in time are left out, and noted
+            there.
+        """
         if probes < 1:
             raise UsageError(f"probes must be at least 1, not {probes}")
         wanted = max(1, min(candidates, len(self)))
         visited = min(probes, self._codebook.cell_count)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        positions = np.full((len(queries), wanted), -1, dtype=np.int64)
-        distances = np.full((len(queries), wanted), _NOTHING, dtype=np.float32)
-        if self._ask is not None:
-            for first in range(0, len(queries), _AT_ONCE):
-                part = slice(first, first + _AT_ONCE)
-                _spread(self._ask(queries[part], wanted, visited), positions[part], distances[part])
-        for block in self._blocks:
-            positions, distances = _merged(
-                positions, distances, *_within(block(), queries, wanted, visited)
-            )
+        found = answers(self._parts, (queries, wanted, visited), patience, self._worth_it)
+        if not found:
+            return _nothing(len(queries), wanted)
+        return functools.reduce(_merged, found)
+
+
+def indexed(entries: int, ask: Ask) -> Part[Nearest]:
+    """Make a segment of the index a part.
+
+    Parameters
+    ----------
+    entries : int
+        That it covers.
+    ask : callable
+        Asks Lance: given queries, a number of candidates and one of cells, it returns for
+        each candidate found the query's number, the entry's number and the distance.
+    """
+
+    def nearest(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
+        positions, distances = _nothing(len(queries), wanted)
+        for first in range(0, len(queries), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            _spread(ask(queries[part], wanted, probes), positions[part], distances[part])
         return positions, distances
+
+    return Part(entries, nearest)
+
+
+def unindexed(entries: int, block: Callable[[], Block]) -> Part[Nearest]:
+    """Make rows that no index covers a part; they are given when called for."""
+
+    def nearest(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
+        return _padded(_within(block(), queries, wanted, probes), wanted)
+
+    return Part(entries, nearest)
+
+
+def _nothing(queries: int, wanted: int) -> Nearest:
+    return (
+        np.full((queries, wanted), -1, dtype=np.int64),
+        np.full((queries, wanted), _NOTHING, dtype=np.float32),
+    )
+
+
+def _padded(found: Nearest, wanted: int) -> Nearest:
+    """The same for so many candidates, of which a small block has not so many."""
+    positions, distances = _nothing(len(found[0]), wanted)
+    count = found[0].shape[1]
+    positions[:, :count], distances[:, :count] = found
+    return positions, distances
 
 
 def _spread(
-    found: tuple[Any, Any, Any], positions: NDArray[np.int64], distances: NDArray[np.float32]
+    found: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
+    positions: NDArray[np.int64],
+    distances: NDArray[np.float32],
 ) -> None:
     """Put what Lance found, in one long list, in the rows of its queries."""
     query, number, distance = found
@@ -129,14 +195,11 @@ def _within(
     return numbers, np.where(there, distances, _NOTHING)
 
 
-def _merged(
-    positions: NDArray[np.int64],
-    distances: NDArray[np.float32],
-    others: NDArray[np.int64],
-    their_distances: NDArray[np.float32],
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+def _merged(first: Nearest, second: Nearest) -> Nearest:
     """The nearest of two lists for each query."""
-    both = np.concatenate([positions, others], axis=1)
-    all_distances = np.concatenate([distances, their_distances], axis=1)
-    order = np.argsort(all_distances, axis=1, kind="stable")[:, : positions.shape[1]]
-    return np.take_along_axis(both, order, axis=1), np.take_along_axis(all_distances, order, axis=1)
+    positions = np.concatenate([first[0], second[0]], axis=1)
+    distances = np.concatenate([first[1], second[1]], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, : first[0].shape[1]]
+    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(
+        distances, order, axis=1
+    )

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook
 from homing.search.lance import Block, LanceEngine
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
+from homing.search.patience import Patience
 
 __all__ = ["Probes", "SeveralEngines"]
 
@@ -80,7 +81,12 @@ class SeveralEngines:
         )
 
     def search(
-        self, queries: NDArray[np.float32], *, candidates: int, probes: Probes
+        self,
+        queries: NDArray[np.float32],
+        *,
+        candidates: int,
+        probes: Probes,
+        patience: Patience | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Entries whose codes are nearest, of each generation; all of them in order of distance.
 
@@ -92,6 +98,8 @@ class SeveralEngines:
             How many entries a query, of each generation.
         probes : tuple of int
             How many cells of each generation a query visits.
+        patience : Patience or None
+            As for :meth:`LanceEngine.search`; what is in memory answers.
 
         Returns
         -------
@@ -102,7 +110,7 @@ class SeveralEngines:
             bits.
         """
         found = [
-            _searched(part, queries, candidates, visited)
+            _searched(part, queries, candidates, visited, patience)
             for part, visited in zip(self._parts, probes, strict=True)
         ]
         if len(found) == 1:
@@ -127,8 +135,11 @@ def _searched(
     queries: NDArray[np.float32],
     candidates: int,
     probes: int,
+    patience: Patience | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    if not isinstance(part, Block):
+    if isinstance(part, LanceEngine):
+        return part.search(queries, candidates=candidates, probes=probes, patience=patience)
+    if isinstance(part, MemoryEngine):
         return part.search(queries, candidates=candidates, probes=probes)
     positions, distances = part.engine.search(queries, candidates=candidates, probes=probes)
     if not len(part.numbers):
