@@ -110,10 +110,10 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
     assert ids(whole) == of_parts(*range(5))
     ask, free = engines.nearest, threading.Event()
 
-    def slow(record, codebook, segment, *given):
-        if 0 in segment.fragments:
+    def slow(record, codebook, asked, *given):
+        if any(0 in segment.fragments for segment in asked):
             free.wait(60)
-        return ask(record, codebook, segment, *given)
+        return ask(record, codebook, asked, *given)
 
     monkeypatch.setattr(engines, "nearest", slow)
     start = time.monotonic()
@@ -145,7 +145,7 @@ def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
 
 
 def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
-    def broken(record, codebook, segment, *given):
+    def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
     monkeypatch.setattr(engines, "nearest", broken)
@@ -275,9 +275,10 @@ def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
     def answered(parts, patience=None):
         return answers(parts, (5,), patience, lambda: True)
 
-    assert answered([Part(1, meeting)] * 3) == [5, 5, 5]
-    assert answered([Part(1, lambda n: n)]) == [5]
-    assert answered([]) == []
+    assert answered([Part(1, meeting)] * 3, Patience(30)) == [5, 5, 5]
+    for patience in (None, Patience(30)):
+        assert answered([Part(1, lambda n: n), Part(1, lambda n: n + 1)], patience) == [5, 6]
+        assert answered([], patience) == []
     silent = Part(7, lambda n: free.wait(60))
     patience = Patience(0.01)
     for _ in range(40):
@@ -293,5 +294,5 @@ def test_segments_is_what_is_asked(divided):
     """Each segment answers for its own fragments alone."""
     record, book = divided._record.of(1), divided.codebook
     for segment in coverage(record, book).segments:
-        _, addresses, _ = segments.nearest(record, book, segment, unit_vectors(2, 1), 500, 8)
+        _, addresses, _ = segments.nearest(record, book, [segment], unit_vectors(2, 1), 500, 8)
         assert {int(address) >> 32 for address in addresses} == segment.fragments

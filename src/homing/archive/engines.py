@@ -113,23 +113,27 @@ def _blocks_in_memory(
 def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
     now = coverage(record, codebook)
     read = record.still()
-    parts = [_segment(read, codebook, runs, segment) for segment in now.segments]
-    parts += _blocks(read, codebook, runs, now.loose)
+    blocks = list(_blocks(read, codebook, runs, now.loose))
+    each = [(segment,) for segment in now.segments]
+    together = [_segments(read, codebook, runs, now.segments)] if each else []
+    apart = [_segments(read, codebook, runs, alone) for alone in each]
 
     def worth_it() -> bool:
         return not (record.moves_on() and read.superseded())
 
-    return LanceEngine(codebook, now.rows, parts, worth_it)
+    return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, worth_it)
 
 
-def _segment(record: Record, codebook: Codebook, runs: Runs, segment: Segment) -> Part[Nearest]:
+def _segments(
+    record: Record, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
+) -> Part[Nearest]:
     def ask(
         queries: NDArray[np.float32], candidates: int, probes: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        query, address, distance = nearest(record, codebook, segment, queries, candidates, probes)
+        query, address, distance = nearest(record, codebook, segments, queries, candidates, probes)
         return query, runs.numbers(address), distance
 
-    return indexed(segment.rows, ask)
+    return indexed(sum(segment.rows for segment in segments), ask)
 
 
 def _blocks(

@@ -280,12 +280,12 @@ def drop(record: Record, codebook: Codebook) -> None:
 def nearest(
     record: Record,
     codebook: Codebook,
-    segment: Segment,
+    segments: Sequence[Segment],
     queries: NDArray[np.float32],
     candidates: int,
     probes: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]:
-    """Rows of a segment whose codes are nearest: query, address of the row, distance."""
+    """Rows of some segments whose codes are nearest: query, address of the row, distance."""
     with translated(record.path):
         scanner = record.dataset.scanner(
             columns=["_distance"],
@@ -297,7 +297,7 @@ def nearest(
             },
             fast_search=True,  # what is not indexed has no vector here; the engine sees to it
             with_row_address=True,
-            index_segments=[segment.uuid],
+            index_segments=[segment.uuid for segment in segments],
         )
         found = scanner.to_table()
     return (

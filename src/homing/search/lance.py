@@ -63,8 +63,8 @@ class Block:
 class LanceEngine:
     """Approximate search over the codes of an archive, which stay where they are.
 
-    Its parts are asked at the same time: segments of the index, and blocks of what no segment
-    covers.
+    It consists of segments of an index, and of blocks of what no segment covers. Lance divides the
+    work on several segments by itself; only where not all may answer, each is asked apart.
 
     Parameters
     ----------
@@ -72,8 +72,9 @@ class LanceEngine:
         What the cells and codes were made with.
     count : int
         How many entries the archive has.
-    parts : sequence of Part
-        Made by :func:`indexed` and :func:`unindexed`; each entry is in one of them.
+    together, apart : sequence of Part
+        Made by :func:`indexed` and :func:`unindexed`, with each entry in one of them: all segments
+        as one part, and each by itself.
     worth_it : callable
         Whether an answer without a part that cannot be read is of use; False where the archive has
         changed, so that all is to be asked again.
@@ -83,12 +84,14 @@ class LanceEngine:
         self,
         codebook: Codebook,
         count: int,
-        parts: Sequence[Part[Nearest]],
+        together: Sequence[Part[Nearest]],
+        apart: Sequence[Part[Nearest]],
         worth_it: Callable[[], bool] = lambda: True,
     ) -> None:
         self._codebook = codebook
         self._count = count
-        self._parts = tuple(parts)
+        self._together = tuple(together)
+        self._apart = tuple(apart)
         self._worth_it = worth_it
         self.dimension = codebook.dimension
 
@@ -119,19 +122,20 @@ class LanceEngine:
         wanted = max(1, min(candidates, len(self)))
         visited = min(probes, self._codebook.cell_count)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        found = answers(self._parts, (queries, wanted, visited), patience, self._worth_it)
+        parts = self._together if patience is None else self._apart
+        found = answers(parts, (queries, wanted, visited), patience, self._worth_it)
         if not found:
             return _nothing(len(queries), wanted)
         return functools.reduce(_merged, found)
 
 
 def indexed(entries: int, ask: Ask) -> Part[Nearest]:
-    """Make a segment of the index a part.
+    """Make a segment of the index, or several, a part.
 
     Parameters
     ----------
     entries : int
-        That it covers.
+        Covered by it.
     ask : callable
         Asks Lance: given queries, a number of candidates and one of cells, it returns for
         each candidate found the query's number, the entry's number and the distance.

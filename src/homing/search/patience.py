@@ -114,7 +114,7 @@ def answers(
     patience: Patience | None,
     worth_it: Callable[[], bool],
 ) -> list[Answer]:
-    """Ask all parts at the same time; their answers in the order of the parts.
+    """Ask all parts; their answers in the order of the parts.
 
     Parameters
     ----------
@@ -122,19 +122,20 @@ def answers(
     question : tuple
         Arguments for each.
     patience : Patience or None
-        With it, parts that cannot be read, or do not answer in time, are noted there and left out.
+        With it, all are asked at the same time, and those that cannot be read, or do not answer in
+        time, are noted there and left out. Without, one is asked after the other.
     worth_it : callable
         Asked once a part cannot be read: False if another try will do better than going on.
     """
-    if patience is None and len(parts) <= 1:
+    if patience is None:
         return [part.ask(*question) for part in parts]
     heard: queue.SimpleQueue[_Heard[Answer]] = queue.SimpleQueue()
     asking = iter(list(enumerate(parts)))
     lock = threading.Lock()
 
     def ask() -> None:
-        while (taken := _next(asking, lock)) is not None and (patience is None or patience.left):
-            heard.put(_told(*taken, question, patience, worth_it))
+        while (taken := _next(asking, lock)) is not None and patience.left:
+            heard.put(_told(*taken, question, worth_it))
 
     for _ in range(min(_AT_ONCE, len(parts))):
         threading.Thread(target=ask, name="homing-part", daemon=True).start()
@@ -142,18 +143,17 @@ def answers(
     left = dict(enumerate(parts))
     while left:
         try:
-            said = heard.get(timeout=None if patience is None else patience.left)
+            said = heard.get(timeout=patience.left)
         except queue.Empty:
             break
         part = left.pop(said.number)
         if said.error is None:
             found[said.number] = said.answer  # type: ignore[assignment] # there is one
-        elif patience is None or said.final:
+        elif said.final:
             raise said.error
         else:
             patience.miss(part.entries, str(said.error))
     for part in left.values():
-        assert patience is not None
         patience.miss(part.entries)
     return [found[number] for number in sorted(found)]
 
@@ -169,11 +169,10 @@ def _told(
     number: int,
     part: Part[Answer],
     question: tuple[Any, ...],
-    patience: Patience | None,
     worth_it: Callable[[], bool],
 ) -> _Heard[Answer]:
     """Ask one part; runs in a thread of its own."""
-    if patience is not None and not part.late.acquire(blocking=False):
+    if not part.late.acquire(blocking=False):
         silent = HomingError(f"{_LATE} earlier questions are unanswered yet")
         return _Heard(number, error=silent, final=False)
     try:
@@ -183,5 +182,4 @@ def _told(
     except Exception as error:  # noqa: BLE001 - raised where the answers are wanted
         return _Heard(number, error=error)
     finally:
-        if patience is not None:
-            part.late.release()
+        part.late.release()
