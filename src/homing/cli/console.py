@@ -74,30 +74,25 @@ version_option = click.option(
 )
 
 
-class _Workers(click.ParamType[int | str]):
-    """How many processes, or the name of a Ray cluster."""
+def _workers(text: str) -> int | str:
+    """Type of an option: how many processes, or the name of a Ray cluster."""
+    from homing.workforce import workers_named
 
-    name = "N|ray://HOST:PORT"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | str:
-        from homing.workforce import workers_named
-
-        try:
-            workers = workers_named(str(value))
-        except UsageError as error:
-            self.fail(str(error), param, ctx)
-        if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:
-            self.fail(f"{workers} is not in the range 1<=x<={_MOST_WORKERS}.", param, ctx)
-        return workers
+    try:
+        workers = workers_named(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+    if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:
+        raise click.BadParameter(f"{workers} is not in the range 1<=x<={_MOST_WORKERS}.")
+    return workers
 
 
 workers_option = click.option(
     "--workers",
-    type=_Workers(),
-    default=1,
+    type=_workers,
+    default="1",
     show_default=True,
+    metavar="N|ray://HOST:PORT",
     help="Processes of this machine that do parts of it at the same time; or the workers of a Ray "
     "cluster: ray://HOST:PORT, or ray for the one that RAY_ADDRESS names (none: ray:N on this "
     "machine).",
