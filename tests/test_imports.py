@@ -20,6 +20,7 @@ LEVELS = {
     "cli": 8,
     "bench": 7,
     "demo": 7,
+    "serve": 7,
     "archive": 6,
     "activation": 5,
     "codebook_training": 5,
@@ -53,6 +54,10 @@ RESERVED = {
     "jinja2": {"pages"},
     "matplotlib": {"bench"},
     "pdqhash": {"bench"},
+    "fastapi": {"serve"},
+    "prometheus_client": {"serve"},
+    "starlette": {"serve"},
+    "uvicorn": {"serve"},
 }
 #: Where foreign bytes are decoded. Elsewhere only what the module itself has just coded, or a
 #: picture out of a dependency's wheel.

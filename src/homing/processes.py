@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 from homing.errors import UsageError
 
-__all__ = ["Workers", "refuse_no_workers"]
+__all__ = ["LostTaskError", "Workers", "refuse_no_workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,6 +33,10 @@ Result = TypeVar("Result")
 _TRIES = 3  # of one task
 _AHEAD = 3  # tasks for each process that may be done, or being done, before their turn comes
 _PATIENCE = 5.0  # seconds that a process has to tidy up
+
+
+class LostTaskError(UsageError):
+    """A task has cost as many processes their lives as it may."""
 
 
 class Workers(Generic[Task, Result]):
@@ -50,14 +54,26 @@ class Workers(Generic[Task, Result]):
         Processes, at most: they are started as tasks come.
     doing : str
         What they do, for the error: "the processes that ... die".
+    tries : int
+        Processes that one task may cost.
+    seconds : float or None
+        That a process has for one task before it is killed; None: as long as it takes.
     """
 
     def __init__(
-        self, begin: Callable[[], Callable[[Task], Result]], count: int, doing: str
+        self,
+        begin: Callable[[], Callable[[Task], Result]],
+        count: int,
+        doing: str,
+        *,
+        tries: int = _TRIES,
+        seconds: float | None = None,
     ) -> None:
         self._begin = begin
         self._count = count
         self._doing = doing
+        self._tries = tries
+        self._seconds = seconds
         self._threads = ThreadPoolExecutor(count, "homing-worker", initializer=_shield)
         self._own = threading.local()  # each thread's process
         self._starting = threading.Lock()
@@ -83,20 +99,25 @@ class Workers(Generic[Task, Result]):
         with self._starting:
             self._ended = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in self._processes:
+        left = list(self._processes)
+        for process in left:
             process.terminate()
-        for process in self._processes:
+        for process in left:
             process.join(_PATIENCE)
             process.kill()
             process.join()
         self._threads.shutdown()
+
+    def submit(self, task: Task) -> Future[Result]:
+        """Have one task done; its errors as :meth:`in_order`, where the result is wanted."""
+        return self._threads.submit(self._do, task)
 
     def in_order(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the results in the order of the tasks, which are taken a few ahead.
 
         Raises
         ------
-        UsageError
+        LostTaskError
             A task has cost several processes their lives.
         """
         waiting: deque[Future[Result]] = deque()
@@ -115,20 +136,34 @@ class Workers(Generic[Task, Result]):
 
     def _do(self, task: Task) -> Result:
         """Have this thread's process do a task, another one if that dies."""
-        for _ in range(_TRIES):
+        for _ in range(self._tries):
             try:
                 pipe = self._pipe()
                 pipe.send(task)
+                if not pipe.poll(self._seconds):
+                    self._kill()
                 result, error = pipe.recv()
             except (EOFError, OSError):
-                self._own.pipe = None
+                self._forget()
                 continue
             if error is not None:
                 raise error
             return result  # type: ignore[no-any-return] # what the function returned, there
-        raise UsageError(
+        raise LostTaskError(
             f"the processes that {self._doing} die, perhaps for want of memory; take fewer workers"
         )
+
+    def _kill(self) -> None:
+        """End this thread's process, which has taken too long."""
+        self._own.process.kill()
+
+    def _forget(self) -> None:
+        """Let go of this thread's process, which has died."""
+        process, self._own.pipe = getattr(self._own, "process", None), None
+        if process is not None:
+            process.join(_PATIENCE)
+            with self._starting:
+                self._processes.discard(process)
 
     def _pipe(self) -> Connection:
         """The pipe to this thread's process, which is started if there is none."""
@@ -146,6 +181,7 @@ class Workers(Generic[Task, Result]):
                 raise EOFError
             process.start()
             self._processes.add(process)
+        self._own.process = process
         theirs.close()  # so that the end of the process is the end of the pipe
         return ours
 

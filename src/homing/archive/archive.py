@@ -11,6 +11,7 @@ from homing import defaults
 from homing.archive.choosing import CodebookLike, choose_codebooks
 from homing.archive.indexing import Indexed, index, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.paging import page_of
 from homing.archive.record import Row
 from homing.archive.results import Imported, Problem, Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
@@ -204,6 +205,30 @@ class Archive(Searchable):
         """All rows in the order recorded, without their vectors."""
         self._record.refresh()
         return self._record.rows()
+
+    def page(
+        self,
+        *,
+        prefix: str = "",
+        state: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Some of the rows, in the order of their ids, without their vectors.
+
+        Parameters
+        ----------
+        prefix : str
+            Of the ids.
+        state : {"released", "added"} or None
+            None: both.
+        after : str or None
+            The id that the page before ended with.
+        limit : int
+            How many, at most.
+        """
+        self._record.refresh()
+        return page_of(self._record, prefix=prefix, state=state, after=after, limit=limit)
 
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """The row of an id, with its vector."""

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 __all__ = ["Row", "row_of", "row_schema", "rows_to_table"]
 
+_LONGEST_CODE = 64  # bytes that are shown
+
 # Without it concurrent merges of the same ids were seen to double rows.
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
@@ -38,6 +40,25 @@ class Row:
     cell: int
     code: bytes
     metadata: Mapping[str, Any] | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of a ``--json`` line."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "file": self.file,
+            "width": self.width,
+            "height": self.height,
+            "psnr": None if self.psnr is None else round(self.psnr, 3),
+            "cell": self.cell,
+            "code": (
+                self.code.hex() if len(self.code) <= _LONGEST_CODE else f"{len(self.code)} bytes"
+            ),
+            "created_at": self.created_at.isoformat(timespec="seconds"),
+            "source_sha256": self.source_sha256.hex(),
+            "file_sha256": self.file_sha256.hex(),
+            "metadata": dict(self.metadata or {}),
+        }
 
 
 def row_schema(dimension: int, code_size: int) -> pa.Schema:

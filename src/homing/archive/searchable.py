@@ -141,17 +141,19 @@ class Searchable:
             What is asked makes no sense, or OpenCV is missing.
         """
         asked = Asked(**options)
-        return self._answer([look(self.descriptor, picture, asked)], asked)[0]
+        return self.answer([look(self.descriptor, picture, asked)], asked)[0]
 
-    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
+    def answer(self, looked: Sequence[Looked], asked: Asked) -> list[tuple[Hit, ...]]:
+        """Hits of queries described already; all of them are looked for together."""
         answers = self._current.asked(
             lambda snapshot: answered(snapshot, looked, asked, self._calibration())
         )
         if asked.confirm:
-            answers = confirmed_answers(answers, looked, asked, self._sources(asked.folders))
+            answers = confirmed_answers(answers, looked, asked, self.sources(asked.folders))
         return answers
 
-    def _sources(self, folders: Sequence[Path]) -> Sources:
+    def sources(self, folders: Sequence[Path] = ()) -> Sources:
+        """Where the pictures of entries may lie: where they were released to, and in folders."""
         return Sources(self._record, self.path, folders)
 
     def explain(
@@ -177,9 +179,9 @@ class Searchable:
 
         asked = Asked(k=1, views=views, rate=rate, files=files, limits=limits)
         looked = look(self.descriptor, picture, asked)
-        (hits,) = self._answer([looked], asked)
+        (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit, sources = hits[0] if hits else None, self._sources(asked.folders)
+        hit, sources = hits[0] if hits else None, self.sources(asked.folders)
         return explained(name, looked, hit, self.codebook, sources, limits)
 
     def search_each(
@@ -200,7 +202,7 @@ class Searchable:
         """
         asked = Asked(**options)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
-        yield from results(batches, lambda looked: self._answer(looked, asked))
+        yield from results(batches, lambda looked: self.answer(looked, asked))
 
     def search_vectors(
         self,
