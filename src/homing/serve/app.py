@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
-from homing.serve.routes import entries, searching, upkeep
+from homing.serve.routes import entries, releasing, searching, upkeep
 from homing.serve.service import Service
 from homing.serve.settings import Settings
 
@@ -21,6 +21,7 @@ _ROUTERS = (
     upkeep.router,
     searching.router,
     entries.router,
+    releasing.router,
 )
 
 
@@ -60,6 +61,11 @@ def _tell_failures(app: FastAPI) -> None:
     async def ours(request: Request, error: HomingError) -> Response:
         del request
         return JSONResponse({"error": str(error)}, _status_of(error))
+
+    @app.exception_handler(BlockingIOError)
+    async def busy(request: Request, error: BlockingIOError) -> Response:
+        del request
+        return JSONResponse({"error": str(error)}, 503, {"Retry-After": "60"})
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

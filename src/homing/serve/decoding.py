@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
+from PIL import Image, ImageChops
+
 from homing.archive.confirming import confirmed
 from homing.archive.explaining import compared
 from homing.archive.results import Hit
@@ -25,7 +27,7 @@ from homing.images import Limits, read_picture, read_rgb
 from homing.processes import LostTaskError, Workers
 from homing.search import View, query_views
 
-__all__ = ["Check", "Compare", "Confirm", "Decoders", "Look", "Shrink", "Task"]
+__all__ = ["Check", "Compare", "Confirm", "Decoders", "Draw", "Look", "Shrink", "Task"]
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 
@@ -138,6 +140,48 @@ class Shrink:
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=85)
         return buffer.getvalue()
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Draw what a release changes in a picture.
+
+    Attributes
+    ----------
+    before, after : bytes
+        The files.
+    side : int
+        Longest edge of what is shown, pixels: the middle of larger pictures.
+    gain : int
+        By which the difference is multiplied.
+    limits : Limits
+    """
+
+    before: bytes
+    after: bytes
+    side: int
+    gain: int
+    limits: Limits
+
+    def do(self) -> list[bytes]:
+        """Return three PNGs at 100 %: before, after, and the absolute difference enlarged."""
+        before = _middle(read_rgb(self.before, limits=self.limits), self.side)
+        after = _middle(read_rgb(self.after, limits=self.limits), self.side)
+        difference = ImageChops.difference(before, after)
+        enlarged = difference.point(lambda level: min(255, self.gain * level))
+        return [_as_png(image) for image in (before, after, enlarged)]
+
+
+def _middle(image: Image.Image, side: int) -> Image.Image:
+    width, height = min(side, image.width), min(side, image.height)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def _as_png(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)

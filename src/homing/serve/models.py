@@ -3,9 +3,13 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from homing import defaults
+from homing.activation import METHODS
 from homing.archive.asked import Asked
+from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
 __all__ = [
@@ -15,7 +19,11 @@ __all__ = [
     "Failed",
     "Healthy",
     "HitAnswer",
+    "JobAnswer",
     "KeepingQuery",
+    "PreviewAnswer",
+    "PreviewForm",
+    "ReleaseForm",
     "SearchAnswer",
     "SearchQuery",
     "VectorQuery",
@@ -23,6 +31,8 @@ __all__ = [
 ]
 
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
+
+_METHODS = ", ".join(METHODS)
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Views = Literal["upright", "turned", "all"]
@@ -114,6 +124,55 @@ class EntryPage(BaseModel):
 
     entries: list[EntryAnswer]
     next: str | None = Field(description="Give it as `after` for the next page; null at the end.")
+
+
+class JobAnswer(BaseModel):
+    """A release by upload, and how far it has come."""
+
+    job: str
+    state: Literal["running", "done", "failed"]
+    total: int
+    done: int
+    reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
+    outcomes: list[dict[str, Any]] = Field(description="As `homing release --json` prints them.")
+
+
+class PreviewAnswer(BaseModel):
+    """What releasing would do to a picture."""
+
+    psnr: float | None = Field(description="dB; null if nothing would change.")
+    ssim: float | None
+    cell_kept: bool
+    before: str
+    after: str
+    difference: str = Field(description="Twenty times as strong as it is.")
+
+
+class PreviewForm(BaseModel):
+    """How a picture would be released."""
+
+    psnr: float = Field(42.0, ge=30, le=70, description="Least PSNR of the file, dB.")
+    method: str = Field(defaults.METHOD, max_length=40, description="Way to activate.")
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in METHODS:
+            raise PydanticCustomError("method", "choose one of {known}", {"known": _METHODS})
+        return value
+
+
+class ReleaseForm(PreviewForm):
+    """How pictures are released."""
+
+    format: Literal["jpeg", "png", "webp", "tiff"] | None = Field(
+        None, description="Kind of the files written; each picture's own if not given."
+    )
+    prefix: str = Field("", max_length=200, description="Goes before each name in the ids.")
+
+    def settings(self) -> ReleaseSettings:
+        """Return what a job is told."""
+        return ReleaseSettings(self.psnr, self.method, self.format)
 
 
 class SearchQuery(BaseModel):

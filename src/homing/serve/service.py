@@ -22,18 +22,22 @@ from homing.images import SHOWS_NOTHING
 from homing.search import UPRIGHT
 from homing.serve.batching import Answered, Batcher
 from homing.serve.bodies import Upload
-from homing.serve.decoding import Compare, Confirm, Decoders, Look, Shrink
+from homing.serve.decoding import Check, Compare, Confirm, Decoders, Draw, Look, Shrink
 from homing.serve.guard import Guard
+from homing.serve.jobs import Draft, Job, Jobs, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.kept import Kept
 from homing.serve.keys import KeyRing
 from homing.serve.models import without_confirming
+from homing.serve.names import id_of
+from homing.serve.previews import Previews
 from homing.serve.settings import Settings
 
 __all__ = ["Service"]
 
 _T = TypeVar("_T")
 
-_THUMBNAIL = 320  # pixels
+_THUMBNAIL, _PREVIEW = 320, 1600  # pixels
+_GAIN = 20
 
 
 class Service(AbstractContextManager["Service"]):
@@ -68,6 +72,8 @@ class Service(AbstractContextManager["Service"]):
             most=settings.batch,
             wait=settings.wait,
         )
+        self.jobs = Jobs(settings.folder, self.another_archive, settings.limits, self._on_problem)
+        self.previews = Previews(settings.folder / "previews", self.archive, settings.limits)
         # As many pictures in memory at once as can be worked on, and some that come next.
         self._in_memory = asyncio.Semaphore(2 * settings.workers)
         self._open = ExitStack()
@@ -77,6 +83,8 @@ class Service(AbstractContextManager["Service"]):
         self._searched.warm()
         self._open.enter_context(self.decoders)
         self._open.enter_context(self.batcher)
+        self._open.enter_context(self.previews)
+        self._open.enter_context(self.jobs)
         return self
 
     def __exit__(
@@ -231,6 +239,63 @@ class Service(AbstractContextManager["Service"]):
         """Make a small JPEG of a picture, up to 320 pixels a side."""
         async with self._in_memory:
             return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
+
+    async def release(
+        self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str
+    ) -> Job:
+        """Take pictures in to be released; they are on disk when this returns.
+
+        Each is read once in another process before, so that none of them can crash this one.
+
+        Raises
+        ------
+        UsageError
+            Two of them would have one id, or the prefix makes none.
+        """
+        pictures = [Picture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
+        refuse_doubles(pictures)
+        draft = self.jobs.draft(settings)
+        try:
+            for picture, upload in zip(pictures, uploads, strict=True):
+                async with self._in_memory:
+                    await self._take_in(draft, picture, await upload.read())
+            job = await asyncio.to_thread(draft.commit)
+        finally:
+            draft.discard()
+        self.jobs.put(job)
+        return job
+
+    async def _take_in(self, draft: Draft, picture: Picture, data: bytes) -> None:
+        try:
+            kind = await self.decoders.run(Check(data, self.settings.limits))
+        except PictureError as error:
+            draft.refuse(picture, str(error))
+        else:
+            await asyncio.to_thread(draft.add, picture, data, kind)
+
+    async def preview(self, upload: Upload, *, psnr: float, method: str) -> dict[str, Any]:
+        """Show what releasing would do to a picture.
+
+        Returns
+        -------
+        dict
+            psnr, ssim, cell_kept, and the paths of "before", "after" and "difference".
+        """
+        limits = self.settings.limits
+        async with self._in_memory:
+            data = await upload.read()
+            await self.decoders.run(Check(data, limits))
+            tried = await asyncio.to_thread(self.previews.tried, data, psnr=psnr, method=method)
+            drawn = await self.decoders.run(Draw(data, tried.data, _PREVIEW, _GAIN, limits))
+        return {
+            "psnr": None if tried.psnr is None else round(tried.psnr, 3),
+            "ssim": None if tried.ssim is None else round(tried.ssim, 5),
+            "cell_kept": tried.cell_kept,
+            **await asyncio.to_thread(self.previews.put, drawn),
+        }
+
+    def _on_problem(self, job: str, error: Exception) -> None:
+        """Take note of a job that failed."""
 
     async def _answered(self, upload: Upload, asked: Asked) -> Answered:
         """Describe a picture and look for it; nothing is confirmed."""
