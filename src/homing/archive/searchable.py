@@ -154,6 +154,7 @@ class Searchable:
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
         """Where the pictures of entries may lie: where they were released to, and in folders."""
+        self._record.refresh()
         return Sources(self._record, self.path, folders)
 
     def explain(

@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
+from homing.serve.log import Log
+from homing.serve.metrics import Metrics
+from homing.serve.observing import observe
 from homing.serve.routes import entries, releasing, searching, upkeep
 from homing.serve.service import Service
 from homing.serve.settings import Settings
@@ -25,18 +28,21 @@ _ROUTERS = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     """Make the application of a service; its archive is opened when it is started.
 
-    Raises
-    ------
-    UsageError
-        At the start: it would listen to other machines, and there is no key yet.
+    Parameters
+    ----------
+    settings : Settings
+    log : Log or None
+        Where to tell what happens; standard error if None.
     """
+    log = log or Log()
+    metrics = Metrics()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Service(settings) as service:
+        with Service(settings, metrics, log) as service:
             app.state.service = service
             yield
 
@@ -51,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router())
     _tell_failures(app)
+    observe(app, metrics, log, settings.requests)
     return app
 
 
@@ -59,7 +66,8 @@ def _tell_failures(app: FastAPI) -> None:
 
     @app.exception_handler(HomingError)
     async def ours(request: Request, error: HomingError) -> Response:
-        del request
+        if isinstance(error, PictureError):
+            request.app.state.service.metrics.unreadable()
         return JSONResponse({"error": str(error)}, _status_of(error))
 
     @app.exception_handler(BlockingIOError)

@@ -7,6 +7,7 @@ import uvicorn
 from homing.errors import UsageError
 from homing.serve.app import create_app
 from homing.serve.keys import KeyRing
+from homing.serve.log import Log, hear_uvicorn
 from homing.serve.settings import Settings
 
 __all__ = ["refuse_open_doors", "serve"]
@@ -30,8 +31,10 @@ def refuse_open_doors(settings: Settings) -> None:
 def serve(settings: Settings) -> None:
     """Serve until asked to end (SIGINT, SIGTERM), which is no failure."""
     refuse_open_doors(settings)
+    log = Log()
+    hear_uvicorn(log)
     config = uvicorn.Config(
-        create_app(settings),
+        create_app(settings, log),
         host=settings.host,
         port=settings.port,
         log_config=None,

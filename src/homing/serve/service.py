@@ -27,6 +27,8 @@ from homing.serve.guard import Guard
 from homing.serve.jobs import Draft, Job, Jobs, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.kept import Kept
 from homing.serve.keys import KeyRing
+from homing.serve.log import Log
+from homing.serve.metrics import Metrics
 from homing.serve.models import without_confirming
 from homing.serve.names import id_of
 from homing.serve.previews import Previews
@@ -49,13 +51,17 @@ class Service(AbstractContextManager["Service"]):
     archive : Archive
         For reading, by :meth:`reading` alone: an archive is not for two threads at once.
     guard : Guard
+    metrics : Metrics
+    log : Log
     keys : KeyRing
     kept : Kept
     decoders : Decoders
     batcher : Batcher
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
+        self.metrics = metrics
+        self.log = log
         self.settings = settings
         self.keys = KeyRing(settings.folder)
         self.guard = Guard(settings, self.keys)
@@ -71,6 +77,7 @@ class Service(AbstractContextManager["Service"]):
             self._searched.answer,
             most=settings.batch,
             wait=settings.wait,
+            on_batch=metrics.batch,
         )
         self.jobs = Jobs(settings.folder, self.another_archive, settings.limits, self._on_problem)
         self.previews = Previews(settings.folder / "previews", self.archive, settings.limits)
@@ -81,6 +88,8 @@ class Service(AbstractContextManager["Service"]):
     def __enter__(self) -> "Service":
         """Start the parts."""
         self._searched.warm()
+        self.metrics.watch("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
+        self.metrics.watch("homing_releases_waiting", "Releases waiting.", self.jobs.__len__)
         self._open.enter_context(self.decoders)
         self._open.enter_context(self.batcher)
         self._open.enter_context(self.previews)
@@ -296,6 +305,7 @@ class Service(AbstractContextManager["Service"]):
 
     def _on_problem(self, job: str, error: Exception) -> None:
         """Take note of a job that failed."""
+        self.log.problem("release failed", error, job=job)
 
     async def _answered(self, upload: Upload, asked: Asked) -> Answered:
         """Describe a picture and look for it; nothing is confirmed."""
@@ -318,4 +328,5 @@ class Service(AbstractContextManager["Service"]):
     async def statistics(self) -> dict[str, Any]:
         """Figures of the archive, and of the service under "server"."""
         figures = await self.reading(lambda archive: archive.stats())
-        return figures | {"server": {"waiting": len(self.batcher)}}
+        waiting = {"queries": len(self.batcher), "releases": len(self.jobs)}
+        return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}

@@ -1,9 +1,9 @@
-"""``/health``, ``/statistics``, ``/sign-in``, ``/sign-out``."""
+"""``/health``, ``/statistics``, ``/metrics``, ``/sign-in``, ``/sign-out``."""
 
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, Response
 
 from homing._version import __version__
 from homing.serve.guard import COOKIE, SESSION_SECONDS, guarded
@@ -14,6 +14,7 @@ from homing.serve.service import Service
 
 __all__ = ["router"]
 
+_PROMETHEUS = "text/plain; version=0.0.4"
 _SIGN_IN = {
     "required": True,
     "content": {
@@ -98,5 +99,15 @@ def _reading() -> APIRouter:
         """Figures of the archive and of the service."""
         service: Service = request.app.state.service
         return await service.statistics()
+
+    @routes.get(
+        "/metrics",
+        response_class=Response,
+        responses={**failures(), 200: {"content": {"text/plain": {}}}},
+    )
+    async def metrics(request: Request) -> Response:
+        """Figures of the service for Prometheus."""
+        service: Service = request.app.state.service
+        return Response(service.metrics.text(), media_type=_PROMETHEUS)
 
     return routes
