@@ -20,6 +20,7 @@ LEVELS = {
     "cli": 8,
     "bench": 7,
     "demo": 7,
+    "client": 7,
     "serve": 7,
     "archive": 6,
     "activation": 5,

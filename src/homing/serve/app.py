@@ -68,7 +68,7 @@ def _tell_failures(app: FastAPI) -> None:
     async def ours(request: Request, error: HomingError) -> Response:
         if isinstance(error, PictureError):
             request.app.state.service.metrics.unreadable()
-        return JSONResponse({"error": str(error)}, _status_of(error))
+        return JSONResponse({"error": str(error), "kind": type(error).__name__}, _status_of(error))
 
     @app.exception_handler(BlockingIOError)
     async def busy(request: Request, error: BlockingIOError) -> Response:

@@ -27,6 +27,7 @@ _SESSIONS = 10_000  # of browsers, at once
 SESSION_SECONDS = 12 * 3600
 """How long a browser stays signed in."""
 _FORM = 1 << 16  # bytes
+_CLOSE = {"Connection": "close"}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -83,10 +84,11 @@ class Guard:
             401 without a key, 403 with too few rights or from a page of another site, 429 if it
             comes too often.
         """
-        self._refuse_strangers(request)
+        open_to_all = not self._keys.all() and self._settings.on_loopback
+        _refuse_strangers(request, by_name=open_to_all)
         if right is None:
             return None
-        if not self._keys.all() and self._settings.on_loopback:
+        if open_to_all:
             return Caller("local", WRITE)
         key = self._key_of(request)
         if key is None:
@@ -127,15 +129,6 @@ class Guard:
             return None
         return next((key for key in self._keys.all() if key.id == id_), None)
 
-    def _refuse_strangers(self, request: Request) -> None:
-        """Refuse what a page of another site, or a name that leads here, makes a browser send."""
-        host = request.headers.get("host", "")
-        if self._settings.on_loopback and _name_of(host) not in LOOPBACK_NAMES:
-            raise HTTPException(403, f"{_name_of(host)!r} is not this machine; use localhost")
-        origin = request.headers.get("origin")
-        if request.method not in _SAFE and origin and urlsplit(origin).netloc != host:
-            raise HTTPException(403, "a page of another site may not do this")
-
     def _refuse_haste(self, id_: str) -> None:
         """Take one request from a key's rate: a bucket of a minute's requests, filled steadily."""
         most = float(self._settings.rate_limit)
@@ -156,9 +149,25 @@ class Guard:
             bucket.left -= 1
 
 
+def _refuse_strangers(request: Request, *, by_name: bool) -> None:
+    """Refuse what a page of another site makes a browser send.
+
+    Where no key is asked for, such a page could also have a name of its own lead to this machine.
+    """
+    host = request.headers.get("host", "")
+    if by_name and _name_of(host) not in LOOPBACK_NAMES:
+        raise HTTPException(403, f"{_name_of(host)[:100]!r} is not this machine; use localhost")
+    origin = request.headers.get("origin")
+    if request.method not in _SAFE and origin and origin.partition("://")[2] != host:
+        raise HTTPException(403, "a page of another site may not do this")
+
+
 def _name_of(host: str) -> str:
     """Host without its port."""
-    return urlsplit(f"//{host}").hostname or ""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets that do not match
+        return ""
 
 
 def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
@@ -178,7 +187,11 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 service = request.app.state.service
-                request.state.caller = service.guard.admit(request, right)
+                try:
+                    request.state.caller = service.guard.admit(request, right)
+                except HTTPException as error:  # its body is not read: who sends it is cut off
+                    error.headers = {**(error.headers or {}), **_CLOSE}
+                    raise
                 most = _most_bytes(service.settings, right, many)
                 return await handle(Request(request.scope, _bounded(request, most)))
 
@@ -197,7 +210,7 @@ def _bounded(request: Request, most: int) -> Receive:
     """Refuse a body that says it is too long, or turns out to be while it comes."""
 
     def refuse() -> Any:
-        raise HTTPException(413, f"more than {most} bytes were sent; send less")
+        raise HTTPException(413, f"more than {most} bytes were sent; send less", _CLOSE)
 
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > most:

@@ -42,6 +42,7 @@ class Failed(BaseModel):
     """Why something was not done."""
 
     error: str = Field(description="What was wrong, with what, and what to do.")
+    kind: str | None = Field(None, description="Name of the error in `homing.errors`, if of these.")
 
 
 class Healthy(BaseModel):

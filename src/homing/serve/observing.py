@@ -72,7 +72,7 @@ class Observed:
         answer = JSONResponse(
             {"error": f"{self._most} requests are being answered; come again in a second"},
             503,
-            {"Retry-After": "1"},
+            {"Retry-After": "1", "Connection": "close"},
         )
         await answer(scope, receive, send)
 

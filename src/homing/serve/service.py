@@ -149,15 +149,17 @@ class Service(AbstractContextManager["Service"]):
         """
         start = time.perf_counter()
         values = np.asarray(vector, np.float64)
-        length = float(np.linalg.norm(values))
         dimension = self.archive.settings.dimension
-        if values.shape != (dimension,) or not np.isfinite(length) or length == 0:
+        largest = float(np.abs(values).max(initial=0))
+        if values.shape != (dimension,) or not 0 < largest < np.inf:
             raise UsageError(
                 f"expected {dimension} finite numbers that are not all zero, not {len(values)}"
             )
         if asked.confirm or asked.views != UPRIGHT:
             raise UsageError("a vector has no picture to be confirmed or turned; send the picture")
-        looked = Looked((UPRIGHT,), (values / length).astype(np.float32)[None])
+        values /= largest  # first, so that no square is beyond what a number can hold
+        unit = (values / np.linalg.norm(values)).astype(np.float32)
+        looked = Looked((UPRIGHT,), unit[None])
         answered = await asyncio.wrap_future(self.batcher.ask_vector(looked, asked))
         return SearchResult("the vector", time.perf_counter() - start, answered.hits)
 
