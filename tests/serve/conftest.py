@@ -1,13 +1,16 @@
+import asyncio
 import io
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from PIL import Image
 
 import homing
@@ -77,6 +80,30 @@ class Live:
         """Send pictures in a form."""
         files = [(field, (f"{number}.jpg", each)) for number, each in enumerate(pictures)]
         return self.http.post(path, files=files, data=data)
+
+
+class Direct:
+    """Asks an application without a server; one that needs no start."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self._ask("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self._ask("POST", path, **options)
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", cookies=self.cookies
+            ) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
 
 
 @pytest.fixture(scope="session")
