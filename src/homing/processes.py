@@ -48,8 +48,8 @@ class Workers(Generic[Task, Result]):
     Parameters
     ----------
     begin : callable
-        Called in each process at its first task; returns the function that does a task. Of module
-        level, or a partial of one.
+        Called in each process at its first task, or at its start where tasks have a time; returns
+        the function that does a task. Of module level, or a partial of one.
     count : int
         Processes, at most: they are started as tasks come.
     doing : str
@@ -175,7 +175,9 @@ class Workers(Generic[Task, Result]):
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._begin), daemon=True)
+        process = context.Process(
+            target=_serve, args=(theirs, self._begin, self._seconds is not None), daemon=True
+        )
         with self._starting:
             if self._ended:
                 raise EOFError
@@ -183,6 +185,8 @@ class Workers(Generic[Task, Result]):
             self._processes.add(process)
         self._own.process = process
         theirs.close()  # so that the end of the process is the end of the pipe
+        if self._seconds is not None:
+            ours.recv()  # its start is not of a task's time
         return ours
 
 
@@ -198,12 +202,17 @@ def _shield() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]]) -> None:
-    """Do tasks until there are no more; runs in a process of its own."""
+def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once: bool) -> None:
+    """Do tasks until there are no more; runs in a process of its own.
+
+    Begun at once, it says when it is ready.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    function = None
+    function = begin() if at_once else None
+    if at_once:
+        pipe.send(None)
     while True:
         try:
             task = pipe.recv()

@@ -44,7 +44,7 @@ def test_what_a_picture_does_to_a_decoder_costs_one_request():
     look = Look(encoded(picture(1)), 64, "upright", DEFAULT_LIMITS)
 
     async def run():
-        with Decoders(1, 256 << 20, 4.0) as decoders:
+        with Decoders(1, 256 << 20, 1.0) as decoders:
             for bad in (Crash(), Hang(), Swell()):
                 start = time.monotonic()
                 with pytest.raises(homing.PictureError, match="256 MiB"):

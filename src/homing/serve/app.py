@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
@@ -74,6 +75,11 @@ def _tell_failures(app: FastAPI) -> None:
     async def busy(request: Request, error: BlockingIOError) -> Response:
         del request
         return JSONResponse({"error": str(error)}, 503, {"Retry-After": "60"})
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        del request, error
+        return JSONResponse({"error": "the connection broke off; send it again"}, 400)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

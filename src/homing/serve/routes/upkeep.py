@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse, Response
 from homing._version import __version__
 from homing.serve.guard import COOKIE, SESSION_SECONDS, guarded
 from homing.serve.keys import READ
-from homing.serve.models import Failed, Healthy
+from homing.serve.models import Healthy
 from homing.serve.routes import failures
 from homing.serve.service import Service
 
@@ -40,7 +40,7 @@ def router() -> APIRouter:
 def _open() -> APIRouter:
     routes = APIRouter(route_class=guarded(None))
 
-    @routes.get("/health", response_model=Healthy)
+    @routes.get("/health", response_model=Healthy, responses=failures())
     async def health() -> dict[str, str]:
         """Tell that the service is there; needs no key."""
         return {"status": "ok", "version": __version__}
@@ -49,7 +49,7 @@ def _open() -> APIRouter:
         "/sign-in",
         status_code=303,
         response_class=RedirectResponse,
-        responses={401: {"model": Failed, "description": "That is no key."}},
+        responses=failures(400, 413),
         openapi_extra={"requestBody": _SIGN_IN},
     )
     async def sign_in(request: Request) -> RedirectResponse:
@@ -71,7 +71,9 @@ def _open() -> APIRouter:
         )
         return answer
 
-    @routes.post("/sign-out", status_code=303, response_class=RedirectResponse)
+    @routes.post(
+        "/sign-out", status_code=303, response_class=RedirectResponse, responses=failures(413)
+    )
     async def sign_out(request: Request) -> RedirectResponse:
         """End a browser's session."""
         service: Service = request.app.state.service
