@@ -19,6 +19,7 @@ from homing.archive.searchable import Searchable
 from homing.archive.segments import coverage
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
+from homing.c2pa import ContentCredentials
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.processes import refuse_no_workers
@@ -62,6 +63,7 @@ class Archive(Searchable):
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
         also: CodebookLike | Sequence[CodebookLike] = (),
+        c2pa: ContentCredentials | None = None,
         on_outcome: OnOutcome | None = None,
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -90,6 +92,10 @@ class Archive(Searchable):
             Further codebooks that the files are activated for as well: a new generation's, or a
             partner's. They must be of the archive's descriptor. What is recorded is the archive's
             own codebook's.
+        c2pa : ContentCredentials or None
+            Signs every file, whose manifest's id is then in the entry's metadata (needs
+            c2pa-python). A manifest and its signature are another each time, and so are then the
+            files of two runs.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
 
@@ -103,10 +109,11 @@ class Archive(Searchable):
         CodebookError
             One of `also` cannot be found, or is of another descriptor.
         UsageError
-            A setting is out of range, or a codebook is given twice.
+            A setting is out of range, a codebook is given twice, or nothing can be signed.
         """
         from homing.archive.releasing import release
         from homing.archive.running import make_activator
+        from homing.archive.signing import Seal
 
         self._record.refresh()
         refuse_store(out)
@@ -124,7 +131,13 @@ class Archive(Searchable):
             also=choose_codebooks(also, self.descriptor),
         )
         outcomes = release(
-            self._record, activator, inputs, folder, self.path, owner=self.settings.identity
+            self._record,
+            activator,
+            inputs,
+            folder,
+            self.path,
+            owner=self.settings.identity,
+            seal=Seal.of(c2pa, activator) if c2pa is not None else None,
         )
         report = collect(outcomes, on_outcome)
         self._keep_calibrated()

@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from homing.activation import Activated, Activator
 from homing.archive.committing import commit_rows, quantize
+from homing.archive.credentials import MANIFEST
 from homing.archive.manifest import Input
 from homing.archive.places import recorded_place
 from homing.archive.planning import Planned, plan
 from homing.archive.record import Record, Row
 from homing.archive.results import Outcome
+from homing.archive.signing import Seal
 from homing.archive.staging import Staged, Staging, recover
 from homing.archive.stores import Place
 from homing.errors import PictureError
@@ -50,6 +52,7 @@ def release(
     archive: Place,
     *,
     owner: str,
+    seal: Seal | None = None,
 ) -> Iterator[Outcome]:
     """Release pictures; an outcome comes once its picture is recorded, in the order given.
 
@@ -67,10 +70,12 @@ def release(
         Folder of the archive, which recorded places are relative to.
     owner : str
         Identity of the archive: what runs of others left unfinished in `out` is theirs to finish.
+    seal : Seal or None
+        Signs the files, as Content Credentials.
     """
     recover(out, owner, lambda table: commit_rows(record, table))
     with Staging(out, owner) as staging:
-        run = _Run(record, activator, staging, archive)
+        run = _Run(record, activator, staging, archive, seal)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
         for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
@@ -89,12 +94,18 @@ def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome 
 
 class _Run:
     def __init__(
-        self, record: Record, activator: Activator, staging: Staging, archive: Place
+        self,
+        record: Record,
+        activator: Activator,
+        staging: Staging,
+        archive: Place,
+        seal: Seal | None,
     ) -> None:
         self._record = record
         self._activator = activator
         self._staging = staging
         self._archive = archive
+        self._seal = seal
         self._clock = time.perf_counter()
 
     def activate(self, inputs: Iterable[Input]) -> Iterator[_Item]:
@@ -141,6 +152,11 @@ class _Run:
     ) -> "Outcome | _Written":
         """Write the file of a picture, if there is one, and let go of its bytes."""
         item = planned.item
+        if isinstance(activated, Activated) and self._seal is not None:
+            try:
+                item, activated = self._seal.put(item, activated)
+            except PictureError as error:
+                activated = error
         if isinstance(activated, Activated):
             destination = item.destination_as(self._activator.kind)
             digest = hashlib.sha256(activated.data).digest()
@@ -195,6 +211,7 @@ class _Run:
             also_kept=entry.activated.also_kept,
             seconds=seconds,
             notes=entry.activated.notes,
+            c2pa_manifest=(item.metadata or {}).get(MANIFEST) if self._seal else None,
         )
 
 

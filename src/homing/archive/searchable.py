@@ -23,6 +23,7 @@ from homing.archive.calibration import (
     read_calibration,
     write_calibration,
 )
+from homing.archive.credentials import ManifestIndex, store_of
 from homing.archive.current import Current
 from homing.archive.manifest import PathLike, find_files, several
 from homing.archive.record import Record
@@ -33,7 +34,7 @@ from homing.archive.snapshot import RERANK, Matches
 from homing.archive.sources import Sources
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.errors import ArchiveError, UsageError
+from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.search import automatic_probes
 
@@ -80,6 +81,7 @@ class Searchable:
         self._current = Current(record, codebook, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
+        self._manifests = ManifestIndex(record.again)
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -299,6 +301,27 @@ class Searchable:
                 "are; calibrate it with 'homing calibrate', or give a similarity"
             )
         return self._current.asked(lambda snapshot: duplicate_groups(snapshot, alike, progress))
+
+    def manifest_store(self, manifest: str) -> bytes:
+        """Return the C2PA manifest store in the released file whose active manifest has that id.
+
+        Parameters
+        ----------
+        manifest : str
+            Such as ``urn:c2pa:…``, from the metadata of an entry (``c2pa_manifest``).
+
+        Raises
+        ------
+        EntryNotFoundError
+            No entry has that manifest, or its file is not at hand, or no longer the one released.
+        """
+        reason = "no entry has it"
+        for row in self._manifests.find(manifest):
+            try:
+                return store_of(row, self.path)
+            except PictureError as error:
+                reason = str(error)
+        raise EntryNotFoundError(f"the manifest {manifest!r} cannot be had: {reason}")
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.path, self.settings)
