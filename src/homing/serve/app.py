@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
+from homing.serve import softbinding
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.observing import observe
@@ -26,6 +27,7 @@ _ROUTERS = (
     searching.router,
     entries.router,
     releasing.router,
+    softbinding.router,
 )
 
 
