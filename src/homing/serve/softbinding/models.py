@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from homing.c2pa import ALGORITHM
+
 __all__ = [
     "SPECIFICATION",
     "Algorithm",
@@ -42,7 +44,7 @@ class Matches(BaseModel):
 class BindingQuery(BaseModel):
     """A soft binding."""
 
-    alg: str = Field(description="Name of its algorithm.")
+    alg: str = Field(description="Name of its algorithm.", json_schema_extra={"enum": [ALGORITHM]})
     value: str = Field(description="Its value, in base64.")
 
 

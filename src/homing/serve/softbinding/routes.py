@@ -49,8 +49,13 @@ _PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-
 _PICTURE_BODY = {"required": True, "content": {"image/*": _PICTURE}}
 
 Most = Annotated[int, Query(alias="maxResults", ge=1, description="Manifests, at most.")]
-Alg = Annotated[str, Query(description="Name of the soft binding's algorithm.")]
-MaybeAlg = Annotated[str | None, Query(description="The one algorithm to look by.")]
+_OURS = {"enum": [ALGORITHM]}
+Alg = Annotated[
+    str, Query(description="Name of the soft binding's algorithm.", json_schema_extra=_OURS)
+]
+MaybeAlg = Annotated[
+    str | None, Query(description="The one algorithm to look by.", json_schema_extra=_OURS)
+]
 
 
 def router() -> APIRouter:
