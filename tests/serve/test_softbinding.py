@@ -353,3 +353,37 @@ def test_copies_alone_are_matches_and_each_manifest_once() -> None:
         {"manifestId": "I", "similarityScore": 0},
     ]
     assert len(manifests_of(hits, 2)) == 2
+
+
+#: Parameters and failures of the operations in C2PA's own description, version 2.4.0.
+SPECIFIED = {
+    ("get", BOUND): ({"value": True, "alg": True, "maxResults": False}, {400, 403, 414}),
+    ("post", BOUND): ({"maxResults": False}, {400, 403, 413}),
+    ("post", CONTENT): (
+        {"alg": False, "maxResults": False, "hintAlg": False, "hintValue": False},
+        {403, 413, 415},
+    ),
+    ("get", f"{ROOT}/manifests/{{manifestId}}"): (
+        {"returnActiveManifest": False, "manifestId": True},
+        {400, 403, 404},
+    ),
+    ("get", f"{ROOT}/services/supportedAlgorithms"): ({}, set()),
+    ("get", f"{ROOT}/services/capabilities"): ({}, set()),
+    ("get", f"{ROOT}/services/status"): ({}, set()),
+    ("get", "/.well-known/c2pa-soft-binding-resolution"): ({}, set()),
+}
+
+
+def test_the_description_has_what_the_specification_has(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    for (method, path), (parameters, failures) in SPECIFIED.items():
+        operation = paths[path][method]
+        told = {each["name"]: each["required"] for each in operation.get("parameters", [])}
+        assert told == parameters
+        assert failures <= {int(c) for c in operation["responses"] if c.isdecimal()}
+        for each in operation.get("parameters", []):
+            if each["name"] == "maxResults":
+                assert (each["schema"]["minimum"], each["schema"]["default"]) == (1, 10)
+    (kind,) = paths[f"{ROOT}/manifests/{{manifestId}}"]["get"]["responses"]["200"]["content"]
+    assert kind == "application/c2pa"
+    assert list(paths[CONTENT]["post"]["requestBody"]["content"]) == ["image/*"]
