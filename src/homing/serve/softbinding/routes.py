@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from homing.c2pa import ALGORITHM, only
-from homing.errors import ArchiveError, PictureError, UsageError
+from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.bodies import Upload
 from homing.serve.guard import guarded
@@ -78,7 +78,11 @@ def _reading(right: str | None) -> type[APIRoute]:
                     answer: Response = await handle(request)
                 except RequestValidationError as error:
                     raise HTTPException(400, _problem(error)) from error
+                except EntryNotFoundError as error:
+                    raise HTTPException(404, str(error)) from error
                 except (PictureError, UsageError) as error:
+                    if isinstance(error, PictureError):
+                        _service(request).metrics.unreadable()
                     raise HTTPException(400, str(error)) from error
                 return answer
 
