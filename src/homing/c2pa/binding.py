@@ -1,4 +1,4 @@
-"""The soft binding that homing computes over a picture: its descriptor.
+"""The soft binding that homing computes over a picture: its descriptor, as an archive records it.
 
 The value is bytes, written in base64 where text is wanted::
 
