@@ -12,6 +12,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 import torch
 
+import homing
+
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
@@ -39,3 +41,12 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         torch.jit.script(_Averages().eval()).save(path)
     path.with_suffix(".json").write_text(json.dumps({"dimension": 192, "input_size": 64}))
     return path
+
+
+@pytest.fixture(scope="session")
+def credentials(tmp_path_factory: pytest.TempPathFactory) -> "homing.ContentCredentials":
+    """A certificate and its key, made now: they sign, and nobody trusts them."""
+    from signing_material import write_material
+
+    folder = tmp_path_factory.mktemp("credentials")
+    return homing.ContentCredentials(*write_material(folder), endpoint="https://example.org/v1")

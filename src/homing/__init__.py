@@ -4,6 +4,7 @@ A map of the package, from what a user holds to what it is made of::
 
     homing.archive      the record of what was released or added; release, search, verify
     homing.activation   changing pictures within a budget so that edited copies keep their cell
+    homing.c2pa         Content Credentials: signed manifests in released files
     homing.search       engines that find entries by their codes, and exact ranking
     homing.edits        what copies suffer, one definition each
     homing.codebooks    frozen quantizers: cells and codes
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
         create,
     )
     from homing.archive import open_archive as open  # noqa: A004 - homing.open, as in the contract
+    from homing.c2pa import ContentCredentials
     from homing.codebooks import Codebook, load_codebook, train_codebook
     from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
     from homing.images import Limits
@@ -59,6 +61,7 @@ __all__ = [
     "Calibration",
     "Codebook",
     "CodebookError",
+    "ContentCredentials",
     "Descriptor",
     "DescriptorError",
     "EntryNotFoundError",
@@ -92,6 +95,7 @@ _HOMES = {
     "Archive": ("homing.archive", "Archive"),
     "Calibration": ("homing.archive", "Calibration"),
     "Codebook": ("homing.codebooks", "Codebook"),
+    "ContentCredentials": ("homing.c2pa", "ContentCredentials"),
     "Descriptor": ("homing.descriptors", "Descriptor"),
     "Generation": ("homing.archive", "Generation"),
     "Hit": ("homing.archive", "Hit"),

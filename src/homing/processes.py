@@ -25,7 +25,7 @@ from typing import Any, Generic, TypeVar
 
 from homing.errors import UsageError
 
-__all__ = ["Workers", "attempted", "refuse_no_workers"]
+__all__ = ["LostTaskError", "Workers", "attempted", "refuse_no_workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -33,6 +33,10 @@ Result = TypeVar("Result")
 _TRIES = 3  # of one task
 _AHEAD = 3  # tasks for each process that may be done, or being done, before their turn comes
 _PATIENCE = 5.0  # seconds that a process has to tidy up
+
+
+class LostTaskError(UsageError):
+    """A task has cost as many processes their lives as it may."""
 
 
 class Workers(Generic[Task, Result]):
@@ -44,20 +48,32 @@ class Workers(Generic[Task, Result]):
     Parameters
     ----------
     begin : callable
-        Called in each process at its first task; returns the function that does a task. Of module
-        level, or a partial of one.
+        Called in each process at its first task, or at its start where tasks have a time; returns
+        the function that does a task. Of module level, or a partial of one.
     count : int
         Processes, at most: they are started as tasks come.
     doing : str
         What they do, for the error: "the processes that ... die".
+    tries : int
+        Processes that one task may cost.
+    seconds : float or None
+        That a process has for one task before it is killed; None: as long as it takes.
     """
 
     def __init__(
-        self, begin: Callable[[], Callable[[Task], Result]], count: int, doing: str
+        self,
+        begin: Callable[[], Callable[[Task], Result]],
+        count: int,
+        doing: str,
+        *,
+        tries: int = _TRIES,
+        seconds: float | None = None,
     ) -> None:
         self._begin = begin
         self._count = count
         self._doing = doing
+        self._tries = tries
+        self._seconds = seconds
         self._threads = ThreadPoolExecutor(count, "homing-worker", initializer=_shield)
         self._own = threading.local()  # each thread's process
         self._starting = threading.Lock()
@@ -83,20 +99,25 @@ class Workers(Generic[Task, Result]):
         with self._starting:
             self._ended = True
         self._threads.shutdown(wait=False, cancel_futures=True)
-        for process in self._processes:
+        left = list(self._processes)
+        for process in left:
             process.terminate()
-        for process in self._processes:
+        for process in left:
             process.join(_PATIENCE)
             process.kill()
             process.join()
         self._threads.shutdown()
+
+    def submit(self, task: Task) -> Future[Result]:
+        """Have one task done; its errors as :meth:`in_order`, where the result is wanted."""
+        return self._threads.submit(self._do, task)
 
     def in_order(self, tasks: Iterable[Task]) -> Iterator[Result]:
         """Yield the results in the order of the tasks, which are taken a few ahead.
 
         Raises
         ------
-        UsageError
+        LostTaskError
             A task has cost several processes their lives.
         """
         waiting: deque[Future[Result]] = deque()
@@ -115,20 +136,34 @@ class Workers(Generic[Task, Result]):
 
     def _do(self, task: Task) -> Result:
         """Have this thread's process do a task, another one if that dies."""
-        for _ in range(_TRIES):
+        for _ in range(self._tries):
             try:
                 pipe = self._pipe()
                 pipe.send(task)
+                if not pipe.poll(self._seconds):
+                    self._kill()
                 result, error = pipe.recv()
             except (EOFError, OSError):
-                self._own.pipe = None
+                self._forget()
                 continue
             if error is not None:
                 raise error
             return result  # type: ignore[no-any-return] # what the function returned, there
-        raise UsageError(
+        raise LostTaskError(
             f"the processes that {self._doing} die, perhaps for want of memory; take fewer workers"
         )
+
+    def _kill(self) -> None:
+        """End this thread's process, which has taken too long."""
+        self._own.process.kill()
+
+    def _forget(self) -> None:
+        """Let go of this thread's process, which has died."""
+        process, self._own.pipe = getattr(self._own, "process", None), None
+        if process is not None:
+            process.join(_PATIENCE)
+            with self._starting:
+                self._processes.discard(process)
 
     def _pipe(self) -> Connection:
         """The pipe to this thread's process, which is started if there is none."""
@@ -140,13 +175,18 @@ class Workers(Generic[Task, Result]):
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, self._begin), daemon=True)
+        process = context.Process(
+            target=_serve, args=(theirs, self._begin, self._seconds is not None), daemon=True
+        )
         with self._starting:
             if self._ended:
                 raise EOFError
             process.start()
             self._processes.add(process)
+        self._own.process = process
         theirs.close()  # so that the end of the process is the end of the pipe
+        if self._seconds is not None:
+            ours.recv()  # its start is not of a task's time
         return ours
 
 
@@ -162,12 +202,17 @@ def _shield() -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]]) -> None:
-    """Do tasks until there are no more; runs in a process of its own."""
+def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once: bool) -> None:
+    """Do tasks until there are no more; runs in a process of its own.
+
+    Begun at once, it says when it is ready.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    function = None
+    function = begin() if at_once else None
+    if at_once:
+        pipe.send(None)
     while True:
         try:
             task = pipe.recv()

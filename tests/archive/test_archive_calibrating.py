@@ -40,7 +40,7 @@ def answers(archive, vectors, **asked):
     from homing.archive.searching import Looked
 
     looked = [Looked(("upright",), vector[None]) for vector in vectors]
-    return archive._answer(looked, Asked(**asked))
+    return archive.answer(looked, Asked(**asked))
 
 
 def test_an_archive_not_calibrated_gives_no_verdict(filled):
@@ -97,10 +97,10 @@ def test_more_views_count_for_more_chances(filled):
     filled.calibrate()
     vector = scene(1200, 0)[:1] + np.float32(0.03)
     vector /= np.linalg.norm(vector)
-    once = filled._answer([Looked(("upright",), vector)], Asked())[0][0]
+    once = filled.answer([Looked(("upright",), vector)], Asked())[0][0]
     names = ("upright", *(f"turned {n}" for n in range(7)))
     looks = Looked(names, np.repeat(vector, 8, axis=0))
-    turned = filled._answer([looks], Asked(views="turned"))[0][0]
+    turned = filled.answer([looks], Asked(views="turned"))[0][0]
     assert turned.id == once.id
     assert turned.view == "upright"
     assert turned.false_alarm_rate == pytest.approx(8 * once.false_alarm_rate, rel=0.05)

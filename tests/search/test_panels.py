@@ -82,3 +82,12 @@ def test_a_post_on_a_screen_is_found(name) -> None:
     found = inner_box(jpeg(screenshot(image, name)))
     assert found is not None
     assert overlap(found, (across, top, across + side, top + side)) > 0.9
+
+
+def test_what_is_found_is_never_empty() -> None:
+    """Pictures of few pixels, found by made-up requests to a service."""
+    random = np.random.default_rng(0)
+    for _ in range(1000):
+        grey = random.choice(np.array([0, 7, 128, 255], np.uint8), random.integers(1, 9, 2))
+        found = find_panel(np.repeat(grey[..., None], 3, axis=2))
+        assert found is None or (found[2] > found[0] and found[3] > found[1])

@@ -12,6 +12,7 @@ from homing.archive.choosing import CodebookLike, choose_codebook, choose_codebo
 from homing.archive.generations import Generation, adopt
 from homing.archive.indexing import Indexed, index_all, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
+from homing.archive.paging import page_of
 from homing.archive.record import Row
 from homing.archive.results import Imported, Problem, Report, Verification
 from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
@@ -19,6 +20,7 @@ from homing.archive.searchable import Searchable
 from homing.archive.segments import coverages
 from homing.archive.statistics import statistics
 from homing.archive.verifying import verify
+from homing.c2pa import ContentCredentials
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
@@ -64,6 +66,7 @@ class Archive(Searchable):
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
         also: CodebookLike | Sequence[CodebookLike] = (),
+        c2pa: ContentCredentials | None = None,
         on_outcome: OnOutcome | None = None,
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -92,6 +95,10 @@ class Archive(Searchable):
             Further codebooks that the files are activated for as well: a generation's to come, or
             a partner's. They must be of the archive's descriptor. What is recorded is the archive's
             own codebook's.
+        c2pa : ContentCredentials or None
+            Signs every file, whose manifest's id is then in the entry's metadata (needs
+            c2pa-python). A manifest and its signature are another each time, and so are then the
+            files of two runs.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
 
@@ -105,10 +112,11 @@ class Archive(Searchable):
         CodebookError
             One of `also` cannot be found, or is of another descriptor.
         UsageError
-            A setting is out of range, or a codebook is given twice.
+            A setting is out of range, a codebook is given twice, or nothing can be signed.
         """
         from homing.archive.releasing import release
         from homing.archive.running import make_activator
+        from homing.archive.signing import Seal
 
         self._record.refresh()
         refuse_store(out)
@@ -134,6 +142,7 @@ class Archive(Searchable):
             self.path,
             owner=self.settings.identity,
             generation=generation,
+            seal=Seal.of(c2pa, activator) if c2pa is not None else None,
         )
         report = collect(outcomes, on_outcome)
         self._keep_calibrated()
@@ -226,6 +235,30 @@ class Archive(Searchable):
         """All rows in the order recorded, without their vectors."""
         self._record.refresh()
         return self._record.rows()
+
+    def page(
+        self,
+        *,
+        prefix: str = "",
+        state: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Some of the rows, in the order of their ids, without their vectors.
+
+        Parameters
+        ----------
+        prefix : str
+            Of the ids.
+        state : {"released", "added"} or None
+            None: both.
+        after : str or None
+            The id that the page before ended with.
+        limit : int
+            How many, at most.
+        """
+        self._record.refresh()
+        return page_of(self._record, prefix=prefix, state=state, after=after, limit=limit)
 
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """The row of an id, with its vector."""

@@ -6,18 +6,19 @@ from dataclasses import replace
 from PIL import Image
 
 from homing.archive.results import Hit
-from homing.archive.sources import Sources
+from homing.archive.sources import Finder
 from homing.errors import PictureError
 from homing.evidence import Suspect, compare
 from homing.images import Limits, read_rgb
 
-__all__ = ["confirmed"]
+__all__ = ["MOST_CONFIRMED", "confirmed"]
 
-_MOST = 5  # hits of a query that are looked at: each costs a picture read and compared
+MOST_CONFIRMED = 5
+"""Hits of a query that are looked at: each costs a picture read and compared."""
 
 
 def confirmed(
-    hits: Sequence[Hit], suspect: Image.Image, sources: Sources, limits: Limits
+    hits: Sequence[Hit], suspect: Image.Image, sources: Finder, limits: Limits
 ) -> tuple[Hit, ...]:
     """Look at the best hits' pictures: those that agree come first, those that do not come last.
 
@@ -26,12 +27,12 @@ def confirmed(
     has too little texture, the verdict stays as it was.
     """
     seen = Suspect(suspect)
-    told = [_told(hit, seen, sources, limits) for hit in hits[:_MOST]]
+    told = [_told(hit, seen, sources, limits) for hit in hits[:MOST_CONFIRMED]]
     order = {True: 0, None: 1, False: 2}
-    return tuple(sorted([*told, *hits[_MOST:]], key=lambda hit: order[hit.confirmed]))
+    return tuple(sorted([*told, *hits[MOST_CONFIRMED:]], key=lambda hit: order[hit.confirmed]))
 
 
-def _told(hit: Hit, suspect: Suspect, sources: Sources, limits: Limits) -> Hit:
+def _told(hit: Hit, suspect: Suspect, sources: Finder, limits: Limits) -> Hit:
     place = sources.find(hit.id)
     if isinstance(place, str):
         return hit

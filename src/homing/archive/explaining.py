@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -18,12 +19,14 @@ from homing.evidence import (
     available,
     compare,
     edits_seen,
+    figures_of,
     render_sheet,
 )
 from homing.images import SHOWS_NOTHING, Limits, read_rgb, shown
+from homing.pages import Figure
 from homing.search import in_words, inner_box
 
-__all__ = ["Explanation", "explained"]
+__all__ = ["Explanation", "cell_of", "compared", "explained"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,19 +156,24 @@ class Explanation:
 
     def page(self) -> str:
         """Show it all as one HTML file that needs nothing besides itself."""
+        return render_sheet(self._sheet())
+
+    def figures(self) -> list[Figure]:
+        """Return the pictures of the page: the suspect, the record, one laid over the other."""
+        return figures_of(self._sheet())
+
+    def _sheet(self) -> Sheet:
         assert self.suspect is not None
-        return render_sheet(
-            Sheet(
-                title=self.query,
-                verdict=self.verdict,
-                positive=self.positive,
-                suspect=self.suspect,
-                record=self.record,
-                alignment=self.comparison.alignment if self.comparison else None,
-                edits=self.edits,
-                facts=tuple(self.facts().items()),
-                notes=(self.reason,) if self.reason else (),
-            )
+        return Sheet(
+            title=self.query,
+            verdict=self.verdict,
+            positive=self.positive,
+            suspect=self.suspect,
+            record=self.record,
+            alignment=self.comparison.alignment if self.comparison else None,
+            edits=self.edits,
+            facts=tuple(self.facts().items()),
+            notes=(self.reason,) if self.reason else (),
         )
 
 
@@ -197,16 +205,36 @@ def explained(
     PictureError
         The picture asked about cannot be read at its full size.
     """
+    place = None if hit is None else sources.find(hit.id)
+    return compared(name, query, hit, cell_of(query, hit, codebooks), place, limits)
+
+
+def cell_of(query: Looked, hit: Hit | None, codebooks: Sequence[Codebook]) -> int | None:
+    """Cell that the view of a query falls in by which it was found, of the hit's generation."""
+    if hit is None or not query.views:
+        return None
+    vector = query.vectors[query.views.index(hit.view)]
+    codebook = codebooks[(hit.generation or 1) - 1]
+    return int(codebook.cells(vector[None])[0])
+
+
+def compared(
+    name: str,
+    query: Looked,
+    hit: Hit | None,
+    query_cell: int | None,
+    place: Path | str | None,
+    limits: Limits,
+) -> Explanation:
+    """Compare a picture with that of the best hit, whose file, or why there is none, is known."""
     suspect = full_picture(query, limits)
     about: dict[str, Any] = {"query": name, "hit": hit, "suspect": suspect}
     if not query.views:
         return Explanation(**about, reason=SHOWS_NOTHING)
     if hit is None:
         return Explanation(**about)
-    vector = query.vectors[query.views.index(hit.view)]
-    codebook = codebooks[(hit.generation or 1) - 1]
-    about["query_cell"] = int(codebook.cells(vector[None])[0])
-    place = sources.find(hit.id)
+    about["query_cell"] = query_cell
+    assert place is not None
     if isinstance(place, str):
         return Explanation(**about, reason=f"the record's picture: {place}")
     try:

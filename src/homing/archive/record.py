@@ -343,6 +343,18 @@ class Record:
             raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
+    def removed(self) -> dict[int, int]:
+        """How many rows of each fragment have been removed, in the order of the scan.
+
+        A fragment never changes otherwise: with as many removed as before it holds what it held.
+        """
+        with translated(self.path):
+            return {f.fragment_id: int(f.num_deletions) for f in self._dataset.get_fragments()}
+
+    def again(self) -> "Record":
+        """Open the record once more, at the same version if that is one that is past."""
+        return Record.open(self.path, version=self.version if self._pinned else None)
+
     def runs(self) -> Runs:
         """Where the rows lie; scanned only where some of a file's rows have been removed."""
         parts = []

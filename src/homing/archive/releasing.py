@@ -15,11 +15,13 @@ import pyarrow as pa
 
 from homing.activation import Activated, Activator
 from homing.archive.committing import commit_rows, quantize
+from homing.archive.credentials import MANIFEST
 from homing.archive.manifest import Input
 from homing.archive.places import recorded_place
 from homing.archive.planning import Planned, plan
 from homing.archive.record import Record, Row
 from homing.archive.results import Outcome
+from homing.archive.signing import Seal
 from homing.archive.staging import Staged, Staging, recover
 from homing.archive.stores import Place
 from homing.errors import PictureError
@@ -51,6 +53,7 @@ def release(
     *,
     owner: str,
     generation: int = 1,
+    seal: Seal | None = None,
 ) -> Iterator[Outcome]:
     """Release pictures; an outcome comes once its picture is recorded, in the order given.
 
@@ -70,10 +73,12 @@ def release(
         Identity of the archive: what runs of others left unfinished in `out` is theirs to finish.
     generation : int
         Of the archive's codebooks, the activator's.
+    seal : Seal or None
+        Signs the files, as Content Credentials.
     """
     recover(out, owner, lambda table: commit_rows(record, table))
     with Staging(out, owner) as staging:
-        run = _Run(record, activator, generation, staging, archive)
+        run = _Run(record, activator, generation, staging, archive, seal)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
         for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
@@ -98,12 +103,14 @@ class _Run:
         generation: int,
         staging: Staging,
         archive: Place,
+        seal: Seal | None,
     ) -> None:
         self._record = record
         self._activator = activator
         self._generation = generation
         self._staging = staging
         self._archive = archive
+        self._seal = seal
         self._clock = time.perf_counter()
 
     def activate(self, inputs: Iterable[Input]) -> Iterator[_Item]:
@@ -150,6 +157,11 @@ class _Run:
     ) -> "Outcome | _Written":
         """Write the file of a picture, if there is one, and let go of its bytes."""
         item = planned.item
+        if isinstance(activated, Activated) and self._seal is not None:
+            try:
+                item, activated = self._seal.put(item, activated)
+            except PictureError as error:
+                activated = error
         if isinstance(activated, Activated):
             destination = item.destination_as(self._activator.kind)
             digest = hashlib.sha256(activated.data).digest()
@@ -205,6 +217,7 @@ class _Run:
             also_kept=entry.activated.also_kept,
             seconds=seconds,
             notes=entry.activated.notes,
+            c2pa_manifest=(item.metadata or {}).get(MANIFEST) if self._seal else None,
         )
 
 

@@ -38,6 +38,8 @@ class Outcome:
         Share of the run's time.
     notes : tuple of str
         What was not kept, or not possible.
+    c2pa_manifest : str or None
+        Id of the manifest that the file was signed with.
     """
 
     source: str
@@ -51,6 +53,7 @@ class Outcome:
     also_kept: tuple[bool, ...] = ()
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
+    c2pa_manifest: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line; those without a value are left out."""
@@ -58,7 +61,7 @@ class Outcome:
         values |= {"reason": self.reason, "file": self.file}
         values |= {"psnr": _rounded(self.psnr, 3), "ssim": _rounded(self.ssim, 5)}
         values |= {"cell_kept": self.cell_kept, "also_kept": list(self.also_kept) or None}
-        values |= {"notes": list(self.notes) or None}
+        values |= {"notes": list(self.notes) or None, "c2pa_manifest": self.c2pa_manifest}
         kept = {key: value for key, value in values.items() if value is not None}
         return kept | {"seconds": round(self.seconds, 4)}
 

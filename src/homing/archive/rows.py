@@ -14,6 +14,8 @@ from homing.archive.layout import Layout
 
 __all__ = ["Row", "row_of", "row_schema", "rows_to_table"]
 
+_LONGEST_CODE = 64  # bytes that are shown
+
 # Without it concurrent merges of the same ids were seen to double rows.
 _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
@@ -22,8 +24,9 @@ _PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 class Row:
     """One picture as recorded; see the contract's list of columns.
 
-    ``vector`` is the descriptor of the file as it is out in the world, (D,) float16; ``cell`` and
-    ``code`` are what the codebook of its ``generation`` makes of exactly that vector. ``file`` is
+    ``vector`` is the descriptor, (D,) float16: of a released picture what lies between those of its
+    source and of its file (:func:`homing.activation.recorded_vectors`). ``cell`` and ``code`` are
+    what the codebook of its ``generation`` makes of exactly that vector. ``file`` is
     where a released file was written, relative to the archive's folder where that is possible.
     """
 
@@ -41,6 +44,26 @@ class Row:
     code: bytes
     metadata: Mapping[str, Any] | None
     generation: int = 1
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the keys of a ``--json`` line."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "file": self.file,
+            "width": self.width,
+            "height": self.height,
+            "psnr": None if self.psnr is None else round(self.psnr, 3),
+            "generation": self.generation,
+            "cell": self.cell,
+            "code": (
+                self.code.hex() if len(self.code) <= _LONGEST_CODE else f"{len(self.code)} bytes"
+            ),
+            "created_at": self.created_at.isoformat(timespec="seconds"),
+            "source_sha256": self.source_sha256.hex(),
+            "file_sha256": self.file_sha256.hex(),
+            "metadata": dict(self.metadata or {}),
+        }
 
 
 def row_schema(dimension: int, code_size: int) -> pa.Schema:

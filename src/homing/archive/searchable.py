@@ -23,6 +23,7 @@ from homing.archive.calibration import (
     read_calibration,
     write_calibration,
 )
+from homing.archive.credentials import ManifestIndex, store_of
 from homing.archive.current import Current
 from homing.archive.generations import Codebooks, Generation, generations
 from homing.archive.manifest import PathLike, find_files, several
@@ -34,7 +35,7 @@ from homing.archive.snapshot import RERANK, Matches
 from homing.archive.sources import Sources
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.errors import ArchiveError, UsageError
+from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, shown
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class Searchable:
         self._current = Current(record, codebooks, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
+        self._manifests = ManifestIndex(record.again)
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -90,6 +92,11 @@ class Searchable:
     def codebook(self) -> Codebook:
         """The frozen codebook of new pictures: the newest generation's."""
         return self._codebooks.of(self._record)[-1]
+
+    @property
+    def codebooks(self) -> tuple[Codebook, ...]:
+        """The frozen codebooks of its generations, oldest first."""
+        return self._codebooks.of(self._record)
 
     @property
     def generations(self) -> tuple[Generation, ...]:
@@ -164,17 +171,20 @@ class Searchable:
             What is asked makes no sense, or OpenCV is missing.
         """
         asked = Asked(**options)
-        return self._answer([look(self.descriptor, picture, asked)], asked)[0]
+        return self.answer([look(self.descriptor, picture, asked)], asked)[0]
 
-    def _answer(self, looked: Sequence[Looked], asked: Asked) -> list[Hits]:
+    def answer(self, looked: Sequence[Looked], asked: Asked) -> list[Hits]:
+        """Hits of queries described already; all of them are looked for together."""
         answers = self._current.asked(
             lambda snapshot: answered(snapshot, looked, asked, self._calibration())
         )
         if asked.confirm:
-            answers = confirmed_answers(answers, looked, asked, self._sources(asked.folders))
+            answers = confirmed_answers(answers, looked, asked, self.sources(asked.folders))
         return answers
 
-    def _sources(self, folders: Sequence[Path]) -> Sources:
+    def sources(self, folders: Sequence[Path] = ()) -> Sources:
+        """Where the pictures of entries may lie: where they were released to, and in folders."""
+        self._record.refresh()
         return Sources(self._record, self.path, folders)
 
     def explain(
@@ -200,9 +210,9 @@ class Searchable:
 
         asked = Asked(k=1, views=views, rate=rate, files=files, limits=limits)
         looked = look(self.descriptor, picture, asked)
-        (hits,) = self._answer([looked], asked)
+        (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit, sources = hits[0] if hits else None, self._sources(asked.folders)
+        hit, sources = hits[0] if hits else None, self.sources(asked.folders)
         return explained(name, looked, hit, self._codebooks.of(self._record), sources, limits)
 
     def search_each(
@@ -223,7 +233,7 @@ class Searchable:
         """
         asked = Asked(**options)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
-        yield from results(batches, lambda looked: self._answer(looked, asked))
+        yield from results(batches, lambda looked: self.answer(looked, asked))
 
     def search_vectors(
         self,
@@ -325,6 +335,27 @@ class Searchable:
                 "are; calibrate it with 'homing calibrate', or give a similarity"
             )
         return self._current.asked(lambda snapshot: duplicate_groups(snapshot, alike, progress))
+
+    def manifest_store(self, manifest: str) -> bytes:
+        """Return the C2PA manifest store in the released file whose active manifest has that id.
+
+        Parameters
+        ----------
+        manifest : str
+            Such as ``urn:c2pa:…``, from the metadata of an entry (``c2pa_manifest``).
+
+        Raises
+        ------
+        EntryNotFoundError
+            No entry has that manifest, or its file is not at hand, or no longer the one released.
+        """
+        reason = "no entry has it"
+        for row in self._manifests.find(manifest):
+            try:
+                return store_of(row, self.path)
+            except PictureError as error:
+                reason = str(error)
+        raise EntryNotFoundError(f"the manifest {manifest!r} cannot be had: {reason}")
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.path, self.settings)

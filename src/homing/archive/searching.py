@@ -1,8 +1,9 @@
 """Searching for pictures: their views described, looked for together, and the best view kept."""
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -35,6 +36,7 @@ __all__ = [
     "full_picture",
     "look",
     "look_at_all",
+    "look_through",
     "results",
 ]
 
@@ -128,19 +130,26 @@ def _described(
             found.append(query_views(path, descriptor.input_size, asked.views, limits=asked.limits))
         except PictureError as error:
             found.append(error)
-    seen = [view for views in found if not isinstance(views, PictureError) for view in views]
+    seen = [views for views in found if not isinstance(views, PictureError)]
     at_once = _AT_ONCE if asked.views == UPRIGHT else _POSTURES
-    vectors = _vectors(descriptor, seen, batch=at_once, pad=len(batch) > 1)
-    done: list[tuple[Path, Looked | PictureError]] = []
-    first = 0
-    for path, views in zip(batch, found, strict=True):
-        if isinstance(views, PictureError):
-            done.append((path, views))
-            continue
-        part = vectors[first : first + len(views)]
-        first += len(views)
-        done.append((path, Looked(tuple(view.name for view in views), part, path)))
-    return done
+    looked = iter(look_through(descriptor, seen, batch=at_once, pad=len(batch) > 1))
+    return [
+        (path, views if isinstance(views, PictureError) else replace(next(looked), picture=path))
+        for path, views in zip(batch, found, strict=True)
+    ]
+
+
+def look_through(
+    descriptor: "Descriptor", seen: Sequence[Sequence[View]], *, batch: int, pad: bool
+) -> list[Looked]:
+    """Describe the views of several queries together, in passes of `batch` views."""
+    views = [view for each in seen for view in each]
+    vectors = _vectors(descriptor, views, batch=batch, pad=pad)
+    ends = itertools.accumulate(len(each) for each in seen)
+    return [
+        Looked(tuple(view.name for view in each), vectors[end - len(each) : end])
+        for each, end in zip(seen, ends, strict=True)
+    ]
 
 
 def find(

@@ -1,8 +1,9 @@
 """Where the pictures of entries may lie."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from homing.archive.places import resolve_place
 from homing.archive.record import Record
@@ -10,7 +11,31 @@ from homing.archive.stores import Place
 from homing.files import file_sha256
 from homing.images import shown
 
-__all__ = ["Sources"]
+__all__ = ["Finder", "Places", "Sources"]
+
+
+class Finder(Protocol):
+    """Knows where pictures of entries lie."""
+
+    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
+        """File of an entry, or why there is none at hand."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Files of some entries, as they were found: what another process can be told.
+
+    Attributes
+    ----------
+    found : mapping of str to Path or str
+        By id, the file, or why there is none.
+    """
+
+    found: Mapping[str, Path | str]
+
+    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
+        """File of an entry, or why there is none at hand."""
+        return self.found[id]
 
 
 @dataclass(frozen=True)
@@ -48,3 +73,7 @@ class Sources:
             except OSError as error:
                 reason = f"{shown(place)} cannot be read: {error.strerror}"
         return reason
+
+    def places(self, ids: Iterable[str]) -> Places:
+        """Look for the files of some entries now."""
+        return Places({id: self.find(id) for id in ids})  # noqa: A001 - the column's name

@@ -1,7 +1,5 @@
 """``list``, ``show``, ``remove``: single entries."""
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from homing.cli.console import (
@@ -13,9 +11,6 @@ from homing.cli.console import (
     version_option,
 )
 from homing.errors import EntryNotFoundError
-
-if TYPE_CHECKING:
-    from homing.archive import Row
 
 __all__ = ["COMMANDS"]
 
@@ -35,7 +30,7 @@ def list_entries(archive: str, version: int | None, as_json: bool) -> None:
 
     for row in open_archive(archive, version=version).entries():
         if as_json:
-            emit(_as_dict(row))
+            emit(row.as_dict())
         else:
             decibels = "" if row.psnr is None else f"{row.psnr:5.2f} dB"
             size = f"{row.width}x{row.height}"
@@ -59,7 +54,7 @@ def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool)
     status = 0
     for entry in ids:
         try:
-            values = _as_dict(opened.entry(entry))
+            values = opened.entry(entry).as_dict()
         except EntryNotFoundError as error:
             status = error.exit_code
             say(f"homing: {error}")
@@ -93,26 +88,5 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
             click.echo(f"{status:9}  {printable(entry)}", err=entry not in removed)
     return 0 if removed >= set(ids) else 1
 
-
-def _as_dict(row: "Row") -> dict[str, Any]:
-    values: dict[str, Any] = {
-        "id": row.id,
-        "state": row.state,
-        "file": row.file,
-        "width": row.width,
-        "height": row.height,
-        "psnr": None if row.psnr is None else round(row.psnr, 3),
-        "generation": row.generation,
-        "cell": row.cell,
-        "code": row.code.hex() if len(row.code) <= _LONGEST_CODE else f"{len(row.code)} bytes",
-        "created_at": row.created_at.isoformat(timespec="seconds"),
-        "source_sha256": row.source_sha256.hex(),
-        "file_sha256": row.file_sha256.hex(),
-        "metadata": dict(row.metadata or {}),
-    }
-    return values
-
-
-_LONGEST_CODE = 64
 
 COMMANDS = {"list": list_entries, "show": show, "remove": remove}

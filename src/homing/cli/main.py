@@ -47,6 +47,8 @@ _COMMANDS = {
     "codebook": "homing.cli.parts",
     "demo": "homing.cli.demonstration",
     "bench": "homing.cli.benchmarking",
+    "serve": "homing.cli.serving",
+    "keys": "homing.cli.serving",
 }
 
 _T = TypeVar("_T")

@@ -18,9 +18,11 @@ from homing.cli.console import (
     show_outcomes,
     workers_option,
 )
+from homing.errors import UsageError
 
 if TYPE_CHECKING:
     from homing.archive import Archive
+    from homing.c2pa import ContentCredentials
 
 __all__ = ["COMMANDS"]
 
@@ -59,6 +61,24 @@ _also = click.option(
     metavar="CODEBOOK",
     help="A further codebook to activate for: a file, or a bundled one's factory string. "
     "May be given several times.",
+)
+_c2pa = click.option(
+    "--c2pa",
+    nargs=2,
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="CHAIN KEY",
+    help="Sign every file with Content Credentials: the certificates and the private key, in PEM "
+    "(docs/c2pa.md).",
+)
+_c2pa_endpoint = click.option(
+    "--c2pa-endpoint",
+    metavar="URL",
+    help="With --c2pa: the Soft Binding Resolution API where the manifests are to be had.",
+)
+_c2pa_timestamp = click.option(
+    "--c2pa-timestamp",
+    metavar="URL",
+    help="With --c2pa: a time-stamping authority (RFC 3161), asked for each file.",
 )
 _format = click.option(
     "--format",
@@ -121,6 +141,9 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 @_seed
 @_also
 @_format
+@_c2pa
+@_c2pa_endpoint
+@_c2pa_timestamp
 @limit_options
 @device_option
 @json_option
@@ -131,12 +154,14 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing release archive photos/ --out released/
     homing release archive --manifest photos.csv --out released/ --psnr 44
     homing release archive photos/ --out released/ --also next.safetensors
+    homing release archive photos/ --out released/ --c2pa chain.pem key.pem
 
     Pictures keep their kind, size, depth, EXIF and profile, and are never changed by more than the
     budget allows. Running it again does what is left to do and nothing else.
     """
     from homing.archive import open_archive
 
+    credentials = _credentials(options)
     opened = open_archive(archive, device=options["device"])
     with _show(opened, photos, options, "releasing") as show:
         report = opened.release(
@@ -149,9 +174,25 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             manifest=options["manifest"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
             also=options["also"],
+            c2pa=credentials,
             on_outcome=show,
         )
     return finished(report)
+
+
+def _credentials(options: dict[str, Any]) -> "ContentCredentials | None":
+    """What files are signed with, if they are."""
+    endpoint, timestamp = options["c2pa_endpoint"], options["c2pa_timestamp"]
+    if not options["c2pa"]:
+        if endpoint or timestamp:
+            raise UsageError(
+                "--c2pa-endpoint and --c2pa-timestamp are for signing: give --c2pa CHAIN KEY too"
+            )
+        return None
+    from homing.c2pa import ContentCredentials
+
+    chain, key = options["c2pa"]
+    return ContentCredentials(chain, key, endpoint=endpoint, timestamp=timestamp)
 
 
 @click.command()

@@ -12,7 +12,7 @@ from homing.evidence.alignment import (
     require_opencv,
 )
 from homing.evidence.edits import edits_seen
-from homing.evidence.page import Sheet, render_sheet
+from homing.evidence.page import Sheet, figures_of, render_sheet
 
 __all__ = [
     "Alignment",
@@ -22,6 +22,7 @@ __all__ = [
     "available",
     "compare",
     "edits_seen",
+    "figures_of",
     "render_sheet",
     "require_opencv",
 ]

@@ -10,7 +10,7 @@ from homing.evidence.alignment import Alignment
 from homing.evidence.edits import laid_on
 from homing.pages import Figure, inlined_jpeg, template_of
 
-__all__ = ["Sheet", "render_sheet"]
+__all__ = ["Sheet", "figures_of", "render_sheet"]
 
 _SHOWN = 640  # pixels: the longest edge of a picture on the page
 _QUALITY = 88  # of the JPEG on the page
@@ -65,10 +65,11 @@ def render_sheet(sheet: Sheet) -> str:
         another place. All text is escaped.
     """
     template = template_of("homing.evidence", "sheet.html.j2")
-    return template.render(sheet=sheet, figures=_figures(sheet))
+    return template.render(sheet=sheet, figures=figures_of(sheet))
 
 
-def _figures(sheet: Sheet) -> list[Figure]:
+def figures_of(sheet: Sheet) -> list[Figure]:
+    """Return the pictures that the page shows: the suspect, the record, one laid over the other."""
     if sheet.record is None:
         return [_figure(sheet.suspect, "the picture asked about")]
     if sheet.alignment is None:

@@ -6,12 +6,13 @@ may be called from several threads at once. Whatever the bytes of a file, only
 """
 
 from homing.images.blank import SHOWS_NOTHING, shows_nothing
+from homing.images.credentials import manifest_store, same_but_for_credentials
 from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
-from homing.images.kinds import KINDS, Kind
+from homing.images.kinds import KINDS, MAGIC_LENGTH, Kind, sniff
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
 from homing.images.orientation import as_stored, upright
-from homing.images.picture import Picture, decode_pixels, read_picture
+from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
 from homing.images.quality import psnr, ssim
 from homing.images.squash import (
     Squashed,
@@ -23,8 +24,10 @@ from homing.images.squash import (
 )
 
 __all__ = [
+    "CREDENTIALS_LEFT_OUT",
     "DEFAULT_LIMITS",
     "KINDS",
+    "MAGIC_LENGTH",
     "SHOWS_NOTHING",
     "Encoding",
     "Found",
@@ -39,15 +42,18 @@ __all__ = [
     "encode",
     "encodings",
     "find_pictures",
+    "manifest_store",
     "psnr",
     "read_bytes",
     "read_for_description",
     "read_picture",
     "read_rgb",
     "read_squashed",
+    "same_but_for_credentials",
     "seen_as",
     "shown",
     "shows_nothing",
+    "sniff",
     "squash",
     "ssim",
     "upright",

@@ -14,11 +14,14 @@ from homing.images.kinds import Kind, sniff, unknown
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
 from homing.images.png import PALETTE, PngHeader, decode_png, parse_png
 from homing.images.samples import Pixels
-from homing.images.tiff import ASSOCIATED, parse_tiff
+from homing.images.tiff import ASSOCIATED, CREDENTIALS, parse_tiff
 from homing.images.tiffpixels import decode_tiff
 from homing.images.webp import decode_webp, parse_webp
 
-__all__ = ["Picture", "decode_pixels", "read_picture"]
+__all__ = ["CREDENTIALS_LEFT_OUT", "Picture", "decode_pixels", "read_picture"]
+
+CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
+"""Note on a picture that carries a C2PA manifest store, which is not written again."""
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 
@@ -177,7 +180,7 @@ def _read_jpeg(data: bytes, limits: Limits) -> Picture:
 
 
 def _c2pa_note(present: bool) -> tuple[str, ...]:
-    return ("content credentials left out: they vouch for the old pixels",) if present else ()
+    return (CREDENTIALS_LEFT_OUT,) if present else ()
 
 
 def _read_png(data: bytes, limits: Limits) -> Picture:
@@ -211,7 +214,13 @@ def _read_webp(data: bytes, limits: Limits) -> Picture:
         raise PictureError("an animated WebP cannot be kept as it is; save one frame as WebP")
     colours, alpha = _split(decode_webp(data, header))
     return Picture(
-        "WEBP", colours, alpha, orientation_of(header.exif), (), data, lossless=header.lossless
+        "WEBP",
+        colours,
+        alpha,
+        orientation_of(header.exif),
+        _c2pa_note(header.credentials is not None),
+        data,
+        lossless=header.lossless,
     )
 
 
@@ -226,7 +235,8 @@ def _read_tiff(data: bytes, limits: Limits) -> Picture:
         )
     orientation = header.directory.number(ORIENTATION, 1)
     orientation = orientation if 1 <= orientation <= 8 else 1
-    return Picture("TIFF", colours, alpha, orientation, header.notes, data)
+    notes = header.notes + _c2pa_note(CREDENTIALS in header.directory.entries)
+    return Picture("TIFF", colours, alpha, orientation, notes, data)
 
 
 _READERS: MappingProxyType[str, Callable[[bytes, Limits], Picture]] = MappingProxyType(

@@ -18,11 +18,13 @@ from homing.images.directories import (
 from homing.images.limits import Limits, check_pixels
 from homing.images.samples import Pixels
 
-__all__ = ["ASSOCIATED", "STRUCTURAL", "TiffHeader", "encode_tiff", "parse_tiff"]
+__all__ = ["ASSOCIATED", "CREDENTIALS", "STRUCTURAL", "TiffHeader", "encode_tiff", "parse_tiff"]
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2
 SUB_PICTURES = 330
+CREDENTIALS = 52545
+"""Tag of a C2PA manifest store, which vouches for the pixels of its own file alone."""
 
 COMPRESSIONS = MappingProxyType(
     {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits"}
@@ -30,9 +32,9 @@ COMPRESSIONS = MappingProxyType(
 STRUCTURAL = frozenset(
     {255, *range(256, 260), 262, 263, 264, 265, 266, 273, *range(277, 282), 284, 288, 289}
     | {290, 291, 292, 293, 317, *range(320, 329), SUB_PICTURES, 332, 333, 334, 336, 338, 339, 340}
-    | {341, 343, 344, 345, 347, *range(512, 522), *range(529, 533)}
+    | {341, 343, 344, 345, 347, *range(512, 522), *range(529, 533), CREDENTIALS}
 )
-"""Tags that describe how the pixels are stored; a written file has its own."""
+"""Tags that describe these very pixels or how they are stored; a written file has its own."""
 
 _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}

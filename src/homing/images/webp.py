@@ -31,6 +31,8 @@ class WebpHeader:
         Coded without loss; holds an animation.
     exif, icc, xmp : bytes or None
         Content of these chunks.
+    credentials : bytes or None
+        Content of the chunk that holds a C2PA manifest store.
     """
 
     width: int
@@ -40,6 +42,7 @@ class WebpHeader:
     exif: bytes | None = None
     icc: bytes | None = None
     xmp: bytes | None = None
+    credentials: bytes | None = None
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -109,6 +112,7 @@ def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
         found.get(b"EXIF"),
         found.get(b"ICCP"),
         found.get(b"XMP "),
+        found.get(b"C2PA"),
     )
 
 

@@ -28,6 +28,7 @@ _PAGE = 0.4  # share of all pixels that grounds have on a page
 _EMPTY = 0.02  # share of a row or column that is not ground, in a gap
 _GAP = 0.006  # of the longer side: the least gap, which also parts text from pictures
 _LEAST = 0.12  # of the longer side: each side of a picture
+_THINNEST = 4  # pixels: of fewer nothing is left once its rim is taken off
 _FILLED = 0.6  # share of the rectangle that is not ground
 _EDGE = 0.5  # the same, of each of its sides
 _RAGGED = 0.05  # of a side: how far in that may begin
@@ -57,7 +58,8 @@ def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
     found = [
         box
         for box in (_straightened(content, leaf) for leaf in leaves)
-        if box is not None and min(box[2] - box[0], box[3] - box[1]) >= _LEAST * side
+        if box is not None
+        and min(box[2] - box[0], box[3] - box[1]) >= max(_THINNEST, _LEAST * side)
     ]
     if not found:
         return None

@@ -1,0 +1,139 @@
+"""What Content Credentials cost: a release's time and bytes, and finding a manifest by its id.
+
+Pictures activated and then signed, in processor time, which other work on the machine changes
+least; then a record of made-up entries that all have a manifest.
+"""
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from _common import (
+    MEGABYTE,
+    describe_setup,
+    make_pictures,
+    parser,
+    picture_paths,
+    prepare_process,
+    require,
+    resident,
+    sizes,
+    working_folder,
+)
+
+from homing import defaults
+
+_BLOCK = 16_384
+
+
+def main() -> int:
+    """Measure and print the figures."""
+    made = parser(__doc__)
+    made.add_argument("--c2pa", nargs=2, required=True, metavar=("CHAIN", "KEY"), help="in PEM")
+    made.add_argument("--pictures", type=int, default=48)
+    made.add_argument("--size", type=int, nargs=2, default=(1600, 1200))
+    made.add_argument("--method", default=defaults.METHOD, help="of activation")
+    made.add_argument("--entries", type=int, default=1_000_000)
+    made.add_argument("--per-file", type=int, default=512)
+    options = made.parse_args()
+    prepare_process(options.threads)
+    with working_folder(options.work) as folder:
+        sources = picture_paths(options.photos, options.pictures)
+        size = tuple(options.size)
+        paths = make_pictures(sources, folder / "photos", count=options.pictures, size=size)
+        describe_setup(pictures=sizes(paths), entries=options.entries, per_file=options.per_file)
+        _signing(folder, paths, options)
+        _questions(folder, options)
+    return 0
+
+
+def _signing(folder: Path, paths: list[Path], options) -> None:
+    import homing
+    from homing.activation import Activated
+    from homing.archive.manifest import find_inputs
+    from homing.archive.running import make_activator
+    from homing.archive.signing import Seal
+
+    archive = homing.create(folder / "archive")
+    activator = make_activator(archive.descriptor, archive.codebook, method=options.method)
+    inputs = find_inputs(paths)
+    start = time.process_time()
+    made = list(activator.run(item.path for item in inputs))
+    activating = 1e3 * (time.process_time() - start) / len(made)
+    seal = Seal.of(homing.ContentCredentials(*options.c2pa), activator)
+    signing, added = [], []
+    for item, activated in zip(inputs, made, strict=True):
+        require(isinstance(activated, Activated), str(activated))
+        start = time.process_time()
+        _, signed = seal.put(item, activated)
+        signing.append(1e3 * (time.process_time() - start))
+        added.append(len(signed.data) - len(activated.data))
+    each = statistics.median(signing)
+    print(f"processor time: activating {activating:.0f} ms a picture, signing {each:.1f} ms")
+    print(f"signing over activating: {each / activating:.3f}")
+    print(f"bytes added to a file: {min(added)} to {max(added)}", flush=True)
+
+
+def _questions(folder: Path, options) -> None:
+    import lance
+
+    import homing
+    from homing.errors import EntryNotFoundError
+
+    path = folder / "made-up"
+    codebook = homing.create(path, codebook="IVF1024,PQ8x8").codebook
+    record = str(path / "entries.lance")
+    schema = lance.dataset(record).schema
+
+    def write(first: int, count: int) -> None:
+        import pyarrow as pa
+
+        batches = _batches(codebook, schema, first, count)
+        reader = pa.RecordBatchReader.from_batches(schema, batches)
+        lance.write_dataset(reader, record, mode="append", max_rows_per_file=options.per_file)
+
+    def ask(number: int) -> float:
+        start = time.perf_counter()
+        try:
+            archive.manifest_store(_manifest(number))
+        except EntryNotFoundError as error:
+            require("has no released file" in str(error), str(error))
+        return 1e3 * (time.perf_counter() - start)
+
+    write(0, options.entries)
+    archive = homing.open(path)
+    before = resident()
+    first = ask(7)
+    print(f"first question: {first:.0f} ms, {(resident() - before) / MEGABYTE:.0f} MiB more")
+    asked = [ask(int(n)) for n in np.linspace(0, options.entries - 1, 100)]
+    print(f"further questions: {statistics.median(asked):.2f} ms, at most {max(asked):.2f}")
+    write(options.entries, 64)
+    after = ask(options.entries + 3)
+    print(f"after a commit of 64 entries: {after:.1f} ms")
+
+
+def _manifest(number: int) -> str:
+    return f"urn:c2pa:{number:08x}-0000-4000-8000-000000000000"
+
+
+def _batches(codebook, schema, first: int, count: int) -> Iterator:
+    import pyarrow as pa
+    from _rows import rows_of
+
+    generator = np.random.default_rng(first)
+    for start in range(first, first + count, _BLOCK):
+        numbers = range(start, min(start + _BLOCK, first + count))
+        vectors = generator.standard_normal((len(numbers), codebook.dimension), dtype=np.float32)
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        batch = rows_of(codebook, schema, [f"{n:07}.jpg" for n in numbers], vectors)
+        told = [json.dumps({"c2pa_manifest": _manifest(n)}) for n in numbers]
+        place = schema.get_field_index("metadata")
+        yield batch.set_column(place, schema.field("metadata"), pa.array(told, pa.string()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""What a publisher signs manifests with."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from homing.errors import UsageError
+
+__all__ = ["ContentCredentials"]
+
+
+@dataclass(frozen=True)
+class ContentCredentials:
+    """What released files are signed with, as Content Credentials (C2PA).
+
+    Parameters
+    ----------
+    chain : path
+        Certificates in PEM: the signer's, then those above it. Its purpose must be one that C2PA
+        takes (``emailProtection`` or document signing), and it must not be self-signed.
+    key : path or callable
+        The signer's private key in PEM (PKCS #8, not encrypted). Or a function from the bytes to
+        be signed to the signature, where the key is kept elsewhere; for elliptic curves the
+        signature is r and s one after the other.
+    endpoint : str or None
+        Where manifests are to be had: base address of a Soft Binding Resolution API, such as
+        ``https://pictures.example.org/v1``. It is recorded with every entry.
+    timestamp : str or None
+        Address of a time-stamping authority (RFC 3161), asked once for each file. None: nobody
+        is asked, and a signature is valid only as long as its certificate.
+
+    Raises
+    ------
+    UsageError
+        An address is none.
+    """
+
+    chain: str | os.PathLike[str]
+    key: str | os.PathLike[str] | Callable[[bytes], bytes]
+    endpoint: str | None = None
+    timestamp: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, address in (("endpoint", self.endpoint), ("timestamp", self.timestamp)):
+            if address is not None and not _is_address(address):
+                raise UsageError(f"the {name} {address!r} is no http or https address")
+
+
+def _is_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and text.isprintable()

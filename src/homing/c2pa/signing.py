@@ -1,0 +1,217 @@
+"""Manifests written into files, with c2pa-python; nothing is fetched unless an address is given."""
+
+import importlib.util
+import io
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from homing._version import __version__
+from homing.c2pa.binding import ALGORITHM, Binding
+from homing.c2pa.credentials import ContentCredentials
+from homing.errors import PictureError, UsageError
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
+
+__all__ = ["ManifestSigner", "Signed"]
+
+_TYPES = MappingProxyType(
+    {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
+)
+
+# Thumbnails would put a second, unactivated picture into the file.
+_SETTINGS = {
+    "builder": {"thumbnail": {"enabled": False}},
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+}
+_DONE = (
+    "Changed by an amount nobody sees, so that edited copies are found again by their descriptor"
+)
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A file with a manifest.
+
+    Attributes
+    ----------
+    data : bytes
+        The file.
+    manifest : str
+        Id of its active manifest.
+    """
+
+    data: bytes
+    manifest: str
+
+
+class ManifestSigner:
+    """Signs files; what it signs with is tried once at the beginning.
+
+    Parameters
+    ----------
+    credentials : ContentCredentials
+
+    Raises
+    ------
+    UsageError
+        c2pa-python is missing, or nothing can be signed with these credentials.
+    """
+
+    def __init__(self, credentials: ContentCredentials) -> None:
+        _require_c2pa()
+        import c2pa
+
+        try:
+            self._context = c2pa.Context.from_dict(_SETTINGS, signer=_signer(credentials))
+            self._reading = c2pa.Context.from_dict(_SETTINGS)
+            self._try_out()
+        except (c2pa.C2paError, PictureError) as error:
+            raise UsageError(
+                f"nothing can be signed with the certificates {os.fspath(credentials.chain)!r} and "
+                f"their key: {error}"
+            ) from error
+
+    def sign(
+        self, data: bytes, kind: str, binding: Binding, *, source: bytes, source_kind: str
+    ) -> Signed:
+        """Write a manifest into a file.
+
+        It says that the file is `source`, opened and edited by homing, and holds the soft binding.
+        Credentials that the source carries are kept as those of its parent. Names of files are not
+        told.
+
+        Parameters
+        ----------
+        data : bytes
+            The file, without a manifest.
+        kind, source_kind : {"JPEG", "PNG", "WEBP", "TIFF"}
+            What the file and its source are.
+        binding : Binding
+            The file's own.
+        source : bytes
+            The file that it was made of.
+
+        Raises
+        ------
+        PictureError
+            The manifest cannot be written, or would not be valid.
+        """
+        import c2pa
+
+        signed = io.BytesIO()
+        try:
+            with c2pa.Builder(_definition(binding), context=self._context) as builder:
+                builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+                parent = {"relationship": "parentOf"}
+                builder.add_ingredient(parent, _TYPES[source_kind], io.BytesIO(source))
+                builder.add_action({"action": "c2pa.edited", "description": _DONE})
+                builder.sign(_TYPES[kind], io.BytesIO(data), signed)
+            return Signed(signed.getvalue(), self._manifest_in(signed, kind))
+        except c2pa.C2paError as error:
+            raise PictureError(f"no content credentials can be written: {error}") from error
+
+    def _manifest_in(self, file: io.BytesIO, kind: str) -> str:
+        """Id of the manifest just written, read back and found valid."""
+        import c2pa
+
+        file.seek(0)
+        with c2pa.Reader(_TYPES[kind], file, context=self._reading) as reader:
+            found = json.loads(reader.json())
+        # "Valid": whole and rightly signed; whom to trust is for the reader of the file to say.
+        if found["validation_state"] not in {"Valid", "Trusted"}:
+            codes = [each["code"] for each in found.get("validation_status", [])]
+            raise PictureError(f"the content credentials written are not valid: {codes}")
+        return str(found["active_manifest"])
+
+    def _try_out(self) -> None:
+        import numpy as np
+        from PIL import Image
+
+        blank = io.BytesIO()
+        Image.new("L", (1, 1)).save(blank, "PNG")
+        nothing = Binding.of(np.ones(1), descriptor="", codebook="")
+        picture = blank.getvalue()
+        self.sign(picture, "PNG", nothing, source=picture, source_kind="PNG")
+
+
+def _definition(binding: Binding) -> dict[str, Any]:
+    """What the manifest says, in c2pa's JSON."""
+    bound = {"alg": ALGORITHM, "blocks": [{"scope": {}, "value": binding.text}]}
+    return {
+        "claim_generator_info": [{"name": "homing", "version": __version__}],
+        "assertions": [{"label": "c2pa.soft-binding", "data": bound}],
+    }
+
+
+def _require_c2pa() -> None:
+    if importlib.util.find_spec("c2pa") is None:
+        raise UsageError(
+            "content credentials need c2pa-python, not installed here: pip install 'homing[c2pa]'"
+        )
+
+
+def _signer(credentials: ContentCredentials) -> Any:
+    """c2pa's own signer."""
+    import c2pa
+
+    chain = _read(credentials.chain, "certificates")
+    algorithm = _algorithm(_first_certificate(chain, credentials.chain))
+    key = credentials.key
+    if callable(key):
+        return _calling(key, algorithm, chain, credentials.timestamp)
+    info = c2pa.C2paSignerInfo(algorithm, chain, _read(key, "private key"), credentials.timestamp)
+    return c2pa.Signer.from_info(info)
+
+
+def _calling(
+    key: Callable[[bytes], bytes], algorithm: str, chain: bytes, timestamp: str | None
+) -> Any:
+    import c2pa
+
+    named = c2pa.C2paSigningAlg[algorithm.upper()]
+    return c2pa.Signer.from_callback(key, named, chain.decode("ascii", "replace"), timestamp)
+
+
+def _read(path: str | os.PathLike[str], what: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise UsageError(
+            f"the {what} {os.fspath(path)!r} cannot be read: {error.strerror}"
+        ) from error
+
+
+def _first_certificate(chain: bytes, path: str | os.PathLike[str]) -> "Certificate":
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        return load_pem_x509_certificates(chain)[0]
+    except ValueError as error:
+        raise UsageError(f"{os.fspath(path)!r} holds no certificate in PEM: {error}") from error
+
+
+def _algorithm(certificate: "Certificate") -> str:
+    """How a certificate's key signs, by C2PA's name."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return "ps256"
+    if isinstance(key, ed25519.Ed25519PublicKey):
+        return "ed25519"
+    curve = key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else type(key).__name__
+    if curve not in _CURVES:
+        raise UsageError(
+            f"C2PA knows no signature by a key of the kind {curve}; take a certificate of P-256, "
+            "P-384, P-521, RSA or Ed25519"
+        )
+    return _CURVES[curve]
+
+
+_CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})

@@ -1,0 +1,117 @@
+"""The application: its routes, and what its failures look like."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from homing._version import __version__
+from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
+from homing.serve import softbinding
+from homing.serve.log import Log
+from homing.serve.metrics import Metrics
+from homing.serve.observing import observe
+from homing.serve.routes import entries, releasing, searching, upkeep
+from homing.serve.service import Service
+from homing.serve.settings import Settings
+
+__all__ = ["create_app"]
+
+_ROUTERS = (
+    upkeep.router,
+    searching.router,
+    entries.router,
+    releasing.router,
+    softbinding.router,
+)
+
+
+def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
+    """Make the application of a service; its archive is opened when it is started.
+
+    Parameters
+    ----------
+    settings : Settings
+    log : Log or None
+        Where to tell what happens; standard error if None.
+    """
+    log = log or Log()
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with Service(settings, metrics, log) as service:
+            app.state.service = service
+            yield
+
+    app = FastAPI(
+        title="homing",
+        version=__version__,
+        description="Find what a picture is a copy of; release pictures so that they are found.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    for router in _ROUTERS:
+        app.include_router(router())
+    _tell_failures(app)
+    observe(app, metrics, log, settings.requests)
+    return app
+
+
+def _tell_failures(app: FastAPI) -> None:
+    """Say what went wrong as ``{"error": ...}``, whatever it was."""
+
+    @app.exception_handler(HomingError)
+    async def ours(request: Request, error: HomingError) -> Response:
+        if isinstance(error, PictureError):
+            request.app.state.service.metrics.unreadable()
+        return JSONResponse({"error": str(error), "kind": type(error).__name__}, _status_of(error))
+
+    @app.exception_handler(BlockingIOError)
+    async def busy(request: Request, error: BlockingIOError) -> Response:
+        del request
+        return JSONResponse({"error": str(error)}, 503, {"Retry-After": "60"})
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(request: Request, error: ClientDisconnect) -> Response:
+        del request, error
+        return JSONResponse({"error": "the connection broke off; send it again"}, 400)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        wants_page = "text/html" in request.headers.get("accept", "")
+        if error.status_code == 401 and wants_page and request.method == "GET":
+            return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def not_valid(request: Request, error: RequestValidationError) -> Response:
+        del request
+        return JSONResponse({"error": _problems(error)}, 422)
+
+    @app.exception_handler(Exception)
+    async def internal(request: Request, error: Exception) -> Response:
+        del request, error  # the server logs it
+        return JSONResponse({"error": "internal error; the log of the service has more"}, 500)
+
+
+def _status_of(error: HomingError) -> int:
+    if isinstance(error, EntryNotFoundError):
+        return 404
+    if isinstance(error, PictureError | UsageError):
+        return 422
+    return 503 if isinstance(error, ArchiveError) else 500
+
+
+def _problems(error: RequestValidationError) -> str:
+    def told(problem: dict[str, Any]) -> str:
+        place = ".".join(str(part) for part in problem["loc"][1:])
+        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+
+    return "; ".join(told(problem) for problem in error.errors())

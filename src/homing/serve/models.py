@@ -1,0 +1,225 @@
+"""What goes in and comes out, for checking and for the description of the API (OpenAPI)."""
+
+import dataclasses
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
+
+from homing import defaults
+from homing.activation import METHODS
+from homing.archive.asked import Asked
+from homing.serve.jobs import ReleaseSettings
+from homing.serve.settings import Settings
+
+__all__ = [
+    "EntryAnswer",
+    "EntryPage",
+    "Explained",
+    "Failed",
+    "Healthy",
+    "HitAnswer",
+    "JobAnswer",
+    "KeepingQuery",
+    "PreviewAnswer",
+    "PreviewForm",
+    "ReleaseForm",
+    "SearchAnswer",
+    "SearchQuery",
+    "VectorQuery",
+    "without_confirming",
+]
+
+_MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
+
+_METHODS = ", ".join(METHODS)
+
+Rate = Annotated[float, Field(gt=0, lt=1)]
+Views = Literal["upright", "turned", "all"]
+
+
+class Failed(BaseModel):
+    """Why something was not done."""
+
+    error: str = Field(description="What was wrong, with what, and what to do.")
+    kind: str | None = Field(None, description="Name of the error in `homing.errors`, if of these.")
+
+
+class Healthy(BaseModel):
+    """The service is there."""
+
+    status: Literal["ok"]
+    version: str
+
+
+class HitAnswer(BaseModel):
+    """An entry that was found."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    similarity: float = Field(description="Cosine of the descriptors; 1 is the same picture.")
+    view: str
+    cell: int
+    code_distance: float
+    state: Literal["released", "added"]
+    false_alarm_rate: float | None = None
+    rate_is_bound: bool | None = None
+    is_copy: bool | None = None
+    confirmed: bool | None = None
+    metadata: dict[str, Any]
+
+
+class SearchAnswer(BaseModel):
+    """The object that ``homing search --json`` prints for a query."""
+
+    model_config = ConfigDict(extra="allow")
+
+    query: str
+    seconds: float
+    hits: list[HitAnswer]
+    note: str | None = None
+    permalink: str | None = Field(None, description="Where the answer is kept, if that was asked.")
+
+
+class Explained(BaseModel):
+    """The object that ``homing explain --json`` prints, with the pictures of its page."""
+
+    model_config = ConfigDict(extra="allow")
+
+    query: str
+    verdict: str
+    positive: bool | None
+    hit: HitAnswer | None
+    query_cell: int | None
+    file: str | None
+    confirmed: bool | None
+    alignment: dict[str, Any] | None
+    edits: list[str]
+    reason: str | None
+    facts: dict[str, str]
+    figures: dict[str, str] = Field(description="query, entry, overlap: data: URIs of JPEGs.")
+
+
+class EntryAnswer(BaseModel):
+    """The object that ``homing show --json`` prints."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    state: Literal["released", "added"]
+    file: str | None
+    width: int
+    height: int
+    psnr: float | None
+    cell: int
+    code: str
+    created_at: str
+    source_sha256: str
+    file_sha256: str
+    metadata: dict[str, Any]
+
+
+class EntryPage(BaseModel):
+    """Some entries, in the order of their ids."""
+
+    entries: list[EntryAnswer]
+    next: str | None = Field(description="Give it as `after` for the next page; null at the end.")
+
+
+class JobAnswer(BaseModel):
+    """A release by upload, and how far it has come."""
+
+    job: str
+    state: Literal["running", "done", "failed"]
+    total: int
+    done: int
+    reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
+    outcomes: list[dict[str, Any]] = Field(description="As `homing release --json` prints them.")
+
+
+class PreviewAnswer(BaseModel):
+    """What releasing would do to a picture."""
+
+    psnr: float | None = Field(description="dB; null if nothing would change.")
+    ssim: float | None
+    cell_kept: bool
+    before: str
+    after: str
+    difference: str = Field(description="Twenty times as strong as it is.")
+
+
+class PreviewForm(BaseModel):
+    """How a picture would be released."""
+
+    psnr: float = Field(42.0, ge=30, le=70, description="Least PSNR of the file, dB.")
+    method: str = Field(defaults.METHOD, max_length=40, description="Way to activate.")
+
+    @field_validator("method")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        if value not in METHODS:
+            raise PydanticCustomError("method", "choose one of {known}", {"known": _METHODS})
+        return value
+
+
+class ReleaseForm(PreviewForm):
+    """How pictures are released."""
+
+    format: Literal["jpeg", "png", "webp", "tiff"] | None = Field(
+        None, description="Kind of the files written; each picture's own if not given."
+    )
+    prefix: str = Field("", max_length=200, description="Goes before each name in the ids.")
+
+    def settings(self) -> ReleaseSettings:
+        """Return what a job is told."""
+        return ReleaseSettings(self.psnr, self.method, self.format)
+
+
+class SearchQuery(BaseModel):
+    """Options of a search, as of ``homing search``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    k: int = Field(10, ge=1, le=_MOST_HITS, description="Hits, at most.")
+    probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["auto"] = Field(
+        "auto", description="Cells to visit; auto: one, and more while no hit is a copy."
+    )
+    rerank: int = Field(
+        64, ge=0, le=_MOST_CANDIDATES, description="Nearest codes ordered by exact similarity."
+    )
+    views: Views = Field("upright", description="Also look for it turned, or in part.")
+    confirm: bool = Field(False, description="Compare the best hits by local features.")
+    rate: Rate = Field(1e-4, description="False alarms a query for a hit to be called a copy.")
+
+    def asked(self, settings: Settings) -> Asked:
+        """Return what is asked of the archive."""
+        return Asked(
+            k=self.k,
+            probes=None if self.probes == "auto" else self.probes,
+            rerank=self.rerank,
+            views=self.views,
+            rate=self.rate,
+            confirm=self.confirm,
+            files=settings.files,
+            limits=settings.limits,
+        )
+
+
+class KeepingQuery(SearchQuery):
+    """Options of a search whose answer may be kept."""
+
+    keep: bool = Field(False, description="Keep picture and answer under a link.")
+
+
+class VectorQuery(BaseModel):
+    """A query described elsewhere, with the archive's own descriptor."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    vector: list[float] = Field(min_length=1, max_length=65_536)
+
+
+def without_confirming(asked: Asked) -> Asked:
+    """Return the same, hits not confirmed."""
+    return dataclasses.replace(asked, confirm=False)

@@ -1,0 +1,334 @@
+"""What the routes call: one archive with its model in memory, and the parts around it."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from homing.archive import Archive, Row, SearchResult, open_archive
+from homing.archive.asked import RATE, Asked
+from homing.archive.confirming import MOST_CONFIRMED
+from homing.archive.explaining import cell_of
+from homing.archive.results import Hit
+from homing.archive.searching import Looked
+from homing.errors import EntryNotFoundError, PictureError, UsageError
+from homing.images import SHOWS_NOTHING
+from homing.search import UPRIGHT
+from homing.serve.batching import Answered, Batcher
+from homing.serve.bodies import Upload
+from homing.serve.decoding import Check, Compare, Confirm, Decoders, Draw, Look, Shrink
+from homing.serve.guard import Guard
+from homing.serve.jobs import Draft, Job, Jobs, Picture, ReleaseSettings, refuse_doubles
+from homing.serve.kept import Kept
+from homing.serve.keys import KeyRing
+from homing.serve.log import Log
+from homing.serve.metrics import Metrics
+from homing.serve.models import without_confirming
+from homing.serve.names import id_of
+from homing.serve.previews import Previews
+from homing.serve.settings import Settings
+
+__all__ = ["Service"]
+
+_T = TypeVar("_T")
+
+_THUMBNAIL, _PREVIEW = 320, 1600  # pixels
+_GAIN = 20
+
+
+class Service(AbstractContextManager["Service"]):
+    """An archive as served; a context manager, within which it can be asked.
+
+    Attributes
+    ----------
+    settings : Settings
+    archive : Archive
+        For reading, by :meth:`reading` alone: an archive is not for two threads at once.
+    guard : Guard
+    metrics : Metrics
+    log : Log
+    keys : KeyRing
+    kept : Kept
+    decoders : Decoders
+    batcher : Batcher
+    """
+
+    def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
+        self.metrics = metrics
+        self.log = log
+        self.settings = settings
+        self.keys = KeyRing(settings.folder)
+        self.guard = Guard(settings, self.keys)
+        self.kept = Kept(settings.folder / "kept", settings.kept)
+        self.archive = open_archive(
+            settings.archive, device=settings.device, engine=settings.engine
+        )
+        self._reading = threading.Lock()
+        self._searched = self.another_archive()
+        self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
+        self.batcher = Batcher(
+            self.archive.descriptor,
+            self._searched.answer,
+            most=settings.batch,
+            wait=settings.wait,
+            on_batch=metrics.batch,
+        )
+        self.jobs = Jobs(settings.folder, self.another_archive, settings.limits, self._on_problem)
+        self.previews = Previews(settings.folder / "previews", self.archive, settings.limits)
+        # As many pictures in memory at once as can be worked on, and some that come next.
+        self._in_memory = asyncio.Semaphore(2 * settings.workers)
+        self._open = ExitStack()
+
+    def __enter__(self) -> "Service":
+        """Start the parts."""
+        self._searched.warm()
+        self.metrics.watch("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
+        self.metrics.watch("homing_releases_waiting", "Releases waiting.", self.jobs.__len__)
+        self._open.enter_context(self.decoders)
+        self._open.enter_context(self.batcher)
+        self._open.enter_context(self.previews)
+        self._open.enter_context(self.jobs)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End them."""
+        self._open.__exit__(kind, error, trace)
+
+    def another_archive(self) -> Archive:
+        """Open the archive once more, for another thread; the descriptor is the same."""
+        return open_archive(
+            self.settings.archive,
+            descriptor=self.archive.descriptor,
+            device=self.settings.device,
+            engine=self.settings.engine,
+        )
+
+    async def reading(self, question: Callable[[Archive], _T]) -> _T:
+        """Ask the archive something that takes no network."""
+
+        def ask() -> _T:
+            with self._reading:
+                return question(self.archive)
+
+        return await asyncio.to_thread(ask)
+
+    async def search(self, upload: Upload, asked: Asked) -> SearchResult:
+        """Search for a picture.
+
+        Raises
+        ------
+        PictureError
+            It cannot be read.
+        """
+        start = time.perf_counter()
+        answered = await self._answered(upload, asked)
+        hits = answered.hits
+        if asked.confirm and hits:
+            hits = await self._confirmed(upload, hits, asked)
+        note = None if answered.looked.views else SHOWS_NOTHING
+        return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
+
+    async def search_vector(self, vector: Sequence[float], asked: Asked) -> SearchResult:
+        """Search with a descriptor; it is brought to unit length.
+
+        Raises
+        ------
+        UsageError
+            It is of another length than the archive's, zero, or to be confirmed.
+        """
+        start = time.perf_counter()
+        values = np.asarray(vector, np.float64)
+        dimension = self.archive.settings.dimension
+        largest = float(np.abs(values).max(initial=0))
+        if values.shape != (dimension,) or not 0 < largest < np.inf:
+            raise UsageError(
+                f"expected {dimension} finite numbers that are not all zero, not {len(values)}"
+            )
+        if asked.confirm or asked.views != UPRIGHT:
+            raise UsageError("a vector has no picture to be confirmed or turned; send the picture")
+        values /= largest  # first, so that no square is beyond what a number can hold
+        unit = (values / np.linalg.norm(values)).astype(np.float32)
+        looked = Looked((UPRIGHT,), unit[None])
+        answered = await asyncio.wrap_future(self.batcher.ask_vector(looked, asked))
+        return SearchResult("the vector", time.perf_counter() - start, answered.hits)
+
+    async def search_each(
+        self, uploads: Sequence[Upload], asked: Asked
+    ) -> AsyncIterator[SearchResult]:
+        """Search for several pictures; results come in their order, a bad one gives its reason."""
+
+        async def one(upload: Upload) -> SearchResult:
+            try:
+                return await self.search(upload, asked)
+            except PictureError as error:
+                return SearchResult(upload.name, reason=str(error))
+
+        waiting: list[asyncio.Task[SearchResult]] = []
+        try:
+            for upload in uploads:
+                waiting.append(asyncio.create_task(one(upload)))
+                if len(waiting) > 2 * self.settings.batch:
+                    yield await waiting.pop(0)
+            while waiting:
+                yield await waiting.pop(0)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def explain(
+        self,
+        upload: Upload,
+        *,
+        id: str | None = None,  # noqa: A002 - the column's name
+        views: str = "all",
+        rate: float = RATE,
+    ) -> dict[str, Any]:
+        """Show why a picture is, or is not, taken for a copy of the best hit, or of an entry.
+
+        Returns
+        -------
+        dict
+            What :meth:`homing.serve.decoding.Compare.do` returns.
+
+        Raises
+        ------
+        PictureError
+            It cannot be read.
+        EntryNotFoundError
+            There is no such entry, or it is not among what was found.
+        """
+        k = 1 if id is None else 1000
+        settings = self.settings
+        asked = Asked(k=k, views=views, rate=rate, files=settings.files, limits=settings.limits)
+        answered = await self._answered(upload, asked)
+        hit = next((hit for hit in answered.hits if id in (None, hit.id)), None)
+        if id is not None and hit is None:
+            await self.entry(id)  # says so if there is none
+            raise EntryNotFoundError(
+                f"the entry {id!r} is not among the {k} most alike; the two are no copies"
+            )
+        place = None if hit is None else await self.place(hit.id)
+        cell = cell_of(answered.looked, hit, self.archive.codebooks)
+        async with self._in_memory:
+            task = Compare(
+                upload.name,
+                await upload.read(),
+                answered.looked,
+                hit,
+                cell,
+                place,
+                settings.limits,
+            )
+            return await self.decoders.run(task)
+
+    async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
+        """Return the row of an id.
+
+        Raises
+        ------
+        EntryNotFoundError
+        """
+        return await self.reading(lambda archive: archive.entry(id))
+
+    async def place(self, id: str) -> Path | str:  # noqa: A002 - the column's name
+        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
+        folders = self.settings.files
+        return await self.reading(lambda archive: archive.sources(folders).find(id))
+
+    async def thumbnail(self, source: Path | bytes) -> bytes:
+        """Make a small JPEG of a picture, up to 320 pixels a side."""
+        async with self._in_memory:
+            return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
+
+    async def release(
+        self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str
+    ) -> Job:
+        """Take pictures in to be released; they are on disk when this returns.
+
+        Each is read once in another process before, so that none of them can crash this one.
+
+        Raises
+        ------
+        UsageError
+            Two of them would have one id, or the prefix makes none.
+        """
+        pictures = [Picture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
+        refuse_doubles(pictures)
+        draft = self.jobs.draft(settings)
+        try:
+            for picture, upload in zip(pictures, uploads, strict=True):
+                async with self._in_memory:
+                    await self._take_in(draft, picture, await upload.read())
+            job = await asyncio.to_thread(draft.commit)
+        finally:
+            draft.discard()
+        self.jobs.put(job)
+        return job
+
+    async def _take_in(self, draft: Draft, picture: Picture, data: bytes) -> None:
+        try:
+            kind = await self.decoders.run(Check(data, self.settings.limits))
+        except PictureError as error:
+            draft.refuse(picture, str(error))
+        else:
+            await asyncio.to_thread(draft.add, picture, data, kind)
+
+    async def preview(self, upload: Upload, *, psnr: float, method: str) -> dict[str, Any]:
+        """Show what releasing would do to a picture.
+
+        Returns
+        -------
+        dict
+            psnr, ssim, cell_kept, and the paths of "before", "after" and "difference".
+        """
+        limits = self.settings.limits
+        async with self._in_memory:
+            data = await upload.read()
+            await self.decoders.run(Check(data, limits))
+            tried = await asyncio.to_thread(self.previews.tried, data, psnr=psnr, method=method)
+            drawn = await self.decoders.run(Draw(data, tried.data, _PREVIEW, _GAIN, limits))
+        return {
+            "psnr": None if tried.psnr is None else round(tried.psnr, 3),
+            "ssim": None if tried.ssim is None else round(tried.ssim, 5),
+            "cell_kept": tried.cell_kept,
+            **await asyncio.to_thread(self.previews.put, drawn),
+        }
+
+    def _on_problem(self, job: str, error: Exception) -> None:
+        """Take note of a job that failed."""
+        self.log.problem("release failed", error, job=job)
+
+    async def _answered(self, upload: Upload, asked: Asked) -> Answered:
+        """Describe a picture and look for it; nothing is confirmed."""
+        async with self._in_memory:
+            data = await upload.read()
+            size = self.archive.descriptor.input_size
+            views = await self.decoders.run(Look(data, size, asked.views, asked.limits))
+        plain = without_confirming(asked)
+        return await asyncio.wrap_future(self.batcher.ask(views, plain))
+
+    async def _confirmed(
+        self, upload: Upload, hits: tuple[Hit, ...], asked: Asked
+    ) -> tuple[Hit, ...]:
+        best = [hit.id for hit in hits[:MOST_CONFIRMED]]
+        places = await self.reading(lambda archive: archive.sources(asked.folders).places(best))
+        async with self._in_memory:
+            data = await upload.read()
+            return await self.decoders.run(Confirm(data, hits, places, asked.limits))
+
+    async def statistics(self) -> dict[str, Any]:
+        """Figures of the archive, and of the service under "server"."""
+        figures = await self.reading(lambda archive: archive.stats())
+        waiting = {"queries": len(self.batcher), "releases": len(self.jobs)}
+        return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}
