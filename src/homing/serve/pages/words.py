@@ -1,0 +1,151 @@
+"""What is known of entries, hits and the service, in words for people."""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from homing.pages import Figure
+from homing.serve.pages.rendering import file_address, thumbnail_address
+from homing.serve.pages.views import Card, EntryView, FoundView, Pairs
+
+__all__ = [
+    "archive_pairs",
+    "bytes_told",
+    "card_of",
+    "entry_view",
+    "found_view",
+    "hit_card",
+    "server_pairs",
+]
+
+_SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+_ARCHIVE = (
+    ("entries", "entries"),
+    ("released", "released"),
+    ("added", "added"),
+    ("psnr_mean", "PSNR of releases, mean"),
+    ("psnr_least", "PSNR of releases, least"),
+    ("bytes_on_disk", "on disk"),
+    ("descriptor", "descriptor"),
+    ("codebook", "codebook"),
+    ("cells", "cells"),
+    ("cells_used", "cells used"),
+    ("fullest_cell", "entries in the fullest cell"),
+    ("version", "version"),
+    ("created_at", "made"),
+)
+
+_CAPTIONS = {
+    "query": "the picture asked about",
+    "entry": "the entry",
+    "overlap": "the picture asked about, laid over the entry",
+}
+_FRAMED = {
+    "query": "the picture asked about; framed: what the entry shows too",
+    "entry": "the entry; framed: what is left of it in the picture asked about",
+}
+
+
+def bytes_told(count: float) -> str:
+    """Bytes in a unit in which they are a number of up to four digits."""
+    if count < 1024:
+        return f"{count:.0f} bytes"
+    unit = min(int(math.log(count, 1024)), 4)
+    value = count / 1024**unit
+    return f"{value:.{0 if value >= 9.95 else 1}f} {'_kMGT'[unit]}B"
+
+
+def card_of(entry: Mapping[str, Any]) -> Card:
+    """An entry, as ``homing show --json`` prints it, among others."""
+    psnr = entry["psnr"]
+    return Card(entry["id"], entry["state"] + ("" if psnr is None else f" · {psnr:.1f} dB"))
+
+
+def hit_card(hit: Mapping[str, Any]) -> Card:
+    """A hit, as ``homing search --json`` prints it, among others."""
+    told = [f"{hit['similarity']:.3f}"]
+    if hit.get("confirmed") is not None:
+        told.append("details agree" if hit["confirmed"] else "details do not agree")
+    elif hit.get("is_copy") is not None:
+        told.append("a copy" if hit["is_copy"] else "no sure copy")
+    if hit["view"] != "upright":
+        told.append(hit["view"])
+    return Card(hit["id"], " · ".join(told))
+
+
+def entry_view(entry: Mapping[str, Any], place: Path | str) -> EntryView:
+    """An entry by itself; `place` is its file, or why there is none at hand."""
+    psnr = entry["psnr"]
+    facts = [
+        ("state", entry["state"]),
+        ("size", f"{entry['width']:,} × {entry['height']:,} pixels"),
+        ("PSNR", "–" if psnr is None else f"{psnr:.2f} dB"),
+        ("recorded", moment_told(entry["created_at"])),
+        ("cell", f"{entry['cell']:,}"),
+        ("file’s SHA-256", entry["file_sha256"]),
+    ]
+    picture = reason = None
+    if isinstance(place, str):
+        reason = place
+    elif place.suffix.lower() in _SHOWN_BY_BROWSERS:
+        picture = file_address(entry["id"])
+    else:
+        picture = thumbnail_address(entry["id"])
+    metadata = tuple((name, str(value)) for name, value in entry["metadata"].items())
+    size = entry["width"], entry["height"]
+    return EntryView(entry["id"], picture, reason, *size, tuple(facts), metadata)
+
+
+def moment_told(moment: str) -> str:
+    """A moment in ISO 8601, UTC, as people write it."""
+    return moment[:16].replace("T", " ") + " UTC"
+
+
+def found_view(
+    explained: Mapping[str, Any], hits: Sequence[Mapping[str, Any]], address: str, kept: str | None
+) -> FoundView:
+    """The answer to a search: what ``POST /explain`` answers, and the hits."""
+    best = explained["hit"]
+    drawn = explained["figures"]
+    captions = _CAPTIONS | (_FRAMED if "overlap" in drawn else {})
+    return FoundView(
+        name=explained["query"],
+        verdict=explained["verdict"],
+        positive=explained["positive"],
+        figures=tuple(Figure(captions[name], drawn[name], 0, 0) for name in drawn),
+        entry=None if best is None else best["id"],
+        edits=tuple(explained["edits"]),
+        facts=tuple(explained["facts"].items()),
+        notes=(explained["reason"],) if explained["reason"] else (),
+        others=tuple(hit_card(hit) for hit in hits if best is None or hit["id"] != best["id"]),
+        address=address,
+        kept=kept,
+    )
+
+
+def archive_pairs(figures: Mapping[str, Any]) -> Pairs:
+    """Figures of an archive, as ``homing stats --json`` prints them."""
+    known = {name: told for name, told in _ARCHIVE if figures.get(name) is not None}
+    values = dict(figures) | {"bytes_on_disk": bytes_told(figures["bytes_on_disk"])}
+    values |= {"created_at": moment_told(figures["created_at"])}
+    values |= {name: f"{figures[name]:.2f} dB" for name in ("psnr_mean", "psnr_least") if name in known}
+    return tuple((told, _number(values[name])) for name, told in known.items())
+
+
+def server_pairs(figures: Mapping[str, Any], before: str = "") -> Pairs:
+    """Figures of the service; the names of groups go before those of what they hold."""
+    pairs: Pairs = ()
+    for name, value in figures.items():
+        told = f"{before}{name.replace('_', ' ')}"
+        if isinstance(value, Mapping):
+            pairs += server_pairs(value, f"{told}: ")
+        elif value is not None:
+            pairs += ((told, _number(value)),)
+    return pairs
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
