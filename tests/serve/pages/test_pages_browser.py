@@ -1,0 +1,257 @@
+"""The pages as people use them: a real browser, a real service."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+import homing
+
+Window = Callable[..., Any]
+PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in")
+
+DROP = """([bytes, name, kind, target]) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([new Uint8Array(bytes)], name, {type: "image/jpeg"}));
+    const options = {bubbles: true, cancelable: true};
+    const event = kind == "paste"
+        ? new ClipboardEvent(kind, {...options, clipboardData: transfer})
+        : new DragEvent(kind, {...options, dataTransfer: transfer});
+    document.querySelector(target).dispatchEvent(event);
+}"""
+
+
+def brought(page: Any, file: Path, kind: str, target: str = "body") -> None:
+    """Drop or paste a file."""
+    page.evaluate(DROP, [list(file.read_bytes()), file.name, kind, target])
+
+
+def focused(page: Any) -> str:
+    return page.evaluate("document.activeElement.id")
+
+
+def loaded(page: Any, pictures: str) -> int:
+    """How many of some pictures the page shows."""
+    page.wait_for_load_state("networkidle")
+    return page.eval_on_selector_all(
+        pictures, "all => all.filter(one => one.complete && one.naturalWidth).length"
+    )
+
+
+def test_a_crop_finds_the_released_picture(browse: Window, pictures: Path) -> None:
+    page = browse()
+    page.goto("/")
+    page.set_input_files("#picture", pictures / "crop.jpg")
+    page.wait_for_url("**/found/*")
+    verdict = page.inner_text("h1")
+    assert verdict.startswith("A copy of chelsea.png")
+    assert focused(page) == "verdict"  # so that a screen reader says it
+    assert verdict in page.title()
+    assert loaded(page, ".strip img") == 3  # asked about, entry, one over the other
+    assert "cropped" in page.inner_text("main ul")
+    assert page.locator(".cards li").count() >= 1
+    permalink = page.input_value("#address")
+    assert permalink == page.url
+    other = browse()  # nothing of the first window is known to it
+    other.goto(permalink)
+    assert other.inner_text("h1") == verdict
+    other.click("text=The entry chelsea.png")
+    assert other.inner_text("h1") == "chelsea.png"
+    assert loaded(other, ".entry img") == 1
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_picture_is_dropped_or_pasted(way: str, browse: Window, pictures: Path) -> None:
+    page = browse()
+    page.goto("/")
+    brought(page, pictures / "crop.jpg", way)
+    page.wait_for_url("**/found/*")
+    assert page.inner_text(".crumb") == "crop.jpg"
+
+
+def test_search_needs_no_script(browse: Window, pictures: Path) -> None:
+    page = browse(java_script_enabled=False)
+    page.goto("/")
+    page.set_input_files("#picture", pictures / "notes.jpg")
+    page.click("text=Search >> visible=true >> nth=-1")
+    assert page.inner_text("[role=alert]").startswith("notes.jpg: ")
+    page.set_input_files("#picture", pictures / "crop.jpg")
+    page.click("form button")
+    assert page.inner_text("h1").startswith("A copy of chelsea.png")
+    assert page.locator("#copy").is_hidden()  # it would do nothing
+
+
+def test_what_cannot_be_searched_is_told(browse: Window, pictures: Path) -> None:
+    page = browse()
+    page.goto("/")
+    page.set_input_files("#picture", pictures / "notes.jpg")
+    page.wait_for_selector("#said.bad")
+    assert page.inner_text("#said").startswith("Not a picture of a kind")
+    assert page.get_attribute("#said", "role") == "status"
+    page.set_input_files("#picture", pictures / "large.png")
+    page.wait_for_selector("#said:has-text('at most')")
+    assert "large.png has 1.4 MB; at most 1.0 MB are taken." in page.inner_text("#said")
+    page.set_input_files("#picture", pictures / "crop.jpg")  # and it goes on
+    page.wait_for_url("**/found/*")
+
+
+def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served: Any) -> None:
+    page = browse()
+    page.goto("/publish")
+    page.set_input_files("#pictures", [pictures / "small.jpg", pictures / "notes.jpg"])
+    page.wait_for_selector("#views:visible")
+    assert loaded(page, ".pane img") == 3  # before, after, difference
+    natural = page.evaluate("(i => [i.clientWidth, i.naturalWidth])(document.getElementById('after'))")
+    assert natural == [256, 256]  # at 100 %
+    page.fill("#prefix", "spring")
+    page.select_option("#method", "robust-fast")
+    page.click("#release")
+    page.wait_for_selector("#outcome:visible")
+    assert page.inner_text("#run-title") == "1 released, 1 failed."
+    assert focused(page) == "run-title"
+    assert "notes.jpg" in page.inner_text("tr:has(.bad)")
+    with page.expect_download() as download:
+        page.click("#zip")
+    with zipfile.ZipFile(download.value.path()) as files:
+        (name,) = files.namelist()
+        released = files.read(name)
+    assert Path(name).name == "small.jpg"
+    with Image.open(io.BytesIO(released)) as image:
+        assert (image.format, image.size) == ("JPEG", (256, 171))
+    row = homing.open(served.settings.archive).entry("spring/small.jpg")
+    assert row.state == "released"
+    page.reload()  # the address has the run
+    page.wait_for_selector("#outcome:visible")
+    page.click("#rows a")
+    assert page.inner_text("h1") == "spring/small.jpg"
+
+
+def test_what_is_too_much_to_release_is_told(browse: Window, pictures: Path) -> None:
+    page = browse()
+    page.goto("/publish")
+    page.click("#release")
+    assert page.inner_text("#problem") == "Choose pictures first."
+    page.set_input_files("#pictures", pictures / "large.png")
+    assert "at most 1.0 MB" in page.inner_text("#problem")
+    assert page.locator("#chosen li").count() == 0
+
+
+def test_pages_ask_for_a_key(browse: Window, key: Callable[[str], str], pictures: Path) -> None:
+    page = browse()
+    page.goto("/")
+    secret = key("read")
+    page.set_input_files("#picture", pictures / "crop.jpg")  # the page was there before the key
+    page.wait_for_selector("#said.bad")
+    assert "key" in page.inner_text("#said")
+    page.goto("/browse")
+    assert page.inner_text("h1") == "Sign in"
+    page.fill("#key", "homing_wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problem")
+    assert focused(page) == "key"
+    page.fill("#key", secret)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".cards")
+    assert page.url.endswith("/browse")  # where it was to go
+    assert page.locator("nav >> text=Publish").count() == 0
+    page.goto("/publish")
+    assert page.inner_text("h1") == "This is not allowed"
+    page.click("text=Sign out")
+    assert page.inner_text("h1") == "Sign in"
+    page.goto("/browse")
+    assert page.inner_text("h1") == "Sign in"
+
+
+def test_the_archive_is_filtered_and_paged(browse: Window) -> None:
+    page = browse()
+    page.goto("/browse")
+    assert page.locator(".cards li").count() == 60
+    first = page.inner_text(".cards li >> nth=0 >> .name")
+    page.click("text=Next page")
+    assert page.inner_text(".cards li >> nth=0 >> .name") > first
+    assert page.locator("text=Next page").count() == 0
+    page.click("text=First page")
+    assert page.inner_text(".cards li >> nth=0 >> .name") == first
+    page.fill("#prefix", "ch")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**prefix=ch**")
+    assert page.locator(".card .name").all_inner_texts() == ["chelsea.png"]
+    assert loaded(page, ".card img") == 1
+    page.select_option("#state", "added")
+    page.click("text=Filter")
+    page.wait_for_selector(".notice")
+    assert page.inner_text(".notice") == "There is no entry that is so."
+
+
+def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
+    page = browse()
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert focused(page) == "picture"
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(pictures / "crop.jpg")
+    page.wait_for_url("**/found/*")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "The entry chelsea.png"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/browse/chelsea.png")
+
+
+@pytest.mark.parametrize("width", [390, 1200])
+def test_no_page_is_wider_than_its_window(width: int, browse: Window, pictures: Path) -> None:
+    page = browse(viewport={"width": width, "height": 800})
+    page.goto("/")
+    page.set_input_files("#picture", pictures / "crop.jpg")
+    page.wait_for_url("**/found/*")
+    for address in (page.url, *PAGES):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+
+
+def test_whatever_is_filled_in_has_a_name(browse: Window) -> None:
+    page = browse()
+    for address in PAGES:
+        page.goto(address)
+        nameless = page.evaluate(
+            """[...document.querySelectorAll("input:not([type=hidden]), select, img, button, a")]
+            .filter(one => !(one.labels?.length || one.ariaLabel || one.textContent.trim()
+                || one.getAttribute("aria-labelledby") || one.hasAttribute("alt") || one.querySelector("img[alt]:not([alt=''])")))
+            .map(one => one.outerHTML)"""
+        )
+        assert nameless == [], address
+        assert page.locator("h1").count() == 1, address
+        assert page.locator("main").count() == 1, address
+
+
+def test_pages_are_dark_where_that_is_wanted(browse: Window) -> None:
+    def brightness(scheme: str) -> float:
+        page = browse(color_scheme=scheme)
+        page.goto("/")
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        return sum(int(part) for part in colour[4:-1].split(",")) / 3
+
+    assert brightness("dark") < 60 < 200 < brightness("light")
+
+
+def test_the_state_of_the_service_is_told(browse: Window) -> None:
+    page = browse()
+    page.goto("/status")
+    assert page.inner_text("h1") == "The service is well."
+    told = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts()))
+    assert int(told["entries"]) >= 66
+    assert told["codebook"].startswith("IVF")
+
+
+def test_what_is_not_there_is_told_on_a_page(browse: Window) -> None:
+    page = browse()
+    for address in ("/browse/no/such.jpg", "/found/abcdefghijklmnopqrstuv"):
+        assert page.goto(address).status == 404
+        assert page.inner_text("h1") == "There is no such thing here"
