@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,6 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
+from homing.serve import pages
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.observing import observe
@@ -26,6 +28,7 @@ _ROUTERS = (
     searching.router,
     entries.router,
     releasing.router,
+    pages.router,
 )
 
 
@@ -85,7 +88,8 @@ def _tell_failures(app: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> Response:
         wants_page = "text/html" in request.headers.get("accept", "")
         if error.status_code == 401 and wants_page and request.method == "GET":
-            return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+            wanted = request.url.replace(scheme="", netloc="", fragment="")
+            return RedirectResponse(f"/sign-in?next={quote(str(wanted), safe='')}", 303)
         return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
 
     @app.exception_handler(RequestValidationError)

@@ -73,7 +73,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator
         yield Served(address, settings)
 
 
-class running:  # noqa: N801 - used like a function
+class running:
     """A service in a thread of this process, on a free port."""
 
     def __init__(self, settings: Settings) -> None:

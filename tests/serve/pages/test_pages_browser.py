@@ -24,6 +24,12 @@ DROP = """([bytes, name, kind, target]) => {
     document.querySelector(target).dispatchEvent(event);
 }"""
 
+NAMELESS = """
+    [...document.querySelectorAll("input:not([type=hidden]), select, button, a, a > img:only-child")]
+    .filter(one => !(one.labels?.length || one.ariaLabel || one.textContent.trim() || one.alt
+        || one.getAttribute("aria-labelledby") || one.querySelector("img[alt]:not([alt=''])")))
+    .map(one => one.outerHTML)"""
+
 
 def brought(page: Any, file: Path, kind: str, target: str = "body") -> None:
     """Drop or paste a file."""
@@ -105,7 +111,9 @@ def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served:
     page.set_input_files("#pictures", [pictures / "small.jpg", pictures / "notes.jpg"])
     page.wait_for_selector("#views:visible")
     assert loaded(page, ".pane img") == 3  # before, after, difference
-    natural = page.evaluate("(i => [i.clientWidth, i.naturalWidth])(document.getElementById('after'))")
+    natural = page.evaluate(
+        "(i => [i.clientWidth, i.naturalWidth])(document.getElementById('after'))"
+    )
     assert natural == [256, 256]  # at 100 %
     page.fill("#prefix", "spring")
     page.select_option("#method", "robust-fast")
@@ -220,12 +228,7 @@ def test_whatever_is_filled_in_has_a_name(browse: Window) -> None:
     page = browse()
     for address in PAGES:
         page.goto(address)
-        nameless = page.evaluate(
-            """[...document.querySelectorAll("input:not([type=hidden]), select, img, button, a")]
-            .filter(one => !(one.labels?.length || one.ariaLabel || one.textContent.trim()
-                || one.getAttribute("aria-labelledby") || one.hasAttribute("alt") || one.querySelector("img[alt]:not([alt=''])")))
-            .map(one => one.outerHTML)"""
-        )
+        nameless = page.evaluate(NAMELESS)
         assert nameless == [], address
         assert page.locator("h1").count() == 1, address
         assert page.locator("main").count() == 1, address
@@ -245,7 +248,9 @@ def test_the_state_of_the_service_is_told(browse: Window) -> None:
     page = browse()
     page.goto("/status")
     assert page.inner_text("h1") == "The service is well."
-    told = dict(zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts()))
+    told = dict(
+        zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True)
+    )
     assert int(told["entries"]) >= 66
     assert told["codebook"].startswith("IVF")
 

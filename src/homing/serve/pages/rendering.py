@@ -40,7 +40,7 @@ def renderer() -> Render:
     """Make the pages' templates ready."""
     templates = templates_of(
         "homing.serve.pages",
-        entry_address=lambda id: f"/browse/{quote(id)}",
+        entry_address=lambda name: f"/browse/{quote(name)}",
         file_address=file_address,
         thumbnail_address=thumbnail_address,
     )

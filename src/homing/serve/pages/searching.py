@@ -10,8 +10,8 @@ from fastapi.responses import RedirectResponse
 from homing.archive.asked import Asked
 from homing.errors import EntryNotFoundError, PictureError
 from homing.serve.bodies import Upload, form_of, picture_in
-from homing.serve.keys import READ
 from homing.serve.kept import KeptSearch
+from homing.serve.keys import READ
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.words import found_view

@@ -79,11 +79,11 @@ def entry_view(entry: Mapping[str, Any], place: Path | str) -> EntryView:
     psnr = entry["psnr"]
     facts = [
         ("state", entry["state"]),
-        ("size", f"{entry['width']:,} × {entry['height']:,} pixels"),
-        ("PSNR", "–" if psnr is None else f"{psnr:.2f} dB"),
+        ("size", f"{entry['width']:,} \N{MULTIPLICATION SIGN} {entry['height']:,} pixels"),
+        ("PSNR", "\N{EN DASH}" if psnr is None else f"{psnr:.2f} dB"),
         ("recorded", moment_told(entry["created_at"])),
         ("cell", f"{entry['cell']:,}"),
-        ("file’s SHA-256", entry["file_sha256"]),
+        ("SHA-256 of the file", entry["file_sha256"]),
     ]
     picture = reason = None
     if isinstance(place, str):
@@ -129,7 +129,9 @@ def archive_pairs(figures: Mapping[str, Any]) -> Pairs:
     known = {name: told for name, told in _ARCHIVE if figures.get(name) is not None}
     values = dict(figures) | {"bytes_on_disk": bytes_told(figures["bytes_on_disk"])}
     values |= {"created_at": moment_told(figures["created_at"])}
-    values |= {name: f"{figures[name]:.2f} dB" for name in ("psnr_mean", "psnr_least") if name in known}
+    values |= {
+        name: f"{figures[name]:.2f} dB" for name in ("psnr_mean", "psnr_least") if name in known
+    }
     return tuple((told, _number(values[name])) for name, told in known.items())
 
 
