@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 
 from homing.errors import EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve.guard import COOKIE, guarded
-from homing.serve.keys import WRITE
+from homing.serve.keys import READ, WRITE
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.views import Site
 from homing.serve.service import Service
@@ -81,15 +81,24 @@ def guarded_pages(right: str, render: Render) -> APIRouter:
 def _told(request: Request, error: HTTPException | HomingError, render: Render) -> Response:
     status = _status_of(error)
     message = str(error.detail if isinstance(error, HTTPException) else error)
-    let_in = hasattr(request.state, "caller")
     return render(
         "problem",
         status=status,
-        site=site_of(request) if let_in else open_site(service_of(request)),
+        site=_site_of_anyone(request),
         here="",
         heading=_HEADINGS.get(status, "This could not be done"),
         message=message[:1].upper() + message[1:] + ".",
     )
+
+
+def _site_of_anyone(request: Request) -> Site:
+    """Frame of a page also for those who were not let in; who may read sees where else to go."""
+    if not hasattr(request.state, "caller"):
+        try:
+            request.state.caller = service_of(request).guard.admit(request, READ)
+        except HTTPException:
+            return open_site(service_of(request))
+    return site_of(request)
 
 
 def _status_of(error: HTTPException | HomingError) -> int:
