@@ -26,7 +26,7 @@ _WINDOWS = {
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
 }
 #: Pictures of docs/serving.md: page, window, and pixels of its height that are shown.
-_SHOWN = (("found", "light", 1080), ("publish", "dark", 1200), ("found", "phone", 844))
+_SHOWN = (("found", "light", 720), ("publish", "dark", 1300), ("found", "phone", 844))
 _BACKGROUND = 220  # entries besides scikit-image's: enough for verdicts
 _QUALITY = 82
 
@@ -34,6 +34,7 @@ _QUALITY = 82
 @dataclass(frozen=True)
 class _Material:
     archive: Path
+    others: Path
     suspect: Path
     to_release: tuple[Path, ...]
 
@@ -49,7 +50,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         material = _made(Path(folder))
-        with _served(material.archive) as address:
+        with _served(material) as address:
             for window in _WINDOWS:
                 for page, picture in _looked_at(browser, address, window, material):
                     height = next((h for p, w, h in wanted if (p, w) == (page, window)), None)
@@ -82,15 +83,15 @@ def _made(folder: Path) -> _Material:
         cut = ImageEnhance.Brightness(cat.convert("RGB")).enhance(1.25).crop((60, 20, 400, 290))
     suspect = folder / "found-on-the-web.jpg"
     cut.rotate(-7, expand=True, fillcolor="white").save(suspect, quality=70)
-    return _Material(folder / "agency", suspect, held_back)
+    return _Material(folder / "agency", folder / "others", suspect, held_back)
 
 
 @contextmanager
-def _served(archive: Path) -> Iterator[str]:
+def _served(material: _Material) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "homing", "serve", str(archive), "--port", str(port)]
-    process = subprocess.Popen(command)
+    options = [material.archive, "--files", material.others, "--port", port]
+    process = subprocess.Popen([sys.executable, "-m", "homing", "serve", *map(str, options)])
     address = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + 120

@@ -9,7 +9,7 @@ from homing.serve.keys import READ
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.frame import guarded_pages, open_site, service_of, site_of
 from homing.serve.pages.rendering import Render
-from homing.serve.pages.words import archive_pairs, server_pairs
+from homing.serve.pages.words import archive_pairs, moment_told, server_pairs
 
 __all__ = ["sign_in_page", "static_files", "status_page"]
 
@@ -38,6 +38,7 @@ def status_page(render: Render) -> APIRouter:
             health=health,
             groups=groups,
             moment=now,
+            told=moment_told(now),
         )
 
     return routes

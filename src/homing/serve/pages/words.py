@@ -16,6 +16,7 @@ __all__ = [
     "entry_view",
     "found_view",
     "hit_card",
+    "moment_told",
     "server_pairs",
 ]
 
@@ -32,18 +33,18 @@ _ARCHIVE = (
     ("cells", "cells"),
     ("cells_used", "cells used"),
     ("fullest_cell", "entries in the fullest cell"),
-    ("version", "version"),
+    ("version", "version of the record"),
     ("created_at", "made"),
 )
 
 _CAPTIONS = {
     "query": "the picture asked about",
-    "entry": "the entry",
-    "overlap": "the picture asked about, laid over the entry",
+    "entry": "the record",
+    "overlap": "the picture asked about, laid over the record",
 }
 _FRAMED = {
-    "query": "the picture asked about; framed: what the entry shows too",
-    "entry": "the entry; framed: what is left of it in the picture asked about",
+    "query": "the picture asked about; framed: what the record shows too",
+    "entry": "the record; framed: what is left of it in the picture asked about",
 }
 
 
@@ -65,11 +66,10 @@ def card_of(entry: Mapping[str, Any]) -> Card:
 def hit_card(hit: Mapping[str, Any]) -> Card:
     """A hit, as ``homing search --json`` prints it, among others."""
     told = [f"{hit['similarity']:.3f}"]
-    if hit.get("confirmed") is not None:
-        told.append("details agree" if hit["confirmed"] else "details do not agree")
-    elif hit.get("is_copy") is not None:
-        told.append("a copy" if hit["is_copy"] else "no sure copy")
-    if hit["view"] != "upright":
+    copy = hit.get("is_copy")
+    if copy is not None:
+        told.append("a copy" if copy else "no sure copy")
+    if copy and hit["view"] != "upright":
         told.append(hit["view"])
     return Card(hit["id"], " · ".join(told))
 

@@ -1,5 +1,12 @@
 // What the pages share: asking the server, its refusals in words, sizes in words.
 
+/** The server did not answer at all; what was asked may be asked again. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached, or it broke off. Try again.");
+  }
+}
+
 /** Answer of the server as an object; refused with its own words where there are any. */
 export async function ask(address, options = {}) {
   let answer;
@@ -7,7 +14,7 @@ export async function ask(address, options = {}) {
     answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The server cannot be reached, or it broke off. Try again.");
+    throw new Unreachable();
   }
   return understood(answer.status, await answer.text());
 }

@@ -1,6 +1,6 @@
 // Release by upload: choose pictures, see what the budget does to them, send them, fetch the zip.
 
-import { ask, bytes, capital, dropped, refusal, understood } from "./common.js";
+import { ask, bytes, capital, dropped, refusal, understood, Unreachable } from "./common.js";
 
 const at = (id) => document.getElementById(id);
 const form = at("publish");
@@ -8,6 +8,7 @@ const limit = Number(form.dataset.limit);
 const together = Number(form.dataset.together);
 const most = Number(form.dataset.most);
 const POLL = 600; // milliseconds between looks at a running release
+const PATIENCE = 50; // looks in vain before a release is given up as lost from sight
 const SETTLED = 350; // milliseconds that the settings rest before a preview is asked for
 
 let files = [];
@@ -95,7 +96,7 @@ function preview(file) {
   previewing?.abort();
   if (!file) {
     at("views").hidden = true;
-    at("previewed").textContent = "Choose a picture to see what this budget does to it.";
+    at("previewed").textContent = "Choose pictures above to see here what this does to them.";
     return;
   }
   timer = setTimeout(() => fetchPreview(file), SETTLED);
@@ -186,6 +187,8 @@ form.addEventListener("submit", async (event) => {
   } catch (error) {
     at("run").hidden = true;
     problem(error.message);
+    at("release").disabled = false;
+    at("release").focus();
   }
   at("release").disabled = false;
 });
@@ -220,7 +223,7 @@ function send(address, body) {
       if (total) progress(0, `Sending: ${bytes(loaded)} of ${bytes(total)}`);
     });
     request.addEventListener("error", () =>
-      reject(new Error("The server cannot be reached, or it broke off. Try again.")),
+      reject(new Unreachable()),
     );
     request.addEventListener("load", () => {
       try {
@@ -235,8 +238,17 @@ function send(address, body) {
 
 async function follow(job) {
   let told = 0;
+  let patience = PATIENCE;
   for (;;) {
-    const run = await ask(`/releases/${encodeURIComponent(job)}`);
+    let run;
+    try {
+      run = await ask(`/releases/${encodeURIComponent(job)}`);
+      patience = PATIENCE;
+    } catch (error) {
+      if (!(error instanceof Unreachable) || !patience--) throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL));
+      continue; // the server goes on with a release after it was away
+    }
     const share = run.total ? run.done / run.total : 0;
     progress(share, `${run.done} of ${run.total}`);
     if (run.state !== "running") return finish(job, run);

@@ -60,13 +60,15 @@ document.addEventListener("paste", (event) => {
   search(file);
 });
 // Back from an answer the page comes as it was left.
-addEventListener("pageshow", () => {
+addEventListener("pageshow", (event) => {
+  if (!event.persisted) return;
   form.classList.remove("busy");
   say("");
 });
 
 const copy = document.getElementById("copy");
 const address = document.getElementById("address");
+if (address) address.value = location.href; // behind a proxy the server knows another one
 copy?.addEventListener("click", async () => {
   const copied = document.getElementById("copied");
   try {
