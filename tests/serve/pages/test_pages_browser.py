@@ -108,6 +108,7 @@ def test_what_cannot_be_searched_is_told(browse: Window, pictures: Path) -> None
 def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served: Any) -> None:
     page = browse()
     page.goto("/publish")
+    page.select_option("#method", "paper")  # the quickest
     page.set_input_files("#pictures", [pictures / "small.jpg", pictures / "notes.jpg"])
     page.wait_for_selector("#views:visible")
     assert loaded(page, ".pane img") == 3  # before, after, difference
@@ -116,7 +117,6 @@ def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served:
     )
     assert natural == [256, 256]  # at 100 %
     page.fill("#prefix", "spring")
-    page.select_option("#method", "robust-fast")
     page.click("#release")
     page.wait_for_selector("#outcome:visible")
     assert page.inner_text("#run-title") == "1 released, 1 failed."
