@@ -130,7 +130,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browse(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
-    """Open windows; what a page complains of (its policy, its script) fails the test."""
+    """Open windows; what a page complains of or asks elsewhere fails the test."""
     complaints: list[str] = []
     contexts = []
 
@@ -141,6 +141,7 @@ def browse(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: complaints.extend(_elsewhere(request, served)))
         page.on("console", lambda message: complaints.extend(_complaint(message)))
         return page
 
@@ -148,6 +149,11 @@ def browse(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def _elsewhere(request: Any, served: Served) -> list[str]:
+    here = request.url.startswith((served.address, "data:", "blob:"))
+    return [] if here else [f"asked another place for {request.url}"]
 
 
 def _complaint(message: Any) -> list[str]:

@@ -14,7 +14,7 @@ from homing.serve.pages.words import card_of, entry_view
 
 __all__ = ["browse_pages"]
 
-_A_PAGE = 60  # entries
+_A_PAGE = 40  # entries: their small pictures count among the requests of a key
 _STATES = (("", "released or added"), ("released", "released"), ("added", "added"))
 
 Text = Annotated[str, Query(max_length=4096)]

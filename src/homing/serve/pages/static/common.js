@@ -76,7 +76,7 @@ export function replaceBroken() {
   const replace = (picture) => {
     const blank = document.createElement("span");
     blank.className = "blank";
-    blank.textContent = "no picture at hand";
+    blank.textContent = "no picture";
     picture.replaceWith(blank);
   };
   for (const picture of document.querySelectorAll(".card img, .entry img")) {

@@ -7,8 +7,8 @@ const form = at("publish");
 const limit = Number(form.dataset.limit);
 const together = Number(form.dataset.together);
 const most = Number(form.dataset.most);
-const POLL = 600; // milliseconds between looks at a running release
-const PATIENCE = 50; // looks in vain before a release is given up as lost from sight
+const POLL = 1000; // milliseconds between looks at a running release
+const PATIENCE = 30; // looks in vain before a release is given up as lost from sight
 const SETTLED = 350; // milliseconds that the settings rest before a preview is asked for
 
 let files = [];

@@ -66,6 +66,26 @@ addEventListener("pageshow", (event) => {
   say("");
 });
 
+/** Lets the record come forth from under the picture that is laid over it. */
+function divide() {
+  const [, record, laid] = document.querySelectorAll(".strip.of3 figure");
+  if (!laid) return;
+  const stack = document.createElement("div");
+  stack.className = "laid";
+  const over = record.querySelector("img").cloneNode();
+  over.alt = "";
+  laid.prepend(stack);
+  stack.append(laid.querySelector("img"), over);
+  const label = document.createElement("label");
+  label.htmlFor = "divide";
+  label.textContent = `${laid.querySelector("figcaption").textContent}; drag to see the record`;
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", id: "divide", min: 0, max: 100, value: 0 });
+  slider.addEventListener("input", () => stack.style.setProperty("--divide", `${slider.value}%`));
+  laid.querySelector("figcaption").replaceChildren(label, slider);
+}
+
+divide();
 const copy = document.getElementById("copy");
 const address = document.getElementById("address");
 if (address) address.value = location.href; // behind a proxy the server knows another one
