@@ -13,8 +13,8 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _WINDOWS = {
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
 }
 #: Pictures of docs/serving.md: page, window, and pixels of its height that are shown.
-_SHOWN = (("found", "light", 720), ("publish", "dark", 1300), ("found", "phone", 844))
+_SHOWN = (("found", "light", 850), ("publish", "dark", 1345), ("found", "phone", 880))
 _BACKGROUND = 220  # entries besides scikit-image's: enough for verdicts
 _QUALITY = 82
 
@@ -46,17 +46,21 @@ def main() -> int:
     if browser is None:
         print("no chromium in PATH", file=sys.stderr)
         return 2
-    wanted = _SHOWN if not options.all else ()
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         material = _made(Path(folder))
         with _served(material) as address:
             for window in _WINDOWS:
-                for page, picture in _looked_at(browser, address, window, material):
-                    height = next((h for p, w, h in wanted if (p, w) == (page, window)), None)
-                    if options.all or height is not None:
-                        name = f"serving-{page}-{window}.jpg"
-                        _write(picture, options.out / name, height)
+                heights = {page: height for page, where, height in _SHOWN if where == window}
+                with closing(_looked_at(browser, address, window, material)) as pages:
+                    for page, picture in pages:
+                        path = options.out / f"serving-{page}-{window}.jpg"
+                        if options.all:
+                            _write(picture, path, None)
+                        elif page in heights:
+                            _write(picture, path, heights.pop(page))
+                            if not heights:
+                                break
     return 0
 
 
@@ -111,7 +115,7 @@ def _served(material: _Material) -> Iterator[str]:
 
 def _looked_at(
     browser: str, address: str, window: str, material: _Material
-) -> Iterator[tuple[str, Path]]:
+) -> Generator[tuple[str, Path]]:
     """Visit all pages; gives the name of each, and its picture."""
     from playwright.sync_api import sync_playwright
 
