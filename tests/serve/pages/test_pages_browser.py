@@ -207,6 +207,17 @@ def test_the_archive_is_filtered_and_paged(browse: Window) -> None:
 
 
 @pytest.mark.slow
+def test_small_pictures_are_not_sent_twice(browse: Window) -> None:
+    page = browse()
+    page.goto("/browse?prefix=chelsea")
+    assert loaded(page, ".card img") == 1
+    with page.expect_response("**/thumbnails/**") as second:
+        page.reload()
+    assert second.value.status == 304
+    assert loaded(page, ".card img") == 1
+
+
+@pytest.mark.slow
 def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
     page = browse()
     page.goto("/")
