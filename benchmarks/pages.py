@@ -95,7 +95,8 @@ def _served(material: _Material) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = [material.archive, "--files", material.others, "--port", port]
-    process = subprocess.Popen([sys.executable, "-m", "homing", "serve", *map(str, options)])
+    command = [sys.executable, "-m", "homing", "serve", *map(str, options)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # its log
     address = f"http://127.0.0.1:{port}"
     try:
         until = time.monotonic() + 120

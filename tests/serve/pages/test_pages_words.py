@@ -5,7 +5,7 @@ import pytest
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.rendering import renderer
 from homing.serve.pages.views import Card, Site
-from homing.serve.pages.words import bytes_told, found_view, hit_card, server_pairs
+from homing.serve.pages.words import bytes_told, duration_told, found_view, hit_card, latency_rows
 
 HIT = {"id": "a.jpg", "similarity": 0.91234, "view": "mirrored", "state": "released"}
 SITE = Site("agency", (("/", "Search"),), may_read=True, signed_in=False)
@@ -25,13 +25,17 @@ def test_a_hit_says_how_it_was_found_only_if_it_is_a_copy() -> None:
     assert hit_card(HIT | {"is_copy": True}).told == "0.912 · a copy · mirrored"
 
 
-def test_figures_of_groups_are_told_under_the_name_of_their_group() -> None:
-    figures = {"waiting": 0, "latency": {"p50": 0.01234, "p95": None}, "requests": 12345}
-    assert server_pairs(figures) == (
-        ("waiting", "0"),
-        ("latency: p50", "0.0123"),
-        ("requests", "12,345"),
-    )
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(59.4, "59 s"), (61, "1 min 1 s"), (7260, "2 h 1 min"), (90000, "1 d 1 h")],
+)
+def test_a_duration_is_told_in_its_two_largest_units(seconds: float, told: str) -> None:
+    assert duration_told(seconds) == told
+
+
+def test_times_of_answers_are_told_by_route() -> None:
+    figures = {"latency": {"/search": {"count": 1234, "p50": 0.0412, "p95": 1.26}}}
+    assert latency_rows(figures) == (("/search", "1,234", "41 ms", "1.3 s"),)
 
 
 @pytest.mark.parametrize(

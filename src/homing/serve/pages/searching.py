@@ -54,6 +54,7 @@ def search_pages(render: Render) -> APIRouter:
             try:
                 answer = (await service.search(upload, asked)).as_dict()
             except PictureError as error:
+                service.metrics.unreadable()
                 return form(request, f"{upload.name}: {error}.")
             data = await upload.read()
         token = await asyncio.to_thread(service.kept.keep, answer, data)

@@ -9,7 +9,7 @@ from homing.serve.keys import READ
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.frame import guarded_pages, open_site, service_of, site_of
 from homing.serve.pages.rendering import Render
-from homing.serve.pages.words import archive_pairs, moment_told, server_pairs
+from homing.serve.pages.words import archive_pairs, latency_rows, moment_told, service_pairs
 
 __all__ = ["sign_in_page", "static_files", "status_page"]
 
@@ -20,23 +20,21 @@ def status_page(render: Render) -> APIRouter:
 
     @routes.get("/status")
     async def status(request: Request) -> Response:
-        groups = []
+        figures, health = None, "The service is well."
         try:
             figures = await service_of(request).statistics()
         except ArchiveError as error:
             health = f"The archive cannot be read: {error}."
-        else:
-            health = "The service is well."
-            groups = [("The archive", archive_pairs(figures))]
-            groups += [("The service", server_pairs(figures["server"]))]
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return render(
             "status",
             site=site_of(request),
             here="/status",
-            well=bool(groups),
+            well=figures is not None,
             health=health,
-            groups=groups,
+            archive=archive_pairs(figures) if figures else (),
+            service=service_pairs(figures["server"]) if figures else (),
+            latency=latency_rows(figures["server"]) if figures else (),
             moment=now,
             told=moment_told(now),
         )

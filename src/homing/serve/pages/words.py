@@ -11,13 +11,16 @@ from homing.serve.pages.views import Card, EntryView, FoundView, Pairs
 
 __all__ = [
     "archive_pairs",
+    "brief_told",
     "bytes_told",
     "card_of",
+    "duration_told",
     "entry_view",
     "found_view",
     "hit_card",
+    "latency_rows",
     "moment_told",
-    "server_pairs",
+    "service_pairs",
 ]
 
 _SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
@@ -135,19 +138,42 @@ def archive_pairs(figures: Mapping[str, Any]) -> Pairs:
     return tuple((told, _number(values[name])) for name, told in known.items())
 
 
-def server_pairs(figures: Mapping[str, Any], before: str = "") -> Pairs:
-    """Figures of the service; the names of groups go before those of what they hold."""
-    pairs: Pairs = ()
-    for name, value in figures.items():
-        told = f"{before}{name.replace('_', ' ')}"
-        if isinstance(value, Mapping):
-            pairs += server_pairs(value, f"{told}: ")
-        elif value is not None:
-            pairs += ((told, _number(value)),)
-    return pairs
+def service_pairs(figures: Mapping[str, Any]) -> Pairs:
+    """Figures of a service, as ``GET /statistics`` answers them under "server"."""
+    waiting = figures["waiting"]
+    return (
+        ("up for", duration_told(figures["seconds_up"])),
+        ("requests", _number(figures["requests"])),
+        ("failures of its own", _number(figures["failures"])),
+        ("queries waiting", _number(waiting["queries"])),
+        ("releases waiting", _number(waiting["releases"])),
+    )
+
+
+def latency_rows(figures: Mapping[str, Any]) -> tuple[tuple[str, str, str, str], ...]:
+    """For each route its requests, and the time that half of them and 95 % took at most."""
+    return tuple(
+        (route, _number(told["count"]), brief_told(told["p50"]), brief_told(told["p95"]))
+        for route, told in figures["latency"].items()
+    )
+
+
+def brief_told(seconds: float) -> str:
+    """A time that somebody waits for an answer."""
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:,.0f} s"
+
+
+def duration_told(seconds: float) -> str:
+    """A time in its two largest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if days:
+        return f"{days:,} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{seconds:.0f} s"
 
 
 def _number(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
