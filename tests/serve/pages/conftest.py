@@ -137,7 +137,7 @@ def browse(chromium: Any, served: Served) -> Iterator[Callable[..., Any]]:
     def open_window(**options: Any) -> Any:
         options = {"viewport": {"width": 1200, "height": 800}} | options
         context = chromium.new_context(base_url=served.address, **options)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)  # a busy machine may take long
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))
