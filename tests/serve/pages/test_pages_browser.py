@@ -1,15 +1,18 @@
 """The pages as people use them: a real browser, a real service."""
 
 import io
+import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pages_parts import Running, make_archive, make_pictures, watch
 from PIL import Image
 
 import homing
+from homing.serve.keys import KeyRing
 
 Window = Callable[..., Any]
 PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in")
@@ -30,6 +33,67 @@ NAMELESS = """
         || one.getAttribute("aria-labelledby") || one.querySelector("img[alt]:not([alt=''])")))
     .map(one => one.outerHTML)"""
 CLIPPED = "one => getComputedStyle(document.querySelector(one)).clipPath"
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("pictures"))
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator[Running]:
+    with Running(make_archive(tmp_path_factory.mktemp("served"), pictures)) as service:
+        yield service
+
+
+@pytest.fixture(scope="module")  # while it is open, nobody else's event loop can run here
+def chromium() -> Iterator[Any]:
+    """A browser; without one in the system the tests are skipped."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("no chromium in PATH")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any, served: Running) -> Iterator[Window]:
+    """Open windows; what a page complains of or asks elsewhere fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def open_window(**options: Any) -> Any:
+        options = {"viewport": {"width": 1200, "height": 800}} | options
+        context = chromium.new_context(base_url=served.address, **options)
+        context.set_default_timeout(60_000)  # a busy machine may take long
+        contexts.append(context)
+        page = context.new_page()
+        watch(page, served.address, complaints)
+        return page
+
+    yield open_window
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def key(served: Running) -> Iterator[Callable[[str], str]]:
+    """Make keys that the service asks for until the test ends."""
+    ring = KeyRing(served.settings.folder)
+    made: list[str] = []
+
+    def make(rights: str) -> str:
+        known, secret = ring.add("a test", rights)
+        made.append(known.id)
+        return secret
+
+    yield make
+    for name in made:
+        ring.revoke(name)
 
 
 def brought(page: Any, file: Path, kind: str, target: str = "body") -> None:
@@ -115,7 +179,7 @@ def test_what_cannot_be_searched_is_told(browse: Window, pictures: Path) -> None
     page.wait_for_url("**/found/*")
 
 
-def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served: Any) -> None:
+def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served: Running) -> None:
     page = browse()
     page.goto("/publish")
     page.select_option("#method", "paper")  # the quickest
@@ -287,6 +351,9 @@ def test_the_state_of_the_service_is_told(browse: Window) -> None:
 @pytest.mark.slow
 def test_what_is_not_there_is_told_on_a_page(browse: Window) -> None:
     page = browse()
-    for address in ("/browse/no/such.jpg", "/found/abcdefghijklmnopqrstuv"):
+    for address in ("/browse/no/such.jpg", "/found/abcdefghijklmnopqrstuv", "/nowhere"):
         assert page.goto(address).status == 404
         assert page.inner_text("h1") == "There is no such thing here"
+    assert page.goto("/browse?state=odd").status == 422
+    assert page.inner_text("h1") == "This could not be done"
+    assert page.inner_text(".lead").startswith("State: ")

@@ -22,7 +22,7 @@ Text = Annotated[str, Query(max_length=4096)]
 
 def browse_pages(render: Render) -> APIRouter:
     """Return the routes."""
-    routes = guarded_pages(READ, render)
+    routes = guarded_pages(READ)
 
     @routes.get("/browse")
     async def browse(

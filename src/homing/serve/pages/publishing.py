@@ -22,7 +22,7 @@ _FORMATS = (("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP"), ("tiff", "TIFF")
 
 def publish_page(render: Render) -> APIRouter:
     """Return the route."""
-    routes = guarded_pages(WRITE, render)
+    routes = guarded_pages(WRITE)
     usual_first = sorted(METHODS, key=lambda name: name != defaults.METHOD)
 
     @routes.get("/publish")

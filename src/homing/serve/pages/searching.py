@@ -25,7 +25,7 @@ HITS, VIEWS = 13, "all"
 
 def search_pages(render: Render) -> APIRouter:
     """Return the routes."""
-    routes = guarded_pages(READ, render)
+    routes = guarded_pages(READ)
 
     def form(request: Request, problem: str | None = None) -> Response:
         limits = service_of(request).settings.limits

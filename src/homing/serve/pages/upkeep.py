@@ -16,7 +16,7 @@ __all__ = ["sign_in_page", "static_files", "status_page"]
 
 def status_page(render: Render) -> APIRouter:
     """Return the route."""
-    routes = guarded_pages(READ, render)
+    routes = guarded_pages(READ)
 
     @routes.get("/status")
     async def status(request: Request) -> Response:
