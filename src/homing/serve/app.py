@@ -88,7 +88,7 @@ def _tell_failures(app: FastAPI) -> None:
     async def refused(request: Request, error: HTTPException) -> Response:
         if error.status_code == 401 and _wants_page(request):
             wanted = request.url.replace(scheme="", netloc="", fragment="")
-            onwards = quote(str(wanted) if request.method == "GET" else "/", safe="")
+            onwards = quote(str(wanted) if request.method == "GET" else "/")
             return RedirectResponse(f"/sign-in?next={onwards}", 303)
         return told(request, error.status_code, str(error.detail), headers=error.headers)
 
