@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import jinja2
     from PIL import Image
 
-__all__ = ["Figure", "inlined", "inlined_jpeg", "template_of"]
+__all__ = ["Figure", "inlined", "inlined_jpeg", "template_of", "templates_of"]
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,24 @@ class Figure:
 
 
 def template_of(package: str, name: str, **filters: Any) -> "jinja2.Template":
-    """Load a template of a package.
+    """Load a template of a package; :func:`templates_of` says how it behaves."""
+    return templates_of(package, **filters).get_template(name)
+
+
+def templates_of(package: str, **filters: Any) -> "jinja2.Environment":
+    """Make the templates of a package ready.
 
     Parameters
     ----------
     package : str
-        That the template's file lies in.
-    name : str
-        Of the file.
+        That the templates' files lie in, or in folders of.
     **filters
-        What the template calls by these names.
+        What the templates call by these names.
 
     Returns
     -------
-    jinja2.Template
-        Escapes all text; a name that it is not given is an error.
+    jinja2.Environment
+        Its templates escape all text; a name that they are not given is an error.
     """
     import jinja2
 
@@ -58,7 +61,7 @@ def template_of(package: str, name: str, **filters: Any) -> "jinja2.Template":
         lstrip_blocks=True,
     )
     environment.filters.update(filters)
-    return environment.get_template(name)
+    return environment
 
 
 def inlined(data: bytes, kind: str) -> str:

@@ -1,8 +1,9 @@
 """The application: its routes, and what its failures look like."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
-from homing.serve import softbinding
+from homing.serve import pages, softbinding
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.observing import observe
@@ -28,6 +29,7 @@ _ROUTERS = (
     entries.router,
     releasing.router,
     softbinding.router,
+    pages.router,
 )
 
 
@@ -65,18 +67,18 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
 
 
 def _tell_failures(app: FastAPI) -> None:
-    """Say what went wrong as ``{"error": ...}``, whatever it was."""
+    """Say what went wrong: to browsers on a page, to others as ``{"error": ...}``."""
+    told = _teller()
 
     @app.exception_handler(HomingError)
     async def ours(request: Request, error: HomingError) -> Response:
         if isinstance(error, PictureError):
             request.app.state.service.metrics.unreadable()
-        return JSONResponse({"error": str(error), "kind": type(error).__name__}, _status_of(error))
+        return told(request, _status_of(error), str(error), kind=type(error).__name__)
 
     @app.exception_handler(BlockingIOError)
     async def busy(request: Request, error: BlockingIOError) -> Response:
-        del request
-        return JSONResponse({"error": str(error)}, 503, {"Retry-After": "60"})
+        return told(request, 503, str(error), headers={"Retry-After": "60"})
 
     @app.exception_handler(ClientDisconnect)
     async def gone(request: Request, error: ClientDisconnect) -> Response:
@@ -85,20 +87,45 @@ def _tell_failures(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
-        wants_page = "text/html" in request.headers.get("accept", "")
-        if error.status_code == 401 and wants_page and request.method == "GET":
-            return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
-        return JSONResponse({"error": str(error.detail)}, error.status_code, error.headers)
+        if error.status_code == 401 and _wants_page(request):
+            wanted = request.url.replace(scheme="", netloc="", fragment="")
+            onwards = quote(str(wanted) if request.method == "GET" else "/")
+            return RedirectResponse(f"/sign-in?next={onwards}", 303)
+        return told(request, error.status_code, str(error.detail), headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def not_valid(request: Request, error: RequestValidationError) -> Response:
-        del request
-        return JSONResponse({"error": _problems(error)}, 422)
+        return told(request, 422, _problems(error))
 
     @app.exception_handler(Exception)
     async def internal(request: Request, error: Exception) -> Response:
         del request, error  # the server logs it
         return JSONResponse({"error": "internal error; the log of the service has more"}, 500)
+
+
+def _teller() -> Callable[..., Response]:
+    """Return what makes an answer of a status and a message."""
+    tell = pages.teller()
+
+    def told(
+        request: Request,
+        status: int,
+        message: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **more: str,
+    ) -> Response:
+        if not _wants_page(request):
+            return JSONResponse({"error": message, **more}, status, headers)
+        answer = tell(request, status, message)
+        answer.headers.update(headers or {})
+        return answer
+
+    return told
+
+
+def _wants_page(request: Request) -> bool:
+    return "text/html" in request.headers.get("accept", "")
 
 
 def _status_of(error: HomingError) -> int:

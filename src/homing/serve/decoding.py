@@ -164,11 +164,10 @@ class Draw:
     limits: Limits
 
     def do(self) -> list[bytes]:
-        """Return three PNGs at 100 %: before, after, and the absolute difference enlarged."""
+        """Return three PNGs at 100 %: before, after, the difference enlarged around mid-grey."""
         before = _middle(read_rgb(self.before, limits=self.limits), self.side)
         after = _middle(read_rgb(self.after, limits=self.limits), self.side)
-        difference = ImageChops.difference(before, after)
-        enlarged = difference.point(lambda level: min(255, self.gain * level))
+        enlarged = ImageChops.subtract(after, before, scale=1 / self.gain, offset=128)
         return [_as_png(image) for image in (before, after, enlarged)]
 
 

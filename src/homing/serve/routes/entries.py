@@ -78,10 +78,14 @@ def _reading() -> APIRouter:
         responses={**failures(404, 422), 200: {"content": {"image/jpeg": {}}}},
     )
     async def thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
-        """Return a small JPEG of an entry's picture."""
+        """Return a small JPEG of an entry's picture; not again to who has it."""
         service: Service = request.app.state.service
+        row = await service.entry(id)
+        headers = {"ETag": f'"{row.file_sha256.hex()}"', "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
         small = await service.thumbnail(await _place_of(service, id))
-        return Response(small, media_type="image/jpeg")
+        return Response(small, media_type="image/jpeg", headers=headers)
 
     return routes
 

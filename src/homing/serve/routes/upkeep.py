@@ -1,6 +1,7 @@
 """``/health``, ``/statistics``, ``/metrics``, ``/sign-in``, ``/sign-out``."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
@@ -58,6 +59,9 @@ def _open() -> APIRouter:
         async with request.form(max_files=0, max_fields=10) as form:
             secret, wanted = form.get("key"), form.get("next")
         token = service.guard.sign_in(secret) if isinstance(secret, str) else None
+        if token is None and "text/html" in request.headers.get("accept", ""):
+            again = urlencode({"refused": "true", "next": _here(wanted)})
+            return RedirectResponse(f"/sign-in?{again}", 303)
         if token is None:
             raise HTTPException(401, "that is no key of this service; ask for one")
         answer = RedirectResponse(_here(wanted), 303)

@@ -1,0 +1,169 @@
+"""Pictures of the service's pages: those of docs/serving.md, or all of them, to be looked at.
+
+An archive of scikit-image's pictures and generated ones is made and served, and a browser looks at
+it. Needs Chromium (found in PATH), Playwright and the extra ``serve``.
+"""
+
+import argparse
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageEnhance
+
+_WINDOWS = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1120, "height": 840}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1120, "height": 840}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+}
+#: Pictures of docs/serving.md: page, window, and pixels of its height that are shown.
+_SHOWN = (("found", "light", 850), ("publish", "dark", 1345), ("found", "phone", 880))
+_BACKGROUND = 220  # entries besides scikit-image's: enough for verdicts
+_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class _Material:
+    archive: Path
+    others: Path
+    suspect: Path
+    to_release: tuple[Path, ...]
+
+
+def main() -> int:
+    """Make the archive, serve it, and take the pictures."""
+    options = _options()
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        print("no chromium in PATH", file=sys.stderr)
+        return 2
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        material = _made(Path(folder))
+        with _served(material) as address:
+            for window in _WINDOWS:
+                heights = {page: height for page, where, height in _SHOWN if where == window}
+                with closing(_looked_at(browser, address, window, material)) as pages:
+                    for page, picture in pages:
+                        path = options.out / f"serving-{page}-{window}.jpg"
+                        if options.all:
+                            _write(picture, path, None)
+                        elif page in heights:
+                            _write(picture, path, heights.pop(page))
+                            if not heights:
+                                break
+    return 0
+
+
+def _options() -> argparse.Namespace:
+    reader = argparse.ArgumentParser(description=__doc__)
+    reader.add_argument("--out", type=Path, default=Path("docs"), help="folder for the pictures")
+    reader.add_argument("--all", action="store_true", help="every page, in every window, whole")
+    return reader.parse_args()
+
+
+def _made(folder: Path) -> _Material:
+    import homing
+    from homing.demo.material import copy_bundled_pictures, write_background
+
+    copy_bundled_pictures(folder / "photos")
+    write_background(folder / "others", _BACKGROUND, seed=1)
+    held_back = tuple(folder / name for name in ("coffee.png", "rocket.jpg"))
+    for path in held_back:
+        shutil.move(folder / "photos" / path.name, path)
+    archive = homing.create(folder / "agency", expect=1000)
+    archive.add(folder / "others")
+    archive.release(folder / "photos", out=folder / "released", method="robust-fast")
+    with Image.open(folder / "released" / "chelsea.png") as cat:
+        cut = ImageEnhance.Brightness(cat.convert("RGB")).enhance(1.25).crop((60, 20, 400, 290))
+    suspect = folder / "found-on-the-web.jpg"
+    cut.rotate(-7, expand=True, fillcolor="white").save(suspect, quality=70)
+    return _Material(folder / "agency", folder / "others", suspect, held_back)
+
+
+@contextmanager
+def _served(material: _Material) -> Iterator[str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    options = [material.archive, "--files", material.others, "--port", port]
+    command = [sys.executable, "-m", "homing", "serve", *map(str, options)]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # its log
+    address = f"http://127.0.0.1:{port}"
+    try:
+        until = time.monotonic() + 120
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health").close()
+                break
+            except urllib.error.URLError:
+                if process.poll() is not None or time.monotonic() > until:
+                    raise
+                time.sleep(0.2)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _looked_at(
+    browser: str, address: str, window: str, material: _Material
+) -> Generator[tuple[str, Path]]:
+    """Visit all pages; gives the name of each, and its picture."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        opened = playwright.chromium.launch(executable_path=browser)
+        page = opened.new_context(base_url=address, **_WINDOWS[window]).new_page()
+
+        def seen(name: str) -> tuple[str, Path]:
+            page.wait_for_load_state("networkidle")
+            path = Path(folder) / f"{name}.png"
+            page.screenshot(path=path, full_page=True)
+            return name, path
+
+        page.goto("/")
+        yield seen("search")
+        page.set_input_files("#picture", material.suspect)
+        page.wait_for_url("**/found/*")
+        yield seen("found")
+        page.goto("/browse?state=released")
+        yield seen("browse")
+        page.goto("/browse/chelsea.png")
+        yield seen("entry")
+        page.goto("/publish")
+        page.set_input_files("#pictures", material.to_release)
+        page.wait_for_selector("#views:visible", timeout=120_000)
+        yield seen("publish")
+        page.fill("#prefix", window)
+        page.click("#release")
+        page.wait_for_selector("#outcome:visible", timeout=120_000)
+        yield seen("published")
+        page.goto("/status")
+        yield seen("status")
+        page.goto("/sign-in")
+        yield seen("sign-in")
+        page.goto("/browse/nothing-of-this-name.jpg")
+        yield seen("problem")
+        opened.close()
+
+
+def _write(picture: Path, path: Path, height: int | None) -> None:
+    with Image.open(picture) as image:
+        shown = image.convert("RGB")
+    if height is not None:
+        shown = shown.crop((0, 0, shown.width, min(height, shown.height)))
+    shown.save(path, quality=_QUALITY, optimize=True)
+    print(f"written: {path} ({path.stat().st_size >> 10} kB)")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""``/publish``: release by upload. What it does is done by the page's script."""
+
+from fastapi import APIRouter, Request, Response
+
+from homing import defaults
+from homing.activation import METHODS
+from homing.serve.keys import WRITE
+from homing.serve.pages.frame import guarded_pages, service_of, site_of
+from homing.serve.pages.rendering import Render
+
+__all__ = ["publish_page"]
+
+_BUDGET = 42
+_TOLD = {
+    "robust": "robust (as a rule)",
+    "robust-fast": "robust-fast: half the time",
+    "robust-thorough": "robust-thorough: twice the time",
+    "paper": "paper: as it was published",
+}
+_FORMATS = (("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP"), ("tiff", "TIFF"))
+
+
+def publish_page(render: Render) -> APIRouter:
+    """Return the route."""
+    routes = guarded_pages(WRITE)
+    usual_first = sorted(METHODS, key=lambda name: name != defaults.METHOD)
+
+    @routes.get("/publish")
+    async def publish(request: Request) -> Response:
+        settings = service_of(request).settings
+        return render(
+            "publish",
+            site=site_of(request),
+            here="/publish",
+            limit=settings.limits.max_bytes,
+            together=settings.most_bytes,
+            most=settings.most_pictures,
+            psnr=_BUDGET,
+            methods=[(name, _TOLD.get(name, name)) for name in usual_first],
+            method=defaults.METHOD,
+            formats=_FORMATS,
+        )
+
+    return routes

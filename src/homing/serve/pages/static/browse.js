@@ -1,0 +1,3 @@
+import { replaceBroken } from "./common.js";
+
+replaceBroken();

@@ -1,0 +1,86 @@
+// What the pages share: asking the server, its refusals in words, sizes in words.
+
+/** The server did not answer at all; what was asked may be asked again. */
+export class Unreachable extends Error {
+  constructor() {
+    super("The server cannot be reached, or it broke off. Try again.");
+  }
+}
+
+/** Answer of the server as an object; refused with its own words where there are any. */
+export async function ask(address, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable();
+  }
+  return understood(answer.status, await answer.text());
+}
+
+/** What an answer says, or an error with the reason that it gives. */
+export function understood(status, text) {
+  let said = {};
+  try {
+    said = JSON.parse(text);
+  } catch {
+    // Not from the service itself: a proxy, perhaps.
+  }
+  if (status >= 200 && status < 300) return said;
+  if (said.error) throw new Error(capital(said.error));
+  throw new Error(`The server refused with status ${status}.`);
+}
+
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** Bytes as people say them. */
+export function bytes(count) {
+  if (count < 1024) return `${count} bytes`;
+  if (count < 1024 ** 2) return `${Math.round(count / 1024)} kB`;
+  return `${(count / 1024 ** 2).toFixed(count < 10 * 1024 ** 2 ? 1 : 0)} MB`;
+}
+
+/** Why a file is not worth sending; null where it is. */
+export function refusal(file, limit) {
+  if (file.size === 0) return `${file.name} is empty.`;
+  if (limit && file.size > limit)
+    return `${file.name} has ${bytes(file.size)}; at most ${bytes(limit)} are taken.`;
+  return null;
+}
+
+/** Calls back with the files that are dropped on an element; `over` marks it meanwhile. */
+export function dropped(element, target, take) {
+  let depth = 0;
+  const holdsFiles = (event) => [...event.dataTransfer.types].includes("Files");
+  const mark = (change) => {
+    depth = Math.max(0, depth + change);
+    target.classList.toggle("over", depth > 0);
+  };
+  element.addEventListener("dragenter", (event) => holdsFiles(event) && mark(1));
+  element.addEventListener("dragleave", (event) => holdsFiles(event) && mark(-1));
+  element.addEventListener("dragover", (event) => holdsFiles(event) && event.preventDefault());
+  element.addEventListener("drop", (event) => {
+    if (!holdsFiles(event)) return;
+    event.preventDefault();
+    depth = 0;
+    target.classList.remove("over");
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+  });
+}
+
+/** Pictures that cannot be had are told so instead of shown broken. */
+export function replaceBroken() {
+  const replace = (picture) => {
+    const blank = document.createElement("span");
+    blank.className = "blank";
+    blank.textContent = "no picture";
+    picture.replaceWith(blank);
+  };
+  for (const picture of document.querySelectorAll(".card img, .entry img")) {
+    if (picture.complete && picture.naturalWidth === 0 && picture.src) replace(picture);
+    else picture.addEventListener("error", () => replace(picture), { once: true });
+  }
+}
