@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import encoded, picture
+from serve_parts import encoded, picture
 
 import homing
 from homing.client import Client

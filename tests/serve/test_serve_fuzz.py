@@ -9,11 +9,11 @@ import httpx
 import psutil
 import pytest
 import schemathesis
-from conftest import encoded, picture
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi import checks as described_checks
+from serve_parts import encoded, picture
 
 EXPECTED = {200, 413, 422}
 

@@ -5,10 +5,10 @@ import stat
 from types import SimpleNamespace
 
 import pytest
-from conftest import Direct
 from fastapi import APIRouter, FastAPI, Request
 from hypothesis import given
 from hypothesis import strategies as st
+from serve_parts import Direct
 
 import homing
 from homing.serve.app import _tell_failures

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import psutil
 import pytest
-from conftest import encoded, picture
+from serve_parts import encoded, picture
 
 import homing
 from homing.archive.asked import Asked

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from conftest import encoded, picture
+from serve_parts import encoded, picture
 
 import homing
 from homing.client import Client

@@ -1,0 +1,89 @@
+"""Pictures, and clients of a service in this process."""
+
+import asyncio
+import io
+import threading
+import time
+from typing import Any
+
+import httpx
+import numpy as np
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from homing.serve.app import create_app
+from homing.serve.log import Log
+from homing.serve.settings import Settings
+
+
+def picture(seed: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
+    """Smooth coloured noise: every seed another picture."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, quality=92)
+    return buffer.getvalue()
+
+
+class Live:
+    """A service that runs in a thread of this process, with some entries."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.told = io.StringIO()
+        self.app = create_app(settings, Log(self.told))
+        config = uvicorn.Config(self.app, port=0, log_config=None, access_log=False)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run)
+
+    def __enter__(self) -> "Live":
+        self._thread.start()
+        while not self._server.started:
+            assert self._thread.is_alive()
+            time.sleep(0.02)
+        port = self._server.servers[0].sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.http = httpx.Client(base_url=self.url, timeout=60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join()
+
+    @property
+    def service(self):
+        return self.app.state.service
+
+    def post(self, path: str, *pictures: bytes, field: str = "picture", **data: object):
+        """Send pictures in a form."""
+        files = [(field, (f"{number}.jpg", each)) for number, each in enumerate(pictures)]
+        return self.http.post(path, files=files, data=data)
+
+
+class Direct:
+    """Asks an application without a server; one that needs no start."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+        self.cookies: dict[str, str] = {}
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self._ask("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self._ask("POST", path, **options)
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", cookies=self.cookies
+            ) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(ask())
