@@ -1,10 +1,11 @@
 """What an archive of any size takes: fitted to made-up archives of some sizes, checked at another.
 
 Each figure is taken to be a + b · n, n being the entries (of a query: the entries in the cells that
-it visits). The line goes through the figures of the --fit sizes; what it says of the --check size
-is printed beside what was measured there. Then it is put to sizes that nobody has measured, for
-codebooks of several kinds. Memory is the process's own (libraries included, mapped files not) when
-all has been measured. Archives that are there already in the folder of --work are taken.
+it visits), neither below 0. The line is fitted to the figures of the --fit sizes; what it says of
+the --check size is printed beside what was measured there. Then it is fitted to all three, and put
+to sizes that nobody has measured, for codebooks of several kinds. Memory is the process's own
+(libraries included, mapped files not) when all has been measured. Archives that are there already
+in the folder of --work are taken.
 """
 
 import argparse
@@ -85,6 +86,7 @@ def main() -> int:
         found = {size: _measured(folder, size, options) for size in (*options.fit, options.check)}
     lines = [_fitted(figure, found, options.fit) for figure in FIGURES]
     _print_check(found, lines, options)
+    lines = [_fitted(figure, found, (*options.fit, options.check)) for figure in FIGURES]
     coarse = {cells: _coarse(cells) for cells, _ in _BOOKS}
     print("\n| cells | ms to find the nearest of a query, alone |\n|---|---|")
     for cells, milliseconds in coarse.items():
@@ -121,9 +123,14 @@ def _measured(folder: Path, size: int, options: argparse.Namespace) -> dict[str,
 
 
 def _fitted(figure: Figure, found: dict[int, dict], sizes: Sequence[int]) -> Line:
-    values = [figure.of(found[size]) for size in sizes]
-    slope, first = np.polyfit(sizes, values, 1)
-    return Line(float(first), float(slope))
+    """Least squares of the relative errors."""
+    from scipy.optimize import nnls
+
+    values = np.array([figure.of(found[size]) for size in sizes])
+    counted = np.array(sizes, float)
+    scale = counted.max()
+    (a, b), _ = nnls(np.stack([1 / values, counted / scale / values], axis=1), np.ones(len(sizes)))
+    return Line(float(a), float(b / scale))
 
 
 def _print_check(found: dict[int, dict], lines: Sequence[Line], options) -> None:
@@ -172,7 +179,7 @@ def _print_model(
                 value = line(visited) + coarse[cells] - coarse[measured_cells]
             else:
                 value = line(entries) + longer * entries
-            values.append(f"{max(value, 0):.3g}")
+            values.append(f"{value:.3g}")
         print(f"| {figure.title} | " + " | ".join(values) + " |")
 
 

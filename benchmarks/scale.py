@@ -84,8 +84,13 @@ def _make(folder: Path, options) -> dict:
 
 
 def _index(folder: Path, _options) -> dict:
+    import lance
+
     import homing
 
+    dataset = lance.dataset(str(folder / "archive" / "entries.lance"))
+    for each in dataset.describe_indices():
+        dataset.drop_index(each.name)  # of a run before in the same folder
     archive = homing.open(folder / "archive")
     done = archive.index()
     require(done.indexed == done.entries, "something is not indexed")

@@ -55,8 +55,18 @@ def dying(folder):
     return function
 
 
+@pytest.fixture(autouse=True)
+def others():
+    """Processes of other tests' fixtures, which stay to the session's end."""
+    _OTHERS[:] = psutil.Process().children()
+
+
+_OTHERS = []
+
+
 def children():
-    return [p for p in psutil.Process().children() if "spawn_main" in " ".join(p.cmdline())]
+    found = [p for p in psutil.Process().children() if p not in _OTHERS]
+    return [p for p in found if "spawn_main" in " ".join(p.cmdline())]
 
 
 def wait_for(condition):
