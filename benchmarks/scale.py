@@ -92,9 +92,11 @@ def _index(folder: Path, _options) -> dict:
     for each in dataset.describe_indices():
         dataset.drop_index(each.name)  # of a run before in the same folder
     archive = homing.open(folder / "archive")
+    files = folder / "archive" / "entries.lance" / "_indices"
+    left = set(files.rglob("*.idx"))
     done = archive.index()
     require(done.indexed == done.entries, "something is not indexed")
-    held = (folder / "archive" / "entries.lance" / "_indices").rglob("*.idx")
+    held = set(files.rglob("*.idx")) - left
     return {
         "seconds": done.seconds,
         "segments": done.segments,
