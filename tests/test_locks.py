@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.locks import locked, try_lock
+from homing.locks import locked, shared, soon_locked, try_lock
 
 HOLD = """
 import sys, time
@@ -81,3 +81,12 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
 def test_a_lock_needs_its_folder(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), locked(tmp_path / "missing" / "lock"):
         pass
+
+
+def test_many_share_a_lock_and_one_has_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with shared(path), shared(path), soon_locked(path, 0.2) as alone:
+        assert not alone
+    with soon_locked(path, 0) as alone, path.open("ab") as file:
+        assert alone
+        assert not try_lock(file)

@@ -8,6 +8,7 @@ import pytest
 from archive_parts import unit_vectors
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lance.optimize import Compaction
 
 import homing
 from homing.archive.committing import commit_rows
@@ -177,3 +178,30 @@ def test_a_version_compacted_away_is_left_for_the_newest(record):
     stale.delete(["r2"])
     stale.insert(stale.table([row("last", 8)]))
     assert sorted(r.id for r in stale.rows()) == ["last", "new", "r0", "r3"]
+
+
+def test_no_version_is_forgotten_under_a_commit(record, monkeypatch):
+    """Else a compaction in flight brings back what was removed since it began."""
+    monkeypatch.setattr("homing.archive.record._PATIENCE", 0.1)
+    for number in range(3):
+        commit_rows(record, record.table([row(f"r{number}", number + 1)]))
+    other = Record.open(record.path)
+
+    def rewrite_while_another_removes() -> None:
+        tasks = Compaction.plan(record.dataset, {"target_rows_per_fragment": 100}).tasks
+        done = [task.execute(record.dataset) for task in tasks]
+        if not done[0].metrics.files_removed:
+            return
+        other.delete(["r1"])
+        commit_rows(other, other.table([row("new", 7)]))
+        other.compact()
+        assert other.versions()[0]["version"] == first
+        Compaction.commit(record.dataset, done)
+
+    first = record.versions()[0]["version"]
+    with pytest.raises(OSError, match="preempted"):
+        record.written(rewrite_while_another_removes)
+    record.refresh()
+    assert sorted(r.id for r in record.rows()) == ["new", "r0", "r2"]
+    other.compact()
+    assert len(other.versions()) == 1

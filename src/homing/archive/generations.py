@@ -153,7 +153,7 @@ def adopt(
             column = code_column(codebook.code_size, first.code_size)
             record.add_column(pa.field(column, pa.binary(codebook.code_size)))
         raise_format(folder)
-        record.retried(commit)
+        record.written(commit)
         _tidy(folder)
     number = _standing(now(), codebook)
     assert number is not None

@@ -5,6 +5,10 @@ which concurrent merges of the same ids were seen to double rows. That column mu
 index either, though each look at ids and each merge scans all of them: with a B-tree Lance 14 takes
 another way to merge, which knows nothing of the key, and of 1,000 ids that three processes merged
 at once up to 550 came out double.
+
+Nor may versions be forgotten under a commit that began before them: Lance then sees no conflict,
+and a compaction brings back the rows that another process has removed meanwhile (seen with Lance
+14). Writers therefore hold a lock together, and who forgets versions holds it alone.
 """
 
 import datetime
@@ -13,7 +17,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +31,7 @@ from homing.archive.runs import Runs
 from homing.archive.stores import Place, StoreFolder, reason_of
 from homing.errors import ArchiveError, UsageError
 from homing.images import shown
+from homing.locks import shared, soon_locked
 
 __all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
 
@@ -38,6 +43,8 @@ _T = TypeVar("_T")
 
 
 _LOOKS = 5  # for the newest version
+_PATIENCE = 5.0  # seconds for writers to commit what they have in hand
+_IN_FLIGHT = datetime.timedelta(hours=1)  # that a commit may take where there are no locks
 
 # What Lance may keep in memory: by default it takes several gigabytes.
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
@@ -154,7 +161,7 @@ class Record:
             with translated(self.path):
                 self._dataset.add_columns(field)
 
-        self.retried(write)
+        self.written(write)
         self.refresh()
 
     @property
@@ -215,6 +222,26 @@ class Record:
                 if self.version == version:
                     raise
 
+    def written(self, action: Callable[[], _T]) -> _T:
+        """Do something that commits, from the newest version on.
+
+        Lance tells from the versions since its own whether a commit is in another's way. So these
+        must stay until it has committed: who forgets versions (:meth:`compact`) waits.
+        """
+        self.refuse_if_past()
+        with self._unforgotten():
+            self.refresh()
+            return self.retried(action)
+
+    def _unforgotten(self) -> AbstractContextManager[None]:
+        lock = self._lock
+        return nullcontext() if lock is None else shared(lock)
+
+    @property
+    def _lock(self) -> Path | None:
+        """File by which writers keep the versions they need; none in an object store."""
+        return self.path.with_suffix(".lock") if isinstance(self.path, Path) else None
+
     def insert(self, table: pa.Table) -> int:
         """Add rows whose ids are not there yet; rows already there stay as they are.
 
@@ -225,13 +252,12 @@ class Record:
         """
 
         def write() -> int:
-            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
                 done = merge.conflict_retries(30).execute(table)
             return int(done["num_inserted_rows"])
 
-        inserted = self.retried(write)
+        inserted = self.written(write)
         self.refresh()
         return inserted
 
@@ -239,23 +265,21 @@ class Record:
         """Add rows, replacing those of the same ids."""
 
         def write() -> None:
-            self.refuse_if_past()
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_matched_update_all()
                 merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
 
-        self.retried(write)
+        self.written(write)
         self.refresh()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of those ids."""
 
         def write() -> None:
-            self.refuse_if_past()
             with translated(self.path):
                 self._dataset.delete(_one_of(ids))
 
-        self.retried(write)
+        self.written(write)
         self.refresh()
 
     def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -416,17 +440,25 @@ class Record:
                     yield fragment.fragment_id, self.path / "data" / file.path, place
 
     def compact(self, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
-        """Merge small files, drop the rows removed, and forget versions older than `keep`."""
-        self.refuse_if_past()
+        """Merge small files, drop the rows removed, and forget versions older than `keep`.
+
+        In an object store, and where others are writing all the time, versions of the last hour
+        stay: a commit in flight may need them.
+        """
 
         def merge() -> Any:
             with translated(self.path):
                 return self._dataset.optimize.compact_files()
 
-        metrics = self.retried(merge)  # what another has removed meanwhile cannot be merged
-        with translated(self.path):
-            cleaned = self._dataset.cleanup_old_versions(older_than=keep, delete_unverified=False)
-            self._dataset.checkout_latest()
+        metrics = self.written(merge)  # what another has removed meanwhile cannot be merged
+        lock = self._lock
+        with nullcontext(False) if lock is None else soon_locked(lock, _PATIENCE) as alone:
+            older = keep if alone else max(keep, _IN_FLIGHT)
+            with translated(self.path):
+                cleaned = self._dataset.cleanup_old_versions(
+                    older_than=older, delete_unverified=False
+                )
+                self._dataset.checkout_latest()
         return {
             "files_removed": int(metrics.files_removed),
             "files_added": int(metrics.files_added),
