@@ -124,6 +124,7 @@ def test_killed_while_it_receives_it_keeps_nothing(folder):
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     with pytest.raises(httpx.TransportError):
         httpx.post(f"{served.url}/release", content=slowly(), headers=kind)
+    served.end(signal.SIGKILL)
     again = Process(folder)
     assert httpx.get(f"{again.url}/statistics").json()["entries"] == 0
     assert list((folder / "archive-serve" / "jobs").iterdir()) == []

@@ -291,7 +291,7 @@ def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
     page.keyboard.press("Tab")
     assert focused(page) == "picture"
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.keyboard.press("Space")
     chooser.value.set_files(pictures / "crop.jpg")
     page.wait_for_url("**/found/*")
     page.keyboard.press("Tab")
