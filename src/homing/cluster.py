@@ -15,7 +15,6 @@ import re
 import socket
 import uuid
 import warnings
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from homing._version import __version__
+from homing.ahead import begun_ahead
 from homing.errors import UsageError
-from homing.processes import attempted
+from homing.processes import AHEAD, TRIES, attempted
 
 __all__ = ["RayMachines", "connected", "is_ray"]
 
@@ -33,8 +33,6 @@ Result = TypeVar("Result")
 
 _NAME = re.compile(r"ray(:[1-9][0-9]{0,3})?|ray://[^/\s]+:[0-9]{1,5}")
 
-_TRIES = 3  # of one task
-_AHEAD = 3  # tasks for each processor that may be done, or being done, before their turn comes
 _PATIENCE = 5.0  # seconds that a cluster has to take a connection
 _STORE = 256 << 20  # bytes of results under way, in a Ray of our own
 
@@ -110,11 +108,11 @@ class RayWorkers(Generic[Task, Result]):
         import ray
 
         self._doing = doing
-        self._ahead = _AHEAD * count
+        self._ahead = AHEAD * count
         with _told(doing):
             self._order = ray.put(_Order(uuid.uuid4().hex, __version__, begin))
         self._do = ray.remote(
-            num_cpus=1, num_gpus=gpus, max_retries=_TRIES - 1, scheduling_strategy="SPREAD"
+            num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1, scheduling_strategy="SPREAD"
         )(_do)
         self._under_way: set[Any] = set()
 
@@ -143,13 +141,7 @@ class RayWorkers(Generic[Task, Result]):
         UsageError
             A task has cost several workers their lives, or the cluster is no longer there.
         """
-        waiting: deque[Any] = deque()
-        for task in tasks:
-            waiting.append(self._submitted(task))
-            if len(waiting) > self._ahead:
-                yield self._result(waiting.popleft())
-        while waiting:
-            yield self._result(waiting.popleft())
+        yield from map(self._result, begun_ahead(map(self._submitted, tasks), self._ahead))
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Yield each task with its result as soon as it is there; errors as :meth:`in_order`."""

@@ -15,7 +15,6 @@ import signal
 import sys
 import threading
 import traceback
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from multiprocessing.connection import Connection
@@ -23,15 +22,20 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
+from homing.ahead import begun_ahead
 from homing.errors import UsageError
 
-__all__ = ["LostTaskError", "Workers", "attempted", "refuse_no_workers"]
+__all__ = ["AHEAD", "TRIES", "LostTaskError", "Workers", "attempted", "refuse_no_workers"]
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-_TRIES = 3  # of one task
-_AHEAD = 3  # tasks for each process that may be done, or being done, before their turn comes
+TRIES = 3
+"""How many workers one task may cost."""
+
+AHEAD = 3
+"""Tasks for each worker that may be done, or being done, before their turn comes."""
+
 _PATIENCE = 5.0  # seconds that a process has to tidy up
 
 
@@ -54,8 +58,8 @@ class Workers(Generic[Task, Result]):
         Processes, at most: they are started as tasks come.
     doing : str
         What they do, for the error: "the processes that ... die".
-    tries : int
-        Processes that one task may cost.
+    tries : int or None
+        Processes that one task may cost; None: :data:`TRIES`.
     seconds : float or None
         That a process has for one task before it is killed; None: as long as it takes.
     """
@@ -66,13 +70,13 @@ class Workers(Generic[Task, Result]):
         count: int,
         doing: str,
         *,
-        tries: int = _TRIES,
+        tries: int | None = None,
         seconds: float | None = None,
     ) -> None:
         self._begin = begin
         self._count = count
         self._doing = doing
-        self._tries = tries
+        self._tries = TRIES if tries is None else tries
         self._seconds = seconds
         self._threads = ThreadPoolExecutor(count, "homing-worker", initializer=_shield)
         self._own = threading.local()  # each thread's process
@@ -120,17 +124,12 @@ class Workers(Generic[Task, Result]):
         LostTaskError
             A task has cost several processes their lives.
         """
-        waiting: deque[Future[Result]] = deque()
-        for task in tasks:
-            waiting.append(self._threads.submit(self._do, task))
-            if len(waiting) > _AHEAD * self._count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        for future in begun_ahead(map(self.submit, tasks), AHEAD * self._count):
+            yield future.result()
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Yield each task with its result as soon as it is there; errors as :meth:`in_order`."""
-        futures = {self._threads.submit(self._do, task): task for task in tasks}
+        futures = {self.submit(task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 

@@ -408,7 +408,7 @@ def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
         write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
     monkeypatch.setattr(building, "_begin", dying)
-    monkeypatch.setattr(processes, "_TRIES", 1)
+    monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)
     with pytest.raises(homing.UsageError, match="at least one worker"):

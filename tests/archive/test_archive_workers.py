@@ -106,7 +106,7 @@ def dying(*given):
 
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, monkeypatch):
     monkeypatch.setattr(shards, "_begin", dying)
-    monkeypatch.setattr(processes, "_TRIES", 1)
+    monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that describe pictures die"):
         archive.add(photos / "000.jpg", workers=2)
     with pytest.raises(homing.UsageError, match="at least one worker, not 0"):

@@ -6,13 +6,14 @@ networks side by side take about half of the processor time for the same passes.
 """
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+
+from homing.ahead import begun_ahead
 
 __all__ = ["MOST_WORKERS", "in_order", "network_workers", "share_threads"]
 
@@ -31,13 +32,8 @@ def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> It
     takes the results; no further, so that memory stays bounded however many there are.
     """
     with network_workers() as (pool, count):
-        waiting: deque[Future[_Result]] = deque()
-        for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) > count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        for future in begun_ahead((pool.submit(function, item) for item in items), count):
+            yield future.result()
 
 
 @contextmanager
