@@ -1,8 +1,6 @@
 """The packages that a service needs and homing itself does not."""
 
-import importlib.util
-
-from homing.errors import UsageError
+from homing.extras import require_packages
 
 __all__ = ["require_extra"]
 
@@ -23,11 +21,4 @@ def require_extra() -> None:
     UsageError
         A package is missing; says which, and the command that installs it.
     """
-    missing = [
-        package for module, package in _PACKAGES.items() if not importlib.util.find_spec(module)
-    ]
-    if missing:
-        raise UsageError(
-            f"homing serve needs {', '.join(missing)}, not installed here: "
-            "pip install 'homing[serve]'"
-        )
+    require_packages("serve", _PACKAGES)
