@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.images import KINDS, Found, find_pictures, shown
+from homing.images import KINDS, SUFFIXES, Found, find_pictures, shown
 
 __all__ = ["Input", "PathLike", "find_files", "find_inputs", "gather", "several"]
 
@@ -41,10 +41,7 @@ class Input:
         """Where the file goes if it is written in another kind: its suffix follows the kind."""
         if kind is None or KINDS.get(self.destination.suffix.lower()) == kind:
             return self.destination
-        return self.destination.with_suffix(_SUFFIXES[kind])
-
-
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
+        return self.destination.with_suffix(SUFFIXES[kind])
 
 
 def several(photos: PathLike | Sequence[PathLike]) -> list[Path]:

@@ -25,7 +25,7 @@ from homing.bench.tables import plain
 from homing.bench.variants import Task, Whole
 from homing.codebooks import Codebook
 from homing.errors import PictureError
-from homing.images import Found, Limits, psnr, read_picture, ssim
+from homing.images import SUFFIXES, Found, Limits, psnr, read_picture, ssim
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -39,7 +39,6 @@ _FORMAT = 1
 _SOURCES = ("activation", "codebooks", "descriptors", "images")
 _PACKAGES = ("pillow", "imagecodecs", "numpy", "torch", "faiss-cpu")
 _COMPARED = 16  # files at a time
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
 
 
 @dataclass(frozen=True)
@@ -290,7 +289,7 @@ class _Kept:
         return Released(file, Quality(psnr, values["ssim"], values["largest"]), values["cell_kept"])
 
     def publish(self, result: Activated) -> Path:
-        file = self._folder / f"{self._stem}{_SUFFIXES[result.kind]}"
+        file = self._folder / f"{self._stem}{SUFFIXES[result.kind]}"
         _replace(file, result.data)
         return file
 

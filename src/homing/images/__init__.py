@@ -9,7 +9,7 @@ from homing.images.blank import SHOWS_NOTHING, shows_nothing
 from homing.images.credentials import manifest_store, same_but_for_credentials
 from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
-from homing.images.kinds import KINDS, MAGIC_LENGTH, Kind, sniff
+from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
 from homing.images.orientation import as_stored, upright
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
@@ -29,6 +29,7 @@ __all__ = [
     "KINDS",
     "MAGIC_LENGTH",
     "SHOWS_NOTHING",
+    "SUFFIXES",
     "Encoding",
     "Found",
     "Kind",

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from homing.errors import PictureError
 
-__all__ = ["KINDS", "MAGIC_LENGTH", "OTHER_SUFFIXES", "Kind", "is_kept_kind", "sniff"]
+__all__ = ["KINDS", "MAGIC_LENGTH", "OTHER_SUFFIXES", "SUFFIXES", "Kind", "is_kept_kind", "sniff"]
 
 Kind: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF"]
 
@@ -21,6 +21,11 @@ KINDS: MappingProxyType[str, Kind] = MappingProxyType(
     }
 )
 """Suffix (lower case, with its dot) to the kind of picture; the kinds homing writes."""
+
+SUFFIXES: MappingProxyType[str, str] = MappingProxyType(
+    {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
+)
+"""Kind of picture to the suffix that homing gives its files."""
 
 OTHER_SUFFIXES = frozenset({".gif", ".bmp", ".jp2", ".avif", ".heic"})
 """Suffixes of pictures that homing may read but does not write."""

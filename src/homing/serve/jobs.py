@@ -26,14 +26,13 @@ from typing import Any
 
 from homing.archive import Archive
 from homing.errors import HomingError, UsageError
-from homing.files import sync_folder, write_durably
-from homing.images import Limits
+from homing.files import replace_durably, sync_folder, write_durably
+from homing.images import SUFFIXES, Limits
 
 __all__ = ["Draft", "Job", "Jobs", "Picture", "ReleaseSettings", "refuse_doubles"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _JOB = "job.json"
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif"}
 _AT_ONCE = 8  # pictures between two looks at whether to stop: two batches of the activation
 _MOST_WAITING = 100  # jobs
 
@@ -123,7 +122,7 @@ class Draft:
 
     def add(self, picture: Picture, data: bytes, kind: str) -> None:
         """Put a picture on disk."""
-        file = f"{len(self._pictures)}{_SUFFIXES[kind]}"
+        file = f"{len(self._pictures)}{SUFFIXES[kind]}"
         write_durably(self._folder / file, data)
         self._pictures.append(replace(picture, file=file))
 
@@ -263,12 +262,7 @@ class Jobs(AbstractContextManager["Jobs"]):
                 return
             outcomes = self._outcomes(archive, job, chunk)
             # Six digits put the files in the order of the pictures.
-            final = place / f"outcomes-{first:06}.json"
-            new = final.with_suffix(".new")
-            new.unlink(missing_ok=True)
-            write_durably(new, json.dumps(outcomes).encode())
-            new.replace(final)
-            sync_folder(place)
+            replace_durably(place / f"outcomes-{first:06}.json", json.dumps(outcomes).encode())
         for picture in job.pictures:
             if picture.file is not None:
                 (place / picture.file).unlink(missing_ok=True)

@@ -10,13 +10,12 @@ import numpy as np
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
 from homing.bench.releasing import Quality, quality_of
 from homing.errors import PictureError
-from homing.images import Limits, read_rgb
+from homing.images import SUFFIXES, Limits, read_rgb
 
 __all__ = ["ask_lossy"]
 
 _CODINGS = (("JPEG", 95), ("JPEG", 90), ("JPEG", 75), ("WEBP", 90), ("WEBP", 75))
 _NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
-_SUFFIXES = {"JPEG": ".jpg", "WEBP": ".webp"}
 
 
 class _Order(NamedTuple):
@@ -81,7 +80,7 @@ def _save(order: _Order) -> "tuple[Path, Quality] | PictureError":
     """Code a file anew, in a worker process, and measure it against the original."""
     name = hashlib.sha256(os.fsencode(order.file.absolute())).hexdigest()[:32]
     folder = order.folder / f"{order.kind}-{order.quality}"
-    path = folder / f"{name}{_SUFFIXES[order.kind]}"
+    path = folder / f"{name}{SUFFIXES[order.kind]}"
     try:
         if not path.is_file():
             image = read_rgb(order.file, limits=order.limits)
