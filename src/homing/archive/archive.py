@@ -203,7 +203,7 @@ class Archive(Searchable):
 
         A run keeps them to its end, also where another process adopts a newer one meanwhile.
         """
-        codebooks = self._codebooks.of(self._record)
+        codebooks = self.codebooks
         return len(codebooks), codebooks[-1]
 
     def _described(
@@ -288,7 +288,7 @@ class Archive(Searchable):
         """Check every row against codebook and descriptor, and released files against rows."""
         self._record.refresh()
         _ = self.descriptor  # a descriptor that is not the archive's is refused here
-        codebooks = self._codebooks.of(self._record)
+        codebooks = self.codebooks
         found = verify(self._record, codebooks, self.path, files=files, progress=progress)
         if all(each.sound for each in coverages(self._record, codebooks)):
             return found
@@ -319,7 +319,7 @@ class Archive(Searchable):
         """
         self._record.refuse_if_past()
         self._record.refresh()
-        codebooks = self._codebooks.of(self._record)
+        codebooks = self.codebooks
         refuse_unless_held(codebooks, self.path)
         with hired(workers) as workforce:
             return index_all(self._record, codebooks, workforce=workforce, progress=progress)
@@ -328,7 +328,7 @@ class Archive(Searchable):
     def unindexed(self) -> int:
         """How many entries :meth:`index` has left to do."""
         self._record.refresh()
-        found = coverages(self._record, self._codebooks.of(self._record))
+        found = coverages(self._record, self.codebooks)
         return sum(sum(each.loose.values()) for each in found)
 
     def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
@@ -389,7 +389,7 @@ class Archive(Searchable):
         self._record.refuse_if_past()
         self._record.refresh()
         chosen, _ = choose_codebook(codebook, self.descriptor, None)
-        if any(each.segments for each in coverages(self._record, self._codebooks.of(self._record))):
+        if any(each.segments for each in coverages(self._record, self.codebooks)):
             refuse_unless_held([chosen], self.path)  # it could no longer be searched through it
         return adopt(self._record, self.settings, self.path, self._codebooks.first, chosen)
 
@@ -406,7 +406,7 @@ class Archive(Searchable):
 
         self._record.refuse_if_past()
         self._record.refresh()
-        codebooks = self._codebooks.of(self._record)
+        codebooks = self.codebooks
         imported = import_rows(self._record, self.settings, codebooks, self.path, file, progress)
         self._keep_calibrated()
         return imported
@@ -414,5 +414,5 @@ class Archive(Searchable):
     def stats(self) -> dict[str, Any]:
         """Figures of the archive, with stable keys."""
         self._record.refresh()
-        codebooks = self._codebooks.of(self._record)
+        codebooks = self.codebooks
         return statistics(self._record, self.settings, codebooks, self.path)

@@ -146,11 +146,12 @@ class Record:
         return INDEXED if self.generation in (None, 1) else f"{INDEXED}_{self.generation}"
 
     def set_layout(self, layout: Layout) -> None:
-        """Commit another layout; refused where another process has changed it meanwhile."""
-        self.refuse_if_past()
+        """Commit another layout, within :meth:`written`.
+
+        Refused where another process has changed it meanwhile.
+        """
         with translated(self.path):
             self._dataset.update_config({KEY: layout.text()})
-        self.refresh()
 
     def add_column(self, field: pa.Field) -> None:
         """Give all rows an empty column, if there is none of that name."""
@@ -162,7 +163,6 @@ class Record:
                 self._dataset.add_columns(field)
 
         self.written(write)
-        self.refresh()
 
     @property
     def version(self) -> int:
@@ -223,7 +223,7 @@ class Record:
                     raise
 
     def written(self, action: Callable[[], _T]) -> _T:
-        """Do something that commits, from the newest version on.
+        """Do something that commits, from the newest version on, and move on to what it made.
 
         Lance tells from the versions since its own whether a commit is in another's way. So these
         must stay until it has committed: who forgets versions (:meth:`compact`) waits.
@@ -231,7 +231,9 @@ class Record:
         self.refuse_if_past()
         with self._unforgotten():
             self.refresh()
-            return self.retried(action)
+            made = self.retried(action)
+            self.refresh()
+        return made
 
     def _unforgotten(self) -> AbstractContextManager[None]:
         lock = self._lock
@@ -257,9 +259,7 @@ class Record:
                 done = merge.conflict_retries(30).execute(table)
             return int(done["num_inserted_rows"])
 
-        inserted = self.written(write)
-        self.refresh()
-        return inserted
+        return self.written(write)
 
     def upsert(self, table: pa.Table) -> None:
         """Add rows, replacing those of the same ids."""
@@ -270,7 +270,6 @@ class Record:
                 merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
 
         self.written(write)
-        self.refresh()
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of those ids."""
@@ -280,7 +279,6 @@ class Record:
                 self._dataset.delete(_one_of(ids))
 
         self.written(write)
-        self.refresh()
 
     def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Values of some columns for those of the ids that are there."""

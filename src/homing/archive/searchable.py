@@ -91,7 +91,7 @@ class Searchable:
     @property
     def codebook(self) -> Codebook:
         """The frozen codebook of new pictures: the newest generation's."""
-        return self._codebooks.of(self._record)[-1]
+        return self.codebooks[-1]
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
@@ -213,7 +213,7 @@ class Searchable:
         (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         hit, sources = hits[0] if hits else None, self.sources(asked.folders)
-        return explained(name, looked, hit, self._codebooks.of(self._record), sources, limits)
+        return explained(name, looked, hit, self.codebooks, sources, limits)
 
     def search_each(
         self,

@@ -61,7 +61,7 @@ MaybeAlg = Annotated[
 def router() -> APIRouter:
     """Return the routes."""
     routes = APIRouter(tags=["soft binding resolution"])
-    for part in (_matching(), _fetching(), _telling()):
+    for part in (_matching_bindings(), _matching_pictures(), _fetching(), _telling()):
         routes.include_router(part)
     return routes
 
@@ -96,8 +96,12 @@ def _failures(*codes: int) -> dict[int | str, dict[str, Any]]:
     return {**failures(400, *codes), "4XX": {"model": Failed, "description": "It was refused."}}
 
 
-def _matching() -> APIRouter:
-    routes = APIRouter(prefix=f"{_API}/matches", route_class=_reading(READ))
+def _matches() -> APIRouter:
+    return APIRouter(prefix=f"{_API}/matches", route_class=_reading(READ))
+
+
+def _matching_bindings() -> APIRouter:
+    routes = _matches()
 
     @routes.get(
         "/byBinding",
@@ -136,6 +140,12 @@ def _matching() -> APIRouter:
         query = await _query_of(request)
         refuse_other_algorithm(query.alg)
         return Matches(matches=await matches_of_binding(_service(request), query.value, most))
+
+    return routes
+
+
+def _matching_pictures() -> APIRouter:
+    routes = _matches()
 
     @routes.post(
         "/byContent",
