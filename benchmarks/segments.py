@@ -54,7 +54,10 @@ def _index(archive, count: int) -> None:
     numbers = list(coverage(record, codebook).loose)
     for group in np.array_split(numbers, count):
         with tempfile.TemporaryDirectory() as folder:
-            commit(record, codebook, [build(record, codebook, group.tolist(), Path(folder))])
+            segment = build(record, codebook, group.tolist(), Path(folder))
+            require(
+                commit(record, codebook, group.tolist(), segment), "another process came between"
+            )
     archive._record.refresh()
     require(len(coverage(record, codebook).segments) == count, "segments are not as many as asked")
 

@@ -1,5 +1,7 @@
 """The lance engine against the memory engine, whatever part of an archive is indexed."""
 
+import contextlib
+import datetime
 import os
 import signal
 import threading
@@ -18,7 +20,7 @@ from homing.archive import building, engines, indexing, segments
 from homing.archive.engines import choose
 from homing.archive.indexing import index, plan_segments
 from homing.archive.record import Record
-from homing.archive.segments import Coverage, Segment, coverage
+from homing.archive.segments import Coverage, Segment, add_column, build, commit, coverage
 from homing.archive.snapshot import Snapshot
 from homing.archive.vectors import StoredVectors
 from homing.search import reason_against
@@ -370,6 +372,43 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
     compare(opened._record, archive.codebook)
 
 
+@pytest.mark.parametrize("between", ["indexed", "rewritten"])
+def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
+    tmp_path, codebooks, between
+):
+    """Lance cannot tell: what it would compare with is gone. It panicked."""
+    codebook = codebooks["IVF8,PQ8x8"]
+    record = new_record(tmp_path, codebook)
+    for part in range(2):
+        write(record, codebook, names(20 * part, 20), unit_vectors(20, part))
+    add_column(record, codebook)
+    late = Record.open(record.path)
+    (tmp_path / "late").mkdir()
+    segment = build(late, codebook, [0, 1], tmp_path / "late")
+    if between == "indexed":
+        index(record, codebook)
+        write(record, codebook, names(40, 20), unit_vectors(20, 3))
+        record.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
+    else:
+        record.compact()
+    assert not commit(late, codebook, [0, 1], segment)
+    assert len(coverage(late, codebook).segments) == (between == "indexed")
+    assert index(late, codebook).indexed == len(late)
+    compare(late, codebook)
+
+
+def test_segments_whose_fragments_have_gone_are_replaced(tmp_path, codebooks):
+    codebook = codebooks["IVF8,PQ8x8"]
+    record = new_record(tmp_path, codebook)
+    for part in range(2):
+        write(record, codebook, names(20 * part, 20), unit_vectors(20, part))
+    index(record, codebook)
+    record.delete(names(0, 20))  # all of the first
+    write(record, codebook, names(40, 30), unit_vectors(30, 3))
+    assert index(record, codebook).segments == 1
+    compare(record, codebook)
+
+
 def test_several_workers_and_one_of_them_killed(archive):
     """A worker that dies in the middle of its part costs a try; no row is doubled or lost."""
     for part in range(6):
@@ -381,13 +420,12 @@ def test_several_workers_and_one_of_them_killed(archive):
         end = time.monotonic() + 100
         while not killed and time.monotonic() < end:
             if leftovers() - before:  # one has begun
-                workers = [
-                    process
-                    for process in psutil.Process().children()
-                    if "spawn_main" in " ".join(process.cmdline())
-                ]
-                workers[0].kill()
-                killed.append(workers[0].pid)
+                for process in psutil.Process().children():
+                    with contextlib.suppress(psutil.NoSuchProcess):  # or one that has just ended
+                        if "spawn_main" in " ".join(process.cmdline()):
+                            process.kill()
+                            killed.append(process.pid)
+                            break
             time.sleep(0.001)
 
     thread = threading.Thread(target=kill)

@@ -38,7 +38,8 @@ def index_apart(archive, groups, tmp_path):
     for number, group in enumerate(groups):
         folder = tmp_path / f"{archive.path.name}-{number}"
         folder.mkdir()
-        commit(record, archive.codebook, [build(record, archive.codebook, group, folder)])
+        segment = build(record, archive.codebook, group, folder)
+        assert commit(record, archive.codebook, group, segment)
     archive._record.refresh()
 
 

@@ -99,32 +99,39 @@ def index(
         Called with the number of rows indexed since the last call.
     """
     workers = 1 if workforce is None else workforce.count
+    workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
     add_column(record, codebook)
     added = 0
     for left in reversed(range(_ATTEMPTS)):
-        now = coverage(record, codebook)
-        if not now.sound:
-            drop(record, codebook)
-            now = coverage(record, codebook)
+        now = _sound_coverage(record, codebook)
         plan = plan_segments(now, most=_most_rows(codebook), workers=workers)
         try:
             for fragments, segment in built(record, codebook, plan, workforce):
-                commit(record, codebook, [segment])
+                if not commit(record, codebook, fragments, segment):
+                    break  # another process has rewritten or indexed them
                 fresh = sum(now.loose.get(number, 0) for number in fragments)
                 added += fresh
                 if progress is not None:
                     progress(fresh)
-            break  # what others add meanwhile is left to the next run
+            else:
+                break  # what others add meanwhile is left to the next run
         except ArchiveError:
-            version = record.version
             record.refresh()
-            if record.version == version or not left:
+            if not left or record.has_fragments(itertools.chain(*plan)):
                 raise
-            # Another process has rewritten or indexed what was being indexed.
     now = coverage(record, codebook)
     seconds = time.perf_counter() - start
     return Indexed(now.rows, now.covered, added, len(now.segments), seconds)
+
+
+def _sound_coverage(record: Record, codebook: Codebook) -> Coverage:
+    """What the index covers; one that holds something else than the record is dropped."""
+    now = coverage(record, codebook)
+    if now.sound:
+        return now
+    drop(record, codebook)
+    return coverage(record, codebook)
 
 
 def index_all(

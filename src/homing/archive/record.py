@@ -365,6 +365,10 @@ class Record:
             raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
+    def has_fragments(self, numbers: Iterable[int]) -> bool:
+        """Whether all of those fragments are there."""
+        return set(numbers) <= self.removed().keys()
+
     def removed(self) -> dict[int, int]:
         """How many rows of each fragment have been removed, in the order of the scan.
 

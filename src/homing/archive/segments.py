@@ -257,24 +257,49 @@ def refuse_missing(record: Record, segment: Any) -> None:
         )
 
 
-def commit(record: Record, codebook: Codebook, segments: Sequence[Any]) -> None:
-    """Make segments part of the index, in place of those that cover the same fragments.
+def commit(record: Record, codebook: Codebook, fragments: Sequence[int], segment: Any) -> bool:
+    """Make a segment part of the index, in place of those that have a part of its fragments.
 
-    Lance refuses what was built on fragments that another process has rewritten since, and two
-    commits of the same fragments: the second is to be tried again from the newer version.
+    It was built from an older version, and versions are forgotten meanwhile, so that Lance cannot
+    tell whether another process came between. Therefore it is looked at here, from the newest
+    version on; what comes after that Lance tells itself.
+
+    Returns
+    -------
+    bool
+        False, and nothing has changed, if another process has rewritten some of the fragments since
+        they were read, or indexed them.
     """
-    with translated(record.path):
-        record.dataset.commit_existing_index_segments(
-            index_name(codebook), record.indexed_column, list(segments)
-        )
-    record.refresh()
+    covered = frozenset(fragments)
+
+    def write() -> bool:
+        with translated(record.path):
+            if not _fits(record, codebook, covered):
+                return False
+            record.dataset.commit_existing_index_segments(
+                index_name(codebook), record.indexed_column, [segment]
+            )
+        return True
+
+    return record.written(write)
+
+
+def _fits(record: Record, codebook: Codebook, covered: frozenset[int]) -> bool:
+    """Whether fragments are still there, and no segment in place has all of them, or others too."""
+    there = record.removed().keys()
+    in_place = [there & s.fragment_ids for s in _described(record.dataset, codebook)]
+    return covered <= there and all(s < covered or not s & covered for s in in_place)
 
 
 def drop(record: Record, codebook: Codebook) -> None:
-    """Remove the index."""
-    with translated(record.path):
-        record.dataset.drop_index(index_name(codebook))
-    record.refresh()
+    """Remove the index, if there is one."""
+
+    def write() -> None:
+        with translated(record.path):
+            if _described(record.dataset, codebook):
+                record.dataset.drop_index(index_name(codebook))
+
+    record.written(write)
 
 
 def nearest(
