@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import homing
+from homing.archive.calibrating import Strangers, calibrate_on_pictures, look_at_strangers
+from homing.archive.calibration import write_calibration
 from homing.archive.committing import commit_rows
 from homing.archive.searching import Looked
 from homing.archive.sources import Sources
-from homing.bench.base import Base, make_base, make_plan
+from homing.bench.base import Base, Plan, make_base, make_plan
 from homing.bench.definitions import definitions
 from homing.bench.encoders import descriptor_encoder
 from homing.bench.encoding import encode
@@ -32,9 +34,18 @@ from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import PictureError
 from homing.images import DEFAULT_LIMITS, Found, find_pictures, read_rgb
-from homing.search import query_views
+from homing.search import LEAST_BACKGROUND, query_views
 
-__all__ = ["Query", "State", "kept", "known_by", "looked_at", "make_states", "queries_of"]
+__all__ = [
+    "Query",
+    "State",
+    "calibrated",
+    "kept",
+    "known_by",
+    "looked_at",
+    "make_states",
+    "queries_of",
+]
 
 _ROWS = 8192  # entries recorded together
 _CHUNK = 50  # queries that are kept in one file
@@ -114,10 +125,7 @@ def make_states(
     folder : Path
         For the archives and all that is kept.
     """
-    background = list(find_pictures([options.background]))
-    sizes = Sizes(base_size=options.base_size, seed=options.seed)
-    plan = make_plan(photos, background, sizes)
-    base = make_base(plan, options.seed)
+    base = make_base(_plan(photos, options), options.seed)
     _record_base(base, len(photos), options.codebook, workers, folder)
     files = _files(base, folder / "crops")
     paths = [found.path for found in photos]
@@ -147,6 +155,48 @@ def make_states(
         archive._sources = partial(_Places, archive._record, archive.path, known=known)
         found[name] = State(archive, ids, mine)
     return found
+
+
+def calibrated(
+    states: Mapping[str, State], photos: Sequence[Found], options, folder: Path
+) -> dict[str, State]:
+    """The same archives, but calibrated on pictures that match nothing: background out of the base.
+
+    Parameters
+    ----------
+    states : mapping of str to State
+        See :func:`make_states`, with the other parameters.
+
+    Returns
+    -------
+    dict of str to State
+        Nothing if there are too few of these pictures.
+    """
+    strangers = [found.path for found in _plan(photos, options).unmatched]
+    if len(strangers) < LEAST_BACKGROUND:
+        return {}
+    looked: list[Strangers] = []
+    found = {}
+    for name, state in states.items():
+        target, building = folder / f"{name}-calibrated", folder / f"{name}-calibrated-unfinished"
+        if not target.exists():
+            if not looked:
+                looked.append(
+                    look_at_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
+                )
+            shutil.rmtree(building, ignore_errors=True)
+            shutil.copytree(state.archive.path, building)
+            archive = homing.open(building)
+            made = archive._current.asked(partial(calibrate_on_pictures, strangers=looked[0]))
+            write_calibration(archive.path, archive.settings, made)
+            building.rename(target)
+        found[name] = replace(state, archive=homing.open(target))
+    return found
+
+
+def _plan(photos: Sequence[Found], options) -> Plan:
+    background = list(find_pictures([options.background]))
+    return make_plan(photos, background, Sizes(base_size=options.base_size, seed=options.seed))
 
 
 def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder: Path) -> None:

@@ -24,6 +24,7 @@ ASKED = {
     "default": {},
     "default + turned": {"views": "turned"},
 }
+TOLD = [name for name, asked in ASKED.items() if "confirm" not in asked]  # by similarity
 _VIEWS = {"upright": 1, "turned": 8, "all": None}  # of the views of "all", how many are these
 SHOWN = ("identity", "rotation 90", "meme", "screenshot")
 FALSE_ALARMS = 1e-3
@@ -53,7 +54,7 @@ def main() -> int:
     """Measure and print tables."""
     options = _options()
     prepare_process(options.threads)
-    from _finding import make_states
+    from _finding import calibrated, make_states
 
     from homing.bench.workers import open_workers
     from homing.edits import SCREENSHOT, paper_edits
@@ -69,12 +70,15 @@ def main() -> int:
         for name, state in states.items():
             print(f"{name}: {len(state.archive)} entries", flush=True)
         _check(states, edits[-3])
-        found = {
-            name: _answered(state, strangers, edits, options, workers, folder)
-            for name, state in states.items()
-        }
+        found, told = (
+            {
+                name: _answered(state, strangers, edits, ways, options, workers, folder)
+                for name, state in known.items()
+            }
+            for known, ways in ((states, ASKED), (calibrated(states, ours, options, folder), TOLD))
+        )
         times = {name: _times(state, strangers, edits, options) for name, state in states.items()}
-    _print(found, times, edits)
+    _print(found, told, times, edits)
     return 0
 
 
@@ -139,12 +143,12 @@ def _check(states: Mapping[str, object], edit) -> None:
             require(same, f"{name}: a search of the picture finds something else")
 
 
-def _answered(state, strangers, edits, options, workers, folder: Path):
+def _answered(state, strangers, edits, ways, options, workers, folder: Path):
     """For each way to ask and each edit: answers to copies, and to copies without a match."""
     from _finding import queries_of
 
     files = [found.path for found in strangers]
-    found = {name: {"copies": {}, "others": {}} for name in ASKED}
+    found = {name: {"copies": {}, "others": {}} for name in ways}
     start = time.monotonic()
     for place, edit in enumerate(edits):
         # Others at each edit, and together all of them.
@@ -157,8 +161,8 @@ def _answered(state, strangers, edits, options, workers, folder: Path):
         if edit.in_mean:
             chunks["others"] = queries_of(part, [""] * len(part), edit, place, options.seed)
         for kind, each_kind in chunks.items():
-            answers = [_chunk(state, chunk, options, workers, folder) for chunk in each_kind]
-            for name in ASKED:
+            answers = [_chunk(state, chunk, ways, options, workers, folder) for chunk in each_kind]
+            for name in ways:
                 found[name][kind][edit.name] = _together([each[name] for each in answers])
         print(
             f"{state.archive.path.name}, {edit.name}: {time.monotonic() - start:.0f} s", flush=True
@@ -166,7 +170,7 @@ def _answered(state, strangers, edits, options, workers, folder: Path):
     return found
 
 
-def _chunk(state, chunk: Sequence, options, workers, folder: Path):
+def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
     """Answers to a chunk's queries, by each way to ask."""
     from _finding import kept, known_by, looked_at
 
@@ -205,6 +209,7 @@ def _chunk(state, chunk: Sequence, options, workers, folder: Path):
     return {
         name: Answers(**kept(place / f"{answers}-{number}.npz", lambda name=name: asked(name)))
         for number, name in enumerate(ASKED)
+        if name in ways
     }
 
 
@@ -255,7 +260,7 @@ def _times(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
     }
 
 
-def _print(found, times, edits) -> None:
+def _print(found, told, times, edits) -> None:
     import numpy as np
 
     from homing.bench.measures import recall_at_false_alarms
@@ -263,25 +268,22 @@ def _print(found, times, edits) -> None:
     counted = [edit.name for edit in edits if edit.in_mean]
     print(
         f"\n| archive | asked | mean of {len(counted)} | {' | '.join(SHOWN)} | "
-        f"recall at {FALSE_ALARMS:g} | called copies: right, wrong, others | ms a copy | other |"
+        f"recall at {FALSE_ALARMS:g} | called copies: right, wrong, others "
+        "| the same, calibrated on pictures | ms a copy | other |"
     )
-    print("|---" * (7 + len(SHOWN)) + "|")
+    print("|---" * (8 + len(SHOWN)) + "|")
     for state, answers in found.items():
         for name, kinds in answers.items():
-            copies, others = kinds["copies"], kinds["others"]
+            copies = kinds["copies"]
             first = {edit: copies[edit].right.mean() for edit in copies}
-            ours = _together([copies[edit] for edit in counted])
-            strange = _together(list(others.values()))
+            ours, strange = _counted(kinds, counted)
             recall = recall_at_false_alarms(ours.score, ours.right, strange.score, FALSE_ALARMS)
-            called = (
-                (ours.copy & ours.right).mean(),
-                (ours.copy & ~ours.right).mean(),
-                strange.copy.mean(),
-            )
+            other = told.get(state, {}).get(name)
             print(
                 f"| {state} | {name} | {np.mean([first[edit] for edit in counted]):.3f} | "
                 + " | ".join(f"{first[edit]:.3f}" for edit in SHOWN)
-                + f" | {recall:.3f} | {', '.join(f'{share:.4f}' for share in called)}"
+                + f" | {recall:.3f} | {_called(kinds, counted)}"
+                + f" | {_called(other, counted) if other else '-'}"
                 + f" | {times[state][name][0]:.0f} | {times[state][name][1]:.0f} |"
             )
     print(f"\nR@1 by edit; queries without a match: {len(strange.score)} (confirmed ones fewer)")
@@ -296,6 +298,19 @@ def _print(found, times, edits) -> None:
             for name in ASKED
         ]
         print(f"| {edit.name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
+
+
+def _counted(kinds, counted: Sequence[str]) -> tuple[Answers, Answers]:
+    """Answers to copies under the edits that count, and to all without a match."""
+    ours = _together([kinds["copies"][edit] for edit in counted])
+    return ours, _together(list(kinds["others"].values()))
+
+
+def _called(kinds, counted: Sequence[str]) -> str:
+    """Shares called copies: of copies, and of the right entry; of another; of those without any."""
+    ours, strange = _counted(kinds, counted)
+    shares = (ours.copy & ours.right).mean(), (ours.copy & ~ours.right).mean(), strange.copy.mean()
+    return ", ".join(f"{share:.4f}" for share in shares)
 
 
 def _together(parts: Sequence[Answers]) -> Answers:
