@@ -18,6 +18,7 @@ import homing
 from homing import processes
 from homing.archive import building, engines, indexing, segments
 from homing.archive.engines import choose
+from homing.archive.fragments import runs_of
 from homing.archive.indexing import index, plan_segments
 from homing.archive.record import Record
 from homing.archive.segments import Coverage, Segment, add_column, build, commit, coverage
@@ -335,7 +336,7 @@ sys.exit()
 def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
     record = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
     write(record, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
-    runs = record.runs()
+    runs = runs_of(record)
     for file in record.path.glob("data/*.lance"):
         file.unlink()
     with pytest.raises(homing.ArchiveError, match="cannot be read"):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.fragments import removed_rows, runs_of
 from homing.archive.places import resolve_place
 from homing.archive.record import Record, Row
 from homing.archive.rows import row_of
@@ -79,7 +80,7 @@ class ManifestIndex:
 
     def _follow(self) -> None:
         """Make the index that of the version in view."""
-        removed, runs = self._record.removed(), self._record.runs()
+        removed, runs = removed_rows(self._record), runs_of(self._record)
         unread = [number for number, count in removed.items() if self._removed.get(number) != count]
         kept = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
         digests, addresses = self._read(unread)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from homing.archive.columns import Columns, load, plain_bytes, release_freed
 from homing.archive.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.fragments import runs_of
 from homing.archive.layout import Layout
 from homing.archive.record import Record
 from homing.archive.runs import Runs
@@ -75,7 +76,7 @@ def opened(
     """Engine, entries and vectors of the version of a record that is in view."""
     if engine == "memory":
         return _in_memory(record, codebooks)
-    runs = record.runs()
+    runs = runs_of(record)
     vectors = StoredVectors(record, runs)
     parts = [
         _through_lance(record.of(number), codebook, runs)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from homing.archive.building import built
+from homing.archive.fragments import has_fragments
 from homing.archive.record import Record
 from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
@@ -118,7 +119,7 @@ def index(
                 break  # what others add meanwhile is left to the next run
         except ArchiveError:
             record.refresh()
-            if not left or record.has_fragments(itertools.chain(*plan)):
+            if not left or has_fragments(record, itertools.chain(*plan)):
                 raise
     now = coverage(record, codebook)
     seconds = time.perf_counter() - start

@@ -27,7 +27,6 @@ import pyarrow as pa
 
 from homing.archive.layout import CODE, KEY, Layout
 from homing.archive.rows import Row, row_of, row_schema, rows_to_table
-from homing.archive.runs import Runs
 from homing.archive.stores import Place, StoreFolder, reason_of
 from homing.errors import ArchiveError, UsageError
 from homing.images import shown
@@ -365,34 +364,9 @@ class Record:
             raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
-    def has_fragments(self, numbers: Iterable[int]) -> bool:
-        """Whether all of those fragments are there."""
-        return set(numbers) <= self.removed().keys()
-
-    def removed(self) -> dict[int, int]:
-        """How many rows of each fragment have been removed, in the order of the scan.
-
-        A fragment never changes otherwise: with as many removed as before it holds what it held.
-        """
-        with translated(self.path):
-            return {f.fragment_id: int(f.num_deletions) for f in self._dataset.get_fragments()}
-
     def again(self) -> "Record":
         """Open the record once more, at the same version if that is one that is past."""
         return Record.open(self.path, version=self.version if self._pinned else None)
-
-    def runs(self) -> Runs:
-        """Where the rows lie; scanned only where some of a file's rows have been removed."""
-        parts = []
-        with translated(self.path):
-            for fragment in self._dataset.get_fragments():
-                if fragment.num_deletions:
-                    batches = self.batches([], addresses=True, fragments=[fragment.fragment_id])
-                    parts += [Runs.of(batch.column("_rowaddr").to_numpy()) for batch in batches]
-                elif fragment.physical_rows:
-                    first = np.array([fragment.fragment_id << 32], dtype=np.uint64)
-                    parts.append(Runs(np.zeros(1, np.int64), first, fragment.physical_rows))
-        return Runs.joined(parts)
 
     def rows_of_fragments(self) -> dict[int, int]:
         """Numbers of all fragments, in the record's order, and their rows; of those in view."""
@@ -408,15 +382,6 @@ class Record:
             rows.update(dict(zip(numbers.tolist(), counts.tolist(), strict=True)))
         return dict(rows)
 
-    def size(self) -> int:
-        """Bytes of the rows and indexes of the version in view."""
-        with translated(self.path):
-            files = [f for part in self._dataset.get_fragments() for f in part.data_files()]
-            indexes = self._dataset.describe_indices()
-        return sum(file.file_size_bytes or 0 for file in files) + sum(
-            index.total_size_bytes or 0 for index in indexes
-        )
-
     def age(self) -> float:
         """Seconds since the version in view was committed."""
         with translated(self.path):
@@ -426,20 +391,6 @@ class Record:
         """Columns of the rows at those positions of the scan order."""
         with translated(self.path):
             return self._dataset.take(list(positions), columns=list(columns))
-
-    def data_files(self, column: str) -> Iterator[tuple[int, Path, int]]:
-        """Where a column lies: fragment number, data file, and the column's place in that file.
-
-        Nothing in an object store, where no file can be mapped.
-        """
-        if not isinstance(self.path, Path):
-            return
-        number = self._dataset.lance_schema.field(column).id()
-        for fragment in self._dataset.get_fragments():
-            for file in fragment.data_files():
-                if number in file.fields:
-                    place = file.column_indices[list(file.fields).index(number)]
-                    yield fragment.fragment_id, self.path / "data" / file.path, place
 
     def compact(self, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
         """Merge small files, drop the rows removed, and forget versions older than `keep`.

@@ -24,6 +24,7 @@ from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
 from homing.archive.columns import plain_bytes
+from homing.archive.fragments import removed_rows
 from homing.archive.record import Record, translated
 from homing.codebooks import Codebook
 from homing.errors import UsageError
@@ -286,7 +287,7 @@ def commit(record: Record, codebook: Codebook, fragments: Sequence[int], segment
 
 def _fits(record: Record, codebook: Codebook, covered: frozenset[int]) -> bool:
     """Whether fragments are still there, and no segment in place has all of them, or others too."""
-    there = record.removed().keys()
+    there = removed_rows(record).keys()
     in_place = [there & s.fragment_ids for s in _described(record.dataset, codebook)]
     return covered <= there and all(s < covered or not s & covered for s in in_place)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from homing.archive.fragments import bytes_taken
 from homing.archive.generations import generations
 from homing.archive.record import Record
 from homing.archive.segments import coverages
@@ -78,5 +79,5 @@ def statistics(
 def _bytes(record: Record, path: Place) -> int:
     """Bytes of all files; in an object store of the version in view alone, as its record says."""
     if not isinstance(path, Path):
-        return record.size()
+        return bytes_taken(record)
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

@@ -16,6 +16,7 @@ import numpy as np
 from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
+from homing.archive.fragments import data_files
 from homing.archive.record import Record, translated
 from homing.archive.runs import Runs
 
@@ -183,7 +184,7 @@ def _mapped(path: Path) -> mmap.mmap:
 def _plain_pages(record: Record, dimension: int) -> list[_Page]:
     """Pages of all data files, by address; empty as soon as one is not plain."""
     pages: list[_Page] = []
-    for fragment, path, column in record.data_files("vector"):
+    for fragment, path, column in data_files(record, "vector"):
         found = _pages_of_file(path, column, dimension, fragment << 32)
         if found is None:
             return []
