@@ -152,7 +152,7 @@ def make_states(
         ids = tuple(outcome.id for outcome in report)
         mine = tuple(files[i]() if outside is None else outside[i] for i in ids)
         known = files | {i: partial(Path, path) for i, path in zip(ids, mine, strict=True)}
-        archive._sources = partial(_Places, archive._record, archive.path, known=known)
+        archive.sources = partial(_Places, archive._record, archive.path, known=known)
         found[name] = State(archive, ids, mine)
     return found
 

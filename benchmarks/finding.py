@@ -137,7 +137,7 @@ def _check(states: Mapping[str, object], edit) -> None:
             looked = look(archive.descriptor, picture, Asked(views="all"))
             views = _VIEWS[_asked(name).views]
             cut = Looked(looked.views[:views], looked.vectors[:views], picture)
-            (ours,) = archive._answer([cut], _asked(name))
+            (ours,) = archive.answer([cut], _asked(name))
             theirs = archive.search(picture, k=_K, **ASKED[name])
             same = [hit.id for hit in ours][:1] == [hit.id for hit in theirs][:1]
             require(same, f"{name}: a search of the picture finds something else")
@@ -200,7 +200,7 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
             for query, views in some
             if views is not None
         ]
-        hits = iter(archive._answer(seen, asked) if seen else [])
+        hits = iter(archive.answer(seen, asked) if seen else [])
         answers = [() if views is None else next(hits) for _, views in some]
         wanted = [query.wanted for query, _ in some]
         return _as_arrays(wanted, answers, by_code=name == "codes only")
