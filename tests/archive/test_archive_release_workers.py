@@ -76,7 +76,7 @@ class Here:
 
 
 @settings(
-    max_examples=4,
+    max_examples=3,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -84,7 +84,7 @@ class Here:
     count=st.integers(2, 40),
     before=st.sets(st.integers(0, COUNT - 1), max_size=4),
     lost=st.frozensets(st.integers(0, 3)),
-    commit=st.integers(1, 20),
+    commit=st.integers(3, 20),
 )
 def test_whoever_makes_them_the_files_are_the_same(
     count, before, lost, commit, create, photos, alone, tmp_path_factory
@@ -107,6 +107,18 @@ def test_whoever_makes_them_the_files_are_the_same(
     if not first:
         assert told(report) == outcomes
     assert again.count("skipped") == len(files)
+
+
+def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path, monkeypatch):
+    pytest.importorskip("c2pa")
+    monkeypatch.setattr(archives, "hired", lambda _: contextlib.nullcontext(Here(2)))
+    some = [photos / "001.jpg", photos / "005.jpg", photos / "002.jpg"]
+    report = archive.release(some, out=tmp_path / "out", method=FAST, c2pa=credentials, workers=2)
+    assert [each.status for each in report] == ["released", "failed", "released"]
+    manifests = {each.c2pa_manifest for each in report if each.status == "released"}
+    assert manifests == {row.metadata["c2pa_manifest"] for row in archive.entries()}
+    assert len(manifests) == 2
+    assert archive.verify().clean
 
 
 def stalling(folder, *given):
@@ -239,7 +251,7 @@ def goes_on(archive, many, out, recorded):
     kept = [row.id for row in archive.entries()]
     assert recorded <= len(kept) < 40
     assert all((out / name).exists() for name in kept)
-    report = archive.release(many, out=out, method=FAST, workers=2)
+    report = archive.release(many, out=out, method=FAST)
     assert report.count("skipped") >= len(kept)  # more, where a commit was brought to its end
     assert report.count("skipped") + report.count("released") == 40
     assert sorted(each.name for each in out.iterdir()) == [f"{n:03}.jpg" for n in range(40)]
