@@ -108,7 +108,7 @@ class RayWorkers(Generic[Task, Result]):
         import ray
 
         self._doing = doing
-        self._ahead = AHEAD * count
+        self._count = count
         with _told(doing):
             self._order = ray.put(_Order(uuid.uuid4().hex, __version__, begin))
         self._do = ray.remote(
@@ -133,15 +133,16 @@ class RayWorkers(Generic[Task, Result]):
             ray.cancel(reference, force=True)
         self._under_way.clear()
 
-    def in_order(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield the results in the order of the tasks, which are taken a few ahead.
+    def in_order(self, tasks: Iterable[Task], *, ahead: int = AHEAD) -> Iterator[Result]:
+        """Yield the results in the order of the tasks, so many a worker of which are begun ahead.
 
         Raises
         ------
         UsageError
             A task has cost several workers their lives, or the cluster is no longer there.
         """
-        yield from map(self._result, begun_ahead(map(self._submitted, tasks), self._ahead))
+        begun = begun_ahead(map(self._submitted, tasks), ahead * self._count)
+        yield from map(self._result, begun)
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
         """Yield each task with its result as soon as it is there; errors as :meth:`in_order`."""

@@ -116,15 +116,15 @@ class Workers(Generic[Task, Result]):
         """Have one task done; its errors as :meth:`in_order`, where the result is wanted."""
         return self._threads.submit(self._do, task)
 
-    def in_order(self, tasks: Iterable[Task]) -> Iterator[Result]:
-        """Yield the results in the order of the tasks, which are taken a few ahead.
+    def in_order(self, tasks: Iterable[Task], *, ahead: int = AHEAD) -> Iterator[Result]:
+        """Yield the results in the order of the tasks, so many a worker of which are begun ahead.
 
         Raises
         ------
         LostTaskError
             A task has cost several processes their lives.
         """
-        for future in begun_ahead(map(self.submit, tasks), AHEAD * self._count):
+        for future in begun_ahead(map(self.submit, tasks), ahead * self._count):
             yield future.result()
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:

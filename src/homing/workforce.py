@@ -22,8 +22,13 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 class Workers(Protocol[Task, _Result_co]):
     """Do tasks of one kind; one that dies costs its task another try."""
 
-    def in_order(self, tasks: Iterable[Task]) -> Iterator[_Result_co]:
-        """Yield the results in the order of the tasks, which are taken a few ahead."""
+    def in_order(
+        self, tasks: Iterable[Task], *, ahead: int = processes.AHEAD
+    ) -> Iterator[_Result_co]:
+        """Yield the results in the order of the tasks, so many a worker of which are begun ahead.
+
+        Results that are there before their turn wait in memory.
+        """
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, _Result_co]]:
         """Yield each task with its result as soon as it is there."""

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import numpy as np
 import psutil
 import pytest
-from archive_parts import facts, make_pictures, unit_vectors, write
+from archive_parts import contents, facts, make_pictures, unit_vectors, write
 
 import homing
 from homing import cluster
@@ -113,6 +113,17 @@ def test_what_is_recorded_and_indexed_is_the_same(ray, create, photos):
     assert (done.entries, done.indexed, done.added) == (COUNT + 250,) * 3
     assert 2 <= done.segments <= 4
     same_answers(together)
+
+
+def test_what_is_released_is_the_same(ray, create, photos, tmp_path):
+    alone, together = create("alone"), create("together")
+    some = sorted(photos.glob("00*.jpg"))
+    places = [tmp_path / "alone-out", tmp_path / "out"]
+    alone.release(some, out=places[0], method="paper")
+    report = together.release(some, out=places[1], method="paper", workers="ray")
+    assert report.count("released") == len(some) == 10
+    assert contents(places[1]) == contents(places[0])
+    assert together.verify().clean
 
 
 def same_answers(archive):

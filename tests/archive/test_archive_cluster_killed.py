@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from archive_parts import completed, facts, make_pictures, unit_vectors, write
+from archive_parts import completed, contents, facts, make_pictures, unit_vectors, write
 
 import homing
 from homing.workforce import hired
@@ -29,8 +29,10 @@ import os, pathlib, sys, time
 sys.path.insert(0, {tests!r})
 os.environ["PYTHONPATH"] = os.pathsep.join([{tests!r}, os.environ.get("PYTHONPATH", "")])
 import test_archive_cluster_killed as ours
-from homing.archive import adding, building, shards
+from homing.archive import activating, adding, building, releasing, shards
 adding._COMMIT = 16
+releasing._COMMIT = 3
+activating._begin = ours.Stalling(activating._begin, {marks!r})
 shards._begin = ours.Stalling(shards._begin, {marks!r})
 building._begin = ours.Stalling(building._begin, {marks!r})
 from homing.cli import main
@@ -99,6 +101,23 @@ def test_a_worker_killed_in_mid_add_costs_its_shard_a_try(create, photos, tmp_pa
     assert [line["id"] for line in lines] == [f"{n:03}.jpg" for n in range(COUNT)]
     archive._record.refresh()
     assert facts(archive) == facts(undisturbed)
+    assert [row.id for row in archive.entries()] == [row.id for row in undisturbed.entries()]
+    assert archive.verify().clean
+
+
+def test_a_worker_killed_in_mid_release_costs_its_pictures_a_try(create, photos, tmp_path):
+    undisturbed, archive = create("undisturbed"), create()
+    some = sorted(photos.glob("00*.jpg")) + sorted(photos.glob("01*.jpg"))
+    undisturbed.release(some, out=tmp_path / "expected", method="paper")
+    options = ["--out", tmp_path / "out", "--method", "paper", "--workers", "ray:2", "--json"]
+    process = started(tmp_path / "marks", "release", archive.path, *some, *options)
+    os.kill(stalled(tmp_path / "marks", process), 9)
+    status, out, err = completed(process)
+    assert (status, err.strip()[:11]) == (0, "20 released")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert [line["id"] for line in lines] == [f"{n:03}.jpg" for n in range(20)]
+    assert contents(tmp_path / "out") == contents(tmp_path / "expected")
+    archive._record.refresh()
     assert [row.id for row in archive.entries()] == [row.id for row in undisturbed.entries()]
     assert archive.verify().clean
 

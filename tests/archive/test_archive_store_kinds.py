@@ -1,7 +1,7 @@
-"""Archives in az://, against Azure's own emulator; and what is said where credentials are missing.
+"""Archives in az:// and gs://, and what is said where credentials are missing.
 
-The emulator is Azurite, where it is installed: ``npm install -g azurite``, or ``HOMING_AZURITE``
-names its ``azurite-blob``.
+For ``az://`` Azure's own emulator is asked, Azurite, where it is installed: ``npm install -g
+azurite``, or ``HOMING_AZURITE`` names its ``azurite-blob``. For ``gs://`` see :mod:`google_store`.
 """
 
 import base64
@@ -9,6 +9,8 @@ import contextlib
 import datetime
 import hashlib
 import hmac
+import json
+import logging
 import os
 import shutil
 import socket
@@ -16,11 +18,13 @@ import subprocess
 import tempfile
 import time
 import urllib.request
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from archive_parts import child, completed, make_pictures, unit_vectors, write
+from google_store import google_server
 
 import homing
 from homing.archive.stores import StoreFolder
@@ -89,12 +93,31 @@ def make_container(address, name):
         assert answer.status == 201
 
 
-@pytest.fixture
-def store(azure, monkeypatch, tmp_path):
+@pytest.fixture(scope="module")
+def google():
+    """The environment of a user of Google's store, whose key says where that is."""
+    pytest.importorskip("moto.server")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), google_server() as (address, asked):
+        warnings.simplefilter("ignore")
+        request = urllib.request.Request(f"{address}/picturesgs", method="PUT")
+        with urllib.request.urlopen(request) as answer:
+            assert answer.status == 200
+        key = {"gcs_base_url": address, "disable_oauth": True, "private_key": KEY}
+        text = json.dumps(key | {"private_key_id": "", "client_email": ""})
+        yield {"GOOGLE_SERVICE_ACCOUNT_KEY": text, "GOOGLE_ALLOW_HTTP": "true"}
+    # A version's manifest is put only where there is none, and nothing else was asked for in
+    # Google's own headers.
+    assert {each for each in asked if "X_GOOG" in each} == {"PUT HTTP_X_GOOG_IF_GENERATION_MATCH"}
+
+
+@pytest.fixture(params=["azure", "google"])
+def store(request, monkeypatch, tmp_path):
     """A folder of the test's own, with the environment that it wants."""
-    for name, value in azure.items():
+    for name, value in request.getfixturevalue(request.param).items():
         monkeypatch.setenv(name, value)
-    return f"az://pictures-az/{tmp_path.name[-30:]}/archive"
+    bucket = {"azure": "az://pictures-az", "google": "gs://picturesgs"}[request.param]
+    return f"{bucket}/{tmp_path.name[-30:].strip('-_.')}/archive"
 
 
 def objects(store):

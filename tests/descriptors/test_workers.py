@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from homing.descriptors.workers import MOST_WORKERS, network_workers
+from homing.descriptors.workers import MOST_WORKERS, network_workers, networks_beside
 
 
 @pytest.fixture
@@ -31,6 +31,25 @@ def test_threads_are_shared_out(threads, total: int) -> None:
 
         assert list(pool.map(ask, range(count))) == [total // count] * count
     assert torch.get_num_threads() == total
+
+
+def test_those_of_several_processes_are_fewer(threads) -> None:
+    threads(2 * MOST_WORKERS)
+    assert [networks_beside(processes) for processes in (1, 2, 4, 99)] == [
+        MOST_WORKERS,
+        MOST_WORKERS,
+        MOST_WORKERS // 2,
+        1,
+    ]
+
+
+def test_each_has_as_many_threads_as_asked_for(threads) -> None:
+    threads(2 * MOST_WORKERS)
+    with network_workers(1) as (pool, count):
+        assert count == MOST_WORKERS
+        together = threading.Barrier(count)
+        found = list(pool.map(lambda _: (together.wait(), torch.get_num_threads())[1], range(8)))
+        assert found == [1] * 8
 
 
 def test_a_thread_begun_meanwhile_gets_the_number_of_the_process(threads) -> None:

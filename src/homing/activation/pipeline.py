@@ -4,7 +4,8 @@ Each of a few workers takes a batch from its files to its results and then the n
 processors are busy all the time, whatever the stages: there is nothing to wait for but one large
 picture at a time. Batches have a fixed size (short ones are padded), which makes each picture's
 result independent, bit by bit, of the pictures beside it: an interrupted run that goes on in other
-batches writes the same files.
+batches writes the same files. Each network has one thread, however many processors there are, so
+that the same files are written by one process and by several.
 """
 
 import hashlib
@@ -152,7 +153,7 @@ class Activator:
         """
         rest = iter(sources)
         batches = iter(lambda: list(itertools.islice(rest, BATCH)), [])
-        for results in in_order(self._activate, batches):
+        for results in in_order(self._activate, batches, threads=1):
             yield from results
 
     def _activate(self, batch: Sequence[Source]) -> list[Activated | PictureError]:

@@ -4,6 +4,7 @@ import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,9 @@ from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.workforce import Workforce, hired
 
 if TYPE_CHECKING:
+    from homing.archive.activating import Activate, MakeActivator
     from homing.archive.describing import Described
+    from homing.descriptors import Descriptor
 
 __all__ = ["Archive"]
 
@@ -67,6 +70,7 @@ class Archive(Searchable):
         limits: Limits = DEFAULT_LIMITS,
         also: CodebookLike | Sequence[CodebookLike] = (),
         c2pa: ContentCredentials | None = None,
+        workers: int | str = 1,
         on_outcome: OnOutcome | None = None,
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -99,6 +103,12 @@ class Archive(Searchable):
             Signs every file, whose manifest's id is then in the entry's metadata (needs
             c2pa-python). A manifest and its signature are another each time, and so are then the
             files of two runs.
+        workers : int or str
+            Processes that activate pictures at the same time; 1 is this one alone, which uses up to
+            eight processors itself. Or the workers of a Ray cluster, which must see the pictures
+            under the same paths; as for :meth:`add`. Files are written by this process, and are the
+            same, on processors of the same kind. A worker that is killed costs the pictures in hand
+            another try.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
 
@@ -112,7 +122,10 @@ class Archive(Searchable):
         CodebookError
             One of `also` cannot be found, or is of another descriptor.
         UsageError
-            A setting is out of range, a codebook is given twice, or nothing can be signed.
+            A setting is out of range, a codebook is given twice, nothing can be signed, or workers
+            fail as for :meth:`add`.
+        DescriptorError
+            Other processes cannot load the archive's descriptor: it is a Python function.
         """
         from homing.archive.releasing import release
         from homing.archive.running import make_activator
@@ -124,29 +137,51 @@ class Archive(Searchable):
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*several(photos), *own])
         generation, codebook = self._newest()
-        activator = make_activator(
-            self.descriptor,
-            codebook,
-            psnr=psnr,
-            method=method,
-            seed=seed,
-            format=format,
-            limits=limits,
-            also=choose_codebooks(also, self.descriptor),
-        )
-        outcomes = release(
-            self._record,
-            activator,
-            inputs,
-            folder,
-            self.path,
-            owner=self.settings.identity,
-            generation=generation,
-            seal=Seal.of(c2pa, activator) if c2pa is not None else None,
-        )
-        report = collect(outcomes, on_outcome)
+        with hired(workers) as workforce:
+            descriptor = self._descriptor_beside(workforce)
+            make = partial(
+                make_activator,
+                codebook=codebook,
+                psnr=psnr,
+                method=method,
+                seed=seed,
+                format=format,
+                limits=limits,
+                also=choose_codebooks(also, descriptor),
+            )
+            activator = make(descriptor)
+            outcomes = release(
+                self._record,
+                activator,
+                inputs,
+                folder,
+                self.path,
+                owner=self.settings.identity,
+                generation=generation,
+                seal=Seal.of(c2pa, activator) if c2pa is not None else None,
+                activate=self._activate_by(workforce, make),
+            )
+            with contextlib.closing(outcomes):
+                report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
+
+    def _descriptor_beside(self, workforce: Workforce | None) -> "Descriptor":
+        """The descriptor in this process; beside workers, loaded as they load it, on the CPU."""
+        if workforce is None:
+            return self.descriptor
+        from homing.archive.workers import loadable_descriptor
+
+        return loadable_descriptor(self.settings, self.path)
+
+    def _activate_by(self, workforce: Workforce | None, make: "MakeActivator") -> "Activate | None":
+        if workforce is None:
+            return None
+        from homing.archive.activating import activate_by_workers
+
+        return activate_by_workers(
+            make, self.settings, archive=self.path, device=self._device, workforce=workforce
+        )
 
     def add(
         self,

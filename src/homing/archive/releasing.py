@@ -6,7 +6,7 @@ import hashlib
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from homing.activation import Activated, Activator
+from homing.archive.activating import Activate
 from homing.archive.committing import commit_rows, quantize
 from homing.archive.credentials import MANIFEST
 from homing.archive.manifest import Input
@@ -54,7 +55,8 @@ def release(
     owner: str,
     generation: int = 1,
     seal: Seal | None = None,
-) -> Iterator[Outcome]:
+    activate: Activate | None = None,
+) -> Generator[Outcome, None, None]:
     """Release pictures; an outcome comes once its picture is recorded, in the order given.
 
     Parameters
@@ -75,10 +77,12 @@ def release(
         Of the archive's codebooks, the activator's.
     seal : Seal or None
         Signs the files, as Content Credentials.
+    activate : callable or None
+        Has others do what the activator stands for; None: the activator does it.
     """
     recover(out, owner, lambda table: commit_rows(record, table))
     with Staging(out, owner) as staging:
-        run = _Run(record, activator, generation, staging, archive, seal)
+        run = _Run(record, activator, generation, staging, archive, seal, activate)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
         for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
@@ -104,6 +108,7 @@ class _Run:
         staging: Staging,
         archive: Place,
         seal: Seal | None,
+        activate: Activate | None,
     ) -> None:
         self._record = record
         self._activator = activator
@@ -111,6 +116,7 @@ class _Run:
         self._staging = staging
         self._archive = archive
         self._seal = seal
+        self._activate = activate or activator.run
         self._clock = time.perf_counter()
 
     def activate(self, inputs: Iterable[Input]) -> Iterator[_Item]:
@@ -126,7 +132,7 @@ class _Run:
                 if entry.to_do:
                     yield entry.item.path
 
-        for result in self._activator.run(sources()):
+        for result in self._activate(sources()):
             while not waiting[0].to_do:
                 yield waiting.popleft(), None
             yield waiting.popleft(), result

@@ -3,9 +3,6 @@
 Each worker has the descriptor for itself, reads its shard, and hands back what it has seen; only
 the process that was asked to add writes to the record. One that is killed has therefore neither
 doubled nor lost a row: its shard is described again.
-
-A worker of another machine may see something else under the same path, or nothing. It therefore
-says of each picture how long its file is, which the process that was asked compares with its own.
 """
 
 import itertools
@@ -14,19 +11,20 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 
-from homing.allocator import keep_freed_memory
 from homing.archive.describing import BATCH, Described, describe
 from homing.archive.manifest import Input
 from homing.archive.reaching import reached_record, refuse_another
 from homing.archive.record import Record
-from homing.archive.settings import ArchiveSettings, check_descriptor
+from homing.archive.settings import ArchiveSettings
 from homing.archive.stores import Place
-from homing.descriptors import load_descriptor
-from homing.descriptors.workers import share_threads
-from homing.errors import DescriptorError, UsageError
-from homing.images import Limits, shown
+from homing.archive.workers import (
+    length_of,
+    loadable_descriptor,
+    otherwise_seen,
+    worker_descriptor,
+)
+from homing.images import Limits
 from homing.workforce import Workforce
 
 __all__ = ["describe_by_workers"]
@@ -69,13 +67,7 @@ def describe_by_workers(
         Several workers have died over one shard, or one cannot reach the archive or the pictures;
         raised by the iterator.
     """
-    try:
-        # Here first, so that weights are fetched once, and an error comes before any process does.
-        check_descriptor(load_descriptor(settings.descriptor), settings, archive)
-    except DescriptorError as error:
-        raise DescriptorError(
-            f"the archive's descriptor cannot be loaded by other processes: {error}"
-        ) from error
+    loadable_descriptor(settings, archive)
     begin = partial(_begin, record.path, settings, archive, limits, device, workforce.per_machine)
     return _described(begin, _shards(inputs, workforce.count), workforce, device)
 
@@ -103,25 +95,8 @@ def _described(
 
 def _as_seen_here(entry: Described, length: int | None, machine: str) -> Described:
     """Refuse what a worker has seen of a file that is not the one here."""
-    path = entry.planned.item.path
-    here = _length(path)
-    if length == here:
-        return entry
-    if length is None:
-        raise UsageError(
-            f"the worker on {machine} does not see {shown(path)}, which is here; put the pictures "
-            "where all machines see them under the same path, as on a shared file system"
-        )
-    reason = f"the worker on {machine} sees a file of {length} bytes, and here are {here or 'none'}"
-    return replace(entry, seen=None, failed=reason)
-
-
-def _length(path: Path) -> int | None:
-    """Bytes of a file; None if there is none."""
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
+    reason = otherwise_seen(entry.planned.item.path, length, machine)
+    return entry if reason is None else replace(entry, seen=None, failed=reason)
 
 
 def _shards(inputs: Sequence[Input], workers: int) -> Iterator[list[Input]]:
@@ -142,17 +117,14 @@ def _begin(
     neighbours: int,
 ) -> Callable[[list[Input]], _Shard]:
     """Make a worker ready, one of so many of its machine; returns what describes a shard."""
-    keep_freed_memory()
-    share_threads(neighbours)
     refuse_another(archive, settings)
     record = reached_record(place)
-    descriptor = load_descriptor(settings.descriptor, device=device)
-    check_descriptor(descriptor, settings, archive)
+    descriptor = worker_descriptor(settings, archive, device, neighbours)
     readers = max(1, (os.cpu_count() or 1) // neighbours)
 
     def described(shard: list[Input]) -> _Shard:
         record.refresh()
-        lengths = [_length(item.path) for item in shard]
+        lengths = [length_of(item.path) for item in shard]
         found = describe(record, descriptor, shard, archive=archive, limits=limits, readers=readers)
         return _Shard(socket.gethostname(), list(found), lengths)
 

@@ -144,6 +144,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 @_c2pa
 @_c2pa_endpoint
 @_c2pa_timestamp
+@workers_option
 @limit_options
 @device_option
 @json_option
@@ -155,9 +156,13 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing release archive --manifest photos.csv --out released/ --psnr 44
     homing release archive photos/ --out released/ --also next.safetensors
     homing release archive photos/ --out released/ --c2pa chain.pem key.pem
+    homing release archive photos/ --out released/ --workers 4
+    homing release archive /shared/photos/ --out released/ --workers ray://head:10001
 
     Pictures keep their kind, size, depth, EXIF and profile, and are never changed by more than the
-    budget allows. Running it again does what is left to do and nothing else.
+    budget allows. Running it again does what is left to do and nothing else. One process uses up
+    to eight processors; workers use more, and write the same files. A worker that is killed costs
+    the pictures that it had in hand another try.
     """
     from homing.archive import open_archive
 
@@ -175,6 +180,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
             also=options["also"],
             c2pa=credentials,
+            workers=options["workers"],
             on_outcome=show,
         )
     return finished(report)

@@ -15,7 +15,7 @@ import torch
 
 from homing.ahead import begun_ahead
 
-__all__ = ["MOST_WORKERS", "in_order", "network_workers", "share_threads"]
+__all__ = ["MOST_WORKERS", "in_order", "network_workers", "networks_beside", "share_threads"]
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -25,23 +25,31 @@ MOST_WORKERS = 8  # each holds a batch: this bounds memory on machines of many p
 _setting = threading.Lock()  # of torch's number of threads, which belongs to the process
 
 
-def in_order(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> Iterator[_Result]:
+def in_order(
+    function: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int | None = None
+) -> Iterator[_Result]:
     """Yield what the function makes of each item, in their order, by :func:`network_workers`.
 
     Items are taken one further than the workers can hold, so that none of them waits for whoever
     takes the results; no further, so that memory stays bounded however many there are.
     """
-    with network_workers() as (pool, count):
+    with network_workers(threads) as (pool, count):
         for future in begun_ahead((pool.submit(function, item) for item in items), count):
             yield future.result()
 
 
 @contextmanager
-def network_workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+def network_workers(threads: int | None = None) -> Iterator[tuple[ThreadPoolExecutor, int]]:
     """Give a pool of threads that share torch's threads evenly, and how many they are.
 
     torch's own number of threads (that of the processors, or what the user asked for) is that of
     the calling thread afterwards as before. What was not begun at the end is dropped.
+
+    Parameters
+    ----------
+    threads : int or None
+        torch's threads of each worker; None: an even share. The last bits of what a network
+        computes depend on this number.
     """
     with _setting:
         total = torch.get_num_threads()
@@ -50,7 +58,7 @@ def network_workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
         pool = ThreadPoolExecutor(count, "homing-network")
         try:
             for _ in range(count):
-                pool.submit(_begin, total // count, begun)
+                pool.submit(_begin, threads or total // count, begun)
             begun.wait()
         except BaseException:
             begun.abort()
@@ -68,6 +76,11 @@ def _begin(threads: int, begun: threading.Barrier) -> None:
     torch.get_num_threads()  # the first use of a thread takes the process's number; later ones not
     torch.set_num_threads(threads)
     begun.wait()
+
+
+def networks_beside(processes: int) -> int:
+    """How many networks of one thread each of so many processes of this machine runs."""
+    return min(max(1, torch.get_num_threads() // processes), MOST_WORKERS)
 
 
 def share_threads(processes: int) -> None:
