@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve import pages, softbinding
+from homing.serve.lingering import Lingering
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.observing import observe
@@ -63,6 +64,8 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         app.include_router(router())
     _tell_failures(app)
     observe(app, metrics, log, settings.requests)
+    # Around it all: who is still sending what nobody will read is no request at work.
+    app.add_middleware(Lingering, most=settings.limits.max_bytes)
     return app
 
 
