@@ -6,7 +6,6 @@ process, which is replaced; the service goes on.
 
 import asyncio
 import io
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from homing.errors import PictureError
 from homing.images import Limits, read_picture, read_rgb
 from homing.processes import LostTaskError, Workers
 from homing.search import View, query_views
+from homing.serve.bounds import bound_memory
 
 __all__ = ["Check", "Compare", "Confirm", "Decoders", "Draw", "Look", "Shrink", "Task"]
 
@@ -244,13 +244,7 @@ class Decoders(AbstractContextManager["Decoders"]):
 
 def _begin(memory: int) -> Callable[[Task[Any]], Any]:
     """Bound this process's memory; what it needs idle has been loaded by importing this module."""
-    if sys.platform == "linux":
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        most = pages * resource.getpagesize() + memory
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound_memory(memory, reserved=True)
     return _do
 
 

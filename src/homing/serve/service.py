@@ -24,7 +24,8 @@ from homing.serve.batching import Answered, Batcher
 from homing.serve.bodies import Upload
 from homing.serve.decoding import Check, Compare, Confirm, Decoders, Draw, Look, Shrink
 from homing.serve.guard import Guard
-from homing.serve.jobs import Draft, Job, Jobs, Picture, ReleaseSettings, refuse_doubles
+from homing.serve.jobqueue import Jobs
+from homing.serve.jobs import Draft, Job, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.kept import Kept
 from homing.serve.keys import KeyRing
 from homing.serve.log import Log
@@ -32,6 +33,7 @@ from homing.serve.metrics import Metrics
 from homing.serve.models import without_confirming
 from homing.serve.names import id_of
 from homing.serve.previews import Previews
+from homing.serve.releaser import LOST, Releasers, Tried, Try, too_much
 from homing.serve.settings import Settings
 
 __all__ = ["Service"]
@@ -57,6 +59,9 @@ class Service(AbstractContextManager["Service"]):
     kept : Kept
     decoders : Decoders
     batcher : Batcher
+    releasers : Releasers
+    jobs : Jobs
+    previews : Previews
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
@@ -70,7 +75,7 @@ class Service(AbstractContextManager["Service"]):
             settings.archive, device=settings.device, engine=settings.engine
         )
         self._reading = threading.Lock()
-        self._searched = self.another_archive()
+        self._searched = self._another_archive()
         self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
         self.batcher = Batcher(
             self.archive.descriptor,
@@ -79,8 +84,10 @@ class Service(AbstractContextManager["Service"]):
             wait=settings.wait,
             on_batch=metrics.batch,
         )
-        self.jobs = Jobs(settings.folder, self.another_archive, settings.limits, self._on_problem)
-        self.previews = Previews(settings.folder / "previews", self.archive, settings.limits)
+        self.releasers = Releasers(settings)
+        self.jobs = Jobs(settings, self.releasers.do, self._on_problem)
+        self.previews = Previews(settings.folder / "previews")
+        self._previewing = asyncio.Semaphore()
         # As many pictures in memory at once as can be worked on, and some that come next.
         self._in_memory = asyncio.Semaphore(2 * settings.workers)
         self._open = ExitStack()
@@ -93,6 +100,7 @@ class Service(AbstractContextManager["Service"]):
         self._open.enter_context(self.decoders)
         self._open.enter_context(self.batcher)
         self._open.enter_context(self.previews)
+        self._open.enter_context(self.releasers)
         self._open.enter_context(self.jobs)
         return self
 
@@ -105,7 +113,7 @@ class Service(AbstractContextManager["Service"]):
         """End them."""
         self._open.__exit__(kind, error, trace)
 
-    def another_archive(self) -> Archive:
+    def _another_archive(self) -> Archive:
         """Open the archive once more, for another thread; the descriptor is the same."""
         return open_archive(
             self.settings.archive,
@@ -256,7 +264,7 @@ class Service(AbstractContextManager["Service"]):
     ) -> Job:
         """Take pictures in to be released; they are on disk when this returns.
 
-        Each is read once in another process before, so that none of them can crash this one.
+        Each is read once before, so that what is no picture is refused at once.
 
         Raises
         ------
@@ -296,7 +304,7 @@ class Service(AbstractContextManager["Service"]):
         async with self._in_memory:
             data = await upload.read()
             await self.decoders.run(Check(data, limits))
-            tried = await asyncio.to_thread(self.previews.tried, data, psnr=psnr, method=method)
+            tried = await self._try(Try(data, psnr, method, limits))
             drawn = await self.decoders.run(Draw(data, tried.data, _PREVIEW, _GAIN, limits))
         return {
             "psnr": None if tried.psnr is None else round(tried.psnr, 3),
@@ -305,8 +313,16 @@ class Service(AbstractContextManager["Service"]):
             **await asyncio.to_thread(self.previews.put, drawn),
         }
 
+    async def _try(self, task: Try) -> Tried:
+        """Activate a picture, one at a time: a release needs room beside it."""
+        async with self._previewing:
+            try:
+                return await asyncio.wrap_future(self.releasers.submit(task))
+            except LOST as error:
+                raise PictureError(too_much(self.settings)) from error
+
     def _on_problem(self, job: str, error: Exception) -> None:
-        """Take note of a job that failed."""
+        """Take note of a job that failed, or of a try that was lost."""
         self.log.problem("release failed", error, job=job)
 
     async def _answered(self, upload: Upload, asked: Asked) -> Answered:
