@@ -5,7 +5,7 @@ import os
 import shutil
 import time
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -13,11 +13,13 @@ import pytest
 from serve_parts import encoded, picture
 
 import homing
+from homing.archive import Hit
 from homing.archive.asked import Asked
+from homing.archive.searching import Looked
 from homing.images import DEFAULT_LIMITS
 from homing.search import query_views
 from homing.serve.batching import Batcher
-from homing.serve.decoding import Decoders, Look
+from homing.serve.decoding import Compare, Decoders, Look
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,27 @@ def test_what_a_picture_does_to_a_decoder_costs_one_request():
 
     asyncio.run(run())
     assert children() <= before
+
+
+def test_a_record_that_cannot_be_read_is_told_without_its_place(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    hit = Hit(
+        id="sea/ü.jpg",
+        similarity=0.9,
+        view="upright",
+        cell=1,
+        code_distance=0.1,
+        state="released",
+    )
+    looked = Looked(("upright",), np.ones((1, 4), np.float32) / 2)
+    place = tmp_path / "broken.jpg"
+    task = Compare("0.jpg", encoded(picture(1)), looked, hit, 1, place, DEFAULT_LIMITS)
+    told = task.do()
+    assert told["reason"].startswith("the record's picture: ")
+    assert told["file"] is None
+    encoded_in = tmp_path / "whole.jpg"
+    encoded_in.write_bytes(encoded(picture(1)))
+    assert replace(task, place=encoded_in).do()["file"] == "/files/sea/%C3%BC.jpg"
 
 
 def children():

@@ -75,9 +75,14 @@ def _tell_failures(app: FastAPI) -> None:
 
     @app.exception_handler(HomingError)
     async def ours(request: Request, error: HomingError) -> Response:
+        service: Service = request.app.state.service
         if isinstance(error, PictureError):
-            request.app.state.service.metrics.unreadable()
-        return told(request, _status_of(error), str(error), kind=type(error).__name__)
+            service.metrics.unreadable()
+        status, message = _status_of(error), str(error)
+        if status >= 500:  # of the archive, and where it lies: for those who run the service
+            service.log.problem("archive", error)
+            message = "the archive cannot be asked now; the log of the service says why"
+        return told(request, status, message, kind=type(error).__name__)
 
     @app.exception_handler(BlockingIOError)
     async def busy(request: Request, error: BlockingIOError) -> Response:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -42,6 +42,7 @@ _T = TypeVar("_T")
 
 _THUMBNAIL, _PREVIEW = 320, 1600  # pixels
 _GAIN = 20
+_NOT_AT_HAND = "the service does not have its file, or has another one in its place"
 
 
 class Service(AbstractContextManager["Service"]):
@@ -121,6 +122,16 @@ class Service(AbstractContextManager["Service"]):
             device=self.settings.device,
             engine=self.settings.engine,
         )
+
+    @property
+    def name(self) -> str:
+        """What clients know the archive by: the last part of its place."""
+        return PurePath(self.settings.archive.rstrip("/")).name
+
+    @property
+    def descriptor_name(self) -> str:
+        """What clients know its descriptor by; one's own is recorded by its path."""
+        return PurePath(self.archive.settings.descriptor).name
 
     async def reading(self, question: Callable[[Archive], _T]) -> _T:
         """Ask the archive something that takes no network."""
@@ -247,12 +258,19 @@ class Service(AbstractContextManager["Service"]):
         ------
         EntryNotFoundError
         """
-        return await self.reading(lambda archive: archive.entry(id))
+        try:
+            return await self.reading(lambda archive: archive.entry(id))
+        except EntryNotFoundError as error:  # whose message is for those who run the service
+            raise EntryNotFoundError(f"there is no entry {id[:200]!r}; look at the id") from error
 
     async def place(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
+        """File of an entry, by its checksum the one recorded; or why there is none at hand.
+
+        Where it was looked for is nothing that clients are told.
+        """
         folders = self.settings.files
-        return await self.reading(lambda archive: archive.sources(folders).find(id))
+        place = await self.reading(lambda archive: archive.sources(folders).find(id))
+        return place if isinstance(place, Path) else _NOT_AT_HAND
 
     async def thumbnail(self, source: Path | bytes) -> bytes:
         """Make a small JPEG of a picture, up to 320 pixels a side."""
@@ -346,5 +364,6 @@ class Service(AbstractContextManager["Service"]):
     async def statistics(self) -> dict[str, Any]:
         """Figures of the archive, and of the service under "server"."""
         figures = await self.reading(lambda archive: archive.stats())
+        figures |= {"archive": self.name, "descriptor": self.descriptor_name}
         waiting = {"queries": len(self.batcher), "releases": len(self.jobs)}
         return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}
