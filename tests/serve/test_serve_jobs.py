@@ -5,7 +5,7 @@ import shutil
 import signal
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -13,6 +13,8 @@ import pytest
 from serve_parts import encoded, picture
 
 import homing
+from homing.c2pa import active_manifest
+from homing.images.credentials import manifest_store
 from homing.processes import LostTaskError
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
@@ -174,6 +176,19 @@ def until_started(jobs, count):
             return
         time.sleep(0.02)
     raise AssertionError
+
+
+def test_files_are_signed_where_the_service_has_credentials(settings, credentials):
+    signing = replace(settings, c2pa=credentials)
+    with Jobs(signing, Releasing(settings.archive), lambda *told: None) as jobs:
+        job = drafted(jobs, 1).commit()
+        jobs.put(job)
+        (outcome,) = until_done(jobs, job.token).outcomes
+    row = homing.open(settings.archive).entry("0.jpg")
+    assert outcome["c2pa_manifest"] == row.metadata["c2pa_manifest"]
+    assert row.metadata["c2pa_endpoint"] == credentials.endpoint
+    file = settings.folder / "released" / job.token / "0.jpg"
+    assert active_manifest(manifest_store(file.read_bytes())) == outcome["c2pa_manifest"]
 
 
 @dataclass(frozen=True)
