@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from homing.images.credentials import manifest_store
 from homing.processes import LostTaskError
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
-from homing.serve.releaser import LOST, Release, Releasers, Try
+from homing.serve.releaser import LOST, Ready, Release, Releasers, Try
 from homing.serve.settings import Settings
 
 
@@ -35,7 +36,17 @@ class Releasing:
         self.archive, self.deadly, self.how = archive, set(deadly), how
         self.tried = []
 
-    def __call__(self, task):
+    def submit(self, task):
+        made = Future()
+        try:
+            made.set_result(self._done(task))
+        except (homing.HomingError, OSError, MemoryError) as error:
+            made.set_exception(error)
+        return made
+
+    def _done(self, task):
+        if isinstance(task, Ready):
+            return None
         lines = task.manifest.read_text().splitlines()
         ids = [line.split('"id": "')[1].split('"')[0] for line in lines]
         self.tried.append(ids)
@@ -191,6 +202,21 @@ def test_files_are_signed_where_the_service_has_credentials(settings, credential
     assert active_manifest(manifest_store(file.read_bytes())) == outcome["c2pa_manifest"]
 
 
+class NeverReady:
+    def submit(self, task):
+        return Future()
+
+
+def test_an_end_does_not_wait_for_a_process_that_is_being_started(settings):
+    start = time.monotonic()
+    with Jobs(settings, NeverReady(), lambda *told: None) as jobs:
+        job = drafted(jobs, 1).commit()
+        jobs.put(job)
+    assert time.monotonic() - start < 5
+    assert jobs.get(job.token).state == "running"
+    assert JobFolder(settings.folder / "jobs" / job.token).begun() == {}
+
+
 @dataclass(frozen=True)
 class Crash:
     def do(self, archive):
@@ -219,13 +245,13 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
     with Releasers(small) as releasers:
         for bad in (Crash(), Swell()):
             with pytest.raises(LOST):
-                releasers.do(bad)
-            tried = releasers.do(trying)
+                releasers.submit(bad).result()
+            tried = releasers.submit(trying).result()
             assert tried.psnr >= 42
         with pytest.raises(homing.PictureError, match="not a picture"):
-            releasers.do(Try(b"x", 42.0, "paper", small.limits))
+            releasers.submit(Try(b"x", 42.0, "paper", small.limits)).result()
         problems = []
-        with Jobs(small, releasers.do, lambda *told: problems.append(told)) as jobs:
+        with Jobs(small, releasers, lambda *told: problems.append(told)) as jobs:
             job = drafted(jobs, 3).commit()
             killer = threading.Timer(0.2, kill_all, [before])
             killer.start()
@@ -266,6 +292,6 @@ def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settin
         settings.limits,
     )
     with Releasers(settings) as releasers:
-        assert releasers.do(Slow(task)) == ["released"]
+        assert releasers.submit(Slow(task)).result() == ["released"]
         start = time.monotonic()
     assert time.monotonic() - start < 4  # at rest they go when they are asked to

@@ -12,25 +12,36 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from homing.archive.results import Outcome
 from homing.errors import HomingError
 from homing.images import shown
 from homing.serve.jobs import Draft, Job, JobFolder, Picture, ReleaseSettings
 from homing.serve.names import file_address
-from homing.serve.releaser import LOST, Release, too_much
+from homing.serve.releaser import LOST, ArchiveTask, Ready, Release, too_much
 from homing.serve.settings import Settings
 
-__all__ = ["Jobs"]
+__all__ = ["Doer", "Jobs"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _AT_ONCE = 8  # pictures between two looks at whether to stop: two batches of the activation
 _MOST_WAITING = 100  # jobs
 _TRIES = 2  # of a picture
+_PATIENCE = 0.2  # seconds between two looks at whether to end, while a process is started
+
+_Result = TypeVar("_Result")
+
+
+class Doer(Protocol):
+    """Does tasks with the archive."""
+
+    def submit(self, task: ArchiveTask[_Result]) -> "Future[_Result]":
+        """Have one done; as :meth:`homing.serve.releaser.Releasers.submit`."""
 
 
 class Jobs(AbstractContextManager["Jobs"]):
@@ -40,8 +51,8 @@ class Jobs(AbstractContextManager["Jobs"]):
     ----------
     settings : Settings
         Of the service.
-    released : callable
-        Does a :class:`~homing.serve.releaser.Release`; called by one thread.
+    releasers : Doer
+        Do what is to be released; asked by one thread.
     on_problem : callable
         Told of a job that failed or a try that was lost, and why.
     """
@@ -49,13 +60,13 @@ class Jobs(AbstractContextManager["Jobs"]):
     def __init__(
         self,
         settings: Settings,
-        released: Callable[[Release], Sequence[Outcome]],
+        releasers: Doer,
         on_problem: Callable[[str, Exception], None],
     ) -> None:
         self._settings = settings
         self._folder = settings.folder / "jobs"
         self._out = settings.folder / "released"
-        self._released = released
+        self._releasers = releasers
         self._on_problem = on_problem
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._failed: dict[str, str] = {}
@@ -124,7 +135,7 @@ class Jobs(AbstractContextManager["Jobs"]):
         job = place.job()
         done = len(job.outcomes)
         while done < len(job.pictures):
-            if self._ending.is_set():
+            if not self._ready():
                 return
             try:
                 outcomes = self._next(place, job, done)
@@ -134,6 +145,18 @@ class Jobs(AbstractContextManager["Jobs"]):
             place.add_outcomes(done, outcomes)
             done += len(outcomes)
         place.clear(job.pictures)
+
+    def _ready(self) -> bool:
+        """Wait for a process that can release; not where the service ends meanwhile.
+
+        What befalls that process before it has pictures is not laid to their charge.
+        """
+        ready = self._releasers.submit(Ready())
+        while not self._ending.is_set():
+            if wait([ready], _PATIENCE).done:
+                ready.result()
+                return True
+        return False
 
     def _next(self, place: JobFolder, job: Job, first: int) -> list[dict[str, Any]]:
         """Release the next pictures, or give up one that was begun often enough."""
@@ -166,7 +189,11 @@ class Jobs(AbstractContextManager["Jobs"]):
                 self._settings.limits,
                 self._settings.c2pa,
             )
-            done = {outcome.id: outcome for outcome in self._released(task) if outcome.id}
+            done = {
+                outcome.id: outcome
+                for outcome in self._releasers.submit(task).result()
+                if outcome.id
+            }
         return [_told(picture, done.get(picture.id), self._out) for picture in pictures]
 
 

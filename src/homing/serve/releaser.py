@@ -29,7 +29,7 @@ from homing.serve.bounds import bound_memory
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
-__all__ = ["LOST", "ArchiveTask", "Release", "Releasers", "Tried", "Try", "too_much"]
+__all__ = ["LOST", "ArchiveTask", "Ready", "Release", "Releasers", "Tried", "Try", "too_much"]
 
 LOST = (LostTaskError, MemoryError)
 """What a task raises that took more than it may, or that ended its process."""
@@ -44,6 +44,14 @@ class ArchiveTask(Protocol[_Result_co]):
 
     def do(self, archive: Archive) -> _Result_co:
         """Do it; called in the other process."""
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Nothing: when it is done, its process is there and has the archive and its network."""
+
+    def do(self, archive: Archive) -> None:
+        """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +182,6 @@ class Releasers(AbstractContextManager["Releasers"]):
     def submit(self, task: ArchiveTask[_Result_co]) -> "Future[_Result_co]":
         """Have a task done; it raises one of :data:`LOST` if it takes too much."""
         return self._workers.submit(task)
-
-    def do(self, task: ArchiveTask[_Result_co]) -> _Result_co:
-        """Have a task done, and wait for it; as :meth:`submit`."""
-        return self.submit(task).result()
 
 
 def too_much(settings: Settings) -> str:

@@ -22,26 +22,21 @@ from homing.images import SHOWS_NOTHING
 from homing.search import UPRIGHT
 from homing.serve.batching import Answered, Batcher
 from homing.serve.bodies import Upload
-from homing.serve.decoding import Check, Compare, Confirm, Decoders, Draw, Look, Shrink
+from homing.serve.decoding import Compare, Confirm, Decoders, Look, Shrink
 from homing.serve.guard import Guard
-from homing.serve.jobqueue import Jobs
-from homing.serve.jobs import Draft, Job, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.kept import Kept
 from homing.serve.keys import KeyRing
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.models import without_confirming
-from homing.serve.names import id_of
-from homing.serve.previews import Previews
-from homing.serve.releaser import LOST, Releasers, Tried, Try, too_much
+from homing.serve.publishing import Publishing
 from homing.serve.settings import Settings
 
 __all__ = ["Service"]
 
 _T = TypeVar("_T")
 
-_THUMBNAIL, _PREVIEW = 320, 1600  # pixels
-_GAIN = 20
+_THUMBNAIL = 320  # pixels
 _NOT_AT_HAND = "the service does not have its file, or has another one in its place"
 
 
@@ -60,9 +55,8 @@ class Service(AbstractContextManager["Service"]):
     kept : Kept
     decoders : Decoders
     batcher : Batcher
-    releasers : Releasers
-    jobs : Jobs
-    previews : Previews
+    publishing : Publishing
+        Pictures going in.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
@@ -85,24 +79,20 @@ class Service(AbstractContextManager["Service"]):
             wait=settings.wait,
             on_batch=metrics.batch,
         )
-        self.releasers = Releasers(settings)
-        self.jobs = Jobs(settings, self.releasers.do, self._on_problem)
-        self.previews = Previews(settings.folder / "previews")
-        self._previewing = asyncio.Semaphore()
         # As many pictures in memory at once as can be worked on, and some that come next.
         self._in_memory = asyncio.Semaphore(2 * settings.workers)
+        self.publishing = Publishing(settings, self.decoders, self._in_memory, log)
         self._open = ExitStack()
 
     def __enter__(self) -> "Service":
         """Start the parts."""
         self._searched.warm()
         self.metrics.watch("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
-        self.metrics.watch("homing_releases_waiting", "Releases waiting.", self.jobs.__len__)
+        jobs = self.publishing.jobs
+        self.metrics.watch("homing_releases_waiting", "Releases waiting.", jobs.__len__)
         self._open.enter_context(self.decoders)
         self._open.enter_context(self.batcher)
-        self._open.enter_context(self.previews)
-        self._open.enter_context(self.releasers)
-        self._open.enter_context(self.jobs)
+        self._open.enter_context(self.publishing)
         return self
 
     def __exit__(
@@ -277,72 +267,6 @@ class Service(AbstractContextManager["Service"]):
         async with self._in_memory:
             return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
 
-    async def release(
-        self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str
-    ) -> Job:
-        """Take pictures in to be released; they are on disk when this returns.
-
-        Each is read once before, so that what is no picture is refused at once.
-
-        Raises
-        ------
-        UsageError
-            Two of them would have one id, or the prefix makes none.
-        """
-        pictures = [Picture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
-        refuse_doubles(pictures)
-        draft = self.jobs.draft(settings)
-        try:
-            for picture, upload in zip(pictures, uploads, strict=True):
-                async with self._in_memory:
-                    await self._take_in(draft, picture, await upload.read())
-            job = await asyncio.to_thread(draft.commit)
-        finally:
-            draft.discard()
-        self.jobs.put(job)
-        return job
-
-    async def _take_in(self, draft: Draft, picture: Picture, data: bytes) -> None:
-        try:
-            kind = await self.decoders.run(Check(data, self.settings.limits))
-        except PictureError as error:
-            draft.refuse(picture, str(error))
-        else:
-            await asyncio.to_thread(draft.add, picture, data, kind)
-
-    async def preview(self, upload: Upload, *, psnr: float, method: str) -> dict[str, Any]:
-        """Show what releasing would do to a picture.
-
-        Returns
-        -------
-        dict
-            psnr, ssim, cell_kept, and the paths of "before", "after" and "difference".
-        """
-        limits = self.settings.limits
-        async with self._in_memory:
-            data = await upload.read()
-            await self.decoders.run(Check(data, limits))
-            tried = await self._try(Try(data, psnr, method, limits))
-            drawn = await self.decoders.run(Draw(data, tried.data, _PREVIEW, _GAIN, limits))
-        return {
-            "psnr": None if tried.psnr is None else round(tried.psnr, 3),
-            "ssim": None if tried.ssim is None else round(tried.ssim, 5),
-            "cell_kept": tried.cell_kept,
-            **await asyncio.to_thread(self.previews.put, drawn),
-        }
-
-    async def _try(self, task: Try) -> Tried:
-        """Activate a picture, one at a time: a release needs room beside it."""
-        async with self._previewing:
-            try:
-                return await asyncio.wrap_future(self.releasers.submit(task))
-            except LOST as error:
-                raise PictureError(too_much(self.settings)) from error
-
-    def _on_problem(self, job: str, error: Exception) -> None:
-        """Take note of a job that failed, or of a try that was lost."""
-        self.log.problem("release failed", error, job=job)
-
     async def _answered(self, upload: Upload, asked: Asked) -> Answered:
         """Describe a picture and look for it; nothing is confirmed."""
         async with self._in_memory:
@@ -365,5 +289,5 @@ class Service(AbstractContextManager["Service"]):
         """Figures of the archive, and of the service under "server"."""
         figures = await self.reading(lambda archive: archive.stats())
         figures |= {"archive": self.name, "descriptor": self.descriptor_name}
-        waiting = {"queries": len(self.batcher), "releases": len(self.jobs)}
+        waiting = {"queries": len(self.batcher), "releases": len(self.publishing.jobs)}
         return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}
