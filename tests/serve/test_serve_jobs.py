@@ -19,7 +19,7 @@ from homing.images.credentials import manifest_store
 from homing.processes import LostTaskError
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
-from homing.serve.releaser import LOST, Ready, Release, Releasers, Try
+from homing.serve.releaser import LOST, Ready, Release, Releaser, Try
 from homing.serve.settings import Settings
 
 
@@ -242,16 +242,16 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
     before = processes()
     small = Settings(archive=settings.archive, folder=settings.folder, memory=64 << 20)
     trying = Try(encoded(picture(1)), 42.0, "paper", small.limits)
-    with Releasers(small) as releasers:
+    with Releaser(small) as releaser:
         for bad in (Crash(), Swell()):
             with pytest.raises(LOST):
-                releasers.submit(bad).result()
-            tried = releasers.submit(trying).result()
+                releaser.submit(bad).result()
+            tried = releaser.submit(trying).result()
             assert tried.psnr >= 42
         with pytest.raises(homing.PictureError, match="not a picture"):
-            releasers.submit(Try(b"x", 42.0, "paper", small.limits)).result()
+            releaser.submit(Try(b"x", 42.0, "paper", small.limits)).result()
         problems = []
-        with Jobs(small, releasers, lambda *told: problems.append(told)) as jobs:
+        with Jobs(small, releaser, lambda *told: problems.append(told)) as jobs:
             job = drafted(jobs, 3).commit()
             killer = threading.Timer(0.2, kill_all, [before])
             killer.start()
@@ -291,7 +291,7 @@ def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settin
         ReleaseSettings(42.0, "paper"),
         settings.limits,
     )
-    with Releasers(settings) as releasers:
-        assert releasers.submit(Slow(task)).result() == ["released"]
+    with Releaser(settings) as releaser:
+        assert releaser.submit(Slow(task)).result() == ["released"]
         start = time.monotonic()
     assert time.monotonic() - start < 4  # at rest they go when they are asked to

@@ -41,7 +41,7 @@ class Doer(Protocol):
     """Does tasks with the archive."""
 
     def submit(self, task: ArchiveTask[_Result]) -> "Future[_Result]":
-        """Have one done; as :meth:`homing.serve.releaser.Releasers.submit`."""
+        """Have one done; as :meth:`homing.serve.releaser.Releaser.submit`."""
 
 
 class Jobs(AbstractContextManager["Jobs"]):
@@ -51,8 +51,8 @@ class Jobs(AbstractContextManager["Jobs"]):
     ----------
     settings : Settings
         Of the service.
-    releasers : Doer
-        Do what is to be released; asked by one thread.
+    releaser : Doer
+        Does what is to be released; asked by one thread.
     on_problem : callable
         Told of a job that failed or a try that was lost, and why.
     """
@@ -60,13 +60,13 @@ class Jobs(AbstractContextManager["Jobs"]):
     def __init__(
         self,
         settings: Settings,
-        releasers: Doer,
+        releaser: Doer,
         on_problem: Callable[[str, Exception], None],
     ) -> None:
         self._settings = settings
         self._folder = settings.folder / "jobs"
         self._out = settings.folder / "released"
-        self._releasers = releasers
+        self._releaser = releaser
         self._on_problem = on_problem
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._failed: dict[str, str] = {}
@@ -151,7 +151,7 @@ class Jobs(AbstractContextManager["Jobs"]):
 
         What befalls that process before it has pictures is not laid to their charge.
         """
-        ready = self._releasers.submit(Ready())
+        ready = self._releaser.submit(Ready())
         while not self._ending.is_set():
             if wait([ready], _PATIENCE).done:
                 ready.result()
@@ -191,7 +191,7 @@ class Jobs(AbstractContextManager["Jobs"]):
             )
             done = {
                 outcome.id: outcome
-                for outcome in self._releasers.submit(task).result()
+                for outcome in self._releaser.submit(task).result()
                 if outcome.id
             }
         return [_told(picture, done.get(picture.id), self._out) for picture in pictures]

@@ -14,7 +14,7 @@ from homing.serve.jobs import Draft, Job, Picture, ReleaseSettings, refuse_doubl
 from homing.serve.log import Log
 from homing.serve.names import id_of
 from homing.serve.previews import Previews
-from homing.serve.releaser import LOST, Releasers, Tried, Try, too_much
+from homing.serve.releaser import LOST, Releaser, Tried, Try, too_much
 from homing.serve.settings import Settings
 
 __all__ = ["Publishing"]
@@ -48,15 +48,14 @@ class Publishing(AbstractContextManager["Publishing"]):
         self._decoders = decoders
         self._in_memory = in_memory
         self._log = log
-        self._releasers = Releasers(settings)
-        self.jobs = Jobs(settings, self._releasers, self._on_problem)
+        self._releaser, self._trier = Releaser(settings), Releaser(settings)
+        self.jobs = Jobs(settings, self._releaser, self._on_problem)
         self.previews = Previews(settings.folder / "previews")
-        self._previewing = asyncio.Semaphore()
         self._open = ExitStack()
 
     def __enter__(self) -> "Publishing":
         """Start the parts."""
-        for part in (self.previews, self._releasers, self.jobs):
+        for part in (self.previews, self._trier, self._releaser, self.jobs):
             self._open.enter_context(part)
         return self
 
@@ -124,12 +123,11 @@ class Publishing(AbstractContextManager["Publishing"]):
         }
 
     async def _tried(self, task: Try) -> Tried:
-        """Activate a picture, one at a time: a release needs room beside it."""
-        async with self._previewing:
-            try:
-                return await asyncio.wrap_future(self._releasers.submit(task))
-            except LOST as error:
-                raise PictureError(too_much(self._settings)) from error
+        """Activate a picture, when those are done that came before; no release is waited for."""
+        try:
+            return await asyncio.wrap_future(self._trier.submit(task))
+        except LOST as error:
+            raise PictureError(too_much(self._settings)) from error
 
     def _on_problem(self, job: str, error: Exception) -> None:
         """Take note of a job that failed, or of a try that was lost."""

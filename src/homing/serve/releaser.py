@@ -29,12 +29,10 @@ from homing.serve.bounds import bound_memory
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
-__all__ = ["LOST", "ArchiveTask", "Ready", "Release", "Releasers", "Tried", "Try", "too_much"]
+__all__ = ["LOST", "ArchiveTask", "Ready", "Release", "Releaser", "Tried", "Try", "too_much"]
 
 LOST = (LostTaskError, MemoryError)
 """What a task raises that took more than it may, or that ended its process."""
-
-_AT_ONCE = 2  # the jobs' one, and that of a preview
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 
@@ -149,8 +147,8 @@ class Try:
         return Tried(result.data, decibels, result.ssim, result.cell_kept)
 
 
-class Releasers(AbstractContextManager["Releasers"]):
-    """The processes that do such tasks; they are started when there is something to do.
+class Releaser(AbstractContextManager["Releaser"]):
+    """A process that does such tasks, one after the other; it is started with the first.
 
     Parameters
     ----------
@@ -159,14 +157,14 @@ class Releasers(AbstractContextManager["Releasers"]):
 
     def __init__(self, settings: Settings) -> None:
         begin = partial(
-            _Releaser, settings.archive, settings.device, settings.engine, settings.release_memory
+            _AtWork, settings.archive, settings.device, settings.engine, settings.release_memory
         )
         self._workers: Workers[ArchiveTask[Any], Any] = Workers(
-            begin, _AT_ONCE, "release pictures", tries=1, seconds=settings.release_seconds
+            begin, 1, "release pictures", tries=1, seconds=settings.release_seconds
         )
 
-    def __enter__(self) -> "Releasers":
-        """Return them; none has been started yet."""
+    def __enter__(self) -> "Releaser":
+        """Return it; nothing has been started yet."""
         self._workers.__enter__()
         return self
 
@@ -176,7 +174,7 @@ class Releasers(AbstractContextManager["Releasers"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the processes."""
+        """End the process."""
         self._workers.__exit__(kind, error, trace)
 
     def submit(self, task: ArchiveTask[_Result_co]) -> "Future[_Result_co]":
@@ -192,8 +190,8 @@ def too_much(settings: Settings) -> str:
     )
 
 
-class _Releaser:
-    """Does the tasks of one process; made there.
+class _AtWork:
+    """What does the tasks; made in the process that they are done in.
 
     Nothing can fail before there is a task, which it would be taken for the loss of.
     """
