@@ -14,7 +14,7 @@ from homing.serve.jobs import Draft, Job, Picture, ReleaseSettings, refuse_doubl
 from homing.serve.log import Log
 from homing.serve.names import id_of
 from homing.serve.previews import Previews
-from homing.serve.releaser import LOST, Releaser, Tried, Try, too_much
+from homing.serve.releaser import LOST, Ready, Releaser, Tried, Try, too_much
 from homing.serve.settings import Settings
 
 __all__ = ["Publishing"]
@@ -67,6 +67,10 @@ class Publishing(AbstractContextManager["Publishing"]):
     ) -> None:
         """End them."""
         self._open.__exit__(kind, error, trace)
+
+    def prepare(self) -> None:
+        """Have the process of previews started, for somebody who will want one."""
+        self._trier.submit(Ready())
 
     async def release(
         self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str

@@ -68,7 +68,7 @@ def browse(chromium: Any, served: Running) -> Iterator[Window]:
     def open_window(**options: Any) -> Any:
         options = {"viewport": {"width": 1200, "height": 800}} | options
         context = chromium.new_context(base_url=served.address, **options)
-        context.set_default_timeout(60_000)  # a busy machine may take long
+        context.set_default_timeout(120_000)  # a busy machine may take long
         contexts.append(context)
         page = context.new_page()
         watch(page, served.address, complaints)
