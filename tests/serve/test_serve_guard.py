@@ -14,6 +14,7 @@ import homing
 from homing.serve.app import _tell_failures
 from homing.serve.guard import COOKIE, SESSION_SECONDS, Guard, guarded
 from homing.serve.keys import READ, WRITE, KeyRing
+from homing.serve.lingering import Lingering
 from homing.serve.names import check_id, harmless_name, id_of
 from homing.serve.server import refuse_open_doors
 from homing.serve.settings import Settings, is_loopback
@@ -53,6 +54,7 @@ def door(tmp_path, ring, clock):
 
         app.include_router(routes)
     _tell_failures(app)
+    app.add_middleware(Lingering, most=0)
     return Direct(app)
 
 

@@ -1,11 +1,11 @@
-"""Pictures decoded apart, queries answered together, jobs."""
+"""Pictures decoded apart, queries answered together."""
 
 import asyncio
 import os
 import shutil
 import time
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import psutil
@@ -13,12 +13,13 @@ import pytest
 from serve_parts import encoded, picture
 
 import homing
+from homing.archive import Hit
 from homing.archive.asked import Asked
+from homing.archive.searching import Looked
 from homing.images import DEFAULT_LIMITS
 from homing.search import query_views
 from homing.serve.batching import Batcher
-from homing.serve.decoding import Decoders, Look
-from homing.serve.jobs import Jobs, Picture, ReleaseSettings
+from homing.serve.decoding import Compare, Decoders, Look
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,27 @@ def test_what_a_picture_does_to_a_decoder_costs_one_request():
 
     asyncio.run(run())
     assert children() <= before
+
+
+def test_a_record_that_cannot_be_read_is_told_without_its_place(tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    hit = Hit(
+        id="sea/ü.jpg",
+        similarity=0.9,
+        view="upright",
+        cell=1,
+        code_distance=0.1,
+        state="released",
+    )
+    looked = Looked(("upright",), np.ones((1, 4), np.float32) / 2)
+    place = tmp_path / "broken.jpg"
+    task = Compare("0.jpg", encoded(picture(1)), looked, hit, 1, place, DEFAULT_LIMITS)
+    told = task.do()
+    assert told["reason"].startswith("the record's picture: ")
+    assert told["file"] is None
+    encoded_in = tmp_path / "whole.jpg"
+    encoded_in.write_bytes(encoded(picture(1)))
+    assert replace(task, place=encoded_in).do()["file"] == "/files/sea/%C3%BC.jpg"
 
 
 def children():
@@ -112,85 +134,3 @@ def test_a_failure_reaches_all_who_asked(empty_archive):
         for future in futures:
             with pytest.raises(homing.ArchiveError, match="gone"):
                 future.result(10)
-
-
-@pytest.fixture
-def jobs(empty_archive, tmp_path):
-    shutil.copytree(empty_archive, tmp_path / "archive")
-    problems = []
-    made = Jobs(
-        tmp_path / "served",
-        lambda: homing.open(tmp_path / "archive"),
-        DEFAULT_LIMITS,
-        lambda job, error: problems.append((job, error)),
-    )
-    made.problems = problems
-    made.again = lambda: Jobs(
-        tmp_path / "served",
-        lambda: homing.open(tmp_path / "archive"),
-        DEFAULT_LIMITS,
-        lambda job, error: problems.append((job, error)),
-    )
-    return made
-
-
-def drafted(jobs, count, **settings):
-    (jobs._folder).mkdir(parents=True, exist_ok=True)
-    draft = jobs.draft(ReleaseSettings(42.0, "paper", **settings))
-    for number in range(count):
-        draft.add(Picture(f"{number}.jpg", f"{number}.jpg"), encoded(picture(number)), "JPEG")
-    return draft
-
-
-def until_done(jobs, token):
-    for _ in range(600):
-        job = jobs.get(token)
-        if job.state != "running":
-            return job
-        time.sleep(0.05)
-    raise AssertionError
-
-
-def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(jobs, tmp_path):
-    kept = drafted(jobs, 3).commit()
-    lost = drafted(jobs, 1)
-    with jobs.again() as later:
-        done = until_done(later, kept.token)
-    assert [outcome["status"] for outcome in done.outcomes] == ["released"] * 3
-    assert later.get(lost.token) is None
-    assert not list((tmp_path / "served" / "jobs").glob(".*"))
-    assert len(homing.open(tmp_path / "archive")) == 3
-
-
-def test_an_end_in_the_middle_leaves_whole_pictures_and_the_rest_for_later(jobs, tmp_path):
-    with jobs as first:
-        job = drafted(first, 12).commit()
-        first.put(job)
-        time.sleep(0.3)  # somewhere within
-    half = first.get(job.token)
-    assert len(half.outcomes) in (0, 8, 12)
-    with jobs.again() as later:
-        done = until_done(later, job.token)
-    assert [outcome["id"] for outcome in done.outcomes] == [f"{n}.jpg" for n in range(12)]
-    archive = homing.open(tmp_path / "archive")
-    assert len(archive) == 12
-    assert archive.verify().clean
-    assert not list((tmp_path / "served" / "jobs" / job.token).glob("*.jpg"))
-
-
-def test_a_job_that_fails_says_why_and_the_next_is_done(jobs, tmp_path):
-    (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "released").write_text("in the way")
-    with jobs:
-        job = drafted(jobs, 1).commit()
-        jobs.put(job)
-        failed = until_done(jobs, job.token)
-        assert failed.state == "failed"
-        assert failed.failed
-        assert [token for token, _ in jobs.problems] == [job.token]
-        (tmp_path / "served" / "released").unlink()
-        other = drafted(jobs, 2).commit()
-        jobs.put(other)
-        assert until_done(jobs, other.token).state == "done"
-    with jobs.again() as later:
-        assert until_done(later, job.token).state == "done"

@@ -15,6 +15,8 @@ import pytest
 from serve_parts import encoded, picture
 
 import homing
+from homing.c2pa import active_manifest
+from homing.cli import main
 from homing.client import Client
 
 SOURCES = Path(homing.__file__).parents[1]
@@ -147,6 +149,29 @@ def test_asked_to_end_while_releasing_it_finishes_what_is_in_hand(folder):
     assert len(job["outcomes"]) == 20
     assert {outcome["status"] for outcome in job["outcomes"]} == {"released"}
     assert entries <= len(homing.open(folder / "archive")) == 20
+
+
+@pytest.mark.slow
+def test_uploads_are_signed(folder, credentials):
+    served = Process(folder, "--c2pa", str(credentials.chain), str(credentials.key))
+    (outcome,) = until_done(served.url, sent(served.url, 1))["outcomes"]
+    manifest = outcome["c2pa_manifest"]
+    copy = encoded(picture(0).crop((15, 10, 190, 140)))
+    kind = {"Content-Type": "image/jpeg"}
+    found = httpx.post(f"{served.url}/v1/matches/byContent", content=copy, headers=kind)
+    assert [match["manifestId"] for match in found.json()["matches"]] == [manifest]
+    store = httpx.get(f"{served.url}/v1/manifests/{manifest}").content
+    assert active_manifest(store) == manifest
+    assert served.end(signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize("options", [["--c2pa", "{chain}", "{chain}"], ["--c2pa-endpoint", "x"]])
+def test_what_cannot_sign_is_refused_before_it_serves(folder, credentials, options, capsys):
+    given = [option.format(chain=credentials.chain) for option in options]
+    with pytest.raises(SystemExit) as left:
+        main(["serve", str(folder / "archive"), "--port", "0", *given])
+    assert left.value.code == 2
+    assert "sign" in capsys.readouterr().err
 
 
 @pytest.mark.slow

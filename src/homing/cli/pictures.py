@@ -18,11 +18,10 @@ from homing.cli.console import (
     show_outcomes,
     workers_option,
 )
-from homing.errors import UsageError
+from homing.cli.signing import c2pa_options, credentials_of
 
 if TYPE_CHECKING:
     from homing.archive import Archive
-    from homing.c2pa import ContentCredentials
 
 __all__ = ["COMMANDS"]
 
@@ -61,24 +60,6 @@ _also = click.option(
     metavar="CODEBOOK",
     help="A further codebook to activate for: a file, or a bundled one's factory string. "
     "May be given several times.",
-)
-_c2pa = click.option(
-    "--c2pa",
-    nargs=2,
-    type=click.Path(exists=True, dir_okay=False),
-    metavar="CHAIN KEY",
-    help="Sign every file with Content Credentials: the certificates and the private key, in PEM "
-    "(docs/c2pa.md).",
-)
-_c2pa_endpoint = click.option(
-    "--c2pa-endpoint",
-    metavar="URL",
-    help="With --c2pa: the Soft Binding Resolution API where the manifests are to be had.",
-)
-_c2pa_timestamp = click.option(
-    "--c2pa-timestamp",
-    metavar="URL",
-    help="With --c2pa: a time-stamping authority (RFC 3161), asked for each file.",
 )
 _format = click.option(
     "--format",
@@ -141,9 +122,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 @_seed
 @_also
 @_format
-@_c2pa
-@_c2pa_endpoint
-@_c2pa_timestamp
+@c2pa_options
 @workers_option
 @limit_options
 @device_option
@@ -166,7 +145,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     from homing.archive import open_archive
 
-    credentials = _credentials(options)
+    credentials = credentials_of(options)
     opened = open_archive(archive, device=options["device"])
     with _show(opened, photos, options, "releasing") as show:
         report = opened.release(
@@ -184,21 +163,6 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             on_outcome=show,
         )
     return finished(report)
-
-
-def _credentials(options: dict[str, Any]) -> "ContentCredentials | None":
-    """What files are signed with, if they are."""
-    endpoint, timestamp = options["c2pa_endpoint"], options["c2pa_timestamp"]
-    if not options["c2pa"]:
-        if endpoint or timestamp:
-            raise UsageError(
-                "--c2pa-endpoint and --c2pa-timestamp are for signing: give --c2pa CHAIN KEY too"
-            )
-        return None
-    from homing.c2pa import ContentCredentials
-
-    chain, key = options["c2pa"]
-    return ContentCredentials(chain, key, endpoint=endpoint, timestamp=timestamp)
 
 
 @click.command()

@@ -15,6 +15,7 @@ from homing.cli.console import (
     printable,
     say,
 )
+from homing.cli.signing import c2pa_options, credentials_of
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,14 +59,14 @@ _folder = click.option(
     type=click.IntRange(min=64),
     default=2048,
     show_default=True,
-    help="MiB that decoding one picture may take.",
+    help="MiB that decoding one picture may take; releasing some, four times as many.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
     default=30,
     show_default=True,
-    help="That decoding one picture may take.",
+    help="That decoding one picture may take; releasing some, sixty times as long.",
 )
 @click.option(
     "--max-pixels",
@@ -95,6 +96,7 @@ _folder = click.option(
     show_default=True,
     help="Requests a minute of one key; 0: no limit.",
 )
+@c2pa_options
 @engine_option
 @device_option
 def serve(archive: str, **options: Any) -> None:
@@ -104,6 +106,7 @@ def serve(archive: str, **options: Any) -> None:
     homing serve archive
     homing keys add archive newsroom --rights read
     homing serve archive --host 0.0.0.0
+    homing serve archive --c2pa chain.pem key.pem
 
     It listens to this machine alone unless told otherwise, and to others only with keys. The
     description of the API is at /openapi.json. Stop it with Ctrl-C: what is being done is ended.
@@ -124,6 +127,7 @@ def serve(archive: str, **options: Any) -> None:
         most_bytes=options["max_upload"],
         memory=options["memory"] * _MEGABYTE,
         seconds=options["seconds"],
+        c2pa=credentials_of(options),
         rate_limit=options["rate_limit"],
         files=tuple(Path(folder) for folder in options["files"]),
         device=options["device"],

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve import pages, softbinding
+from homing.serve.lingering import Lingering
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.observing import observe
@@ -63,6 +64,8 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         app.include_router(router())
     _tell_failures(app)
     observe(app, metrics, log, settings.requests)
+    # Around it all: who is still sending what nobody will read is no request at work.
+    app.add_middleware(Lingering, most=settings.limits.max_bytes)
     return app
 
 
@@ -72,9 +75,14 @@ def _tell_failures(app: FastAPI) -> None:
 
     @app.exception_handler(HomingError)
     async def ours(request: Request, error: HomingError) -> Response:
+        service: Service = request.app.state.service
         if isinstance(error, PictureError):
-            request.app.state.service.metrics.unreadable()
-        return told(request, _status_of(error), str(error), kind=type(error).__name__)
+            service.metrics.unreadable()
+        status, message = _status_of(error), str(error)
+        if status >= 500:  # of the archive, and where it lies: for those who run the service
+            service.log.problem("archive", error)
+            message = "the archive cannot be asked now; the log of the service says why"
+        return told(request, status, message, kind=type(error).__name__)
 
     @app.exception_handler(BlockingIOError)
     async def busy(request: Request, error: BlockingIOError) -> Response:

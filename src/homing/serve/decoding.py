@@ -6,7 +6,6 @@ process, which is replaced; the service goes on.
 
 import asyncio
 import io
-import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -23,9 +22,11 @@ from homing.archive.results import Hit
 from homing.archive.searching import Looked
 from homing.archive.sources import Places
 from homing.errors import PictureError
-from homing.images import Limits, read_picture, read_rgb
+from homing.images import Limits, read_picture, read_rgb, shown
 from homing.processes import LostTaskError, Workers
 from homing.search import View, query_views
+from homing.serve.bounds import bound_memory
+from homing.serve.names import file_address
 
 __all__ = ["Check", "Compare", "Confirm", "Decoders", "Draw", "Look", "Shrink", "Task"]
 
@@ -92,17 +93,29 @@ class Compare:
     limits: Limits
 
     def do(self) -> dict[str, Any]:
-        """Return what ``homing explain --json`` prints, ``facts``, ``positive`` and ``figures``."""
+        """Return what ``homing explain --json`` prints, ``facts``, ``positive`` and ``figures``.
+
+        Where the record's file lies is left out: ``file`` is the address that it is to be had at.
+        """
         looked = Looked(self.looked.views, self.looked.vectors, self.data)
         found = compared(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
         drawn = [figure.address for figure in found.figures()]
         names = ("query", "entry", "overlap")
         return {
             **found.as_dict(),
+            "file": file_address(found.hit.id) if found.hit and found.file else None,
+            "reason": _without(found.reason, self.place),
             "facts": found.facts(),
             "positive": found.positive,
             "figures": dict(zip(names, drawn, strict=False)),
         }
+
+
+def _without(reason: str | None, place: Path | str | None) -> str | None:
+    """A reason that names no place of this machine."""
+    if reason is None or not isinstance(place, Path):
+        return reason
+    return reason.replace(f" {shown(place)}", "")
 
 
 @dataclass(frozen=True)
@@ -244,13 +257,7 @@ class Decoders(AbstractContextManager["Decoders"]):
 
 def _begin(memory: int) -> Callable[[Task[Any]], Any]:
     """Bound this process's memory; what it needs idle has been loaded by importing this module."""
-    if sys.platform == "linux":
-        import resource
-
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-        most = pages * resource.getpagesize() + memory
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    bound_memory(memory, reserved=True)
     return _do
 
 

@@ -1,6 +1,7 @@
 """Who may do what: keys, sessions of browsers, rates, and the sizes of what is sent.
 
-It is asked before a byte of a request's body is read.
+It is asked before a byte of a request's body is read; what becomes of the body of who is refused
+is :mod:`homing.serve.lingering`'s.
 """
 
 import secrets
@@ -17,6 +18,7 @@ from fastapi.routing import APIRoute
 from starlette.types import Message, Receive
 
 from homing.serve.keys import WRITE, Key, KeyRing
+from homing.serve.lingering import ALLOWED
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
 __all__ = ["COOKIE", "SESSION_SECONDS", "Caller", "Guard", "guarded"]
@@ -27,7 +29,6 @@ _SESSIONS = 10_000  # of browsers, at once
 SESSION_SECONDS = 12 * 3600
 """How long a browser stays signed in."""
 _FORM = 1 << 16  # bytes
-_CLOSE = {"Connection": "close"}
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -187,12 +188,9 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 service = request.app.state.service
-                try:
-                    request.state.caller = service.guard.admit(request, right)
-                except HTTPException as error:  # its body is not read: who sends it is cut off
-                    error.headers = {**(error.headers or {}), **_CLOSE}
-                    raise
                 most = _most_bytes(service.settings, right, many)
+                setattr(request.state, ALLOWED, most)
+                request.state.caller = service.guard.admit(request, right)
                 return await handle(Request(request.scope, _bounded(request, most)))
 
             return handler
@@ -210,7 +208,7 @@ def _bounded(request: Request, most: int) -> Receive:
     """Refuse a body that says it is too long, or turns out to be while it comes."""
 
     def refuse() -> Any:
-        raise HTTPException(413, f"more than {most} bytes were sent; send less", _CLOSE)
+        raise HTTPException(413, f"more than {most} bytes were sent; send less")
 
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > most:

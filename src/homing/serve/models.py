@@ -83,7 +83,10 @@ class SearchAnswer(BaseModel):
 
 
 class Explained(BaseModel):
-    """The object that ``homing explain --json`` prints, with the pictures of its page."""
+    """The object that ``homing explain --json`` prints, with the pictures of its page.
+
+    Places of the service's machine are left out.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -92,7 +95,7 @@ class Explained(BaseModel):
     positive: bool | None
     hit: HitAnswer | None
     query_cell: int | None
-    file: str | None
+    file: str | None = Field(description="Address of the record's picture, if it is at hand.")
     confirmed: bool | None
     alignment: dict[str, Any] | None
     edits: list[str]
@@ -102,13 +105,13 @@ class Explained(BaseModel):
 
 
 class EntryAnswer(BaseModel):
-    """The object that ``homing show --json`` prints."""
+    """The object that ``homing show --json`` prints; places of the service's machine left out."""
 
     model_config = ConfigDict(extra="allow")
 
     id: str
     state: Literal["released", "added"]
-    file: str | None
+    file: str | None = Field(description="Address of a released picture's file.")
     width: int
     height: int
     psnr: float | None

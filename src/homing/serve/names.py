@@ -1,10 +1,11 @@
 """Names that clients give: made harmless. None of them ever becomes a name of a file."""
 
 import unicodedata
+from urllib.parse import quote
 
 from homing.errors import UsageError
 
-__all__ = ["check_id", "harmless_name", "id_of"]
+__all__ = ["check_id", "file_address", "harmless_name", "id_of"]
 
 _LONGEST_NAME, _LONGEST_ID = 200, 500  # characters
 
@@ -39,3 +40,8 @@ def id_of(name: str | None, prefix: str = "") -> str:
     """Id of a picture that is uploaded under a name; the prefix goes before it, with a /."""
     last = harmless_name(name, otherwise="picture")
     return check_id(f"{prefix.strip('/')}/{last}" if prefix.strip("/") else last)
+
+
+def file_address(id: str) -> str:  # noqa: A002 - the column's name
+    """Address of an entry's file, of this service."""
+    return f"/files/{quote(id)}"

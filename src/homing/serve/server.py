@@ -12,7 +12,7 @@ from homing.serve.keys import KeyRing
 from homing.serve.log import Log, hear_uvicorn
 from homing.serve.settings import Settings
 
-__all__ = ["refuse_open_doors", "serve"]
+__all__ = ["refuse_open_doors", "serve", "try_signing"]
 
 
 def refuse_open_doors(settings: Settings) -> None:
@@ -30,9 +30,24 @@ def refuse_open_doors(settings: Settings) -> None:
         )
 
 
+def try_signing(settings: Settings) -> None:
+    """Sign once, where files are to be signed.
+
+    Raises
+    ------
+    UsageError
+        Nothing can be signed; with the reason.
+    """
+    if settings.c2pa is not None:
+        from homing.c2pa.signing import ManifestSigner
+
+        ManifestSigner(settings.c2pa)
+
+
 def serve(settings: Settings) -> None:
     """Serve until asked to end (SIGINT, SIGTERM), which is no failure."""
     refuse_open_doors(settings)
+    try_signing(settings)
     with _alone(settings):
         _run(settings)
 

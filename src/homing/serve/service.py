@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -22,24 +22,22 @@ from homing.images import SHOWS_NOTHING
 from homing.search import UPRIGHT
 from homing.serve.batching import Answered, Batcher
 from homing.serve.bodies import Upload
-from homing.serve.decoding import Check, Compare, Confirm, Decoders, Draw, Look, Shrink
+from homing.serve.decoding import Compare, Confirm, Decoders, Look, Shrink
 from homing.serve.guard import Guard
-from homing.serve.jobs import Draft, Job, Jobs, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.kept import Kept
 from homing.serve.keys import KeyRing
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 from homing.serve.models import without_confirming
-from homing.serve.names import id_of
-from homing.serve.previews import Previews
+from homing.serve.publishing import Publishing
 from homing.serve.settings import Settings
 
 __all__ = ["Service"]
 
 _T = TypeVar("_T")
 
-_THUMBNAIL, _PREVIEW = 320, 1600  # pixels
-_GAIN = 20
+_THUMBNAIL = 320  # pixels
+_NOT_AT_HAND = "the service does not have its file, or has another one in its place"
 
 
 class Service(AbstractContextManager["Service"]):
@@ -57,6 +55,8 @@ class Service(AbstractContextManager["Service"]):
     kept : Kept
     decoders : Decoders
     batcher : Batcher
+    publishing : Publishing
+        Pictures going in.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
@@ -70,7 +70,7 @@ class Service(AbstractContextManager["Service"]):
             settings.archive, device=settings.device, engine=settings.engine
         )
         self._reading = threading.Lock()
-        self._searched = self.another_archive()
+        self._searched = self._another_archive()
         self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
         self.batcher = Batcher(
             self.archive.descriptor,
@@ -79,21 +79,20 @@ class Service(AbstractContextManager["Service"]):
             wait=settings.wait,
             on_batch=metrics.batch,
         )
-        self.jobs = Jobs(settings.folder, self.another_archive, settings.limits, self._on_problem)
-        self.previews = Previews(settings.folder / "previews", self.archive, settings.limits)
         # As many pictures in memory at once as can be worked on, and some that come next.
         self._in_memory = asyncio.Semaphore(2 * settings.workers)
+        self.publishing = Publishing(settings, self.decoders, self._in_memory, log)
         self._open = ExitStack()
 
     def __enter__(self) -> "Service":
         """Start the parts."""
         self._searched.warm()
         self.metrics.watch("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
-        self.metrics.watch("homing_releases_waiting", "Releases waiting.", self.jobs.__len__)
+        jobs = self.publishing.jobs
+        self.metrics.watch("homing_releases_waiting", "Releases waiting.", jobs.__len__)
         self._open.enter_context(self.decoders)
         self._open.enter_context(self.batcher)
-        self._open.enter_context(self.previews)
-        self._open.enter_context(self.jobs)
+        self._open.enter_context(self.publishing)
         return self
 
     def __exit__(
@@ -105,7 +104,7 @@ class Service(AbstractContextManager["Service"]):
         """End them."""
         self._open.__exit__(kind, error, trace)
 
-    def another_archive(self) -> Archive:
+    def _another_archive(self) -> Archive:
         """Open the archive once more, for another thread; the descriptor is the same."""
         return open_archive(
             self.settings.archive,
@@ -113,6 +112,16 @@ class Service(AbstractContextManager["Service"]):
             device=self.settings.device,
             engine=self.settings.engine,
         )
+
+    @property
+    def name(self) -> str:
+        """What clients know the archive by: the last part of its place."""
+        return PurePath(self.settings.archive.rstrip("/")).name
+
+    @property
+    def descriptor_name(self) -> str:
+        """What clients know its descriptor by; one's own is recorded by its path."""
+        return PurePath(self.archive.settings.descriptor).name
 
     async def reading(self, question: Callable[[Archive], _T]) -> _T:
         """Ask the archive something that takes no network."""
@@ -239,75 +248,24 @@ class Service(AbstractContextManager["Service"]):
         ------
         EntryNotFoundError
         """
-        return await self.reading(lambda archive: archive.entry(id))
+        try:
+            return await self.reading(lambda archive: archive.entry(id))
+        except EntryNotFoundError as error:  # whose message is for those who run the service
+            raise EntryNotFoundError(f"there is no entry {id[:200]!r}; look at the id") from error
 
     async def place(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
+        """File of an entry, by its checksum the one recorded; or why there is none at hand.
+
+        Where it was looked for is nothing that clients are told.
+        """
         folders = self.settings.files
-        return await self.reading(lambda archive: archive.sources(folders).find(id))
+        place = await self.reading(lambda archive: archive.sources(folders).find(id))
+        return place if isinstance(place, Path) else _NOT_AT_HAND
 
     async def thumbnail(self, source: Path | bytes) -> bytes:
         """Make a small JPEG of a picture, up to 320 pixels a side."""
         async with self._in_memory:
             return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
-
-    async def release(
-        self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str
-    ) -> Job:
-        """Take pictures in to be released; they are on disk when this returns.
-
-        Each is read once in another process before, so that none of them can crash this one.
-
-        Raises
-        ------
-        UsageError
-            Two of them would have one id, or the prefix makes none.
-        """
-        pictures = [Picture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
-        refuse_doubles(pictures)
-        draft = self.jobs.draft(settings)
-        try:
-            for picture, upload in zip(pictures, uploads, strict=True):
-                async with self._in_memory:
-                    await self._take_in(draft, picture, await upload.read())
-            job = await asyncio.to_thread(draft.commit)
-        finally:
-            draft.discard()
-        self.jobs.put(job)
-        return job
-
-    async def _take_in(self, draft: Draft, picture: Picture, data: bytes) -> None:
-        try:
-            kind = await self.decoders.run(Check(data, self.settings.limits))
-        except PictureError as error:
-            draft.refuse(picture, str(error))
-        else:
-            await asyncio.to_thread(draft.add, picture, data, kind)
-
-    async def preview(self, upload: Upload, *, psnr: float, method: str) -> dict[str, Any]:
-        """Show what releasing would do to a picture.
-
-        Returns
-        -------
-        dict
-            psnr, ssim, cell_kept, and the paths of "before", "after" and "difference".
-        """
-        limits = self.settings.limits
-        async with self._in_memory:
-            data = await upload.read()
-            await self.decoders.run(Check(data, limits))
-            tried = await asyncio.to_thread(self.previews.tried, data, psnr=psnr, method=method)
-            drawn = await self.decoders.run(Draw(data, tried.data, _PREVIEW, _GAIN, limits))
-        return {
-            "psnr": None if tried.psnr is None else round(tried.psnr, 3),
-            "ssim": None if tried.ssim is None else round(tried.ssim, 5),
-            "cell_kept": tried.cell_kept,
-            **await asyncio.to_thread(self.previews.put, drawn),
-        }
-
-    def _on_problem(self, job: str, error: Exception) -> None:
-        """Take note of a job that failed."""
-        self.log.problem("release failed", error, job=job)
 
     async def _answered(self, upload: Upload, asked: Asked) -> Answered:
         """Describe a picture and look for it; nothing is confirmed."""
@@ -330,5 +288,6 @@ class Service(AbstractContextManager["Service"]):
     async def statistics(self) -> dict[str, Any]:
         """Figures of the archive, and of the service under "server"."""
         figures = await self.reading(lambda archive: archive.stats())
-        waiting = {"queries": len(self.batcher), "releases": len(self.jobs)}
+        figures |= {"archive": self.name, "descriptor": self.descriptor_name}
+        waiting = {"queries": len(self.batcher), "releases": len(self.publishing.jobs)}
         return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}

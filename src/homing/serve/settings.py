@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from homing.archive.stores import place_of
+from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.images import Limits
 
@@ -14,6 +15,7 @@ __all__ = ["LOOPBACK_NAMES", "Settings", "folder_beside", "is_loopback"]
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _MEGABYTE = 2**20
+_LARGER, _LONGER = 4, 60  # times what decoding a picture may take: releasing some
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +42,8 @@ class Settings:
         Bytes that each of them may take for a picture.
     seconds : float
         That each of them has for a picture.
+    c2pa : ContentCredentials or None
+        What pictures released by upload are signed with.
     batch : int
         Views that one pass of the network takes, at most.
     wait : float
@@ -68,6 +72,7 @@ class Settings:
     workers: int = field(default_factory=lambda: min(4, os.cpu_count() or 1))
     memory: int = 2048 * _MEGABYTE
     seconds: float = 30.0
+    c2pa: ContentCredentials | None = None
     batch: int = 16
     wait: float = 0.002
     requests: int = 128
@@ -86,6 +91,16 @@ class Settings:
             raise UsageError("limits, workers and seconds must be at least 1")
         if self.rate_limit < 0 or self.kept < 0 or self.wait < 0 or self.stop_seconds < 0:
             raise UsageError("a rate limit, kept searches and waits must be at least 0")
+
+    @property
+    def release_memory(self) -> int:
+        """Bytes that releasing a picture may take, decoding it being the least of it."""
+        return _LARGER * self.memory
+
+    @property
+    def release_seconds(self) -> float:
+        """Seconds that releasing a few pictures may take."""
+        return _LONGER * self.seconds
 
     @property
     def on_loopback(self) -> bool:

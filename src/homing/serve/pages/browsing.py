@@ -3,9 +3,8 @@
 from typing import Annotated, Literal
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from homing.errors import EntryNotFoundError
 from homing.serve.keys import READ
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
@@ -54,10 +53,7 @@ def browse_pages(render: Render) -> APIRouter:
     @routes.get("/browse/{id:path}")
     async def entry(request: Request, id: str) -> Response:  # noqa: A002 - the column's name
         service = service_of(request)
-        try:
-            row = await service.entry(id)
-        except EntryNotFoundError as error:  # whose message is for those who run the service
-            raise HTTPException(404, f"the archive has no entry {id[:200]!r}") from error
+        row = await service.entry(id)
         place = await service.place(id)
         return render(
             "entry",

@@ -1,7 +1,6 @@
 """What all pages have around them, and what becomes of their failures."""
 
 from collections.abc import Callable
-from pathlib import PurePath
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
@@ -31,7 +30,7 @@ def service_of(request: Request) -> Service:
 
 def open_site(service: Service) -> Site:
     """Frame of a page for whoever comes: it leads nowhere."""
-    return Site(_name_of(service), (), may_read=False, signed_in=False)
+    return Site(service.name, (), may_read=False, signed_in=False)
 
 
 def site_of(request: Request) -> Site:
@@ -41,11 +40,7 @@ def site_of(request: Request) -> Site:
         pages.append(("/publish", "Publish"))
     pages.append(("/status", "Status"))
     service = service_of(request)
-    return Site(_name_of(service), tuple(pages), True, COOKIE in request.cookies)
-
-
-def _name_of(service: Service) -> str:
-    return PurePath(service.settings.archive.rstrip("/")).name
+    return Site(service.name, tuple(pages), True, COOKIE in request.cookies)
 
 
 def guarded_pages(right: str) -> APIRouter:

@@ -27,7 +27,9 @@ def publish_page(render: Render) -> APIRouter:
 
     @routes.get("/publish")
     async def publish(request: Request) -> Response:
-        settings = service_of(request).settings
+        service = service_of(request)
+        service.publishing.prepare()  # while pictures are being chosen
+        settings = service.settings
         return render(
             "publish",
             site=site_of(request),

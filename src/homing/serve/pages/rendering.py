@@ -7,8 +7,9 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 
 from homing.pages import templates_of
+from homing.serve.names import file_address
 
-__all__ = ["Render", "file_address", "renderer", "thumbnail_address"]
+__all__ = ["Render", "renderer", "thumbnail_address"]
 
 Render = Callable[..., HTMLResponse]
 """Renders the template of a name with what it is given; `status` is the answer's."""
@@ -24,11 +25,6 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",  # an archive is not for everyone who sits down at a browser
 }
-
-
-def file_address(id: str) -> str:  # noqa: A002 - the column's name
-    """Address of an entry's file."""
-    return f"/files/{quote(id)}"
 
 
 def thumbnail_address(id: str) -> str:  # noqa: A002 - the column's name

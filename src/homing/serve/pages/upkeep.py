@@ -24,7 +24,8 @@ def status_page(render: Render) -> APIRouter:
         try:
             figures = await service_of(request).statistics()
         except ArchiveError as error:
-            health = f"The archive cannot be read: {error}."
+            service_of(request).log.problem("archive", error)
+            health = "The archive cannot be read; the log of the service says why."
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         return render(
             "status",

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from homing.pages import Figure
-from homing.serve.pages.rendering import file_address, thumbnail_address
+from homing.serve.names import file_address
+from homing.serve.pages.rendering import thumbnail_address
 from homing.serve.pages.views import Card, EntryView, FoundView, Pairs
 
 __all__ = [

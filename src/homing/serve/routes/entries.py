@@ -1,16 +1,18 @@
 """``/entries``, ``/files``, ``/thumbnails``."""
 
 from pathlib import Path as FilePath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
 
+from homing.archive import Row
 from homing.errors import EntryNotFoundError
 from homing.images import KINDS
 from homing.serve.guard import guarded
 from homing.serve.keys import READ, WRITE
 from homing.serve.models import EntryAnswer, EntryPage
+from homing.serve.names import file_address
 from homing.serve.routes import failures
 from homing.serve.service import Service
 
@@ -47,13 +49,13 @@ def _reading() -> APIRouter:
             lambda archive: archive.page(prefix=prefix or "", state=state, after=after, limit=limit)
         )
         last = found[-1].id if len(found) == limit else None
-        return JSONResponse({"entries": [row.as_dict() for row in found], "next": last})
+        return JSONResponse({"entries": [_told(row) for row in found], "next": last})
 
     @routes.get("/entries/{id:path}", response_model=EntryAnswer, responses=failures(404, 422))
     async def entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
         """Show all that is recorded of an entry."""
         service: Service = request.app.state.service
-        return JSONResponse((await service.entry(id)).as_dict())
+        return JSONResponse(_told(await service.entry(id)))
 
     @routes.get(
         "/files/{id:path}",
@@ -102,6 +104,11 @@ def _writing() -> APIRouter:
         return Response(status_code=204)
 
     return routes
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """An entry as a client may know it: no place of this machine is in it."""
+    return row.as_dict() | {"file": None if row.file is None else file_address(row.id)}
 
 
 async def _place_of(service: Service, id: str) -> FilePath:  # noqa: A002 - the column's name

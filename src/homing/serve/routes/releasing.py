@@ -62,7 +62,7 @@ def _releasing() -> APIRouter:
         async with form_of(request, pictures=service.settings.most_pictures) as form:
             options = _options(ReleaseForm, form)
             uploads = pictures_in(form)
-            job = await service.release(uploads, options.settings(), options.prefix)
+            job = await service.publishing.release(uploads, options.settings(), options.prefix)
         return JSONResponse(job.as_dict(), 202, {"Location": f"/releases/{job.token}"})
 
     return routes
@@ -122,7 +122,7 @@ def _previewing() -> APIRouter:
         service: Service = request.app.state.service
         async with form_of(request) as form:
             options = _options(PreviewForm, form)
-            found = await service.preview(
+            found = await service.publishing.preview(
                 picture_in(form), psnr=options.psnr, method=options.method
             )
         return JSONResponse(found)
@@ -135,7 +135,7 @@ def _previewing() -> APIRouter:
     async def picture(request: Request, token: Token, name: Token) -> FileResponse:
         """Return a picture of one of the last previews."""
         service: Service = request.app.state.service
-        file = await asyncio.to_thread(service.previews.get, token, name)
+        file = await asyncio.to_thread(service.publishing.previews.get, token, name)
         if file is None:
             raise HTTPException(
                 404, f"there is no such preview ({', '.join(PREVIEW_NAMES)}), or no longer"
@@ -146,7 +146,7 @@ def _previewing() -> APIRouter:
 
 
 async def _job_of(service: Service, token: str) -> Job:
-    job = await asyncio.to_thread(service.jobs.get, token)
+    job = await asyncio.to_thread(service.publishing.jobs.get, token)
     if job is None:
         raise HTTPException(404, "there is no such release; look at the token")
     return job

@@ -44,7 +44,7 @@ async def matches_of_binding(service: Service, value: str, most: int) -> list[Ma
     settings = service.archive.settings
     if not binding.is_of(settings.descriptor_fingerprint):
         raise UsageError(
-            f"the value is of another descriptor than {settings.descriptor!r} "
+            f"the value is of another descriptor than {service.descriptor_name!r} "
             f"({settings.descriptor_fingerprint[:12]}…), which this service compares by; send the "
             "picture itself to /v1/matches/byContent"
         )

@@ -1,6 +1,6 @@
 // What the pages share: asking the server, its refusals in words, sizes in words.
 
-/** The server did not answer at all; what was asked may be asked again. */
+/** The server did not answer, or not to the end; what was asked may be asked again. */
 export class Unreachable extends Error {
   constructor() {
     super("The server cannot be reached, or it broke off. Try again.");
@@ -9,14 +9,15 @@ export class Unreachable extends Error {
 
 /** Answer of the server as an object; refused with its own words where there are any. */
 export async function ask(address, options = {}) {
-  let answer;
+  let answer, text;
   try {
     answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
+    text = await answer.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Unreachable();
   }
-  return understood(answer.status, await answer.text());
+  return understood(answer.status, text);
 }
 
 /** What an answer says, or an error with the reason that it gives. */

@@ -1,0 +1,131 @@
+"""Clients that are refused while they still send: they hear why, and are cut off in the end."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from homing.images import Limits
+from homing.serve.app import _tell_failures
+from homing.serve.guard import Guard, guarded
+from homing.serve.keys import READ, KeyRing
+from homing.serve.lingering import Lingering
+from homing.serve.settings import Settings
+
+SECONDS = 0.6
+LIMIT = 1 << 20
+SLACK = 20 << 20  # what the kernel's buffers hold of a connection, at most
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory) -> Iterator[int]:
+    """A server with a route that needs a key, which nobody has."""
+    folder = tmp_path_factory.mktemp("served")
+    settings = Settings(archive="archive", folder=folder, limits=Limits(max_bytes=LIMIT))
+    ring = KeyRing(folder)
+    ring.add("somebody", READ)
+    app = FastAPI()
+    app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring))
+    routes = APIRouter(route_class=guarded(READ))
+
+    @routes.post("/search")
+    async def search() -> None:
+        raise AssertionError
+
+    app.include_router(routes)
+    _tell_failures(app)
+    app.add_middleware(Lingering, most=LIMIT, seconds=SECONDS)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        time.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    thread.join()
+
+
+def asked(port: int, length: int, *more: str) -> socket.socket:
+    """A connection on which a request's head has been sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+    head = ["POST /search HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *more, "", ""]
+    connection.sendall("\r\n".join(head).encode())
+    return connection
+
+
+def heard(connection: socket.socket) -> tuple[bytes, dict[str, str]]:
+    """All that comes, until the other side closes: the head, and what the body says."""
+    data = b""
+    while part := connection.recv(1 << 16):
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head.lower(), json.loads(body)
+
+
+def refused(head: bytes, said: dict[str, str]) -> bool:
+    return head.startswith(b"http/1.1 401 ") and said["error"].startswith("a key is needed")
+
+
+def test_who_sends_to_the_end_hears_why_every_time(port):
+    for _ in range(20):
+        with asked(port, 400_000) as connection:
+            for _ in range(40):
+                connection.sendall(bytes(10_000))
+                time.sleep(0.002)
+            head, said = heard(connection)
+        assert refused(head, said)
+        assert b"connection: close" in head
+
+
+def test_who_waits_for_an_answer_has_it_at_once(port):
+    start = time.monotonic()
+    with asked(port, 400_000, "Expect: 100-continue") as connection:
+        first = connection.recv(100)
+        assert time.monotonic() - start < SECONDS
+        assert first.startswith(b"HTTP/1.1 401 ")  # and not 100: nothing is to be sent
+        heard_until_closed = first + b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    assert b"a key is needed" in heard_until_closed
+
+
+def test_a_connection_is_kept_where_nothing_is_left_to_read(port):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.connect()
+    first = connection.sock
+    for _ in range(2):
+        connection.request("POST", "/search")
+        answer = connection.getresponse()
+        assert answer.status == 401
+        assert answer.read()
+    assert connection.sock is first
+    connection.close()
+
+
+def cut_off_after(port: int, part: bytes, pause: float) -> tuple[int, float]:
+    """Bytes and seconds after which a client that sends without end is cut off."""
+    sent, start = 0, time.monotonic()
+    with asked(port, 1 << 40) as connection:
+        while sent < 4 * SLACK and time.monotonic() - start < 30:
+            try:
+                sent += connection.send(part)
+            except ConnectionError:
+                break
+            time.sleep(pause)
+    return sent, time.monotonic() - start
+
+
+def test_who_sends_without_end_is_cut_off(port):
+    sent, _ = cut_off_after(port, bytes(1 << 16), pause=0)
+    assert LIMIT < sent < LIMIT + SLACK
+
+
+def test_who_sends_slowly_is_cut_off(port):
+    _, seconds = cut_off_after(port, b"x", pause=0.02)
+    assert SECONDS / 2 < seconds < 10
