@@ -45,7 +45,7 @@ def browse_pages(render: Render) -> APIRouter:
             chosen=chosen,
             states=_STATES,
             listed=[card_of(row.as_dict()) for row in shown],
-            heading=_heading(len(shown), chosen, after),
+            heading=_heading(len(shown), chosen, after, more=more),
             first=_address(chosen) if after else None,
             next=_address(chosen, shown[-1].id) if more else None,
         )
@@ -70,9 +70,11 @@ def _address(chosen: Chosen, after: str = "") -> str:
     return "/browse?" + urlencode({name: value for name, value in asked.items() if value})
 
 
-def _heading(count: int, chosen: Chosen, after: str) -> str:
+def _heading(count: int, chosen: Chosen, after: str, *, more: bool) -> str:
     if not count:
         alike = " that is so" if chosen.prefix or chosen.state else ""
         return f"There is no {'further ' if after else ''}entry{alike}."
+    first = "The first " if more and not after else ""
     which = f" after {after}" if after else ""
-    return f"{count} {'entry' if count == 1 else 'entries'}{which}, in the order of their ids."
+    entries = "entry" if count == 1 else "entries"
+    return f"{first}{count} {entries}{which}, in the order of their ids."
