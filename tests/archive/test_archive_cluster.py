@@ -115,6 +115,7 @@ def test_what_is_recorded_and_indexed_is_the_same(ray, create, photos):
     same_answers(together)
 
 
+@pytest.mark.slow
 def test_what_is_released_is_the_same(ray, create, photos, tmp_path):
     alone, together = create("alone"), create("together")
     some = sorted(photos.glob("00*.jpg"))

@@ -166,6 +166,7 @@ def dying(*given):
     os._exit(9)
 
 
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(activating, "_begin", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
