@@ -114,6 +114,7 @@ def test_disc21_by_one_command(disc21, network_file, tmp_path):
     assert "The copies that the data set comes with" in text
 
 
+@pytest.mark.slow
 def test_copydays_by_one_command(copydays, disc21, network_file, tmp_path):
     out = tmp_path / "out"
     given = (copydays, "--layout", "copydays", "--background", disc21 / "references")

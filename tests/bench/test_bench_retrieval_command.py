@@ -296,6 +296,7 @@ def test_again_from_what_is_kept_the_figures_are_the_same(ran, results, pictures
     assert not any(isinstance(v, float) and math.isnan(v) for v in lines[0].values())
 
 
+@pytest.mark.slow
 def test_sweeps_and_own_kind(pictures, network_file, tmp_path):
     """Two pictures over strengths, released as what they are; no costs, no hashes."""
     given = [*arguments(pictures, network_file, tmp_path / "out"), "--suite", "sweep"]
@@ -335,6 +336,7 @@ def test_wrong_use_is_refused(pictures, network_file, tmp_path):
     assert "Usage: homing bench descriptors" in run_bench("descriptors", "--help")[1]
 
 
+@pytest.mark.slow
 def test_another_method_or_budget_is_released_anew(ran, pictures, network_file, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(ran[0], out)

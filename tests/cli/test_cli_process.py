@@ -51,7 +51,7 @@ def test_help_needs_no_heavy_import(tmp_path):
     ("command", "sent", "status", "word"),
     [
         ("release", signal.SIGINT, 130, "interrupted"),
-        ("add", signal.SIGINT, 130, "interrupted"),
+        pytest.param("add", signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow),
         ("search", signal.SIGINT, 130, "interrupted"),
         ("release", signal.SIGTERM, 143, "terminated"),
     ],
@@ -96,6 +96,7 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     assert not list(tmp_path.glob("out/.homing-*"))
 
 
+@pytest.mark.slow
 def test_an_impatient_user_sees_no_traceback(archive, tmp_path, many):
     arguments = ["release", archive, many, "--out", "out"]
     process = subprocess.Popen(

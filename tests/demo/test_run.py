@@ -29,6 +29,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "mine"
 
 
+@pytest.mark.slow
 def test_demo_of_a_folder(tmp_path: Path, folder: Path) -> None:
     out = tmp_path / "report"
     *rows, totals = demo("--photos", str(folder), "--out", str(out), "--background", "20")

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -11,6 +12,7 @@ _TRAINING = Path(__file__).parents[2] / "training"
 _BUNDLED = Path(__file__).parents[2] / "src/homing/descriptors/weights/homing-s.safetensors"
 
 
+@pytest.mark.slow
 def test_only_the_last_layer_changes_and_it_keeps_its_size(photos: Path, tmp_path: Path) -> None:
     made = tmp_path / "made.safetensors"
     options = ["--work", tmp_path / "run", "--weights", _BUNDLED, "--out", made]
