@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from _common import (
@@ -75,10 +76,9 @@ def main() -> int:
             rate = options.load * len(paths) / statistics.median(result.ours)
             count = round(rate * options.seconds)
             some = [requests[number % len(requests)] for number in range(count)]
-            users = 4 * options.connections
-            for name, arrivals in _arrivals(rate, count, users).items():
+            for name, arrivals in _arrivals(rate, count, options.connections).items():
                 begun = time.perf_counter()
-                times = sent(port, some, users, **arrivals)
+                times = sent(port, some, **arrivals)
                 seen = count / (time.perf_counter() - begun)
                 half, most = np.percentile(times, (50, 95))
                 print(
@@ -89,14 +89,18 @@ def main() -> int:
     return 0 if met else 1
 
 
-def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Sequence[float]]]:
+def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
     """What :func:`sent` is told, for each kind of arrivals."""
     draw = np.random.default_rng(0)
-    pause = users / rate  # an answer takes a small part of it
+    pause = users / rate  # an answer takes a small part of it; the longest leaves connections open
+    many = {"connections": 4 * users}  # so that none waits for another's answer
     return {
-        "users who wait": {"pauses": draw.exponential(pause, count).tolist()},
-        "even arrivals": {"due": np.cumsum(np.full(count, 1 / rate)).tolist()},
-        "random arrivals": {"due": np.cumsum(draw.exponential(1 / rate, count)).tolist()},
+        "users who wait": {
+            "connections": users,
+            "pauses": draw.uniform(0, 2 * pause, count).tolist(),
+        },
+        "even arrivals": many | {"due": np.cumsum(np.full(count, 1 / rate)).tolist()},
+        "random arrivals": many | {"due": np.cumsum(draw.exponential(1 / rate, count)).tolist()},
     }
 
 
