@@ -70,13 +70,15 @@ def main() -> int:
         for name, state in states.items():
             print(f"{name}: {len(state.archive)} entries", flush=True)
         _check(states, edits[-3])
-        found, told = (
-            {
+
+        def answers(known, ways):
+            return {
                 name: _answered(state, strangers, edits, ways, options, workers, folder)
                 for name, state in known.items()
             }
-            for known, ways in ((states, ASKED), (calibrated(states, ours, options, folder), TOLD))
-        )
+
+        found = answers(states, ASKED)
+        told = answers(calibrated(states, ours, options, folder), TOLD)
         times = {name: _times(state, strangers, edits, options) for name, state in states.items()}
     _print(found, told, times, edits)
     return 0

@@ -80,9 +80,13 @@ def _begin(threads: int, begun: threading.Barrier) -> None:
 
 def networks_beside(processes: int) -> int:
     """How many networks of one thread each of so many processes of this machine runs."""
-    return min(max(1, torch.get_num_threads() // processes), MOST_WORKERS)
+    return min(_share(processes), MOST_WORKERS)
 
 
 def share_threads(processes: int) -> None:
     """Take this process's share of torch's threads, where so many processes run networks."""
-    torch.set_num_threads(max(1, torch.get_num_threads() // processes))
+    torch.set_num_threads(_share(processes))
+
+
+def _share(processes: int) -> int:
+    return max(1, torch.get_num_threads() // processes)
