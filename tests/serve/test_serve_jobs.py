@@ -17,9 +17,10 @@ import homing
 from homing.c2pa import active_manifest
 from homing.images.credentials import manifest_store
 from homing.processes import LostTaskError
+from homing.serve.bounds import LOST
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
-from homing.serve.releaser import LOST, Ready, Release, Releaser, Try
+from homing.serve.releaser import Ready, Release, Releaser, Try
 from homing.serve.settings import Settings
 
 

@@ -3,7 +3,12 @@
 import sys
 from pathlib import Path
 
-__all__ = ["bound_memory"]
+from homing.processes import LostTaskError
+
+__all__ = ["LOST", "bound_memory"]
+
+LOST = (LostTaskError, MemoryError)
+"""What a task raises that took more than it may, or that ended its process."""
 
 _FIELDS = {False: "VmData", True: "VmSize"}  # of /proc, kB
 

@@ -23,9 +23,9 @@ from homing.archive.searching import Looked
 from homing.archive.sources import Places
 from homing.errors import PictureError
 from homing.images import Limits, read_picture, read_rgb, shown
-from homing.processes import LostTaskError, Workers
+from homing.processes import Workers
 from homing.search import View, query_views
-from homing.serve.bounds import bound_memory
+from homing.serve.bounds import LOST, bound_memory
 from homing.serve.names import file_address
 
 __all__ = ["Check", "Compare", "Confirm", "Decoders", "Draw", "Look", "Shrink", "Task"]
@@ -247,7 +247,7 @@ class Decoders(AbstractContextManager["Decoders"]):
         """
         try:
             result: _Result_co = await asyncio.wrap_future(self._workers.submit(task))
-        except (LostTaskError, MemoryError) as error:
+        except LOST as error:
             raise PictureError(
                 f"reading the picture took more than {self._memory >> 20} MiB of memory or "
                 f"{self._seconds:g} seconds, or crashed its decoder; save it anew, or smaller"

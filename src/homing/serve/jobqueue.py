@@ -8,7 +8,6 @@ counted on disk before they begin. After the first, of several together, each is
 import itertools
 import os
 import queue
-import re
 import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -21,14 +20,15 @@ from typing import Any, Protocol, TypeVar
 from homing.archive.results import Outcome
 from homing.errors import HomingError
 from homing.images import shown
+from homing.serve.bounds import LOST
 from homing.serve.jobs import Draft, Job, JobFolder, Picture, ReleaseSettings
 from homing.serve.names import file_address
-from homing.serve.releaser import LOST, ArchiveTask, Ready, Release, too_much
+from homing.serve.releaser import ArchiveTask, Ready, Release, too_much
 from homing.serve.settings import Settings
+from homing.serve.tokens import is_token
 
 __all__ = ["Doer", "Jobs"]
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _AT_ONCE = 8  # pictures between two looks at whether to stop: two batches of the activation
 _MOST_WAITING = 100  # jobs
 _TRIES = 2  # of a picture
@@ -79,7 +79,7 @@ class Jobs(AbstractContextManager["Jobs"]):
         for place in sorted(self._folder.iterdir()):
             if place.name.startswith("."):  # never acknowledged
                 shutil.rmtree(place, ignore_errors=True)
-            elif _TOKEN.fullmatch(place.name) and JobFolder(place).job().state != "done":
+            elif is_token(place.name) and JobFolder(place).job().state != "done":
                 self._queue.put(place.name)
         self._thread.start()
         return self
@@ -117,7 +117,7 @@ class Jobs(AbstractContextManager["Jobs"]):
 
     def get(self, token: str) -> Job | None:
         """Return a job by its token; None if there is none."""
-        if not _TOKEN.fullmatch(token):
+        if not is_token(token):
             return None
         place = JobFolder(self._folder / token)
         return place.job(self._failed.get(token)) if place.exists() else None

@@ -12,7 +12,6 @@ No name that a client gives is one of a file.
 """
 
 import json
-import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from typing import Any
 from homing.errors import UsageError
 from homing.files import replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
+from homing.serve.tokens import new_token
 
 __all__ = ["Draft", "Job", "JobFolder", "Picture", "ReleaseSettings", "refuse_doubles"]
 
@@ -104,7 +104,7 @@ class Draft:
     """An upload that is being received; what is not committed is thrown away."""
 
     def __init__(self, folder: Path, settings: ReleaseSettings) -> None:
-        self.token = secrets.token_urlsafe(16)
+        self.token = new_token()
         self._settings = settings
         self._final = folder / self.token
         self._folder = folder / f".{self.token}"

@@ -1,18 +1,16 @@
 """Searches kept under a link: the picture, and what was answered."""
 
 import json
-import re
-import secrets
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from homing.files import write_durably
+from homing.serve.tokens import is_token, new_token
 
 __all__ = ["Kept", "KeptSearch"]
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _ANSWER, _PICTURE = "answer.json", "picture"
 
 
@@ -52,7 +50,7 @@ class Kept:
 
     def keep(self, answer: dict[str, Any], picture: bytes) -> str:
         """Keep a search; returns its token."""
-        token = secrets.token_urlsafe(16)
+        token = new_token()
         place = self._folder / token
         place.mkdir(parents=True, mode=0o700)
         write_durably(place / _PICTURE, picture)
@@ -62,7 +60,7 @@ class Kept:
 
     def get(self, token: str) -> KeptSearch | None:
         """Return a search by its token; None if it is not, or no longer, kept."""
-        if not _TOKEN.fullmatch(token):
+        if not is_token(token):
             return None
         place = self._folder / token
         try:
@@ -72,7 +70,7 @@ class Kept:
         return KeptSearch(token, answer, place / _PICTURE)
 
     def _forget_oldest(self) -> None:
-        places = [place for place in self._folder.iterdir() if _TOKEN.fullmatch(place.name)]
+        places = [place for place in self._folder.iterdir() if is_token(place.name)]
         if len(places) <= self._most:
             return
         places.sort(key=lambda place: place.stat().st_mtime_ns)

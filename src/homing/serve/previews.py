@@ -1,7 +1,5 @@
 """What releasing would do to a picture, to be looked at before it is done."""
 
-import re
-import secrets
 import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -9,11 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from homing.serve.tokens import is_token, new_token
+
 __all__ = ["PREVIEW_NAMES", "Previews"]
 
 PREVIEW_NAMES = ("before", "after", "difference")
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _MOST = 32  # previews that are kept: each is looked at once
 
 
@@ -46,7 +45,7 @@ class Previews(AbstractContextManager["Previews"]):
 
     def put(self, pictures: Sequence[bytes]) -> dict[str, Any]:
         """Keep the pictures of a preview, PNGs; returns where each is to be had."""
-        token = secrets.token_urlsafe(16)
+        token = new_token()
         place = self._folder / token
         place.mkdir()
         for name, data in zip(PREVIEW_NAMES, pictures, strict=True):
@@ -58,7 +57,7 @@ class Previews(AbstractContextManager["Previews"]):
 
     def get(self, token: str, name: str) -> Path | None:
         """Return one of the pictures; None if it is not, or no longer, there."""
-        if not _TOKEN.fullmatch(token) or name not in PREVIEW_NAMES:
+        if not is_token(token) or name not in PREVIEW_NAMES:
             return None
         file = self._folder / token / f"{name}.png"
         return file if file.exists() else None

@@ -8,13 +8,14 @@ from typing import Any
 
 from homing.errors import PictureError
 from homing.serve.bodies import Upload
+from homing.serve.bounds import LOST
 from homing.serve.decoding import Check, Decoders, Draw
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import Draft, Job, Picture, ReleaseSettings, refuse_doubles
 from homing.serve.log import Log
 from homing.serve.names import id_of
 from homing.serve.previews import Previews
-from homing.serve.releaser import LOST, Ready, Releaser, Tried, Try, too_much
+from homing.serve.releaser import Ready, Releaser, Tried, Try, too_much
 from homing.serve.settings import Settings
 
 __all__ = ["Publishing"]

@@ -24,15 +24,12 @@ from homing.archive.running import make_activator
 from homing.c2pa import ContentCredentials
 from homing.errors import PictureError
 from homing.images import Limits
-from homing.processes import LostTaskError, Workers
+from homing.processes import Workers
 from homing.serve.bounds import bound_memory
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
-__all__ = ["LOST", "ArchiveTask", "Ready", "Release", "Releaser", "Tried", "Try", "too_much"]
-
-LOST = (LostTaskError, MemoryError)
-"""What a task raises that took more than it may, or that ended its process."""
+__all__ = ["ArchiveTask", "Ready", "Release", "Releaser", "Tried", "Try", "too_much"]
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 
@@ -178,7 +175,7 @@ class Releaser(AbstractContextManager["Releaser"]):
         self._workers.__exit__(kind, error, trace)
 
     def submit(self, task: ArchiveTask[_Result_co]) -> "Future[_Result_co]":
-        """Have a task done; it raises one of :data:`LOST` if it takes too much."""
+        """Have a task done; it raises one of `bounds.LOST` if it takes too much."""
         return self._workers.submit(task)
 
 
