@@ -205,7 +205,7 @@ def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, scene, kind) -> None:
-    def always(codebook, vectors, _settings, device):
+    def always(codebook, vectors, _cells, _settings, device):
         return margin_objective(codebook, vectors, MarginSettings(enough=-9.0), device=device)
 
     method = METHODS["robust-fast"]

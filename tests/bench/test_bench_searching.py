@@ -171,7 +171,9 @@ def test_the_nearest_cells_of_a_vector(factory):
 def test_any_method_can_be_turned_against_its_cell(codebook, name):
     method = elsewhere(find_method(name))
     vectors = unit(20, 9)
-    objective = method.objective(codebook, vectors, method.settings, torch.device("cpu"))
+    objective = method.objective(
+        codebook, vectors, codebook.cells(vectors), method.settings, torch.device("cpu")
+    )
     there = next_cell(codebook, vectors)
     there /= np.linalg.norm(there, axis=1, keepdims=True)
     change = torch.zeros(20, 3, 4, 4)

@@ -25,7 +25,7 @@ __all__ = ["MarginObjective", "MarginSettings", "margin_objective"]
 
 _Inward = Callable[[torch.Tensor], torch.Tensor]
 
-_RIVALS = 256  # cells near enough to a picture's own that an edit may lead there
+_RIVALS = 256  # cells near enough to a picture that an edit may lead there
 _NEAREST = 16  # of these, which count at a time
 _TINY = 1e-6  # least distance between two centroids, to divide by
 _SAFE_BIT = 0.5  # share of a typical projection at which a bit is safe
@@ -133,8 +133,9 @@ def margin_objective(
     settings: MarginSettings,
     *,
     device: torch.device,
+    cells: NDArray[np.int32] | None = None,
 ) -> MarginObjective:
-    """Keep what the codebook made of pictures, through the edits that are looked at.
+    """Keep what the codebook makes of pictures, through the edits that are looked at.
 
     Parameters
     ----------
@@ -143,17 +144,18 @@ def margin_objective(
         The pictures' own descriptors, of unit length.
     settings : MarginSettings
     device : torch.device
+    cells : array (B,), int, optional
+        Cells to be in; those of the pictures' own descriptors by default.
     """
+    cells = codebook.cells(vectors) if cells is None else cells
     margins = _margins(codebook, settings, device)
     code = _weight_of_code(codebook, settings)
-    own, targets = (
-        torch.tensor(array, device=device) for array in (vectors, codebook.target(vectors))
-    )
-    cells = codebook.cells(vectors).tolist()
+    targets = codebook.decode(cells, codebook.encode(vectors, cells)) if code else vectors
+    own, wanted = (torch.tensor(array, device=device) for array in (vectors, targets))
     return MarginObjective(
         tuple(
             _Goal(margins(vector, cell), vector, target, code, settings)
-            for vector, target, cell in zip(own, targets, cells, strict=True)
+            for vector, target, cell in zip(own, wanted, cells.tolist(), strict=True)
         )
     )
 
@@ -211,7 +213,7 @@ def _of_cell(
     cell: int,
     settings: MarginSettings,
 ) -> _Margins:
-    """Keep every look in the picture's own cell, away from the walls to its nearest rivals."""
+    """Keep every look in the cell aimed at, away from the walls to the picture's nearest rivals."""
     scores = coarse @ inward(own[None])[0] - half
     scores[cell] = -torch.inf
     near = scores.topk(min(_RIVALS, len(coarse) - 1)).indices

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from homing.activation.loop import ActivationSettings
-from homing.activation.loop_edits import EditPlan
+from homing.activation.loop_edits import NO_EDITS, EditPlan
 from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.objective import Objective, reconstruction_objective
 from homing.activation.perceptual import PUBLISHED, Masking
@@ -17,6 +17,7 @@ from homing.codebooks import Codebook
 from homing.errors import UsageError
 
 _Vectors = NDArray[np.float32]
+_Cells = NDArray[np.int32]
 
 __all__ = ["METHODS", "Method", "find_method"]
 
@@ -37,33 +38,44 @@ class Method:
     settings : ActivationSettings
         How its loop runs.
     objective : callable
-        From the codebook, the pictures' descriptors (B, D), the settings and the device to the
-        objective of a batch.
+        From the codebook, the pictures' descriptors (B, D), the cells aimed at (B,), the settings
+        and the device to the objective of a batch.
     masking : Masking
         Where changes hide.
     least_ssim : float or None
         Structural similarity that every file keeps to its source, at the cost of change.
+    foreseen : EditPlan
+        Looks at a picture whose mean descriptor tells the cell to aim at; none: its own does.
     """
 
     name: str
     summary: str
     settings: ActivationSettings
-    objective: Callable[[Codebook, _Vectors, ActivationSettings, torch.device], Objective]
+    objective: Callable[[Codebook, _Vectors, _Cells, ActivationSettings, torch.device], Objective]
     masking: Masking = PUBLISHED
     least_ssim: float | None = None
+    foreseen: EditPlan = NO_EDITS
 
 
 def _published_objective(
-    codebook: Codebook, vectors: _Vectors, settings: ActivationSettings, device: torch.device
+    codebook: Codebook,
+    vectors: _Vectors,
+    _cells: _Cells,
+    settings: ActivationSettings,
+    device: torch.device,
 ) -> Objective:
     targets = torch.from_numpy(codebook.target(vectors)).to(device)
     return reconstruction_objective(targets, distortion_weight=settings.distortion_weight)
 
 
 def _margin_objective(
-    codebook: Codebook, vectors: _Vectors, _settings: ActivationSettings, device: torch.device
+    codebook: Codebook,
+    vectors: _Vectors,
+    cells: _Cells,
+    _settings: ActivationSettings,
+    device: torch.device,
 ) -> Objective:
-    return margin_objective(codebook, vectors, MarginSettings(), device=device)
+    return margin_objective(codebook, vectors, MarginSettings(), device=device, cells=cells)
 
 
 def _robust(name: str, summary: str, steps: int) -> Method:
@@ -83,6 +95,7 @@ def _robust(name: str, summary: str, steps: int) -> Method:
         objective=_margin_objective,
         masking=GUARDED,
         least_ssim=0.95,
+        foreseen=EditPlan(toned=2, shaped=2),
     )
 
 

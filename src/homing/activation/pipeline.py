@@ -20,15 +20,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from homing.activation.aiming import aims_of
 from homing.activation.loop import Batch, levels_of, optimise
+from homing.activation.loop_edits import NO_EDITS
 from homing.activation.methods import Method
 from homing.activation.objective import joint_objective
 from homing.activation.recording import recorded_vectors
 from homing.activation.stages import (
+    FOR_AIMS,
     Finished,
     Prepared,
     Source,
     assemble,
+    draw_looks,
     finish,
     largest_change,
     prepare,
@@ -60,7 +64,7 @@ class Activated:
     vector : array (D,), float32
         To be recorded: see :func:`~homing.activation.recording.recorded_vectors`.
     cell_kept : bool
-        Whether the file falls in the cell that its source was in, and was activated for.
+        Whether the file falls in the cell that it was activated for.
     also_kept : tuple of bool
         The same for each further codebook.
     source_sha256 : bytes
@@ -220,8 +224,13 @@ class Activator:
             device=device,
             masking=masking,
         )
+        aims = self._aims(padded, assembled, vectors)
+        cells = [each.cells(aims) for each in self.codebooks]
         objective = joint_objective(
-            [self.method.objective(each, vectors, settings, device) for each in self.codebooks]
+            [
+                self.method.objective(each, vectors, aimed, settings, device)
+                for each, aimed in zip(self.codebooks, cells, strict=True)
+            ]
         )
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
         levels = self._levels(largest, assembled, shares)
@@ -232,11 +241,21 @@ class Activator:
                 shares.permute(0, 2, 3, 1).cpu().numpy(),
                 levels,
                 vectors,
-                self._cells(vectors),
+                _by_picture(cells),
                 strict=False,
             )
         )
         return [next(found) if isinstance(item, Prepared) else item for item in batch]
+
+    def _aims(
+        self, prepared: Sequence[Prepared], batch: Batch, vectors: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Descriptors whose cells the pictures are to be in."""
+        foreseen = self.method.foreseen
+        if foreseen == NO_EDITS or all(each.cell_count == 1 for each in self.codebooks):
+            return vectors
+        drawn = draw_looks(prepared, foreseen, 1, seed=self.seed, purpose=FOR_AIMS)
+        return aims_of(batch.pictures, batch.finer, drawn, vectors, self.descriptor.forward)
 
     def _levels(self, largest: Sequence[float], batch: Batch, shares: torch.Tensor) -> list[float]:
         """Share of the budget's root mean square that each picture's change may take."""
@@ -249,7 +268,7 @@ class Activator:
 
     def _cells(self, vectors: NDArray[np.float32]) -> list["_Cells"]:
         """Cells of each vector, one a codebook."""
-        return list(zip(*(each.cells(vectors).tolist() for each in self.codebooks), strict=True))
+        return _by_picture([each.cells(vectors) for each in self.codebooks])
 
     def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
         if isinstance(item, PictureError):
@@ -313,7 +332,7 @@ class _Optimised:
     shares: NDArray[np.float32]  # (S, S, 3), upright
     level: float  # of the budget that the change may use
     vector: NDArray[np.float32]  # of the source
-    cells: _Cells  # of the source, aimed at
+    cells: _Cells  # aimed at
 
 
 @dataclass(frozen=True)
@@ -321,6 +340,10 @@ class _Finished:
     finished: Finished
     vector: NDArray[np.float32]  # of the source
     cells: _Cells
+
+
+def _by_picture(cells: Sequence[NDArray[np.int32]]) -> list[_Cells]:
+    return list(zip(*(each.tolist() for each in cells), strict=True))
 
 
 def _activated(finished: Finished, vector: NDArray[np.float32], kept: Sequence[bool]) -> Activated:

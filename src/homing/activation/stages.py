@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from homing.activation.budget import Coded, Coder, fit_to_budget
 from homing.activation.laying import full_change, reduce_map
 from homing.activation.loop import ActivationSettings, Batch
-from homing.activation.loop_edits import NO_EDITS, DrawnEdits, draw_edits, stack_edits
+from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, draw_edits, stack_edits
 from homing.activation.perceptual import PUBLISHED, Masking
 from homing.errors import PictureError
 from homing.images import (
@@ -38,7 +38,7 @@ _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
-_FOR_EDITS = 1  # numbers drawn for them are others than those of the noise
+FOR_EDITS, FOR_AIMS = 1, 2  # numbers drawn for them are others than those of the noise
 
 #: A picture to be activated: a path, an encoded file, or one decoded already.
 Source = Path | bytes | Picture
@@ -156,7 +156,7 @@ def assemble(
     finer = [p.finer for p in prepared if p.finer is not None]
     edits = None
     if settings.edits != NO_EDITS:
-        edits = stack_edits([_edits(p, seed, settings, size) for p in prepared])
+        edits = draw_looks(prepared, settings.edits, settings.steps, seed=seed, purpose=FOR_EDITS)
     squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
         pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
@@ -166,6 +166,24 @@ def assemble(
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
+    )
+
+
+def draw_looks(
+    prepared: Sequence[Prepared], plan: EditPlan, steps: int, *, seed: int, purpose: int
+) -> DrawnEdits:
+    """Draw the edits of pictures for a number of steps, of each from its own bytes alone."""
+    return stack_edits(
+        [
+            draw_edits(
+                plan,
+                steps,
+                aspect=p.aspect,
+                size=p.squashed.shape[0],
+                generator=_generator(p.sha256, seed, purpose),
+            )
+            for p in prepared
+        ]
     )
 
 
@@ -275,16 +293,6 @@ def _noise(
 ) -> NDArray[np.float64]:
     generator = _generator(sha256, seed)
     return generator.normal(scale=settings.initial_noise, size=(size, size, 3))
-
-
-def _edits(prepared: Prepared, seed: int, settings: ActivationSettings, size: int) -> DrawnEdits:
-    return draw_edits(
-        settings.edits,
-        settings.steps,
-        aspect=prepared.aspect,
-        size=size,
-        generator=_generator(prepared.sha256, seed, _FOR_EDITS),
-    )
 
 
 def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:

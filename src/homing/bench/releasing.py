@@ -214,11 +214,17 @@ class Releaser:
                 )
 
     def _key(self, method: Method, codebook: Codebook, version: str) -> str:
+        masking = method.masking
         content = [
             _FORMAT,
             method.name,
             repr(method.settings),
+            repr(method.foreseen),
+            method.least_ssim,
             definition_of(method.objective, ("homing.activation",)),
+            definition_of(masking.tolerance, ("homing.activation",)),
+            getattr(masking.tolerance, "__qualname__", ""),
+            [masking.channels, masking.grey, masking.used],
             codebook.fingerprint,
             self.descriptor.fingerprint,
             self.budget,

@@ -195,10 +195,10 @@ def outcome_line(outcome: "Outcome") -> str:
     if outcome.psnr is not None:
         parts.append(f"{outcome.psnr:.2f} dB")
     if outcome.cell_kept is False:
-        parts.append("(left its cell)")
+        parts.append("(missed its cell)")
     for number, kept in enumerate(outcome.also_kept, 1):
         if not kept:
-            parts.append(f"(left its cell of --also, number {number})")
+            parts.append(f"(missed its cell of --also, number {number})")
     reasons = [outcome.reason, *outcome.notes]
     told = "; ".join(printable(reason) for reason in reasons if reason)
     return "  ".join(parts) + (f"  ({told})" if told else "")

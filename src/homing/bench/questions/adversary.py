@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from homing.activation import Method
+from homing.activation.loop_edits import NO_EDITS
 from homing.activation.objective import Objective
 from homing.bench.bootstrap import Interval
 from homing.bench.definitions import definition_of
@@ -62,16 +63,18 @@ def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.floa
 
 def elsewhere(method: Method) -> Method:
     """The same method for an adversary: as if each picture were one of the next cell."""
-    return replace(method, objective=partial(_aimed_elsewhere, method.objective))
+    return replace(method, objective=partial(_aimed_elsewhere, method.objective), foreseen=NO_EDITS)
 
 
 def _aimed_elsewhere(
     objective: Callable[..., Objective],
     codebook: Codebook,
     vectors: npt.NDArray[np.float32],
+    _cells: npt.NDArray[np.int32],
     *rest: Any,
 ) -> Objective:
-    return objective(codebook, next_cell(codebook, vectors), *rest)
+    there = next_cell(codebook, vectors)
+    return objective(codebook, there, codebook.cells(there), *rest)
 
 
 def ask_adversary(case: Case) -> Answer:
