@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from homing.activation import METHODS, Activated, Activator
+from homing.activation.loop_edits import NO_EDITS
 from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.objective import (
     WatchfulObjective,
@@ -20,6 +21,7 @@ from homing.errors import CodebookError, UsageError
 
 CPU = torch.device("cpu")
 NOTHING = torch.zeros(1)
+STAYING = replace(METHODS["robust-fast"], foreseen=NO_EDITS)  # in the picture's own cell
 FACTORIES = {"new": "IVF12,PQ4x8", "partner": "PCA8,LSH"}
 
 
@@ -56,7 +58,7 @@ def pictures(as_file: Callable[..., bytes], scene: Callable[..., np.ndarray]) ->
 
 def released(descriptor: Descriptor, pictures: list[bytes], *codebooks: Codebook) -> np.ndarray:
     """Vectors of the pictures activated for some codebooks."""
-    activator = Activator(descriptor, codebooks[0], METHODS["robust-fast"], also=codebooks[1:])
+    activator = Activator(descriptor, codebooks[0], STAYING, also=codebooks[1:])
     results = list(activator.run(pictures))
     assert all(isinstance(each, Activated) and each.psnr >= 42 for each in results)
     return np.stack([each.vector for each in results])
@@ -130,7 +132,7 @@ def test_what_each_codebook_keeps_is_told(
     tiny: Descriptor, tiny_codebook: Codebook, further: dict[str, Codebook], pictures: list[bytes]
 ) -> None:
     also = tuple(further.values())
-    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"], also=also)
+    activator = Activator(tiny, tiny_codebook, STAYING, also=also)
     own = tiny.describe(pictures)
     results = list(activator.run(pictures))
     vectors = np.stack([each.vector for each in results])

@@ -209,7 +209,7 @@ def test_steps_with_momentum_by_hand(tiny: Descriptor) -> None:
     """Along the gradient at unit size, the rate falling evenly; every look weighs alike."""
     exact = tiny.double()
     batch = make_batch(16, largest=0.01)
-    plan = EditPlan(light=1, toned=1, shaped=3)
+    plan = EditPlan(toned=2, shaped=3)
     own = ActivationSettings(steps=4, rate=0.3, final_rate=0.4, momentum=0.6, edits=plan)
     drawn = [
         draw_edits(plan, 4, aspect=1.2, size=16, generator=np.random.default_rng(n))

@@ -30,26 +30,23 @@ class EditPlan:
 
     Attributes
     ----------
-    light : int
-        Nearly as it is.
     toned : int
         In other colours, blurred or compressed.
     shaped : int
         Turned, cropped, framed, seen from aside.
     """
 
-    light: int = 0
     toned: int = 0
     shaped: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.light, self.toned, self.shaped) < 0:
+        if min(self.toned, self.shaped) < 0:
             raise ValueError(f"a step cannot look less than never: {self}")
 
     @property
     def looks(self) -> int:
         """Passes of the network that a picture takes in a step."""
-        return max(1, self.light + self.toned + self.shaped)
+        return max(1, self.toned + self.shaped)
 
 
 NO_EDITS = EditPlan()
@@ -62,9 +59,8 @@ class DrawnEdits:
 
     Attributes
     ----------
-    colours : array (..., steps, light + toned, 3, 3)
-    contrast, brightness : array (..., steps, light + toned)
-    sigmas, coding : array (..., steps, toned)
+    colours : array (..., steps, toned, 3, 3)
+    contrast, brightness, sigmas, coding : array (..., steps, toned)
     shapes : array (..., steps, shaped, 3, 3)
     fills : array (..., steps, shaped, 3)
     """
@@ -123,27 +119,17 @@ def draw_edits(
         Of this picture alone.
     """
     shapes, fills = _drawn_shapes(plan.shaped * steps, aspect, generator)
-    light = [_light(generator) for _ in range(plan.light * steps)]
-    toned = _drawn_tones(plan.toned * steps, size, generator)
-    mixed = [
-        tone
-        for step in range(steps)
-        for tone in (
-            *light[step * plan.light : (step + 1) * plan.light],
-            *toned[step * plan.toned : (step + 1) * plan.toned],
-        )
-    ]
-    tones = plan.light + plan.toned
+    tones = _drawn_tones(plan.toned * steps, size, generator)
 
-    def numbers(values: Sequence[float], count: int) -> _Floats:
-        return np.array(values, np.float64).reshape(steps, count)
+    def numbers(values: Sequence[float]) -> _Floats:
+        return np.array(values, np.float64).reshape(steps, plan.toned)
 
     return DrawnEdits(
-        colours=np.array([t.colour for t in mixed]).reshape(steps, tones, 3, 3),
-        contrast=numbers([t.contrast for t in mixed], tones),
-        brightness=numbers([t.brightness for t in mixed], tones),
-        sigmas=numbers([t.sigma for t in toned], plan.toned),
-        coding=numbers([t.coding for t in toned], plan.toned),
+        colours=np.array([t.colour for t in tones]).reshape(steps, plan.toned, 3, 3),
+        contrast=numbers([t.contrast for t in tones]),
+        brightness=numbers([t.brightness for t in tones]),
+        sigmas=numbers([t.sigma for t in tones]),
+        coding=numbers([t.coding for t in tones]),
         shapes=np.array(shapes).reshape(steps, plan.shaped, 3, 3),
         fills=np.array(fills).reshape(steps, plan.shaped, 3),
     )
@@ -174,7 +160,7 @@ def looks(
     ------
     Tensor (k · B, 3, S, S)
         All pictures at one look, then at the next, k of them, at most two: a network is no quicker
-        with more, and what its gradient needs is held for so many only. Lights and tones first.
+        with more, and what its gradient needs is held for so many only. Tones first.
     """
 
     def of_step(values: _Floats, chosen: slice) -> torch.Tensor:
@@ -182,8 +168,7 @@ def looks(
         flat = np.ascontiguousarray(moved).reshape(-1, *moved.shape[2:])
         return torch.from_numpy(flat).to(pictures.device, pictures.dtype)
 
-    tones, toned = drawn.colours.shape[2], drawn.sigmas.shape[2]
-    for chosen in _groups(0, tones - toned) + _groups(tones - toned, tones):
+    for chosen in _groups(drawn.colours.shape[2]):
         number = chosen.stop - chosen.start
         tinted = toning.recoloured(
             pictures.repeat(number, 1, 1, 1),
@@ -191,12 +176,9 @@ def looks(
             of_step(drawn.contrast, chosen)[:, None, None, None],
             of_step(drawn.brightness, chosen)[:, None, None, None],
         )
-        if chosen.start >= tones - toned:
-            place = slice(chosen.start - tones + toned, chosen.stop - tones + toned)
-            tinted = toning.blurred(tinted, of_step(drawn.sigmas, place))
-            tinted = toning.coded(tinted, of_step(drawn.coding, place))
-        yield tinted
-    for chosen in _groups(0, drawn.shapes.shape[2]):
+        blurred = toning.blurred(tinted, of_step(drawn.sigmas, chosen))
+        yield toning.coded(blurred, of_step(drawn.coding, chosen))
+    for chosen in _groups(drawn.shapes.shape[2]):
         number = chosen.stop - chosen.start
         shapes, fills = (
             of_step(drawn.shapes, chosen),
@@ -220,19 +202,14 @@ def _lost(detail: Detail, shapes: torch.Tensor, fills: torch.Tensor) -> torch.Te
     return lost
 
 
-def _groups(first: int, last: int) -> list[slice]:
-    return [slice(i, min(i + _TOGETHER, last)) for i in range(first, last, _TOGETHER)]
+def _groups(count: int) -> list[slice]:
+    return [slice(i, min(i + _TOGETHER, count)) for i in range(0, count, _TOGETHER)]
 
 
 def _dealt(kinds: Sequence[str], count: int, generator: np.random.Generator) -> list[str]:
     """Deal kinds in turns of all of them, each turn in an order of its own."""
     turns = -(-count // len(kinds)) if count else 0
     return [kinds[i] for _ in range(turns) for i in generator.permutation(len(kinds))][:count]
-
-
-def _light(generator: np.random.Generator) -> _Tone:
-    contrast, brightness = generator.uniform(0.9, 1.1, size=2)
-    return _Tone(contrast=contrast, brightness=brightness)
 
 
 def _between(generator: np.random.Generator, low: float, high: float) -> float:
