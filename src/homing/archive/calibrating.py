@@ -154,8 +154,8 @@ def _tails(snapshot: Snapshot, looked: Sequence[Looked]) -> dict[str, Tail]:
 def _fitted(highest: Any, snapshot: Snapshot) -> Tail:
     if len(highest) < LEAST_BACKGROUND:
         raise UsageError(
-            f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing, and here are "
-            f"{len(highest)}: add more to the archive, or name a folder of others"
+            f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing; here there "
+            f"are {len(highest)}: add more to the archive, or name a folder of others"
         )
     return fit_tail(highest, entries=len(snapshot))
 
