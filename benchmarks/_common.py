@@ -30,6 +30,7 @@ __all__ = [
     "child",
     "compare",
     "describe_setup",
+    "interval",
     "make_pictures",
     "parser",
     "picture_paths",
@@ -190,6 +191,14 @@ def compare(
             function()
             times[function].append(time.perf_counter() - start)
     return Comparison(tuple(times[ours]), tuple(times[bare]))
+
+
+def interval(of_picture: np.ndarray, seed: int) -> str:
+    """Mean of one value a picture, with its 95 % interval by bootstrap over the pictures."""
+    generator = np.random.default_rng(seed)
+    draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
+    low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
+    return f"{of_picture.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
 @contextmanager

@@ -12,7 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
+from _common import (
+    describe_setup,
+    interval,
+    parser,
+    picture_paths,
+    prepare_process,
+    require,
+    working_folder,
+)
 
 from homing import defaults
 
@@ -193,7 +201,7 @@ def _summary(
     print("|---" * (2 + len(COLUMNS)) + "|")
     first, best = (mean(PASSIVE, column).mean() for column in ("1 probe", EXACT))
     for name in states:
-        cells = [_interval(mean(name, column), seed) for column in COLUMNS]
+        cells = [interval(mean(name, column), seed) for column in COLUMNS]
         share = (mean(name, "1 probe").mean() - first) / (best - first) if best > first else 0.0
         print(f"| {name} | " + " | ".join(cells) + f" | {share:.2f} |")
     print("\nshare closed: of the gap between untouched pictures at 1 probe and by exact search")
@@ -206,15 +214,6 @@ def _summary(
                 f"| {name} | {min(state.decibels):.3f} | {np.mean(state.decibels):.3f} "
                 f"| {similar.min():.3f} | {similar.mean():.3f} | {state.seconds:.2f} |"
             )
-
-
-def _interval(of_picture, seed: int) -> str:
-    import numpy as np
-
-    generator = np.random.default_rng(seed)
-    draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
-    low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
-    return f"**{of_picture.mean():.3f}** [{low:.3f}, {high:.3f}]"
 
 
 if __name__ == "__main__":

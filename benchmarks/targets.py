@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _common import describe_setup, parser, picture_paths, prepare_process, require
+from _common import describe_setup, interval, parser, picture_paths, prepare_process, require
 
 from homing import defaults
 
@@ -147,7 +147,7 @@ def _table(named, states: Mapping[str, State], others, seed: int) -> None:
     print("|---" * (len(columns) + 4) + "|")
     for label, state in states.items():
         cells = [
-            _interval(found, seed)
+            interval(found, seed)
             for codebook in named.values()
             for found in _through(codebook, state, others, seed)
         ]
@@ -201,14 +201,6 @@ def _exactly(state: State, others):
 
     base, wanted = np.concatenate([state.entries, others]), np.arange(len(state.entries))
     return [np.argmax(copies @ base.T, axis=1) == wanted for _, copies in state.copies]
-
-
-def _interval(of_picture, seed: int) -> str:
-    import numpy as np
-
-    draws = np.random.default_rng(seed).integers(len(of_picture), size=(2000, len(of_picture)))
-    low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
-    return f"{of_picture.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
 if __name__ == "__main__":

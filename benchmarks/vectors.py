@@ -1,0 +1,140 @@
+"""Several vectors an entry: what an index of untouched pictures finds that holds edited looks too.
+
+Every picture, PHOTOS and background alike, is described as it is and through looks drawn as
+activation draws them; an entry has each of these vectors in that vector's cell. Copies of PHOTOS
+are searched for at one and four probes, put in order by exact similarity, and exactly.
+"""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from _common import describe_setup, interval, parser, picture_paths, prepare_process
+
+_BATCH = 16
+
+
+def main() -> int:
+    """Measure and print a table."""
+    made = parser(__doc__)
+    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    made.add_argument("--pictures", type=int, default=150)
+    made.add_argument("--background-pictures", type=int, default=4000)
+    made.add_argument("--random-draws", type=int, default=3)
+    made.add_argument("--codebook", default="homing-s-IVF256-PQ8x8")
+    made.add_argument("--seed", type=int, default=0)
+    options = made.parse_args()
+    prepare_process(options.threads)
+    import homing
+    from homing.edits import paper_edits, random_available
+
+    photos = picture_paths(options.photos, options.pictures)
+    background = picture_paths([options.background], options.background_pictures)
+    describe_setup(photos=len(photos), background=len(background), codebook=options.codebook)
+    descriptor, codebook = (
+        homing.load_descriptor("homing-s"),
+        homing.load_codebook(options.codebook),
+    )
+    entries = _looked_at([*photos, *background], descriptor, options.seed)
+    edits = paper_edits(with_random=random_available())
+    queries = _copies(photos, edits, descriptor, options)
+    _table(entries, queries, codebook, options.seed)
+    return 0
+
+
+def _looked_at(paths, descriptor, seed):
+    """Vectors (entries, 1 + looks, D): each picture as it is first."""
+    import numpy as np
+    import torch
+
+    from homing.activation.loop_edits import Detail, EditPlan, draw_edits, looks, stack_edits
+    from homing.images import read_squashed
+
+    size = descriptor.input_size
+    plan = EditPlan(toned=3, shaped=4)
+
+    def read(job):
+        number, path = job
+        from PIL import Image
+
+        with Image.open(path) as image:
+            aspect = image.width / image.height
+        generator = np.random.default_rng([seed, number])
+        drawn = draw_edits(plan, 1, aspect=aspect, size=size, generator=generator)
+        return read_squashed(path, size), read_squashed(path, 2 * size), drawn
+
+    def tensor(arrays):
+        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 255
+
+    found = []
+    with ThreadPoolExecutor(2) as pool:
+        for first in range(0, len(paths), _BATCH):
+            chunk = list(enumerate(paths))[first : first + _BATCH]
+            small, large, drawn = zip(*pool.map(read, chunk), strict=True)
+            pictures, count = tensor(small), len(small)
+            detail, together = Detail(pictures, tensor(large)), stack_edits(drawn)
+            seen = [pictures, *looks(pictures, together, 0, detail)]
+            with torch.inference_mode():
+                described = torch.cat([descriptor.forward(each) for each in seen])
+            # By turns of other shape and other tone: the first few are of both kinds.
+            vectors = described.unflatten(0, (-1, count)).transpose(0, 1).numpy()
+            found.append(vectors[:, [0, 4, 1, 5, 2, 6, 3, 7]])
+    return np.concatenate(found)
+
+
+def _copies(photos, edits, descriptor, options):
+    """Vectors (copies, D) and weights of each picture's copies, (pictures, copies a picture)."""
+    import numpy as np
+    from PIL import Image
+
+    vectors, weights = [], []
+    for edit in edits:
+        draws = options.random_draws if edit.random else 1
+        for draw in range(draws):
+            generators = [
+                np.random.default_rng([options.seed, draw, n]) for n in range(len(photos))
+            ]
+            vectors.append(
+                descriptor.describe(
+                    [
+                        edit.apply(Image.open(path).convert("RGB"), generator)
+                        for path, generator in zip(photos, generators, strict=True)
+                    ]
+                )
+            )
+            weights.append(1 / draws / len(edits))
+    return np.stack(vectors, axis=1), np.array(weights)
+
+
+def _table(entries, queries, codebook, seed):
+    import numpy as np
+
+    from homing.bench.questions.cells import nearest_cells
+
+    vectors, weights = queries
+    pictures, copies, dimension = vectors.shape
+    flat = vectors.reshape(-1, dimension)
+    owner = np.repeat(np.arange(pictures), copies)
+    visited = nearest_cells(codebook, flat, 4)
+    print("| vectors an entry | 1 probe | 4 probes | exact search |\n|---|---|---|---|")
+    for held in (1, 2, 4, 8):
+        kept = entries[:, :held]
+        cells = codebook.cells(kept.reshape(-1, dimension)).reshape(kept.shape[:2])
+        best = {name: [] for name in ("1", "4", "exact")}
+        for rows in np.array_split(np.arange(len(flat)), len(flat) // 200 + 1):
+            alike = np.einsum("qd,evd->qev", flat[rows], kept, optimize=True)
+            for name, probes in (("1", 1), ("4", 4)):
+                inside = (cells[None, :, :, None] == visited[rows, None, None, :probes]).any(axis=3)
+                nearest = np.where(inside, alike, -np.inf).max(axis=2)
+                empty = np.isinf(nearest.max(axis=1))
+                best[name].append((nearest.argmax(axis=1) == owner[rows]) & ~empty)
+            best["exact"].append(alike.max(axis=2).argmax(axis=1) == owner[rows])
+        told = [
+            interval(np.concatenate(right).reshape(pictures, copies) @ weights, seed)
+            for right in best.values()
+        ]
+        print(f"| {held} | " + " | ".join(told) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
