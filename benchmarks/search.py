@@ -24,11 +24,13 @@ def main() -> int:
     import lance
     from _synthetic import FACTORY, make_archive, make_queries
 
+    import homing
     from homing.search import automatic_probes
 
     with working(options.work) as folder:
         per_file = options.per_file or options.entries
-        archive = make_archive(folder / "archive", options.entries, per_file=per_file)
+        path = make_archive(folder / "archive", options.entries, per_file=per_file).path
+        archive = homing.open(path, engine="memory")
         automatic = automatic_probes(archive.codebook.cell_count)
         describe_setup(
             entries=f"{options.entries} made up, {FACTORY}, {per_file} a data file",
