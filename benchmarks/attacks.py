@@ -160,28 +160,32 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
 
 def _bold(method, objective: Callable, *given):
     """Return a method that strives for something else and does not mind what shows."""
+    from homing.activation.loop_edits import NO_EDITS
+
     return replace(
         method,
         objective=functools.partial(objective, *given) if given else objective,
         settings=replace(method.settings, ease=1.0),
         masking=replace(method.masking, used=None),
         least_ssim=None,
+        foreseen=NO_EDITS,
     )
 
 
-def _away(_codebook, vectors, _settings, device):
+def _away(_codebook, vectors, _cells, _settings, device):
     """Unlike itself."""
     return _nearness(vectors, device, sign=1)
 
 
-def _towards(entries, _codebook, vectors, _settings, device):
+def _towards(entries, _codebook, vectors, _cells, _settings, device):
     """Like the entry that is most like it."""
     return _nearness(_most_like(entries, vectors), device, sign=-1)
 
 
-def _as_if(entries, objective, codebook, vectors, *rest):
+def _as_if(entries, objective, codebook, vectors, _cells, *rest):
     """What activation strives for, as if the picture were the entry that is most like it."""
-    return objective(codebook, _most_like(entries, vectors), *rest)
+    there = _most_like(entries, vectors)
+    return objective(codebook, there, codebook.cells(there), *rest)
 
 
 def _most_like(entries, vectors):
