@@ -29,6 +29,7 @@ __all__ = [
     "Comparison",
     "child",
     "compare",
+    "describe_copies",
     "describe_setup",
     "interval",
     "make_pictures",
@@ -199,6 +200,18 @@ def interval(of_picture: np.ndarray, seed: int) -> str:
     draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
     low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
     return f"{of_picture.mean():.3f} [{low:.3f}, {high:.3f}]"
+
+
+def describe_copies(
+    descriptor: Any, edit: Any, files: Sequence[Any], *, seed: int, draw: int
+) -> np.ndarray:
+    """Describe an edited copy of each file, a path or an open one; another for each draw."""
+    return descriptor.describe(
+        [
+            edit.apply(Image.open(file).convert("RGB"), np.random.default_rng([seed, draw, n]))
+            for n, file in enumerate(files)
+        ]
+    )
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from _common import (
+    describe_copies,
     describe_setup,
     interval,
     parser,
@@ -153,7 +154,6 @@ def _measured(source: str, file: str) -> tuple[float, float]:
 def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
     """For each column, how often each picture's copies were right: arrays (pictures,)."""
     import numpy as np
-    from PIL import Image
 
     archive, wanted = state.archive, np.array(state.ids, dtype=object)
     cells = np.array([archive.entry(i).cell for i in state.ids])
@@ -161,12 +161,7 @@ def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
     names = np.array([row.id for row in archive.entries()], dtype=object)
     found = {column: [] for column in COLUMNS}
     for draw in range(draws):
-        queries = archive.descriptor.describe(
-            [
-                edit.apply(Image.open(path).convert("RGB"), np.random.default_rng([seed, draw, n]))
-                for n, path in enumerate(state.files)
-            ]
-        )
+        queries = describe_copies(archive.descriptor, edit, state.files, seed=seed, draw=draw)
         for column, probes in SETTINGS.items():
             nearest = archive.search_vectors(queries, k=1, probes=probes).ids[:, 0]
             found[column].append(nearest == wanted)

@@ -12,7 +12,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _common import describe_setup, interval, parser, picture_paths, prepare_process, require
+from _common import (
+    describe_copies,
+    describe_setup,
+    interval,
+    parser,
+    picture_paths,
+    prepare_process,
+    require,
+)
 
 from homing import defaults
 
@@ -121,22 +129,14 @@ def _activated(options, descriptor, files: Sequence[bytes], codebook, *also) -> 
 
 
 def _state(options, descriptor, files: Sequence[bytes], *quality: Sequence[float]) -> State:
-    import numpy as np
-    from PIL import Image
-
     from homing.edits import paper_edits, random_available
 
     copies = []
     for edit in paper_edits(with_random=random_available()):
         for draw in range(options.random_draws if edit.random else 1):
-            edited = [
-                edit.apply(
-                    Image.open(io.BytesIO(data)).convert("RGB"),
-                    np.random.default_rng([options.seed, draw, n]),
-                )
-                for n, data in enumerate(files)
-            ]
-            copies.append((edit.name, descriptor.describe(edited)))
+            opened = [io.BytesIO(data) for data in files]
+            edited = describe_copies(descriptor, edit, opened, seed=options.seed, draw=draw)
+            copies.append((edit.name, edited))
     return State(descriptor.describe(files), copies, *quality)
 
 

@@ -9,7 +9,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from _common import describe_setup, interval, parser, picture_paths, prepare_process
+from _common import (
+    describe_copies,
+    describe_setup,
+    interval,
+    parser,
+    picture_paths,
+    prepare_process,
+)
 
 _BATCH = 16
 
@@ -68,8 +75,9 @@ def _looked_at(paths, descriptor, seed):
 
     found = []
     with ThreadPoolExecutor(2) as pool:
-        for first in range(0, len(paths), _BATCH):
-            chunk = list(enumerate(paths))[first : first + _BATCH]
+        jobs = list(enumerate(paths))
+        for first in range(0, len(jobs), _BATCH):
+            chunk = jobs[first : first + _BATCH]
             small, large, drawn = zip(*pool.map(read, chunk), strict=True)
             pictures, count = tensor(small), len(small)
             detail, together = Detail(pictures, tensor(large)), stack_edits(drawn)
@@ -85,23 +93,12 @@ def _looked_at(paths, descriptor, seed):
 def _copies(photos, edits, descriptor, options):
     """Vectors (copies, D) and weights of each picture's copies, (pictures, copies a picture)."""
     import numpy as np
-    from PIL import Image
 
     vectors, weights = [], []
     for edit in edits:
         draws = options.random_draws if edit.random else 1
         for draw in range(draws):
-            generators = [
-                np.random.default_rng([options.seed, draw, n]) for n in range(len(photos))
-            ]
-            vectors.append(
-                descriptor.describe(
-                    [
-                        edit.apply(Image.open(path).convert("RGB"), generator)
-                        for path, generator in zip(photos, generators, strict=True)
-                    ]
-                )
-            )
+            vectors.append(describe_copies(descriptor, edit, photos, seed=options.seed, draw=draw))
             weights.append(1 / draws / len(edits))
     return np.stack(vectors, axis=1), np.array(weights)
 
