@@ -2,14 +2,18 @@
 
 import importlib.metadata
 import shutil
+from dataclasses import fields, replace
 from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from homing.activation import METHODS, Method
+from homing.activation.loop_edits import EditPlan
+from homing.activation.perceptual import PUBLISHED
 from homing.bench import definitions as module
 from homing.bench import shards, twins
-from homing.bench.definitions import definitions
+from homing.bench.definitions import definitions, fields_of
 
 
 @pytest.fixture
@@ -66,3 +70,29 @@ def test_another_version_of_a_package_counts(cached, name, monkeypatch):
     definitions.cache_clear()
     assert definitions(cached._SOURCES, cached._PACKAGES) != before
     definitions.cache_clear()
+
+
+def test_every_field_of_a_method_counts():
+    method, other = METHODS["robust"], METHODS["paper"]
+    masking = method.masking
+    changed = {
+        "name": [replace(method, name="mine")],
+        "summary": [replace(method, summary="mine")],
+        "settings": [replace(method, settings=replace(method.settings, rate=0.1))],
+        "objective": [replace(method, objective=other.objective)],
+        "masking": [
+            replace(method, masking=replace(masking, tolerance=PUBLISHED.tolerance)),
+            replace(method, masking=replace(masking, used=None)),
+            replace(method, masking=replace(masking, channels=(1.0, 1.0, 1.0))),
+        ],
+        "least_ssim": [replace(method, least_ssim=None)],
+        "foreseen": [replace(method, foreseen=EditPlan(toned=1))],
+    }
+    assert changed.keys() == {each.name for each in fields(Method)}
+    counted = ("homing.activation",)
+    before = fields_of(method, counted)
+    assert fields_of(replace(method), counted) == before
+    for name, variants in changed.items():
+        for variant in variants:
+            found = fields_of(variant, counted)
+            assert [key for key in found if found[key] != before[key]] == [name]

@@ -6,11 +6,12 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from importlib import resources
 from typing import Any
 
-__all__ = ["definition_of", "definitions"]
+__all__ = ["definition_of", "definitions", "fields_of"]
 
 
 @cache
@@ -69,6 +70,32 @@ def definition_of(function: Callable[..., Any], counted: tuple[str, ...]) -> str
     if any(module == name or module.startswith(f"{name}.") for name in counted):
         return " ".join(part for part in parts if part)
     return hashlib.sha256(f"{_text(module)} {parts}".encode()).hexdigest()
+
+
+def fields_of(value: Any, counted: tuple[str, ...]) -> dict[str, Any]:
+    """Tell apart what a dataclass of settings and functions does, whatever its fields are.
+
+    Parameters
+    ----------
+    value : dataclass
+        Its own dataclasses count likewise.
+    counted : tuple of str
+        As :func:`definition_of` takes it.
+
+    Returns
+    -------
+    dict of str
+        For each field what a checksum may be made of.
+    """
+    return {each.name: _told(getattr(value, each.name), counted) for each in fields(value)}
+
+
+def _told(value: Any, counted: tuple[str, ...]) -> Any:
+    if is_dataclass(value):
+        return fields_of(value, counted)
+    if callable(value):
+        return [getattr(value, "__qualname__", ""), definition_of(value, counted)]
+    return repr(value)
 
 
 @cache

@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.activation import Activated, Activator, Method
-from homing.bench.definitions import definition_of, definitions
+from homing.bench.definitions import definitions, fields_of
 from homing.bench.run import Run
 from homing.bench.tables import plain
 from homing.bench.variants import Task, Whole
@@ -214,17 +214,9 @@ class Releaser:
                 )
 
     def _key(self, method: Method, codebook: Codebook, version: str) -> str:
-        masking = method.masking
         content = [
             _FORMAT,
-            method.name,
-            repr(method.settings),
-            repr(method.foreseen),
-            method.least_ssim,
-            definition_of(method.objective, ("homing.activation",)),
-            definition_of(masking.tolerance, ("homing.activation",)),
-            getattr(masking.tolerance, "__qualname__", ""),
-            [masking.channels, masking.grey, masking.used],
+            fields_of(replace(method, summary=""), ("homing.activation",)),
             codebook.fingerprint,
             self.descriptor.fingerprint,
             self.budget,
