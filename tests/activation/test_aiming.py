@@ -11,7 +11,7 @@ from homing.activation.aiming import aims_of
 from homing.activation.loop_edits import NO_EDITS, Detail, EditPlan, draw_edits, looks, stack_edits
 from homing.activation.margins import MarginSettings, margin_objective
 from homing.activation.stages import FOR_AIMS, draw_looks, prepare
-from homing.codebooks import Codebook
+from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
 from homing.images import DEFAULT_LIMITS, read_picture
 
@@ -29,6 +29,23 @@ def sources(as_file, scene) -> list[bytes]:
     return [as_file(scene(60, 60 + 10 * n, seed=n)) for n in range(24)]
 
 
+@pytest.fixture
+def aims(tiny: Descriptor, sources: list[bytes]) -> np.ndarray:
+    """What `ROBUST` aims at with the seed 0."""
+    prepared = [
+        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=True, enlarged=True)
+        for source in sources
+    ]
+    drawn = draw_looks(prepared, ROBUST.foreseen, 1, seed=0, purpose=FOR_AIMS)
+    pictures, finer = (
+        torch.from_numpy(np.stack([getattr(each, name) for each in prepared])).permute(0, 3, 1, 2)
+        / 255
+        for name in ("squashed", "finer")
+    )
+    detail = Detail(pictures, finer)
+    return aims_of(pictures, detail, drawn, tiny.describe(sources), tiny.forward)
+
+
 def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None:
     generator = np.random.default_rng(3)
     squashed = generator.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
@@ -38,8 +55,9 @@ def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None
     drawn = stack_edits(
         [draw_edits(PLAN, 1, aspect=1.5, size=16, generator=generator) for _ in range(3)]
     )
-    found = aims_of(pictures, fine, drawn, own, tiny.forward)
-    seen = [tiny.forward(s) for s in looks(pictures, drawn, 0, Detail(pictures, fine))]
+    detail = Detail(pictures, fine)
+    found = aims_of(pictures, detail, drawn, own, tiny.forward)
+    seen = [tiny.forward(s) for s in looks(pictures, drawn, 0, detail)]
     described = np.concatenate([own, *(each.numpy() for each in seen)]).reshape(6, 3, -1)
     np.testing.assert_allclose(found, unit(described.mean(axis=0)), atol=1e-6)
     assert found.dtype == np.float32
@@ -48,21 +66,9 @@ def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None
 
 
 def test_files_are_brought_into_the_cell_of_their_aims(
-    tiny: Descriptor, tiny_codebook: Codebook, sources: list[bytes]
+    tiny: Descriptor, tiny_codebook: Codebook, sources: list[bytes], aims: np.ndarray
 ) -> None:
-    own = tiny.describe(sources)
-    prepared = [
-        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=True, enlarged=True)
-        for source in sources
-    ]
-    drawn = draw_looks(prepared, ROBUST.foreseen, 1, seed=0, purpose=FOR_AIMS)
-
-    def tensor(name: str) -> torch.Tensor:
-        stacked = np.stack([getattr(each, name) for each in prepared])
-        return torch.from_numpy(stacked).permute(0, 3, 1, 2) / 255
-
-    aims = aims_of(tensor("squashed"), tensor("finer"), drawn, own, tiny.forward)
-    aimed, were = tiny_codebook.cells(aims), tiny_codebook.cells(own)
+    aimed, were = (tiny_codebook.cells(each) for each in (aims, tiny.describe(sources)))
     elsewhere = aimed != were
     assert 0 < elsewhere.mean() < 0.7
     results = list(Activator(tiny, tiny_codebook, ROBUST, budget=30).run(sources))
@@ -76,6 +82,23 @@ def test_files_are_brought_into_the_cell_of_their_aims(
     there = tiny_codebook.cells(tiny.describe([each.data for each in results]))
     assert [each.cell_kept for each in results] == (there == were).tolist()
     assert (there == were)[elsewhere].mean() > 0.7
+
+
+def test_each_codebook_tells_whether_its_aim_was_met(
+    tiny: Descriptor, tiny_codebook: Codebook, sources: list[bytes], aims: np.ndarray
+) -> None:
+    vectors = unit(np.random.default_rng(4).normal(size=(1200, 16))).astype(np.float32)
+    further = train_codebook(vectors, "IVF12,PQ4x8", descriptor=tiny.fingerprint)
+    activator = Activator(tiny, tiny_codebook, ROBUST, budget=30, also=(further,))
+    results = list(activator.run(sources))
+    files = tiny.describe([each.data for each in results])
+    for told, codebook in zip(
+        zip(*([each.cell_kept, *each.also_kept] for each in results), strict=True),
+        activator.codebooks,
+        strict=True,
+    ):
+        assert list(told) == (codebook.cells(files) == codebook.cells(aims)).tolist()
+        assert (codebook.cells(tiny.describe(sources)) != codebook.cells(aims)).any()
 
 
 def test_margins_are_of_the_cell_aimed_at(tiny_codebook: Codebook) -> None:

@@ -19,7 +19,7 @@ _Vectors = NDArray[np.float32]
 
 def aims_of(
     pictures: torch.Tensor,
-    finer: torch.Tensor | None,
+    detail: Detail | None,
     drawn: DrawnEdits,
     own: _Vectors,
     describe: Callable[[torch.Tensor], torch.Tensor],
@@ -30,8 +30,8 @@ def aims_of(
     ----------
     pictures : Tensor (B, 3, S, S)
         RGB in [0, 1], unchanged.
-    finer : Tensor (B, 3, T, T) or None
-        The same squashed to a larger square.
+    detail : Detail or None
+        For looks that enlarge.
     drawn : DrawnEdits
         Of these pictures, stacked, for one step.
     own : array (B, D), float32
@@ -44,7 +44,6 @@ def aims_of(
     array (B, D), float32
         Of unit length.
     """
-    detail = None if finer is None else Detail(pictures, finer)
     total = own.astype(np.float64)
     with torch.inference_mode():
         for seen in looks(pictures, drawn, 0, detail):

@@ -107,6 +107,11 @@ class Batch:
     finer: torch.Tensor | None = None
 
     @property
+    def detail(self) -> Detail | None:
+        """The pictures as looks that enlarge see them, where they are at hand."""
+        return None if self.finer is None else Detail(self.pictures, self.finer)
+
+    @property
     def any_grey(self) -> bool:
         """Whether there is a picture of one channel among them."""
         return bool(self.grey.any())
@@ -221,8 +226,7 @@ def _looks(batch: Batch, rendered: torch.Tensor, number: int) -> Iterator[torch.
     if batch.edits is None:
         yield rendered
     else:
-        detail = None if batch.finer is None else Detail(batch.pictures, batch.finer)
-        yield from looks(rendered, batch.edits, number, detail)
+        yield from looks(rendered, batch.edits, number, batch.detail)
 
 
 def _adam(

@@ -197,7 +197,7 @@ class Activator:
             limits=self.limits,
             keep=keep,
             masking=masking,
-            enlarged=self.method.settings.edits.shaped > 0,
+            enlarged=self.method.settings.edits.shaped + self.method.foreseen.shaped > 0,
         )
 
     def _read(self, source: Source, limits: Limits) -> Picture:
@@ -255,7 +255,7 @@ class Activator:
         if foreseen == NO_EDITS or all(each.cell_count == 1 for each in self.codebooks):
             return vectors
         drawn = draw_looks(prepared, foreseen, 1, seed=self.seed, purpose=FOR_AIMS)
-        return aims_of(batch.pictures, batch.finer, drawn, vectors, self.descriptor.forward)
+        return aims_of(batch.pictures, batch.detail, drawn, vectors, self.descriptor.forward)
 
     def _levels(self, largest: Sequence[float], batch: Batch, shares: torch.Tensor) -> list[float]:
         """Share of the budget's root mean square that each picture's change may take."""
