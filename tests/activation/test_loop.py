@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.activation import ActivationSettings
-from homing.activation.loop import Batch, levels_of, optimise, render, shares_of
+from homing.activation.loop import Batch, Muting, levels_of, optimise, render, shares_of
 from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
 from homing.activation.objective import reconstruction_objective
 from homing.descriptors import Descriptor
@@ -43,6 +43,21 @@ def make_batch(
     )
 
 
+def muted(batch: Batch) -> Batch:
+    """The same with luminance muted: half everywhere, all in a corner, none of the grey one."""
+    some = batch.allowed[:, :1]
+    taken = torch.full_like(some, 0.5)
+    taken[:, :, :2, :2] = 1
+    taken[batch.grey] = 0
+    weights = torch.tensor([1.2, 0.8, 1.6], dtype=some.dtype).repeat(len(some), 1)
+    weights[batch.grey] = 1
+    return replace(
+        batch,
+        allowed=some * weights[:, :, None, None],
+        muting=Muting(weights[:, :, None, None], taken),
+    )
+
+
 def make_targets(count: int = COUNT, dtype: torch.dtype = torch.float64) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randn(count, 16, generator=generator, dtype=torch.float64).to(dtype)
@@ -54,12 +69,14 @@ def losses_of(batch: Batch, descriptor: Descriptor, offsets: torch.Tensor) -> to
     return objective(descriptor.forward(rendered), rendered - batch.pictures)
 
 
+@pytest.mark.parametrize("mute", [False, True], ids=["whole", "muted"])
 @pytest.mark.parametrize("largest", [1.0, 0.004], ids=["strength binds", "budget binds"])
 def test_gradient_is_that_of_finite_differences_in_every_direction(
-    minute: Descriptor, largest: float
+    minute: Descriptor, largest: float, mute: bool
 ) -> None:
     descriptor = minute.double()
     batch = make_batch(8, largest=largest, count=2)
+    batch = muted(batch) if mute else batch
     offsets = torch.randn(batch.offsets.shape, dtype=torch.float64).requires_grad_()
     function = lambda o: losses_of(batch, descriptor, o)  # noqa: E731
     assert torch.autograd.gradcheck(function, offsets, eps=1e-6, atol=1e-7, rtol=1e-4)
@@ -305,6 +322,31 @@ def test_strength_is_never_above_the_budget(
     wanted = (batch.allowed * uncapped).square().mean(dim=(1, 2, 3)).sqrt()
     torch.testing.assert_close(reached, torch.minimum(wanted, batch.largest), rtol=1e-4, atol=1e-12)
     assert (shares[1] == shares[1, :1]).all()
+
+
+def test_muting_takes_luminance_and_leaves_colour() -> None:
+    batch = muted(make_batch(8, largest=1.0))
+    drawn = torch.randn(batch.offsets.shape, generator=torch.Generator().manual_seed(5)).double()
+    changes = [
+        batch.allowed * shares_of(each, drawn, 1.0) for each in (replace(batch, muting=None), batch)
+    ]
+    of_luminance = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)[:, None, None]
+    whole, left = ((change * of_luminance).sum(1) for change in changes)
+    taken = batch.muting.taken[:, 0]
+    torch.testing.assert_close(left, (1 - taken) * whole, rtol=1e-6, atol=1e-9)
+    whole, left = (change - change.roll(1, 1) for change in changes)  # between channels
+    torch.testing.assert_close(left, whole, rtol=1e-6, atol=1e-9)
+    assert (changes[0][1] == changes[1][1]).all()  # the grey one
+
+
+@pytest.mark.parametrize("largest", [1.0, 0.004], ids=["strength binds", "budget binds"])
+def test_a_muted_change_keeps_the_budget(largest: float) -> None:
+    batch = muted(make_batch(8, largest=largest))
+    drawn = torch.randn(batch.offsets.shape, generator=torch.Generator().manual_seed(6)).double()
+    reached = (batch.allowed * shares_of(batch, drawn, 3.0)).square().mean(dim=(1, 2, 3)).sqrt()
+    assert (reached <= largest * (1 + 1e-9)).all()
+    if largest < 0.01:
+        assert (reached >= largest * (1 - 1e-9)).all()
 
 
 def test_every_step_keeps_the_budget(tiny: Descriptor) -> None:

@@ -240,13 +240,41 @@ def test_a_picture_without_texture_stays_above_its_budget(
         activator = Activator(tiny, tiny_codebook, whole, budget=budget)
         calm, rough, grey = good(list(activator.run(sources)))
         assert budget <= rough.psnr < budget + 0.1
-        # Eight levels count as flat, half of them may change: 4, of which .28 is used.
+        # Eight levels count as flat, half of them may change: 4, of which .28 is used; of
+        # luminance, which is all that a grey picture has, half as much.
         of_channels = math.sqrt((1.2**2 + 0.8**2 + 1.6**2) / 3)
-        for found, weight in ((calm, of_channels), (grey, 1.0)):
-            least = max(budget, -20 * math.log10(0.28 * 4 * weight / 255))
+        for found, most in ((calm, 0.28 * 4 * of_channels), (grey, 0.28 * 2)):
             # Rounding adds its own error, a twelfth of a square level.
-            assert least - 0.6 < found.psnr < least + 0.3
+            least = max(budget, -10 * math.log10((most**2 + 1 / 12) / 255**2))
+            assert least - 0.8 < found.psnr < least + 0.6
             assert found.psnr >= budget
+
+
+def luminance_of_change(source: bytes, result: Activated, where: slice) -> float:
+    """Root mean square of the luminance of a file's change, over that of the change, in columns."""
+    change = read_picture(result.data).pixels.astype(float) - read_picture(source).pixels
+    change = change[:, where]
+    luminance = change @ np.array([0.299, 0.587, 0.114])
+    return float(np.sqrt(np.mean(luminance**2) / np.mean(change**2)))
+
+
+def test_flat_places_change_in_colour_and_little_in_luminance(tiny, tiny_codebook, as_file) -> None:
+    pixels = np.full((120, 160, 3), (120, 150, 190), np.uint8)
+    grain = np.random.default_rng(5).normal(0, 50, (120, 80, 1))
+    pixels[:, 80:] = np.clip(pixels[:, 80:] + grain, 0, 255).astype(np.uint8)
+    source = as_file(pixels)
+    method = METHODS["robust-fast"]
+    alike = replace(method, masking=replace(method.masking, luminance=None))
+    muted, plain = (
+        good(list(Activator(tiny, tiny_codebook, m, budget=42).run([source])))[0]
+        for m in (method, alike)
+    )
+    flat, busy = (
+        luminance_of_change(source, muted, where) / luminance_of_change(source, plain, where)
+        for where in (slice(0, 65), slice(95, None))
+    )
+    assert flat < 0.9  # and not half: colour fills what luminance leaves, and files are rounded
+    assert busy > 0.95
 
 
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:

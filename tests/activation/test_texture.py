@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from homing.activation import texture
 from homing.activation.perceptual import just_noticeable_difference
-from homing.activation.texture import GUARDED, texture_tolerance
+from homing.activation.texture import GUARDED, luminance_share, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
 HALF = 1e-3  # relative error of rounding to half precision, and a little
@@ -104,6 +104,35 @@ def test_sixteen_bits_are_eight_with_more_behind_the_point(scene) -> None:
     eight = texture_tolerance(pixels, peak=255)
     sixteen = texture_tolerance(pixels.astype(np.uint16) * 257, peak=65535)
     np.testing.assert_allclose(sixteen.astype(float), eight.astype(float), rtol=2e-3)
+
+
+def test_far_and_wide_luminance_may_change_half_as_much_in_flat_places() -> None:
+    for busy in (0.0, 3.0, 10.0, 30.0):
+        tolerance = np.full((40, 40), SHARE * np.hypot(busy, FLAT) / 255, np.float32)
+        luminance = tolerance * luminance_share(tolerance)
+        expected = SHARE * np.hypot(busy, FLAT / 2) / 255
+        np.testing.assert_allclose(luminance, expected, rtol=1e-5)
+
+
+def test_a_flat_place_amid_texture_is_no_sky() -> None:
+    busy = np.hypot(np.full((64, 64), 20.0), FLAT)
+    busy[30:33, 30:33] = busy[:, :24] = FLAT
+    share = luminance_share((SHARE / 255 * busy).astype(np.float32))
+    assert share[31, 31] > 0.9
+    np.testing.assert_allclose(share[:, :20], 0.5, rtol=1e-5)
+    assert share.min() >= 0.5 - 1e-6
+    assert share.max() < 1
+
+
+def test_luminance_against_the_obvious() -> None:
+    tolerance = np.random.default_rng(2).uniform(0, 0.08, (32, 32)).astype(np.float32)
+    padded = np.pad(tolerance, 2, mode="edge")
+    around = [[padded[y : y + 5, x : x + 5].mean() for x in range(32)] for y in range(32)]
+    most = np.maximum(tolerance, around)
+    alone = SHARE / 255 * np.sqrt(FLAT**2 - (FLAT / 2) ** 2)
+    expected = np.sqrt(np.maximum(0, 1 - (alone / most) ** 2))
+    np.testing.assert_allclose(luminance_share(tolerance), expected, rtol=1e-4, atol=1e-3)
+    assert (luminance_share(np.zeros((8, 8), np.float32)) == 0).all()
 
 
 def test_shares_of_channels() -> None:

@@ -12,8 +12,9 @@ import torch
 
 from homing.activation.loop_edits import NO_EDITS, Detail, DrawnEdits, EditPlan, looks
 from homing.activation.objective import Objective, WatchfulObjective
+from homing.activation.perceptual import LUMINANCE_WEIGHTS
 
-__all__ = ["ActivationSettings", "Batch", "levels_of", "optimise", "render", "shares_of"]
+__all__ = ["ActivationSettings", "Batch", "Muting", "levels_of", "optimise", "render", "shares_of"]
 
 _TINY = 1e-12  # least norm to divide by
 
@@ -75,6 +76,28 @@ class ActivationSettings:
             raise ValueError(f"distortion_weight must be at least 0: {self}")
 
 
+@dataclass(frozen=True)
+class Muting:
+    """Luminance that is taken from changes, so that what shows least is left: colour.
+
+    Attributes
+    ----------
+    weights : Tensor (B, 3, 1, 1)
+        What each channel may change by, over what a place may.
+    taken : Tensor (B, 1, S, S)
+        Share of a change's luminance that is taken away, in [0, 1].
+    """
+
+    weights: torch.Tensor
+    taken: torch.Tensor
+
+    def __call__(self, shares: torch.Tensor) -> torch.Tensor:
+        """Take it from all three channels alike, which leaves their differences as they are."""
+        each = self.weights * self.weights.new_tensor(LUMINANCE_WEIGHTS)[:, None, None]
+        luminance = (each * shares).sum(dim=1, keepdim=True)
+        return shares - self.taken * luminance / self.weights
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Pictures to be activated together, as the descriptor sees them (upright, squashed).
@@ -96,6 +119,8 @@ class Batch:
         What each step looks through; None: at the pictures as they are.
     finer : Tensor (B, 3, T, T) or None
         The pictures squashed to a larger square, for looks that enlarge.
+    muting : Muting or None
+        What luminance changes by less than colour.
     """
 
     pictures: torch.Tensor
@@ -105,6 +130,7 @@ class Batch:
     offsets: torch.Tensor
     edits: DrawnEdits | None = None
     finer: torch.Tensor | None = None
+    muting: Muting | None = None
 
     @property
     def detail(self) -> Detail | None:
@@ -120,12 +146,14 @@ class Batch:
 def shares_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:
     """Signed share of what is allowed that is used, (B, 3, S, S), within the budget.
 
-    ``s · tanh(δ)``, scaled down where the change would exceed the budget.
+    ``s · tanh(δ)``, its luminance muted, scaled down where the change would exceed the budget.
     """
     bounded = torch.tanh(offsets)
     if batch.any_grey:
         alike = bounded.mean(dim=1, keepdim=True).expand_as(bounded)
         bounded = torch.where(batch.grey[:, None, None, None], alike, bounded)
+    if batch.muting is not None:
+        bounded = batch.muting(bounded)
     # The norm's gradient is zero, not undefined, where nothing is changed yet.
     norms = torch.linalg.vector_norm(bounded * batch.allowed, dim=(1, 2, 3))
     count = batch.allowed[0].numel()

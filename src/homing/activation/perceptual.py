@@ -137,12 +137,16 @@ class Masking:
         Root mean square of a picture's change over that of all that its channels may take, at
         most, whatever the budget. A picture without texture then stays above its budget: spread
         over a clear sky, a change of 42 dB shows. None: the budget alone decides.
+    luminance : callable or None
+        Of the tolerance on the descriptor's grid, (S, S), the share that luminance may use, in
+        [0, 1]: of fine changes the eye sees those of colour least. None: all.
     """
 
     tolerance: Callable[..., NDArray[np.float16]]
     channels: tuple[float, float, float]
     grey: float
     used: float | None = None
+    luminance: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
 
     def weights(self, *, grey: bool) -> NDArray[np.float32]:
         """Shares of three channels, (3,); alike if they are one in truth."""

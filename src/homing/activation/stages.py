@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from homing.activation.budget import Coded, Coder, fit_to_budget
 from homing.activation.laying import full_change, reduce_map
-from homing.activation.loop import ActivationSettings, Batch
+from homing.activation.loop import ActivationSettings, Batch, Muting
 from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, draw_edits, stack_edits
 from homing.activation.perceptual import PUBLISHED, Masking
 from homing.errors import PictureError
@@ -157,15 +157,23 @@ def assemble(
     edits = None
     if settings.edits != NO_EDITS:
         edits = draw_looks(prepared, settings.edits, settings.steps, seed=seed, purpose=FOR_EDITS)
+    weights = [masking.weights(grey=p.grey) for p in prepared]
+    muting = None
+    if masking.luminance is not None:
+        taken = [1 - masking.luminance(p.tolerance)[:, :, None] for p in prepared]
+        muting = Muting(tensor([each[None, None] for each in weights]), tensor(taken))
     squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
         pictures=tensor([p.squashed / np.float32(255) for p in prepared]),
-        allowed=tensor([p.tolerance[:, :, None] * masking.weights(grey=p.grey) for p in prepared]),
+        allowed=tensor(
+            [p.tolerance[:, :, None] * w for p, w in zip(prepared, weights, strict=True)]
+        ),
         grey=torch.tensor([p.grey for p in prepared], device=device),
         largest=torch.tensor(squashed, device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
+        muting=muting,
     )
 
 
@@ -196,7 +204,10 @@ def largest_change(prepared: Prepared, budget: float, masking: Masking = PUBLISH
     if masking.used is None:
         return float(of_budget)
     channels = _mean_square(masking.weights(grey=prepared.grey))
-    hidden = prepared.roughness * math.sqrt(_mean_square(prepared.tolerance) * channels)
+    tolerance = prepared.tolerance
+    if prepared.grey and masking.luminance is not None:  # it has nothing else to change
+        tolerance = tolerance * masking.luminance(tolerance)
+    hidden = prepared.roughness * math.sqrt(_mean_square(tolerance) * channels)
     return min(of_budget, masking.used * hidden)
 
 

@@ -4,6 +4,9 @@ The published map (:mod:`homing.activation.perceptual`) lets flat and dark place
 twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the least
 standard deviation among four windows that have it in a corner. On the flat side of an edge one of
 the windows is flat, so that text, line art and outlines before a sky count as flat too.
+
+Where it is calm far and wide, as in a sky, luminance may change half as much as colour: of fine
+changes of colour the eye sees far less.
 """
 
 import math
@@ -14,14 +17,18 @@ from PIL import Image
 
 from homing.activation.perceptual import Masking, luminance
 
-__all__ = ["GUARDED", "texture_tolerance"]
+__all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
+_FLAT_LUMINANCE = 4.0  # the same for luminance, where it is flat far and wide
+_WIDE = 8  # of the side, a window that tells what is around
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
 _SIDE = 5  # of a window
 _USED = 0.28  # of what may change: 1.4 levels where all is flat, 45 dB
+# What of the tolerance is for colour alone: its square is the tolerance's less luminance's.
+_COLOUR = np.float32(_SHARE / 255 * math.sqrt(_FLAT**2 - _FLAT_LUMINANCE**2))
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
@@ -47,6 +54,29 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
     tolerance = np.hypot(busy, np.float32(_FLAT)) * np.float32(_SHARE / 255)
     np.minimum(tolerance, np.float32(_MOST / 255), out=tolerance)
     return tolerance.astype(np.float16) if factor == 1 else _enlarged(tolerance, height, width)
+
+
+def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Share of a map (S, S) of :func:`texture_tolerance` that luminance may use, (S, S), in [0, 1].
+
+    By the busyness of the place or of its surroundings, whichever is more: half where all is flat.
+    """
+    most = np.maximum(tolerance, _mean_around(tolerance))
+    share: NDArray[np.float32] = np.sqrt(1 - np.square(_COLOUR / np.maximum(most, _COLOUR)))
+    return share
+
+
+def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Mean of a window, an eighth of the side, about every place; what is beyond is as the edge."""
+    reach = max(1, len(values) // (2 * _WIDE))
+    side = 2 * reach + 1
+    padded = np.pad(values.astype(np.float64), reach, mode="edge")
+    for axis in (0, 1):
+        summed = np.insert(padded.cumsum(axis=axis), 0, 0, axis=axis)
+        v = summed if axis == 0 else summed.T
+        found = (v[side:] - v[:-side]) / side
+        padded = found if axis == 0 else found.T
+    return padded.astype(np.float32)
 
 
 def _reduced(pixels: NDArray[np.integer], peak: int, factor: int) -> NDArray[np.float32]:
@@ -101,5 +131,11 @@ def _enlarged(tolerance: NDArray[np.float32], height: int, width: int) -> NDArra
     return large
 
 
-GUARDED = Masking(texture_tolerance, channels=(1.2, 0.8, 1.6), grey=1.0, used=_USED)
-"""Changes hide in texture; blue, to which the eye is blunt, takes more than green."""
+GUARDED = Masking(
+    texture_tolerance,
+    channels=(1.2, 0.8, 1.6),
+    grey=1.0,
+    used=_USED,
+    luminance=luminance_share,
+)
+"""Changes hide in texture and in colour; blue, to which the eye is blunt, takes most."""
