@@ -126,9 +126,10 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     """Yield what the archive must find, under each attack."""
     from homing.activation import find_method
     from homing.bench.questions.adversary import WASHES, elsewhere
+    from homing.edits import make_edit
 
     yield "as released", released
-    for wash in WASHES:
+    for wash in (*WASHES, make_edit("made grey", _grey)):
         yield f"nothing: {wash.name}", _washed(wash, released, folder)
     method = find_method(defaults.METHOD)
     attacks = {
@@ -137,6 +138,11 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     }
     for label, attack in attacks.items():
         yield from _attacked(options, label, attack, base, released, folder)
+
+
+def _grey(image, _generator):
+    """In calm places releases change colour more than luminance."""
+    return image.convert("L").convert("RGB")
 
 
 def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
@@ -166,7 +172,7 @@ def _bold(method, objective: Callable, *given):
         method,
         objective=functools.partial(objective, *given) if given else objective,
         settings=replace(method.settings, ease=1.0),
-        masking=replace(method.masking, used=None),
+        masking=replace(method.masking, used=None, luminance=None),
         least_ssim=None,
         foreseen=NO_EDITS,
     )

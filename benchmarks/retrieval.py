@@ -200,15 +200,18 @@ def _summary(
         share = (mean(name, "1 probe").mean() - first) / (best - first) if best > first else 0.0
         print(f"| {name} | " + " | ".join(cells) + f" | {share:.2f} |")
     print("\nshare closed: of the gap between untouched pictures at 1 probe and by exact search")
-    print("\n| files | PSNR least | mean | SSIM least | mean | seconds a picture |")
-    print("|---" * 6 + "|")
+    print("\n| files | MB | PSNR least | mean | SSIM least | mean | seconds a picture |")
+    print("|---" * 7 + "|")
     for name, state in states.items():
+        megabytes = sum(Path(file).stat().st_size for file in state.files) / 1e6
+        quality = "| | | | |"
         if state.decibels:
             similar = np.array([s for s in state.similarity if s is not None])
-            print(
-                f"| {name} | {min(state.decibels):.3f} | {np.mean(state.decibels):.3f} "
-                f"| {similar.min():.3f} | {similar.mean():.3f} | {state.seconds:.2f} |"
+            quality = (
+                f"| {min(state.decibels):.3f} | {np.mean(state.decibels):.3f} "
+                f"| {similar.min():.3f} | {similar.mean():.3f} | {state.seconds:.2f}"
             )
+        print(f"| {name} | {megabytes:.2f} {quality} |")
 
 
 if __name__ == "__main__":
