@@ -241,12 +241,12 @@ def test_a_picture_without_texture_stays_above_its_budget(
         calm, rough, grey = good(list(activator.run(sources)))
         assert budget <= rough.psnr < budget + 0.1
         # Eight levels count as flat, half of them may change: 4, of which .28 is used; of
-        # luminance, which is all that a grey picture has, half as much.
+        # luminance, which is all that a grey picture has, two fifths as much.
         of_channels = math.sqrt((1.2**2 + 0.8**2 + 1.6**2) / 3)
-        for found, most in ((calm, 0.28 * 4 * of_channels), (grey, 0.28 * 2)):
+        for found, most in ((calm, 0.28 * 4 * of_channels), (grey, 0.28 * 4 * 0.4)):
             # Rounding adds its own error, a twelfth of a square level.
             least = max(budget, -10 * math.log10((most**2 + 1 / 12) / 255**2))
-            assert least - 0.8 < found.psnr < least + 0.6
+            assert least - 1.3 < found.psnr < least + 0.6
             assert found.psnr >= budget
 
 
@@ -273,7 +273,9 @@ def test_flat_places_change_in_colour_and_little_in_luminance(tiny, tiny_codeboo
         luminance_of_change(source, muted, where) / luminance_of_change(source, plain, where)
         for where in (slice(0, 65), slice(95, None))
     )
-    assert flat < 0.9  # and not half: colour fills what luminance leaves, and files are rounded
+    assert (
+        flat < 0.9
+    )  # and not two fifths: colour fills what luminance leaves, and files are rounded
     assert busy > 0.95
 
 

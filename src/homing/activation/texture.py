@@ -5,8 +5,8 @@ twenty levels, where it shows most. Here a place may change as much as it is *bu
 standard deviation among four windows that have it in a corner. On the flat side of an edge one of
 the windows is flat, so that text, line art and outlines before a sky count as flat too.
 
-Where it is calm far and wide, as in a sky, luminance may change half as much as colour: of fine
-changes of colour the eye sees far less.
+Where it is calm far and wide, as in a sky, luminance may change less than half as much as colour:
+the eye sees fine changes of colour far less.
 """
 
 import math
@@ -21,14 +21,13 @@ __all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
-_FLAT_LUMINANCE = 4.0  # the same for luminance, where it is flat far and wide
 _WIDE = 8  # of the side, a window that tells what is around
+_MUTED = 0.6  # of what luminance may change, where it is flat far and wide
+_STEEP = 6  # power that parts skies from what is only calm
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
 _SIDE = 5  # of a window
 _USED = 0.28  # of what may change: 1.4 levels where all is flat, 45 dB
-# What of the tolerance is for colour alone: its square is the tolerance's less luminance's.
-_COLOUR = np.float32(_SHARE / 255 * math.sqrt(_FLAT**2 - _FLAT_LUMINANCE**2))
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
@@ -59,10 +58,13 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
 def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
     """Share of a map (S, S) of :func:`texture_tolerance` that luminance may use, (S, S), in [0, 1].
 
-    By the busyness of the place or of its surroundings, whichever is more: half where all is flat.
+    By the busyness of the place or of its surroundings, whichever is more: two fifths where all is
+    flat, nine tenths where flat places may change by half as much again.
     """
+    flat = np.float32(_FLAT * _SHARE / 255)
     most = np.maximum(tolerance, _mean_around(tolerance))
-    share: NDArray[np.float32] = np.sqrt(1 - np.square(_COLOUR / np.maximum(most, _COLOUR)))
+    calm = np.power(flat / np.maximum(most, flat), np.float32(_STEEP))
+    share: NDArray[np.float32] = 1 - np.float32(_MUTED) * calm
     return share
 
 
