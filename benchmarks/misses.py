@@ -2,7 +2,7 @@
 
 OUT is what `homing bench` wrote. Copies are compared one by one: the same edit and draw of the same
 picture, untouched and activated. A copy is found if its entry is first, at least by an even chance
-where others are as near.
+where others are as near. No index stands for an exact search.
 """
 
 import argparse
@@ -29,28 +29,29 @@ def main() -> int:
     options = made.parse_args()
     found = _found(options.out / "observations.csv", options.search, set(options.without))
     require(bool(found), f"{options.out} has no search called {options.search!r}")
-    print("| index | method | copies | missed untouched | of these found | others lost |")
-    print("|---" * 6 + "|")
-    for (index, method), activated in found.items():
-        untouched = found[index, PASSIVE]
+    print("| index | activated for | method | copies | missed untouched | found | others lost |")
+    print("|---" * 7 + "|")
+    for (index, aimed, method), activated in found.items():
         if method == PASSIVE:
             continue
+        untouched = found[index, "", PASSIVE]
         both = untouched.keys() & activated.keys()
         missed = [copy for copy in both if not untouched[copy]]
         won = sum(activated[copy] for copy in missed)
         lost = sum(untouched[copy] and not activated[copy] for copy in both)
-        print(f"| `{index}` | `{method}` | {len(both)} | {len(missed)} | {won} | {lost} |")
+        print(f"| {index} | {aimed} | {method} | {len(both)} | {len(missed)} | {won} | {lost} |")
     return 0
 
 
-def _found(path: Path, search: str, without: set[str]) -> dict[tuple[str, str], Copies]:
-    """For every index and method, which copies are found; pictures aimed elsewhere are left out."""
-    found: dict[tuple[str, str], Copies] = defaultdict(dict)
+def _found(path: Path, search: str, without: set[str]) -> dict[tuple[str, str, str], Copies]:
+    """For every index, codebook activated for, and method: which copies are found."""
+    found: dict[tuple[str, str, str], Copies] = defaultdict(dict)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
-            if row["search"] == search and not row["aimed_at"] and row["edit"] not in without:
+            if row["search"] == search and row["edit"] not in without and not row["error"]:
                 copy = row["edit"], row["draw"], row["picture"]
-                found[row["index"], row["method"]][copy] = float(row["right"]) >= FOUND
+                key = row["index"], row["aimed_at"], row["method"]
+                found[key][copy] = float(row["right"]) >= FOUND
     return found
 
 
