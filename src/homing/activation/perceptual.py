@@ -139,7 +139,8 @@ class Masking:
         over a clear sky, a change of 42 dB shows. None: the budget alone decides.
     luminance : callable or None
         Of the tolerance on the descriptor's grid, (S, S), the share that luminance may use, in
-        [0, 1]: of fine changes the eye sees those of colour least. None: all.
+        [0, 1], of a change that takes all that `used` allows: of fine changes the eye sees those of
+        colour least. A smaller change keeps more of its luminance. None: all.
     """
 
     tolerance: Callable[..., NDArray[np.float16]]

@@ -37,6 +37,7 @@ __all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "largest_chan
 _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
+_TINY = 1e-6  # least change to divide by
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
 FOR_EDITS, FOR_AIMS = 1, 2  # numbers drawn for them are others than those of the noise
 
@@ -160,7 +161,7 @@ def assemble(
     weights = [masking.weights(grey=p.grey) for p in prepared]
     muting = None
     if masking.luminance is not None:
-        taken = [1 - masking.luminance(p.tolerance)[:, :, None] for p in prepared]
+        taken = [1 - _kept(p, most, masking) for p, most in zip(prepared, largest, strict=True)]
         muting = Muting(tensor([each[None, None] for each in weights]), tensor(taken))
     squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
@@ -201,14 +202,28 @@ def largest_change(prepared: Prepared, budget: float, masking: Masking = PUBLISH
     The budget's, or less where little hides (:attr:`~homing.activation.perceptual.Masking.used`).
     """
     of_budget = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
+    return min(of_budget, _hidden(prepared, masking))
+
+
+def _hidden(prepared: Prepared, masking: Masking) -> float:
+    """Greatest change that a picture hides, as :func:`largest_change`; infinite if unknown."""
     if masking.used is None:
-        return float(of_budget)
+        return math.inf
     channels = _mean_square(masking.weights(grey=prepared.grey))
     tolerance = prepared.tolerance
     if prepared.grey and masking.luminance is not None:  # it has nothing else to change
         tolerance = tolerance * masking.luminance(tolerance)
     hidden = prepared.roughness * math.sqrt(_mean_square(tolerance) * channels)
-    return min(of_budget, masking.used * hidden)
+    return float(masking.used * hidden)
+
+
+def _kept(prepared: Prepared, largest: float, masking: Masking) -> NDArray[np.float32]:
+    """Share of luminance that changes keep, (S, S, 1): more of smaller ones, which show less."""
+    assert masking.luminance is not None
+    level = 1.0 if masking.used is None else largest / max(_hidden(prepared, masking), _TINY)
+    share = masking.luminance(prepared.tolerance)[:, :, None]
+    kept: NDArray[np.float32] = np.minimum(1, share / np.float32(max(level, _TINY)))
+    return kept
 
 
 def finish(
