@@ -318,6 +318,28 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
     compare(opened._record, archive.codebook)
 
 
+def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
+    """An empty folder is tidied away; a run whose folder that befalls makes another."""
+    import tempfile
+
+    write(archive._record, archive.codebook, names(0, 50), unit_vectors(50, 0))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "homing-index-abandoned").mkdir()
+    make, made = tempfile.mkdtemp, []
+
+    def tidied(**options: str) -> str:
+        folder = make(**options)
+        if not made:
+            Path(folder).rmdir()
+        made.append(folder)
+        return folder
+
+    monkeypatch.setattr(tempfile, "mkdtemp", tidied)
+    assert archive.index().indexed == 50
+    assert len(made) > 1
+    assert leftovers() == set()
+
+
 WRITER = """
 import numpy as np, homing, sys
 sys.path.insert(0, {tests!r})

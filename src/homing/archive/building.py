@@ -8,7 +8,7 @@ in hand is given to others.
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -89,10 +89,11 @@ def _new_folder() -> tuple[Path, IO[bytes]]:
     """Make a folder and take its lock, unless another run comes between and tidies it away."""
     while True:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = (folder / "lock").open("ab")
-        if try_lock(lock) and (folder / "lock").exists():
-            return folder, lock
-        lock.close()
+        with suppress(FileNotFoundError):  # tidied away before it had a lock
+            lock = (folder / "lock").open("ab")
+            if try_lock(lock) and (folder / "lock").exists():
+                return folder, lock
+            lock.close()
 
 
 def _remove_abandoned(folder: Path) -> None:
@@ -100,5 +101,8 @@ def _remove_abandoned(folder: Path) -> None:
         with (folder / "lock").open("r+b") as lock:
             if try_lock(lock):
                 shutil.rmtree(folder, ignore_errors=True)
-    except OSError:  # somebody else's, or being made
+    except FileNotFoundError:  # its run has been killed before it made one, or is about to
+        with suppress(OSError):
+            folder.rmdir()
+    except OSError:  # somebody else's
         return
