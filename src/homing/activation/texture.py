@@ -59,7 +59,7 @@ def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
     """Share of a map (S, S) of :func:`texture_tolerance` that luminance may use, (S, S), in [0, 1].
 
     By the busyness of the place or of its surroundings, whichever is more: two fifths where all is
-    flat, nine tenths where flat places may change by half as much again.
+    flat, 95 % where flat places may change by half as much again.
     """
     flat = np.float32(_FLAT * _SHARE / 255)
     most = np.maximum(tolerance, _mean_around(tolerance))
