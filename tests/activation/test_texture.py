@@ -9,6 +9,7 @@ from homing.activation.perceptual import just_noticeable_difference
 from homing.activation.texture import GUARDED, luminance_share, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
+DARK = 80.0
 HALF = 1e-3  # relative error of rounding to half precision, and a little
 
 
@@ -27,7 +28,8 @@ def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
                 for across in (0, 4)
             ]
             found[y, x] = min(corners)
-    return np.minimum(SHARE * np.hypot(found, FLAT), MOST) / 255
+    floor = FLAT * (0.5 + 0.5 * np.minimum(levels / DARK, 1))
+    return np.minimum(SHARE * np.hypot(found, floor), MOST) / 255
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -48,11 +50,23 @@ def flat(level: int) -> np.ndarray:
     return np.full((40, 40, 3), level, np.uint8)
 
 
-def test_flat_places_change_least_however_dark() -> None:
-    for level in (0, 30, 127, 255):
-        found = texture_tolerance(flat(level), peak=255)
-        np.testing.assert_allclose(found, SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
-    assert just_noticeable_difference(flat(0), peak=255).min() > 3 * found.max()
+@pytest.mark.parametrize(("level", "share"), [(0, 0.5), (40, 0.75), (80, 1), (127, 1), (255, 1)])
+def test_flat_places_change_least_and_dark_ones_less(level: int, share: float) -> None:
+    found = texture_tolerance(flat(level), peak=255)
+    np.testing.assert_allclose(found, share * SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
+    np.testing.assert_allclose(luminance_share(found.astype(np.float32)), 0.4, rtol=1e-2)
+
+
+def test_the_dark_is_where_the_published_map_changes_most() -> None:
+    found = texture_tolerance(flat(0), peak=255)
+    assert just_noticeable_difference(flat(0), peak=255).min() > 6 * found.max()
+
+
+def test_texture_hides_changes_in_the_dark_as_well() -> None:
+    grain = np.random.default_rng(0).normal(0, 25, (40, 40, 1))
+    dark, light = (np.clip(level + np.abs(grain), 0, 255).astype(np.uint8) for level in (0, 160))
+    found = [np.median(texture_tolerance(pixels, peak=255)) for pixels in (dark, light)]
+    assert found[0] > 0.85 * found[1]
 
 
 def test_the_flat_side_of_an_edge_counts_as_flat_and_texture_does_not() -> None:

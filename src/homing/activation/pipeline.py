@@ -215,7 +215,7 @@ class Activator:
         )
         device, settings = self.descriptor.device, self.method.settings
         masking = self.method.masking
-        largest = [largest_change(p, self.budget, masking) for p in padded]
+        largest = [largest_change(p, self.budget) for p in padded]
         assembled = assemble(
             padded,
             settings=settings,

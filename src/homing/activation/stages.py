@@ -61,6 +61,11 @@ class Prepared:
         Just noticeable difference on that grid, upright, in units of the full range.
     roughness : float
         Root mean square of the full map over that of the squashed one.
+    hidden : float
+        Greatest root mean square that a change may have at full size and stay unseen, in units of
+        the full range; infinite where the masking leaves it to the budget.
+    luminance : array (S, S), float32, or None
+        Share that the luminance of such a change may use of the tolerance; None: all.
     grey : bool
         Whether it has one colour channel.
     orientation : int
@@ -78,6 +83,8 @@ class Prepared:
     finer: NDArray[np.uint8] | None
     tolerance: NDArray[np.float32]
     roughness: float
+    hidden: float
+    luminance: NDArray[np.float32] | None
     grey: bool
     orientation: int
     aspect: float
@@ -115,21 +122,35 @@ def prepare(
 ) -> Prepared:
     """Work out what the loop needs of a picture, on a grid of `size`; `enlarged`: looks enlarge."""
     encoded = picture.encoded
-    tolerance = _tolerance(picture, masking)
-    reduced = reduce_map(tolerance, size)
-    full, small = _mean_square(tolerance), _mean_square(reduced)
+    full = _tolerance(picture, masking)
+    tolerance = upright(reduce_map(full, size), picture.orientation)
+    small = _mean_square(tolerance)
+    roughness = math.sqrt(_mean_square(full) / small) if small > 0 else 1.0
+    luminance = None if masking.luminance is None else masking.luminance(tolerance)
+    grey = picture.pixels.shape[2] == 1
+    # A picture of one channel has nothing but luminance to change.
+    unseen = tolerance * luminance if grey and luminance is not None else tolerance
     return Prepared(
         source=source,
         squashed=read_squashed(encoded, size, limits=limits),
         finer=read_squashed(encoded, _FINER * size, limits=limits) if enlarged else None,
-        tolerance=upright(reduced, picture.orientation),
-        roughness=math.sqrt(full / small) if small > 0 else 1.0,
-        grey=picture.pixels.shape[2] == 1,
+        tolerance=tolerance,
+        roughness=roughness,
+        hidden=_hidden(unseen, masking, grey=grey) * roughness,
+        luminance=luminance,
+        grey=grey,
         orientation=picture.orientation,
         aspect=_aspect(picture),
         sha256=hashlib.sha256(encoded).digest(),
-        kept=(picture, tolerance) if keep else None,
+        kept=(picture, full) if keep else None,
     )
+
+
+def _hidden(tolerance: NDArray[np.float32], masking: Masking, *, grey: bool) -> float:
+    if masking.used is None:
+        return math.inf
+    channels = _mean_square(masking.weights(grey=grey))
+    return masking.used * math.sqrt(_mean_square(tolerance) * channels)
 
 
 def _aspect(picture: Picture) -> float:
@@ -161,7 +182,7 @@ def assemble(
     weights = [masking.weights(grey=p.grey) for p in prepared]
     muting = None
     if masking.luminance is not None:
-        taken = [1 - _kept(p, most, masking) for p, most in zip(prepared, largest, strict=True)]
+        taken = [1 - _kept(p, most) for p, most in zip(prepared, largest, strict=True)]
         muting = Muting(tensor([each[None, None] for each in weights]), tensor(taken))
     squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
@@ -196,33 +217,21 @@ def draw_looks(
     )
 
 
-def largest_change(prepared: Prepared, budget: float, masking: Masking = PUBLISHED) -> float:
+def largest_change(prepared: Prepared, budget: float) -> float:
     """Greatest root mean square of a picture's change at full size, in units of the full range.
 
-    The budget's, or less where little hides (:attr:`~homing.activation.perceptual.Masking.used`).
+    The budget's, or less where little hides (:attr:`Prepared.hidden`).
     """
     of_budget = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
-    return min(of_budget, _hidden(prepared, masking))
+    return min(of_budget, prepared.hidden)
 
 
-def _hidden(prepared: Prepared, masking: Masking) -> float:
-    """Greatest change that a picture hides, as :func:`largest_change`; infinite if unknown."""
-    if masking.used is None:
-        return math.inf
-    channels = _mean_square(masking.weights(grey=prepared.grey))
-    tolerance = prepared.tolerance
-    if prepared.grey and masking.luminance is not None:  # it has nothing else to change
-        tolerance = tolerance * masking.luminance(tolerance)
-    hidden = prepared.roughness * math.sqrt(_mean_square(tolerance) * channels)
-    return float(masking.used * hidden)
-
-
-def _kept(prepared: Prepared, largest: float, masking: Masking) -> NDArray[np.float32]:
+def _kept(prepared: Prepared, largest: float) -> NDArray[np.float32]:
     """Share of luminance that changes keep, (S, S, 1): more of smaller ones, which show less."""
-    assert masking.luminance is not None
-    level = 1.0 if masking.used is None else largest / max(_hidden(prepared, masking), _TINY)
-    share = masking.luminance(prepared.tolerance)[:, :, None]
-    kept: NDArray[np.float32] = np.minimum(1, share / np.float32(max(level, _TINY)))
+    assert prepared.luminance is not None
+    level = 1.0 if math.isinf(prepared.hidden) else largest / max(prepared.hidden, _TINY)
+    share = prepared.luminance[:, :, None] / np.float32(max(level, _TINY))
+    kept: NDArray[np.float32] = np.minimum(1, share)
     return kept
 
 

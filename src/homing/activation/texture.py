@@ -3,7 +3,8 @@
 The published map (:mod:`homing.activation.perceptual`) lets flat and dark places change by five to
 twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the least
 standard deviation among four windows that have it in a corner. On the flat side of an edge one of
-the windows is flat, so that text, line art and outlines before a sky count as flat too.
+the windows is flat, so that text, line art and outlines before a sky count as flat too. Flat places
+in the dark may change less: there a tint of few levels is seen.
 
 Where it is calm far and wide, as in a sky, luminance may change less than half as much as colour:
 the eye sees fine changes of colour far less.
@@ -21,6 +22,8 @@ __all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
+_DARK = 80.0  # levels of luminance, below which flat places may change less
+_IN_BLACK = 0.5  # of what other flat places may change
 _WIDE = 8  # of the side, a window that tells what is around
 _MUTED = 0.6  # of what luminance may change, where it is flat far and wide
 _STEEP = 6  # power that parts skies from what is only calm
@@ -43,14 +46,14 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
 
     Returns
     -------
-    array, shape (H, W), float16, in [4/255, 20/255]
+    array, shape (H, W), float16, in [2/255, 20/255]
         In units of the full range. A large picture is judged at the size at which it is seen, and
         the result interpolated.
     """
     height, width = pixels.shape[:2]
     factor = max(1, round(math.sqrt(height * width / _SEEN)))
-    busy = _busyness(_reduced(pixels, peak, factor))
-    tolerance = np.hypot(busy, np.float32(_FLAT)) * np.float32(_SHARE / 255)
+    levels = _reduced(pixels, peak, factor)
+    tolerance = np.hypot(_busyness(levels), _floor(levels)) * np.float32(_SHARE / 255)
     np.minimum(tolerance, np.float32(_MOST / 255), out=tolerance)
     return tolerance.astype(np.float16) if factor == 1 else _enlarged(tolerance, height, width)
 
@@ -66,6 +69,13 @@ def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
     calm = np.power(flat / np.maximum(most, flat), np.float32(_STEEP))
     share: NDArray[np.float32] = 1 - np.float32(_MUTED) * calm
     return share
+
+
+def _floor(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Busyness that every place counts as having, in levels: half as much in black."""
+    light = np.minimum(levels / np.float32(_DARK), 1)
+    floor: NDArray[np.float32] = np.float32(_FLAT) * (_IN_BLACK + (1 - _IN_BLACK) * light)
+    return floor
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
