@@ -34,6 +34,7 @@ LEVELS = {
     "codebooks": 2,
     "images": 2,
     "extras": 2,
+    "folders": 2,
     "processes": 2,
     "cluster": 3,
     "workforce": 4,

@@ -16,6 +16,7 @@ SMALL_COMMITS = "import homing.archive.releasing as releasing\nreleasing._COMMIT
 DIE = """
 import os
 import homing.archive.staging as staging
+import homing.folders as folders
 def dying(module, name, times, after=True):
     function, calls = getattr(module, name), [0]
     def wrapped(*arguments, **options):
@@ -29,8 +30,8 @@ def dying(module, name, times, after=True):
     setattr(module, name, wrapped)
 """
 POINTS = {
-    "with its folder made, no lock": "dying(staging, '_lock_in', 1, after=False)",
-    "with its lock only": "dying(staging, '_new_folder', 1)",
+    "with its folder made, no lock": "dying(folders, '_lock_in', 1, after=False)",
+    "with its lock only": "dying(staging, 'new_folder', 1)",
     "in the middle of staging": "dying(staging, 'write_durably', 2)",
     "all staged": "dying(staging, '_write_journal', 1, after=False)",
     "journal not yet in its place": "dying(staging, 'write_durably', 5)",
@@ -41,7 +42,7 @@ POINTS = {
     "committed, journal still there": "dying(releasing, 'commit_rows', 1)",
     "second commit, journal still there": "dying(releasing, 'commit_rows', 2)",
     "journal removed, staged names not": "dying(staging, '_publish_and_commit', 2)",
-    "all done but for the folder": "dying(staging, '_remove', 1, after=False)",
+    "all done but for the folder": "dying(folders.HeldFolder, 'remove', 1, after=False)",
 }
 
 

@@ -5,25 +5,26 @@ asked to index commits. A worker that dies has therefore neither doubled nor los
 in hand is given to others.
 """
 
-import shutil
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from homing.archive.reaching import reached_record
 from homing.archive.record import Record
 from homing.archive.segments import build, refuse_missing
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.locks import try_lock
+from homing.folders import abandoned, new_folder
 from homing.workforce import Workforce
 
 __all__ = ["built"]
 
 _PREFIX = "homing-index-"
+_OURS = re.compile(r"lock|staged")  # all that such a folder ever holds
 
 
 def built(
@@ -75,34 +76,11 @@ def _build(record: Record, codebook: Codebook, fragments: tuple[int, ...]) -> An
 @contextmanager
 def _working_folder() -> Iterator[Path]:
     """A temporary folder; those of runs that were killed are removed."""
-    for left in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
-        _remove_abandoned(left)
-    folder, lock = _new_folder()
-    with lock:
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _new_folder() -> tuple[Path, IO[bytes]]:
-    """Make a folder and take its lock, unless another run comes between and tidies it away."""
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        with suppress(FileNotFoundError):  # tidied away before it had a lock
-            lock = (folder / "lock").open("ab")
-            if try_lock(lock) and (folder / "lock").exists():
-                return folder, lock
-            lock.close()
-
-
-def _remove_abandoned(folder: Path) -> None:
+    temporary = Path(tempfile.gettempdir())
+    for left in abandoned(temporary, _PREFIX, _OURS):
+        left.remove()
+    held = new_folder(temporary, _PREFIX)
     try:
-        with (folder / "lock").open("r+b") as lock:
-            if try_lock(lock):
-                shutil.rmtree(folder, ignore_errors=True)
-    except FileNotFoundError:  # its run has been killed before it made one, or is about to
-        with suppress(OSError):
-            folder.rmdir()
-    except OSError:  # somebody else's
-        return
+        yield held.path
+    finally:
+        held.remove()

@@ -13,27 +13,22 @@ output folder next finds the journal of a run that died (its lock is free) and b
 
 import os
 import re
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
 import pyarrow as pa
 
 from homing.errors import ArchiveError, UsageError
 from homing.files import file_sha256, publish, sync_folder, write_durably
-from homing.locks import try_lock
+from homing.folders import HeldFolder, abandoned, new_folder
 
 __all__ = ["STAGING_PREFIX", "Staged", "Staging", "clear", "recover"]
 
 STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"
-_LOCK = "lock"
-_ATTEMPTS = 10
 _OURS = re.compile(r"\d+|lock|journal\.arrow(\.new)?")  # all that a staging folder ever holds
 _OWNER = b"homing archive"
 
@@ -74,9 +69,10 @@ class Staging:
     def __init__(self, out: Path, owner: str = "") -> None:
         try:
             out.mkdir(parents=True, exist_ok=True)
-            self.folder, self._lock = _new_folder(out)
+            self._held = new_folder(out, STAGING_PREFIX)
         except OSError as error:
             raise UsageError(f"nothing can be written to {str(out)!r}: {error}") from error
+        self.folder = self._held.path
         self.out = out
         self._owner = owner
         self._count = 0
@@ -94,9 +90,9 @@ class Staging:
         """Leave nothing behind, unless a commit is unfinished: the next run will finish it."""
         unfinished = (self.folder / _JOURNAL).exists()
         if unfinished:
-            self._lock.close()
+            self._held.close()
         else:
-            _remove(self.folder, self._lock)
+            self._held.remove()
 
     def write(self, data: bytes, destination: Path, sha256: bytes) -> Staged:
         """Write a file in full. Its destination is relative to the output folder."""
@@ -146,89 +142,30 @@ def recover(out: Path, owner: str, commit: Commit) -> int:
         How many rows of unfinished commits were brought in.
     """
     recovered = 0
-    for folder, lock in _abandoned(out):
-        with lock:
-            if (folder / _JOURNAL).exists():
-                rows, files, whose = _read_journal(folder / _JOURNAL)
+    for left in _abandoned(out):
+        with closing(left):
+            journal = left.path / _JOURNAL
+            if journal.exists():
+                rows, files, whose = _read_journal(journal)
                 if whose != owner:
                     continue
-                fates = _publish_and_commit(folder, out, rows, files, commit)
+                fates = _publish_and_commit(left.path, out, rows, files, commit)
                 recovered += fates.count("recorded")
             # Without a journal it died before it had named anything: its files are thrown away.
-            _remove(folder, lock)
+            left.remove()
     return recovered
 
 
 def clear(out: Path) -> None:
     """Remove what runs that died left in this output folder, but for unfinished commits."""
-    for folder, lock in _abandoned(out):
-        with lock:
-            if not (folder / _JOURNAL).exists():
-                _remove(folder, lock)
+    for left in _abandoned(out):
+        with closing(left):
+            if not (left.path / _JOURNAL).exists():
+                left.remove()
 
 
-def _abandoned(out: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    """Staging folders whose run has died, with their locks, now ours."""
-    for folder in sorted(out.glob(STAGING_PREFIX + "*")):
-        # A folder that happens to have such a name but holds other things is somebody's own.
-        if folder.is_symlink() or not all(_OURS.fullmatch(name) for name in _names_in(folder)):
-            continue
-        lock = _lock_in(folder)
-        if lock is not None:
-            yield folder, lock
-
-
-def _names_in(folder: Path) -> list[str]:
-    try:
-        return [entry.name for entry in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
-def _new_folder(out: Path) -> tuple[Path, IO[bytes]]:
-    """Make a staging folder and take its lock.
-
-    Another process that is recovering may come between the two and take the folder for abandoned;
-    then it is that process's to remove, and we make another.
-    """
-    for _ in range(_ATTEMPTS):
-        folder = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=out))
-        lock = _lock_in(folder)
-        if lock is not None:
-            return folder, lock
-    raise ArchiveError(f"no lock can be had in {str(out)!r}; is it on a share without locks?")
-
-
-def _lock_in(folder: Path) -> IO[bytes] | None:
-    """Take a folder's lock; None if another process holds it or has removed the folder."""
-    try:
-        file = (folder / _LOCK).open("a+b")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    if try_lock(file) and _is_still(file, folder / _LOCK):
-        return file
-    file.close()
-    return None
-
-
-def _is_still(file: IO[bytes], path: Path) -> bool:
-    """Whether an open file is the one of that name, not one removed since."""
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
-
-
-def _remove(folder: Path, lock: IO[bytes]) -> None:
-    """Remove a staging folder while its lock is held, so that nobody takes it over meanwhile.
-
-    Somebody may still make a lock file of his own between the removal of ours and that of the
-    folder, which then stays: it is his, and his to remove.
-    """
-    shutil.rmtree(folder, ignore_errors=True)
-    lock.close()
-    if sys.platform == "win32":  # an open file cannot be removed there
-        shutil.rmtree(folder, ignore_errors=True)
+def _abandoned(out: Path) -> Iterator[HeldFolder]:
+    return abandoned(out, STAGING_PREFIX, _OURS)
 
 
 def _publish_and_commit(
