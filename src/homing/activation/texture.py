@@ -3,11 +3,11 @@
 The published map (:mod:`homing.activation.perceptual`) lets flat and dark places change by five to
 twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the least
 standard deviation among four windows that have it in a corner. On the flat side of an edge one of
-the windows is flat, so that text, line art and outlines before a sky count as flat too. Flat places
-in the dark may change less: there a tint of few levels is seen.
+the windows is flat, so that text, line art and outlines before a sky count as flat too.
 
 Where it is calm far and wide, as in a sky, luminance may change less than half as much as colour:
-the eye sees fine changes of colour far less.
+the eye sees fine changes of colour far less. And where that is dark, all changes less: a tint of
+few levels is seen there.
 """
 
 import math
@@ -22,10 +22,10 @@ __all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
-_DARK = 80.0  # levels of luminance, below which flat places may change less
-_IN_BLACK = 0.5  # of what other flat places may change
-_WIDE = 8  # of the side, a window that tells what is around
+_CELLS = 12  # a side, whose means tell what is around a place
 _MUTED = 0.6  # of what luminance may change, where it is flat far and wide
+_DIMMED = 0.5  # of what black may change, where it is flat far and wide
+_DARK = 80.0  # levels of luminance, below which it is dark
 _STEEP = 6  # power that parts skies from what is only calm
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
@@ -53,7 +53,8 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
     height, width = pixels.shape[:2]
     factor = max(1, round(math.sqrt(height * width / _SEEN)))
     levels = _reduced(pixels, peak, factor)
-    tolerance = np.hypot(_busyness(levels), _floor(levels)) * np.float32(_SHARE / 255)
+    tolerance = np.hypot(_busyness(levels), np.float32(_FLAT)) * np.float32(_SHARE / 255)
+    tolerance *= 1 - np.float32(_DIMMED) * _darkness(levels) * _calm(tolerance)
     np.minimum(tolerance, np.float32(_MOST / 255), out=tolerance)
     return tolerance.astype(np.float16) if factor == 1 else _enlarged(tolerance, height, width)
 
@@ -64,31 +65,29 @@ def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
     By the busyness of the place or of its surroundings, whichever is more: two fifths where all is
     flat, 95 % where flat places may change by half as much again.
     """
-    flat = np.float32(_FLAT * _SHARE / 255)
-    most = np.maximum(tolerance, _mean_around(tolerance))
-    calm = np.power(flat / np.maximum(most, flat), np.float32(_STEEP))
-    share: NDArray[np.float32] = 1 - np.float32(_MUTED) * calm
+    share: NDArray[np.float32] = 1 - np.float32(_MUTED) * _calm(tolerance)
     return share
 
 
-def _floor(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Busyness that every place counts as having, in levels: half as much in black."""
-    light = np.minimum(levels / np.float32(_DARK), 1)
-    floor: NDArray[np.float32] = np.float32(_FLAT) * (_IN_BLACK + (1 - _IN_BLACK) * light)
-    return floor
+def _calm(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How much a place and its surroundings are flat: 1 where all is, falling steeply."""
+    flat = np.float32(_FLAT * _SHARE / 255)
+    most = np.maximum(tolerance, _mean_around(tolerance))
+    calm: NDArray[np.float32] = np.power(flat / np.maximum(most, flat), np.float32(_STEEP))
+    return calm
+
+
+def _darkness(levels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """1 in black, 0 where there is light enough."""
+    darkness: NDArray[np.float32] = np.maximum(0, 1 - levels / np.float32(_DARK))
+    return darkness
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean of a window, an eighth of the side, about every place; what is beyond is as the edge."""
-    reach = max(1, len(values) // (2 * _WIDE))
-    side = 2 * reach + 1
-    padded = np.pad(values.astype(np.float64), reach, mode="edge")
-    for axis in (0, 1):
-        summed = np.insert(padded.cumsum(axis=axis), 0, 0, axis=axis)
-        v = summed if axis == 0 else summed.T
-        found = (v[side:] - v[:-side]) / side
-        padded = found if axis == 0 else found.T
-    return padded.astype(np.float32)
+    """Mean about every place, over an eighth of each side or so."""
+    image = Image.fromarray(values)
+    cells = image.resize((_CELLS, _CELLS), Image.Resampling.BOX)
+    return np.asarray(cells.resize(image.size, Image.Resampling.BILINEAR))
 
 
 def _reduced(pixels: NDArray[np.integer], peak: int, factor: int) -> NDArray[np.float32]:
