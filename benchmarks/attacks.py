@@ -131,10 +131,10 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     yield "as released", released
     for wash in (*WASHES, make_edit("made grey", _grey)):
         yield f"nothing: {wash.name}", _washed(wash, released, folder)
-    method = find_method(defaults.METHOD)
+    method = _bold(find_method(defaults.METHOD))
     attacks = {
-        "descriptor: away from itself": _bold(method, _away),
-        "all: into the next cell": elsewhere(_bold(method, method.objective)),
+        "descriptor: away from itself": replace(method, objective=_away),
+        "all: into the next cell": elsewhere(method),
     }
     for label, attack in attacks.items():
         yield from _attacked(options, label, attack, base, released, folder)
@@ -150,27 +150,30 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
     import numpy as np
 
     from homing.activation import find_method
+    from homing.bench.questions.adversary import elsewhere
 
     descriptor = base.archive.descriptor
     nearest = np.argmax(descriptor.describe(others) @ base.vectors.T, axis=1)
     untouched = Suspects(others, nearest, np.inf)
     yield "as they are", untouched
-    method = find_method(defaults.METHOD)
+    method = _bold(find_method(defaults.METHOD))
+    most_like = functools.partial(_most_like, base.vectors)
     attacks = {
-        "descriptor: towards an entry": _bold(method, _towards, base.vectors),
-        "all: as if it were that entry": _bold(method, _as_if, base.vectors, method.objective),
+        "descriptor: towards an entry": replace(
+            method, objective=functools.partial(_towards, most_like)
+        ),
+        "all: as if it were that entry": elsewhere(method, most_like),
     }
     for label, attack in attacks.items():
         yield from _attacked(options, label, attack, base, untouched, folder)
 
 
-def _bold(method, objective: Callable, *given):
-    """Return a method that strives for something else and does not mind what shows."""
+def _bold(method):
+    """Return the method of somebody who does not mind what shows."""
     from homing.activation.loop_edits import NO_EDITS
 
     return replace(
         method,
-        objective=functools.partial(objective, *given) if given else objective,
         settings=replace(method.settings, ease=1.0),
         masking=replace(method.masking, used=None, luminance=None),
         least_ssim=None,
@@ -183,18 +186,13 @@ def _away(_codebook, vectors, _cells, _settings, device):
     return _nearness(vectors, device, sign=1)
 
 
-def _towards(entries, _codebook, vectors, _cells, _settings, device):
-    """Like the entry that is most like it."""
-    return _nearness(_most_like(entries, vectors), device, sign=-1)
+def _towards(where: Callable, codebook, vectors, _cells, _settings, device):
+    """Like something else."""
+    return _nearness(where(codebook, vectors), device, sign=-1)
 
 
-def _as_if(entries, objective, codebook, vectors, _cells, *rest):
-    """What activation strives for, as if the picture were the entry that is most like it."""
-    there = _most_like(entries, vectors)
-    return objective(codebook, there, codebook.cells(there), *rest)
-
-
-def _most_like(entries, vectors):
+def _most_like(entries, _codebook, vectors):
+    """Of the entries, those that are most like the vectors."""
     import numpy as np
 
     return entries[np.argmax(vectors @ entries.T, axis=1)]

@@ -61,19 +61,24 @@ def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.floa
     return middles(codebook, nearest_cells(codebook, given, 2)[:, 1])
 
 
-def elsewhere(method: Method) -> Method:
-    """The same method for an adversary: as if each picture were one of the next cell."""
-    return replace(method, objective=partial(_aimed_elsewhere, method.objective), foreseen=NO_EDITS)
+def elsewhere(
+    method: Method,
+    where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]] = next_cell,
+) -> Method:
+    """The same method for an adversary: as if each picture's descriptor were another."""
+    objective = partial(_aimed_elsewhere, where, method.objective)
+    return replace(method, objective=objective, foreseen=NO_EDITS)
 
 
 def _aimed_elsewhere(
+    where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     objective: Callable[..., Objective],
     codebook: Codebook,
     vectors: npt.NDArray[np.float32],
     _cells: npt.NDArray[np.int32],
     *rest: Any,
 ) -> Objective:
-    there = next_cell(codebook, vectors)
+    there = where(codebook, vectors)
     return objective(codebook, there, codebook.cells(there), *rest)
 
 
