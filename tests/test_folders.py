@@ -104,11 +104,17 @@ def test_where_there_are_no_locks_that_is_said(tmp_path, monkeypatch):
 def test_what_is_somebody_elses_stays(tmp_path):
     (tmp_path / "part-notes").mkdir()
     (tmp_path / "part-notes" / "mine.txt").write_text("mine")
+    (tmp_path / "part-2024" / "2023").mkdir(parents=True)  # as a name it could be ours
+    (tmp_path / "part-2024" / "2023" / "mine.txt").write_text("mine")
+    (tmp_path / "part-locked" / "lock").mkdir(parents=True)
+    (tmp_path / "part-astray").mkdir()
+    (tmp_path / "part-astray" / "lock").symlink_to(tmp_path / "made")
     (tmp_path / "part-file").write_text("mine")
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "part-link").symlink_to(tmp_path / "elsewhere")
     assert left(tmp_path) == []
     assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of other users")

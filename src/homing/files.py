@@ -6,9 +6,29 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = ["file_sha256", "publish", "replace_durably", "sync_folder", "write_durably"]
+__all__ = [
+    "file_sha256",
+    "publish",
+    "refuses_name",
+    "replace_durably",
+    "sync_folder",
+    "write_durably",
+]
 
 _CHUNK = 1 << 20
+_REFUSED = {
+    errno.ENAMETOOLONG,
+    errno.EINVAL,  # characters that the file system does not have
+    errno.EILSEQ,
+    errno.EACCES,  # a folder of somebody else
+    errno.EPERM,
+    errno.EROFS,
+}
+
+
+def refuses_name(error: OSError) -> bool:
+    """Whether a file system will never give a file that name, however often it is asked."""
+    return error.errno in _REFUSED
 
 
 def write_durably(path: Path, data: bytes) -> None:

@@ -77,8 +77,9 @@ def new_folder(parent: Path, prefix: str) -> HeldFolder:
 def abandoned(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iterator[HeldFolder]:
     """Folders of a prefix whose runs have died, now held by us.
 
-    A folder that happens to have such a name but holds names that do not match `holds` is
-    somebody's own, as are links and folders of other users.
+    A folder that happens to have such a name but holds what does not match `holds` (names; of
+    folders with a slash at the end) is somebody's own, as are links. What cannot be opened, as
+    other users' folders mostly, is passed over.
     """
     for path in sorted(parent.glob(prefix + "*")):
         if path.is_symlink() or not all(map(holds.fullmatch, _names_in(path))):
@@ -90,9 +91,16 @@ def abandoned(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iterator[Hel
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        return [entry.name for entry in folder.iterdir()]
+        with os.scandir(folder) as entries:
+            return [entry.name + _mark(entry) for entry in entries]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []  # there is no lock to be had in it either
+
+
+def _mark(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink():
+        return "@"
+    return "/" if entry.is_dir(follow_symlinks=False) else ""
 
 
 def _lock_in(folder: Path) -> IO[bytes] | None:

@@ -171,6 +171,20 @@ def test_a_file_where_a_folder_is_wanted_costs_that_picture(archive, tmp_path):
     assert contents(out).keys() == {"007.jpg", "sub"}
 
 
+def test_a_name_too_long_for_the_file_system_costs_that_picture(archive, tmp_path):
+    photos = make_pictures(tmp_path / "photos", 1)
+    long = f"{'a' * 251}.png"
+    picture(9).save(photos / long)
+    out = tmp_path / "out"
+    for status in ("released", "skipped"):
+        report = archive.release(photos, out=out, format="webp")
+        assert {o.id: o.status for o in report} == {"000.jpg": status, long: "failed"}
+        (reason,) = (o.reason for o in report if o.status == "failed")
+        assert reason.endswith("rename the picture, or release into another folder")
+    assert contents(out).keys() == {"000.webp"}
+    assert archive.verify().clean
+
+
 def test_an_added_picture_may_be_released_later(archive, photos, tmp_path):
     archive.add(photos)
     archive.release(photos / "002.jpg", out=tmp_path / "out")

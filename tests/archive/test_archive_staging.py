@@ -76,6 +76,44 @@ def test_a_file_of_a_refused_row_is_withdrawn_but_not_one_that_was_there(tmp_pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "c"]
 
 
+def test_a_name_that_the_file_system_refuses_costs_that_file_alone(tmp_path):
+    book = Book()
+    with Staging(tmp_path) as staging:
+        fates = staging.commit(rows("a", "b" * 300, "c"), stage(staging, "a", "b" * 300, "c"), book)
+    assert fates == ["recorded", "name refused", "recorded"]
+    assert book.committed == ["a", "c"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "c"]
+
+
+def test_an_error_that_may_pass_ends_the_run_and_leaves_it_to_the_next(tmp_path, monkeypatch):
+    def full(*arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("homing.archive.staging.publish", full)
+        with pytest.raises(OSError, match="No space"), Staging(tmp_path, "us") as staging:
+            staging.commit(rows("a"), stage(staging, "a"), Book())
+    book = Book()
+    assert recover(tmp_path, "us", book) == 1
+    assert book.committed == ["a"]
+    assert (tmp_path / "a").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["by a link", "by moving"])
+def test_a_row_refused_after_a_crash_leaves_no_file(tmp_path, monkeypatch, links):
+    def refused(*arguments, **options):
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    if not links:
+        monkeypatch.setattr(os, "link", refused)
+    (tmp_path / "b").write_bytes(b"b")  # the user's own, which happens to be the same
+    die_in_commit(tmp_path, "a", "b", "c")
+    book = Book(refused={"a", "b"})
+    assert recover(tmp_path, "us", book) == 1
+    assert book.committed == ["c"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "c"]
+
+
 def test_what_a_run_left_unfinished_is_finished(tmp_path):
     die_in_commit(tmp_path, "a", "b")
     assert len(stagings(tmp_path)) == 1

@@ -556,6 +556,17 @@ def test_activate_without_an_archive(homing_cli, archive, photos, network_file, 
     assert [p.stat().st_mtime_ns for p in sorted(Path("out").iterdir())] == stamps
 
 
+def test_a_name_too_long_costs_that_picture(
+    homing_cli, archive, photos, network_file, codebook_file
+):
+    given = ["--descriptor", network_file, "--codebook", codebook_file, "--format", "webp"]
+    picture(9).save(f"{'a' * 251}.png")
+    ran = homing_cli("activate", f"{'a' * 251}.png", photos, "--out", "out", *given, "--json")
+    assert ran.status == 1
+    assert sorted(o["status"] for o in ran.objects) == ["activated"] * 3 + ["failed"]
+    assert sorted(p.name for p in Path("out").iterdir()) == ["0.webp", "1.webp", "2.webp"]
+
+
 def test_format_and_limits(homing_cli, archive, photos):
     ran = homing_cli("release", archive, photos, "--out", "out", "--format", "png", "--json")
     assert [o["file"] for o in ran.objects] == ["out/0.png", "out/1.png", "out/2.png"]

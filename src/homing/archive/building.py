@@ -24,7 +24,7 @@ from homing.workforce import Workforce
 __all__ = ["built"]
 
 _PREFIX = "homing-index-"
-_OURS = re.compile(r"lock|staged")  # all that such a folder ever holds
+_OURS = re.compile(r"lock|staged/")  # all that such a folder ever holds
 
 
 def built(

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from homing.archive.staging import Staging, clear
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.files import publish
+from homing.files import publish, refuses_name
 from homing.images import shown
 
 __all__ = ["activate_files"]
@@ -57,7 +58,7 @@ def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Itera
     to_do, clock = [], time.perf_counter()
     for item in inputs:
         final = out / item.destination_as(activator.kind)
-        if final.exists():
+        if os.path.exists(final):  # noqa: PTH110 - a path's own raises where no such name can be
             yield Outcome(
                 source=shown(item.path),
                 status="skipped",
@@ -93,6 +94,11 @@ def _place(
     except (FileExistsError, NotADirectoryError):
         reason = f"{shown(final)} exists already"
         return Outcome(source=source, status="skipped", id=item.id, reason=reason)
+    except OSError as error:
+        if not refuses_name(error):
+            raise
+        reason = f"{shown(final)} cannot be written: {error.strerror}; rename the picture"
+        return Outcome(source=source, status="failed", id=item.id, reason=reason)
     finally:
         staging.discard(staged)
     return Outcome(

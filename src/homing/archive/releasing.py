@@ -233,6 +233,11 @@ def _refusal(entry: _Written, out: Path, fate: str) -> str:
             f"{shown(out / entry.staged.destination)} exists and is another file; "
             "move it away, or release into another folder"
         )
+    if fate == "name refused":
+        return (
+            f"{shown(out / entry.staged.destination)}: there can be no file of that name, or not "
+            "there; rename the picture, or release into another folder"
+        )
     return f"the id {entry.item.id!r} was taken by another picture meanwhile"
 
 

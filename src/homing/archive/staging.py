@@ -22,7 +22,7 @@ from types import TracebackType
 import pyarrow as pa
 
 from homing.errors import ArchiveError, UsageError
-from homing.files import file_sha256, publish, sync_folder, write_durably
+from homing.files import file_sha256, publish, refuses_name, sync_folder, write_durably
 from homing.folders import HeldFolder, abandoned, new_folder
 
 __all__ = ["STAGING_PREFIX", "Staged", "Staging", "clear", "recover"]
@@ -121,8 +121,9 @@ class Staging:
         Returns
         -------
         list of str
-            For each file "recorded", "name taken" (another file has its name: left as it is) or
-            "id taken" (the record refused the row: the file is withdrawn).
+            For each file "recorded", "name taken" (another file has its name: left as it is),
+            "name refused" (the file system does not have such names, or not there) or "id taken"
+            (the record refused the row: the file is withdrawn).
         """
         _write_journal(self.folder, rows, files, self._owner)
         fates = _publish_and_commit(self.folder, self.out, rows, files, commit)
@@ -172,12 +173,12 @@ def _publish_and_commit(
     folder: Path, out: Path, rows: pa.Table, files: Sequence[Staged], commit: Commit
 ) -> list[str]:
     placed = [_place(folder, out, staged) for staged in files]
-    kept = rows.filter(pa.array([place != "taken" for place in placed], pa.bool_()))
+    kept = rows.filter(pa.array([place in {"new", "same"} for place in placed], pa.bool_()))
     refused = commit(kept) if kept.num_rows else set()
     fates = []
     for staged, place, row in zip(files, placed, rows.column("id").to_pylist(), strict=True):
-        if place == "taken":
-            fates.append("name taken")
+        if place in {"taken", "refused"}:
+            fates.append(f"name {place}")
         elif row in refused:
             if place == "new":
                 (out / staged.destination).unlink()
@@ -192,17 +193,24 @@ def _publish_and_commit(
 def _place(folder: Path, out: Path, staged: Staged) -> str:
     """Give a staged file its final name.
 
-    "new": it has it now; "same": that very file was there; "taken": another file was.
+    "new": it has it, from us; "same": that very file was there; "taken": another file was;
+    "refused": the file system gives no file that name.
     """
-    final = out / staged.destination
+    source, final = folder / staged.name, out / staged.destination
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
-        publish(folder / staged.name, final)
+        publish(source, final)
     except (FileExistsError, NotADirectoryError, FileNotFoundError):
         # Not a directory: a file stands where a folder of the name is wanted. Not found: a run that
         # died had moved it already, on a file system where publishing is moving.
-        there = final.is_file() and file_sha256(final) == staged.sha256
-        return "same" if there else "taken"
+        if not final.is_file() or file_sha256(final) != staged.sha256:
+            return "taken"
+        # What a run that died had published is ours too, and may have to be withdrawn.
+        return "new" if not source.exists() or source.samefile(final) else "same"
+    except OSError as error:
+        if not refuses_name(error):
+            raise
+        return "refused"
     sync_folder(final.parent)
     return "new"
 
