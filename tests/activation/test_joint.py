@@ -128,22 +128,6 @@ def test_one_alone_is_itself(tiny_codebook: Codebook) -> None:
     assert joint_objective([alone]) is alone
 
 
-def test_what_each_codebook_keeps_is_told(
-    tiny: Descriptor, tiny_codebook: Codebook, further: dict[str, Codebook], pictures: list[bytes]
-) -> None:
-    also = tuple(further.values())
-    activator = Activator(tiny, tiny_codebook, STAYING, also=also)
-    own = tiny.describe(pictures)
-    results = list(activator.run(pictures))
-    vectors = np.stack([each.vector for each in results])
-    for told, codebook in zip(
-        zip(*([each.cell_kept, *each.also_kept] for each in results), strict=True),
-        activator.codebooks,
-        strict=True,
-    ):
-        assert list(told) == (codebook.cells(vectors) == codebook.cells(own)).tolist()
-
-
 def test_codebooks_of_other_descriptors_are_named(
     tiny: Descriptor, minute: Descriptor, tiny_codebook: Codebook, further: dict[str, Codebook]
 ) -> None:

@@ -77,7 +77,9 @@ def test_gradient_is_that_of_finite_differences_in_every_direction(
     descriptor = minute.double()
     batch = make_batch(8, largest=largest, count=2)
     batch = muted(batch) if mute else batch
-    offsets = torch.randn(batch.offsets.shape, dtype=torch.float64).requires_grad_()
+    generator = torch.Generator().manual_seed(3)
+    offsets = torch.randn(batch.offsets.shape, generator=generator, dtype=torch.float64)
+    offsets.requires_grad_()
     function = lambda o: losses_of(batch, descriptor, o)  # noqa: E731
     assert torch.autograd.gradcheck(function, offsets, eps=1e-6, atol=1e-7, rtol=1e-4)
 
@@ -141,9 +143,9 @@ def test_a_picture_that_may_not_change_stays(tiny: Descriptor) -> None:
     objective = reconstruction_objective(make_targets().float(), distortion_weight=0.01)
     shares = optimise(batch, tiny.forward, objective, PUBLISHED)
     assert torch.isfinite(shares).all()
-    torch.testing.assert_close(
-        render(batch, batch.offsets, 3.0)[0], batch.pictures[0], rtol=0, atol=0
-    )
+    changes = (batch.allowed * shares).flatten(1).norm(dim=1)
+    assert changes[0] == 0
+    assert (changes[1:] > 0).all()
 
 
 def published(

@@ -31,6 +31,10 @@ def wide(scene: Callable[..., np.ndarray]) -> Image.Image:
     return small.resize((360, 240), Image.Resampling.BICUBIC)
 
 
+def noise(*shape: int) -> torch.Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(11))
+
+
 def squashed(image: Image.Image) -> torch.Tensor:
     small = image.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
     return torch.from_numpy(np.asarray(small, np.float32) / 255).permute(2, 0, 1)[None]
@@ -200,7 +204,7 @@ def test_gradient_is_that_of_finite_differences() -> None:
 
 
 def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
-    pictures = torch.rand(3, 3, 16, 16)
+    pictures = noise(3, 3, 16, 16)
     edits = stack_edits([drawn(n, size=16) for n in range(3)])
     sizes = [len(seen) for seen in looks(pictures, edits, 0)]
     assert sum(sizes) == PLAN.looks * 3
@@ -214,7 +218,7 @@ def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
 
 
 def test_every_look_is_at_its_own_picture() -> None:
-    pictures = torch.rand(2, 3, 16, 16)
+    pictures = noise(2, 3, 16, 16)
     one, other = drawn(1, size=16), drawn(2, size=16)
     together = list(looks(pictures, stack_edits([one, other]), 2))
     for place, alone in enumerate((one, other)):
@@ -242,14 +246,14 @@ def test_a_crop_is_cut_out_of_the_picture_not_out_of_its_squash(scene) -> None:
     (fine,) = looks(untouched, edits, 0, detail)
     assert apart(fine, quarter) < 0.5 * apart(coarse, quarter)
     # The change is laid on at the scale of the descriptor: it is seen as without detail.
-    changed = untouched + 0.02 * torch.rand(untouched.shape)
+    changed = untouched + 0.02 * noise(*untouched.shape)
     (seen,), (expected,) = (looks(changed, edits, 0, d) for d in (detail, None))
     torch.testing.assert_close(seen - fine, expected - coarse, rtol=0, atol=1e-6)
 
 
 def test_what_does_not_enlarge_needs_no_detail(scene) -> None:
     untouched = squashed(Image.fromarray(scene(2 * SIDE, 2 * SIDE, seed=5)))
-    detail = Detail(untouched, torch.rand(1, 3, 2 * SIDE, 2 * SIDE))
+    detail = Detail(untouched, noise(1, 3, 2 * SIDE, 2 * SIDE))
     for matrix in (warping.turned(25, 1.5), warping.inset(0, 0.3, 1, 1), warping.mirrored()):
         (without,), (found,) = (looks(untouched, of_shape(matrix), 0, d) for d in (None, detail))
         torch.testing.assert_close(found, without, rtol=0, atol=0)

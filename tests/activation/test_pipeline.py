@@ -20,7 +20,7 @@ from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, decode_pixels, read_picture
+from homing.images import DEFAULT_LIMITS, decode_pixels, psnr, read_picture, ssim
 
 PAPER = find_method("paper")
 
@@ -110,7 +110,64 @@ def test_transparent_pixels_are_left_alone(activator, as_file, scene, kind: str)
     changed = np.any(after.pixels != before.pixels, axis=2)
     assert not changed[10:30, 20:40].any()
     assert changed[40:].mean() > 0.3
-    assert 42 <= result.psnr < 42.2
+    # What is visible has the budget; the file as a whole is above it.
+    seen = pixels[..., 3] > 0
+    of_seen = psnr(before.pixels[seen], after.pixels[seen], peak=255)
+    assert 42 <= of_seen < 42.2
+    assert result.psnr == pytest.approx(of_seen - 10 * math.log10(seen.mean()))
+
+
+def test_little_that_is_visible_is_not_changed_more(activator, tiny_codebook, as_file, scene):
+    pixels = np.concatenate([scene(60, 80), np.full((60, 80, 1), 255, np.uint8)], axis=2)
+    pixels[:40, :, 3] = 0
+    (result,) = good(list(replace(activator, method=METHODS["robust-fast"]).run([as_file(pixels)])))
+    seen = read_picture(result.data).pixels[40:]
+    assert psnr(pixels[40:, :, :3], seen, peak=255) >= 42
+    assert ssim(pixels[40:, :, :3], seen, peak=255) >= 0.95
+
+
+def test_what_is_half_transparent_counts_by_what_is_seen_of_it(as_file, scene) -> None:
+    pixels = np.concatenate([scene(64, 64), np.full((64, 64, 1), 255, np.uint8)], axis=2)
+    thin = pixels.copy()
+    thin[..., 3] = 51
+    whole, seen = (
+        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
+        for source in map(as_file, (pixels, thin))
+    )
+    np.testing.assert_allclose(seen.tolerance, whole.tolerance / 5, rtol=2e-3)
+    assert seen.roughness == pytest.approx(5 * whole.roughness, rel=2e-3)
+    assert largest_change(seen, 42) == largest_change(whole, 42)
+    assert seen.hidden == pytest.approx(whole.hidden)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_what_has_no_colour_gets_none(tiny, tiny_codebook, as_file, scene, kind: str) -> None:
+    grey = np.repeat(scene(90, 120)[..., :1], 3, axis=2)
+    source = as_file(grey, kind, **({"quality": 92} if kind in {"JPEG", "WEBP"} else {}))
+    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"], budget=42)
+    before, after = (
+        read_picture(data).pixels.astype(int)
+        for data in (source, good(list(activator.run([source])))[0].data)
+    )
+    assert (before != after).any()
+    assert np.ptp(after, axis=2).max() <= np.ptp(before, axis=2).max() + (kind == "WEBP")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_grey_picture_is_written_in_any_kind(activator, as_file, scene, kind: str) -> None:
+    source = as_file(scene(50, 60)[..., :1])
+    (result,) = good(list(replace(activator, kind=kind).run([source])))
+    after = read_picture(result.data).pixels
+    assert np.ptp(after, axis=2).max() <= (1 if kind == "WEBP" else 0)
+    assert psnr(read_picture(source).pixels, after[..., :1], peak=255) >= 42
+    assert result.psnr >= 42
+
+
+def test_what_the_kind_cannot_hold_is_refused_before_the_work(activator, as_file, scene) -> None:
+    source = as_file(np.concatenate([scene(50, 60), np.full((50, 60, 1), 9, np.uint8)], axis=2))
+    picture = read_picture(source)
+    with pytest.raises(PictureError, match=r"alpha|transparen"):
+        replace(activator, kind="JPEG")._prepared(source, picture, keep=False)
 
 
 def test_a_wholly_transparent_picture_is_left_alone(activator, as_file, scene) -> None:
@@ -235,7 +292,8 @@ def test_a_picture_without_texture_stays_above_its_budget(
     slope = np.broadcast_to(np.linspace(90, 140, 120).astype(np.uint8)[None, :, None], (90, 120, 3))
     grain = np.random.default_rng(5).normal(0, 60, (90, 120, 1))
     busy = np.clip(scene(90, 120) + grain, 0, 255).astype(np.uint8)
-    sources = [as_file(slope), as_file(busy), as_file(slope[..., :1])]
+    tinted = slope + np.array([0, 8, 16], np.uint8)  # what has no colour gets none
+    sources = [as_file(tinted), as_file(busy), as_file(slope[..., :1])]
     for budget in (42, 50):
         activator = Activator(tiny, tiny_codebook, whole, budget=budget)
         calm, rough, grey = good(list(activator.run(sources)))

@@ -43,7 +43,8 @@ class Method:
     masking : Masking
         Where changes hide.
     least_ssim : float or None
-        Structural similarity that every file keeps to its source, at the cost of change.
+        Structural similarity that every file is to keep to its source, at the cost of change.
+        Where coding alone takes that much, as of a JPEG of low quality, it may end below.
     foreseen : EditPlan
         Looks at a picture whose mean descriptor tells the cell to aim at; none: its own does.
     """

@@ -35,13 +35,14 @@ from homing.activation.stages import (
     draw_looks,
     finish,
     largest_change,
+    level_of,
     prepare,
 )
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import in_order
 from homing.errors import PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, Picture, read_picture
+from homing.images import DEFAULT_LIMITS, Limits, Picture, encodings, read_picture
 
 __all__ = ["BATCH", "Activated", "Activator"]
 
@@ -188,15 +189,14 @@ class Activator:
             return error
 
     def _prepared(self, source: Source, picture: Picture, *, keep: bool) -> Prepared:
-        size = self.descriptor.input_size
-        masking = self.method.masking
+        encodings(picture, self.kind)  # refuses, before the work, what the kind cannot hold
         return prepare(
             source,
             picture,
-            size,
+            self.descriptor.input_size,
             limits=self.limits,
             keep=keep,
-            masking=masking,
+            masking=self.method.masking,
             enlarged=self.method.settings.edits.shaped + self.method.foreseen.shaped > 0,
         )
 
@@ -233,7 +233,7 @@ class Activator:
             ]
         )
         shares = optimise(assembled, self.descriptor.forward, objective, settings)
-        levels = self._levels(largest, assembled, shares)
+        levels = self._levels(padded, largest, assembled, shares)
         found = (
             _Optimised(p, share, level, vector, cells)
             for p, share, level, vector, cells in zip(
@@ -257,10 +257,15 @@ class Activator:
         drawn = draw_looks(prepared, foreseen, 1, seed=self.seed, purpose=FOR_AIMS)
         return aims_of(batch.pictures, batch.detail, drawn, vectors, self.descriptor.forward)
 
-    def _levels(self, largest: Sequence[float], batch: Batch, shares: torch.Tensor) -> list[float]:
+    def _levels(
+        self,
+        prepared: Sequence[Prepared],
+        largest: Sequence[float],
+        batch: Batch,
+        shares: torch.Tensor,
+    ) -> list[float]:
         """Share of the budget's root mean square that each picture's change may take."""
-        whole = 10 ** (-self.budget / 20)
-        most = [each / whole for each in largest]
+        most = [level_of(p, self.budget, each) for p, each in zip(prepared, largest, strict=True)]
         if self.method.settings.ease == 1:
             return most
         used = levels_of(batch, shares).tolist()

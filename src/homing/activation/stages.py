@@ -3,7 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,22 @@ from homing.images import (
     upright,
 )
 
-__all__ = ["Finished", "Prepared", "Source", "assemble", "finish", "largest_change", "prepare"]
+__all__ = [
+    "Finished",
+    "Prepared",
+    "Source",
+    "assemble",
+    "finish",
+    "largest_change",
+    "level_of",
+    "prepare",
+]
 
 _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _TINY = 1e-6  # least change to divide by
+_COLOURLESS = 2  # levels between the channels that coding leaves in a picture without colour
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
 FOR_EDITS, FOR_AIMS = 1, 2  # numbers drawn for them are others than those of the noise
 
@@ -58,16 +68,19 @@ class Prepared:
     finer : array (T, T, 3), uint8, or None
         The same, squashed to a larger square; None where no edit in the loop enlarges.
     tolerance : array (S, S), float32
-        Just noticeable difference on that grid, upright, in units of the full range.
+        Just noticeable difference on that grid, upright, in units of the full range: what is seen
+        of it through transparency.
     roughness : float
         Root mean square of the full map over that of the squashed one.
+    visible : float
+        Share of the pixels that are not wholly transparent, above 0.
     hidden : float
         Greatest root mean square that a change may have at full size and stay unseen, in units of
         the full range; infinite where the masking leaves it to the budget.
     luminance : array (S, S), float32, or None
         Share that the luminance of such a change may use of the tolerance; None: all.
     grey : bool
-        Whether it has one colour channel.
+        Whether it has one colour channel, or three that are alike: it stays without colour.
     orientation : int
         EXIF, 1 to 8.
     aspect : float
@@ -83,6 +96,7 @@ class Prepared:
     finer: NDArray[np.uint8] | None
     tolerance: NDArray[np.float32]
     roughness: float
+    visible: float
     hidden: float
     luminance: NDArray[np.float32] | None
     grey: bool
@@ -122,20 +136,26 @@ def prepare(
 ) -> Prepared:
     """Work out what the loop needs of a picture, on a grid of `size`; `enlarged`: looks enlarge."""
     encoded = picture.encoded
+    squashed = read_squashed(encoded, size, limits=limits)
     full = _tolerance(picture, masking)
-    tolerance = upright(reduce_map(full, size), picture.orientation)
+    reduced = upright(reduce_map(full, size), picture.orientation)
+    tolerance = reduced
+    if picture.alpha is not None:
+        seen = (full * (picture.alpha / np.float32(picture.peak))).astype(np.float16)
+        tolerance = upright(reduce_map(seen, size), picture.orientation)
     small = _mean_square(tolerance)
     roughness = math.sqrt(_mean_square(full) / small) if small > 0 else 1.0
-    luminance = None if masking.luminance is None else masking.luminance(tolerance)
-    grey = picture.pixels.shape[2] == 1
-    # A picture of one channel has nothing but luminance to change.
+    luminance = None if masking.luminance is None else masking.luminance(reduced)
+    grey = _is_grey(picture, squashed)
+    # A picture without colour has nothing but luminance to change.
     unseen = tolerance * luminance if grey and luminance is not None else tolerance
     return Prepared(
         source=source,
-        squashed=read_squashed(encoded, size, limits=limits),
+        squashed=squashed,
         finer=read_squashed(encoded, _FINER * size, limits=limits) if enlarged else None,
         tolerance=tolerance,
         roughness=roughness,
+        visible=_visible(picture),
         hidden=_hidden(unseen, masking, grey=grey) * roughness,
         luminance=luminance,
         grey=grey,
@@ -144,6 +164,15 @@ def prepare(
         sha256=hashlib.sha256(encoded).digest(),
         kept=(picture, full) if keep else None,
     )
+
+
+def _is_grey(picture: Picture, squashed: NDArray[np.uint8]) -> bool:
+    return picture.pixels.shape[2] == 1 or int(np.ptp(squashed, axis=2).max()) <= _COLOURLESS
+
+
+def _visible(picture: Picture) -> float:
+    shown = 1.0 if picture.alpha is None else float(np.mean(picture.alpha > 0))
+    return shown or 1.0  # of nothing, nothing changes
 
 
 def _hidden(tolerance: NDArray[np.float32], masking: Masking, *, grey: bool) -> float:
@@ -182,7 +211,7 @@ def assemble(
     weights = [masking.weights(grey=p.grey) for p in prepared]
     muting = None
     if masking.luminance is not None:
-        taken = [1 - _kept(p, most) for p, most in zip(prepared, largest, strict=True)]
+        taken = [1 - _luminance_kept(p, most) for p, most in zip(prepared, largest, strict=True)]
         muting = Muting(tensor([each[None, None] for each in weights]), tensor(taken))
     squashed = [most / p.roughness for most, p in zip(largest, prepared, strict=True)]
     return Batch(
@@ -217,16 +246,30 @@ def draw_looks(
     )
 
 
+def own_budget(prepared: Prepared, budget: float) -> float:
+    """PSNR over all pixels at which those that are visible have the budget's, dB."""
+    return budget - 10 * math.log10(prepared.visible)
+
+
 def largest_change(prepared: Prepared, budget: float) -> float:
     """Greatest root mean square of a picture's change at full size, in units of the full range.
 
     The budget's, or less where little hides (:attr:`Prepared.hidden`).
     """
-    of_budget = 10 ** (-budget / 20)  # from PSNR to the root mean square of the change
-    return min(of_budget, prepared.hidden)
+    return min(_change_at(own_budget(prepared, budget)), prepared.hidden)
 
 
-def _kept(prepared: Prepared, largest: float) -> NDArray[np.float32]:
+def level_of(prepared: Prepared, budget: float, change: float) -> float:
+    """Share of its budget's root mean square that a change is."""
+    return change / _change_at(own_budget(prepared, budget))
+
+
+def _change_at(decibels: float) -> float:
+    """Root mean square of a change of that PSNR, in units of the full range."""
+    return float(10 ** (-decibels / 20))
+
+
+def _luminance_kept(prepared: Prepared, largest: float) -> NDArray[np.float32]:
     """Share of luminance that changes keep, (S, S, 1): more of smaller ones, which show less."""
     assert prepared.luminance is not None
     level = 1.0 if math.isinf(prepared.hidden) else largest / max(prepared.hidden, _TINY)
@@ -251,7 +294,7 @@ def finish(
 
     `shares`, (S, S, 3) and upright, are the signed shares of what each channel may change by. The
     change takes no more than `level` of the budget's root mean square, and less in a picture whose
-    structural similarity would be below `least_ssim`.
+    structural similarity would be below `least_ssim`. Both are those of what is visible.
 
     Raises
     ------
@@ -263,21 +306,27 @@ def finish(
     channels = picture.pixels.shape[2]  # of a grey picture all three shares are alike
     change = full_change(stored[:, :, :channels], tolerance)
     kind = kind or picture.kind
+    if kind == "WEBP" and channels == 1:  # which is always in colour
+        picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
+        change = np.repeat(change, 3, axis=2)
+    whole = own_budget(prepared, budget)
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
     def fitted(share: float) -> tuple[Coded, float | None]:
         pixels, peak = picture.pixels, picture.peak
         coded = fit_to_budget(
-            pixels, change, peak=peak, budget=budget, coders=coders, share=share
+            pixels, change, peak=peak, budget=whole, coders=coders, share=share
         ) or _unchanged(picture, kind, budget)
         return coded, ssim(pixels, coded.pixels, peak=peak)
 
-    coded, similarity = _alike_enough(fitted, level, least_ssim)
+    least = None if least_ssim is None else 1 - (1 - least_ssim) * prepared.visible
+    coded, similarity = _alike_enough(fitted, level, least)
     notes = picture.notes
     if shows_nothing(prepared.squashed):
         notes = (*notes, SHOWS_NOTHING)
     if math.isinf(coded.psnr):
-        notes = (*notes, f"left unchanged: no room for a change within {budget:g} dB")
+        unseen = f"left unchanged: rounding leaves nothing of what may change within {budget:g} dB"
+        notes = (*notes, unseen)
     return Finished(
         data=coded.data,
         psnr=coded.psnr,

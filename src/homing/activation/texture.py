@@ -22,7 +22,7 @@ __all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
-_CELLS = 12  # a side, whose means tell what is around a place
+_PATCHES = 12  # a side, whose means tell what is around a place
 _MUTED = 0.6  # of what luminance may change, where it is flat far and wide
 _DIMMED = 0.5  # of what black may change, where it is flat far and wide
 _DARK = 80.0  # levels of luminance, below which it is dark
@@ -86,8 +86,8 @@ def _darkness(levels: NDArray[np.float32]) -> NDArray[np.float32]:
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean about every place, over an eighth of each side or so."""
     image = Image.fromarray(values)
-    cells = image.resize((_CELLS, _CELLS), Image.Resampling.BOX)
-    return np.asarray(cells.resize(image.size, Image.Resampling.BILINEAR))
+    patches = image.resize((_PATCHES, _PATCHES), Image.Resampling.BOX)
+    return np.asarray(patches.resize(image.size, Image.Resampling.BILINEAR))
 
 
 def _reduced(pixels: NDArray[np.integer], peak: int, factor: int) -> NDArray[np.float32]:

@@ -12,12 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-__all__ = ["IDENTITY", "Matrix", "inset", "keystone", "mirrored", "turned", "warp", "window"]
+__all__ = ["Matrix", "inset", "keystone", "mirrored", "turned", "warp", "window"]
 
 #: (3, 3) float64: homogeneous coordinates of the edited picture to those of the picture.
 Matrix = NDArray[np.float64]
-
-IDENTITY: Matrix = np.eye(3)
 
 _LEAST_DEPTH = 1e-3  # a homography's denominator: what lies behind the eye is outside
 
