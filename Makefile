@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PHOTOS ?=
 
-.PHONY: setup demo test test-all lint format bench clean
+.PHONY: setup demo test test-all lint format clean
 
 setup: $(READY)
 
