@@ -141,6 +141,8 @@ class Masking:
         Of the tolerance on the descriptor's grid, (S, S), the share that luminance may use, in
         [0, 1], of a change that takes all that `used` allows: of fine changes the eye sees those of
         colour least. A smaller change keeps more of its luminance. None: all.
+    tinting : bool
+        Whether a picture of three channels that are alike may get colour, as if it had some.
     """
 
     tolerance: Callable[..., NDArray[np.float16]]
@@ -148,6 +150,7 @@ class Masking:
     grey: float
     used: float | None = None
     luminance: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
+    tinting: bool = False
 
     def weights(self, *, grey: bool) -> NDArray[np.float32]:
         """Shares of three channels, (3,); alike if they are one in truth."""
@@ -158,5 +161,6 @@ PUBLISHED = Masking(
     just_noticeable_difference,
     tuple(float(weight) for weight in CHANNEL_WEIGHTS),  # type: ignore[arg-type]
     float(GREY_WEIGHT),
+    tinting=True,
 )
 """The map and the shares of Fernandez et al."""

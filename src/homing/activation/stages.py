@@ -47,7 +47,7 @@ _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _TINY = 1e-6  # least change to divide by
-_COLOURLESS = 2  # levels between the channels that coding leaves in a picture without colour
+_COLOURLESS = 2  # levels between channels that coding leaves in a picture without colour
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
 FOR_EDITS, FOR_AIMS = 1, 2  # numbers drawn for them are others than those of the noise
 
@@ -146,7 +146,7 @@ def prepare(
     small = _mean_square(tolerance)
     roughness = math.sqrt(_mean_square(full) / small) if small > 0 else 1.0
     luminance = None if masking.luminance is None else masking.luminance(reduced)
-    grey = _is_grey(picture, squashed)
+    grey = picture.pixels.shape[2] == 1 or (not masking.tinting and _colourless(squashed))
     # A picture without colour has nothing but luminance to change.
     unseen = tolerance * luminance if grey and luminance is not None else tolerance
     return Prepared(
@@ -166,8 +166,8 @@ def prepare(
     )
 
 
-def _is_grey(picture: Picture, squashed: NDArray[np.uint8]) -> bool:
-    return picture.pixels.shape[2] == 1 or int(np.ptp(squashed, axis=2).max()) <= _COLOURLESS
+def _colourless(squashed: NDArray[np.uint8]) -> bool:
+    return int(np.ptp(squashed, axis=2).max()) <= _COLOURLESS
 
 
 def _visible(picture: Picture) -> float:
