@@ -84,12 +84,18 @@ def test_files_are_brought_into_the_cell_of_their_aims(
     assert (there == were)[elsewhere].mean() > 0.7
 
 
+@pytest.mark.parametrize(("budget", "all_met"), [(30, True), (70, False)])
 def test_each_codebook_tells_whether_its_aim_was_met(
-    tiny: Descriptor, tiny_codebook: Codebook, sources: list[bytes], aims: np.ndarray
+    tiny: Descriptor,
+    tiny_codebook: Codebook,
+    sources: list[bytes],
+    aims: np.ndarray,
+    budget: float,
+    all_met: bool,
 ) -> None:
     vectors = unit(np.random.default_rng(4).normal(size=(1200, 16))).astype(np.float32)
     further = train_codebook(vectors, "IVF12,PQ4x8", descriptor=tiny.fingerprint)
-    activator = Activator(tiny, tiny_codebook, ROBUST, budget=30, also=(further,))
+    activator = Activator(tiny, tiny_codebook, ROBUST, budget=budget, also=(further,))
     results = list(activator.run(sources))
     files = tiny.describe([each.data for each in results])
     for told, codebook in zip(
@@ -98,6 +104,7 @@ def test_each_codebook_tells_whether_its_aim_was_met(
         strict=True,
     ):
         assert list(told) == (codebook.cells(files) == codebook.cells(aims)).tolist()
+        assert all(told) == all_met
         assert (codebook.cells(tiny.describe(sources)) != codebook.cells(aims)).any()
 
 

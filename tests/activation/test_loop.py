@@ -146,6 +146,9 @@ def test_a_picture_that_may_not_change_stays(tiny: Descriptor) -> None:
     changes = (batch.allowed * shares).flatten(1).norm(dim=1)
     assert changes[0] == 0
     assert (changes[1:] > 0).all()
+    torch.testing.assert_close(
+        render(batch, batch.offsets, 3.0)[0], batch.pictures[0], rtol=0, atol=0
+    )
 
 
 def published(

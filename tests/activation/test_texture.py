@@ -9,7 +9,7 @@ from homing.activation.perceptual import just_noticeable_difference
 from homing.activation.texture import GUARDED, luminance_share, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
-DARK, CELLS = 80.0, 12
+DARK, PATCHES = 80.0, 12
 HALF = 1e-3  # relative error of rounding to half precision, and a little
 
 
@@ -35,7 +35,7 @@ def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
 
 
 def around(values: np.ndarray) -> np.ndarray:
-    """Means of twelve by twelve cells, and in between their mixtures."""
+    """Means of twelve by twelve patches, and in between their mixtures."""
     for axis in (0, 1):
         values = np.apply_along_axis(along, axis, values)
     return values
@@ -43,8 +43,8 @@ def around(values: np.ndarray) -> np.ndarray:
 
 def along(row: np.ndarray) -> np.ndarray:
     size = len(row)
-    means = row.repeat(CELLS).reshape(CELLS, size).mean(axis=1)  # a cell is `size` twelfths
-    return np.interp(np.arange(size) + 0.5, (np.arange(CELLS) + 0.5) * size / CELLS, means)
+    means = row.repeat(PATCHES).reshape(PATCHES, size).mean(axis=1)  # a patch is `size` twelfths
+    return np.interp(np.arange(size) + 0.5, (np.arange(PATCHES) + 0.5) * size / PATCHES, means)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -52,8 +52,8 @@ def along(row: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("shape", [(24, 36), (23, 31), (1, 1), (1, 40), (40, 1), (2, 3)])
 def test_against_the_obvious(channels: int, dtype: str, shape: tuple[int, int]) -> None:
     peak = np.iinfo(dtype).max
-    whole = all(side % CELLS == 0 for side in shape)
-    darkest = 0 if whole else int(0.4 * peak)  # the obvious cells are whole, and tell in the dark
+    whole = all(side % PATCHES == 0 for side in shape)
+    darkest = 0 if whole else int(0.4 * peak)  # the obvious patches are whole, and tell in the dark
     drawn = np.random.default_rng(3).integers(darkest, peak + 1, (*shape, channels))
     pixels = drawn.astype(dtype)
     pixels[: shape[0] // 2] //= 1 if darkest else 16
@@ -161,11 +161,11 @@ def test_luminance_is_muted_where_all_is_flat_and_left_where_it_is_busy() -> Non
 
 
 def test_a_flat_place_amid_texture_is_no_sky() -> None:
-    busy = np.hypot(np.full((64, 64), 20.0), FLAT)
-    busy[30:33, 30:33] = busy[:, :24] = FLAT
+    busy = np.hypot(np.full((60, 60), 20.0), FLAT)
+    busy[40:43, 40:43] = busy[:, :25] = FLAT
     share = luminance_share((SHARE / 255 * busy).astype(np.float32))
-    assert share[31, 31] > 0.9
-    np.testing.assert_allclose(share[:, :18], 0.4, rtol=1e-5)
+    assert share[41, 41] > 0.9
+    np.testing.assert_allclose(share[:, :23], 0.4, rtol=1e-5)
     assert share.min() >= 0.4 - 1e-6
     assert share.max() < 1
 

@@ -246,7 +246,7 @@ def draw_looks(
     )
 
 
-def own_budget(prepared: Prepared, budget: float) -> float:
+def _own_budget(prepared: Prepared, budget: float) -> float:
     """PSNR over all pixels at which those that are visible have the budget's, dB."""
     return budget - 10 * math.log10(prepared.visible)
 
@@ -256,12 +256,12 @@ def largest_change(prepared: Prepared, budget: float) -> float:
 
     The budget's, or less where little hides (:attr:`Prepared.hidden`).
     """
-    return min(_change_at(own_budget(prepared, budget)), prepared.hidden)
+    return min(_change_at(_own_budget(prepared, budget)), prepared.hidden)
 
 
 def level_of(prepared: Prepared, budget: float, change: float) -> float:
     """Share of its budget's root mean square that a change is."""
-    return change / _change_at(own_budget(prepared, budget))
+    return change / _change_at(_own_budget(prepared, budget))
 
 
 def _change_at(decibels: float) -> float:
@@ -309,7 +309,7 @@ def finish(
     if kind == "WEBP" and channels == 1:  # which is always in colour
         picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
         change = np.repeat(change, 3, axis=2)
-    whole = own_budget(prepared, budget)
+    whole = _own_budget(prepared, budget)
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
     def fitted(share: float) -> tuple[Coded, float | None]:
