@@ -58,6 +58,15 @@ def test_verdicts_are_made_anew_by_other_code(package):
     assert not changes(package, "descriptors/pooling.py", twins)
 
 
+def test_code_in_folders_of_a_folder_counts(package):
+    inner = package / "images" / "formats"
+    inner.mkdir(exist_ok=True)
+    (inner / "new.py").write_text("value = 1\n")
+    definitions.cache_clear()
+    for cached in (shards, twins):
+        assert changes(package, "images/formats/new.py", cached)
+
+
 @pytest.mark.parametrize(("cached", "name"), [
     (shards, "pillow"), (shards, "torch"), (twins, "opencv-python-headless"),
 ])  # fmt: skip

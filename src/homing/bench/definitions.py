@@ -5,10 +5,11 @@ import importlib.metadata
 import inspect
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
 from functools import cache, partial
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 __all__ = ["definition_of", "definitions", "fields_of"]
@@ -33,14 +34,21 @@ def definitions(sources: tuple[str, ...], packages: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for source in sources:
         part = resources.files("homing").joinpath(*source.split("/"))
-        modules = [part] if part.is_file() else list(part.iterdir())
-        for module in sorted(modules, key=lambda each: each.name):
-            if module.name.endswith(".py"):
-                digest.update(f"{source} {module.name}\n".encode())
-                digest.update(module.read_bytes())
+        for name, module in sorted(_modules(part, part.name)):
+            digest.update(f"{source} {name}\n".encode())
+            digest.update(module.read_bytes())
     for name in packages:
         digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
     return digest.hexdigest()
+
+
+def _modules(part: Traversable, name: str) -> Iterator[tuple[str, Traversable]]:
+    """A module, or all modules of a folder and of the folders in it, with their names."""
+    if part.is_dir():
+        for each in part.iterdir():
+            yield from _modules(each, f"{name}/{each.name}")
+    elif part.name.endswith(".py"):
+        yield name, part
 
 
 @cache
