@@ -24,26 +24,6 @@ from homing.allocator import keep_freed_memory
 from homing.cli.process import share_processors
 from homing.images import find_pictures
 
-__all__ = [
-    "MEGABYTE",
-    "Comparison",
-    "child",
-    "compare",
-    "describe_copies",
-    "describe_setup",
-    "interval",
-    "make_pictures",
-    "parser",
-    "picture_paths",
-    "prepare_process",
-    "require",
-    "resident",
-    "run_command",
-    "sizes",
-    "verdict",
-    "working_folder",
-]
-
 MEGABYTE = 2**20
 
 _PACKAGES = ("homing", "torch", "faiss-cpu", "pylance", "pyarrow", "pillow", "numpy", "augly")

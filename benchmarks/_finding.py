@@ -36,17 +36,6 @@ from homing.errors import PictureError
 from homing.images import DEFAULT_LIMITS, Found, find_pictures, read_rgb
 from homing.search import LEAST_BACKGROUND, query_views
 
-__all__ = [
-    "Query",
-    "State",
-    "calibrated",
-    "kept",
-    "known_by",
-    "looked_at",
-    "make_states",
-    "queries_of",
-]
-
 _ROWS = 8192  # entries recorded together
 _CHUNK = 50  # queries that are kept in one file
 _EDITED = 8  # what a seed is for

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from homing.archive.committing import quantize
 from homing.codebooks import Codebook
 
-__all__ = ["rows_of"]
-
 
 def rows_of(
     codebook: Codebook,

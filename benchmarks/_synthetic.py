@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 import homing
 from homing.codebooks import Codebook
 
-__all__ = ["FACTORY", "extend_archive", "make_archive", "make_queries"]
-
 FACTORY = "IVF1024,PQ8x8"
 
 _BLOCK = 16_384

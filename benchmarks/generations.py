@@ -24,8 +24,6 @@ from _common import (
     working_folder,
 )
 
-__all__ = ["main"]
-
 _K, _BATCH = 10, 100
 _LADDER = ("IVF64-PQ8x8", "IVF1024-PQ8x8", "OPQ16-IVF1024-PQ16x8")
 

@@ -21,8 +21,6 @@ from _common import (
     working_folder,
 )
 
-__all__ = ["main"]
-
 _SECONDS, _MEMORY = 3.0, 100.0
 
 

@@ -15,8 +15,6 @@ from pathlib import Path
 import numpy as np
 from _common import MEGABYTE, describe_setup, parser, prepare_process, require, working_folder
 
-__all__ = ["run_part"]
-
 _K = 10
 _BATCH = 100
 

@@ -10,8 +10,6 @@ import numpy as np
 from _common import compare, describe_setup, parser, prepare_process, require, verdict
 from _common import working_folder as working
 
-__all__ = ["main"]
-
 _ASKED = 1.3
 _K = 10
 

@@ -12,8 +12,6 @@ from pathlib import Path
 import numpy as np
 from _common import compare, describe_setup, parser, prepare_process, require, working_folder
 
-__all__ = ["main"]
-
 _CANDIDATES = 64
 
 

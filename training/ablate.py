@@ -24,8 +24,6 @@ from recipe.trainable import load_weights
 from recipe.validation import Similarity, Validation, make_validation
 from safetensors.torch import load_file, save_file
 
-__all__ = ["CHANGES", "main"]
-
 CHANGES: Mapping[str, Mapping[str, float]] = {
     "the recipe": {},
     "without the bank": {"bank_weight": 0.0},

@@ -22,8 +22,6 @@ from homing.descriptors import Descriptor, load_descriptor
 from homing.images import find_pictures
 from homing.sampling import sampling_note, training_vectors
 
-__all__ = ["main"]
-
 _DATA = Path(__file__).parents[1] / "src" / "homing" / "codebooks" / "data"
 _FACTORIES = (
     "IVF64,PQ8x8",

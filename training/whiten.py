@@ -25,8 +25,6 @@ from recipe.validation import make_validation
 from recipe.whitening import balanced_order, discriminant, scatter
 from torch.nn import functional as F
 
-__all__ = ["main"]
-
 _SHRINKAGE = 1.0  # of 0 to 3 the best for pictures held back (log.md)
 _BLOCKS = 16  # parts of a vector that carry alike: for product quantizers of 8 and of 16 bytes
 

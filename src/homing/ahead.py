@@ -4,8 +4,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-__all__ = ["begun_ahead"]
-
 _Begun = TypeVar("_Begun")
 
 

@@ -23,8 +23,6 @@ from homing import errors
 from homing.archive.results import Hit, Outcome
 from homing.errors import ArchiveError, HomingError, PictureError, UsageError
 
-__all__ = ["Client"]
-
 Picture = str | PathLike[str] | bytes
 
 _T = TypeVar("_T")

@@ -26,8 +26,6 @@ from homing.ahead import begun_ahead
 from homing.errors import UsageError
 from homing.processes import AHEAD, TRIES, attempted
 
-__all__ = ["RayMachines", "connected", "is_ray"]
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 

@@ -13,8 +13,6 @@ from homing.sampling import SamplingFailure, sampling_note, training_vectors
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["TrainedCodebook", "train_codebook_on"]
-
 _MOST_COPIES = 64
 
 

@@ -1,6 +1,4 @@
 """Defaults that several parts share, where the command line can have them without torch."""
 
-__all__ = ["METHOD"]
-
 METHOD = "robust"
 """Method of activation; :data:`homing.activation.METHODS` has them all."""

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 
 from homing.errors import UsageError
 
-__all__ = ["require_packages"]
-
 
 def require_packages(extra: str, packages: Mapping[str, str]) -> None:
     """Refuse to go on without the packages of an extra.

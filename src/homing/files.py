@@ -6,15 +6,6 @@ import os
 import secrets
 from pathlib import Path
 
-__all__ = [
-    "file_sha256",
-    "publish",
-    "refuses_name",
-    "replace_durably",
-    "sync_folder",
-    "write_durably",
-]
-
 _CHUNK = 1 << 20
 _REFUSED = {
     errno.ENAMETOOLONG,

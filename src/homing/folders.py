@@ -17,8 +17,6 @@ from typing import IO
 from homing.errors import ArchiveError
 from homing.locks import try_lock
 
-__all__ = ["HeldFolder", "abandoned", "new_folder"]
-
 _LOCK = "lock"
 _ATTEMPTS = 10
 

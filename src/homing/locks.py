@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["locked", "shared", "soon_locked", "try_lock"]
-
 _PAUSE = 0.1  # seconds between two looks at a lock that another process holds
 
 if sys.platform == "win32":

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     import jinja2
     from PIL import Image
 
-__all__ = ["Figure", "inlined", "inlined_jpeg", "template_of", "templates_of"]
-
 
 @dataclass(frozen=True)
 class Figure:

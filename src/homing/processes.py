@@ -25,8 +25,6 @@ from typing import Any, Generic, TypeVar
 from homing.ahead import begun_ahead
 from homing.errors import UsageError
 
-__all__ = ["AHEAD", "TRIES", "LostTaskError", "Workers", "attempted", "refuse_no_workers"]
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 

@@ -22,8 +22,6 @@ from homing.images import DEFAULT_LIMITS, Limits, Source, read_squashed, squash
 if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
     from homing.descriptors import Descriptor
 
-__all__ = ["SamplingFailure", "sampling_note", "training_vectors"]
-
 _WINDOW = 32  # pictures that a worker takes at a time
 _BATCH = 32
 _SPARE = 2  # pictures are held at twice the network's size, so that crops keep their detail

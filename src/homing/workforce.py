@@ -12,8 +12,6 @@ from homing import processes
 from homing.cluster import connected, is_ray
 from homing.errors import UsageError
 
-__all__ = ["ThisMachine", "Workers", "Workforce", "hired", "workers_named"]
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 _Result_co = TypeVar("_Result_co", covariant=True)

@@ -13,7 +13,8 @@ from PIL import Image
 
 import homing
 from homing.archive.committing import commit_rows, quantize
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
+from homing.archive.rows import Row
 
 DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)

@@ -12,8 +12,6 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-__all__ = ["google_server"]
-
 Environment = dict[str, Any]
 Application = Callable[[Environment, Any], Any]
 

@@ -12,7 +12,8 @@ from lance.optimize import Compaction
 
 import homing
 from homing.archive.committing import commit_rows
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
+from homing.archive.rows import Row
 
 NOW = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
 

@@ -14,8 +14,6 @@ from recipe.mixes import collage_or_inset
 from recipe.overlays import Overlays, load_overlays
 from recipe.views import collage, finish, light_view, picture_in_picture, strong_view
 
-__all__ = ["Batch", "BatchPlan", "Batches", "numbers_of"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:

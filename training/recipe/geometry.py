@@ -10,8 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Pixels", "Warp", "crop", "largest_upright", "letterbox", "warp"]
-
 Pixels = NDArray[np.uint8]
 
 

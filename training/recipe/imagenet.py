@@ -10,8 +10,6 @@ import torch
 
 from homing.descriptors.efficientnet import BLOCKS
 
-__all__ = ["fold_trunk", "read_published"]
-
 _EPSILON = 1e-3  # TensorFlow's, of batch normalisation
 
 

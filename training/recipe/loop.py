@@ -21,16 +21,6 @@ from recipe.trainable import Network, average_into, describe, groups_of, start_w
 from recipe.validation import Validation
 from recipe.views import finish
 
-__all__ = [
-    "Settings",
-    "State",
-    "begin",
-    "describe_recorded",
-    "processor_batches",
-    "settings_text",
-    "train",
-]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:

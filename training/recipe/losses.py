@@ -12,8 +12,6 @@ from torch.nn import functional as F
 
 from recipe.batches import Batch
 
-__all__ = ["Bank", "contrast_with_bank", "contrast_within", "spread"]
-
 _TINY = 1e-8
 
 

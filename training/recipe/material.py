@@ -18,8 +18,6 @@ from PIL import Image, ImageOps
 from homing.demo.generated import generated_picture
 from homing.images import find_pictures
 
-__all__ = ["Material", "pack", "replacing"]
-
 _SIDE = 256  # pixels of the shorter side; views are 160, and a crop should keep its detail
 _QUALITY = 92
 _GENERATED_SIZE = (256, 192)

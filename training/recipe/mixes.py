@@ -6,8 +6,6 @@ batch by batch on a graphics card.
 
 import numpy as np
 
-__all__ = ["EDITS", "collage_or_inset", "mix"]
-
 _COUNTS = (0.1, 0.2, 0.3, 0.4)  # groups in the published mix: one to four
 
 #: The published mix draws from these. Crops and screens are what copies are lost by: they come more

@@ -11,8 +11,6 @@ from PIL import Image, ImageDraw, ImageFont
 from homing.edits._augly import characters, emoji_files, font_files, random_available, template
 from recipe.geometry import Pixels
 
-__all__ = ["Overlays", "load_overlays"]
-
 _EMOJI_SIDE = 72
 _LINES = 600  # lines of letters drawn beforehand
 _WORDS = [

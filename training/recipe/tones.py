@@ -11,25 +11,6 @@ from PIL import Image
 
 from recipe.geometry import Pixels
 
-__all__ = [
-    "brightness",
-    "compress",
-    "contrast",
-    "gamma",
-    "grey",
-    "hue",
-    "noise",
-    "palette",
-    "pixelate",
-    "saturation",
-    "sharpen",
-    "shrink",
-    "shuffle",
-    "smooth",
-    "tint",
-    "uneven",
-]
-
 _SAMPLED_SIDE = 48
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 

@@ -9,17 +9,6 @@ from torch.nn import functional as F
 
 from homing.descriptors.efficientnet import BLOCKS, efficientnet_lite0, efficientnet_lite0_shapes
 
-__all__ = [
-    "Network",
-    "Weights",
-    "average_into",
-    "describe",
-    "groups_of",
-    "load_weights",
-    "save_weights",
-    "start_weights",
-]
-
 Weights = Mapping[str, torch.Tensor]
 
 #: (weights, pixels (B, 3, S, S) in [-1, 1], pooling power) to features (B, D), as

@@ -20,8 +20,6 @@ from homing.errors import PictureError
 from recipe.material import Material, replacing
 from recipe.views import finish
 
-__all__ = ["Describe", "Similarity", "Validation", "make_validation"]
-
 #: Unit descriptors (B, D) of squashed pictures (B, S, S, 3), uint8.
 Describe = Callable[[torch.Tensor], torch.Tensor]
 

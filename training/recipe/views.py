@@ -17,8 +17,6 @@ from recipe.geometry import Pixels, Warp, crop, letterbox, warp
 from recipe.mixes import mix
 from recipe.overlays import Overlays
 
-__all__ = ["collage", "finish", "light_view", "picture_in_picture", "strong_view"]
-
 _PUBLISHED_SIDE = 640.0  # pixels of the longer side that the published edits' figures suit
 _MOST_PIXELS = 400 * 400
 

@@ -4,8 +4,6 @@ import math
 
 import torch
 
-__all__ = ["balanced_order", "discriminant", "principal", "scatter"]
-
 _TINY = 1e-12
 
 

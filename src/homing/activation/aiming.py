@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from homing.activation.loop_edits import Detail, DrawnEdits, looks
 
-__all__ = ["aims_of"]
-
 _Vectors = NDArray[np.float32]
 
 

@@ -12,8 +12,6 @@ from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
 
-__all__ = ["activate"]
-
 
 def activate(
     images: Iterable[Image.Image],

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 
 from homing.images import psnr
 
-__all__ = ["Coded", "Coder", "fit_to_budget"]
-
 _AIM = 0.03  # dB above the budget that is aimed at, so that the first hit stays above it
 _CLOSE = 0.1  # dB above the budget that is near enough
 _ATTEMPTS = 6

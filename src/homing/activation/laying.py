@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["full_change", "reduce_map"]
-
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _LARGE = 4_000_000  # pixels above which the change is kept in half precision
 

@@ -14,8 +14,6 @@ from homing.activation.loop_edits import NO_EDITS, Detail, DrawnEdits, EditPlan,
 from homing.activation.objective import Objective, WatchfulObjective
 from homing.activation.perceptual import LUMINANCE_WEIGHTS
 
-__all__ = ["ActivationSettings", "Batch", "Muting", "levels_of", "optimise", "render", "shares_of"]
-
 _TINY = 1e-12  # least norm to divide by
 
 

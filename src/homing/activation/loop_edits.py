@@ -16,8 +16,6 @@ from numpy.typing import NDArray
 from homing.activation import toning, warping
 from homing.activation.warping import Matrix
 
-__all__ = ["NO_EDITS", "Detail", "DrawnEdits", "EditPlan", "draw_edits", "looks", "stack_edits"]
-
 _Floats = NDArray[np.float64]
 
 _ENLARGED = 0.8  # share of the picture below which a look shows more than its squash holds

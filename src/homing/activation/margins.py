@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
 
-__all__ = ["MarginObjective", "MarginSettings", "margin_objective"]
-
 _Inward = Callable[[torch.Tensor], torch.Tensor]
 
 _RIVALS = 256  # cells near enough to a picture that an edit may lead there

@@ -19,9 +19,6 @@ from homing.errors import UsageError
 _Vectors = NDArray[np.float32]
 _Cells = NDArray[np.int32]
 
-__all__ = ["METHODS", "Method", "find_method"]
-
-
 _EASED = 0.37  # what is left of a change that was safe at every step
 
 

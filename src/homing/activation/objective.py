@@ -7,8 +7,6 @@ from typing import Protocol, runtime_checkable
 import torch
 import torch.nn.functional as F
 
-__all__ = ["Objective", "WatchfulObjective", "joint_objective", "reconstruction_objective"]
-
 #: Takes the descriptors (B, D) of the rendered pictures and the change (B, 3, S, S) made to them;
 #: gives one loss a picture, (B,).
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

@@ -12,16 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "CHANNEL_WEIGHTS",
-    "GREY_WEIGHT",
-    "LUMINANCE_WEIGHTS",
-    "PUBLISHED",
-    "Masking",
-    "just_noticeable_difference",
-    "luminance",
-]
-
 #: ITU-R BT.601 luma coefficients of R, G, B.
 LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 

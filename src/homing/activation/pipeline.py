@@ -44,8 +44,6 @@ from homing.descriptors.workers import in_order
 from homing.errors import PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, Picture, encodings, read_picture
 
-__all__ = ["BATCH", "Activated", "Activator"]
-
 BATCH = 4  # pictures optimised together: more gains nothing, and one picture alone pays for all
 _KEEP_PIXELS = 4_000_000  # larger pictures are decoded again rather than kept while they wait
 

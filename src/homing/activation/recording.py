@@ -5,8 +5,6 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
 
-__all__ = ["recorded_vectors"]
-
 _Vectors = NDArray[np.float32]
 
 _FILE = 0.5  # weight of the file's descriptor; the source's is 1

@@ -32,17 +32,6 @@ from homing.images import (
     upright,
 )
 
-__all__ = [
-    "Finished",
-    "Prepared",
-    "Source",
-    "assemble",
-    "finish",
-    "largest_change",
-    "level_of",
-    "prepare",
-]
-
 _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough

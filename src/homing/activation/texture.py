@@ -18,8 +18,6 @@ from PIL import Image
 
 from homing.activation.perceptual import Masking, luminance
 
-__all__ = ["GUARDED", "luminance_share", "texture_tolerance"]
-
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
 _PATCHES = 12  # a side, whose means tell what is around a place

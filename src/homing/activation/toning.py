@@ -11,8 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-__all__ = ["blurred", "coded", "colour_matrix", "recoloured"]
-
 _LUMA = (0.299, 0.587, 0.114)
 # YIQ: a turn of the plane of I and Q turns the hue and keeps the luma.
 _YIQ = np.array([_LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])

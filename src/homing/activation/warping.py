@@ -12,8 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-__all__ = ["Matrix", "inset", "keystone", "mirrored", "turned", "warp", "window"]
-
 #: (3, 3) float64: homogeneous coordinates of the edited picture to those of the picture.
 Matrix = NDArray[np.float64]
 

@@ -7,7 +7,6 @@ from homing.archive.generations import Generation
 from homing.archive.indexing import Indexed
 from homing.archive.manifest import find_files, find_inputs
 from homing.archive.opening import create, open_archive
-from homing.archive.record import Row
 from homing.archive.results import (
     Hit,
     Hits,
@@ -18,6 +17,7 @@ from homing.archive.results import (
     SearchResult,
     Verification,
 )
+from homing.archive.rows import Row
 from homing.archive.snapshot import Matches
 from homing.search import Partial, in_words
 

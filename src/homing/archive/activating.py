@@ -23,8 +23,6 @@ from homing.descriptors.workers import networks_beside
 from homing.errors import PictureError
 from homing.workforce import Workforce
 
-__all__ = ["Activate", "MakeActivator", "activate_by_workers"]
-
 #: Activates pictures in their order; a bad one gives its error in its place.
 Activate = Callable[[Iterable[Path]], Iterator[Activated | PictureError]]
 

@@ -10,12 +10,11 @@ import numpy as np
 from homing.archive.committing import commit_rows, quantize
 from homing.archive.describing import Described, Seen
 from homing.archive.manifest import Input
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
 from homing.archive.results import Outcome
+from homing.archive.rows import Row
 from homing.codebooks import Codebook
 from homing.images import SHOWS_NOTHING, shown
-
-__all__ = ["add"]
 
 _COMMIT = 512  # pictures recorded together
 

@@ -16,8 +16,6 @@ from homing.errors import PictureError
 if TYPE_CHECKING:
     from homing.archive.sources import Sources
 
-__all__ = ["answered", "confirmed_answers"]
-
 
 def answered(
     snapshot: Snapshot,

@@ -14,8 +14,8 @@ from homing.archive.generations import Generation, adopt
 from homing.archive.indexing import Indexed, index_all, refuse_unless_held
 from homing.archive.manifest import Input, PathLike, gather, several
 from homing.archive.paging import page_of
-from homing.archive.record import Row
 from homing.archive.results import Imported, Problem, Report, Verification
+from homing.archive.rows import Row
 from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.searchable import Searchable
 from homing.archive.segments import coverages
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from homing.archive.activating import Activate, MakeActivator
     from homing.archive.describing import Described
     from homing.descriptors import Descriptor
-
-__all__ = ["Archive"]
 
 
 class Archive(Searchable):

@@ -12,8 +12,6 @@ from homing.evidence import require_opencv
 from homing.images import DEFAULT_LIMITS, Limits
 from homing.search import UPRIGHT, Patience, check_views
 
-__all__ = ["RATE", "Asked", "SearchOptions"]
-
 RATE = 1e-4
 """False alarms a query, at most, for a hit to be called a copy, unless told otherwise."""
 

@@ -21,8 +21,6 @@ from homing.codebooks import Codebook
 from homing.folders import abandoned, new_folder
 from homing.workforce import Workforce
 
-__all__ = ["built"]
-
 _PREFIX = "homing-index-"
 _OURS = re.compile(r"lock|staged/")  # all that such a folder ever holds
 

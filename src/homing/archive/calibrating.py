@@ -32,14 +32,6 @@ from homing.search import (
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = [
-    "Strangers",
-    "calibrate_on_entries",
-    "calibrate_on_pictures",
-    "look_at_strangers",
-    "outgrown",
-]
-
 _MOST_QUERIES = 5000  # entries searched for: seconds among a million
 _NEIGHBOURS = 16  # of which near-duplicates are left aside
 _AT_ONCE = 512

@@ -20,8 +20,6 @@ from homing.archive.stores import Place
 from homing.errors import ArchiveError
 from homing.search import UPRIGHT, Tail
 
-__all__ = ["Calibration", "read_calibration", "write_calibration"]
-
 FORMAT = 1
 _NAME = "calibration.json"
 

@@ -11,8 +11,6 @@ from homing.images import shown
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["CodebookLike", "choose_codebook", "choose_codebooks"]
-
 #: A bundled codebook's factory string or name, a file, or a loaded one.
 CodebookLike = str | Path | Codebook
 

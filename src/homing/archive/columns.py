@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from homing.archive.record import Record
 from homing.archive.runs import Runs
 
-__all__ = ["Columns", "load", "plain_bytes", "release_freed"]
-
 _LARGEST_OFFSET = np.iinfo(np.int32).max
 
 

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from homing.archive.record import Record
 from homing.codebooks import Codebook
 
-__all__ = ["commit_rows", "quantize"]
-
 _DECIDING = ("source_sha256", "state", "file", "file_sha256")
 
 

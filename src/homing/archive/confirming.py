@@ -11,8 +11,6 @@ from homing.errors import PictureError
 from homing.evidence import Suspect, compare
 from homing.images import Limits, read_rgb
 
-__all__ = ["MOST_CONFIRMED", "confirmed"]
-
 MOST_CONFIRMED = 5
 """Hits of a query that are looked at: each costs a picture read and compared."""
 

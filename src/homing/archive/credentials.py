@@ -15,15 +15,13 @@ from numpy.typing import NDArray
 
 from homing.archive.fragments import removed_rows, runs_of
 from homing.archive.places import resolve_place
-from homing.archive.record import Record, Row
-from homing.archive.rows import row_of
+from homing.archive.record import Record
+from homing.archive.rows import Row, row_of
 from homing.archive.runs import Runs
 from homing.archive.stores import Place
 from homing.c2pa import active_manifest
 from homing.errors import PictureError
 from homing.images import Limits, manifest_store, read_bytes
-
-__all__ = ["ENDPOINT", "MANIFEST", "ManifestIndex", "store_of"]
 
 MANIFEST, ENDPOINT = "c2pa_manifest", "c2pa_endpoint"
 """Keys of an entry's metadata: the id of its manifest, and the API where that is to be had."""

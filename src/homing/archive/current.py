@@ -8,8 +8,6 @@ from homing.archive.generations import Codebooks
 from homing.archive.record import Record, translated
 from homing.archive.snapshot import Snapshot
 
-__all__ = ["Current"]
-
 _T = TypeVar("_T")
 
 

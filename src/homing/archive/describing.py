@@ -18,8 +18,6 @@ from homing.descriptors import Descriptor
 from homing.errors import PictureError
 from homing.images import Limits, Squashed, read_for_description, shows_nothing
 
-__all__ = ["BATCH", "Described", "Seen", "describe"]
-
 BATCH = 16
 """Pictures described together; fixed, so that no picture's neighbours matter."""
 

@@ -13,8 +13,6 @@ from homing.archive.snapshot import Snapshot
 from homing.errors import UsageError
 from homing.search import UPRIGHT
 
-__all__ = ["Alike", "Duplicate", "Group", "duplicate_groups"]
-
 _AT_ONCE = 512  # entries searched for together
 _NEIGHBOURS = 17  # of an entry, itself among them
 

@@ -29,8 +29,6 @@ from homing.search import (
     unindexed,
 )
 
-__all__ = ["ENGINES", "check_engine", "choose", "opened"]
-
 ENGINES = ("auto", "memory", "lance")
 
 _HELD = 512 << 20  # bytes of codes and ids that are held in memory without being asked to

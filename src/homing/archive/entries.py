@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from homing.archive.columns import Columns
 from homing.archive.record import Record
 
-__all__ = ["Entries", "Entry", "HeldEntries", "ReadEntries"]
-
 
 @dataclass(frozen=True)
 class Entry:

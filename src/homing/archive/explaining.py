@@ -26,8 +26,6 @@ from homing.images import SHOWS_NOTHING, Limits, read_rgb, shown
 from homing.pages import Figure
 from homing.search import in_words, inner_box
 
-__all__ = ["Explanation", "cell_of", "compared", "explained"]
-
 
 @dataclass(frozen=True, eq=False)
 class Explanation:

@@ -8,8 +8,6 @@ import numpy as np
 from homing.archive.record import Record, translated
 from homing.archive.runs import Runs
 
-__all__ = ["bytes_taken", "data_files", "has_fragments", "removed_rows", "runs_of"]
-
 
 def has_fragments(record: Record, numbers: Iterable[int]) -> bool:
     """Whether all of those fragments are in the version in view."""

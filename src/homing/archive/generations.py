@@ -28,8 +28,6 @@ from homing.archive.stores import Place
 from homing.codebooks import Codebook, load_codebook
 from homing.errors import CodebookError, UsageError
 
-__all__ = ["CODEBOOK", "Codebooks", "Generation", "adopt", "generations", "read_codebook"]
-
 CODEBOOK = "codebook.safetensors"
 """The first generation's file."""
 

@@ -22,8 +22,6 @@ from homing.errors import ArchiveError, UsageError
 from homing.search import reason_against
 from homing.workforce import Workforce
 
-__all__ = ["Indexed", "index", "index_all", "plan_segments", "refuse_unless_held"]
-
 _BYTES = 400 << 20  # of memory that building one segment may take
 _BYTES_A_ROW = 80  # beside its code: measured with codes of 8 bytes
 _ATTEMPTS = 20

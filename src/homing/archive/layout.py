@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
 
-__all__ = ["CODE", "KEY", "Layout", "Part", "code_column"]
-
 KEY = "homing.generations"
 """Entry of the record's configuration."""
 

@@ -19,8 +19,6 @@ from homing.errors import PictureError
 from homing.files import publish, refuses_name
 from homing.images import shown
 
-__all__ = ["activate_files"]
-
 
 def activate_files(
     inputs: Sequence[Input],

@@ -11,8 +11,6 @@ from typing import Any
 from homing.errors import UsageError
 from homing.images import KINDS, SUFFIXES, Found, find_pictures, shown
 
-__all__ = ["Input", "PathLike", "find_files", "find_inputs", "gather", "several"]
-
 PathLike = str | os.PathLike[str]
 
 

@@ -12,7 +12,8 @@ from homing.archive.choosing import choose_codebook
 from homing.archive.generations import CODEBOOK, Codebooks, read_codebook
 from homing.archive.indexing import refuse_unless_held
 from homing.archive.manifest import PathLike
-from homing.archive.record import Record, row_schema
+from homing.archive.record import Record
+from homing.archive.rows import row_schema
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.stores import Place, StoreFolder, place_of
 from homing.codebooks import Codebook
@@ -21,8 +22,6 @@ from homing.images import shown
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
-
-__all__ = ["create", "open_archive"]
 
 _SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
 

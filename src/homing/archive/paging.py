@@ -7,8 +7,6 @@ from homing.archive.record import Record
 from homing.archive.rows import Row
 from homing.errors import UsageError
 
-__all__ = ["page_of"]
-
 
 def page_of(
     record: Record, *, prefix: str, state: str | None, after: str | None, limit: int

@@ -6,8 +6,6 @@ from pathlib import Path
 
 from homing.archive.stores import Place
 
-__all__ = ["recorded_place", "resolve_place"]
-
 
 def recorded_place(file: Path, archive: Place) -> str:
     """Path of a file relative to the archive's folder, as text; absolute if that is in a store.

@@ -13,8 +13,6 @@ from homing.archive.stores import Place
 from homing.errors import PictureError
 from homing.images import Limits, read_bytes, shown
 
-__all__ = ["Planned", "plan"]
-
 # Inputs looked up at once. Each look scans all ids, however many are asked for; but a release takes
 # so long that another process may meanwhile have done what was seen to be left.
 _TO_ADD, _TO_RELEASE = 2048, 256

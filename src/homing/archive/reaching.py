@@ -7,8 +7,6 @@ from homing.archive.settings import ArchiveSettings, read_settings
 from homing.archive.stores import Place
 from homing.errors import ArchiveError, UsageError
 
-__all__ = ["reached_record", "refuse_another"]
-
 _WHAT_TO_DO = (
     "put the archive where all machines see it under the same path, or in an object store whose "
     "credentials are in their environment"

@@ -10,8 +10,6 @@ from homing.archive.columns import plain_bytes
 from homing.archive.layout import Layout
 from homing.archive.rows import row_schema
 
-__all__ = ["of_generation", "recoded", "schema_of"]
-
 
 def schema_of(layout: Layout, dimension: int) -> pa.Schema:
     """Columns of the rows of a layout, for descriptors of `dimension`."""

@@ -32,8 +32,6 @@ from homing.errors import ArchiveError, UsageError
 from homing.images import shown
 from homing.locks import shared, soon_locked
 
-__all__ = ["INDEXED", "Record", "Row", "row_schema", "translated"]
-
 INDEXED = "indexed"
 """A column without values, which the index of an archive is bound to (see `segments`); that of a
 later generation has its number behind it."""

@@ -20,15 +20,14 @@ from homing.archive.credentials import MANIFEST
 from homing.archive.manifest import Input
 from homing.archive.places import recorded_place
 from homing.archive.planning import Planned, plan
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
 from homing.archive.results import Outcome
+from homing.archive.rows import Row
 from homing.archive.signing import Seal
 from homing.archive.staging import Staged, Staging, recover
 from homing.archive.stores import Place
 from homing.errors import PictureError
 from homing.images import shown
-
-__all__ = ["release"]
 
 _COMMIT = 64  # pictures recorded together, at most
 _SECONDS = 20.0  # a commit waits no longer: what is not recorded is lost by an interruption

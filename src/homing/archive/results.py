@@ -7,8 +7,6 @@ from typing import Any
 
 from homing.search import Partial
 
-__all__ = ["Hit", "Hits", "Outcome", "Problem", "Report", "SearchResult", "Verification"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:

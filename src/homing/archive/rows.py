@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 from homing.archive.layout import Layout
 
-__all__ = ["Row", "row_of", "row_schema", "rows_to_table"]
-
 _LONGEST_CODE = 64  # bytes that are shown
 
 # Without it concurrent merges of the same ids were seen to double rows.

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from homing.codebooks import Codebook
     from homing.descriptors import Descriptor
 
-__all__ = ["OnOutcome", "collect", "make_activator", "refuse_output", "refuse_store"]
-
 OnOutcome = Callable[[Outcome], None]
 
 _LEAST_BUDGET, _GREATEST_BUDGET = 30.0, 70.0  # dB: anybody sees less, and more leaves no room

@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from homing.archive.explaining import Explanation
     from homing.descriptors import Descriptor
 
-__all__ = ["Searchable"]
-
 
 class Searchable:
     """What an archive answers; :class:`homing.Archive` adds what changes it.

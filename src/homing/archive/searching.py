@@ -30,16 +30,6 @@ if TYPE_CHECKING:
 
     from homing.descriptors import Descriptor
 
-__all__ = [
-    "Looked",
-    "find",
-    "full_picture",
-    "look",
-    "look_at_all",
-    "look_through",
-    "results",
-]
-
 _NOTHING = Found(
     np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), looked=0
 )

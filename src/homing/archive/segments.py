@@ -29,19 +29,6 @@ from homing.archive.record import Record, translated
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 
-__all__ = [
-    "Coverage",
-    "Segment",
-    "add_column",
-    "build",
-    "commit",
-    "coverage",
-    "coverages",
-    "drop",
-    "nearest",
-    "refuse_missing",
-]
-
 _METRIC = "L2"
 
 

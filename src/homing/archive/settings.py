@@ -18,16 +18,6 @@ from homing.files import replace_durably
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = [
-    "FORMAT",
-    "SETTINGS",
-    "ArchiveSettings",
-    "check_descriptor",
-    "raise_format",
-    "read_settings",
-    "write_settings",
-]
-
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 SETTINGS = "archive.json"
 

@@ -27,8 +27,6 @@ from homing.archive.workers import (
 from homing.images import Limits
 from homing.workforce import Workforce
 
-__all__ = ["describe_by_workers"]
-
 _LARGEST = 16 * BATCH  # pictures of a shard: some seconds' work
 _SHARES = 4  # shards for each worker, at least, so that all have work to the end
 

@@ -14,8 +14,6 @@ from homing.c2pa.signing import ManifestSigner
 from homing.errors import PictureError
 from homing.images import CREDENTIALS_LEFT_OUT, read_bytes, same_but_for_credentials, sniff
 
-__all__ = ["Seal"]
-
 _KEPT = "content credentials of the source kept as those of its parent"
 
 

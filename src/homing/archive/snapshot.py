@@ -12,8 +12,6 @@ from homing.archive.results import Hit, Hits
 from homing.codebooks import Codebook
 from homing.search import Partial, Patience, Probes, rank, similarities
 
-__all__ = ["RERANK", "Found", "Matches", "Snapshot"]
-
 RERANK = 64
 """Nearest codes put in order by exact similarity, unless told otherwise."""
 

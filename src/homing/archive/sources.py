@@ -11,8 +11,6 @@ from homing.archive.stores import Place
 from homing.files import file_sha256
 from homing.images import shown
 
-__all__ = ["Finder", "Places", "Sources"]
-
 
 class Finder(Protocol):
     """Knows where pictures of entries lie."""

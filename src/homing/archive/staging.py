@@ -25,8 +25,6 @@ from homing.errors import ArchiveError, UsageError
 from homing.files import file_sha256, publish, refuses_name, sync_folder, write_durably
 from homing.folders import HeldFolder, abandoned, new_folder
 
-__all__ = ["STAGING_PREFIX", "Staged", "Staging", "clear", "recover"]
-
 STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"
 _OURS = re.compile(r"\d+|lock|journal\.arrow(\.new)?")  # all that a staging folder ever holds

@@ -14,8 +14,6 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
 
-__all__ = ["statistics"]
-
 
 def statistics(
     record: Record, settings: ArchiveSettings, codebooks: Sequence[Codebook], path: Place

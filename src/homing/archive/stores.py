@@ -19,8 +19,6 @@ from typing import Any, TypeAlias
 
 from homing.errors import ArchiveError
 
-__all__ = ["Place", "StoreFolder", "is_store", "place_of", "reason_of"]
-
 _STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 _KNOWN = ("s3", "gs", "az")
 _RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # where in Lance's source: of no use to users

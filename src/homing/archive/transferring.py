@@ -28,8 +28,6 @@ from homing.errors import UsageError
 from homing.files import publish, sync_folder
 from homing.images import shown
 
-__all__ = ["export_rows", "import_rows"]
-
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 _HEADER = b"homing"
 _COMMIT = 4096  # rows recorded together

@@ -20,8 +20,6 @@ from homing.archive.fragments import data_files
 from homing.archive.record import Record, translated
 from homing.archive.runs import Runs
 
-__all__ = ["StoredVectors"]
-
 _SAMPLE = 32
 _ITEM = 2  # bytes of a half
 

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from homing.archive.places import resolve_place
-from homing.archive.record import Record, Row
+from homing.archive.record import Record
 from homing.archive.results import Problem, Verification
+from homing.archive.rows import Row
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
 from homing.files import file_sha256
-
-__all__ = ["verify"]
 
 _BATCH = 4096
 _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less

@@ -15,8 +15,6 @@ from homing.descriptors.workers import share_threads
 from homing.errors import DescriptorError, UsageError
 from homing.images import shown
 
-__all__ = ["length_of", "loadable_descriptor", "otherwise_seen", "worker_descriptor"]
-
 
 def loadable_descriptor(settings: ArchiveSettings, archive: Place) -> Descriptor:
     """Load an archive's descriptor as its workers will, before there are any.

@@ -11,8 +11,6 @@ from homing.bench.measures import recall
 from homing.bench.measuring import Measured
 from homing.bench.states import Common, State
 
-__all__ = ["write_answers"]
-
 _HEADER = (
     "index", "method", "aimed_at", "search", "edit", "draw", "picture", "right", "better", "equal",
     "in_cell", "error",

@@ -13,8 +13,6 @@ from homing.bench.variants import Crop, Recipe, Task, Whole
 from homing.errors import UsageError
 from homing.images import Found, shown
 
-__all__ = ["Base", "Plan", "make_base", "make_plan"]
-
 # Shares of the background that are kept out of the base, and how many photographs at most.
 _UNMATCHED = (10, 1000)  # one in ten: queries without a match
 _NORMALISATION = (7, 2000)  # one in seven: what scores are normalised by

@@ -6,8 +6,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Interval", "Resampled", "bootstrap_means", "make_interval", "resample"]
-
 Floats = npt.NDArray[np.float64]
 Array = npt.NDArray[Any]
 _BLOCK = 100  # draws at a time

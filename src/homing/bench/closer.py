@@ -12,8 +12,6 @@ from homing.bench.questions import QUESTIONS, Answer, Case
 from homing.bench.settings import Settings
 from homing.bench.stage import Stage
 
-__all__ = ["Closer", "look_closer"]
-
 _SAMPLE = 8  # what a seed is for; no other draw has it
 
 

@@ -13,8 +13,6 @@ from homing.bench.stage import Stage
 from homing.bench.states import Common, State, passive_state
 from homing.errors import UsageError
 
-__all__ = ["Active", "Compared", "compare"]
-
 
 @dataclass(frozen=True, eq=False)
 class Active:

@@ -21,18 +21,6 @@ from homing.bench.bootstrap import Interval
 from homing.bench.exact import nearest
 from homing.bench.measures import average_precision, recall_at_false_alarms, recall_at_precision
 
-__all__ = [
-    "PREDICTIONS",
-    "CopyDetection",
-    "Detection",
-    "Predictions",
-    "Scores",
-    "detect_copies",
-    "judge",
-    "norms",
-    "predict",
-]
-
 PREDICTIONS = 10  # of each query that enter the list
 NEIGHBOURS = 3  # of the normalisation set
 _DRAWS = 300  # bootstrap resamples of µAP, each of which sorts all predictions

@@ -12,8 +12,6 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-__all__ = ["definition_of", "definitions", "fields_of"]
-
 
 @cache
 def definitions(sources: tuple[str, ...], packages: tuple[str, ...]) -> str:

@@ -25,8 +25,6 @@ from homing.bench.workers import open_workers
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, Found, Limits
 
-__all__ = ["Settings", "run_descriptors"]
-
 # What the parts of a seed are for; base.py and queries.py have 1 to 5.
 _BOOTSTRAP, _TIES = 6, 7
 

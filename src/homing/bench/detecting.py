@@ -19,8 +19,6 @@ from homing.bench.measures import precision_recall
 from homing.bench.searching import Engine, Setting
 from homing.bench.states import Common, State
 
-__all__ = ["Curve", "Detected", "detect"]
-
 _POINTS = 400  # of a curve that is drawn
 # What the parts of a seed are for, as in descriptors.py.
 _BOOTSTRAP, _TIES = 6, 7

@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from homing.bench.encoders import Encoder
 
-__all__ = ["Encoded", "joined"]
-
 Array = npt.NDArray[Any]
 
 

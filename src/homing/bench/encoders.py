@@ -14,8 +14,6 @@ from homing.bench.variants import Want
 if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
     from homing.descriptors import Descriptor
 
-__all__ = ["Encoder", "descriptor_encoder", "hash_encoders"]
-
 Array = npt.NDArray[Any]
 
 

@@ -17,8 +17,6 @@ from homing.bench.shards import Shard
 from homing.bench.variants import Made, Task, Want, make
 from homing.images import Limits
 
-__all__ = ["encode"]
-
 _SHARD = 64  # tasks
 _MOST = 64  # variants that a process makes of a file before it hands them over
 

@@ -8,8 +8,6 @@ import numpy.typing as npt
 
 from homing.bench.measures import Places
 
-__all__ = ["Answers", "answer", "nearest", "similarity_blocks"]
-
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 _BLOCK_BYTES = 100 << 20  # of similarities at a time

@@ -2,8 +2,6 @@
 
 from homing.extras import require_packages
 
-__all__ = ["require_extra"]
-
 _PACKAGES = {
     "augly": "augly",
     "cv2": "opencv-python-headless",

@@ -15,8 +15,6 @@ from homing.bench.variants import Copy, Crop, cropped
 from homing.errors import PictureError
 from homing.images import Limits, read_rgb
 
-__all__ = ["Example", "Shown", "answers_shown", "worst_shown"]
-
 _EXAMPLES = 4  # of each kind
 _AMPLIFIED = 20
 _DRAW = 9  # what a seed is for

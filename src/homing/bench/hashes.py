@@ -17,8 +17,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["HASHES", "hash_of", "hash_vectors"]
-
 HASHES = MappingProxyType({"pHash": 64, "dHash": 64, "PDQ": 256})
 """Bits of each hash, by name."""
 

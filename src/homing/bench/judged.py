@@ -12,8 +12,6 @@ from homing.bench.material import Index, Material
 from homing.bench.searching import padded
 from homing.bench.twins import Twins
 
-__all__ = ["Judged"]
-
 _MOST_COPIES = 1000  # pictures whose random copies copy detection looks for
 
 Vectors = npt.NDArray[np.float32]

@@ -23,8 +23,6 @@ from pathlib import Path
 from homing.errors import UsageError
 from homing.images import Found, find_pictures
 
-__all__ = ["LAYOUTS", "DataSet", "Published", "read_layout"]
-
 LAYOUTS = ("disc21", "copydays")
 """Names that :func:`read_layout` takes."""
 

@@ -17,8 +17,6 @@ from homing.errors import PictureError
 from homing.evidence.features import Features, Rule, features_of, fitted
 from homing.images import Limits, read_rgb
 
-__all__ = ["INLIERS", "Evidence", "Pairs", "confirm", "confirm_pairs"]
-
 INLIERS = 15
 """Matches that must agree with one homography; see :func:`confirm`."""
 

@@ -19,8 +19,6 @@ from homing.bench.variants import Task, Whole
 from homing.edits import Edit
 from homing.errors import UsageError
 
-__all__ = ["Index", "Material", "gather", "seek_twins"]
-
 _TIES = 7  # seed of the choice among candidates of equal similarity
 
 Rows = npt.NDArray[np.int64]

@@ -10,18 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Places",
-    "average_precision",
-    "can_tell",
-    "precision_recall",
-    "recall",
-    "recall_at_false_alarms",
-    "recall_at_precision",
-    "reciprocal_rank",
-    "upper_value",
-]
-
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 _ROUNDING = 1e-9  # mends products such as 0.001 · 1000 that fall short of a whole number

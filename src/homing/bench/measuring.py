@@ -14,8 +14,6 @@ from homing.bench.searching import EXACT, Engine, Setting
 from homing.bench.states import Common, State
 from homing.edits import Edit
 
-__all__ = ["MEASURES", "Measured", "measure_exact", "measure_index", "share_closed"]
-
 MEASURES = ("recall_1", "recall_10", "recall_100", "reciprocal_rank")
 """What is measured of every search."""
 

@@ -14,8 +14,6 @@ from homing.bench.exact import Answers
 from homing.bench.measures import recall
 from homing.bench.queries import Queries
 
-__all__ = ["Observations"]
-
 Rows = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 

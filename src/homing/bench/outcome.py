@@ -25,8 +25,6 @@ from homing.bench.states import PASSIVE
 from homing.bench.suites import Suite
 from homing.bench.tables import plain
 
-__all__ = ["Family", "Outcome", "Spread", "spread"]
-
 Floats = npt.NDArray[np.float64]
 
 

@@ -22,8 +22,6 @@ from homing.bench.stage import Stage
 from homing.bench.states import Common, State
 from homing.errors import CodebookError
 
-__all__ = ["PROBES", "Point", "compare_costs", "factories", "trade_offs"]
-
 PROBES = (1, 2, 4, 8, 16, 32, 64)
 """Cells visited."""
 

@@ -18,8 +18,6 @@ from homing.bench.stage import Stage
 from homing.bench.states import Common, State
 from homing.bench.variants import Task, Whole
 
-__all__ = ["search_published"]
-
 _BOOTSTRAP, _TIES = 6, 7  # what a seed is for, as in detecting.py
 
 Vectors = npt.NDArray[np.float32]

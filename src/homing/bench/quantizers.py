@@ -25,8 +25,6 @@ from homing.errors import CodebookError, UsageError
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["Quantizer", "check_indexes", "find_quantizer", "find_quantizers"]
-
 # Whose code makes a codebook.
 _SOURCES = ("codebooks",)
 _PACKAGES = ("faiss-cpu", "numpy")

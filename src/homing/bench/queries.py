@@ -12,8 +12,6 @@ from homing.bench.variants import Copy, Task, Whole
 from homing.edits import Edit, paper_edits
 from homing.images import Found
 
-__all__ = ["Queries", "Row", "copies_of", "unmatched_copies"]
-
 _EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
 _DRAWS = 4  # random edits of each photograph without a match
 

@@ -30,8 +30,6 @@ from homing.images import SUFFIXES, Found, Limits, psnr, read_picture, ssim
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["Quality", "Release", "Released", "Releaser", "compare_files", "quality_of"]
-
 Pixels = npt.NDArray[np.integer[Any]]
 
 _FORMAT = 1

@@ -17,8 +17,6 @@ from homing.bench.setup import Setup
 from homing.bench.tables import NOTHING, Section, Table, plain, show_interval, show_number
 from homing.bench.twins import Twins
 
-__all__ = ["Column", "Report", "write_results"]
-
 _PACKAGES = (
     "torch", "numpy", "pillow", "augly", "imagehash", "pdqhash", "opencv-python-headless"
 )  # fmt: skip

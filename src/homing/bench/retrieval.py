@@ -41,8 +41,6 @@ from homing.images import DEFAULT_LIMITS, Limits
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["DataSet", "Settings", "run_retrieval"]
-
 
 def run_retrieval(
     data: DataSet,

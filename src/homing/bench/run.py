@@ -9,8 +9,6 @@ from typing import Protocol
 from homing.bench.workers import Workers
 from homing.images import DEFAULT_LIMITS, Limits
 
-__all__ = ["Bar", "Progress", "Run"]
-
 
 class Bar(Protocol):
     """A progress bar."""

@@ -11,16 +11,6 @@ from homing.bench.exact import Answers, answer, similarity_blocks
 from homing.bench.measures import can_tell, recall, reciprocal_rank, upper_value
 from homing.edits import Edit
 
-__all__ = [
-    "EditFigures",
-    "FalseMatches",
-    "RecallFigures",
-    "false_matches",
-    "mean_of_draws",
-    "recall_figures",
-    "search_copies",
-]
-
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

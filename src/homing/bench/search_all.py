@@ -12,8 +12,6 @@ from homing.bench.searching import Searcher, settings_of
 from homing.bench.stage import Stage
 from homing.bench.states import State, passive_state
 
-__all__ = ["Searched", "search_all"]
-
 
 @dataclass(frozen=True, eq=False)
 class Searched:

@@ -13,18 +13,6 @@ from homing.bench.measures import Places
 from homing.codebooks import Codebook
 from homing.search import MemoryEngine, automatic_probes, rank, similarities
 
-__all__ = [
-    "CANDIDATES",
-    "EXACT",
-    "RANKED",
-    "Answered",
-    "Engine",
-    "Searcher",
-    "Setting",
-    "padded",
-    "settings_of",
-]
-
 CANDIDATES = 100
 """Entries a query that the codes bring; what is not among them is not found."""
 RANKED = 64

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from homing.bench.sizes import Sizes
 from homing.errors import UsageError
 
-__all__ = ["Settings"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Sizes):

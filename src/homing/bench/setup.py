@@ -8,8 +8,6 @@ import numpy.typing as npt
 from homing.bench.material import Material
 from homing.bench.sizes import Sizes
 
-__all__ = ["Setup", "setup_of"]
-
 
 @dataclass(frozen=True)
 class Setup:

@@ -23,8 +23,6 @@ from homing.bench.encoders import Encoder
 from homing.bench.variants import Made, Task, Want
 from homing.images import Limits, shows_nothing
 
-__all__ = ["Shard"]
-
 _FORMAT = 3
 _FULL = 128  # squares that go through a network at a time
 # Whose code makes rows, from the file to the vector.

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from homing.errors import UsageError
 
-__all__ = ["Sizes"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:

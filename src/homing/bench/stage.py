@@ -17,8 +17,6 @@ from homing.bench.states import Describer, State
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-__all__ = ["Stage"]
-
 Rows = npt.NDArray[np.int64]
 
 

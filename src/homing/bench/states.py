@@ -24,8 +24,6 @@ from homing.bench.releasing import Release
 from homing.bench.run import Run
 from homing.bench.variants import Task, Whole
 
-__all__ = ["PASSIVE", "Common", "Describer", "State", "passive_state"]
-
 PASSIVE = "passive"
 """What photographs are called that are as they were."""
 

@@ -7,8 +7,6 @@ from types import MappingProxyType
 from homing.edits import SCREENSHOT, Edit, paper_edits, sweep_edits
 from homing.errors import UsageError
 
-__all__ = ["SUITES", "Suite", "find_suite"]
-
 SUITES = ("paper", "sweep", "full")
 """Names that :func:`find_suite` takes."""
 

@@ -6,8 +6,6 @@ from typing import Any
 
 from homing.bench.bootstrap import Interval
 
-__all__ = ["NOTHING", "Section", "Table", "plain", "show_interval", "show_number"]
-
 NOTHING = "\N{EN DASH}"
 """Stands where there is no figure."""
 

@@ -24,8 +24,6 @@ from homing.bench.run import Run
 from homing.bench.variants import Task
 from homing.images import Limits
 
-__all__ = ["CANDIDATES", "Twins", "find_twins"]
-
 CANDIDATES = 5
 """Nearest entries of each original, by each descriptor, that are looked at."""
 

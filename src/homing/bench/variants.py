@@ -20,8 +20,6 @@ from homing.edits import Edit
 from homing.errors import PictureError
 from homing.images import DEFAULT_LIMITS, Limits, read_rgb, read_squashed, shown, squash
 
-__all__ = ["Copy", "Crop", "Made", "Recipe", "Task", "Want", "Whole", "crop_box", "cropped", "make"]
-
 #: What an encoder wants of each copy: the side of a square, or the name of a hash.
 Want: TypeAlias = int | str
 

@@ -13,8 +13,6 @@ from typing import TypeVar
 
 from homing.errors import UsageError
 
-__all__ = ["Workers", "open_workers", "usable_cores"]
-
 Given = TypeVar("Given")
 Found = TypeVar("Found")
 

@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 
 from homing.errors import UsageError
 
-__all__ = ["ALGORITHM", "Binding"]
-
 ALGORITHM = "org.pypi.homing.1"
 """Name of the algorithm: reversed domain name, and the version of the value's layout."""
 

@@ -7,8 +7,6 @@ from urllib.parse import urlsplit
 
 from homing.errors import UsageError
 
-__all__ = ["ContentCredentials"]
-
 
 @dataclass(frozen=True)
 class ContentCredentials:

@@ -18,8 +18,6 @@ from homing.errors import PictureError, UsageError
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-__all__ = ["ManifestSigner", "Signed"]
-
 _TYPES = MappingProxyType(
     {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 )

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 
 from homing.errors import PictureError
 
-__all__ = ["active_manifest", "only"]
-
 _HEAD = 8  # length and type of a box
 _BOX, _DESCRIPTION = b"jumb", b"jumd"
 _STORE = b"c2pa"

@@ -24,8 +24,6 @@ from homing.cli.console import (
 )
 from homing.cli.tables import show_tables
 
-__all__ = ["descriptors"]
-
 
 @click.command(short_help="How well descriptors tell copies, by exact search.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())

@@ -8,17 +8,6 @@ import click
 
 from homing.cli.console import count, emit, printable, say
 
-__all__ = [
-    "background_option",
-    "base_option",
-    "draws_option",
-    "finish",
-    "hashes_option",
-    "out_option",
-    "pictures_option",
-    "seed_option",
-]
-
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from homing.bench.layouts import DataSet
     from homing.bench.settings import Settings
 
-__all__ = ["COMMANDS"]
-
 
 @click.command(cls=WithParts, short_help="Measure how well copies are found, on your pictures.")
 @click.argument("photos", nargs=-1, required=True, type=click.Path())

@@ -18,29 +18,6 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
     from homing.images import Limits
 
-__all__ = [
-    "archive_argument",
-    "count",
-    "device_option",
-    "echo",
-    "emit",
-    "engine_option",
-    "finished",
-    "json_option",
-    "limit_options",
-    "limits_of",
-    "load_network",
-    "outcome_line",
-    "printable",
-    "progress",
-    "rate_option",
-    "say",
-    "show_outcomes",
-    "silence_broken",
-    "version_option",
-    "workers_option",
-]
-
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 _MOST_WORKERS = 256

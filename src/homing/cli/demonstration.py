@@ -7,8 +7,6 @@ import click
 
 from homing.cli.console import echo, emit, json_option, progress, say
 
-__all__ = ["COMMANDS"]
-
 
 @click.command(short_help="See it work: release, edit, search, compare.")
 @click.option(

@@ -12,8 +12,6 @@ from homing.cli.console import (
 )
 from homing.errors import EntryNotFoundError
 
-__all__ = ["COMMANDS"]
-
 
 @click.command("list")
 @archive_argument

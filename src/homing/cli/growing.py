@@ -13,8 +13,6 @@ from homing.cli.console import (
     workers_option,
 )
 
-__all__ = ["COMMANDS"]
-
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @archive_argument

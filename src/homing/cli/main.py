@@ -21,8 +21,6 @@ from homing.cli.process import (
 )
 from homing.errors import HomingError
 
-__all__ = ["cli", "main"]
-
 #: Where each command lives; its module is imported when the command is used or listed.
 _COMMANDS = {
     "init": "homing.cli.pictures",

@@ -20,8 +20,6 @@ from homing.cli.console import (
 )
 from homing.errors import UsageError
 
-__all__ = ["COMMANDS"]
-
 
 @click.command()
 @json_option

@@ -23,8 +23,6 @@ from homing.cli.signing import c2pa_options, credentials_of
 if TYPE_CHECKING:
     from homing.archive import Archive
 
-__all__ = ["COMMANDS"]
-
 _photos = click.argument("photos", nargs=-1, type=click.Path())
 _manifest = click.option(
     "--manifest",

@@ -9,14 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-__all__ = [
-    "Terminated",
-    "die_at_next_interruption",
-    "prepare_streams",
-    "share_processors",
-    "terminable",
-]
-
 
 class Terminated(KeyboardInterrupt):
     """Somebody asked the process to end (SIGTERM); it ends as if interrupted."""

@@ -26,9 +26,6 @@ from homing.errors import UsageError
 if TYPE_CHECKING:
     from homing.archive import Hit, SearchResult
 
-__all__ = ["COMMANDS"]
-
-
 files_option = click.option(
     "--files",
     multiple=True,

@@ -21,8 +21,6 @@ from homing.errors import UsageError
 if TYPE_CHECKING:
     from homing.serve.keys import Key, KeyRing
 
-__all__ = ["COMMANDS"]
-
 _MEGABYTE = 2**20
 
 _folder = click.option(

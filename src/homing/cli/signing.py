@@ -10,8 +10,6 @@ from homing.errors import UsageError
 if TYPE_CHECKING:
     from homing.c2pa import ContentCredentials
 
-__all__ = ["c2pa_options", "credentials_of"]
-
 _Command = Callable[..., Any]
 
 _OPTIONS = (

@@ -10,8 +10,6 @@ from homing.cli.console import echo, printable
 if TYPE_CHECKING:
     from homing.bench.tables import Table
 
-__all__ = ["show_tables"]
-
 _GAP = 2  # characters between the columns of a table
 
 

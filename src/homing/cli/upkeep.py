@@ -20,8 +20,6 @@ from homing.cli.console import (
     say,
 )
 
-__all__ = ["COMMANDS"]
-
 
 @click.command()
 @archive_argument

@@ -5,8 +5,6 @@ from typing import Any
 
 import click
 
-__all__ = ["WithParts"]
-
 
 class WithParts(click.Command):
     """A command of which parts can be run alone: ``bench descriptors`` beside ``bench PHOTOS``.

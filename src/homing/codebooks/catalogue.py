@@ -9,8 +9,6 @@ from homing.codebooks.codebook import Codebook
 from homing.codebooks.storage import read_codebook
 from homing.errors import CodebookError
 
-__all__ = ["BundledInfo", "bundled", "choose_bundled", "load_codebook"]
-
 _DATA = Path(__file__).parent / "data"
 _TABLE = _DATA / "bundled.json"
 _FULL = 1_000  # entries a cell, from which more cells are worth their borders

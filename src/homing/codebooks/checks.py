@@ -7,8 +7,6 @@ from homing.codebooks.exact import LARGEST
 from homing.codebooks.factory import Factory
 from homing.errors import CodebookError
 
-__all__ = ["check_cells", "check_codes", "check_vectors"]
-
 
 def check_vectors(
     vectors: npt.ArrayLike, dimension: int | None, purpose: str

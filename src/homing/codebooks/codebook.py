@@ -18,8 +18,6 @@ from homing.codebooks.exact import LARGEST, linear, nearest, squared_norms
 from homing.codebooks.factory import Factory
 from homing.errors import CodebookError
 
-__all__ = ["METRIC", "Codebook"]
-
 METRIC = "L2"
 
 Floats = npt.NDArray[np.float32]

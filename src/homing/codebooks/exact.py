@@ -11,8 +11,6 @@ doubt, it is computed again in double precision, term by term in a fixed order.
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["LARGEST", "linear", "nearest", "squared_norms"]
-
 LARGEST = 1e15
 """Largest component that the products below hold without overflow in single precision."""
 

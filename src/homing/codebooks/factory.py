@@ -6,8 +6,6 @@ from typing import Literal
 
 from homing.errors import CodebookError
 
-__all__ = ["ACCEPTED_FORMS", "Factory", "parse_factory"]
-
 ACCEPTED_FORMS = (
     "IVFn,Flat",
     "IVFn,PQmx8",

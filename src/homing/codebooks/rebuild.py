@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from homing.codebooks.factory import Factory
 
-__all__ = ["arrays_of", "empty_index", "fill_index", "scalar_quantizer"]
-
 _BITS = 8
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]

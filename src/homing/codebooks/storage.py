@@ -20,8 +20,6 @@ from homing.codebooks.factory import Factory, parse_factory
 from homing.errors import CodebookError
 from homing.files import publish, sync_folder, write_durably
 
-__all__ = ["FORMAT", "VERSION", "read_codebook", "save_codebook", "to_bytes"]
-
 FORMAT = "homing-codebook"
 VERSION = 1
 

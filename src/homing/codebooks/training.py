@@ -12,8 +12,6 @@ from homing.codebooks.factory import Factory, parse_factory
 from homing.codebooks.rebuild import arrays_of
 from homing.errors import CodebookError
 
-__all__ = ["train_codebook"]
-
 _MOST_SEED = 2**31 - 1  # Faiss takes a C int
 
 

@@ -8,8 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Colour", "Painter", "colourise", "dark_first", "gradient", "mix", "palette"]
-
 Colour: TypeAlias = tuple[int, int, int]
 Painter: TypeAlias = Callable[[np.random.Generator, tuple[int, int]], Image.Image]
 

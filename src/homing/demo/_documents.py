@@ -7,8 +7,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from homing.demo._colours import Colour, mix, palette
 
-__all__ = ["chart", "page"]
-
 _Size = tuple[int, int]
 
 

@@ -6,8 +6,6 @@ from PIL import Image
 
 from homing.demo._colours import colourise, dark_first, palette
 
-__all__ = ["clouds", "julia", "lights", "marble", "mosaic", "plaid", "rings"]
-
 _Field = NDArray[np.float32]
 _Size = tuple[int, int]
 

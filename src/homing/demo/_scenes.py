@@ -8,8 +8,6 @@ from PIL import Image, ImageDraw
 
 from homing.demo._colours import Colour, gradient, mix, palette
 
-__all__ = ["landscape", "shapes", "skyline", "strokes", "tiles"]
-
 _Size = tuple[int, int]
 _Point = tuple[float, float]
 

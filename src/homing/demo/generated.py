@@ -16,8 +16,6 @@ from homing.demo import _documents, _fields, _scenes
 from homing.demo._colours import Painter
 from homing.errors import UsageError
 
-__all__ = ["FAMILIES", "generated_picture"]
-
 _LEAST = 16  # pixels; no composition is left in less
 
 FAMILIES: Mapping[str, Painter] = MappingProxyType(

@@ -10,8 +10,6 @@ import skimage
 from homing.demo.generated import generated_picture
 from homing.errors import UsageError
 
-__all__ = ["copy_bundled_pictures", "write_background"]
-
 #: Files of ``skimage/data`` that are in its wheel. Their licences stand in its LICENSE.txt.
 _BUNDLED = (
     "astronaut.png",

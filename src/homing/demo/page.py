@@ -8,8 +8,6 @@ from PIL import Image
 from homing.demo.report import DemoReport, EditRow, Example
 from homing.pages import inlined_jpeg, template_of
 
-__all__ = ["render_page"]
-
 _SHOWN = 480  # pixels: the longest edge of a picture on the page
 _FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to be compared closely, and of others
 

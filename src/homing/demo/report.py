@@ -7,8 +7,6 @@ from PIL import Image
 
 from homing.edits import PAPER
 
-__all__ = ["DemoReport", "EditRow", "Example"]
-
 
 @dataclass(frozen=True)
 class EditRow:

@@ -17,8 +17,6 @@ from homing.demo.report import DemoReport, EditRow, Example
 from homing.edits import Edit, paper_edits, random_available
 from homing.errors import ArchiveError, UsageError
 
-__all__ = ["Progress", "run_demo"]
-
 _PROBES = 1
 _EXAMPLES = 5
 _MOST_PICTURES = 200

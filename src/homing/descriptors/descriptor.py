@@ -18,12 +18,6 @@ from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.errors import DescriptorError, PictureError, UsageError
 from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown, squash
 
-__all__ = [
-    "Descriptor",
-    "PictureLike",
-    "descriptor_from_callable",
-]
-
 #: A PIL image, an encoded file's path or bytes, or (S, S, 3) uint8 squashed already.
 PictureLike = Image.Image | str | PathLike[str] | bytes | NDArray[np.uint8]
 

@@ -4,8 +4,6 @@ import torch
 
 from homing.errors import UsageError
 
-__all__ = ["resolve_device"]
-
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Find the device that a name stands for.

@@ -20,8 +20,6 @@ from homing.locks import locked
 if TYPE_CHECKING:
     import urllib3
 
-__all__ = ["Progress", "cache_folder", "fetch", "read_record", "verify", "write_record"]
-
 #: Called with the bytes that are there and the bytes there will be (None: the server did not say).
 Progress = Callable[[int, int | None], None]
 

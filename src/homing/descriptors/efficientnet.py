@@ -13,8 +13,6 @@ from torch.nn import functional as F
 
 from homing.descriptors.pooling import generalised_mean
 
-__all__ = ["BLOCKS", "Block", "efficientnet_lite0", "efficientnet_lite0_shapes"]
-
 #: (expansion, channels out, repeats, stride of the first, kernel), as published.
 _TABLE = (
     (1, 16, 1, 1, 3),

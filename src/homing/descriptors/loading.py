@@ -13,8 +13,6 @@ from homing.descriptors.registry import DescriptorInfo, find_descriptor, registr
 from homing.descriptors.weights_file import WeightsFile, read_weights_file
 from homing.errors import DescriptorError
 
-__all__ = ["load_descriptor", "weights_path"]
-
 
 def weights_path(info: DescriptorInfo) -> Path:
     """Where in the cache a descriptor's fetched weights are, or would be.

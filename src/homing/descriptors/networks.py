@@ -12,16 +12,6 @@ from homing.descriptors.efficientnet import efficientnet_lite0, efficientnet_lit
 from homing.descriptors.resnet import fold_resnet50, resnet50, resnet50_shapes
 from homing.errors import DescriptorError
 
-__all__ = [
-    "ARCHITECTURES",
-    "Architecture",
-    "FunctionNetwork",
-    "Network",
-    "ScriptedNetwork",
-    "WeightedNetwork",
-    "weighted_network",
-]
-
 _NAMES_SHOWN = 5
 
 

@@ -44,8 +44,6 @@ from homing.descriptors.weights_file import (
 )
 from homing.errors import DescriptorError
 
-__all__ = ["SCRIPT_SUFFIXES", "build", "load_folder", "load_script"]
-
 SCRIPT_SUFFIXES = (".ts", ".pt")
 _SCRIPT = "torchscript"
 _KEYS = {

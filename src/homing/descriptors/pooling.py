@@ -2,8 +2,6 @@
 
 import torch
 
-__all__ = ["generalised_mean"]
-
 _FLOOR = 1e-6
 
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from homing.descriptors.rule import IMAGENET_MEAN, IMAGENET_STD, InputRule
 from homing.errors import DescriptorError
 
-__all__ = ["DescriptorInfo", "find_descriptor", "published_script", "registry"]
-
 
 @dataclass(frozen=True)
 class DescriptorInfo:

@@ -13,8 +13,6 @@ from torch.nn import functional as F
 
 from homing.descriptors.pooling import generalised_mean
 
-__all__ = ["fold_resnet50", "resnet50", "resnet50_shapes"]
-
 #: (name, bottlenecks, inner width, stride of the first)
 _LAYERS = (
     ("layer1", 3, 64, 1),

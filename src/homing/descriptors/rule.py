@@ -8,8 +8,6 @@ import torch
 
 from homing.errors import DescriptorError
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "InputRule", "make_fingerprint"]
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LARGEST = 4096

@@ -15,8 +15,6 @@ import torch
 from homing.descriptors.networks import ScriptedNetwork
 from homing.errors import DescriptorError
 
-__all__ = ["WeightsFile", "parse_weights", "read_weights_file", "script_network"]
-
 
 @dataclass(frozen=True)
 class WeightsFile:

@@ -15,8 +15,6 @@ import torch
 
 from homing.ahead import begun_ahead
 
-__all__ = ["MOST_WORKERS", "in_order", "network_workers", "networks_beside", "share_threads"]
-
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 

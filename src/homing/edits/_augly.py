@@ -15,16 +15,6 @@ from PIL import Image
 
 from homing.errors import UsageError
 
-__all__ = [
-    "characters",
-    "emoji_files",
-    "font_files",
-    "image_functions",
-    "random_available",
-    "require_augly",
-    "template",
-]
-
 _INTEGERS = frozenset({"BININT", "BININT1", "BININT2"})
 
 

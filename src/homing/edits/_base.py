@@ -10,8 +10,6 @@ from PIL import Image
 
 from homing.errors import HomingError, PictureError, UsageError
 
-__all__ = ["Edit", "EditFunction", "make_edit"]
-
 EditFunction: TypeAlias = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 # What Pillow, NumPy and AugLy raise on a picture too small (or too odd) for an edit. Anything else

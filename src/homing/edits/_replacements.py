@@ -9,8 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 from homing.edits._augly import template
 from homing.errors import PictureError
 
-__all__ = ["overlay_text", "perspective", "screenshot", "shuffle_pixels"]
-
 _PERSPECTIVE_TRIES = 50
 _Point = tuple[float, float]
 

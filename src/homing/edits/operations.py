@@ -12,19 +12,6 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 
 from homing.errors import PictureError, UsageError
 
-__all__ = [
-    "blur",
-    "brightness",
-    "contrast",
-    "crop",
-    "hue",
-    "identity",
-    "jpeg",
-    "meme",
-    "resize",
-    "rotation",
-]
-
 _MEME_BAND = 250  # pixels of white above the picture
 _MEME_MARGIN = 10
 

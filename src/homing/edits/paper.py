@@ -22,8 +22,6 @@ from homing.edits._base import Edit, make_edit
 from homing.edits._replacements import screenshot
 from homing.edits.random_mix import random_mix
 
-__all__ = ["PAPER", "SCREENSHOT", "paper_edits", "sweep_edits"]
-
 
 def _fixed(
     function: Callable[..., Image.Image],

@@ -28,8 +28,6 @@ from homing.edits._augly import (
 from homing.edits._replacements import overlay_text, perspective, screenshot, shuffle_pixels
 from homing.errors import PictureError
 
-__all__ = ["GROUPS", "random_mix"]
-
 _Operation: TypeAlias = Callable[[Image.Image, np.random.Generator], Image.Image]
 
 _COUNTS = (0.1, 0.2, 0.3, 0.4)  # probability of one, two, three, four groups

@@ -16,8 +16,6 @@ from PIL import Image
 from homing.errors import UsageError
 from homing.evidence.features import Features, Rule, derivative, features_of, fitted
 
-__all__ = ["Alignment", "Comparison", "Suspect", "available", "compare", "require_opencv"]
-
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # features, from which on their not agreeing says something
 

@@ -6,8 +6,6 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 
-__all__ = ["edits_seen", "laid_on"]
-
 _SIDE = 256  # pixels of the longer side at which tones are compared
 _TURN = 2.0  # degrees, from which on a turn is told
 _WHOLE = 0.97  # share from which on a picture counts as whole

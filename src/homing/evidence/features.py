@@ -17,8 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["Features", "Rule", "derivative", "features_of", "fitted"]
-
 _RATIO = 0.75  # Lowe's: distance to the nearest over that to the second nearest
 _TOLERANCE = 4.0  # pixels between a match and the homography
 _STRETCH = 3.0  # most that the homography may stretch one direction over another

@@ -10,8 +10,6 @@ from homing.evidence.alignment import Alignment
 from homing.evidence.edits import laid_on
 from homing.pages import Figure, inlined_jpeg, template_of
 
-__all__ = ["Sheet", "figures_of", "render_sheet"]
-
 _SHOWN = 640  # pixels: the longest edge of a picture on the page
 _QUALITY = 88  # of the JPEG on the page
 _LINE = (255, 196, 0)

@@ -3,8 +3,6 @@
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["BLANK", "SHOWS_NOTHING", "shows_nothing"]
-
 BLANK = 1.0
 """Standard deviation, in levels of 255, below which a channel counts as flat.
 

@@ -17,8 +17,6 @@ from homing.images.samples import Pixels
 from homing.images.tiff import CREDENTIALS, parse_tiff
 from homing.images.webp import parse_webp
 
-__all__ = ["manifest_store", "same_but_for_credentials"]
-
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _APP11 = 0xEB
 _BOX = b"jumb"

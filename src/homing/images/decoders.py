@@ -5,8 +5,6 @@ import zlib
 
 from PIL import Image
 
-__all__ = ["DECODER_ERRORS"]
-
 DECODER_ERRORS = (
     OSError,  # Pillow's usual word, UnidentifiedImageError among them
     SyntaxError,  # Pillow's plugins for "not mine"

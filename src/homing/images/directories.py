@@ -7,18 +7,6 @@ from typing import Literal, TypeAlias
 
 from homing.errors import PictureError
 
-__all__ = [
-    "BYTE_ORDERS",
-    "Directory",
-    "Entry",
-    "Order",
-    "first_number",
-    "orientation_of",
-    "parse_block",
-    "read_directory",
-    "write_directory",
-]
-
 Order: TypeAlias = Literal["<", ">"]
 """Byte order as NumPy and struct write it."""
 

@@ -21,8 +21,6 @@ from homing.images.samples import Pixels
 from homing.images.tiff import STRAIGHT, encode_tiff, parse_tiff
 from homing.images.webp import encode_webp, parse_webp, splice_webp
 
-__all__ = ["Encoding", "encode", "encodings", "seen_as"]
-
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _JPEG_QUALITIES = (95, 98, 100)
 _WEBP_QUALITIES = (95, 100)

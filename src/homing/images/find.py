@@ -9,8 +9,6 @@ from pathlib import Path
 from homing.images.kinds import KINDS, MAGIC_LENGTH, OTHER_SUFFIXES, is_kept_kind
 from homing.images.limits import shown
 
-__all__ = ["Found", "find_pictures"]
-
 _SUFFIXES = frozenset(KINDS) | OTHER_SUFFIXES
 
 

@@ -11,8 +11,6 @@ import numpy as np
 from homing.errors import PictureError
 from homing.images.samples import Pixels
 
-__all__ = ["join_passes"]
-
 # Column and row of the first pixel, and the steps to the next ones.
 _PASSES = (
     (0, 0, 8, 8),

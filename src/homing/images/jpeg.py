@@ -12,8 +12,6 @@ from homing.errors import PictureError
 from homing.images.decoders import DECODER_ERRORS
 from homing.images.limits import Limits, check_pixels
 
-__all__ = ["JpegHeader", "decode_jpeg", "encode_jpeg", "open_jpeg", "parse_jpeg", "splice_jpeg"]
-
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})

@@ -5,8 +5,6 @@ from typing import Literal, TypeAlias
 
 from homing.errors import PictureError
 
-__all__ = ["KINDS", "MAGIC_LENGTH", "OTHER_SUFFIXES", "SUFFIXES", "Kind", "is_kept_kind", "sniff"]
-
 Kind: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF"]
 
 KINDS: MappingProxyType[str, Kind] = MappingProxyType(

@@ -8,8 +8,6 @@ from typing import TypeAlias
 
 from homing.errors import PictureError, UsageError
 
-__all__ = ["DEFAULT_LIMITS", "Limits", "Source", "check_pixels", "read_bytes", "shown"]
-
 Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview
 """A path (``str`` or path-like), or the encoded file's bytes (``bytes`` and the like)."""
 

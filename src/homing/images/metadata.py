@@ -14,8 +14,6 @@ from homing.images.png import parse_png
 from homing.images.tiff import STRUCTURAL, parse_tiff
 from homing.images.webp import parse_webp
 
-__all__ = ["Metadata", "jpeg_segments", "png_chunks", "read_metadata", "tiff_directory"]
-
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"

@@ -5,8 +5,6 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["as_stored", "upright"]
-
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _TRANSPOSED = (5, 6, 7, 8)

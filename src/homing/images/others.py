@@ -18,8 +18,6 @@ from homing.images.directories import (
 from homing.images.limits import Limits, check_pixels
 from homing.images.tiff import STRUCTURAL, SUB_PICTURES
 
-__all__ = ["open_other", "open_unusual_tiff"]
-
 _PILLOW_PIXELS = 89_478_485
 """Above this Pillow warns, and warnings cannot be silenced in one thread only."""
 

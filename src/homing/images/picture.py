@@ -18,8 +18,6 @@ from homing.images.tiff import ASSOCIATED, CREDENTIALS, parse_tiff
 from homing.images.tiffpixels import decode_tiff
 from homing.images.webp import decode_webp, parse_webp
 
-__all__ = ["CREDENTIALS_LEFT_OUT", "Picture", "decode_pixels", "read_picture"]
-
 CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
 """Note on a picture that carries a C2PA manifest store, which is not written again."""
 

@@ -12,8 +12,6 @@ from homing.images.interlace import join_passes
 from homing.images.limits import Limits, check_pixels
 from homing.images.samples import Pixels
 
-__all__ = ["PngHeader", "chunk", "decode_png", "encode_png", "parse_png", "splice_png"]
-
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
 """Ancillary chunks that stay true when pixels change."""

@@ -8,8 +8,6 @@ import numpy.typing as npt
 from homing.errors import UsageError
 from homing.images.samples import Pixels
 
-__all__ = ["psnr", "ssim"]
-
 _CHUNK = 1 << 15
 """Samples of one step: small enough for a core's cache."""
 

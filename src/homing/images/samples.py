@@ -4,7 +4,5 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
-__all__ = ["Pixels"]
-
 Pixels: TypeAlias = npt.NDArray[Any]
 """Samples of a picture, uint8 or uint16: (h, w, c)."""

@@ -21,8 +21,6 @@ from homing.images.tiff import UNSPECIFIED, parse_tiff
 from homing.images.tiffpixels import decode_tiff
 from homing.images.webp import open_webp, parse_webp
 
-__all__ = ["Squashed", "as_rgb", "read_for_description", "read_rgb", "read_squashed", "squash"]
-
 _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
 _FULL = 65535  # a JPEG's largest side: nothing is shrunk on reading

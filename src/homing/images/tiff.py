@@ -18,8 +18,6 @@ from homing.images.directories import (
 from homing.images.limits import Limits, check_pixels
 from homing.images.samples import Pixels
 
-__all__ = ["ASSOCIATED", "CREDENTIALS", "STRUCTURAL", "TiffHeader", "encode_tiff", "parse_tiff"]
-
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2
 SUB_PICTURES = 330

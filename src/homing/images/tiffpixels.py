@@ -16,8 +16,6 @@ from homing.images.limits import Limits, check_pixels
 from homing.images.samples import Pixels
 from homing.images.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
 
-__all__ = ["decode_tiff"]
-
 
 def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     """Decode all pixels of a TIFF that :func:`parse_tiff` did not refuse.

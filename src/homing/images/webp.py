@@ -12,8 +12,6 @@ from homing.errors import PictureError
 from homing.images.decoders import DECODER_ERRORS
 from homing.images.limits import Limits, check_pixels
 
-__all__ = ["WebpHeader", "decode_webp", "encode_webp", "parse_webp", "splice_webp"]
-
 _LARGEST_SIDE = 16383
 _ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 32, 16, 8, 4, 2
 _CODED = (b"ALPH", b"VP8 ", b"VP8L")

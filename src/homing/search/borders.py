@@ -20,8 +20,6 @@ from PIL import Image
 
 from homing.search.panels import find_panel
 
-__all__ = ["Box", "find_frame", "inner_box", "without_frame"]
-
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels; right and bottom are the first outside."""
 

@@ -18,8 +18,6 @@ from homing.errors import UsageError
 from homing.search.memory import MemoryEngine
 from homing.search.patience import Part, Patience, answers
 
-__all__ = ["Block", "LanceEngine", "Nearest", "indexed", "reason_against", "unindexed"]
-
 _NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
 _AT_ONCE = 256  # queries that Lance is asked together: it holds the results of all
 

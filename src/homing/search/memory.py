@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 
-__all__ = ["MemoryEngine", "automatic_probes", "probe_stages"]
-
 _CELLS_A_PROBE = 64
 _LEAST_PROBES = 4
 _THOROUGH = 4  # times the automatic number of cells, where nothing sure was found

@@ -15,8 +15,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["find_panel"]
-
 Box = tuple[int, int, int, int]
 Mask = NDArray[np.bool_]
 

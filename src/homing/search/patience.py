@@ -13,8 +13,6 @@ from typing import Any, Generic, TypeVar
 
 from homing.errors import HomingError
 
-__all__ = ["Part", "Partial", "Patience", "answers"]
-
 Answer = TypeVar("Answer")
 
 _AT_ONCE = 8  # parts asked at the same time: each may hold a million rows meanwhile

@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["rank", "similarities"]
-
 # Of a half moved into a single's sign, exponent and fraction, with the exponent's bias of the half.
 _KEPT = np.int32(-0x7000_2000)
 _BIAS = np.float32(2.0**112)

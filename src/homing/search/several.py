@@ -28,8 +28,6 @@ from homing.search.lance import Block, LanceEngine
 from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
 from homing.search.patience import Patience
 
-__all__ = ["Probes", "SeveralEngines"]
-
 Probes = tuple[int, ...]
 """How many cells of each generation are visited."""
 

@@ -29,8 +29,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from homing.errors import UsageError
 
-__all__ = ["LEAST_BACKGROUND", "Tail", "fit_tail", "highest_background", "in_words"]
-
 LEAST_BACKGROUND = 200
 """Queries without a match that a tail is fitted to, at least."""
 

@@ -27,8 +27,6 @@ from homing.images import (
 )
 from homing.search.borders import without_frame
 
-__all__ = ["UPRIGHT", "VIEWS", "View", "check_views", "query_views"]
-
 UPRIGHT = "upright"
 VIEWS = (UPRIGHT, "turned", "all")
 """Sets of views: the picture as it is; its eight postures; these, unframed, and parts of it."""

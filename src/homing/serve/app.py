@@ -22,8 +22,6 @@ from homing.serve.routes import entries, releasing, searching, upkeep
 from homing.serve.service import Service
 from homing.serve.settings import Settings
 
-__all__ = ["create_app"]
-
 _ROUTERS = (
     upkeep.router,
     searching.router,

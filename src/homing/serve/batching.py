@@ -16,8 +16,6 @@ from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_workers
 from homing.search import View
 
-__all__ = ["Answered", "Batcher"]
-
 Answer = Callable[[Sequence[Looked], Asked], Sequence[tuple[Hit, ...]]]
 
 

@@ -10,8 +10,6 @@ from starlette.datastructures import FormData, UploadFile
 
 from homing.serve.names import harmless_name
 
-__all__ = ["PICTURE", "PICTURES", "Upload", "form_body", "form_of", "picture_in", "pictures_in"]
-
 PICTURE, PICTURES = "picture", "pictures"
 
 _FIELDS = 50

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from homing.processes import LostTaskError
 
-__all__ = ["LOST", "bound_memory"]
-
 LOST = (LostTaskError, MemoryError)
 """What a task raises that took more than it may, or that ended its process."""
 

@@ -28,8 +28,6 @@ from homing.search import View, query_views
 from homing.serve.bounds import LOST, bound_memory
 from homing.serve.names import file_address
 
-__all__ = ["Check", "Compare", "Confirm", "Decoders", "Draw", "Look", "Shrink", "Task"]
-
 _Result_co = TypeVar("_Result_co", covariant=True)
 
 

@@ -21,8 +21,6 @@ from homing.serve.keys import WRITE, Key, KeyRing
 from homing.serve.lingering import ALLOWED
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
-__all__ = ["COOKIE", "SESSION_SECONDS", "Caller", "Guard", "guarded"]
-
 COOKIE = "homing_session"
 
 _SESSIONS = 10_000  # of browsers, at once

@@ -27,8 +27,6 @@ from homing.serve.releaser import ArchiveTask, Ready, Release, too_much
 from homing.serve.settings import Settings
 from homing.serve.tokens import is_token
 
-__all__ = ["Doer", "Jobs"]
-
 _AT_ONCE = 8  # pictures between two looks at whether to stop: two batches of the activation
 _MOST_WAITING = 100  # jobs
 _TRIES = 2  # of a picture

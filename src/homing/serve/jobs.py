@@ -23,8 +23,6 @@ from homing.files import replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
 from homing.serve.tokens import new_token
 
-__all__ = ["Draft", "Job", "JobFolder", "Picture", "ReleaseSettings", "refuse_doubles"]
-
 _JOB, _MANIFEST, _BEGUN = "job.json", "manifest.jsonl", "begun.json"
 
 

@@ -9,8 +9,6 @@ from typing import Any
 from homing.files import write_durably
 from homing.serve.tokens import is_token, new_token
 
-__all__ = ["Kept", "KeptSearch"]
-
 _ANSWER, _PICTURE = "answer.json", "picture"
 
 

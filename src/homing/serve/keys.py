@@ -19,8 +19,6 @@ from homing.errors import UsageError
 from homing.files import sync_folder
 from homing.locks import locked
 
-__all__ = ["READ", "RIGHTS", "WRITE", "Key", "KeyRing"]
-
 READ, WRITE = "read", "write"
 RIGHTS = (READ, WRITE)
 """What a key allows; to write is to read too."""

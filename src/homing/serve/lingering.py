@@ -10,8 +10,6 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["ALLOWED", "Lingering"]
-
 ALLOWED = "allowed_bytes"
 """Name in a request's state: the bytes that its body may have."""
 

@@ -7,8 +7,6 @@ import sys
 import traceback
 from typing import Any, TextIO
 
-__all__ = ["Log", "hear_uvicorn"]
-
 
 class Log:
     """Writes events.

@@ -16,8 +16,6 @@ from prometheus_client import (
     generate_latest,
 )
 
-__all__ = ["Metrics"]
-
 _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
 _BATCHES = (1, 2, 4, 8, 16, 32)
 _LAST = 1000  # requests whose times are summed up

@@ -12,24 +12,6 @@ from homing.archive.asked import Asked
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
-__all__ = [
-    "EntryAnswer",
-    "EntryPage",
-    "Explained",
-    "Failed",
-    "Healthy",
-    "HitAnswer",
-    "JobAnswer",
-    "KeepingQuery",
-    "PreviewAnswer",
-    "PreviewForm",
-    "ReleaseForm",
-    "SearchAnswer",
-    "SearchQuery",
-    "VectorQuery",
-    "without_confirming",
-]
-
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
 
 _METHODS = ", ".join(METHODS)

@@ -5,8 +5,6 @@ from urllib.parse import quote
 
 from homing.errors import UsageError
 
-__all__ = ["check_id", "file_address", "harmless_name", "id_of"]
-
 _LONGEST_NAME, _LONGEST_ID = 200, 500  # characters
 
 

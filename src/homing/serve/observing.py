@@ -11,8 +11,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from homing.serve.log import Log
 from homing.serve.metrics import Metrics
 
-__all__ = ["Observed", "Seen", "observe"]
-
 
 class Seen:
     """What is known of a request: given to whoever handles it, in ``scope["state"]``."""

@@ -9,8 +9,6 @@ from typing import Any
 
 from homing.serve.tokens import is_token, new_token
 
-__all__ = ["PREVIEW_NAMES", "Previews"]
-
 PREVIEW_NAMES = ("before", "after", "difference")
 
 _MOST = 32  # previews that are kept: each is looked at once

@@ -18,8 +18,6 @@ from homing.serve.previews import Previews
 from homing.serve.releaser import Ready, Releaser, Tried, Try, too_much
 from homing.serve.settings import Settings
 
-__all__ = ["Publishing"]
-
 _SIDE = 1600  # pixels of a preview
 _GAIN = 20
 

@@ -29,8 +29,6 @@ from homing.serve.bounds import bound_memory
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 
-__all__ = ["ArchiveTask", "Ready", "Release", "Releaser", "Tried", "Try", "too_much"]
-
 _Result_co = TypeVar("_Result_co", covariant=True)
 
 

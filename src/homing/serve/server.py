@@ -12,8 +12,6 @@ from homing.serve.keys import KeyRing
 from homing.serve.log import Log, hear_uvicorn
 from homing.serve.settings import Settings
 
-__all__ = ["refuse_open_doors", "serve", "try_signing"]
-
 
 def refuse_open_doors(settings: Settings) -> None:
     """Refuse to listen to other machines where no key is asked for.

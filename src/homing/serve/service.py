@@ -32,8 +32,6 @@ from homing.serve.models import without_confirming
 from homing.serve.publishing import Publishing
 from homing.serve.settings import Settings
 
-__all__ = ["Service"]
-
 _T = TypeVar("_T")
 
 _THUMBNAIL = 320  # pixels

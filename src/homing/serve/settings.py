@@ -10,8 +10,6 @@ from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.images import Limits
 
-__all__ = ["LOOPBACK_NAMES", "Settings", "folder_beside", "is_loopback"]
-
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _MEGABYTE = 2**20

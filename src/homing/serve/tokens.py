@@ -3,8 +3,6 @@
 import re
 import secrets
 
-__all__ = ["is_token", "new_token"]
-
 _BYTES = 16
 _FORM = re.compile(r"[A-Za-z0-9_-]{22}")  # of so many bytes
 

@@ -5,8 +5,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-__all__ = ["zipped"]
-
 _CHUNK = 1 << 18
 
 

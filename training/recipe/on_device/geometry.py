@@ -7,18 +7,6 @@ from torch.nn import functional as F
 
 from recipe.geometry import largest_upright
 
-__all__ = [
-    "inset_matrix",
-    "letterbox",
-    "mirror",
-    "per_picture",
-    "perspective",
-    "resample",
-    "rotation",
-    "warp",
-    "window",
-]
-
 Matrices = NDArray[np.float64]  # (b, 3, 3), output coordinates in [-1, 1] to input coordinates
 
 _SHRUNK = 1.5  # from this factor on, pictures are halved before they are sampled

@@ -9,8 +9,6 @@ from torch.nn import functional as F
 from recipe.on_device.geometry import inset_matrix, per_picture, resample
 from recipe.overlays import Overlays
 
-__all__ = ["DeviceOverlays", "onto_device"]
-
 _LETTERS = (32, 256)  # height and width of a line of letters
 
 

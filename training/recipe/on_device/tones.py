@@ -9,8 +9,6 @@ from torch.nn import functional as F
 
 from recipe.on_device.geometry import per_picture
 
-__all__ = ["TONES", "coding"]
-
 _LUMA = (0.299, 0.587, 0.114)
 _PUBLISHED_SIDE = 640.0
 _RADIUS = 12  # taps on each side of the widest blur

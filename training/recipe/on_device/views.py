@@ -16,8 +16,6 @@ from recipe.on_device.tones import TONES, coding
 from recipe.overlays import load_overlays
 from recipe.views import finish
 
-__all__ = ["SIDE", "device_batches", "edited", "load_pictures"]
-
 Edit = Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
 
 _light_coding = coding(50, 96, enlarge=1.0)

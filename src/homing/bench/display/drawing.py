@@ -12,17 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = [
-    "COLOURS",
-    "GREY",
-    "MARKERS",
-    "STYLE",
-    "colour_of",
-    "errors_of",
-    "new_figure",
-    "plain_ticks",
-]
-
 #: Okabe and Ito's, without yellow, which is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 GREY = "#777777"

@@ -9,8 +9,6 @@ from homing.bench.outcome import Family, Outcome, Spread
 from homing.bench.states import PASSIVE
 from homing.bench.tables import NOTHING, Section, Table, show_interval, show_number
 
-__all__ = ["notes_of", "tables_of"]
-
 Cells = tuple[str, ...]
 
 

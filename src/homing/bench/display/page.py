@@ -15,8 +15,6 @@ from homing.bench.outcome import Family, Outcome
 from homing.bench.tables import NOTHING
 from homing.pages import Figure, inlined, inlined_jpeg, template_of
 
-__all__ = ["headline", "write_page"]
-
 _SHOWN = 260  # pixels: the longest edge of a picture on the page
 _QUALITY = 82
 _KINDS = {

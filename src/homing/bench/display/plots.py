@@ -16,8 +16,6 @@ from homing.bench.releasing import Quality
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Plot", "write_plots"]
-
 _Drawing: TypeAlias = "tuple[str, str, str, Callable[[], Figure]]"
 """Name, title, text, and what draws it."""
 

@@ -8,8 +8,6 @@ from homing.bench.questions import Answer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_answer"]
-
 _SHOWN = {"1 probe": COLOURS[0], "all codes": COLOURS[0], "automatic probes": COLOURS[1],
           "exact": GREY}  # fmt: skip
 

@@ -10,8 +10,6 @@ from homing.bench.states import PASSIVE
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_bytes", "draw_times"]
-
 
 def draw_times(points: Sequence[Point]) -> "Figure":
     """Draw recall over milliseconds: a line an index and state, a point a number of probes."""

@@ -25,8 +25,6 @@ from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg
 from homing.images import Found
 
-__all__ = ["WASHES", "ask_adversary", "elsewhere", "next_cell"]
-
 
 def _wash(
     window: int, edges: float, quality: int, image: Image.Image, _generator: np.random.Generator

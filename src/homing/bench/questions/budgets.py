@@ -4,8 +4,6 @@ from dataclasses import replace
 
 from homing.bench.questions.case import Answer, Case, Line, quality_figures
 
-__all__ = ["ask_budgets"]
-
 _BUDGETS = (38.0, 42.0, 46.0, 50.0, 54.0)  # dB
 
 

@@ -20,8 +20,6 @@ from homing.bench.stage import Stage
 from homing.bench.states import Common, State
 from homing.bench.tables import Section, Table, show_interval
 
-__all__ = ["Answer", "Case", "Figures", "Line", "measure", "measure_engine", "quality_figures"]
-
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 Figures = dict[str, Interval]

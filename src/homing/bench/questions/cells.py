@@ -6,8 +6,6 @@ import numpy.typing as npt
 from homing.codebooks import Codebook
 from homing.codebooks.exact import linear
 
-__all__ = ["middles", "nearest_cells"]
-
 _BLOCK = 4096  # vectors whose distances to all centroids are held at once
 
 Vectors = npt.NDArray[np.float32]

@@ -17,8 +17,6 @@ from homing.bench.questions.cells import middles
 from homing.bench.searching import Searcher
 from homing.codebooks import Codebook
 
-__all__ = ["Move", "ask_density", "fitted_move"]
-
 _SHARES = (0.01, 0.1, 1.0)  # of the base that are activated
 _STEPS = 30  # of the bisection
 _DENSITY = 10  # what a seed is for

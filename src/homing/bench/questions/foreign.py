@@ -5,8 +5,6 @@ from homing.bench.questions.case import Answer, Case, Line, measure
 from homing.bench.searching import Searcher
 from homing.errors import CodebookError
 
-__all__ = ["ask_foreign"]
-
 
 def ask_foreign(case: Case) -> Answer:
     """Search for what was activated for one codebook through others."""

@@ -12,8 +12,6 @@ from homing.bench.releasing import Quality, quality_of
 from homing.errors import PictureError
 from homing.images import SUFFIXES, Limits, read_rgb
 
-__all__ = ["ask_lossy"]
-
 _CODINGS = (("JPEG", 95), ("JPEG", 90), ("JPEG", 75), ("WEBP", 90), ("WEBP", 75))
 _NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
 

@@ -13,8 +13,6 @@ from homing.bench.questions.cells import nearest_cells
 from homing.bench.searching import Engine
 from homing.search import MemoryEngine
 
-__all__ = ["ask_rivals"]
-
 _CELLS = (2, 4)  # an entry
 
 

@@ -4,8 +4,6 @@ import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 
-__all__ = ["Asset", "load_assets"]
-
 #: Said here, since what a system makes of a name's ending differs, and scripts need the right one.
 _KINDS = {
     "css": "text/css; charset=utf-8",

@@ -11,8 +11,6 @@ from homing.serve.pages.rendering import Render
 from homing.serve.pages.views import Chosen
 from homing.serve.pages.words import card_of, entry_view
 
-__all__ = ["browse_pages"]
-
 _A_PAGE = 40  # entries: their small pictures count among the requests of a key
 _STATES = (("", "released or added"), ("released", "released"), ("added", "added"))
 

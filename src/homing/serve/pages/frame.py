@@ -10,8 +10,6 @@ from homing.serve.pages.rendering import Render
 from homing.serve.pages.views import Site
 from homing.serve.service import Service
 
-__all__ = ["Tell", "failure_page", "guarded_pages", "open_site", "service_of", "site_of"]
-
 Tell = Callable[[Request, int, str], Response]
 
 _HEADINGS = {

@@ -8,8 +8,6 @@ from homing.serve.keys import WRITE
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
 
-__all__ = ["publish_page"]
-
 _BUDGET = 42
 _TOLD = {
     "robust": "robust (as a rule)",

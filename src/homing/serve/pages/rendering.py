@@ -9,8 +9,6 @@ from fastapi.responses import HTMLResponse
 from homing.pages import templates_of
 from homing.serve.names import file_address
 
-__all__ = ["Render", "renderer", "thumbnail_address"]
-
 Render = Callable[..., HTMLResponse]
 """Renders the template of a name with what it is given; `status` is the answer's."""
 

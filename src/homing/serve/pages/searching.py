@@ -17,8 +17,6 @@ from homing.serve.pages.rendering import Render
 from homing.serve.pages.words import found_view
 from homing.serve.service import Service
 
-__all__ = ["HITS", "VIEWS", "search_pages"]
-
 HITS, VIEWS = 13, "all"
 """What a search by a page asks for: the best hit and some others, by whatever view."""
 

@@ -11,8 +11,6 @@ from homing.serve.pages.frame import guarded_pages, open_site, service_of, site_
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.words import archive_pairs, latency_rows, moment_told, service_pairs
 
-__all__ = ["sign_in_page", "static_files", "status_page"]
-
 
 def status_page(render: Render) -> APIRouter:
     """Return the route."""

@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 from homing.pages import Figure
 
-__all__ = ["Card", "Chosen", "EntryView", "FoundView", "Pairs", "Site"]
-
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""
 

@@ -10,20 +10,6 @@ from homing.serve.names import file_address
 from homing.serve.pages.rendering import thumbnail_address
 from homing.serve.pages.views import Card, EntryView, FoundView, Pairs
 
-__all__ = [
-    "archive_pairs",
-    "brief_told",
-    "bytes_told",
-    "card_of",
-    "duration_told",
-    "entry_view",
-    "found_view",
-    "hit_card",
-    "latency_rows",
-    "moment_told",
-    "service_pairs",
-]
-
 _SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 _ARCHIVE = (
     ("entries", "entries"),

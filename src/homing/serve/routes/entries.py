@@ -16,8 +16,6 @@ from homing.serve.names import file_address
 from homing.serve.routes import failures
 from homing.serve.service import Service
 
-__all__ = ["router"]
-
 _MOST = 500
 
 Id = Annotated[str, Path(description="Of an entry; may hold slashes.", max_length=4096)]

@@ -26,8 +26,6 @@ from homing.serve.routes import failures
 from homing.serve.service import Service
 from homing.serve.zipped import zipped
 
-__all__ = ["router"]
-
 _Form = TypeVar("_Form", bound=BaseModel)
 
 Token = Annotated[str, Path(max_length=100)]

@@ -31,8 +31,6 @@ from homing.serve.models import (
 from homing.serve.routes import failures
 from homing.serve.service import Service
 
-__all__ = ["router"]
-
 _JSON = "application/json"
 
 

@@ -13,8 +13,6 @@ from homing.serve.models import Healthy
 from homing.serve.routes import failures
 from homing.serve.service import Service
 
-__all__ = ["router"]
-
 _PROMETHEUS = "text/plain; version=0.0.4"
 _SIGN_IN = {
     "required": True,

@@ -14,8 +14,6 @@ from homing.serve.bodies import Upload
 from homing.serve.service import Service
 from homing.serve.softbinding.models import Match
 
-__all__ = ["manifests_of", "matches_of_binding", "matches_of_picture", "refuse_other_algorithm"]
-
 # Entries without a manifest may be more like the query than those with one.
 _LEAST_HITS, _MOST_HITS = 64, 1000
 

@@ -7,18 +7,6 @@ from pydantic import BaseModel, Field
 
 from homing.c2pa import ALGORITHM
 
-__all__ = [
-    "SPECIFICATION",
-    "Algorithm",
-    "Algorithms",
-    "BindingQuery",
-    "Capabilities",
-    "Discovery",
-    "Match",
-    "Matches",
-    "Status",
-]
-
 SPECIFICATION = "2.4.0"
 """Version of the specification whose Soft Binding Resolution API this is."""
 

@@ -38,8 +38,6 @@ from homing.serve.softbinding.models import (
     Status,
 )
 
-__all__ = ["router"]
-
 _API = "/v1"
 _LONGEST_VALUE = 4096  # characters, in an address
 _LONGEST_QUERY = 1 << 18  # bytes, in a body
