@@ -20,9 +20,9 @@ from typing import Any, NoReturn
 import numpy as np
 from PIL import Image, ImageOps
 
-from homing.allocator import keep_freed_memory
 from homing.cli.process import share_processors
 from homing.images import find_pictures
+from homing.workers.memory import keep_freed_memory
 
 MEGABYTE = 2**20
 

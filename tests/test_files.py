@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from homing.files import file_sha256, publish, replace_durably, sync_folder, write_durably
+from homing.files.durable import file_sha256, publish, replace_durably, sync_folder, write_durably
 
 
 def test_a_file_is_written_once(tmp_path: Path) -> None:

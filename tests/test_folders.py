@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import homing
-from homing import folders
-from homing.folders import abandoned, new_folder
+from homing.files import run_folders as folders
+from homing.files.run_folders import abandoned, new_folder
 
 OURS = re.compile(r"lock|\d+")
 NOBODY = 65534
@@ -43,7 +43,7 @@ def test_a_folder_is_abandoned_once_its_lock_is_free(tmp_path):
 
 def test_a_folder_of_a_process_that_is_killed_is_abandoned(tmp_path):
     code = (
-        "import os, sys, pathlib, homing.folders as f\n"
+        "import os, sys, pathlib, homing.files.run_folders as f\n"
         "held = f.new_folder(pathlib.Path(sys.argv[1]), 'part-')\n"
         "print(held.path.name, flush=True)\n"
         "sys.stdin.read()\n"

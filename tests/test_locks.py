@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from homing.locks import locked, shared, soon_locked, try_lock
+from homing.files.locks import locked, shared, soon_locked, try_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from homing.locks import locked
+from homing.files.locks import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 import homing
-from homing.processes import Workers, refuse_no_workers
+from homing.workers.processes import Workers, refuse_no_workers
 
 
 def doubling():
@@ -156,7 +156,7 @@ RUNNING = """
 import sys, pathlib
 sys.path.insert(0, {tests!r})
 from functools import partial
-from homing.processes import Workers
+from homing.workers.processes import Workers
 from test_processes import stalling
 with Workers(partial(stalling, {folder!r}), 3, "stall") as workers:
     print(*workers.in_order(range(3)))

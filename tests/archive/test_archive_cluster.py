@@ -17,10 +17,10 @@ import pytest
 from archive_parts import contents, facts, make_pictures, unit_vectors, write
 
 import homing
-from homing import cluster
 from homing.archive import building, segments, shards
 from homing.archive.snapshot import Snapshot
-from homing.workforce import ThisMachine, hired, workers_named
+from homing.workers import ray as cluster
+from homing.workers.choose import ThisMachine, hired, workers_named
 
 COUNT = 60
 HERE = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])

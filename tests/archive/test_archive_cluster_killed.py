@@ -16,7 +16,7 @@ import pytest
 from archive_parts import completed, contents, facts, make_pictures, unit_vectors, write
 
 import homing
-from homing.workforce import hired
+from homing.workers.choose import hired
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow

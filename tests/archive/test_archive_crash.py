@@ -16,7 +16,7 @@ SMALL_COMMITS = "import homing.archive.releasing as releasing\nreleasing._COMMIT
 DIE = """
 import os
 import homing.archive.staging as staging
-import homing.folders as folders
+import homing.files.run_folders as folders
 def dying(module, name, times, after=True):
     function, calls = getattr(module, name), [0]
     def wrapped(*arguments, **options):

@@ -15,7 +15,6 @@ import pytest
 from archive_parts import child, completed, unit_vectors, write
 
 import homing
-from homing import processes
 from homing.archive import building, engines, indexing, segments
 from homing.archive.engines import choose
 from homing.archive.fragments import runs_of
@@ -25,6 +24,7 @@ from homing.archive.segments import Coverage, Segment, add_column, build, commit
 from homing.archive.snapshot import Snapshot
 from homing.archive.vectors import StoredVectors
 from homing.search import reason_against
+from homing.workers import processes
 
 HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
 

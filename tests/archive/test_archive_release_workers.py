@@ -19,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import homing
-from homing import processes
 from homing.archive import activating, releasing
 from homing.archive import archive as archives
-from homing.workforce import ThisMachine
+from homing.workers import processes
+from homing.workers.choose import ThisMachine
 
 COUNT = 14
 FAST = "paper"  # among the methods, of pictures as small as these

@@ -16,8 +16,8 @@ import pytest
 from archive_parts import facts, make_pictures, picture
 
 import homing
-from homing import processes
 from homing.archive import adding, shards
+from homing.workers import processes
 
 COUNT = 150
 

@@ -16,12 +16,12 @@ from serve_parts import encoded, picture
 import homing
 from homing.c2pa import active_manifest
 from homing.images.credentials import manifest_store
-from homing.processes import LostTaskError
 from homing.serve.bounds import LOST
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
 from homing.serve.releaser import Ready, Release, Releaser, Try
 from homing.serve.settings import Settings
+from homing.workers.processes import LostTaskError
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from homing.archive.workers import length_of, otherwise_seen, worker_descriptor
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import networks_beside
 from homing.errors import PictureError
-from homing.workforce import Workforce
+from homing.workers.choose import Workforce
 
 #: Activates pictures in their order; a bad one gives its error in its place.
 Activate = Callable[[Iterable[Path]], Iterator[Activated | PictureError]]

@@ -25,7 +25,7 @@ from homing.c2pa import ContentCredentials
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
-from homing.workforce import Workforce, hired
+from homing.workers.choose import Workforce, hired
 
 if TYPE_CHECKING:
     from homing.archive.activating import Activate, MakeActivator

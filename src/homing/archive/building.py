@@ -18,8 +18,8 @@ from homing.archive.record import Record
 from homing.archive.segments import build, refuse_missing
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.folders import abandoned, new_folder
-from homing.workforce import Workforce
+from homing.files.run_folders import abandoned, new_folder
+from homing.workers.choose import Workforce
 
 _PREFIX = "homing-index-"
 _OURS = re.compile(r"lock|staged/")  # all that such a folder ever holds

@@ -22,8 +22,8 @@ from homing.evidence import (
     figures_of,
     render_sheet,
 )
+from homing.html import Figure
 from homing.images import SHOWS_NOTHING, Limits, read_rgb, shown
-from homing.pages import Figure
 from homing.search import in_words, inner_box
 
 

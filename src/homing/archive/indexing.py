@@ -20,7 +20,7 @@ from homing.archive.segments import Coverage, add_column, commit, coverage, drop
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
 from homing.search import reason_against
-from homing.workforce import Workforce
+from homing.workers.choose import Workforce
 
 _BYTES = 400 << 20  # of memory that building one segment may take
 _BYTES_A_ROW = 80  # beside its code: measured with codes of 8 bytes

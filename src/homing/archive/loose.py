@@ -16,7 +16,7 @@ from homing.archive.staging import Staging, clear
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.files import publish, refuses_name
+from homing.files.durable import publish, refuses_name
 from homing.images import shown
 
 

@@ -29,8 +29,8 @@ from homing.archive.layout import CODE, KEY, Layout
 from homing.archive.rows import Row, row_of, row_schema, rows_to_table
 from homing.archive.stores import Place, StoreFolder, reason_of
 from homing.errors import ArchiveError, UsageError
+from homing.files.locks import shared, soon_locked
 from homing.images import shown
-from homing.locks import shared, soon_locked
 
 INDEXED = "indexed"
 """A column without values, which the index of an archive is bound to (see `segments`); that of a

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from homing._version import __version__
 from homing.archive.stores import Place
 from homing.errors import ArchiveError, DescriptorError
-from homing.files import replace_durably
+from homing.files.durable import replace_durably
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor

@@ -25,7 +25,7 @@ from homing.archive.workers import (
     worker_descriptor,
 )
 from homing.images import Limits
-from homing.workforce import Workforce
+from homing.workers.choose import Workforce
 
 _LARGEST = 16 * BATCH  # pictures of a shard: some seconds' work
 _SHARES = 4  # shards for each worker, at least, so that all have work to the end

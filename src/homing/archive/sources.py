@@ -8,7 +8,7 @@ from typing import Protocol
 from homing.archive.places import resolve_place
 from homing.archive.record import Record
 from homing.archive.stores import Place
-from homing.files import file_sha256
+from homing.files.durable import file_sha256
 from homing.images import shown
 
 

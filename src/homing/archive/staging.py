@@ -22,8 +22,8 @@ from types import TracebackType
 import pyarrow as pa
 
 from homing.errors import ArchiveError, UsageError
-from homing.files import file_sha256, publish, refuses_name, sync_folder, write_durably
-from homing.folders import HeldFolder, abandoned, new_folder
+from homing.files.durable import file_sha256, publish, refuses_name, sync_folder, write_durably
+from homing.files.run_folders import HeldFolder, abandoned, new_folder
 
 STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"

@@ -25,7 +25,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.stores import Place, StoreFolder
 from homing.codebooks import Codebook
 from homing.errors import UsageError
-from homing.files import publish, sync_folder
+from homing.files.durable import publish, sync_folder
 from homing.images import shown
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2

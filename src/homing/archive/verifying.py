@@ -10,7 +10,7 @@ from homing.archive.results import Problem, Verification
 from homing.archive.rows import Row
 from homing.archive.stores import Place
 from homing.codebooks import Codebook
-from homing.files import file_sha256
+from homing.files.durable import file_sha256
 
 _BATCH = 4096
 _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less

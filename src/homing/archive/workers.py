@@ -7,13 +7,13 @@ that was asked compares with its own.
 
 from pathlib import Path
 
-from homing.allocator import keep_freed_memory
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.stores import Place
 from homing.descriptors import Descriptor, load_descriptor
 from homing.descriptors.workers import share_threads
 from homing.errors import DescriptorError, UsageError
 from homing.images import shown
+from homing.workers.memory import keep_freed_memory
 
 
 def loadable_descriptor(settings: ArchiveSettings, archive: Place) -> Descriptor:

@@ -53,7 +53,7 @@ version_option = click.option(
 
 def _workers(text: str) -> int | str:
     """Type of an option: how many processes, or the name of a Ray cluster."""
-    from homing.workforce import workers_named
+    from homing.workers.choose import workers_named
 
     try:
         workers = workers_named(text)

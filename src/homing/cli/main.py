@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import click
 
 from homing._version import __version__
-from homing.allocator import keep_freed_memory
 from homing.cli.console import silence_broken
 from homing.cli.process import (
     Terminated,
@@ -20,6 +19,7 @@ from homing.cli.process import (
     terminable,
 )
 from homing.errors import HomingError
+from homing.workers.memory import keep_freed_memory
 
 #: Where each command lives; its module is imported when the command is used or listed.
 _COMMANDS = {

@@ -18,7 +18,7 @@ import safetensors
 from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.errors import CodebookError
-from homing.files import publish, sync_folder, write_durably
+from homing.files.durable import publish, sync_folder, write_durably
 
 FORMAT = "homing-codebook"
 VERSION = 1

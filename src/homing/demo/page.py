@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from homing.demo.report import DemoReport, EditRow, Example
-from homing.pages import inlined_jpeg, template_of
+from homing.html import inlined_jpeg, template_of
 
 _SHOWN = 480  # pixels: the longest edge of a picture on the page
 _FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to be compared closely, and of others

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from homing.errors import DescriptorError
-from homing.locks import locked
+from homing.files.locks import locked
 
 if TYPE_CHECKING:
     import urllib3

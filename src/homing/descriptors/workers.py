@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from homing.ahead import begun_ahead
+from homing.workers.ahead import begun_ahead
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 from homing.evidence.edits import laid_on
-from homing.pages import Figure, inlined_jpeg, template_of
+from homing.html import Figure, inlined_jpeg, template_of
 
 _SHOWN = 640  # pixels: the longest edge of a picture on the page
 _QUALITY = 88  # of the JPEG on the page

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from homing.processes import LostTaskError
+from homing.workers.processes import LostTaskError
 
 LOST = (LostTaskError, MemoryError)
 """What a task raises that took more than it may, or that ended its process."""

@@ -23,10 +23,10 @@ from homing.archive.searching import Looked
 from homing.archive.sources import Places
 from homing.errors import PictureError
 from homing.images import Limits, read_picture, read_rgb, shown
-from homing.processes import Workers
 from homing.search import View, query_views
 from homing.serve.bounds import LOST, bound_memory
 from homing.serve.names import file_address
+from homing.workers.processes import Workers
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.files import replace_durably, sync_folder, write_durably
+from homing.files.durable import replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
 from homing.serve.tokens import new_token
 

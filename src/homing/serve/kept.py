@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homing.files import write_durably
+from homing.files.durable import write_durably
 from homing.serve.tokens import is_token, new_token
 
 _ANSWER, _PICTURE = "answer.json", "picture"

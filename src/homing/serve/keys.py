@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homing.errors import UsageError
-from homing.files import sync_folder
-from homing.locks import locked
+from homing.files.durable import sync_folder
+from homing.files.locks import locked
 
 READ, WRITE = "read", "write"
 RIGHTS = (READ, WRITE)

@@ -17,17 +17,17 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol, TypeVar
 
-from homing.allocator import keep_freed_memory
 from homing.archive import Archive, open_archive
 from homing.archive.results import Outcome
 from homing.archive.running import make_activator
 from homing.c2pa import ContentCredentials
 from homing.errors import PictureError
 from homing.images import Limits
-from homing.processes import Workers
 from homing.serve.bounds import bound_memory
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
+from homing.workers.memory import keep_freed_memory
+from homing.workers.processes import Workers
 
 _Result_co = TypeVar("_Result_co", covariant=True)
 

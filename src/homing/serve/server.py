@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 
 from homing.errors import UsageError
-from homing.locks import try_lock
+from homing.files.locks import try_lock
 from homing.serve.app import create_app
 from homing.serve.keys import KeyRing
 from homing.serve.log import Log, hear_uvicorn

@@ -13,7 +13,7 @@ from homing.bench.display.plots import Plot
 from homing.bench.gallery import Example
 from homing.bench.outcome import Family, Outcome
 from homing.bench.tables import NOTHING
-from homing.pages import Figure, inlined, inlined_jpeg, template_of
+from homing.html import Figure, inlined, inlined_jpeg, template_of
 
 _SHOWN = 260  # pixels: the longest edge of a picture on the page
 _QUALITY = 82

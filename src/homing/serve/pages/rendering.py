@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 
-from homing.pages import templates_of
+from homing.html import templates_of
 from homing.serve.names import file_address
 
 Render = Callable[..., HTMLResponse]

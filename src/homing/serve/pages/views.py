@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from homing.pages import Figure
+from homing.html import Figure
 
 Pairs = tuple[tuple[str, str], ...]
 """Names and values."""

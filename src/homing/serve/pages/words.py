@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from homing.pages import Figure
+from homing.html import Figure
 from homing.serve.names import file_address
 from homing.serve.pages.rendering import thumbnail_address
 from homing.serve.pages.views import Card, EntryView, FoundView, Pairs

@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from homing import processes
-from homing.cluster import connected, is_ray
 from homing.errors import UsageError
+from homing.workers import processes
+from homing.workers.ray import connected, is_ray
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

@@ -22,9 +22,9 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from homing._version import __version__
-from homing.ahead import begun_ahead
 from homing.errors import UsageError
-from homing.processes import AHEAD, TRIES, attempted
+from homing.workers.ahead import begun_ahead
+from homing.workers.processes import AHEAD, TRIES, attempted
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -69,7 +69,7 @@ class RayMachines:
         most: int | None = None,
         device: str = "cpu",
     ) -> "RayWorkers[Task, Result]":
-        """Workers for tasks of one kind; see :class:`homing.workforce.Workforce`.
+        """Workers for tasks of one kind; see :class:`homing.workers.choose.Workforce`.
 
         Raises
         ------
@@ -85,7 +85,7 @@ class RayMachines:
 
 
 class RayWorkers(Generic[Task, Result]):
-    """Workers of a Ray cluster that do tasks; as :class:`homing.processes.Workers`.
+    """Workers of a Ray cluster that do tasks; as :class:`homing.workers.processes.Workers`.
 
     Parameters
     ----------

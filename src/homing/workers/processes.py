@@ -22,8 +22,8 @@ from multiprocessing.process import BaseProcess
 from types import FrameType, TracebackType
 from typing import Any, Generic, TypeVar
 
-from homing.ahead import begun_ahead
 from homing.errors import UsageError
+from homing.workers.ahead import begun_ahead
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")

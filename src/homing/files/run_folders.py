@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from homing.errors import ArchiveError
-from homing.locks import try_lock
+from homing.files.locks import try_lock
 
 _LOCK = "lock"
 _ATTEMPTS = 10
