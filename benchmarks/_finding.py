@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import homing
-from homing.archive.calibrating import Strangers, calibrate_on_pictures, look_at_strangers
-from homing.archive.calibration import write_calibration
-from homing.archive.committing import commit_rows
-from homing.archive.searching import Looked
-from homing.archive.sources import Sources
+from homing.archive.query.calibrate import Strangers, calibrate_on_pictures, look_at_strangers
+from homing.archive.query.calibration import write_calibration
+from homing.archive.query.originals import Sources
+from homing.archive.query.search import Looked
+from homing.archive.table.commit import commit_rows
 from homing.bench.base import Base, Plan, make_base, make_plan
 from homing.bench.definitions import definitions
 from homing.bench.encoders import descriptor_encoder

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.committing import quantize
+from homing.archive.table.commit import quantize
 from homing.codebooks import Codebook
 
 

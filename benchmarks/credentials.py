@@ -54,9 +54,9 @@ def main() -> int:
 def _signing(folder: Path, paths: list[Path], options) -> None:
     import homing
     from homing.activation import Activated
-    from homing.archive.manifest import find_inputs
-    from homing.archive.running import make_activator
-    from homing.archive.signing import Seal
+    from homing.archive.ingest.run import make_activator
+    from homing.archive.ingest.sign import Seal
+    from homing.archive.inputs import find_inputs
 
     archive = homing.create(folder / "archive")
     activator = make_activator(archive.descriptor, archive.codebook, method=options.method)

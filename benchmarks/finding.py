@@ -119,7 +119,7 @@ def _divided(options):
 
 
 def _asked(name: str):
-    from homing.archive.asked import Asked
+    from homing.archive.query.options import Asked
 
     return Asked(k=_K, **ASKED[name])
 
@@ -128,8 +128,8 @@ def _check(states: Mapping[str, object], edit) -> None:
     """What is kept of queries is answered as a search of the picture is."""
     from _finding import queries_of
 
-    from homing.archive.asked import Asked
-    from homing.archive.searching import Looked, look
+    from homing.archive.query.options import Asked
+    from homing.archive.query.search import Looked, look
 
     for state in states.values():
         archive = state.archive
@@ -176,7 +176,7 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
     """Answers to a chunk's queries, by each way to ask."""
     from _finding import kept, known_by, looked_at
 
-    from homing.archive.searching import Looked
+    from homing.archive.query.search import Looked
 
     archive = state.archive
     made = [(query.path, query.path.stat().st_mtime_ns, query.edit.name) for query in chunk]

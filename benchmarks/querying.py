@@ -33,8 +33,8 @@ def main() -> int:
     prepare_process(options.threads)
     from _synthetic import FACTORY, make_archive
 
-    from homing.archive.asked import Asked
-    from homing.archive.searching import look_at_all
+    from homing.archive.query.options import Asked
+    from homing.archive.query.search import look_at_all
 
     paths = picture_paths(options.photos, options.pictures)
     with working_folder(options.work) as folder:

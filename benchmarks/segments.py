@@ -43,7 +43,7 @@ def _parser():
 
 def _index(archive, count: int) -> None:
     """Make an index of so many segments of the same size, in place of the one there is."""
-    from homing.archive.segments import add_column, build, commit, coverage, drop
+    from homing.archive.table.index import add_column, build, commit, coverage, drop
 
     record, codebook = archive._record.of(1), archive.codebook
     add_column(record, codebook)
@@ -87,7 +87,7 @@ def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object
 
 
 def _ways(archive, probes: int) -> list[Callable]:
-    from homing.archive.engines import opened
+    from homing.archive.query.engines import opened
     from homing.search import Patience, patience
 
     engine, _, _ = opened(archive._record, [archive.codebook], "lance")

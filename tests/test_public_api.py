@@ -10,7 +10,7 @@ import pytest
 
 import homing
 from homing import defaults, errors
-from homing.archive.running import make_activator
+from homing.archive.ingest.run import make_activator
 from homing.cli.benchmarking import bench
 from homing.cli.pictures import activate, release
 

@@ -12,9 +12,9 @@ import numpy as np
 from PIL import Image
 
 import homing
-from homing.archive.committing import commit_rows, quantize
-from homing.archive.record import Record
-from homing.archive.rows import Row
+from homing.archive.table.commit import commit_rows, quantize
+from homing.archive.table.rows import Row
+from homing.archive.table.table import Record
 
 DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)

@@ -7,8 +7,8 @@ import pytest
 from archive_parts import DIMENSION, make_pictures, write
 
 import homing
-from homing.archive import calibrating
-from homing.archive.calibration import read_calibration
+from homing.archive.query import calibrate as calibrating
+from homing.archive.query.calibration import read_calibration
 
 
 def scene(count: int, seed: int) -> np.ndarray:
@@ -36,8 +36,8 @@ def stored(archive):
 
 
 def answers(archive, vectors, **asked):
-    from homing.archive.asked import Asked
-    from homing.archive.searching import Looked
+    from homing.archive.query.options import Asked
+    from homing.archive.query.search import Looked
 
     looked = [Looked(("upright",), vector[None]) for vector in vectors]
     return archive.answer(looked, Asked(**asked))
@@ -91,8 +91,8 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
 
 
 def test_more_views_count_for_more_chances(filled):
-    from homing.archive.asked import Asked
-    from homing.archive.searching import Looked
+    from homing.archive.query.options import Asked
+    from homing.archive.query.search import Looked
 
     filled.calibrate()
     vector = scene(1200, 0)[:1] + np.float32(0.03)
@@ -107,7 +107,7 @@ def test_more_views_count_for_more_chances(filled):
 
 
 def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
-    from homing.archive.snapshot import Snapshot
+    from homing.archive.query.snapshot import Snapshot
 
     asked, search = [], Snapshot.search
 

@@ -17,8 +17,10 @@ import pytest
 from archive_parts import contents, facts, make_pictures, unit_vectors, write
 
 import homing
-from homing.archive import building, segments, shards
-from homing.archive.snapshot import Snapshot
+from homing.archive.ingest import describe_by_workers as shards
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table import build_index as building
+from homing.archive.table import index as segments
 from homing.workers import ray as cluster
 from homing.workers.choose import ThisMachine, hired, workers_named
 
@@ -157,7 +159,7 @@ def test_a_file_that_a_worker_does_not_see_as_we_do(archive, photos):
 
 
 def shards_planned(item):
-    from homing.archive.planning import Planned
+    from homing.archive.ingest.plan import Planned
 
     return Planned(item)
 

@@ -29,7 +29,11 @@ import os, pathlib, sys, time
 sys.path.insert(0, {tests!r})
 os.environ["PYTHONPATH"] = os.pathsep.join([{tests!r}, os.environ.get("PYTHONPATH", "")])
 import test_archive_cluster_killed as ours
-from homing.archive import activating, adding, building, releasing, shards
+from homing.archive.ingest import activate_by_workers as activating
+from homing.archive.ingest import add as adding
+from homing.archive.table import build_index as building
+from homing.archive.ingest import release as releasing
+from homing.archive.ingest import describe_by_workers as shards
 adding._COMMIT = 16
 releasing._COMMIT = 3
 activating._begin = ours.Stalling(activating._begin, {marks!r})

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 from archive_parts import unit_vectors, write
 
-from homing.archive import columns as module
-from homing.archive.columns import load
-from homing.archive.record import Record
+from homing.archive.table import columns as module
+from homing.archive.table.columns import load
+from homing.archive.table.table import Record
 
 IDS = ["a", "ä/ö.jpg", "日本/写真3", "", "x" * 300, "b3"]
 
@@ -45,7 +45,7 @@ def test_an_empty_record(tmp_path, codebook) -> None:
 
 _SCRIPT = """
 import pathlib
-from homing.archive.columns import release_freed
+from homing.archive.table.columns import release_freed
 def resident():
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024

@@ -7,7 +7,7 @@ import homing
 
 #: Small commits, so that the processes meet often; and all start at once, when a file appears.
 MEETING = """
-import homing.archive.releasing as releasing, homing.archive.adding as adding, os, time
+import homing.archive.ingest.release as releasing, homing.archive.ingest.add as adding, os, time
 import homing.descriptors, homing.activation
 releasing._COMMIT = adding._COMMIT = 3
 while not os.path.exists({signal!r}):

@@ -10,12 +10,12 @@ import homing
 
 COUNT = 13
 #: Several commits in one run, so that a crash finds some of them done.
-SMALL_COMMITS = "import homing.archive.releasing as releasing\nreleasing._COMMIT = 4\n"
+SMALL_COMMITS = "import homing.archive.ingest.release as releasing\nreleasing._COMMIT = 4\n"
 
 #: Where a run dies; each is Python that wraps what comes just before.
 DIE = """
 import os
-import homing.archive.staging as staging
+import homing.archive.ingest.staging as staging
 import homing.files.run_folders as folders
 def dying(module, name, times, after=True):
     function, calls = getattr(module, name), [0]
@@ -169,7 +169,7 @@ def test_an_add_that_is_killed_goes_on(archive, photos):
     command = ["add", archive.path, photos]
     process = child(
         command,
-        before="import homing.archive.adding as adding\nadding._COMMIT = 4\n"
+        before="import homing.archive.ingest.add as adding\nadding._COMMIT = 4\n"
         + DIE
         + "dying(adding, 'commit_rows', 2)",
     )

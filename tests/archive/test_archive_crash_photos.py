@@ -18,7 +18,7 @@ RELEASED = int(os.environ.get("HOMING_CRASH_RELEASED", "24"))
 ADDED = int(os.environ.get("HOMING_CRASH_ADDED", "20"))
 KILLS = 5
 #: A small folder is recorded in several commits, as a large one is.
-COMMITS = "" if RELEASED >= 150 else "import homing.archive.releasing as r\nr._COMMIT = 5\n"
+COMMITS = "" if RELEASED >= 150 else "import homing.archive.ingest.release as r\nr._COMMIT = 5\n"
 
 
 def linked(folder: Path, sources: list[Path]) -> Path:

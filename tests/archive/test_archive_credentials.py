@@ -13,8 +13,8 @@ from archive_parts import child, completed, make_pictures, picture
 from PIL import Image
 
 import homing
-from homing.archive.credentials import ManifestIndex
-from homing.archive.fragments import removed_rows
+from homing.archive.query.manifests import ManifestIndex
+from homing.archive.table.addresses import removed_rows
 from homing.c2pa import ALGORITHM, Binding, active_manifest
 from homing.errors import EntryNotFoundError, UsageError
 from homing.images import psnr, read_picture
@@ -232,7 +232,9 @@ def test_the_command_line_signs(
 
 KILLED = """
 import os, signal
-from homing.archive import committing, releasing, staging
+from homing.archive.table import commit as committing
+from homing.archive.ingest import release as releasing
+from homing.archive.ingest import staging
 calls = []
 def killed_at(module, name, number):
     original = getattr(module, name)

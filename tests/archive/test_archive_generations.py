@@ -22,12 +22,12 @@ from archive_parts import (
 )
 
 import homing
-from homing.archive import generations as module
-from homing.archive.committing import commit_rows
-from homing.archive.layout import KEY
-from homing.archive.record import Record
-from homing.archive.segments import coverages
-from homing.archive.snapshot import Snapshot
+from homing.archive import codebooks as module
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table.commit import commit_rows
+from homing.archive.table.generations import KEY
+from homing.archive.table.index import coverages
+from homing.archive.table.table import Record
 from homing.codebooks import parse_factory
 from homing.search import reason_against
 
@@ -497,7 +497,9 @@ def test_the_command_line(homing_cli, archive, books, tmp_path):
 #: Where a process that adopts dies, by Python that wraps what comes just before.
 DIE = """
 import os
-from homing.archive import generations, record, settings
+from homing.archive import settings
+from homing.archive import codebooks as generations
+from homing.archive.table import table as record
 from homing.codebooks import storage
 def dying(module, name, after):
     function = getattr(module, name)

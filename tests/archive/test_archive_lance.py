@@ -15,14 +15,16 @@ import pytest
 from archive_parts import child, completed, unit_vectors, write
 
 import homing
-from homing.archive import building, engines, indexing, segments
-from homing.archive.engines import choose
-from homing.archive.fragments import runs_of
-from homing.archive.indexing import index, plan_segments
-from homing.archive.record import Record
-from homing.archive.segments import Coverage, Segment, add_column, build, commit, coverage
-from homing.archive.snapshot import Snapshot
-from homing.archive.vectors import StoredVectors
+from homing.archive.query import engines
+from homing.archive.query.engines import choose
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table import build_index
+from homing.archive.table import index as segments
+from homing.archive.table.addresses import runs_of
+from homing.archive.table.build_index import index, plan_segments
+from homing.archive.table.index import Coverage, Segment, add_column, build, commit, coverage
+from homing.archive.table.table import Record
+from homing.archive.table.vectors import StoredVectors
 from homing.search import reason_against
 from homing.workers import processes
 
@@ -136,7 +138,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(record, codebook)
-    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
+    monkeypatch.setattr(build_index, "_most_rows", lambda codebook: 50)
     write(record, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(record, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
@@ -266,15 +268,15 @@ def test_calibration_and_duplicates_are_the_same(archive):
 #: The indexer builds one segment for each fragment and says when it has made one.
 SLOWLY = """
 import os, time
-import homing.archive.indexing as indexing, homing.archive.building as building
+import homing.archive.table.build_index as indexing
 indexing._most_rows = lambda codebook: 1
-build = building.build
+build = indexing.build
 def told(*arguments):
     segment = build(*arguments)
     open({flag!r}, "a").write("x")
     time.sleep({pause})
     return segment
-building.build = told
+indexing.build = told
 """
 
 
@@ -468,7 +470,7 @@ def test_several_workers_and_one_of_them_killed(archive):
 def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
         write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    monkeypatch.setattr(building, "_begin", dying)
+    monkeypatch.setattr(build_index, "_begin", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)

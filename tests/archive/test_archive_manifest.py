@@ -5,7 +5,7 @@ import pytest
 from archive_parts import contents, make_pictures
 
 import homing
-from homing.archive.manifest import gather
+from homing.archive.inputs import gather
 
 
 @pytest.fixture

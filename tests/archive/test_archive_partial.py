@@ -12,10 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import homing
-from homing.archive import engines, segments
-from homing.archive.calibrating import calibrate_on_entries
-from homing.archive.segments import add_column, build, commit, coverage
-from homing.archive.snapshot import Snapshot
+from homing.archive.query import engines
+from homing.archive.query.calibrate import calibrate_on_entries
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table import index as segments
+from homing.archive.table.index import add_column, build, commit, coverage
 from homing.search import Part, Partial, Patience
 from homing.search.patience import answers
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from lance.optimize import Compaction
 
 import homing
-from homing.archive.committing import commit_rows
-from homing.archive.record import Record
-from homing.archive.rows import Row
+from homing.archive.table.commit import commit_rows
+from homing.archive.table.rows import Row
+from homing.archive.table.table import Record
 
 NOW = datetime.datetime(2024, 5, 6, 7, 8, 9, tzinfo=datetime.UTC)
 
@@ -183,7 +183,7 @@ def test_a_version_compacted_away_is_left_for_the_newest(record):
 
 def test_no_version_is_forgotten_under_a_commit(record, monkeypatch):
     """Else a compaction in flight brings back what was removed since it began."""
-    monkeypatch.setattr("homing.archive.record._PATIENCE", 0.1)
+    monkeypatch.setattr("homing.archive.table.table._PATIENCE", 0.1)
     for number in range(3):
         commit_rows(record, record.table([row(f"r{number}", number + 1)]))
     other = Record.open(record.path)

@@ -9,8 +9,8 @@ from PIL import Image
 
 import homing
 from homing.activation import Activator
-from homing.archive import releasing
-from homing.archive.staging import Staging
+from homing.archive.ingest import release as releasing
+from homing.archive.ingest.staging import Staging
 
 SEED_PICTURES = 5
 
@@ -386,7 +386,7 @@ def test_a_search_sees_what_another_has_written_meanwhile(archive, photos, tmp_p
 
 def test_a_commit_in_the_middle_of_a_search_mixes_up_nothing(archive, photos, monkeypatch):
     """Positions belong to the snapshot searched; the next one numbers its entries otherwise."""
-    from homing.archive.snapshot import Snapshot
+    from homing.archive.query.snapshot import Snapshot
 
     archive.add(photos)
     writer, search = homing.open(archive.path), Snapshot.search

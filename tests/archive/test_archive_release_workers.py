@@ -19,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import homing
-from homing.archive import activating, releasing
 from homing.archive import archive as archives
+from homing.archive.ingest import activate_by_workers as activating
+from homing.archive.ingest import release as releasing
 from homing.workers import processes
 from homing.workers.choose import ThisMachine
 
@@ -211,7 +212,7 @@ def test_networks_of_a_worker_have_batches_enough():
 def started(archive, photos, out, *more):
     """The command, leader of its group as a shell would have it; its first line has come."""
     code = (
-        "import sys, homing.archive.releasing as releasing\nreleasing._COMMIT = 2\n"
+        "import sys, homing.archive.ingest.release as releasing\nreleasing._COMMIT = 2\n"
         "from homing.cli import main\nmain(sys.argv[1:])\n"
     )
     arguments = ["release", archive.path, photos, "--out", out, "--method", FAST, "--json"]

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homing.archive.runs import Runs
+from homing.archive.table.addresses import Runs
 
 
 @st.composite

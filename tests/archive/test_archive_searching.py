@@ -10,7 +10,7 @@ from archive_parts import make_pictures, picture
 from PIL import Image, ImageOps
 
 import homing
-from homing.archive.asked import Asked, SearchOptions
+from homing.archive.query.options import Asked, SearchOptions
 from homing.images import SHOWS_NOTHING
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from archive_parts import unit_vectors, write
 
-from homing.archive.record import Record
-from homing.archive.runs import Runs
-from homing.archive.snapshot import Matches, Snapshot
-from homing.archive.vectors import StoredVectors
+from homing.archive.query.snapshot import Matches, Snapshot
+from homing.archive.table.addresses import Runs
+from homing.archive.table.table import Record
+from homing.archive.table.vectors import StoredVectors
 
 
 def hits_of(snapshot: Snapshot, matches: Matches, query: int, *, by_code: bool = False):
@@ -79,7 +79,7 @@ def test_mapped_vectors_after_compaction(record, truth, codebook):
 
 
 def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypatch):
-    monkeypatch.setattr("homing.archive.vectors._plain_pages", lambda record, dimension: [])
+    monkeypatch.setattr("homing.archive.table.vectors._plain_pages", lambda record, dimension: [])
     names, addresses = addresses_of(record)
     vectors = StoredVectors(record, Runs.of(addresses))
     assert not vectors.mapped
@@ -91,7 +91,7 @@ def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypa
 
 
 def test_mapped_pages_that_disagree_are_not_used(record, truth, monkeypatch):
-    from homing.archive import vectors as module
+    from homing.archive.table import vectors as module
 
     plain = module._plain_pages
 

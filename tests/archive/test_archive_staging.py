@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import homing
-from homing.archive.staging import STAGING_PREFIX, Staging, clear, recover
+from homing.archive.ingest.staging import STAGING_PREFIX, Staging, clear, recover
 
 
 def rows(*names: str) -> pa.Table:
@@ -90,7 +90,7 @@ def test_an_error_that_may_pass_ends_the_run_and_leaves_it_to_the_next(tmp_path,
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with monkeypatch.context() as patched:
-        patched.setattr("homing.archive.staging.publish", full)
+        patched.setattr("homing.archive.ingest.staging.publish", full)
         with pytest.raises(OSError, match="No space"), Staging(tmp_path, "us") as staging:
             staging.commit(rows("a"), stage(staging, "a"), Book())
     book = Book()

@@ -12,10 +12,10 @@ import pytest
 from archive_parts import child, completed, facts, make_pictures, unit_vectors, write
 
 import homing
-from homing.archive import opening
-from homing.archive.record import Record
-from homing.archive.snapshot import Snapshot
-from homing.archive.stores import StoreFolder, is_store, place_of
+from homing.archive import open as opening
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table.location import StoreFolder, is_store, place_of
+from homing.archive.table.table import Record
 
 SECRET = "never-to-be-stored"
 
@@ -189,7 +189,7 @@ def test_a_record_of_others_is_not_taken_over(store, network_file, codebook, mon
 def test_several_write_and_index_at_once(made, store, tmp_path):
     first = make_pictures(tmp_path / "first", 8)
     second = make_pictures(tmp_path / "second", 8, first=50)
-    small = "import homing.archive.adding as adding\nadding._COMMIT = 2\n"
+    small = "import homing.archive.ingest.add as adding\nadding._COMMIT = 2\n"
     commands = [["add", store, first], ["add", store, first], ["add", store, second]]
     processes = [child(command, before=small) for command in commands]
     processes += [child(["index", store]) for _ in range(2)]

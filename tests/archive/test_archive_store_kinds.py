@@ -27,7 +27,7 @@ from archive_parts import child, completed, make_pictures, unit_vectors, write
 from google_store import google_server
 
 import homing
-from homing.archive.stores import StoreFolder
+from homing.archive.table.location import StoreFolder
 
 ACCOUNT = "devstoreaccount1"  # Azurite's, known to all
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -158,7 +158,7 @@ def test_several_write_and_index_at_once(store, network_file, codebook, tmp_path
     homing.create(store, descriptor=network_file, codebook=codebook)
     first = make_pictures(tmp_path / "first", 8)
     second = make_pictures(tmp_path / "second", 8, first=50)
-    small = "import homing.archive.adding as adding\nadding._COMMIT = 2\n"
+    small = "import homing.archive.ingest.add as adding\nadding._COMMIT = 2\n"
     commands = [["add", store, first], ["add", store, first], ["add", store, second]]
     processes = [child(command, before=small) for command in commands]
     processes += [child(["index", store])]

@@ -16,7 +16,8 @@ import pytest
 from archive_parts import facts, make_pictures, picture
 
 import homing
-from homing.archive import adding, shards
+from homing.archive.ingest import add as adding
+from homing.archive.ingest import describe_by_workers as shards
 from homing.workers import processes
 
 COUNT = 150
@@ -130,7 +131,7 @@ def test_a_descriptor_that_other_processes_cannot_load_is_refused(tmp_path, phot
 def started(archive, photos):
     """The command, leader of its group as a shell would have it; its first line has come."""
     code = (
-        "import sys, homing.archive.adding as adding\nadding._COMMIT = 4\n"
+        "import sys, homing.archive.ingest.add as adding\nadding._COMMIT = 4\n"
         "from homing.cli import main\nmain(sys.argv[1:])\n"
     )
     process = subprocess.Popen(

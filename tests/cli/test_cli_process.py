@@ -64,7 +64,7 @@ def test_stopped_by_a_signal_the_run_can_go_on(
         arguments += ["--out", "out"]
     # Small commits, so that something comes before the interruption.
     code = (
-        "import sys, homing.archive.releasing as r, homing.archive.adding as a\n"
+        "import sys, homing.archive.ingest.release as r, homing.archive.ingest.add as a\n"
         "import homing.descriptors, homing.activation\n"
         "r._COMMIT = a._COMMIT = 2\n"
         "from homing.cli import main\nmain(sys.argv[1:])\n"

@@ -14,8 +14,8 @@ from serve_parts import encoded, picture
 
 import homing
 from homing.archive import Hit
-from homing.archive.asked import Asked
-from homing.archive.searching import Looked
+from homing.archive.query.options import Asked
+from homing.archive.query.search import Looked
 from homing.images import DEFAULT_LIMITS
 from homing.search import query_views
 from homing.serve.batching import Batcher

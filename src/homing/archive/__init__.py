@@ -1,12 +1,11 @@
 """What a user holds: the record of what was released or added, and what can be asked of it."""
 
 from homing.archive.archive import Archive
-from homing.archive.calibration import Calibration
-from homing.archive.choosing import choose_codebook, choose_codebooks
-from homing.archive.generations import Generation
-from homing.archive.indexing import Indexed
-from homing.archive.manifest import find_files, find_inputs
-from homing.archive.opening import create, open_archive
+from homing.archive.codebooks import Generation, choose_codebook, choose_codebooks
+from homing.archive.inputs import find_files, find_inputs
+from homing.archive.open import create, open_archive
+from homing.archive.query.calibration import Calibration
+from homing.archive.query.snapshot import Matches
 from homing.archive.results import (
     Hit,
     Hits,
@@ -17,8 +16,8 @@ from homing.archive.results import (
     SearchResult,
     Verification,
 )
-from homing.archive.rows import Row
-from homing.archive.snapshot import Matches
+from homing.archive.table.build_index import Indexed
+from homing.archive.table.rows import Row
 from homing.search import Partial, in_words
 
 __all__ = [

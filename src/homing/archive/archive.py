@@ -9,18 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homing import defaults
-from homing.archive.choosing import CodebookLike, choose_codebook, choose_codebooks
-from homing.archive.generations import Generation, adopt
-from homing.archive.indexing import Indexed, index_all, refuse_unless_held
-from homing.archive.manifest import Input, PathLike, gather, several
-from homing.archive.paging import page_of
+from homing.archive.codebooks import (
+    CodebookLike,
+    Generation,
+    adopt,
+    choose_codebook,
+    choose_codebooks,
+)
+from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
+from homing.archive.inputs import Input, PathLike, gather, several
+from homing.archive.maintenance import statistics, verify
+from homing.archive.reader import Searchable
 from homing.archive.results import Imported, Problem, Report, Verification
-from homing.archive.rows import Row
-from homing.archive.running import OnOutcome, collect, refuse_output, refuse_store
-from homing.archive.searchable import Searchable
-from homing.archive.segments import coverages
-from homing.archive.statistics import statistics
-from homing.archive.verifying import verify
+from homing.archive.table.build_index import Indexed, index_all, refuse_unless_held
+from homing.archive.table.index import coverages
+from homing.archive.table.page import page_of
+from homing.archive.table.rows import Row
 from homing.c2pa import ContentCredentials
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
@@ -28,8 +32,8 @@ from homing.images import DEFAULT_LIMITS, Limits, shown
 from homing.workers.choose import Workforce, hired
 
 if TYPE_CHECKING:
-    from homing.archive.activating import Activate, MakeActivator
-    from homing.archive.describing import Described
+    from homing.archive.ingest.activate_by_workers import Activate, MakeActivator
+    from homing.archive.ingest.describe import Described
     from homing.descriptors import Descriptor
 
 
@@ -125,9 +129,9 @@ class Archive(Searchable):
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
-        from homing.archive.releasing import release
-        from homing.archive.running import make_activator
-        from homing.archive.signing import Seal
+        from homing.archive.ingest.release import release
+        from homing.archive.ingest.run import make_activator
+        from homing.archive.ingest.sign import Seal
 
         self._record.refresh()
         refuse_store(out)
@@ -168,14 +172,14 @@ class Archive(Searchable):
         """The descriptor in this process; beside workers, loaded as they load it, on the CPU."""
         if workforce is None:
             return self.descriptor
-        from homing.archive.workers import loadable_descriptor
+        from homing.archive.ingest.worker import loadable_descriptor
 
         return loadable_descriptor(self.settings, self.path)
 
     def _activate_by(self, workforce: Workforce | None, make: "MakeActivator") -> "Activate | None":
         if workforce is None:
             return None
-        from homing.archive.activating import activate_by_workers
+        from homing.archive.ingest.activate_by_workers import activate_by_workers
 
         return activate_by_workers(
             make, self.settings, archive=self.path, device=self._device, workforce=workforce
@@ -219,7 +223,7 @@ class Archive(Searchable):
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
-        from homing.archive.adding import add
+        from homing.archive.ingest.add import add
 
         self._record.refuse_if_past()
         self._record.refresh()
@@ -243,10 +247,10 @@ class Archive(Searchable):
         self, inputs: Sequence[Input], limits: Limits, workforce: Workforce | None
     ) -> "Iterator[Described]":
         if workforce is None:
-            from homing.archive.describing import describe
+            from homing.archive.ingest.describe import describe
 
             return describe(self._record, self.descriptor, inputs, archive=self.path, limits=limits)
-        from homing.archive.shards import describe_by_workers
+        from homing.archive.ingest.describe_by_workers import describe_by_workers
 
         return describe_by_workers(
             self._record,
@@ -393,7 +397,7 @@ class Archive(Searchable):
         progress : callable or None
             Called with the number of rows written since the last call.
         """
-        from homing.archive.transferring import export_rows
+        from homing.archive.exchange import export_rows
 
         self._record.refresh()
         return export_rows(self._record, self.settings, self.path, file, progress)
@@ -435,7 +439,7 @@ class Archive(Searchable):
         generation a row is does not matter. A row that is there already stays as it is; one that
         its codebook does not confirm, or whose id another picture has, is left out.
         """
-        from homing.archive.transferring import import_rows
+        from homing.archive.exchange import import_rows
 
         self._record.refuse_if_past()
         self._record.refresh()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
-from homing.archive.stores import Place
+from homing.archive.table.location import Place
 from homing.errors import ArchiveError, DescriptorError
 from homing.files.durable import replace_durably
 

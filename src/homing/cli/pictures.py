@@ -221,7 +221,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
     """
     from homing.archive import choose_codebook, choose_codebooks, find_inputs
-    from homing.archive.loose import activate_files
+    from homing.archive.ingest.activate_files import activate_files
 
     inputs = find_inputs(photos)
     network = load_network(options["descriptor"], options["device"])

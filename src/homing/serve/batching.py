@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from homing.archive.asked import Asked
+from homing.archive.query.options import Asked
+from homing.archive.query.search import Looked, look_through
 from homing.archive.results import Hit
-from homing.archive.searching import Looked, look_through
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_workers
 from homing.search import View

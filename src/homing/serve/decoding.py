@@ -16,11 +16,11 @@ from typing import Any, Protocol, TypeVar
 
 from PIL import Image, ImageChops
 
-from homing.archive.confirming import confirmed
-from homing.archive.explaining import compared
+from homing.archive.query.answers import confirmed
+from homing.archive.query.explain import compared
+from homing.archive.query.originals import Places
+from homing.archive.query.search import Looked
 from homing.archive.results import Hit
-from homing.archive.searching import Looked
-from homing.archive.sources import Places
 from homing.errors import PictureError
 from homing.images import Limits, read_picture, read_rgb, shown
 from homing.search import View, query_views

@@ -8,7 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from homing import defaults
 from homing.activation import METHODS
-from homing.archive.asked import Asked
+from homing.archive.query.options import Asked
 from homing.serve.jobs import ReleaseSettings
 from homing.serve.settings import Settings
 

@@ -18,8 +18,8 @@ from types import FrameType, TracebackType
 from typing import Any, Protocol, TypeVar
 
 from homing.archive import Archive, open_archive
+from homing.archive.ingest.run import make_activator
 from homing.archive.results import Outcome
-from homing.archive.running import make_activator
 from homing.c2pa import ContentCredentials
 from homing.errors import PictureError
 from homing.images import Limits

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 import numpy as np
 
 from homing.archive import Archive, Row, SearchResult, open_archive
-from homing.archive.asked import RATE, Asked
-from homing.archive.confirming import MOST_CONFIRMED
-from homing.archive.explaining import cell_of
+from homing.archive.query.answers import MOST_CONFIRMED
+from homing.archive.query.explain import cell_of
+from homing.archive.query.options import RATE, Asked
+from homing.archive.query.search import Looked
 from homing.archive.results import Hit
-from homing.archive.searching import Looked
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.search import UPRIGHT

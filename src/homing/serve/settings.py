@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homing.archive.stores import place_of
+from homing.archive.table.location import place_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.images import Limits

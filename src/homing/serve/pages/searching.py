@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from homing.archive.asked import Asked
+from homing.archive.query.options import Asked
 from homing.errors import EntryNotFoundError, PictureError
 from homing.serve.bodies import Upload, form_of, picture_in
 from homing.serve.kept import KeptSearch

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from homing.archive.asked import Asked
-from homing.archive.credentials import ENDPOINT, MANIFEST
+from homing.archive.query.manifests import ENDPOINT, MANIFEST
+from homing.archive.query.options import Asked
 from homing.archive.results import Hit
 from homing.c2pa import ALGORITHM, Binding
 from homing.errors import UsageError

@@ -1,0 +1,238 @@
+"""Rows out to a Parquet file and in again, for other tools, other places and other archives."""
+
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from homing.archive.codebooks import Generation, generations
+from homing.archive.ingest.run import refuse_store
+from homing.archive.inputs import PathLike
+from homing.archive.results import Imported, Problem
+from homing.archive.settings import ArchiveSettings
+from homing.archive.table.commit import commit_rows
+from homing.archive.table.generations import Layout, Part
+from homing.archive.table.location import Place, StoreFolder, recorded_place, resolve_place
+from homing.archive.table.recode import of_generation, recoded, schema_of
+from homing.archive.table.table import Record
+from homing.codebooks import Codebook
+from homing.errors import UsageError
+from homing.files.durable import publish, sync_folder
+from homing.images import shown
+
+FORMAT, SEVERAL_GENERATIONS = 1, 2
+_HEADER = b"homing"
+_COMMIT = 4096  # rows recorded together
+_UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
+_NOWHERE = StoreFolder("")  # places are absolute in the file: it belongs to no folder
+
+Progress = Callable[[int], None] | None
+
+
+def export_rows(
+    record: Record, settings: ArchiveSettings, archive: Place, file: PathLike, progress: Progress
+) -> int:
+    """Write the version in view to a new Parquet file.
+
+    Raises
+    ------
+    UsageError
+        The file exists, or cannot be written.
+    """
+    refuse_store(file)
+    final = Path(file)
+    staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
+    header = _header(settings, generations(record, settings))
+    schema = record.schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    rows = 0
+    taken = UsageError(f"{shown(final)} exists already; name another file")
+    if final.exists() or final.is_symlink():  # asked before the work, and again when it is named
+        raise taken
+    try:
+        with pq.ParquetWriter(staged, schema) as writer:
+            for batch in record.batches(schema.names):
+                table = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
+                writer.write_table(table.cast(schema))
+                rows += batch.num_rows
+                if progress is not None:
+                    progress(batch.num_rows)
+        with staged.open("rb+") as written:
+            os.fsync(written.fileno())
+        publish(staged, final)
+        sync_folder(final.parent)
+    except FileExistsError:
+        raise taken from None
+    except OSError as error:
+        raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
+    finally:
+        staged.unlink(missing_ok=True)
+    return rows
+
+
+def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str, Any]:
+    header = {
+        "format": FORMAT,
+        "descriptor": settings.descriptor,
+        "descriptor_fingerprint": settings.descriptor_fingerprint,
+        "codebook": settings.codebook,
+        "codebook_fingerprint": settings.codebook_fingerprint,
+    }
+    if len(named) == 1:
+        return header
+    return header | {
+        "format": SEVERAL_GENERATIONS,
+        "generations": [generation.as_dict() for generation in named],
+    }
+
+
+def _moved(table: pa.Table, old: Place, new: Place) -> pa.Table:
+    """Rows whose files' places are written for another folder of the archive."""
+    places = [
+        None if text is None else recorded_place(resolve_place(text, old), new)
+        for text in table.column("file").to_pylist()
+    ]
+    number = table.schema.get_field_index("file")
+    return table.set_column(number, table.schema.field(number), pa.array(places, pa.string()))
+
+
+def import_rows(
+    record: Record,
+    settings: ArchiveSettings,
+    codebooks: Sequence[Codebook],
+    archive: Place,
+    file: PathLike,
+    progress: Progress,
+) -> Imported:
+    """Record the rows of an exported file.
+
+    Raises
+    ------
+    UsageError
+        The file cannot be read, is no export, or is of another descriptor or of a codebook that
+        the archive has not.
+    """
+    refuse_store(file)
+    path = Path(file)
+    imported = skipped = 0
+    problems: list[Problem] = []
+    try:
+        with pq.ParquetFile(path) as opened:
+            header = _checked_header(opened.schema_arrow.metadata or {}, settings, path)
+            same = _same_generations(header, codebooks, path)
+            theirs = Layout(tuple(Part.of(codebooks[number - 1]) for number in same.values()))
+            # As they are now: generations that are adopted meanwhile come behind these.
+            ours = Layout(tuple(Part.of(codebook) for codebook in codebooks))
+            read, schema = schema_of(theirs, settings.dimension), record.schema
+            for batch in opened.iter_batches(_COMMIT, columns=read.names):
+                table = pa.Table.from_batches([batch]).select(read.names).cast(read)
+                table = recoded(table, theirs, ours, same, schema)
+                table = _moved(table, _NOWHERE, archive)
+                reasons = _reasons(table, ours, codebooks)
+                names = table.column("id").to_pylist()
+                problems += (Problem(names[n], reason) for n, reason in reasons.items())
+                good = [number not in reasons for number in range(len(names))]
+                done, there, refused = _recorded(record, table.filter(pa.array(good)))
+                imported, skipped = imported + done, skipped + there
+                problems += refused
+                if progress is not None:
+                    progress(batch.num_rows)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+        raise UsageError(f"{shown(path)} cannot be imported: {error}") from error
+    return Imported(imported, skipped, tuple(problems))
+
+
+def _checked_header(
+    metadata: Mapping[bytes, bytes], settings: ArchiveSettings, path: Path
+) -> Mapping[str, Any]:
+    header = json.loads(metadata.get(_HEADER, b"null"))
+    if not isinstance(header, dict):
+        raise UsageError(f"{shown(path)} is not a file that 'homing export' has written")
+    if header.get("format") not in (FORMAT, SEVERAL_GENERATIONS):
+        raise UsageError(
+            f"{shown(path)} has format {header.get('format')!r}; this version of homing knows "
+            f"formats {FORMAT} and {SEVERAL_GENERATIONS}"
+        )
+    if header.get("descriptor_fingerprint") != settings.descriptor_fingerprint:
+        raise UsageError(
+            f"{shown(path)} is of the descriptor {header.get('descriptor')} "
+            f"({header.get('descriptor_fingerprint')}), and the archive has {settings.descriptor} "
+            f"({settings.descriptor_fingerprint}); import it into an archive made with the same"
+        )
+    return header
+
+
+def _same_generations(
+    header: Mapping[str, Any],
+    codebooks: Sequence[Codebook],
+    path: Path,
+) -> dict[int, int]:
+    """Number in the archive of each generation of a file."""
+    fingerprints = [codebook.fingerprint for codebook in codebooks]
+    same = {}
+    for number, generation in enumerate(header.get("generations", [header]), start=1):
+        fingerprint = generation["codebook_fingerprint"]
+        if fingerprint not in fingerprints:
+            theirs = f"{generation['codebook']} ({fingerprint})"
+            ours = f"{codebooks[-1].factory} ({fingerprints[-1]})"
+            raise UsageError(
+                f"{shown(path)} is of the codebook {theirs}, and the archive has {ours}; import it "
+                "into an archive made with the same, or adopt that codebook in this one first"
+            )
+        same[number] = fingerprints.index(fingerprint) + 1
+    return same
+
+
+def _reasons(table: pa.Table, layout: Layout, codebooks: Sequence[Codebook]) -> dict[int, str]:
+    """Rows that cannot be recorded, by their number, with the reason."""
+    flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors = flat.reshape(table.num_rows, -1).astype(np.float32)
+    lengths = np.linalg.norm(vectors, axis=1)
+    sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
+    vectors[~sound] = 0
+    coded = np.zeros(table.num_rows, bool)
+    for number, codebook in enumerate(codebooks, start=1):
+        places, own, held = of_generation(table, layout, number)
+        if len(places):
+            cells, codes = codebook.encode_with_cells(vectors[places])
+            coded[places] = (own == cells) & (held == codes).all(axis=1)
+    states = table.column("state").to_pylist()
+    seen: Counter[str] = Counter()
+    reasons: dict[int, str] = {}
+    for number, name in enumerate(table.column("id").to_pylist()):
+        seen[name] += 1
+        if not sound[number]:
+            reasons[number] = "its vector is not a unit vector"
+        elif not coded[number]:
+            reasons[number] = "its cell and code are not the codebook's for its vector"
+        elif states[number] not in ("released", "added"):
+            reasons[number] = f"its state is {states[number]!r}, neither released nor added"
+        elif seen[name] > 1:
+            reasons[number] = "the id stands twice"
+    return reasons
+
+
+def _recorded(record: Record, table: pa.Table) -> tuple[int, int, list[Problem]]:
+    """Rows recorded, rows there before, and rows refused."""
+    if not table.num_rows:
+        return 0, 0, []
+    names = table.column("id").to_pylist()
+    before = record.lookup(names, ["state"])
+    refused = commit_rows(record, table)
+    states = dict(zip(names, table.column("state").to_pylist(), strict=True))
+    there = [
+        name
+        for name in names
+        if name not in refused
+        and name in before
+        and not (states[name] == "released" and before[name]["state"] == "added")
+    ]
+    reason = "the id is taken by another picture; remove that entry first"
+    problems = [Problem(name, reason) for name in names if name in refused]
+    return len(names) - len(refused) - len(there), len(there), problems

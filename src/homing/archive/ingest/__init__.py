@@ -1,0 +1,1 @@
+"""Pictures going in: planned, described or activated, written and recorded."""

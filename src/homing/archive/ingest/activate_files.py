@@ -1,0 +1,119 @@
+"""Activating files without an archive: nothing is recorded."""
+
+import hashlib
+import math
+import os
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from homing.activation import Activated, Activator
+from homing.archive.ingest.run import (
+    OnOutcome,
+    collect,
+    make_activator,
+    refuse_output,
+    refuse_store,
+)
+from homing.archive.ingest.staging import Staging, clear
+from homing.archive.inputs import Input, PathLike
+from homing.archive.results import Outcome, Report
+from homing.codebooks import Codebook
+from homing.descriptors import Descriptor
+from homing.errors import PictureError
+from homing.files.durable import publish, refuses_name
+from homing.images import shown
+
+
+def activate_files(
+    inputs: Sequence[Input],
+    descriptor: Descriptor,
+    codebook: Codebook,
+    *,
+    out: PathLike,
+    on_outcome: OnOutcome | None = None,
+    **settings: Any,
+) -> Report:
+    """Activate files into a folder; an existing file is never overwritten.
+
+    Parameters
+    ----------
+    inputs : sequence of Input
+        What to activate, from :func:`~homing.archive.inputs.find_inputs`.
+    descriptor, codebook
+        What the pictures are activated for.
+    out : path
+        Folder for the results; it is made if need be.
+    on_outcome : callable or None
+        Called with each outcome.
+    settings
+        ``psnr``, ``method``, ``seed``, ``format``, ``limits`` as for
+        :meth:`~homing.archive.archive.Archive.release`; ``also``, loaded codebooks.
+    """
+    refuse_store(out)
+    folder = Path(out)
+    refuse_output(folder, [])
+    activator = make_activator(descriptor, codebook, **settings)
+    return collect(_activate(activator, inputs, folder), on_outcome)
+
+
+def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Iterator[Outcome]:
+    to_do, clock = [], time.perf_counter()
+    for item in inputs:
+        final = out / item.destination_as(activator.kind)
+        if os.path.exists(final):  # noqa: PTH110 - a path's own raises where no such name can be
+            yield Outcome(
+                source=shown(item.path),
+                status="skipped",
+                id=item.id,
+                reason=f"{shown(final)} exists already",
+            )
+        else:
+            to_do.append(item)
+    results = activator.run(item.path for item in to_do)
+    clear(out)
+    with Staging(out) as staging:
+        for item, result in zip(to_do, results, strict=True):
+            now = time.perf_counter()
+            yield _place(item, result, staging, item.destination_as(activator.kind), now - clock)
+            clock = now
+
+
+def _place(
+    item: Input,
+    result: Activated | PictureError,
+    staging: Staging,
+    destination: Path,
+    seconds: float,
+) -> Outcome:
+    source = shown(item.path)
+    if isinstance(result, PictureError):
+        return Outcome(source=source, status="failed", id=item.id, reason=str(result))
+    final = staging.out / destination
+    staged = staging.write(result.data, destination, hashlib.sha256(result.data).digest())
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        publish(staging.folder / staged.name, final)
+    except (FileExistsError, NotADirectoryError):
+        reason = f"{shown(final)} exists already"
+        return Outcome(source=source, status="skipped", id=item.id, reason=reason)
+    except OSError as error:
+        if not refuses_name(error):
+            raise
+        reason = f"{shown(final)} cannot be written: {error.strerror}; rename the picture"
+        return Outcome(source=source, status="failed", id=item.id, reason=reason)
+    finally:
+        staging.discard(staged)
+    return Outcome(
+        source=source,
+        status="activated",
+        id=item.id,
+        file=shown(final),
+        psnr=None if math.isinf(result.psnr) else result.psnr,
+        ssim=result.ssim,
+        cell_kept=result.cell_kept,
+        also_kept=result.also_kept,
+        seconds=seconds,
+        notes=result.notes,
+    )

@@ -1,0 +1,214 @@
+"""Making an archive and opening one."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from homing.archive.archive import Archive
+from homing.archive.codebooks import CODEBOOK, Codebooks, choose_codebook, read_codebook
+from homing.archive.inputs import PathLike
+from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
+from homing.archive.table.build_index import refuse_unless_held
+from homing.archive.table.location import Place, StoreFolder, place_of
+from homing.archive.table.rows import row_schema
+from homing.archive.table.table import Record
+from homing.codebooks import Codebook
+from homing.errors import ArchiveError, CodebookError
+from homing.images import shown
+
+if TYPE_CHECKING:
+    from homing.descriptors import Descriptor
+
+_SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
+
+_RECORD = "entries.lance"
+
+
+def create(
+    path: PathLike | StoreFolder,
+    *,
+    descriptor: "str | Path | Descriptor" = "homing-s",
+    codebook: "str | Path | Codebook" = "auto",
+    expect: int | None = None,
+    device: str = "cpu",
+) -> "Archive":
+    """Make an empty archive.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the archive; it must not exist, or be empty. Or a place in an object store,
+        ``s3://bucket/folder`` (``gs://``, ``az://``); credentials come from the environment.
+    descriptor : str, Path or Descriptor
+        Name of a registered descriptor, a path to one's own, or a loaded one.
+    codebook : str, Path or Codebook
+        "auto" (a bundled one for the expected size), a factory string of a bundled one, a file,
+        or a loaded codebook.
+    expect : int or None
+        How many pictures the archive will hold; chooses the bundled codebook.
+    device : str
+        Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
+
+    Raises
+    ------
+    ArchiveError
+        Something is at `path` already.
+    CodebookError, DescriptorError
+        One of them cannot be loaded, or they do not belong together.
+    """
+    folder = place_of(path)
+    if _taken(folder):
+        raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
+    network = _load(descriptor, device)
+    chosen, reason = choose_codebook(codebook, network, expect)
+    settings = ArchiveSettings(
+        descriptor=_name_of(descriptor, network),
+        descriptor_fingerprint=network.fingerprint,
+        dimension=network.dimension,
+        codebook=str(chosen.factory),
+        codebook_fingerprint=chosen.fingerprint,
+        codebook_choice=reason,
+        expect=expect,
+        identity=uuid.uuid4().hex,
+    )
+    if isinstance(folder, Path):
+        _make(folder, settings, chosen)
+    else:
+        _make_in_store(folder, settings, chosen)
+    return open_archive(folder, descriptor=network, device=device)
+
+
+def open_archive(
+    path: PathLike | StoreFolder,
+    *,
+    descriptor: "Descriptor | None" = None,
+    device: str = "cpu",
+    engine: str = "auto",
+    version: int | None = None,
+) -> "Archive":
+    """Open an archive; public as ``homing.open``.
+
+    Parameters
+    ----------
+    path : path
+        Folder of the archive, or its place in an object store.
+    descriptor : Descriptor or None
+        Needed only where the archive was made with a descriptor that a name or path cannot load
+        (a Python callable). It must have the fingerprint the archive was made with.
+    device : str
+        Where the descriptor runs.
+    engine : {"auto", "memory", "lance"}
+        What searches: codes held in memory, or read from the archive's own index where it lies, in
+        little memory. Both give the same answers. "auto" holds up to half a gigabyte.
+    version : int or None
+        A version that is past, to be read as it was: one of :meth:`Archive.versions`.
+
+    Raises
+    ------
+    ArchiveError
+        There is no archive, or it is damaged.
+    CodebookError, DescriptorError
+        The codebook or descriptor is not the one the archive was made with.
+    """
+    folder = place_of(path)
+    settings = read_settings(folder)
+    codebook = read_codebook(folder / CODEBOOK)
+    if codebook.fingerprint != settings.codebook_fingerprint:
+        raise CodebookError(
+            f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
+            f"archive was made with {settings.codebook_fingerprint}; put that file back"
+        )
+    record = Record.open(folder / _RECORD, version=version)
+    codebooks = Codebooks(folder, codebook)
+    every = codebooks.of(record)
+    if engine == "lance":
+        refuse_unless_held(every, folder)
+    archive = Archive(folder, settings, codebooks, record, device=device, engine=engine)
+    if descriptor is not None:
+        archive.use_descriptor(descriptor)
+    return archive
+
+
+def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
+    """Build the archive beside its place and move it there whole."""
+    try:
+        os.fsencode(folder.absolute()).decode()
+    except UnicodeDecodeError:
+        raise ArchiveError(
+            f"the path {shown(folder.absolute())!r} is not UTF-8; choose another"
+        ) from None
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
+    try:
+        Record.create(
+            building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size
+        )
+        codebook.save(building / CODEBOOK)
+        write_settings(building, settings)
+        building.chmod(0o777 & ~_umask())
+        building.replace(folder)
+    except OSError as error:
+        raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _taken(folder: Place) -> bool:
+    """Whether something is there already."""
+    if not isinstance(folder, Path):
+        return (folder / SETTINGS).exists()
+    if folder.is_symlink():
+        return True
+    return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+
+
+def _make_in_store(folder: StoreFolder, settings: ArchiveSettings, codebook: Codebook) -> None:
+    """Build the archive in its place: it is there once its settings are.
+
+    Only one process can create the record. What one that died has left is taken over.
+    """
+    size = {"dimension": settings.dimension, "code_size": codebook.code_size}
+    try:
+        Record.create(folder / _RECORD, **size)
+    except ArchiveError:
+        left = Record.open(folder / _RECORD)  # or says why none can be made
+        if left.schema != row_schema(**size) or len(left):
+            raise ArchiveError(
+                f"{str(folder)!r} holds a record without settings; remove what is there, or choose "
+                "another place"
+            ) from None
+        if left.age() < _SETTLED:
+            raise ArchiveError(
+                f"{str(folder)!r} is being made by another process; if that one has died, try "
+                "again in a minute"
+            ) from None
+    with tempfile.TemporaryDirectory(prefix="homing-") as local:
+        (folder / CODEBOOK).put(codebook.save(Path(local) / CODEBOOK))
+    write_settings(folder, settings)
+
+
+def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":
+    from homing.descriptors import Descriptor, load_descriptor
+
+    if isinstance(descriptor, Descriptor):
+        return descriptor
+    return load_descriptor(descriptor, device=device)
+
+
+def _name_of(descriptor: "str | Path | Descriptor", loaded: "Descriptor") -> str:
+    """What loads the descriptor again: its name, or the absolute path of a user's own."""
+    if isinstance(descriptor, str | Path) and Path(descriptor).exists():
+        return str(Path(descriptor).absolute())
+    return loaded.name
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

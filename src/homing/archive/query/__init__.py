@@ -1,0 +1,1 @@
+"""Searching an archive: engines, answers and their verdicts, evidence, duplicates."""

@@ -1,0 +1,168 @@
+"""Which engine searches an archive, and what it is made of."""
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.query.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.table.addresses import Runs, runs_of
+from homing.archive.table.columns import Columns, load, plain_bytes, release_freed
+from homing.archive.table.generations import Layout
+from homing.archive.table.index import Segment, coverage, nearest
+from homing.archive.table.table import Record
+from homing.archive.table.vectors import StoredVectors
+from homing.codebooks import Codebook
+from homing.errors import UsageError
+from homing.search import (
+    Block,
+    LanceEngine,
+    MemoryEngine,
+    Nearest,
+    Part,
+    SeveralEngines,
+    indexed,
+    reason_against,
+    unindexed,
+)
+
+ENGINES = ("auto", "memory", "lance")
+
+_HELD = 512 << 20  # bytes of codes and ids that are held in memory without being asked to
+_BYTES_AN_ID = 48
+
+_ROWS_A_BLOCK = 1 << 20
+_RESIDENT = 4  # blocks of rows without an index that stay in memory; further ones are read anew
+
+
+def check_engine(engine: str) -> str:
+    """Refuse a name that is no engine's."""
+    if engine not in ENGINES:
+        raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}")
+    return engine
+
+
+def choose(asked: str, record: Record, codebooks: Sequence[Codebook]) -> str:
+    """Name the engine that searches a record.
+
+    Parameters
+    ----------
+    asked : {"auto", "memory", "lance"}
+        "auto": in memory what is small and on this machine, and all that Lance's index cannot
+        hold; else "lance".
+    record : Record
+    codebooks : sequence of Codebook
+        Of its generations.
+    """
+    if asked != "auto":
+        return asked
+    if any(reason_against(codebook.factory) is not None for codebook in codebooks):
+        return "memory"
+    if not isinstance(record.path, Path):
+        return "lance"  # it takes the codes alone, and those only that no index covers
+    longest = max(codebook.code_size for codebook in codebooks)
+    held = len(record) * (longest + 12 + _BYTES_AN_ID)
+    return "memory" if held <= _HELD else "lance"
+
+
+def opened(
+    record: Record, codebooks: Sequence[Codebook], engine: str
+) -> tuple[SeveralEngines, Entries, StoredVectors]:
+    """Engine, entries and vectors of the version of a record that is in view."""
+    if engine == "memory":
+        return _in_memory(record, codebooks)
+    runs = runs_of(record)
+    vectors = StoredVectors(record, runs)
+    parts = [
+        _through_lance(record.of(number), codebook, runs)
+        for number, codebook in enumerate(codebooks, start=1)
+    ]
+    return SeveralEngines(codebooks, parts), ReadEntries(record), vectors
+
+
+def _in_memory(
+    record: Record, codebooks: Sequence[Codebook]
+) -> tuple[SeveralEngines, HeldEntries, StoredVectors]:
+    columns = load(record)
+    engine = SeveralEngines(codebooks, list(_blocks_in_memory(columns, codebooks, record.layout)))
+    entries, vectors = HeldEntries(record, columns), StoredVectors(record, columns.runs)
+    del columns
+    release_freed()
+    return engine, entries, vectors
+
+
+def _blocks_in_memory(
+    columns: Columns, codebooks: Sequence[Codebook], layout: Layout
+) -> Iterator[MemoryEngine | Block]:
+    """Each generation's rows; all of them where there is one."""
+    if len(codebooks) == 1:
+        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.column(1)])
+        return
+    generations = layout.generations(columns.cells)
+    for number, codebook in enumerate(codebooks, start=1):
+        rows = np.flatnonzero(generations == number)
+        cells = columns.cells[rows] - np.int32(layout.first_cell(number))
+        codes = columns.codes[layout.column(number)][rows]
+        yield Block(MemoryEngine(codebook, cells, codes), rows)
+
+
+def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
+    now = coverage(record, codebook)
+    read = record.still()
+    blocks = list(_blocks(read, codebook, runs, now.loose))
+    each = [(segment,) for segment in now.segments]
+    together = [_segments(read, codebook, runs, now.segments)] if each else []
+    apart = [_segments(read, codebook, runs, alone) for alone in each]
+
+    def worth_it() -> bool:
+        return not (record.moves_on() and read.superseded())
+
+    return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, worth_it)
+
+
+def _segments(
+    record: Record, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
+) -> Part[Nearest]:
+    def ask(
+        queries: NDArray[np.float32], candidates: int, probes: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        query, address, distance = nearest(record, codebook, segments, queries, candidates, probes)
+        return query, runs.numbers(address), distance
+
+    return indexed(sum(segment.rows for segment in segments), ask)
+
+
+def _blocks(
+    record: Record, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
+) -> Iterator[Part[Nearest]]:
+    """Rows that no index covers, some at a time: the first held, the others read when wanted."""
+    for number, group in enumerate(_grouped(loose)):
+        read = functools.partial(_block, record, codebook, runs, group)
+        rows = sum(loose[fragment] for fragment in group)
+        yield unindexed(rows, functools.cache(read) if number < _RESIDENT else read)
+
+
+def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Fragments in groups of about so many rows as make a block."""
+    group: list[int] = []
+    rows = 0
+    for number, count in loose.items():
+        group.append(number)
+        rows += count
+        if rows >= _ROWS_A_BLOCK:
+            yield tuple(group)
+            group, rows = [], 0
+    if group:
+        yield tuple(group)
+
+
+def _block(record: Record, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
+    cells, codes, addresses = [], [], []
+    for batch in record.batches(["cell", "code"], addresses=True, fragments=fragments):
+        cells.append(batch.column("cell").to_numpy())
+        codes.append(plain_bytes(batch.column("code"), codebook.code_size))
+        addresses.append(batch.column("_rowaddr").to_numpy())
+    engine = MemoryEngine(codebook, np.concatenate(cells), np.concatenate(codes))
+    return Block(engine, runs.numbers(np.concatenate(addresses)))

@@ -1,0 +1,130 @@
+"""C2PA manifests of entries: which entry has which, and the manifest store in its file.
+
+What an entry knows of its manifest stands in its metadata, whoever wrote it there: a release with
+Content Credentials, or a publisher whose manifests are kept elsewhere.
+"""
+
+import functools
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.table.addresses import Runs, removed_rows, runs_of
+from homing.archive.table.location import Place, resolve_place
+from homing.archive.table.rows import Row, row_of
+from homing.archive.table.table import Record
+from homing.c2pa import active_manifest
+from homing.errors import PictureError
+from homing.images import Limits, manifest_store, read_bytes
+
+MANIFEST, ENDPOINT = "c2pa_manifest", "c2pa_endpoint"
+"""Keys of an entry's metadata: the id of its manifest, and the API where that is to be had."""
+
+_FILES = Limits(max_bytes=1 << 40)  # released files are our own
+_MARKED = f"metadata LIKE '%\"{MANIFEST}\"%'"
+
+
+class ManifestIndex:
+    """Finds entries by the id of their manifest.
+
+    It is kept up with the record: of a newer version only those fragments are read that are new or
+    have lost rows. It holds sixteen bytes an entry that has a manifest. May be used from several
+    threads.
+
+    Parameters
+    ----------
+    opened : callable
+        Opens the record, at the first question; nothing else may move that one on.
+    """
+
+    def __init__(self, opened: Callable[[], Record]) -> None:
+        self._opened = functools.cache(opened)
+        self._lock = threading.Lock()
+        self._version: int | None = None
+        self._removed: dict[int, int] = {}  # rows removed of each fragment when it was read
+        self._digests = np.empty(0, np.uint64)  # of the manifests' ids, ascending
+        self._addresses = np.empty(0, np.uint64)  # of their rows
+        self._runs = Runs.joined([])
+
+    def find(self, manifest: str) -> list[Row]:
+        """Entries with that manifest, as recorded now; none, one, or several copies."""
+        with self._lock:
+            self._record.refresh()
+            return self._record.retried(lambda: self._found(manifest))
+
+    @property
+    def _record(self) -> Record:
+        return self._opened()
+
+    def _found(self, manifest: str) -> list[Row]:
+        if self._version != self._record.version:
+            self._follow()
+        digest = _digests([manifest])[0]
+        first = int(np.searchsorted(self._digests, digest, side="left"))
+        last = int(np.searchsorted(self._digests, digest, side="right"))
+        if first == last:
+            return []
+        positions = self._runs.numbers(self._addresses[first:last])
+        columns = [name for name in self._record.schema.names if name != "vector"]
+        values = self._record.take(positions.tolist(), columns).to_pylist()
+        rows = [row_of(each, None, self._record.layout) for each in values]
+        return [row for row in rows if (row.metadata or {}).get(MANIFEST) == manifest]
+
+    def _follow(self) -> None:
+        """Make the index that of the version in view."""
+        removed, runs = removed_rows(self._record), runs_of(self._record)
+        unread = [number for number, count in removed.items() if self._removed.get(number) != count]
+        kept = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
+        digests, addresses = self._read(unread)
+        digests = np.concatenate([self._digests[kept], digests])
+        addresses = np.concatenate([self._addresses[kept], addresses])
+        order = np.argsort(digests, kind="stable")
+        self._digests, self._addresses = digests[order], addresses[order]
+        self._removed, self._runs, self._version = removed, runs, self._record.version
+
+    def _read(self, fragments: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Digest and address of each entry of some fragments that has a manifest."""
+        digests, addresses = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+        scan = self._record.batches(
+            ["metadata"], chosen=_MARKED, addresses=True, fragments=fragments
+        )
+        for batch in scan if fragments else ():
+            ids = [_manifest_in(text) for text in batch.column("metadata").to_pylist()]
+            named = np.array([each is not None for each in ids], dtype=bool)
+            digests.append(_digests([each for each in ids if each is not None]))
+            addresses.append(batch.column("_rowaddr").to_numpy()[named])
+        return np.concatenate(digests), np.concatenate(addresses)
+
+
+def store_of(row: Row, archive: Place) -> bytes:
+    """Manifest store in the file of an entry, if the file is at hand and the one recorded.
+
+    Raises
+    ------
+    PictureError
+        It is not, or carries no such manifest; with the reason.
+    """
+    if row.file is None:
+        raise PictureError(f"the entry {row.id!r} has no released file")
+    path = resolve_place(row.file, archive)
+    data = read_bytes(path, limits=_FILES)
+    if hashlib.sha256(data).digest() != row.file_sha256:
+        raise PictureError(f"the file of {row.id!r} is not the one released (SHA-256 differs)")
+    store = manifest_store(data)
+    if store is None or active_manifest(store) != (row.metadata or {}).get(MANIFEST):
+        raise PictureError(f"the file of {row.id!r} does not carry the manifest recorded")
+    return store
+
+
+def _manifest_in(metadata: str) -> str | None:
+    found = json.loads(metadata).get(MANIFEST)
+    return found if isinstance(found, str) else None
+
+
+def _digests(manifests: Sequence[str]) -> NDArray[np.uint64]:
+    whole = b"".join(hashlib.blake2b(each.encode(), digest_size=8).digest() for each in manifests)
+    return np.frombuffer(whole, dtype=np.uint64)
