@@ -170,7 +170,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
 
 def _bold(method):
     """Return the method of somebody who does not mind what shows."""
-    from homing.activation.loop_edits import NO_EDITS
+    from homing.activation.simulated_edits.looks import NO_EDITS
 
     return replace(
         method,

@@ -42,7 +42,7 @@ def main() -> int:
 
     import homing
     from homing.activation import find_method
-    from homing.activation.pipeline import BATCH
+    from homing.activation.activator import BATCH
     from homing.descriptors.workers import network_workers
 
     with working_folder(options.work) as folder:

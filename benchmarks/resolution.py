@@ -34,8 +34,8 @@ _ASKED_GROWTH = 2.0
 _ASKED_AHEAD = {"2": 3.0, "12": 10.0}
 _STEPS, _STRENGTH, _DISTORTION = 10, 3.0, 0.01
 _CODING = {
-    "homing.activation.stages": ("encode", "decode_pixels", "read_squashed"),
-    "homing.activation.pipeline": ("read_picture",),
+    "homing.activation.picture_steps": ("encode", "decode_pixels", "read_squashed"),
+    "homing.activation.activator": ("read_picture",),
 }
 
 
@@ -68,7 +68,7 @@ def _timed(paths: Sequence[Path], options) -> tuple[float, float, float]:
     """Seconds a picture, medians: ours without coding, coding, the published loop."""
     import homing
     from homing.activation import find_method
-    from homing.activation.pipeline import Activated, Activator
+    from homing.activation.activator import Activated, Activator
     from homing.images import read_picture
 
     descriptor = homing.load_descriptor()
@@ -121,7 +121,7 @@ def _published(pixels: np.ndarray, descriptor, codebook) -> float:
     import torch
     import torch.nn.functional as F
 
-    from homing.activation.perceptual import PUBLISHED
+    from homing.activation.masking.perceptual import PUBLISHED
 
     original = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     heat = torch.from_numpy(PUBLISHED.tolerance(pixels, peak=255).astype(np.float32))[None, None]

@@ -88,7 +88,8 @@ def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object
 
 def _ways(archive, probes: int) -> list[Callable]:
     from homing.archive.query.engines import opened
-    from homing.search import Patience, patience
+    from homing.search import Patience
+    from homing.search.engines import deadline as patience
 
     engine, _, _ = opened(archive._record, [archive.codebook], "lance")
     asked = {"candidates": _CANDIDATES, "probes": (probes,)}

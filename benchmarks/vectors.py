@@ -54,7 +54,13 @@ def _looked_at(paths, descriptor, seed):
     import numpy as np
     import torch
 
-    from homing.activation.loop_edits import Detail, EditPlan, draw_edits, looks, stack_edits
+    from homing.activation.simulated_edits.looks import (
+        Detail,
+        EditPlan,
+        draw_edits,
+        looks,
+        stack_edits,
+    )
     from homing.images import read_squashed
 
     size = descriptor.input_size

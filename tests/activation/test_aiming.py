@@ -7,10 +7,17 @@ import pytest
 import torch
 
 from homing.activation import METHODS, Activator
-from homing.activation.aiming import aims_of
-from homing.activation.loop_edits import NO_EDITS, Detail, EditPlan, draw_edits, looks, stack_edits
-from homing.activation.margins import MarginSettings, margin_objective
-from homing.activation.stages import FOR_AIMS, draw_looks, prepare
+from homing.activation.objectives.margins import MarginSettings, margin_objective
+from homing.activation.picture_steps import FOR_AIMS, draw_looks, prepare
+from homing.activation.simulated_edits.looks import (
+    NO_EDITS,
+    Detail,
+    EditPlan,
+    draw_edits,
+    looks,
+    stack_edits,
+)
+from homing.activation.target_cells import aims_of
 from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
 from homing.images import DEFAULT_LIMITS, read_picture

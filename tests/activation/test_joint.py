@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from homing.activation import METHODS, Activated, Activator
-from homing.activation.loop_edits import NO_EDITS
-from homing.activation.margins import MarginSettings, margin_objective
-from homing.activation.objective import (
+from homing.activation.objectives.margins import MarginSettings, margin_objective
+from homing.activation.objectives.objective import (
     WatchfulObjective,
     joint_objective,
     reconstruction_objective,
 )
+from homing.activation.simulated_edits.looks import NO_EDITS
 from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
 from homing.errors import CodebookError, UsageError

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from homing.activation import laying
-from homing.activation.laying import full_change, reduce_map
+from homing.activation import grids as laying
+from homing.activation.grids import full_change, reduce_map
 
 SHAPES = [(1, 1), (1, 500), (500, 1), (33, 47), (16, 16), (100, 60)]
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from homing.activation import ActivationSettings
 from homing.activation.loop import Batch, Muting, levels_of, optimise, render, shares_of
-from homing.activation.loop_edits import EditPlan, draw_edits, looks, stack_edits
-from homing.activation.objective import reconstruction_objective
+from homing.activation.objectives.objective import reconstruction_objective
+from homing.activation.simulated_edits.looks import EditPlan, draw_edits, looks, stack_edits
 from homing.descriptors import Descriptor
 
 PUBLISHED = ActivationSettings()

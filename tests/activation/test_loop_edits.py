@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
-from homing.activation import toning, warping
-from homing.activation.loop_edits import (
+from homing.activation.simulated_edits import shapes as warping
+from homing.activation.simulated_edits import tones as toning
+from homing.activation.simulated_edits.looks import (
     Detail,
     DrawnEdits,
     EditPlan,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from homing.activation.margins import MarginSettings, margin_objective
+from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.codebooks import Codebook, train_codebook
 
 DIMENSION, COUNT, LOOKS = 16, 3, 2

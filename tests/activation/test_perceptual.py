@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from homing.activation import perceptual
-from homing.activation.perceptual import (
+from homing.activation.masking import perceptual
+from homing.activation.masking.perceptual import (
     CHANNEL_WEIGHTS,
     GREY_WEIGHT,
     LUMINANCE_WEIGHTS,

@@ -13,9 +13,9 @@ import torch
 from PIL import Image
 
 from homing.activation import METHODS, Activated, Activator, find_method
-from homing.activation.margins import MarginSettings, margin_objective
-from homing.activation.pipeline import BATCH
-from homing.activation.stages import assemble, largest_change, prepare
+from homing.activation.activator import BATCH
+from homing.activation.objectives.margins import MarginSettings, margin_objective
+from homing.activation.picture_steps import assemble, largest_change, prepare
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
@@ -440,7 +440,7 @@ def test_a_picture_too_large_is_refused(tiny, tiny_codebook, as_file, scene) -> 
 
 
 def test_large_pictures_are_decoded_again(activator, many, monkeypatch) -> None:
-    from homing.activation import pipeline
+    from homing.activation import activator as pipeline
 
     expected = [item.data for item in good(list(activator.run(many)))]
     monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
@@ -448,7 +448,7 @@ def test_large_pictures_are_decoded_again(activator, many, monkeypatch) -> None:
 
 
 def test_large_pictures_are_decoded_one_at_a_time(activator, many, monkeypatch) -> None:
-    from homing.activation import pipeline
+    from homing.activation import activator as pipeline
 
     decoded = []
 
@@ -467,7 +467,7 @@ def test_large_pictures_are_decoded_one_at_a_time(activator, many, monkeypatch) 
 def test_a_file_that_changes_meanwhile_is_refused(
     activator, as_file, scene, tmp_path: Path, monkeypatch
 ) -> None:
-    from homing.activation import pipeline
+    from homing.activation import activator as pipeline
 
     path = tmp_path / "a.png"
     path.write_bytes(as_file(scene(30, 40)))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from homing.activation import texture
-from homing.activation.perceptual import just_noticeable_difference
-from homing.activation.texture import GUARDED, luminance_share, texture_tolerance
+from homing.activation.masking import texture
+from homing.activation.masking.perceptual import just_noticeable_difference
+from homing.activation.masking.texture import GUARDED, luminance_share, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
 DARK, PATCHES = 80.0, 12

@@ -141,8 +141,8 @@ def test_what_is_written_is_read_again(filled):
 
 def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
     monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 30)
-    monkeypatch.setattr("homing.search.verdict.LEAST_BACKGROUND", 30)
-    monkeypatch.setattr("homing.search.verdict._PEAKS", 10)
+    monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 30)
+    monkeypatch.setattr("homing.search.false_alarms._PEAKS", 10)
     photos = make_pictures(tmp_path / "photos", 100)
     paths = sorted(photos.iterdir())
     archive.add(paths[:20])
@@ -159,8 +159,8 @@ def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
 
 def test_pictures_that_match_nothing_calibrate_every_set_of_views(filled, tmp_path, monkeypatch):
     monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 20)
-    monkeypatch.setattr("homing.search.verdict.LEAST_BACKGROUND", 20)
-    monkeypatch.setattr("homing.search.verdict._PEAKS", 5)
+    monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     photos = make_pictures(tmp_path / "photos", 25)
     (photos / "bad.jpg").write_bytes(b"no picture")
     done = []

@@ -18,7 +18,7 @@ from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.index import add_column, build, commit, coverage
 from homing.search import Part, Partial, Patience
-from homing.search.patience import answers
+from homing.search.engines.deadline import answers
 
 ROWS = 40  # of a file
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from homing.activation import METHODS, Method
-from homing.activation.loop_edits import EditPlan
-from homing.activation.perceptual import PUBLISHED
+from homing.activation.masking.perceptual import PUBLISHED
+from homing.activation.simulated_edits.looks import EditPlan
 from homing.bench import definitions as module
 from homing.bench import shards, twins
 from homing.bench.definitions import definitions, fields_of
@@ -44,7 +44,8 @@ def changes(root, source, cached):
 
 def test_rows_are_made_anew_by_other_code(package):
     for source in (
-        "images/squash.py", "images/jpeg.py", "edits/paper.py", "descriptors/descriptor.py",
+        "images/read_small.py", "images/formats/jpeg.py", "edits/paper.py",
+        "descriptors/descriptor.py",
         "descriptors/pooling.py", "bench/variants.py", "bench/hashes.py",
         "bench/encoders.py", "bench/shards.py", "bench/encoding.py",
     ):  # fmt: skip

@@ -11,7 +11,7 @@ from PIL import Image, ImageFilter
 
 from homing.edits.operations import meme
 from homing.images import read_rgb
-from homing.search.borders import find_frame, without_frame
+from homing.search.frames.borders import find_frame, without_frame
 
 
 def picture(seed: int, size: tuple[int, int] = (180, 130)) -> Image.Image:

@@ -6,8 +6,8 @@ import skimage.data
 from PIL import Image, ImageDraw
 from test_borders import jpeg, picture
 
-from homing.search.borders import find_frame, inner_box
-from homing.search.panels import find_panel
+from homing.search.frames.borders import find_frame, inner_box
+from homing.search.frames.panels import find_panel
 
 
 def page(image: Image.Image, place: tuple[int, int], ground=(245, 246, 250)) -> Image.Image:

@@ -15,7 +15,7 @@ from serve_parts import encoded, picture
 
 import homing
 from homing.c2pa import active_manifest
-from homing.images.credentials import manifest_store
+from homing.images.c2pa_store import manifest_store
 from homing.serve.bounds import LOST
 from homing.serve.jobqueue import Jobs
 from homing.serve.jobs import JobFolder, Picture, ReleaseSettings

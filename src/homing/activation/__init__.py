@@ -1,10 +1,10 @@
 """Changing pictures, within a budget nobody sees, so that edited copies keep their cell."""
 
+from homing.activation.activator import Activated, Activator
 from homing.activation.api import activate
 from homing.activation.loop import ActivationSettings
 from homing.activation.methods import METHODS, Method, find_method
-from homing.activation.pipeline import Activated, Activator
-from homing.activation.recording import recorded_vectors
+from homing.activation.recorded_vectors import recorded_vectors
 
 __all__ = [
     "METHODS",

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from PIL import Image
 
 from homing import defaults
+from homing.activation.activator import Activator
 from homing.activation.methods import find_method
-from homing.activation.pipeline import Activator
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from homing.activation.loop_edits import NO_EDITS, Detail, DrawnEdits, EditPlan, looks
-from homing.activation.objective import Objective, WatchfulObjective
-from homing.activation.perceptual import LUMINANCE_WEIGHTS
+from homing.activation.masking.perceptual import LUMINANCE_WEIGHTS
+from homing.activation.objectives.objective import Objective, WatchfulObjective
+from homing.activation.simulated_edits.looks import NO_EDITS, Detail, DrawnEdits, EditPlan, looks
 
 _TINY = 1e-12  # least norm to divide by
 
@@ -189,7 +189,7 @@ def optimise(
     describe : callable
         (B, 3, S, S) in [0, 1] to (B, D) unit vectors, differentiable.
     objective : callable
-        See :data:`~homing.activation.objective.Objective`.
+        See :data:`~homing.activation.objectives.objective.Objective`.
     settings : ActivationSettings
         Steps, rate, strength.
 

@@ -8,11 +8,11 @@ import torch
 from numpy.typing import NDArray
 
 from homing.activation.loop import ActivationSettings
-from homing.activation.loop_edits import NO_EDITS, EditPlan
-from homing.activation.margins import MarginSettings, margin_objective
-from homing.activation.objective import Objective, reconstruction_objective
-from homing.activation.perceptual import PUBLISHED, Masking
-from homing.activation.texture import GUARDED
+from homing.activation.masking.perceptual import PUBLISHED, Masking
+from homing.activation.masking.texture import GUARDED
+from homing.activation.objectives.margins import MarginSettings, margin_objective
+from homing.activation.objectives.objective import Objective, reconstruction_objective
+from homing.activation.simulated_edits.looks import NO_EDITS, EditPlan
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 

@@ -5,21 +5,22 @@ may be called from several threads at once. Whatever the bytes of a file, only
 :class:`homing.errors.PictureError` is raised for it.
 """
 
-from homing.images.blank import SHOWS_NOTHING, shows_nothing
-from homing.images.credentials import manifest_store, same_but_for_credentials
+from homing.images.c2pa_store import manifest_store, same_but_for_credentials
 from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
 from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
-from homing.images.orientation import as_stored, upright
+from homing.images.metrics import psnr, ssim
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
-from homing.images.quality import psnr, ssim
-from homing.images.squash import (
+from homing.images.pixels import as_stored, upright
+from homing.images.read_small import (
+    SHOWS_NOTHING,
     Squashed,
     as_rgb,
     read_for_description,
     read_rgb,
     read_squashed,
+    shows_nothing,
     squash,
 )
 

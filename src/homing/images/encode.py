@@ -5,7 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError, UsageError
-from homing.images.jpeg import decode_jpeg, encode_jpeg, is_kept, parse_jpeg, splice_jpeg
+from homing.images.formats.jpeg import decode_jpeg, encode_jpeg, is_kept, parse_jpeg, splice_jpeg
+from homing.images.formats.png import KEPT, encode_png, parse_png, splice_png
+from homing.images.formats.tiff import STRAIGHT, encode_tiff, parse_tiff
+from homing.images.formats.webp import encode_webp, parse_webp, splice_webp
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import Limits
 from homing.images.metadata import (
@@ -16,10 +19,7 @@ from homing.images.metadata import (
     tiff_directory,
 )
 from homing.images.picture import Picture
-from homing.images.png import KEPT, encode_png, parse_png, splice_png
-from homing.images.samples import Pixels
-from homing.images.tiff import STRAIGHT, encode_tiff, parse_tiff
-from homing.images.webp import encode_webp, parse_webp, splice_webp
+from homing.images.pixels import Pixels
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _JPEG_QUALITIES = (95, 98, 100)

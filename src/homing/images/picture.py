@@ -8,15 +8,15 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.directories import ORIENTATION, orientation_of
-from homing.images.jpeg import decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg import decode_jpeg, parse_jpeg
+from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
+from homing.images.formats.tiff import ASSOCIATED, CREDENTIALS, parse_tiff
+from homing.images.formats.tiff_pixels import decode_tiff
+from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
+from homing.images.formats.webp import decode_webp, parse_webp
 from homing.images.kinds import Kind, sniff, unknown
 from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
-from homing.images.png import PALETTE, PngHeader, decode_png, parse_png
-from homing.images.samples import Pixels
-from homing.images.tiff import ASSOCIATED, CREDENTIALS, parse_tiff
-from homing.images.tiffpixels import decode_tiff
-from homing.images.webp import decode_webp, parse_webp
+from homing.images.pixels import Pixels
 
 CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
 """Note on a picture that carries a C2PA manifest store, which is not written again."""

@@ -1,18 +1,25 @@
 """Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
-from homing.search.borders import inner_box
-from homing.search.lance import Block, LanceEngine, Nearest, indexed, reason_against, unindexed
-from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
-from homing.search.patience import Part, Partial, Patience
-from homing.search.ranking import rank, similarities
-from homing.search.several import Probes, SeveralEngines
-from homing.search.verdict import (
+from homing.search.engines.combined import Probes, SeveralEngines
+from homing.search.engines.deadline import Part, Partial, Patience
+from homing.search.engines.lance import (
+    Block,
+    LanceEngine,
+    Nearest,
+    indexed,
+    reason_against,
+    unindexed,
+)
+from homing.search.engines.memory import MemoryEngine, automatic_probes, probe_stages
+from homing.search.false_alarms import (
     LEAST_BACKGROUND,
     Tail,
     fit_tail,
     highest_background,
     in_words,
 )
+from homing.search.frames.borders import inner_box
+from homing.search.ranking import rank, similarities
 from homing.search.views import UPRIGHT, VIEWS, View, check_views, query_views
 
 __all__ = [

@@ -25,7 +25,7 @@ from homing.images import (
     shows_nothing,
     squash,
 )
-from homing.search.borders import without_frame
+from homing.search.frames.borders import without_frame
 
 UPRIGHT = "upright"
 VIEWS = (UPRIGHT, "turned", "all")

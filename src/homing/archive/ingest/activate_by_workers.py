@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from homing.activation import Activated, Activator
-from homing.activation.pipeline import BATCH
+from homing.activation.activator import BATCH
 from homing.archive.ingest.worker import length_of, otherwise_seen, worker_descriptor
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Place

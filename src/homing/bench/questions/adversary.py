@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from homing.activation import Method
-from homing.activation.loop_edits import NO_EDITS
-from homing.activation.objective import Objective
+from homing.activation.objectives.objective import Objective
+from homing.activation.simulated_edits.looks import NO_EDITS
 from homing.bench.bootstrap import Interval
 from homing.bench.definitions import definition_of
 from homing.bench.queries import Queries, copies_of

@@ -1,6 +1,6 @@
-"""EXIF orientation: from stored pixels to upright ones and back."""
+"""Samples of a picture as stored and upright: EXIF orientation applied and undone."""
 
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,3 +34,7 @@ def as_stored(pixels: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scal
     if orientation in _TRANSPOSED:
         turned = turned.swapaxes(0, 1)
     return np.ascontiguousarray(turned)
+
+
+Pixels: TypeAlias = npt.NDArray[Any]
+"""Samples of a picture, uint8 or uint16: (h, w, c)."""

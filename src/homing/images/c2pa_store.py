@@ -7,15 +7,15 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.jpeg import parse_jpeg
+from homing.images.formats.jpeg import parse_jpeg
+from homing.images.formats.png import parse_png
+from homing.images.formats.tiff import CREDENTIALS, parse_tiff
+from homing.images.formats.webp import parse_webp
 from homing.images.kinds import sniff
 from homing.images.limits import Limits
 from homing.images.metadata import read_metadata
 from homing.images.picture import Picture, read_picture
-from homing.images.png import parse_png
-from homing.images.samples import Pixels
-from homing.images.tiff import CREDENTIALS, parse_tiff
-from homing.images.webp import parse_webp
+from homing.images.pixels import Pixels
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _APP11 = 0xEB

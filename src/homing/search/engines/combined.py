@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
-from homing.search.lance import Block, LanceEngine
-from homing.search.memory import MemoryEngine, automatic_probes, probe_stages
-from homing.search.patience import Patience
+from homing.search.engines.deadline import Patience
+from homing.search.engines.lance import Block, LanceEngine
+from homing.search.engines.memory import MemoryEngine, automatic_probes, probe_stages
 
 Probes = tuple[int, ...]
 """How many cells of each generation are visited."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
-from homing.images.interlace import join_passes
+from homing.images.formats.decoder_errors import DECODER_ERRORS
+from homing.images.formats.png_interlace import join_passes
 from homing.images.limits import Limits, check_pixels
-from homing.images.samples import Pixels
+from homing.images.pixels import Pixels
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation.loop_edits import Detail, DrawnEdits, looks
+from homing.activation.simulated_edits.looks import Detail, DrawnEdits, looks
 
 _Vectors = NDArray[np.float32]
 

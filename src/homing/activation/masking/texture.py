@@ -1,9 +1,9 @@
 """Where changes hide from the eye: in texture, not in flat places and not beside edges.
 
-The published map (:mod:`homing.activation.perceptual`) lets flat and dark places change by five to
-twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the least
-standard deviation among four windows that have it in a corner. On the flat side of an edge one of
-the windows is flat, so that text, line art and outlines before a sky count as flat too.
+The published map (:mod:`homing.activation.masking.perceptual`) lets flat and dark places change by
+five to twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the
+least standard deviation among four windows that have it in a corner. On the flat side of an edge
+one of the windows is flat, so that text, line art and outlines before a sky count as flat too.
 
 Where it is calm far and wide, as in a sky, luminance may change less than half as much as colour:
 the eye sees fine changes of colour far less. And where that is dark, all changes less: a tint of
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.activation.perceptual import Masking, luminance
+from homing.activation.masking.perceptual import Masking, luminance
 
 _SEEN = 600_000  # pixels of a picture that are seen at once; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat

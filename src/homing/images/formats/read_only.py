@@ -7,8 +7,9 @@ from types import MappingProxyType
 from PIL import BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, TiffImagePlugin
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
-from homing.images.directories import (
+from homing.images.formats.decoder_errors import DECODER_ERRORS
+from homing.images.formats.tiff import STRUCTURAL, SUB_PICTURES
+from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
     Directory,
     Entry,
@@ -16,7 +17,6 @@ from homing.images.directories import (
     write_directory,
 )
 from homing.images.limits import Limits, check_pixels
-from homing.images.tiff import STRUCTURAL, SUB_PICTURES
 
 _PILLOW_PIXELS = 89_478_485
 """Above this Pillow warns, and warnings cannot be silenced in one thread only."""

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.errors import UsageError
-from homing.images.samples import Pixels
+from homing.images.pixels import Pixels
 
 _CHUNK = 1 << 15
 """Samples of one step: small enough for a core's cache."""

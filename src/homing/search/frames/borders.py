@@ -1,7 +1,7 @@
 """Finding what frames a picture: bars of letterboxes, bands of memes, parts of a screen.
 
 Copies are put into frames that the original did not have. On a page the picture is found first
-(:mod:`homing.search.panels`). Then two kinds of bands are found:
+(:mod:`homing.search.frames.panels`). Then two kinds of bands are found:
 
 - **solid** bands, of one colour but for text and signs upon it, on any side;
 - **blurred** bands, as video platforms put them beside a picture that is too narrow: smooth, on
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.search.panels import find_panel
+from homing.search.frames.panels import find_panel
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels; right and bottom are the first outside."""

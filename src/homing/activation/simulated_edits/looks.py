@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation import toning, warping
-from homing.activation.warping import Matrix
+from homing.activation.simulated_edits import shapes as warping
+from homing.activation.simulated_edits import tones as toning
+from homing.activation.simulated_edits.shapes import Matrix
 
 _Floats = NDArray[np.float64]
 

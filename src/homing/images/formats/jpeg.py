@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
+from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.limits import Limits, check_pixels
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
@@ -70,7 +70,7 @@ class JpegHeader:
     @property
     def pictures(self) -> int:
         """Number of pictures that a multi-picture index (MPF) names; 1 without one."""
-        from homing.images.directories import first_number
+        from homing.images.formats.tiff_tags import first_number
 
         index = self.payloads(0xE2, b"MPF\0")
         return max((first_number(block, 0xB001) or 1 for block in index), default=1)

@@ -6,8 +6,8 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
-from homing.images.directories import (
+from homing.images.formats.decoder_errors import DECODER_ERRORS
+from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
     Directory,
     Entry,
@@ -16,7 +16,7 @@ from homing.images.directories import (
     write_directory,
 )
 from homing.images.limits import Limits, check_pixels
-from homing.images.samples import Pixels
+from homing.images.pixels import Pixels
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2

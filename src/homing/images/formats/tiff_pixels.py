@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
+from homing.images.formats.decoder_errors import DECODER_ERRORS
+from homing.images.formats.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
 from homing.images.limits import Limits, check_pixels
-from homing.images.samples import Pixels
-from homing.images.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
+from homing.images.pixels import Pixels
 
 
 def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:

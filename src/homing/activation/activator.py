@@ -20,13 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation.aiming import aims_of
 from homing.activation.loop import Batch, levels_of, optimise
-from homing.activation.loop_edits import NO_EDITS
 from homing.activation.methods import Method
-from homing.activation.objective import joint_objective
-from homing.activation.recording import recorded_vectors
-from homing.activation.stages import (
+from homing.activation.objectives.objective import joint_objective
+from homing.activation.picture_steps import (
     FOR_AIMS,
     Finished,
     Prepared,
@@ -38,6 +35,9 @@ from homing.activation.stages import (
     level_of,
     prepare,
 )
+from homing.activation.recorded_vectors import recorded_vectors
+from homing.activation.simulated_edits.looks import NO_EDITS
+from homing.activation.target_cells import aims_of
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import in_order
@@ -61,7 +61,7 @@ class Activated:
     ssim : float or None
         Structural similarity of the luminance; None below 7 pixels a side.
     vector : array (D,), float32
-        To be recorded: see :func:`~homing.activation.recording.recorded_vectors`.
+        To be recorded: see :func:`~homing.activation.recorded_vectors.recorded_vectors`.
     cell_kept : bool
         Whether the file falls in the cell that it was activated for.
     also_kept : tuple of bool

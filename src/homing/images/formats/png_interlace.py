@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.samples import Pixels
+from homing.images.pixels import Pixels
 
 # Column and row of the first pixel, and the steps to the next ones.
 _PASSES = (

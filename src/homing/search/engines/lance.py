@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
-from homing.search.memory import MemoryEngine
-from homing.search.patience import Part, Patience, answers
+from homing.search.engines.deadline import Part, Patience, answers
+from homing.search.engines.memory import MemoryEngine
 
 _NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
 _AT_ONCE = 256  # queries that Lance is asked together: it holds the results of all

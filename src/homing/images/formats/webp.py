@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, WebPImagePlugin
 
 from homing.errors import PictureError
-from homing.images.decoders import DECODER_ERRORS
+from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.limits import Limits, check_pixels
 
 _LARGEST_SIDE = 16383

@@ -1,9 +1,10 @@
 """Finding the picture on a page: screenshots of web pages show one among plain grounds and text.
 
-What frames a picture on a page is no band (:mod:`homing.search.borders`): there are columns beside
-it, and other things in them. But pages are drawn, most of them in a few plain colours, so that what
-is *not* of these falls apart into rectangles along gaps (the recursive cut in x and y of document
-analysis [1]_). The largest of them that is filled to its straight edges is taken for the picture.
+What frames a picture on a page is no band (:mod:`homing.search.frames.borders`): there are columns
+beside it, and other things in them. But pages are drawn, most of them in a few plain colours, so
+that what is *not* of these falls apart into rectangles along gaps (the recursive cut in x and y of
+document analysis [1]_). The largest of them that is filled to its straight edges is taken for the
+picture.
 
 References
 ----------

@@ -11,10 +11,16 @@ import torch
 from numpy.typing import NDArray
 
 from homing.activation.budget import Coded, Coder, fit_to_budget
-from homing.activation.laying import full_change, reduce_map
+from homing.activation.grids import full_change, reduce_map
 from homing.activation.loop import ActivationSettings, Batch, Muting
-from homing.activation.loop_edits import NO_EDITS, DrawnEdits, EditPlan, draw_edits, stack_edits
-from homing.activation.perceptual import PUBLISHED, Masking
+from homing.activation.masking.perceptual import PUBLISHED, Masking
+from homing.activation.simulated_edits.looks import (
+    NO_EDITS,
+    DrawnEdits,
+    EditPlan,
+    draw_edits,
+    stack_edits,
+)
 from homing.errors import PictureError
 from homing.images import (
     SHOWS_NOTHING,
@@ -97,7 +103,7 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Finished:
-    """A picture coded within its budget; see :class:`~homing.activation.pipeline.Activated`.
+    """A picture coded within its budget; see :class:`~homing.activation.activator.Activated`.
 
     Its pixels at full size are not kept: a batch of them would be the peak of memory.
     """

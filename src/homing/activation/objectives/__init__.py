@@ -1,0 +1,1 @@
+"""Objectives of the loop: a loss for each picture."""

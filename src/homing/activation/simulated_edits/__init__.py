@@ -1,0 +1,1 @@
+"""Edits of copies, simulated within the loop."""

@@ -1,0 +1,1 @@
+"""One module a format: its structure, its pixels, and new pixels in it."""
