@@ -23,13 +23,13 @@ from homing.archive.query.calibration import write_calibration
 from homing.archive.query.originals import Sources
 from homing.archive.query.search import Looked
 from homing.archive.table.commit import commit_rows
-from homing.bench.base import Base, Plan, make_base, make_plan
-from homing.bench.definitions import definitions
-from homing.bench.encoders import descriptor_encoder
-from homing.bench.encoding import encode
-from homing.bench.run import Run
-from homing.bench.sizes import Sizes
-from homing.bench.variants import Crop, cropped
+from homing.bench.context import Run
+from homing.bench.dataset.base import Base, Plan, make_base, make_plan
+from homing.bench.encode.definitions import definitions
+from homing.bench.encode.describe import encode
+from homing.bench.encode.encoders import descriptor_encoder
+from homing.bench.encode.variants import Crop, cropped
+from homing.bench.settings import Sizes
 from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import PictureError

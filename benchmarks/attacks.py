@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
 
-from homing import defaults
+from homing.options import METHOD
 
 COLUMNS = ("PSNR mean", "similarity", "1 probe", "automatic", "exact", "called", "and confirmed")
 
@@ -131,7 +131,7 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     yield "as released", released
     for wash in (*WASHES, make_edit("made grey", _grey)):
         yield f"nothing: {wash.name}", _washed(wash, released, folder)
-    method = _bold(find_method(defaults.METHOD))
+    method = _bold(find_method(METHOD))
     attacks = {
         "descriptor: away from itself": replace(method, objective=_away),
         "all: into the next cell": elsewhere(method),
@@ -156,7 +156,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
     nearest = np.argmax(descriptor.describe(others) @ base.vectors.T, axis=1)
     untouched = Suspects(others, nearest, np.inf)
     yield "as they are", untouched
-    method = _bold(find_method(defaults.METHOD))
+    method = _bold(find_method(METHOD))
     most_like = functools.partial(_most_like, base.vectors)
     attacks = {
         "descriptor: towards an entry": replace(

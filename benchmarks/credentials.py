@@ -25,7 +25,7 @@ from _common import (
     working_folder,
 )
 
-from homing import defaults
+from homing.options import METHOD
 
 _BLOCK = 16_384
 
@@ -36,7 +36,7 @@ def main() -> int:
     made.add_argument("--c2pa", nargs=2, required=True, metavar=("CHAIN", "KEY"), help="in PEM")
     made.add_argument("--pictures", type=int, default=48)
     made.add_argument("--size", type=int, nargs=2, default=(1600, 1200))
-    made.add_argument("--method", default=defaults.METHOD, help="of activation")
+    made.add_argument("--method", default=METHOD, help="of activation")
     made.add_argument("--entries", type=int, default=1_000_000)
     made.add_argument("--per-file", type=int, default=512)
     options = made.parse_args()

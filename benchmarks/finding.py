@@ -265,7 +265,7 @@ def _times(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
 def _print(found, told, times, edits) -> None:
     import numpy as np
 
-    from homing.bench.measures import recall_at_false_alarms
+    from homing.bench.statistics.measures import recall_at_false_alarms
 
     counted = [edit.name for edit in edits if edit.in_mean]
     print(

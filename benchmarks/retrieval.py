@@ -23,7 +23,7 @@ from _common import (
     working_folder,
 )
 
-from homing import defaults
+from homing.options import METHOD
 
 PASSIVE = "passive"
 SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # re-ranked, all of them
@@ -84,9 +84,7 @@ def _options():
     made = parser(__doc__)
     made.add_argument("--background", type=Path, help="folder of other pictures")
     made.add_argument("--base", type=Path, help="an archive that holds the background already")
-    made.add_argument(
-        "--methods", nargs="+", default=["paper", defaults.METHOD], help="of activation"
-    )
+    made.add_argument("--methods", nargs="+", default=["paper", METHOD], help="of activation")
     made.add_argument("--pictures", type=int, default=150)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")

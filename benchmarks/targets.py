@@ -22,7 +22,7 @@ from _common import (
     require,
 )
 
-from homing import defaults
+from homing.options import METHOD
 
 CODEBOOKS = ("homing-s-IVF256-PQ8x8", "homing-s-OPQ16-IVF1024-PQ16x8", "PCA64,LSH")
 
@@ -51,7 +51,7 @@ def main() -> int:
     options = _options()
     prepare_process(options.threads)
     import homing
-    from homing.bench.quantizers import find_quantizers
+    from homing.bench.states.codebooks import find_quantizers
 
     photos = picture_paths(options.photos, options.pictures)
     background = picture_paths([options.background], options.background_pictures)
@@ -96,7 +96,7 @@ def _options():
         help="a bundled one's name, a file, or a factory, which is trained on the background",
     )
     made.add_argument("--also", nargs="+", default=CODEBOOKS[1:], help="each is a pair with it")
-    made.add_argument("--method", default=defaults.METHOD, help="of activation")
+    made.add_argument("--method", default=METHOD, help="of activation")
     made.add_argument("--pictures", type=int, default=60)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=1, help="of the edit 'random', a picture")
@@ -176,8 +176,8 @@ def _through(codebook, state: State, others, seed: int):
     """For each picture R@1 by codes and re-ranked, and what copies keep; mean of the edits."""
     import numpy as np
 
-    from homing.bench.measures import recall
-    from homing.bench.searching import Searcher, Setting, padded
+    from homing.bench.search.engine import Searcher, Setting, padded
+    from homing.bench.statistics.measures import recall
 
     engine = Searcher(codebook, others).engine(state.entries, seed)
     wanted = padded([np.array([n]) for n in range(len(state.entries))])

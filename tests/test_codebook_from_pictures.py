@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from homing.codebook_training import train_codebook_on
+from homing.codebook_from_pictures import train_codebook_on
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.errors import CodebookError
 

@@ -24,17 +24,16 @@ LEVELS = {
     "serve": 7,
     "archive": 6,
     "activation": 5,
-    "codebook_training": 5,
+    "codebook_from_pictures": 5,
     "c2pa": 4,
     "search": 4,
     "evidence": 4,
-    "sampling": 4,
     "edits": 3,
     "descriptors": 2,
     "codebooks": 2,
     "images": 2,
     "extras": 2,
-    "defaults": 1,
+    "options": 1,
     "errors": 0,
     "files": 1,
     "html": 1,
@@ -68,7 +67,7 @@ RESERVED = {
 DECODING = {"images", "demo"}
 OWN_BYTES = {
     "activation/api.py",
-    "sampling.py",
+    "codebook_from_pictures.py",
     "edits/operations.py",
     "edits/_augly.py",
 }

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import homing
-from homing import defaults, errors
+from homing import errors
 from homing.archive.ingest.run import make_activator
-from homing.cli.benchmarking import bench
-from homing.cli.pictures import activate, release
+from homing.cli.bench import bench
+from homing.cli.release import activate, release
+from homing.options import METHOD
 
 
 def test_all_is_sorted_and_without_repeats() -> None:
@@ -73,9 +74,9 @@ def test_star_import_works() -> None:
 
 def test_one_method_is_the_default_everywhere() -> None:
     for function in (homing.activate, homing.Archive.release, make_activator):
-        assert inspect.signature(function).parameters["method"].default == defaults.METHOD
+        assert inspect.signature(function).parameters["method"].default == METHOD
     for command in (release, activate):
         (option,) = [o for o in command.params if o.name == "method"]
-        assert option.default == defaults.METHOD
+        assert option.default == METHOD
     (option,) = [o for o in bench.params if o.name == "methods"]
-    assert option.default.split(",")[0] == defaults.METHOD  # it leads
+    assert option.default.split(",")[0] == METHOD  # it leads

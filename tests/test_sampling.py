@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from homing.codebook_from_pictures import sampling_note, training_vectors
 from homing.errors import UsageError
-from homing.sampling import sampling_note, training_vectors
 
 
 def _describe(squashed: np.ndarray, batch: int = 16) -> np.ndarray:
@@ -116,5 +116,5 @@ def test_the_note_says_what_was_multiplied() -> None:
 
 
 def test_importing_it_does_not_bring_torch() -> None:
-    code = "import sys, homing.sampling; sys.exit('torch' in sys.modules)"
+    code = "import sys, homing.codebook_from_pictures; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
+from homing.codebook_from_pictures import sampling_note, training_vectors
 from homing.codebooks import BundledInfo, train_codebook
 from homing.descriptors import Descriptor, load_descriptor
 from homing.images import find_pictures
-from homing.sampling import sampling_note, training_vectors
 
 _DATA = Path(__file__).parents[1] / "src" / "homing" / "codebooks" / "data"
 _FACTORIES = (

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.bench import descriptors, retrieval
-from homing.bench.base import make_base, make_plan
-from homing.bench.queries import copies_of, unmatched_copies
-from homing.bench.sizes import Sizes
-from homing.bench.suites import find_suite
-from homing.bench.variants import Crop, Whole, crop_box
+from homing.bench import run as retrieval
+from homing.bench import run_descriptors as descriptors
+from homing.bench.dataset.base import make_base, make_plan
+from homing.bench.dataset.queries import copies_of, unmatched_copies
+from homing.bench.dataset.suites import find_suite
+from homing.bench.encode.variants import Crop, Whole, crop_box
+from homing.bench.settings import Sizes
 from homing.errors import UsageError
 from homing.images import Found, find_pictures
 

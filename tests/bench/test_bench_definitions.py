@@ -11,9 +11,10 @@ import pytest
 from homing.activation import METHODS, Method
 from homing.activation.masking.perceptual import PUBLISHED
 from homing.activation.simulated_edits.looks import EditPlan
-from homing.bench import definitions as module
-from homing.bench import shards, twins
-from homing.bench.definitions import definitions, fields_of
+from homing.bench.dataset import near_duplicates as twins
+from homing.bench.encode import definitions as module
+from homing.bench.encode import shards
+from homing.bench.encode.definitions import definitions, fields_of
 
 
 @pytest.fixture
@@ -46,15 +47,19 @@ def test_rows_are_made_anew_by_other_code(package):
     for source in (
         "images/read_small.py", "images/formats/jpeg.py", "edits/paper.py",
         "descriptors/descriptor.py",
-        "descriptors/pooling.py", "bench/variants.py", "bench/hashes.py",
-        "bench/encoders.py", "bench/shards.py", "bench/encoding.py",
+        "descriptors/pooling.py", "bench/encode/variants.py", "bench/encode/hashes.py",
+        "bench/encode/encoders.py", "bench/encode/shards.py", "bench/encode/describe.py",
     ):  # fmt: skip
         assert changes(package, source, shards), source
-    assert not changes(package, "bench/report.py", shards)
+    assert not changes(package, "bench/report/report.py", shards)
 
 
 def test_verdicts_are_made_anew_by_other_code(package):
-    for source in ("images/picture.py", "bench/variants.py", "bench/local_features.py"):
+    for source in (
+        "images/picture.py",
+        "bench/encode/variants.py",
+        "bench/dataset/local_features.py",
+    ):
         assert changes(package, source, twins), source
     assert not changes(package, "descriptors/pooling.py", twins)
 

@@ -12,12 +12,12 @@ import psutil
 import pytest
 from PIL import Image
 
-from homing.bench import encoding
-from homing.bench.encoders import descriptor_encoder, hash_encoders
-from homing.bench.encoding import encode
-from homing.bench.hashes import hash_of
-from homing.bench.run import Run
-from homing.bench.variants import Copy, Crop, Task, Whole, cropped, make
+from homing.bench.context import Run
+from homing.bench.encode import describe as encoding
+from homing.bench.encode.describe import encode
+from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
+from homing.bench.encode.hashes import hash_of
+from homing.bench.encode.variants import Copy, Crop, Task, Whole, cropped, make
 from homing.bench.workers import open_workers
 from homing.descriptors import descriptor_from_callable, load_descriptor
 from homing.edits import PAPER, make_edit

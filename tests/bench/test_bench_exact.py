@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from homing.bench import exact
-from homing.bench.exact import answer, nearest
-from homing.bench.hashes import HASHES, hash_of, hash_vectors
-from homing.bench.measures import recall
+from homing.bench.encode.hashes import HASHES, hash_of, hash_vectors
+from homing.bench.search import exact
+from homing.bench.search.exact import answer, nearest
+from homing.bench.statistics.measures import recall
 
 
 def unit(generator, *shape):

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from running import run_bench
 
-from homing.bench.layouts import read_layout
+from homing.bench.dataset.layouts import read_layout
 from homing.demo.generated import generated_picture
 from homing.errors import UsageError
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.bench.bootstrap import bootstrap_means
-from homing.bench.measures import (
+from homing.bench.statistics.bootstrap import bootstrap_means
+from homing.bench.statistics.measures import (
     Places,
     average_precision,
     recall,

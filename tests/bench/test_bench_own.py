@@ -8,9 +8,9 @@ from PIL import ImageOps
 
 import homing
 from homing.activation import ActivationSettings, Method, find_method
-from homing.bench.definitions import definition_of
-from homing.bench.retrieval import DataSet, Settings, run_retrieval
-from homing.bench.variants import Copy
+from homing.bench.encode.definitions import definition_of
+from homing.bench.encode.variants import Copy
+from homing.bench.run import DataSet, Settings, run_retrieval
 from homing.demo.generated import generated_picture
 from homing.edits import PAPER, make_edit
 from homing.images import find_pictures

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from homing.bench.copy_detection import Detection, detect_copies, predict
-from homing.bench.exact import answer
-from homing.bench.scoring import false_matches, recall_figures
+from homing.bench.measure.scoring import false_matches, recall_figures
+from homing.bench.search.copy_detection import Detection, detect_copies, predict
+from homing.bench.search.exact import answer
 from homing.edits import make_edit
 
 

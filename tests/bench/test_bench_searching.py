@@ -7,18 +7,18 @@ import pytest
 import torch
 
 from homing.activation import find_method
-from homing.bench.bootstrap import make_interval, resample
-from homing.bench.exact import answer
-from homing.bench.measures import recall
-from homing.bench.measuring import share_closed
-from homing.bench.outcome import spread
+from homing.bench.dataset.suites import find_suite
+from homing.bench.measure.measured import share_closed
 from homing.bench.questions import QUESTIONS, find_questions
 from homing.bench.questions.adversary import WASHES, elsewhere, next_cell
 from homing.bench.questions.cells import middles, nearest_cells
 from homing.bench.questions.density import fitted_move
-from homing.bench.releasing import quality_of
-from homing.bench.searching import RANKED, Answered, Searcher, padded, settings_of
-from homing.bench.suites import find_suite
+from homing.bench.report.outcome import spread
+from homing.bench.search.engine import RANKED, Answered, Searcher, padded, settings_of
+from homing.bench.search.exact import answer
+from homing.bench.states.released import quality_of
+from homing.bench.statistics.bootstrap import make_interval, resample
+from homing.bench.statistics.measures import recall
 from homing.codebooks import Codebook, train_codebook
 from homing.errors import UsageError
 

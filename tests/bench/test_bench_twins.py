@@ -8,12 +8,12 @@ import pytest
 import skimage.data
 from PIL import Image, ImageEnhance
 
-from homing.bench import twins
-from homing.bench.base import Base
-from homing.bench.local_features import INLIERS, confirm
-from homing.bench.run import Run
-from homing.bench.twins import find_twins
-from homing.bench.variants import Crop, Task, Whole
+from homing.bench.context import Run
+from homing.bench.dataset import near_duplicates as twins
+from homing.bench.dataset.base import Base
+from homing.bench.dataset.local_features import INLIERS, confirm
+from homing.bench.dataset.near_duplicates import find_twins
+from homing.bench.encode.variants import Crop, Task, Whole
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket")
 

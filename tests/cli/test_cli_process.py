@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from command_line import EXECUTABLE, make_pictures, run_apart
 
-from homing.cli.console import emit
+from homing.cli.output import emit
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("HOMING_")}
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from PIL import Image
 
 from homing.serve.app import create_app
-from homing.serve.log import Log
+from homing.serve.http.log import Log
 from homing.serve.settings import Settings
 
 

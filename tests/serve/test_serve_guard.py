@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from serve_parts import Direct
 
 import homing
+from homing.serve.access.guard import COOKIE, SESSION_SECONDS, Guard, guarded
+from homing.serve.access.keys import READ, WRITE, KeyRing
 from homing.serve.app import _tell_failures
-from homing.serve.guard import COOKIE, SESSION_SECONDS, Guard, guarded
-from homing.serve.keys import READ, WRITE, KeyRing
-from homing.serve.lingering import Lingering
-from homing.serve.names import check_id, harmless_name, id_of
+from homing.serve.http.early_answers import Lingering
+from homing.serve.http.names import check_id, harmless_name, id_of
 from homing.serve.server import refuse_open_doors
 from homing.serve.settings import Settings, is_loopback
 

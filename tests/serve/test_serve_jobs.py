@@ -16,11 +16,11 @@ from serve_parts import encoded, picture
 import homing
 from homing.c2pa import active_manifest
 from homing.images.c2pa_store import manifest_store
-from homing.serve.bounds import LOST
-from homing.serve.jobqueue import Jobs
-from homing.serve.jobs import JobFolder, Picture, ReleaseSettings
-from homing.serve.releaser import Ready, Release, Releaser, Try
+from homing.serve.jobs.queue import Jobs
+from homing.serve.jobs.store import JobFolder, Picture, ReleaseSettings
 from homing.serve.settings import Settings
+from homing.serve.tasks.limits import LOST
+from homing.serve.tasks.release import Ready, Release, Releaser, Try
 from homing.workers.processes import LostTaskError
 
 

@@ -13,10 +13,10 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from homing.images import Limits
+from homing.serve.access.guard import Guard, guarded
+from homing.serve.access.keys import READ, KeyRing
 from homing.serve.app import _tell_failures
-from homing.serve.guard import Guard, guarded
-from homing.serve.keys import READ, KeyRing
-from homing.serve.lingering import Lingering
+from homing.serve.http.early_answers import Lingering
 from homing.serve.settings import Settings
 
 SECONDS = 0.6

@@ -18,8 +18,8 @@ from homing.archive.query.options import Asked
 from homing.archive.query.search import Looked
 from homing.images import DEFAULT_LIMITS
 from homing.search import query_views
-from homing.serve.batching import Batcher
-from homing.serve.decoding import Compare, Decoders, Look
+from homing.serve.tasks.decode import Compare, Decoders, Look
+from homing.serve.tasks.query_batches import Batcher
 
 
 @dataclass(frozen=True)

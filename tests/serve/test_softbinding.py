@@ -17,8 +17,8 @@ import homing
 from homing.archive import Hit
 from homing.c2pa import ALGORITHM, Binding, active_manifest
 from homing.images import Limits
+from homing.serve.access.keys import READ, KeyRing
 from homing.serve.app import create_app
-from homing.serve.keys import READ, KeyRing
 from homing.serve.settings import Settings
 from homing.serve.softbinding.matching import manifests_of
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from PIL import Image
 
-from homing import defaults
 from homing.activation.activator import Activator
 from homing.activation.methods import find_method
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
+from homing.options import METHOD
 
 
 def activate(
@@ -19,7 +19,7 @@ def activate(
     codebook: Codebook,
     *,
     psnr: float = 42.0,
-    method: str = defaults.METHOD,
+    method: str = METHOD,
     seed: int = 0,
     also: Sequence[Codebook] = (),
 ) -> list[Image.Image]:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from homing import defaults
 from homing.archive.codebooks import (
     CodebookLike,
     Generation,
@@ -29,6 +28,7 @@ from homing.c2pa import ContentCredentials
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
 from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.options import METHOD
 from homing.workers.choose import Workforce, hired
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Archive(Searchable):
         *,
         out: PathLike,
         psnr: float = 42.0,
-        method: str = defaults.METHOD,
+        method: str = METHOD,
         seed: int = 0,
         format: str | None = None,  # noqa: A002 - the word of the command line
         manifest: PathLike | None = None,

@@ -1,13 +1,16 @@
 """Measurements: how well pictures are found again, on any folder of photographs.
 
-Two commands, a module each: ``homing bench`` (:mod:`homing.bench.retrieval`) searches for copies of
-untouched and of activated pictures through indexes; ``homing bench descriptors``
-(:mod:`homing.bench.descriptors`) compares descriptors by exact search. They share what is edited
-and described (:mod:`~homing.bench.variants`, :mod:`~homing.bench.encoding`,
-:mod:`~homing.bench.material`), with what (:mod:`~homing.bench.run`), what is right
-(:mod:`~homing.bench.judged`, :mod:`~homing.bench.twins`) and the figures
-(:mod:`~homing.bench.measures`, :mod:`~homing.bench.bootstrap`,
-:mod:`~homing.bench.copy_detection`). The first goes on by stages: the states that are compared
-(:mod:`~homing.bench.compared`), the closer look at some pictures (:mod:`~homing.bench.closer`),
-what came out (:mod:`~homing.bench.outcome`) and how it is shown (:mod:`~homing.bench.display`).
+Two commands: ``homing bench`` (:mod:`homing.bench.run`) searches for copies of untouched and of
+activated pictures through indexes; ``homing bench descriptors``
+(:mod:`homing.bench.run_descriptors`) compares descriptors by exact search. In the order of
+imports::
+
+    statistics  figures, their intervals, and tables of them
+    encode      from pictures and edited copies to rows of vectors and hashes, kept in a cache
+    search      exact search, and search through a codebook
+    dataset     what is searched for among what, and what is right
+    states      the photographs untouched, or released by a method for a codebook
+    measure     each state's figures
+    questions   what the paper left open, a module a question
+    report      what a run found: values, tables, plots and pages
 """

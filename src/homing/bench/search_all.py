@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homing.bench.compared import Compared
-from homing.bench.detecting import Detected, detect
-from homing.bench.encoders import Encoder
-from homing.bench.measuring import Measured, measure_exact, measure_index
-from homing.bench.outcome import Family
-from homing.bench.searching import Searcher, settings_of
-from homing.bench.stage import Stage
-from homing.bench.states import State, passive_state
+from homing.bench.encode.encoders import Encoder
+from homing.bench.measure.detection import Detected, detect
+from homing.bench.measure.measured import Measured, measure_exact, measure_index
+from homing.bench.report.outcome import Family
+from homing.bench.search.engine import Searcher, settings_of
+from homing.bench.states.compared import Compared
+from homing.bench.states.stage import Stage
+from homing.bench.states.states import State, passive_state
 
 
 @dataclass(frozen=True, eq=False)

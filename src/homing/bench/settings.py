@@ -2,20 +2,51 @@
 
 from dataclasses import dataclass
 
-from homing.bench.sizes import Sizes
 from homing.errors import UsageError
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """How many pictures, copies and distractors there are.
+
+    Attributes
+    ----------
+    base_size : int
+        Distractors besides the photos: photographs of the background, then crops of them.
+    random_draws : int
+        Copies of each picture under a random edit.
+    pictures : int or None
+        Only so many photos, drawn by the seed.
+    seed : int
+        Of everything that is drawn.
+
+    Raises
+    ------
+    UsageError
+        A number is too small.
+    """
+
+    base_size: int = 100_000
+    random_draws: int = 3
+    pictures: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        counts = (self.base_size, self.random_draws, 1 if self.pictures is None else self.pictures)
+        if min(counts) < 1 or self.seed < 0:
+            raise UsageError(f"counts are at least 1 and the seed at least 0; got {self}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings(Sizes):
-    """What is measured, besides :class:`~homing.bench.sizes.Sizes`.
+    """What is measured, besides :class:`~homing.bench.settings.Sizes`.
 
     Attributes
     ----------
     suite : str
-        As :func:`~homing.bench.suites.find_suite` takes it.
+        As :func:`~homing.bench.dataset.suites.find_suite` takes it.
     indexes : tuple of str
-        As :func:`~homing.bench.quantizers.find_quantizer` takes them.
+        As :func:`~homing.bench.states.codebooks.find_quantizer` takes them.
     psnr : float
         Budget of the released files, dB.
     kind : str or None

@@ -14,15 +14,15 @@ from homing.cli.bench_options import (
     pictures_option,
     seed_option,
 )
-from homing.cli.console import (
+from homing.cli.output import (
     device_option,
     json_option,
     limit_options,
     limits_of,
     load_network,
     progress,
+    show_tables,
 )
-from homing.cli.tables import show_tables
 
 
 @click.command(short_help="How well descriptors tell copies, by exact search.")
@@ -59,8 +59,8 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     from homing.bench.extra import require_extra
 
     require_extra()
-    from homing.bench.descriptors import Settings, run_descriptors
-    from homing.bench.encoders import descriptor_encoder, hash_encoders
+    from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
+    from homing.bench.run_descriptors import Settings, run_descriptors
     from homing.images import find_pictures
 
     networks = [load_network(name, options["device"]) for name in options["names"]]

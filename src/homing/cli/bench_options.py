@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from homing.cli.console import count, emit, printable, say
+from homing.cli.output import count, emit, printable, say
 
 Option = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -2,7 +2,7 @@
 
 import click
 
-from homing.cli.console import (
+from homing.cli.output import (
     archive_argument,
     echo,
     emit,

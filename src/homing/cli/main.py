@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from homing._version import __version__
-from homing.cli.console import silence_broken
+from homing.cli.output import silence_broken
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
@@ -23,30 +23,30 @@ from homing.workers.memory import keep_freed_memory
 
 #: Where each command lives; its module is imported when the command is used or listed.
 _COMMANDS = {
-    "init": "homing.cli.pictures",
-    "release": "homing.cli.pictures",
-    "add": "homing.cli.pictures",
-    "search": "homing.cli.searching",
-    "explain": "homing.cli.searching",
+    "init": "homing.cli.release",
+    "release": "homing.cli.release",
+    "add": "homing.cli.release",
+    "search": "homing.cli.search",
+    "explain": "homing.cli.search",
     "list": "homing.cli.entries",
     "show": "homing.cli.entries",
     "remove": "homing.cli.entries",
-    "stats": "homing.cli.upkeep",
-    "verify": "homing.cli.upkeep",
-    "compact": "homing.cli.upkeep",
+    "stats": "homing.cli.archive",
+    "verify": "homing.cli.archive",
+    "compact": "homing.cli.archive",
     "index": "homing.cli.growing",
     "export": "homing.cli.growing",
     "import": "homing.cli.growing",
     "versions": "homing.cli.growing",
-    "calibrate": "homing.cli.upkeep",
-    "duplicates": "homing.cli.upkeep",
-    "activate": "homing.cli.pictures",
-    "descriptors": "homing.cli.parts",
-    "codebook": "homing.cli.parts",
-    "demo": "homing.cli.demonstration",
-    "bench": "homing.cli.benchmarking",
-    "serve": "homing.cli.serving",
-    "keys": "homing.cli.serving",
+    "calibrate": "homing.cli.archive",
+    "duplicates": "homing.cli.archive",
+    "activate": "homing.cli.release",
+    "descriptors": "homing.cli.codebook",
+    "codebook": "homing.cli.codebook",
+    "demo": "homing.cli.demo",
+    "bench": "homing.cli.bench",
+    "serve": "homing.cli.serve",
+    "keys": "homing.cli.serve",
 }
 
 _T = TypeVar("_T")

@@ -14,10 +14,10 @@ from starlette.requests import ClientDisconnect
 from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve import pages, softbinding
-from homing.serve.lingering import Lingering
-from homing.serve.log import Log
-from homing.serve.metrics import Metrics
-from homing.serve.observing import observe
+from homing.serve.http.early_answers import Lingering
+from homing.serve.http.log import Log
+from homing.serve.http.metrics import Metrics
+from homing.serve.http.requests import observe
 from homing.serve.routes import entries, releasing, searching, upkeep
 from homing.serve.service import Service
 from homing.serve.settings import Settings

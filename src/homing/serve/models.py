@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from homing import defaults
 from homing.activation import METHODS
 from homing.archive.query.options import Asked
-from homing.serve.jobs import ReleaseSettings
+from homing.options import METHOD
+from homing.serve.jobs.store import ReleaseSettings
 from homing.serve.settings import Settings
 
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
@@ -138,7 +138,7 @@ class PreviewForm(BaseModel):
     """How a picture would be released."""
 
     psnr: float = Field(42.0, ge=30, le=70, description="Least PSNR of the file, dB.")
-    method: str = Field(defaults.METHOD, max_length=40, description="Way to activate.")
+    method: str = Field(METHOD, max_length=40, description="Way to activate.")
 
     @field_validator("method")
     @classmethod

@@ -7,9 +7,9 @@ import uvicorn
 
 from homing.errors import UsageError
 from homing.files.locks import try_lock
+from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
-from homing.serve.keys import KeyRing
-from homing.serve.log import Log, hear_uvicorn
+from homing.serve.http.log import Log, hear_uvicorn
 from homing.serve.settings import Settings
 
 

@@ -20,17 +20,17 @@ from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.search import UPRIGHT
-from homing.serve.batching import Answered, Batcher
-from homing.serve.bodies import Upload
-from homing.serve.decoding import Compare, Confirm, Decoders, Look, Shrink
-from homing.serve.guard import Guard
-from homing.serve.kept import Kept
-from homing.serve.keys import KeyRing
-from homing.serve.log import Log
-from homing.serve.metrics import Metrics
+from homing.serve.access.guard import Guard
+from homing.serve.access.keys import KeyRing
+from homing.serve.http.log import Log
+from homing.serve.http.metrics import Metrics
+from homing.serve.http.uploads import Upload
+from homing.serve.jobs.uploads import Publishing
+from homing.serve.kept_searches import Kept
 from homing.serve.models import without_confirming
-from homing.serve.publishing import Publishing
 from homing.serve.settings import Settings
+from homing.serve.tasks.decode import Compare, Confirm, Decoders, Look, Shrink
+from homing.serve.tasks.query_batches import Answered, Batcher
 
 _T = TypeVar("_T")
 
@@ -206,7 +206,7 @@ class Service(AbstractContextManager["Service"]):
         Returns
         -------
         dict
-            What :meth:`homing.serve.decoding.Compare.do` returns.
+            What :meth:`homing.serve.tasks.decode.Compare.do` returns.
 
         Raises
         ------

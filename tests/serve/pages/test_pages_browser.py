@@ -12,7 +12,7 @@ from pages_parts import Running, make_archive, make_pictures, watch
 from PIL import Image
 
 import homing
-from homing.serve.keys import KeyRing
+from homing.serve.access.keys import KeyRing
 
 Window = Callable[..., Any]
 PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in")

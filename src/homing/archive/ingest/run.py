@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homing import defaults
 from homing.archive.inputs import PathLike
 from homing.archive.results import Outcome, Report
 from homing.archive.table.location import is_store
 from homing.errors import UsageError
 from homing.images import DEFAULT_LIMITS, KINDS, Limits
+from homing.options import METHOD
 
 if TYPE_CHECKING:
     from homing.activation import Activator
@@ -27,7 +27,7 @@ def make_activator(
     codebook: "Codebook",
     *,
     psnr: float = 42.0,
-    method: str = defaults.METHOD,
+    method: str = METHOD,
     seed: int = 0,
     format: str | None = None,  # noqa: A002 - the word of the command line
     limits: Limits = DEFAULT_LIMITS,

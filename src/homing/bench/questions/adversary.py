@@ -13,13 +13,13 @@ from PIL import Image, ImageFilter
 from homing.activation import Method
 from homing.activation.objectives.objective import Objective
 from homing.activation.simulated_edits.looks import NO_EDITS
-from homing.bench.bootstrap import Interval
-from homing.bench.definitions import definition_of
-from homing.bench.queries import Queries, copies_of
+from homing.bench.dataset.queries import Queries, copies_of
+from homing.bench.encode.definitions import definition_of
 from homing.bench.questions.case import Answer, Case, Figures, Line, measure
 from homing.bench.questions.cells import middles, nearest_cells
-from homing.bench.releasing import Release
-from homing.bench.states import State
+from homing.bench.states.released import Release
+from homing.bench.states.states import State
+from homing.bench.statistics.bootstrap import Interval
 from homing.codebooks import Codebook
 from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg

@@ -10,15 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.activation import Method
-from homing.bench.bootstrap import Interval
-from homing.bench.compared import Compared
-from homing.bench.measuring import measure_exact, measure_index
-from homing.bench.quantizers import Quantizer
-from homing.bench.releasing import Quality
-from homing.bench.searching import Engine, Searcher, settings_of
-from homing.bench.stage import Stage
-from homing.bench.states import Common, State
-from homing.bench.tables import Section, Table, show_interval
+from homing.bench.measure.measured import measure_exact, measure_index
+from homing.bench.search.engine import Engine, Searcher, settings_of
+from homing.bench.states.codebooks import Quantizer
+from homing.bench.states.compared import Compared
+from homing.bench.states.released import Quality
+from homing.bench.states.stage import Stage
+from homing.bench.states.states import Common, State
+from homing.bench.statistics.bootstrap import Interval
+from homing.bench.statistics.tables import Section, Table, show_interval
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]

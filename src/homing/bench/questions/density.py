@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from homing.bench.questions.case import Answer, Case, Line, measure
 from homing.bench.questions.cells import middles
-from homing.bench.searching import Searcher
+from homing.bench.search.engine import Searcher
 from homing.codebooks import Codebook
 
 _SHARES = (0.01, 0.1, 1.0)  # of the base that are activated

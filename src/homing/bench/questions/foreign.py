@@ -1,8 +1,8 @@
 """Does activation for one codebook help, or harm, in an index with another?"""
 
-from homing.bench.quantizers import Quantizer
 from homing.bench.questions.case import Answer, Case, Line, measure
-from homing.bench.searching import Searcher
+from homing.bench.search.engine import Searcher
+from homing.bench.states.codebooks import Quantizer
 from homing.errors import CodebookError
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
-from homing.bench.releasing import Quality, quality_of
+from homing.bench.states.released import Quality, quality_of
 from homing.errors import PictureError
 from homing.images import SUFFIXES, Limits, read_rgb
 

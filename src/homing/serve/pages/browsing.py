@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from homing.serve.keys import READ
+from homing.serve.access.keys import READ
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.views import Chosen

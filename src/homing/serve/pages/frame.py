@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from fastapi import APIRouter, HTTPException, Request, Response
 
-from homing.serve.guard import COOKIE, guarded
-from homing.serve.keys import READ, WRITE
+from homing.serve.access.guard import COOKIE, guarded
+from homing.serve.access.keys import READ, WRITE
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.views import Site
 from homing.serve.service import Service

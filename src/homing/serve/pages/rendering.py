@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi.responses import HTMLResponse
 
 from homing.html import templates_of
-from homing.serve.names import file_address
+from homing.serve.http.names import file_address
 
 Render = Callable[..., HTMLResponse]
 """Renders the template of a name with what it is given; `status` is the answer's."""

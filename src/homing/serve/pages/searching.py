@@ -9,9 +9,9 @@ from fastapi.responses import RedirectResponse
 
 from homing.archive.query.options import Asked
 from homing.errors import EntryNotFoundError, PictureError
-from homing.serve.bodies import Upload, form_of, picture_in
-from homing.serve.kept import KeptSearch
-from homing.serve.keys import READ
+from homing.serve.access.keys import READ
+from homing.serve.http.uploads import Upload, form_of, picture_in
+from homing.serve.kept_searches import KeptSearch
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
 from homing.serve.pages.words import found_view

@@ -5,7 +5,7 @@ import datetime
 from fastapi import APIRouter, HTTPException, Request, Response
 
 from homing.errors import ArchiveError
-from homing.serve.keys import READ
+from homing.serve.access.keys import READ
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.frame import guarded_pages, open_site, service_of, site_of
 from homing.serve.pages.rendering import Render

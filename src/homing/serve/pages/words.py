@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.html import Figure
-from homing.serve.names import file_address
+from homing.serve.http.names import file_address
 from homing.serve.pages.rendering import thumbnail_address
 from homing.serve.pages.views import Card, EntryView, FoundView, Pairs
 

@@ -9,10 +9,10 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from homing.archive import Row
 from homing.errors import EntryNotFoundError
 from homing.images import KINDS
-from homing.serve.guard import guarded
-from homing.serve.keys import READ, WRITE
+from homing.serve.access.guard import guarded
+from homing.serve.access.keys import READ, WRITE
+from homing.serve.http.names import file_address
 from homing.serve.models import EntryAnswer, EntryPage
-from homing.serve.names import file_address
 from homing.serve.routes import failures
 from homing.serve.service import Service
 

@@ -9,7 +9,9 @@ from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
-from homing.serve.bodies import (
+from homing.serve.access.guard import guarded
+from homing.serve.access.keys import WRITE
+from homing.serve.http.uploads import (
     PICTURE,
     PICTURES,
     form_body,
@@ -17,14 +19,12 @@ from homing.serve.bodies import (
     picture_in,
     pictures_in,
 )
-from homing.serve.guard import guarded
-from homing.serve.jobs import Job
-from homing.serve.keys import WRITE
+from homing.serve.http.zipped import zipped
+from homing.serve.jobs.previews import PREVIEW_NAMES
+from homing.serve.jobs.store import Job
 from homing.serve.models import JobAnswer, PreviewAnswer, PreviewForm, ReleaseForm
-from homing.serve.previews import PREVIEW_NAMES
 from homing.serve.routes import failures
 from homing.serve.service import Service
-from homing.serve.zipped import zipped
 
 _Form = TypeVar("_Form", bound=BaseModel)
 

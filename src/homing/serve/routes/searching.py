@@ -9,7 +9,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
-from homing.serve.bodies import (
+from homing.serve.access.guard import guarded
+from homing.serve.access.keys import READ
+from homing.serve.http.uploads import (
     PICTURE,
     PICTURES,
     form_body,
@@ -17,8 +19,6 @@ from homing.serve.bodies import (
     picture_in,
     pictures_in,
 )
-from homing.serve.guard import guarded
-from homing.serve.keys import READ
 from homing.serve.models import (
     Explained,
     KeepingQuery,

@@ -7,8 +7,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
 from homing._version import __version__
-from homing.serve.guard import COOKIE, SESSION_SECONDS, guarded
-from homing.serve.keys import READ
+from homing.serve.access.guard import COOKIE, SESSION_SECONDS, guarded
+from homing.serve.access.keys import READ
 from homing.serve.models import Healthy
 from homing.serve.routes import failures
 from homing.serve.service import Service

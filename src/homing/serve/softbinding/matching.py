@@ -10,7 +10,7 @@ from homing.archive.results import Hit
 from homing.c2pa import ALGORITHM, Binding
 from homing.errors import UsageError
 from homing.search import UPRIGHT
-from homing.serve.bodies import Upload
+from homing.serve.http.uploads import Upload
 from homing.serve.service import Service
 from homing.serve.softbinding.models import Match
 

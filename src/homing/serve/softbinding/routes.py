@@ -16,9 +16,9 @@ from starlette.datastructures import UploadFile
 from homing.c2pa import ALGORITHM, only
 from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
-from homing.serve.bodies import Upload
-from homing.serve.guard import guarded
-from homing.serve.keys import READ
+from homing.serve.access.guard import guarded
+from homing.serve.access.keys import READ
+from homing.serve.http.uploads import Upload
 from homing.serve.models import Failed
 from homing.serve.routes import failures
 from homing.serve.service import Service

@@ -1,0 +1,1 @@
+"""What is searched for among what, and what is right."""

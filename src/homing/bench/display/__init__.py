@@ -1,1 +1,0 @@
-"""What ``homing bench`` shows of an outcome: tables, plots and the page."""

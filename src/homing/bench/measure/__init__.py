@@ -1,0 +1,1 @@
+"""Each state measured: recall, false matches, copy detection."""

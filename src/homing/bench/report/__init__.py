@@ -1,0 +1,1 @@
+"""What a run found: values, tables, plots and pages."""

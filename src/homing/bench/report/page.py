@@ -1,0 +1,125 @@
+"""The report: one HTML file that needs nothing besides itself."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from homing.bench.report.gallery import Example
+from homing.bench.report.outcome import Family, Outcome
+from homing.bench.report.outcome_tables import notes_of, tables_of
+from homing.bench.report.plots import Plot
+from homing.bench.statistics.bootstrap import Interval
+from homing.bench.statistics.tables import NOTHING
+from homing.html import Figure, inlined, inlined_jpeg, template_of
+
+_SHOWN = 260  # pixels: the longest edge of a picture on the page
+_QUALITY = 82
+_KINDS = {
+    "won": "Found only when activated",
+    "missed": "Missed even so",
+    "worst": "Changed most (least SSIM)",
+}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One index and method, for the first table."""
+
+    index: str
+    method: str
+    figures: tuple[tuple[str, str], ...]  # each with what stands below it
+
+
+def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: float) -> None:
+    """Write the report.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    plots : sequence of Plot
+    path : Path
+        Of the HTML file: style, plots and pictures inline, no script, no address of another place.
+        All text is escaped.
+    seconds : float
+        What the run took.
+    """
+    text = template_of("homing.bench.report", "page.html.j2").render(
+        outcome=outcome,
+        headline=headline(outcome),
+        summary=list(_summary(outcome)),
+        notes=notes_of(outcome),
+        tables=tables_of(outcome),
+        plots=[(plot, inlined(plot.svg.read_bytes(), "svg+xml")) for plot in plots],
+        gallery=list(_gallery(outcome.examples)),
+        duration=f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds",
+    )
+    path.write_text(text, encoding="utf-8")
+
+
+def headline(outcome: Outcome) -> str:
+    """What came out, in a sentence, by the first index and the leading method."""
+    family = outcome.families[0]
+    passive, active = family.states[0], family.states[1]
+    before, after = (m.mean(m.setting(1, ranked=True)) for m in (passive, active))
+    name = active.settings[active.setting(1, ranked=True)].name
+    gain = family.gain(1)
+    if gain.low > 0:
+        verdict = "Activation helps here."
+    elif gain.high < 0:
+        verdict = "Activation does harm here."
+    else:
+        verdict = "The difference is too small, or the pictures are too few, to tell."
+    return (
+        f"At {name}, {_percent(before)} of the edited copies of untouched pictures are found, and "
+        f"{_percent(after)} of those of activated ones; an exact search finds "
+        f"{_percent(family.exact[0].mean(0))} and {_percent(family.exact[1].mean(0))}. {verdict}"
+    )
+
+
+def _percent(value: Interval) -> str:
+    return f"{100 * value.mean:.1f} %"
+
+
+def _summary(outcome: Outcome) -> Iterator[_Row]:
+    for family in outcome.families:
+        yield from (_row(family, number) for number in range(1, len(family.states)))
+
+
+def _row(family: Family, number: int) -> _Row:
+    passive, active = family.states[0], family.states[number]
+    closed = family.closed(number)
+    quality = family.quality(active.method)["psnr"]
+    shares = (
+        passive.mean(passive.setting(1, ranked=True)),
+        active.mean(active.setting(1, ranked=True)),
+        family.gain(number),
+        family.exact[0].mean(0),
+        closed,
+    )
+    figures = (*map(_share, shares), (f"{quality.mean:.2f} dB", f"least {quality.least:.2f}"))
+    return _Row(family.quantizer.name, active.method, figures)
+
+
+def _share(value: Interval) -> tuple[str, str]:
+    if math.isnan(value.mean):
+        return NOTHING, ""
+    return f"{value.mean:.3f}", f"[{value.low:.3f}, {value.high:.3f}]"
+
+
+def _gallery(
+    examples: Sequence[Example],
+) -> Iterator[tuple[str, list[tuple[Example, list[Figure]]]]]:
+    for kind, title in _KINDS.items():
+        some = [example for example in examples if example.kind == kind]
+        if some:
+            yield title, [(each, [_figure(s.caption, s.image) for s in each.pictures])
+                          for each in some]  # fmt: skip
+
+
+def _figure(caption: str, image: Image.Image) -> Figure:
+    shown = image.convert("RGB")
+    shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
+    return Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)

@@ -1,0 +1,1 @@
+"""Exact search and search through a codebook."""

@@ -1,0 +1,1 @@
+"""The states of the photographs: untouched, or released by a method for a codebook."""

@@ -1,0 +1,1 @@
+"""Requests and answers: uploads, names, early answers, counts and the log."""

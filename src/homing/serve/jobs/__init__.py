@@ -1,0 +1,1 @@
+"""Releases by upload: stored, queued and followed."""
