@@ -21,7 +21,7 @@ import homing
 from homing.archive.query.calibrate import Strangers, calibrate_on_pictures, look_at_strangers
 from homing.archive.query.calibration import write_calibration
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import Looked
+from homing.archive.query.search import DescribedQuery
 from homing.archive.table.commit import commit_rows
 from homing.bench.context import Run
 from homing.bench.dataset.base import Base, Plan, make_base, make_plan
@@ -33,7 +33,8 @@ from homing.bench.settings import Sizes
 from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import PictureError
-from homing.images import DEFAULT_LIMITS, Found, find_pictures, read_rgb
+from homing.images import QueryHits, find_pictures, read_rgb
+from homing.options import DEFAULT_LIMITS
 from homing.search import LEAST_BACKGROUND, query_views
 
 _ROWS = 8192  # entries recorded together
@@ -101,13 +102,13 @@ def known_by(*parts: object, sources: Sequence[str]) -> str:
 
 
 def make_states(
-    photos: Sequence[Found], options, workers: Workers, folder: Path
+    photos: Sequence[QueryHits], options, workers: Workers, folder: Path
 ) -> dict[str, State]:
     """Make an archive with the photos as they are, and one with the photos released.
 
     Parameters
     ----------
-    photos : sequence of Found
+    photos : sequence of QueryHits
     options : argparse.Namespace
         With `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`.
     workers : Workers
@@ -141,13 +142,13 @@ def make_states(
         ids = tuple(outcome.id for outcome in report)
         mine = tuple(files[i]() if outside is None else outside[i] for i in ids)
         known = files | {i: partial(Path, path) for i, path in zip(ids, mine, strict=True)}
-        archive.sources = partial(_Places, archive._record, archive.path, known=known)
+        archive.sources = partial(_Places, archive._table, archive.path, known=known)
         found[name] = State(archive, ids, mine)
     return found
 
 
 def calibrated(
-    states: Mapping[str, State], photos: Sequence[Found], options, folder: Path
+    states: Mapping[str, State], photos: Sequence[QueryHits], options, folder: Path
 ) -> dict[str, State]:
     """The same archives, but calibrated on pictures that match nothing: background out of the base.
 
@@ -183,7 +184,7 @@ def calibrated(
     return found
 
 
-def _plan(photos: Sequence[Found], options) -> Plan:
+def _plan(photos: Sequence[QueryHits], options) -> Plan:
     background = list(find_pictures([options.background]))
     return make_plan(photos, background, Sizes(base_size=options.base_size, seed=options.seed))
 
@@ -203,8 +204,8 @@ def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder
     for start in range(0, len(vectors), _ROWS):
         rows = range(start, min(start + _ROWS, len(vectors)))
         names = [base.name(first + row) for row in rows]
-        entries = rows_of(archive.codebook, archive._record.schema, names, vectors[rows])
-        taken = commit_rows(archive._record, pa.Table.from_batches([entries]))
+        entries = rows_of(archive.codebook, archive._table.schema, names, vectors[rows])
+        taken = commit_rows(archive._table, pa.Table.from_batches([entries]))
         require(not taken, "an id is taken")
     building.rename(target)
 
@@ -264,7 +265,7 @@ def queries_of(
 
 def looked_at(
     chunk: Sequence[Query], path: Path, descriptor, workers: Workers
-) -> list[Looked | None]:
+) -> list[DescribedQuery | None]:
     """All views of queries, described; None of one that cannot be made."""
 
     def make() -> Arrays:
@@ -283,7 +284,7 @@ def looked_at(
     ends = np.cumsum(arrays["counts"]).tolist()
     names = arrays["names"].tolist()
     return [
-        Looked(tuple(names[end - count : end]), arrays["vectors"][end - count : end])
+        DescribedQuery(tuple(names[end - count : end]), arrays["vectors"][end - count : end])
         if count
         else None
         for end, count in zip(ends, arrays["counts"].tolist(), strict=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
 
-from homing.options import METHOD
+from homing.options import Activation
 
 COLUMNS = ("PSNR mean", "similarity", "1 probe", "automatic", "exact", "called", "and confirmed")
 
@@ -108,7 +108,7 @@ def _base(options, ours: Sequence[Path], folder: Path):
         ours, out=folder / "released", psnr=options.psnr, seed=options.seed, format="png"
     )
     require(report.count("released") == len(ours), f"not all were released: {report}")
-    rows = list(archive._record.rows(with_vectors=True))
+    rows = list(archive._table.rows(with_vectors=True))
     ids = np.array([row.id for row in rows], dtype=object)
     vectors = np.stack([row.vector for row in rows]).astype(np.float32)
     base = Base(archive, ids, vectors, sorted({path.parent for path in background}))
@@ -131,7 +131,7 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     yield "as released", released
     for wash in (*WASHES, make_edit("made grey", _grey)):
         yield f"nothing: {wash.name}", _washed(wash, released, folder)
-    method = _bold(find_method(METHOD))
+    method = _bold(find_method(Activation.method))
     attacks = {
         "descriptor: away from itself": replace(method, objective=_away),
         "all: into the next cell": elsewhere(method),
@@ -156,7 +156,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
     nearest = np.argmax(descriptor.describe(others) @ base.vectors.T, axis=1)
     untouched = Suspects(others, nearest, np.inf)
     yield "as they are", untouched
-    method = _bold(find_method(METHOD))
+    method = _bold(find_method(Activation.method))
     most_like = functools.partial(_most_like, base.vectors)
     attacks = {
         "descriptor: towards an entry": replace(
@@ -220,9 +220,9 @@ def _attacked(options, label: str, method, base: Base, suspects: Suspects, folde
             base.archive.descriptor,
             base.archive.codebook,
             method,
-            budget=budget,
+            psnr=budget,
             seed=options.seed,
-            kind="PNG",
+            format="png",
         )
         done = [each for each in activator.run(suspects.files) if isinstance(each, Activated)]
         require(len(done) == len(suspects.files), "a picture cannot be attacked")

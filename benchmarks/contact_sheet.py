@@ -11,7 +11,7 @@ from pathlib import Path
 from _common import describe_setup, parser, picture_paths, prepare_process, require, verdict
 from PIL import Image, ImageDraw, ImageOps
 
-from homing.options import METHOD
+from homing.options import Activation
 
 _AMPLIFIED = 10
 _GAP, _TEXT = 8, 18  # pixels between pictures, and for a line above a row
@@ -32,7 +32,7 @@ def main() -> int:
     method = find_method(options.method)
     describe_setup(photos=len(paths), method=method.name, psnr=options.psnr)
     activator = Activator(
-        descriptor, codebook, method, budget=options.psnr, seed=options.seed, kind=options.format
+        descriptor, codebook, method, psnr=options.psnr, seed=options.seed, format=options.format
     )
     done = [
         (path, result)
@@ -63,7 +63,7 @@ def _options():
     made.add_argument("--pictures", type=int, default=60)
     made.add_argument("--worst", type=int, default=20, help="pictures on the sheet")
     made.add_argument("--side", type=int, default=640, help="longest side of one, pixels")
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one")
     made.add_argument("--psnr", type=float, default=42.0)
     made.add_argument("--format", type=str.upper, help="of the files; default: each picture's own")

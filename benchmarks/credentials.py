@@ -25,7 +25,7 @@ from _common import (
     working_folder,
 )
 
-from homing.options import METHOD
+from homing.options import Activation
 
 _BLOCK = 16_384
 
@@ -36,7 +36,7 @@ def main() -> int:
     made.add_argument("--c2pa", nargs=2, required=True, metavar=("CHAIN", "KEY"), help="in PEM")
     made.add_argument("--pictures", type=int, default=48)
     made.add_argument("--size", type=int, nargs=2, default=(1600, 1200))
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     made.add_argument("--entries", type=int, default=1_000_000)
     made.add_argument("--per-file", type=int, default=512)
     options = made.parse_args()
@@ -53,13 +53,14 @@ def main() -> int:
 
 def _signing(folder: Path, paths: list[Path], options) -> None:
     import homing
-    from homing.activation import Activated
-    from homing.archive.ingest.run import make_activator
+    from homing.activation import Activated, Activator
     from homing.archive.ingest.sign import Seal
     from homing.archive.inputs import find_inputs
+    from homing.options import Activation
 
     archive = homing.create(folder / "archive")
-    activator = make_activator(archive.descriptor, archive.codebook, method=options.method)
+    activation = Activation(method=options.method)
+    activator = Activator.of(archive.descriptor, archive.codebook, activation)
     inputs = find_inputs(paths)
     start = time.process_time()
     made = list(activator.run(item.path for item in inputs))

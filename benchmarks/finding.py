@@ -119,26 +119,26 @@ def _divided(options):
 
 
 def _asked(name: str):
-    from homing.archive.query.options import Asked
+    from homing.options import SearchOptions
 
-    return Asked(k=_K, **ASKED[name])
+    return SearchOptions(k=_K, **ASKED[name])
 
 
 def _check(states: Mapping[str, object], edit) -> None:
     """What is kept of queries is answered as a search of the picture is."""
     from _finding import queries_of
 
-    from homing.archive.query.options import Asked
-    from homing.archive.query.search import Looked, look
+    from homing.archive.query.search import DescribedQuery, look
+    from homing.options import SearchOptions
 
     for state in states.values():
         archive = state.archive
         (chunk,) = queries_of(state.files[:2], state.ids[:2], edit, 0, 0)
         for query, name in ((query, name) for query in chunk for name in ASKED):
             picture = query.picture()
-            looked = look(archive.descriptor, picture, Asked(views="all"))
+            looked = look(archive.descriptor, picture, SearchOptions(views="all"))
             views = _VIEWS[_asked(name).views]
-            cut = Looked(looked.views[:views], looked.vectors[:views], picture)
+            cut = DescribedQuery(looked.views[:views], looked.vectors[:views], picture)
             (ours,) = archive.answer([cut], _asked(name))
             theirs = archive.search(picture, k=_K, **ASKED[name])
             same = [hit.id for hit in ours][:1] == [hit.id for hit in theirs][:1]
@@ -176,14 +176,14 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
     """Answers to a chunk's queries, by each way to ask."""
     from _finding import kept, known_by, looked_at
 
-    from homing.archive.query.search import Looked
+    from homing.archive.query.search import DescribedQuery
 
     archive = state.archive
     made = [(query.path, query.path.stat().st_mtime_ns, query.edit.name) for query in chunk]
     about = (archive.descriptor.fingerprint, chunk[0].seed, made)
     views = known_by(*about, sources=("images", "edits", "descriptors", "search"))
     answers = known_by(
-        views, archive.path.name, archive._record.version, options.confirm_every,
+        views, archive.path.name, archive._table.version, options.confirm_every,
         sources=("search", "archive", "evidence", "codebooks"),
     )  # fmt: skip
     looked = looked_at(chunk, folder / "queries" / f"{views}.npz", archive.descriptor, workers)
@@ -194,7 +194,7 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
             :: options.confirm_every if asked.confirm else 1
         ]
         seen = [
-            Looked(
+            DescribedQuery(
                 views.views[: _VIEWS[asked.views]],
                 views.vectors[: _VIEWS[asked.views]],
                 query.picture() if asked.confirm else None,

@@ -14,14 +14,14 @@ from _common import (
 )
 from PIL import Image
 
-from homing.options import METHOD
+from homing.options import Activation
 
 
 def main() -> int:
     """Measure and print the peaks."""
     made = parser(__doc__, photos=False)
     made.add_argument("--pictures", type=int, default=6, help="released together")
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     options = made.parse_args()
     prepare_process(options.threads)
     describe_setup(picture="6000 x 4000, smooth noise", method=options.method)

@@ -33,8 +33,8 @@ def main() -> int:
     prepare_process(options.threads)
     from _synthetic import FACTORY, make_archive
 
-    from homing.archive.query.options import Asked
     from homing.archive.query.search import look_at_all
+    from homing.options import SearchOptions
 
     paths = picture_paths(options.photos, options.pictures)
     with working_folder(options.work) as folder:
@@ -45,7 +45,7 @@ def main() -> int:
         archive.warm()
 
         def bare() -> None:
-            list(look_at_all(archive.descriptor, paths, Asked()))
+            list(look_at_all(archive.descriptor, paths, SearchOptions()))
 
         met = True
         for name in options.ways:

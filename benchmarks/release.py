@@ -25,7 +25,7 @@ from _common import (
     working_folder,
 )
 
-from homing.options import METHOD
+from homing.options import Activation
 
 _BARE_BATCH = 8
 
@@ -35,7 +35,7 @@ def main() -> int:
     made = parser(__doc__)
     made.add_argument("--pictures", type=int, default=96)
     made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     options = made.parse_args()
     prepare_process(options.threads)
     import torch

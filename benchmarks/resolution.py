@@ -27,7 +27,7 @@ from _common import (
     working_folder,
 )
 
-from homing.options import METHOD
+from homing.options import Activation
 
 _SIZES = {"0.3": (640, 480), "2": (1632, 1224), "12": (4000, 3000)}  # megapixels
 _ASKED_GROWTH = 2.0
@@ -44,7 +44,7 @@ def main() -> int:
     made = parser(__doc__)
     made.add_argument("--pictures", type=int, default=4, help="of each size: one batch")
     made.add_argument("--rounds", type=int, default=2)
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     made.add_argument(
         "--codebook", default="homing-s-IVF1024-PQ8x8", help="a bundled one, or a file"
     )

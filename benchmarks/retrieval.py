@@ -23,7 +23,7 @@ from _common import (
     working_folder,
 )
 
-from homing.options import METHOD
+from homing.options import Activation
 
 PASSIVE = "passive"
 SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # re-ranked, all of them
@@ -84,7 +84,9 @@ def _options():
     made = parser(__doc__)
     made.add_argument("--background", type=Path, help="folder of other pictures")
     made.add_argument("--base", type=Path, help="an archive that holds the background already")
-    made.add_argument("--methods", nargs="+", default=["paper", METHOD], help="of activation")
+    made.add_argument(
+        "--methods", nargs="+", default=["paper", Activation.method], help="of activation"
+    )
     made.add_argument("--pictures", type=int, default=150)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")
@@ -155,7 +157,7 @@ def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
 
     archive, wanted = state.archive, np.array(state.ids, dtype=object)
     cells = np.array([archive.entry(i).cell for i in state.ids])
-    vectors = np.stack([row.vector for row in archive._record.rows(with_vectors=True)])
+    vectors = np.stack([row.vector for row in archive._table.rows(with_vectors=True)])
     names = np.array([row.id for row in archive.entries()], dtype=object)
     found = {column: [] for column in COLUMNS}
     for draw in range(draws):

@@ -45,19 +45,19 @@ def _index(archive, count: int) -> None:
     """Make an index of so many segments of the same size, in place of the one there is."""
     from homing.archive.table.index import add_column, build, commit, coverage, drop
 
-    record, codebook = archive._record.of(1), archive.codebook
-    add_column(record, codebook)
-    if coverage(record, codebook).segments:
-        drop(record, codebook)
-    numbers = list(coverage(record, codebook).loose)
+    table, codebook = archive._table.of(1), archive.codebook
+    add_column(table, codebook)
+    if coverage(table, codebook).segments:
+        drop(table, codebook)
+    numbers = list(coverage(table, codebook).loose)
     for group in np.array_split(numbers, count):
         with tempfile.TemporaryDirectory() as folder:
-            segment = build(record, codebook, group.tolist(), Path(folder))
+            segment = build(table, codebook, group.tolist(), Path(folder))
             require(
-                commit(record, codebook, group.tolist(), segment), "another process came between"
+                commit(table, codebook, group.tolist(), segment), "another process came between"
             )
-    archive._record.refresh()
-    require(len(coverage(record, codebook).segments) == count, "segments are not as many as asked")
+    archive._table.refresh()
+    require(len(coverage(table, codebook).segments) == count, "segments are not as many as asked")
 
 
 def _measure(archive, count: int, queries: np.ndarray, options) -> None:
@@ -88,16 +88,16 @@ def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object
 
 def _ways(archive, probes: int) -> list[Callable]:
     from homing.archive.query.engines import opened
-    from homing.search import Patience
-    from homing.search.engines import deadline as patience
+    from homing.search import Deadline
+    from homing.search.engines import deadline
 
-    engine, _, _ = opened(archive._record, [archive.codebook], "lance")
+    engine, _, _ = opened(archive._table, [archive.codebook], "lance")
     asked = {"candidates": _CANDIDATES, "probes": (probes,)}
 
     def apart(queries, at_once: int = 8):
-        patience._AT_ONCE = at_once
-        allowed = Patience(600)
-        found = engine.search(queries, **asked, patience=allowed)
+        deadline._AT_ONCE = at_once
+        allowed = Deadline(600)
+        found = engine.search(queries, **asked, deadline=allowed)
         require(allowed.partial is None, "a segment has not answered")
         return found
 

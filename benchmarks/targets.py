@@ -22,7 +22,7 @@ from _common import (
     require,
 )
 
-from homing.options import METHOD
+from homing.options import Activation
 
 CODEBOOKS = ("homing-s-IVF256-PQ8x8", "homing-s-OPQ16-IVF1024-PQ16x8", "PCA64,LSH")
 
@@ -96,7 +96,7 @@ def _options():
         help="a bundled one's name, a file, or a factory, which is trained on the background",
     )
     made.add_argument("--also", nargs="+", default=CODEBOOKS[1:], help="each is a pair with it")
-    made.add_argument("--method", default=METHOD, help="of activation")
+    made.add_argument("--method", default=Activation.method, help="of activation")
     made.add_argument("--pictures", type=int, default=60)
     made.add_argument("--background-pictures", type=int, default=3000)
     made.add_argument("--random-draws", type=int, default=1, help="of the edit 'random', a picture")
@@ -112,9 +112,9 @@ def _activated(options, descriptor, files: Sequence[bytes], codebook, *also) -> 
         descriptor,
         codebook,
         find_method(options.method),
-        budget=options.psnr,
+        psnr=options.psnr,
         seed=options.seed,
-        kind="PNG",
+        format="png",
         also=also,
     )
     done = [each for each in activator.run(files) if isinstance(each, Activated)]

@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def _rows(archive: Any) -> list[tuple[str, bytes, int, bytes]]:
-    rows = archive._record.rows(with_vectors=True)
+    rows = archive._table.rows(with_vectors=True)
     return [(row.id, row.vector.tobytes(), row.cell, row.code) for row in rows]
 
 

@@ -4,16 +4,17 @@ import ast
 import inspect
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 import homing
 from homing import errors
-from homing.archive.ingest.run import make_activator
+from homing.activation import METHODS
 from homing.cli.bench import bench
 from homing.cli.release import activate, release
-from homing.options import METHOD
+from homing.options import Activation, ActivationKeywords, SearchKeywords, SearchOptions
 
 
 def test_all_is_sorted_and_without_repeats() -> None:
@@ -73,10 +74,14 @@ def test_star_import_works() -> None:
 
 
 def test_one_method_is_the_default_everywhere() -> None:
-    for function in (homing.activate, homing.Archive.release, make_activator):
-        assert inspect.signature(function).parameters["method"].default == METHOD
+    assert Activation.method in METHODS
     for command in (release, activate):
         (option,) = [o for o in command.params if o.name == "method"]
-        assert option.default == METHOD
+        assert option.default == Activation.method
     (option,) = [o for o in bench.params if o.name == "methods"]
-    assert option.default.split(",")[0] == METHOD  # it leads
+    assert option.default.split(",")[0] == Activation.method  # it leads
+
+
+def test_keywords_are_the_fields_of_the_options() -> None:
+    for options, keywords in ((Activation, ActivationKeywords), (SearchOptions, SearchKeywords)):
+        assert list(keywords.__annotations__) == [each.name for each in fields(options)]

@@ -40,12 +40,12 @@ if TYPE_CHECKING:
         Hits,
         Imported,
         Indexed,
-        Matches,
         Outcome,
         Partial,
         Problem,
         Report,
         SearchResult,
+        VectorMatches,
         Verification,
         create,
     )
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from homing.c2pa import ContentCredentials
     from homing.codebooks import Codebook, load_codebook, train_codebook
     from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
-    from homing.images import Limits
+    from homing.options import Limits
 
 __all__ = [
     "Archive",
@@ -72,7 +72,6 @@ __all__ = [
     "Imported",
     "Indexed",
     "Limits",
-    "Matches",
     "Outcome",
     "Partial",
     "PictureError",
@@ -80,6 +79,7 @@ __all__ = [
     "Report",
     "SearchResult",
     "UsageError",
+    "VectorMatches",
     "Verification",
     "__version__",
     "activate",
@@ -102,8 +102,8 @@ _HOMES = {
     "Hits": ("homing.archive", "Hits"),
     "Imported": ("homing.archive", "Imported"),
     "Indexed": ("homing.archive", "Indexed"),
-    "Limits": ("homing.images", "Limits"),
-    "Matches": ("homing.archive", "Matches"),
+    "Limits": ("homing.options", "Limits"),
+    "VectorMatches": ("homing.archive", "VectorMatches"),
     "Outcome": ("homing.archive", "Outcome"),
     "Partial": ("homing.archive", "Partial"),
     "Problem": ("homing.archive", "Problem"),

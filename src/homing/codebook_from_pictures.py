@@ -13,7 +13,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from homing.codebooks import Codebook, parse_factory, train_codebook
 from homing.errors import CodebookError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, Source, read_squashed, shown, squash
+from homing.images import Source, read_squashed, shown, squash
+from homing.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor

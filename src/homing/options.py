@@ -1,4 +1,201 @@
-"""Defaults that several parts share, where the command line can have them without torch."""
+"""Options of releases and searches: frozen values, checked once, importable without torch.
 
-METHOD = "robust"
-"""Method of activation; :data:`homing.activation.METHODS` has them all."""
+Each has a twin of keywords, so that ``archive.release(photos, out=…, psnr=42)`` needs no object.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
+
+from homing.errors import UsageError
+from homing.extras import require_packages
+
+if TYPE_CHECKING:
+    from homing.codebooks import Codebook
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "GREATEST_PSNR",
+    "LEAST_PSNR",
+    "UPRIGHT",
+    "VIEWS",
+    "Activation",
+    "ActivationKeywords",
+    "CodebookLike",
+    "Limits",
+    "PathLike",
+    "SearchKeywords",
+    "SearchOptions",
+    "as_paths",
+    "check_views",
+]
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
+"""A bundled codebook's factory string or name, a file, or a loaded codebook."""
+
+LEAST_PSNR, GREATEST_PSNR = 30.0, 70.0  # dB: a change is seen below, and has no room above
+
+FORMATS = ("jpeg", "png", "webp", "tiff")
+"""Formats that released files may be written in."""
+
+UPRIGHT = "upright"
+VIEWS = (UPRIGHT, "turned", "all")
+"""Sets of views: the picture as it is; its eight postures; these, unframed, and parts of it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The most that one picture may ask for; both are checked before memory is taken.
+
+    Parameters
+    ----------
+    max_pixels : int
+        Largest width × height, as the file's header claims it. Pillow's own limit plays no part.
+    max_bytes : int
+        Largest encoded file.
+
+    Raises
+    ------
+    UsageError
+        If either is less than one.
+    """
+
+    max_pixels: int = 150_000_000
+    max_bytes: int = 512 * 2**20
+
+    def __post_init__(self) -> None:
+        if self.max_pixels < 1 or self.max_bytes < 1:
+            raise UsageError(
+                f"limits must be at least 1, not {self.max_pixels} pixels and "
+                f"{self.max_bytes} bytes"
+            )
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class ActivationKeywords(TypedDict, total=False):
+    """Keywords of a release, for type checkers; :class:`Activation` has their defaults."""
+
+    psnr: float
+    method: str
+    seed: int
+    format: str | None
+    also: CodebookLike | Sequence[CodebookLike]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation:
+    """How pictures are activated.
+
+    Parameters
+    ----------
+    psnr : float
+        Least peak signal-to-noise ratio of each file against its source, dB, from 30 to 70.
+    method : str
+        Name of the activation method: :data:`homing.activation.METHODS`.
+    seed : int
+        Seed of the initial noise and of the simulated edits. Same seed, same result.
+    format : {"jpeg", "png", "webp", "tiff"} or None
+        Format of the files written; None keeps each picture's own.
+    also : str, Path, Codebook, or sequence of these
+        Further codebooks of the descriptor that the same change serves; kept as a tuple.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range.
+    """
+
+    psnr: float = 42.0
+    method: str = "robust"
+    seed: int = 0
+    format: str | None = None
+    also: CodebookLike | Sequence[CodebookLike] = ()
+
+    def __post_init__(self) -> None:
+        several = isinstance(self.also, Sequence) and not isinstance(self.also, str)
+        object.__setattr__(self, "also", tuple(self.also) if several else (self.also,))  # type: ignore[arg-type]
+        if not LEAST_PSNR <= self.psnr <= GREATEST_PSNR:
+            raise UsageError(
+                f"psnr must be between {LEAST_PSNR:g} and {GREATEST_PSNR:g} dB, not {self.psnr:g}"
+            )
+        if self.seed < 0:
+            raise UsageError(f"the seed must be at least 0, not {self.seed}")
+        if self.format is not None and self.format.lower() not in {*FORMATS, "jpg", "jpe", "tif"}:
+            raise UsageError(f"no format {self.format!r}; known: {', '.join(FORMATS)}")
+
+
+class SearchKeywords(TypedDict, total=False):
+    """Keywords of a search, for type checkers; :class:`SearchOptions` has their defaults."""
+
+    k: int
+    probes: int | None
+    rerank: int
+    views: str
+    rate: float
+    confirm: bool
+    files: PathLike | Sequence[PathLike]
+    limits: Limits
+    deadline: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchOptions:
+    """How a search is done; :meth:`homing.Archive.search` says what each option means.
+
+    Raises
+    ------
+    UsageError
+        A value is out of its range, or OpenCV is missing where hits are to be confirmed.
+    """
+
+    k: int = 10
+    probes: int | None = None
+    rerank: int = 64
+    views: str = UPRIGHT
+    rate: float = 1e-4
+    confirm: bool = False
+    files: PathLike | Sequence[PathLike] = ()
+    limits: Limits = DEFAULT_LIMITS
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        check_views(self.views)
+        if self.confirm:
+            require_packages("evidence", {"cv2": "opencv-python-headless"})
+        if self.k < 1 or self.rerank < 0:
+            raise UsageError(
+                f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"
+            )
+        if not 0 < self.rate < 1:
+            raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
+        if self.probes is not None and self.probes < 1:
+            raise UsageError(f"probes must be at least 1, not {self.probes}")
+        if self.deadline is not None and not self.deadline > 0:
+            raise UsageError(f"the deadline must be more than 0 seconds, not {self.deadline:g}")
+
+    @property
+    def folders(self) -> list[Path]:
+        """Folders in which the pictures of entries lie, their ids being paths."""
+        return as_paths(self.files)
+
+
+def check_views(views: str) -> None:
+    """Refuse a set of views that there is not."""
+    if views not in VIEWS:
+        raise UsageError(f"views are one of {', '.join(VIEWS)}, not {views!r}")
+
+
+def as_paths(paths: PathLike | Sequence[PathLike]) -> list[Path]:
+    """Return one path or several as a list of them."""
+    if isinstance(paths, str | os.PathLike):
+        return [Path(paths)]
+    return [Path(path) for path in paths]

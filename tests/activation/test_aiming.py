@@ -20,7 +20,8 @@ from homing.activation.simulated_edits.looks import (
 from homing.activation.target_cells import aims_of
 from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
-from homing.images import DEFAULT_LIMITS, read_picture
+from homing.images import read_picture
+from homing.options import DEFAULT_LIMITS
 
 PLAN = EditPlan(toned=3, shaped=2)
 _METHOD = METHODS["robust"]
@@ -78,14 +79,14 @@ def test_files_are_brought_into_the_cell_of_their_aims(
     aimed, were = (tiny_codebook.cells(each) for each in (aims, tiny.describe(sources)))
     elsewhere = aimed != were
     assert 0 < elsewhere.mean() < 0.7
-    results = list(Activator(tiny, tiny_codebook, ROBUST, budget=30).run(sources))
+    results = list(Activator(tiny, tiny_codebook, ROBUST, psnr=30).run(sources))
     there = tiny_codebook.cells(tiny.describe([each.data for each in results]))
     assert [each.cell_kept for each in results] == (there == aimed).tolist()
     assert (there == aimed)[elsewhere].mean() > 0.7
     recorded = tiny_codebook.cells(np.stack([each.vector for each in results]))
     assert recorded.tolist() == there.tolist()
     staying = replace(ROBUST, foreseen=NO_EDITS)
-    results = list(Activator(tiny, tiny_codebook, staying, budget=30).run(sources))
+    results = list(Activator(tiny, tiny_codebook, staying, psnr=30).run(sources))
     there = tiny_codebook.cells(tiny.describe([each.data for each in results]))
     assert [each.cell_kept for each in results] == (there == were).tolist()
     assert (there == were)[elsewhere].mean() > 0.7
@@ -102,7 +103,7 @@ def test_each_codebook_tells_whether_its_aim_was_met(
 ) -> None:
     vectors = unit(np.random.default_rng(4).normal(size=(1200, 16))).astype(np.float32)
     further = train_codebook(vectors, "IVF12,PQ4x8", descriptor=tiny.fingerprint)
-    activator = Activator(tiny, tiny_codebook, ROBUST, budget=budget, also=(further,))
+    activator = Activator(tiny, tiny_codebook, ROBUST, psnr=budget, also=(further,))
     results = list(activator.run(sources))
     files = tiny.describe([each.data for each in results])
     for told, codebook in zip(

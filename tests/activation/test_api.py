@@ -9,7 +9,7 @@ from PIL import Image
 
 import homing
 from homing.activation import METHODS, find_method
-from homing.options import METHOD
+from homing.options import Activation
 
 
 def decibels(a: Image.Image, b: Image.Image, peak: int = 255) -> float:
@@ -35,7 +35,7 @@ def pictures(scene) -> list[Image.Image]:
     ]
 
 
-@pytest.mark.parametrize("method", ["paper", METHOD])
+@pytest.mark.parametrize("method", ["paper", Activation.method])
 def test_modes_sizes_and_budget(tiny, tiny_codebook, pictures, method) -> None:
     results = homing.activate(iter(pictures), tiny, tiny_codebook, method=method)
     assert len(results) == len(pictures)
@@ -121,7 +121,7 @@ def test_the_method_reaches_activation(tiny, tiny_codebook, pictures) -> None:
 
 
 def test_methods_are_listed_under_their_names() -> None:
-    assert METHOD in METHODS
+    assert Activation.method in METHODS
     for name, method in METHODS.items():
         assert method.name == name
         assert find_method(name) is method

@@ -9,13 +9,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from homing.activation import ActivationSettings
+from homing.activation import LoopSettings
 from homing.activation.loop import Batch, Muting, levels_of, optimise, render, shares_of
 from homing.activation.objectives.objective import reconstruction_objective
 from homing.activation.simulated_edits.looks import EditPlan, draw_edits, looks, stack_edits
 from homing.descriptors import Descriptor
 
-PUBLISHED = ActivationSettings()
+PUBLISHED = LoopSettings()
 COUNT = 3
 
 
@@ -232,7 +232,7 @@ def test_steps_with_momentum_by_hand(tiny: Descriptor) -> None:
     exact = tiny.double()
     batch = make_batch(16, largest=0.01)
     plan = EditPlan(toned=2, shaped=3)
-    own = ActivationSettings(steps=4, rate=0.3, final_rate=0.4, momentum=0.6, edits=plan)
+    own = LoopSettings(steps=4, rate=0.3, final_rate=0.4, momentum=0.6, edits=plan)
     drawn = [
         draw_edits(plan, 4, aspect=1.2, size=16, generator=np.random.default_rng(n))
         for n in range(COUNT)
@@ -260,7 +260,7 @@ def test_momentum_of_a_picture_that_may_not_change(tiny: Descriptor) -> None:
     batch = make_batch(16, largest=0.01, dtype=torch.float32)
     batch.allowed[0] = 0
     objective = reconstruction_objective(make_targets().float(), distortion_weight=0.01)
-    own = ActivationSettings(momentum=0.7)
+    own = LoopSettings(momentum=0.7)
     assert torch.isfinite(optimise(batch, tiny.forward, objective, own)).all()
 
 
@@ -282,7 +282,7 @@ class Judge:
 
 def test_the_change_to_what_is_safe_is_eased(tiny: Descriptor) -> None:
     batch = make_batch(16, largest=0.004, dtype=torch.float32)
-    own = ActivationSettings(steps=4, momentum=0.7, ease=0.8)
+    own = LoopSettings(steps=4, momentum=0.7, ease=0.8)
     shares = optimise(batch, tiny.forward, Judge(unsafe=1), own)
     levels = levels_of(batch, shares)
     torch.testing.assert_close(levels, torch.tensor([0.8**4, 1.0, 0.8**4]))
@@ -301,7 +301,7 @@ def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
             judge.verdict = torch.zeros(COUNT, dtype=torch.bool)
         return tiny.forward(rendered)
 
-    own = ActivationSettings(steps=5, momentum=0.7, ease=0.8)
+    own = LoopSettings(steps=5, momentum=0.7, ease=0.8)
     levels = levels_of(batch, optimise(batch, describe, judge, own))
     torch.testing.assert_close(levels, torch.tensor([0.8, 1.0, 0.8]))
 
@@ -430,7 +430,7 @@ def test_objective_by_hand() -> None:
 )
 def test_settings_are_checked(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
-        ActivationSettings(**wrong)
+        LoopSettings(**wrong)
 
 
 def test_the_defaults_are_the_papers() -> None:

@@ -20,7 +20,8 @@ from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, decode_pixels, psnr, read_picture, ssim
+from homing.images import decode_pixels, psnr, read_picture, ssim
+from homing.options import DEFAULT_LIMITS
 
 PAPER = find_method("paper")
 
@@ -144,7 +145,7 @@ def test_what_is_half_transparent_counts_by_what_is_seen_of_it(as_file, scene) -
 def test_what_has_no_colour_gets_none(tiny, tiny_codebook, as_file, scene, kind: str) -> None:
     grey = np.repeat(scene(90, 120)[..., :1], 3, axis=2)
     source = as_file(grey, kind, **({"quality": 92} if kind in {"JPEG", "WEBP"} else {}))
-    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"], budget=42)
+    activator = Activator(tiny, tiny_codebook, METHODS["robust-fast"], psnr=42)
     before, after = (
         read_picture(data).pixels.astype(int)
         for data in (source, good(list(activator.run([source])))[0].data)
@@ -159,7 +160,7 @@ def test_what_has_no_colour_gets_none(tiny, tiny_codebook, as_file, scene, kind:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_a_grey_picture_is_written_in_any_kind(activator, as_file, scene, kind: str) -> None:
     source = as_file(scene(50, 60)[..., :1])
-    (result,) = good(list(replace(activator, kind=kind).run([source])))
+    (result,) = good(list(replace(activator, format=kind).run([source])))
     after = read_picture(result.data).pixels
     assert np.ptp(after, axis=2).max() <= (1 if kind == "WEBP" else 0)
     assert psnr(read_picture(source).pixels, after[..., :1], peak=255) >= 42
@@ -170,7 +171,7 @@ def test_what_the_kind_cannot_hold_is_refused_before_the_work(activator, as_file
     source = as_file(np.concatenate([scene(50, 60), np.full((50, 60, 1), 9, np.uint8)], axis=2))
     picture = read_picture(source)
     with pytest.raises(PictureError, match=r"alpha|transparen"):
-        replace(activator, kind="JPEG")._prepared(source, picture, keep=False)
+        replace(activator, format="jpeg")._prepared(source, picture, keep=False)
 
 
 def test_a_wholly_transparent_picture_is_left_alone(activator, as_file, scene) -> None:
@@ -234,7 +235,7 @@ def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"seed": -1}, {"budget": 0.0}, {"budget": math.nan}, {"budget": math.inf}]
+    "wrong", [{"seed": -1}, {"psnr": 0.0}, {"psnr": math.nan}, {"psnr": math.inf}]
 )
 def test_seed_and_budget_are_checked(tiny, tiny_codebook, wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
@@ -243,7 +244,7 @@ def test_seed_and_budget_are_checked(tiny, tiny_codebook, wrong: dict[str, float
 
 @pytest.mark.parametrize("budget", [36.0, 42.0, 48.0])
 def test_the_budget_asked_for(tiny, tiny_codebook, as_file, scene, budget: float) -> None:
-    activator = Activator(tiny, tiny_codebook, PAPER, budget=budget)
+    activator = Activator(tiny, tiny_codebook, PAPER, psnr=budget)
     sources = [as_file(scene(90, 120)), as_file(scene(90, 120), "JPEG", quality=95)]
     for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
         reached = decibels(read_picture(source).pixels, decode_pixels(result.data))
@@ -277,7 +278,7 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
         least_ssim=None,
     )
     source = as_file(scene(90, 120), "PNG")
-    (result,) = good(list(Activator(tiny, tiny_codebook, eased, kind=kind).run([source])))
+    (result,) = good(list(Activator(tiny, tiny_codebook, eased, format=kind).run([source])))
     wanted = 42 - 20 * math.log10(0.9) * method.settings.steps
     if kind == "PNG":
         # Rounding to whole levels adds a twelfth of a square level: a quarter of a decibel here.
@@ -298,7 +299,7 @@ def test_a_picture_without_texture_stays_above_its_budget(
     tinted = slope + np.array([0, 8, 16], np.uint8)  # what has no colour gets none
     sources = [as_file(tinted), as_file(busy), as_file(slope[..., :1])]
     for budget in (42, 50):
-        activator = Activator(tiny, tiny_codebook, whole, budget=budget)
+        activator = Activator(tiny, tiny_codebook, whole, psnr=budget)
         calm, rough, grey = good(list(activator.run(sources)))
         assert budget <= rough.psnr < budget + 0.1
         # Eight levels count as flat, half of them may change: 4, of which .28 is used; of
@@ -332,7 +333,7 @@ def test_flat_places_change_in_colour_unless_the_change_is_small(
 
     def over_unmuted(budget: float, where: slice) -> float:
         muted, plain = (
-            good(list(Activator(tiny, tiny_codebook, m, budget=budget).run([source])))[0]
+            good(list(Activator(tiny, tiny_codebook, m, psnr=budget).run([source])))[0]
             for m in (method, alike)
         )
         return luminance_of_change(source, muted, where) / luminance_of_change(source, plain, where)
@@ -347,20 +348,20 @@ def test_flat_places_change_in_colour_unless_the_change_is_small(
 def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_file) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     source = as_file(noise, "JPEG", quality=50)
-    activator = Activator(tiny, tiny_codebook, PAPER, budget=90)
+    activator = Activator(tiny, tiny_codebook, PAPER, psnr=90)
     (result,) = good(list(activator.run([source])))
     assert result.data == source
     assert result.psnr == math.inf
     assert result.cell_kept
     assert any("unchanged" in note and "90" in note for note in result.notes)
-    converting = Activator(tiny, tiny_codebook, PAPER, budget=90, kind="JPEG")
+    converting = Activator(tiny, tiny_codebook, PAPER, psnr=90, format="jpeg")
     (error,) = converting.run([as_file(noise)])
     assert isinstance(error, PictureError)
     assert "JPEG" in str(error)
 
 
 def test_another_kind_may_be_asked_for(tiny, tiny_codebook, as_file, scene) -> None:
-    activator = Activator(tiny, tiny_codebook, PAPER, kind="PNG")
+    activator = Activator(tiny, tiny_codebook, PAPER, format="png")
     source = as_file(scene(40, 50), "JPEG")
     (result,) = good(list(activator.run([source])))
     assert result.kind == read_picture(result.data).kind == "PNG"
@@ -431,7 +432,7 @@ def test_an_error_of_the_network_ends_the_run(tiny, tiny_codebook, many: list[by
 
 
 def test_a_picture_too_large_is_refused(tiny, tiny_codebook, as_file, scene) -> None:
-    from homing.images import Limits
+    from homing.options import Limits
 
     activator = Activator(tiny, tiny_codebook, PAPER, limits=Limits(max_pixels=1000))
     results = list(activator.run([as_file(scene(40, 50)), as_file(scene(20, 50))]))

@@ -14,7 +14,7 @@ from PIL import Image
 import homing
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 
 DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
@@ -53,7 +53,7 @@ def stamps(folder: Path) -> dict[str, int]:
 
 def facts(archive: "homing.Archive") -> list[tuple]:
     """What is recorded, but for when; in the order of the ids."""
-    rows = archive._record.rows(with_vectors=True)
+    rows = archive._table.rows(with_vectors=True)
     return sorted(_facts(row) for row in rows)
 
 
@@ -82,7 +82,7 @@ def completed(process: "subprocess.Popen[str]", timeout: float = 120) -> tuple[i
 
 
 def write(
-    record: Record,
+    table: Table,
     codebook,
     names: list[str],
     vectors: np.ndarray,
@@ -91,7 +91,7 @@ def write(
 ) -> None:
     """Record vectors under names; those that end in 3 have metadata."""
     rows = rows_for(codebook, names, vectors, state, generation)
-    assert commit_rows(record, record.table(rows)) == set()
+    assert commit_rows(table, table.to_arrow(rows)) == set()
 
 
 def rows_for(

@@ -22,7 +22,7 @@ def scene(count: int, seed: int) -> np.ndarray:
 
 def fill(archive, vectors, first=0):
     names = [f"{first + number}" for number in range(len(vectors))]
-    write(archive._record, archive.codebook, names, vectors)
+    write(archive._table, archive.codebook, names, vectors)
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def stored(archive):
 
 
 def answers(archive, vectors, **asked):
-    from homing.archive.query.options import Asked
-    from homing.archive.query.search import Looked
+    from homing.archive.query.search import DescribedQuery
+    from homing.options import SearchOptions
 
-    looked = [Looked(("upright",), vector[None]) for vector in vectors]
-    return archive.answer(looked, Asked(**asked))
+    looked = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
+    return archive.answer(looked, SearchOptions(**asked))
 
 
 def test_an_archive_not_calibrated_gives_no_verdict(filled):
@@ -91,16 +91,16 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
 
 
 def test_more_views_count_for_more_chances(filled):
-    from homing.archive.query.options import Asked
-    from homing.archive.query.search import Looked
+    from homing.archive.query.search import DescribedQuery
+    from homing.options import SearchOptions
 
     filled.calibrate()
     vector = scene(1200, 0)[:1] + np.float32(0.03)
     vector /= np.linalg.norm(vector)
-    once = filled.answer([Looked(("upright",), vector)], Asked())[0][0]
+    once = filled.answer([DescribedQuery(("upright",), vector)], SearchOptions())[0][0]
     names = ("upright", *(f"turned {n}" for n in range(7)))
-    looks = Looked(names, np.repeat(vector, 8, axis=0))
-    turned = filled.answer([looks], Asked(views="turned"))[0][0]
+    looks = DescribedQuery(names, np.repeat(vector, 8, axis=0))
+    turned = filled.answer([looks], SearchOptions(views="turned"))[0][0]
     assert turned.id == once.id
     assert turned.view == "upright"
     assert turned.false_alarm_rate == pytest.approx(8 * once.false_alarm_rate, rel=0.05)

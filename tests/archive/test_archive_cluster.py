@@ -110,7 +110,7 @@ def test_what_is_recorded_and_indexed_is_the_same(ray, create, photos):
     assert together.add(photos, workers="ray").count("skipped") == COUNT
     for part in range(5):
         names = [f"{part}-{number}" for number in range(50)]
-        write(together._record, together.codebook, names, unit_vectors(50, part))
+        write(together._table, together.codebook, names, unit_vectors(50, part))
     done = together.index(workers="ray")
     assert (done.entries, done.indexed, done.added) == (COUNT + 250,) * 3
     assert 2 <= done.segments <= 4
@@ -131,10 +131,10 @@ def test_what_is_released_is_the_same(ray, create, photos, tmp_path):
 
 def same_answers(archive):
     """The index holds each entry once, with its own code."""
-    archive._record.refresh()
+    archive._table.refresh()
     asked = {"k": 20, "probes": 8, "rerank": 0}
     answers = [
-        Snapshot(archive._record, archive.codebook, engine).search(unit_vectors(30, 99), **asked)
+        Snapshot(archive._table, archive.codebook, engine).search(unit_vectors(30, 99), **asked)
         for engine in ("memory", "lance")
     ]
     np.testing.assert_allclose(answers[1].code_distance, answers[0].code_distance, atol=1e-5)
@@ -167,7 +167,7 @@ def shards_planned(item):
 def test_an_archive_that_a_worker_does_not_see_as_we_do(archive, tmp_path):
     settings = archive.settings
     given = (homing.images.DEFAULT_LIMITS, "cpu", 1)
-    place = archive._record.path
+    place = archive._table.path
     shards._begin(place, settings, archive.path, *given)
     with pytest.raises(homing.UsageError, match="another archive at"):
         shards._begin(place, replace(settings, identity="another"), archive.path, *given)
@@ -176,7 +176,7 @@ def test_an_archive_that_a_worker_does_not_see_as_we_do(archive, tmp_path):
     with pytest.raises(homing.UsageError, match="cannot reach the archive: there is no version 99"):
         building._begin(place, 99, None, archive.codebook)
     with pytest.raises(homing.UsageError, match="that is not seen here"):
-        segments.refuse_missing(archive._record, SimpleNamespace(uuid=str(uuid.uuid4())))
+        segments.refuse_missing(archive._table, SimpleNamespace(uuid=str(uuid.uuid4())))
 
 
 def test_who_works_is_named_clearly(monkeypatch, homing_cli, archive, photos):

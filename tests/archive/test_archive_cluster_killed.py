@@ -103,7 +103,7 @@ def test_a_worker_killed_in_mid_add_costs_its_shard_a_try(create, photos, tmp_pa
     assert (status, err.strip()[:9]) == (0, "100 added")
     lines = [json.loads(line) for line in out.splitlines()]  # and nothing else from Ray
     assert [line["id"] for line in lines] == [f"{n:03}.jpg" for n in range(COUNT)]
-    archive._record.refresh()
+    archive._table.refresh()
     assert facts(archive) == facts(undisturbed)
     assert [row.id for row in archive.entries()] == [row.id for row in undisturbed.entries()]
     assert archive.verify().clean
@@ -121,7 +121,7 @@ def test_a_worker_killed_in_mid_release_costs_its_pictures_a_try(create, photos,
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["id"] for line in lines] == [f"{n:03}.jpg" for n in range(20)]
     assert contents(tmp_path / "out") == contents(tmp_path / "expected")
-    archive._record.refresh()
+    archive._table.refresh()
     assert [row.id for row in archive.entries()] == [row.id for row in undisturbed.entries()]
     assert archive.verify().clean
 
@@ -131,7 +131,7 @@ def test_a_worker_killed_in_mid_index_costs_its_segment_a_try(archive, tmp_path)
 
     for part in range(6):
         names = [f"{part}-{number}" for number in range(50)]
-        write(archive._record, archive.codebook, names, unit_vectors(50, part))
+        write(archive._table, archive.codebook, names, unit_vectors(50, part))
     process = started(tmp_path / "marks", "index", archive.path, "--workers", "ray:3")
     os.kill(stalled(tmp_path / "marks", process), 9)
     status, out, err = completed(process)

@@ -9,26 +9,26 @@ from archive_parts import unit_vectors, write
 
 from homing.archive.table import columns as module
 from homing.archive.table.columns import load
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 
 IDS = ["a", "ä/ö.jpg", "日本/写真3", "", "x" * 300, "b3"]
 
 
 @pytest.fixture
-def record(tmp_path, codebook) -> Record:
-    record = Record.create(tmp_path / "record", dimension=codebook.dimension, code_size=8)
-    write(record, codebook, IDS[:2], unit_vectors(2, 1))
-    write(record, codebook, IDS[2:], unit_vectors(4, 2), "released")
-    return record
+def table(tmp_path, codebook) -> Table:
+    table = Table.create(tmp_path / "record", dimension=codebook.dimension, code_size=8)
+    write(table, codebook, IDS[:2], unit_vectors(2, 1))
+    write(table, codebook, IDS[2:], unit_vectors(4, 2), "released")
+    return table
 
 
 @pytest.mark.parametrize("limit", [2**31 - 1, 10])
-def test_columns_are_those_of_the_record(record, codebook, monkeypatch, limit) -> None:
+def test_columns_are_those_of_the_record(table, codebook, monkeypatch, limit) -> None:
     monkeypatch.setattr(module, "_LARGEST_OFFSET", limit)
-    columns = load(record)
+    columns = load(table)
     assert columns.ids.type == (pa.string() if limit > 10 else pa.large_string())
     columns.ids.validate(full=True)
-    rows = list(record.rows(with_vectors=True))
+    rows = list(table.rows(with_vectors=True))
     assert columns.ids.to_pylist() == [row.id for row in rows]
     assert sorted(row.id for row in rows) == sorted(IDS)
     assert columns.cells.tolist() == [row.cell for row in rows]
@@ -39,7 +39,7 @@ def test_columns_are_those_of_the_record(record, codebook, monkeypatch, limit) -
 
 
 def test_an_empty_record(tmp_path, codebook) -> None:
-    columns = load(Record.create(tmp_path / "r", dimension=codebook.dimension, code_size=8))
+    columns = load(Table.create(tmp_path / "r", dimension=codebook.dimension, code_size=8))
     assert len(columns.ids) == columns.runs.count == len(columns.codes["code"]) == 0
 
 

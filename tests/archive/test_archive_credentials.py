@@ -178,12 +178,12 @@ def test_the_index_reads_only_what_is_new(
     )
     for name in ("000.jpg", "001.jpg", "002.jpg", "000.jpg"):
         released.manifest_store(manifests[name])
-    assert scanned == [[*removed_rows(released._record)]]  # once, all there was
-    old = set(removed_rows(released._record))
+    assert scanned == [[*removed_rows(released._table)]]  # once, all there was
+    old = set(removed_rows(released._table))
     photos = make_pictures(tmp_path / "more", 1, first=50)
     (new,) = released.release(photos, out=tmp_path / "out", c2pa=credentials, **FAST).outcomes
     released.manifest_store(str(new.c2pa_manifest))
-    assert scanned[1:] == [[*set(removed_rows(released._record)) - old]]
+    assert scanned[1:] == [[*set(removed_rows(released._table)) - old]]
     # What others remove is gone, and what they compact is still found.
     other = homing.open(released.path)
     other.remove(["001.jpg"])

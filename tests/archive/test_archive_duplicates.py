@@ -16,10 +16,10 @@ def near(vector: np.ndarray, seed: int, noise: float = 0.01) -> np.ndarray:
 def filled(archive):
     """300 strangers; 7 has two copies, 40 a copy, 41 a copy of that of 40's."""
     vectors = unit_vectors(300, 0)
-    write(archive._record, archive.codebook, [f"{n}" for n in range(300)], vectors)
+    write(archive._table, archive.codebook, [f"{n}" for n in range(300)], vectors)
     first = near(vectors[40], 3, 0.02)
     copies = [near(vectors[7], 1), near(vectors[7], 2), first, near(first, 4, 0.02)]
-    write(archive._record, archive.codebook, ["7b", "7c", "40b", "40c"], np.stack(copies))
+    write(archive._table, archive.codebook, ["7b", "7c", "40b", "40c"], np.stack(copies))
     return archive
 
 
@@ -56,6 +56,6 @@ def test_an_empty_archive_has_none(archive):
 def test_equal_entries_are_all_found_however_many(archive):
     """More than an entry's neighbours that are looked at."""
     vectors = np.repeat(unit_vectors(1, 1), 60, axis=0)
-    write(archive._record, archive.codebook, [f"{n}" for n in range(60)], vectors)
+    write(archive._table, archive.codebook, [f"{n}" for n in range(60)], vectors)
     (group,) = archive.duplicates(similarity=0.99)
     assert len(group.entries) == 60

@@ -27,7 +27,7 @@ from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.commit import commit_rows
 from homing.archive.table.generations import KEY
 from homing.archive.table.index import coverages
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.search import reason_against
 
@@ -59,17 +59,17 @@ def names(first: int, count: int) -> list[str]:
 
 def two_generations(archive: homing.Archive, later: homing.Codebook) -> homing.Archive:
     """120 entries of the first codebook, 80 of a later one."""
-    write(archive._record, archive.codebook, names(0, 120), unit_vectors(120, 10))
+    write(archive._table, archive.codebook, names(0, 120), unit_vectors(120, 10))
     archive.adopt(later)
-    write(archive._record, later, names(120, 80), unit_vectors(80, 11), generation=2)
+    write(archive._table, later, names(120, 80), unit_vectors(80, 11), generation=2)
     return archive
 
 
 def alone(folder, network, codebook, ids, vectors) -> Snapshot:
     """An archive of one codebook alone, as searched."""
     made = homing.create(folder, descriptor=network, codebook=codebook)
-    write(made._record, codebook, ids, vectors)
-    return Snapshot(made._record, codebook)
+    write(made._table, codebook, ids, vectors)
+    return Snapshot(made._table, codebook)
 
 
 @pytest.mark.parametrize("factory", LATER)
@@ -128,14 +128,14 @@ def test_every_entry_is_found_by_its_own_vector(archive, books, factory, engine)
 
 
 def test_hits_say_their_generation_where_there_are_several(archive, books):
-    write(archive._record, archive.codebook, names(0, 5), unit_vectors(5, 1))
+    write(archive._table, archive.codebook, names(0, 5), unit_vectors(5, 1))
     snapshot = archive._current.snapshot()
     matches = snapshot.search(unit_vectors(1, 1), k=5, probes=8, rerank=64)
     (hit, *_) = snapshot.hits(snapshot.best(matches, slice(0, 1), ["upright"]))
     assert hit.generation is None
     assert "generation" not in hit.as_dict()
     archive.adopt(books[WIDER])
-    write(archive._record, books[WIDER], ["n"], unit_vectors(1, 9), generation=2)
+    write(archive._table, books[WIDER], ["n"], unit_vectors(1, 9), generation=2)
     snapshot = archive._current.snapshot()
     queries = np.concatenate([unit_vectors(1, 1), unit_vectors(1, 9)])
     matches = snapshot.search(queries, k=6, probes=8, rerank=64)
@@ -189,7 +189,7 @@ def test_probes_and_stages_are_each_codebooks_own(archive, books):
 
 
 def test_adopting_leaves_everything_else_as_it_was(archive, books):
-    write(archive._record, archive.codebook, names(0, 20), unit_vectors(20, 1))
+    write(archive._table, archive.codebook, names(0, 20), unit_vectors(20, 1))
     before, recorded = contents(archive.path), facts(archive)
     archive.adopt(books[SAME_WIDTH])
     after = contents(archive.path)
@@ -209,13 +209,13 @@ def test_adopting_leaves_everything_else_as_it_was(archive, books):
 
 
 def test_what_cannot_be_adopted_is_refused(archive, books, tmp_path):
-    write(archive._record, archive.codebook, names(0, 3), unit_vectors(3, 1))
+    write(archive._table, archive.codebook, names(0, 3), unit_vectors(3, 1))
     foreign = homing.train_codebook(unit_vectors(600, 3), FIRST, descriptor="f" * 64)
     with pytest.raises(homing.CodebookError, match="was trained for the descriptor"):
         archive.adopt(foreign)
     assert archive.adopt(archive.codebook).number == 1  # it is the newest, and the only one
     assert json.loads((archive.path / "archive.json").read_text())["format"] == 1
-    version = archive._record.version
+    version = archive._table.version
     archive.adopt(books[SAME_WIDTH])
     with pytest.raises(homing.UsageError, match=r"is generation 1 .* newer ones up to 2"):
         archive.adopt(books[FIRST])
@@ -225,7 +225,7 @@ def test_what_cannot_be_adopted_is_refused(archive, books, tmp_path):
 
 
 def test_an_indexed_archive_adopts_only_what_its_index_holds(archive, books):
-    write(archive._record, archive.codebook, names(0, 30), unit_vectors(30, 1))
+    write(archive._table, archive.codebook, names(0, 30), unit_vectors(30, 1))
     archive.index()
     with pytest.raises(homing.UsageError, match="Lance has no index of sign bits"):
         archive.adopt(books["PCA24,LSH"])
@@ -254,16 +254,16 @@ def test_an_explanation_names_the_cell_of_the_hits_own_generation(archive, books
 
 def test_damaged_generations_are_told(archive, books):
     archive.adopt(books[WIDER])
-    archive._record.dataset.update_config({KEY: '[{"fingerprint": "a", "later": 1}]'})
+    archive._table.dataset.update_config({KEY: '[{"fingerprint": "a", "later": 1}]'})
     with pytest.raises(homing.ArchiveError, match="codebook generations cannot be read"):
         homing.open(archive.path)
 
 
 def test_a_version_that_is_past_has_the_generations_of_its_time(archive, books):
-    write(archive._record, archive.codebook, names(0, 20), unit_vectors(20, 1))
-    version = archive._record.version
+    write(archive._table, archive.codebook, names(0, 20), unit_vectors(20, 1))
+    version = archive._table.version
     archive.adopt(books[WIDER])
-    write(archive._record, books[WIDER], names(20, 20), unit_vectors(20, 2), generation=2)
+    write(archive._table, books[WIDER], names(20, 20), unit_vectors(20, 2), generation=2)
     past = homing.open(archive.path, version=version)
     assert len(past.generations) == 1
     found = past.search_vectors(unit_vectors(20, 2), k=20, probes=8)
@@ -290,18 +290,18 @@ def test_a_codebook_that_is_missing_or_anothers_is_refused(archive, books):
 def test_a_writer_of_before_lands_in_its_own_generation(archive, books, factory):
     """Its rows are made with what it knew when it began; committed when there is a newer one."""
     stale, first, later = homing.open(archive.path), books[FIRST], books[factory]
-    record = stale._record
+    table = stale._table
     vectors = unit_vectors(6, 1)
-    begun = record.table(rows_for(first, ["a", "b"], vectors[:2], "released"))
-    added = record.table(rows_for(first, ["c"], vectors[2:3]))
+    begun = table.to_arrow(rows_for(first, ["a", "b"], vectors[:2], "released"))
+    added = table.to_arrow(rows_for(first, ["c"], vectors[2:3]))
     archive.adopt(later)
     mine = [*rows_for(later, ["b"], vectors[1:2], generation=2)]
     mine += rows_for(later, ["d"], vectors[3:4], generation=2)
-    assert commit_rows(archive._record, archive._record.table(mine)) == set()
-    assert commit_rows(record, begun) == set()  # "b" was added meanwhile: its release replaces it
-    assert commit_rows(record, added) == set()
-    write(record, first, ["e"], vectors[4:5])  # known since its last commit, and not its own
-    archive._record.refresh()
+    assert commit_rows(archive._table, archive._table.to_arrow(mine)) == set()
+    assert commit_rows(table, begun) == set()  # "b" was added meanwhile: its release replaces it
+    assert commit_rows(table, added) == set()
+    write(table, first, ["e"], vectors[4:5])  # known since its last commit, and not its own
+    archive._table.refresh()
     assert {row.id: row.generation for row in archive.entries()} == {
         "a": 1, "b": 1, "c": 1, "d": 2, "e": 1,
     }  # fmt: skip
@@ -313,21 +313,21 @@ def test_a_writer_of_before_lands_in_its_own_generation(archive, books, factory)
 def test_two_adopt_at_once(archive, books):
     """Neither is lost: the one that comes second is the third generation."""
     other = homing.open(archive.path)
-    other._record.refresh()
-    refresh, other._record.refresh = other._record.refresh, lambda: None  # it looked before
+    other._table.refresh()
+    refresh, other._table.refresh = other._table.refresh, lambda: None  # it looked before
     archive.adopt(books[WIDER])
     calls = []
-    set_layout = Record.set_layout
+    set_layout = Table.set_layout
 
-    def committed(record, layout):
+    def committed(table, layout):
         calls.append(len(layout))
-        other._record.refresh = refresh
-        set_layout(record, layout)
+        other._table.refresh = refresh
+        set_layout(table, layout)
 
-    other._record.set_layout = lambda layout: committed(other._record, layout)
+    other._table.set_layout = lambda layout: committed(other._table, layout)
     assert other.adopt(books[SAME_WIDTH]).number == 3
     assert calls == [2, 3]  # refused by the record, and then right
-    archive._record.refresh()
+    archive._table.refresh()
     assert [each.codebook for each in archive.generations] == [FIRST, WIDER, SAME_WIDTH]
     assert archive.verify().clean
 
@@ -335,7 +335,7 @@ def test_two_adopt_at_once(archive, books):
 @pytest.mark.parametrize("point", ["_store", "raise_format", "code_column", "_tidy"])
 @pytest.mark.parametrize("after", [False, True])
 def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point, after):
-    write(archive._record, archive.codebook, names(0, 10), unit_vectors(10, 1))
+    write(archive._table, archive.codebook, names(0, 10), unit_vectors(10, 1))
     function = getattr(module, point)
 
     def dying(*arguments):
@@ -351,10 +351,10 @@ def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point,
     adopted = point == "_tidy"  # the only one behind the commit
     assert len(opened.generations) == 1 + adopted
     opened_as = opened.codebook
-    write(opened._record, opened_as, ["between"], unit_vectors(1, 7), generation=1 + adopted)
+    write(opened._table, opened_as, ["between"], unit_vectors(1, 7), generation=1 + adopted)
     assert opened.verify().clean
     assert opened.adopt(books[WIDER]).number == 2
-    write(opened._record, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
+    write(opened._table, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
     assert opened.verify().clean
     assert not list(archive.path.glob(".*.part"))
 
@@ -367,7 +367,7 @@ def test_adoption_amid_writers_loses_and_breaks_nothing(archive, books):
         try:
             for part in range(12):
                 vectors = unit_vectors(10, 100 + part)
-                write(writer._record, books[FIRST], names(10 * part, 10), vectors)
+                write(writer._table, books[FIRST], names(10 * part, 10), vectors)
         except Exception as error:  # noqa: BLE001 - told by the test's own thread
             failures.append(error)
 
@@ -375,7 +375,7 @@ def test_adoption_amid_writers_loses_and_breaks_nothing(archive, books):
     thread.start()
     archive.adopt(books[SAME_WIDTH])
     archive.adopt(books[WIDER])
-    write(archive._record, books[WIDER], ["new"], unit_vectors(1, 9), generation=3)
+    write(archive._table, books[WIDER], ["new"], unit_vectors(1, 9), generation=3)
     thread.join()
     assert failures == []
     opened = homing.open(archive.path)
@@ -386,7 +386,7 @@ def test_adoption_amid_writers_loses_and_breaks_nothing(archive, books):
 def test_verify_tells_a_code_of_another_generation(archive, books):
     two_generations(archive, books[SAME_WIDTH])
     wrong = rows_for(books[FIRST], ["wrong"], unit_vectors(1, 3), generation=2)
-    commit_rows(archive._record, archive._record.table(wrong))
+    commit_rows(archive._table, archive._table.to_arrow(wrong))
     (problem,) = archive.verify().problems
     assert problem.id == "wrong"
 
@@ -394,11 +394,11 @@ def test_verify_tells_a_code_of_another_generation(archive, books):
 @pytest.mark.parametrize("factory", [SAME_WIDTH, WIDER])
 def test_the_index_of_each_generation_is_its_own(archive, books, factory):
     later = books[factory]
-    write(archive._record, archive.codebook, names(0, 60), unit_vectors(60, 10))
+    write(archive._table, archive.codebook, names(0, 60), unit_vectors(60, 10))
     archive.index()
     archive.adopt(later)
-    write(archive._record, later, names(60, 40), unit_vectors(40, 11), generation=2)
-    write(archive._record, books[FIRST], names(100, 30), unit_vectors(30, 12))
+    write(archive._table, later, names(60, 40), unit_vectors(40, 11), generation=2)
+    write(archive._table, books[FIRST], names(100, 30), unit_vectors(30, 12))
     queries = unit_vectors(9, 5)
 
     def compare():
@@ -417,8 +417,8 @@ def test_the_index_of_each_generation_is_its_own(archive, books, factory):
     assert all(each.sound and each.segments for each in _coverages(archive))
     compare()
     archive.remove(names(55, 15))
-    write(archive._record, later, names(200, 20), unit_vectors(20, 13), generation=2)
-    write(archive._record, books[FIRST], names(300, 20), unit_vectors(20, 14))
+    write(archive._table, later, names(200, 20), unit_vectors(20, 13), generation=2)
+    write(archive._table, books[FIRST], names(300, 20), unit_vectors(20, 14))
     archive.compact()  # the new rows of both generations come to lie in one file
     assert archive.unindexed == 40
     compare()
@@ -426,12 +426,12 @@ def test_the_index_of_each_generation_is_its_own(archive, books, factory):
     assert archive.unindexed == 0
     compare()
     assert archive.verify().clean
-    assert sorted(archive._record.dataset.config()) == [KEY]
+    assert sorted(archive._table.dataset.config()) == [KEY]
 
 
 def _coverages(archive):
-    archive._record.refresh()
-    return coverages(archive._record, archive._codebooks.of(archive._record))
+    archive._table.refresh()
+    return coverages(archive._table, archive._codebooks.of(archive._table))
 
 
 @pytest.mark.parametrize("factory", [SAME_WIDTH, WIDER])
@@ -453,7 +453,7 @@ def test_rows_move_between_archives_of_several_generations(
     assert other.verify().clean
     assert other.import_rows(tmp_path / "both.parquet").skipped == 200
     single = homing.create(tmp_path / "single", descriptor=network, codebook=later)
-    write(single._record, later, ["s"], unit_vectors(1, 77))
+    write(single._table, later, ["s"], unit_vectors(1, 77))
     single.export(tmp_path / "single.parquet")
     assert archive.import_rows(tmp_path / "single.parquet").imported == 1
     assert archive.entry("s").generation == 2
@@ -472,7 +472,7 @@ def test_figures_tell_of_each_generation(archive, books):
 
 
 def test_the_command_line(homing_cli, archive, books, tmp_path):
-    write(archive._record, archive.codebook, names(0, 3), unit_vectors(3, 1))
+    write(archive._table, archive.codebook, names(0, 3), unit_vectors(3, 1))
     books[WIDER].save(tmp_path / "next.safetensors")
     ran = homing_cli("codebook", "adopt", archive.path, tmp_path / "next.safetensors", "--json")
     assert ran.status == 0
@@ -524,7 +524,7 @@ POINTS = [
 @pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 def test_a_process_that_dies_while_it_adopts(archive, books, tmp_path, monkeypatch, point):
-    write(archive._record, archive.codebook, names(0, 10), unit_vectors(10, 1))
+    write(archive._table, archive.codebook, names(0, 10), unit_vectors(10, 1))
     books[WIDER].save(tmp_path / "next.safetensors")
     command = ["codebook", "adopt", archive.path, tmp_path / "next.safetensors"]
     assert completed(child(command, before=DIE + point))[0] == 77
@@ -534,7 +534,7 @@ def test_a_process_that_dies_while_it_adopts(archive, books, tmp_path, monkeypat
     assert opened.verify().clean
     monkeypatch.setattr(module, "_SETTLED", -1.0)  # what it has left may go at once
     assert opened.adopt(books[WIDER]).number == 2
-    write(opened._record, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
+    write(opened._table, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
     assert opened.verify().clean
     assert not list(archive.path.glob(".*.part"))
 
@@ -576,7 +576,7 @@ def test_processes_write_while_two_generations_are_adopted(archive, books, tmp_p
             time.sleep(0.01)
         archive.adopt(books[factory])
         write(
-            archive._record,
+            archive._table,
             books[factory],
             [factory],
             unit_vectors(1, 999),

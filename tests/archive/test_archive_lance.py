@@ -23,7 +23,7 @@ from homing.archive.table import index as segments
 from homing.archive.table.addresses import runs_of
 from homing.archive.table.build_index import index, plan_segments
 from homing.archive.table.index import Coverage, Segment, add_column, build, commit, coverage
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.search import reason_against
 from homing.workers import processes
@@ -40,9 +40,9 @@ def codebooks(network) -> dict[str, homing.Codebook]:
     }
 
 
-def new_record(folder: Path, codebook: homing.Codebook) -> Record:
+def new_record(folder: Path, codebook: homing.Codebook) -> Table:
     folder.mkdir(exist_ok=True)
-    return Record.create(
+    return Table.create(
         folder / "record", dimension=codebook.dimension, code_size=codebook.code_size
     )
 
@@ -51,12 +51,12 @@ def names(first: int, count: int) -> list[str]:
     return [f"{n:05}" for n in range(first, first + count)]
 
 
-def compare(record: Record, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
+def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
     """Both engines find the same entries, at the same distances, and say the same of them."""
-    record.refresh()
-    memory, lance = Snapshot(record, codebook), Snapshot(record, codebook, "lance")
+    table.refresh()
+    memory, lance = Snapshot(table, codebook), Snapshot(table, codebook, "lance")
     queries = unit_vectors(12, 5)
-    assert len(memory) == len(lance) == len(record)
+    assert len(memory) == len(lance) == len(table)
     for visited in probes:
         for rerank in (0, 25):
             one = memory.search(queries, k=10, probes=visited, rerank=rerank)
@@ -69,7 +69,7 @@ def compare(record: Record, codebook: homing.Codebook, probes=(1, 3, 8)) -> None
                 part = slice(row, row + 1)
                 told = [s.hits(s.best(one, part, ["upright"])) for s in (memory, lance)]
                 assert [hit.as_dict() for hit in told[0]] == [hit.as_dict() for hit in told[1]]
-    some = np.arange(len(record))[::7]
+    some = np.arange(len(table))[::7]
     assert np.array_equal(
         memory.neighbours(some, k=4, probes=2).ids, lance.neighbours(some, k=4, probes=2).ids
     )
@@ -79,73 +79,73 @@ def compare(record: Record, codebook: homing.Codebook, probes=(1, 3, 8)) -> None
 @pytest.mark.parametrize("factory", HELD)
 def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory):
     codebook = codebooks[factory]
-    record = new_record(tmp_path, codebook)
-    write(record, codebook, names(0, 300), unit_vectors(300, 10))
-    compare(record, codebook)  # nothing is indexed
-    done = index(record, codebook)
+    table = new_record(tmp_path, codebook)
+    write(table, codebook, names(0, 300), unit_vectors(300, 10))
+    compare(table, codebook)  # nothing is indexed
+    done = index(table, codebook)
     assert (done.entries, done.indexed, done.added, done.segments) == (300, 300, 300, 1)
-    compare(record, codebook)
-    write(record, codebook, names(300, 40), unit_vectors(40, 11))
-    assert sum(coverage(record, codebook).loose.values()) == 40
-    compare(record, codebook)  # some are
-    record.delete(names(20, 30))
-    write(record, codebook, names(5, 10), unit_vectors(10, 12), "released")  # other vectors
-    compare(record, codebook)
-    assert index(record, codebook).added == 50
-    compare(record, codebook)
-    assert index(record, codebook).added == 0
-    record.compact()
-    assert not coverage(record, codebook).loose
-    compare(record, codebook)
+    compare(table, codebook)
+    write(table, codebook, names(300, 40), unit_vectors(40, 11))
+    assert sum(coverage(table, codebook).loose.values()) == 40
+    compare(table, codebook)  # some are
+    table.delete(names(20, 30))
+    write(table, codebook, names(5, 10), unit_vectors(10, 12), "released")  # other vectors
+    compare(table, codebook)
+    assert index(table, codebook).added == 50
+    compare(table, codebook)
+    assert index(table, codebook).added == 0
+    table.compact()
+    assert not coverage(table, codebook).loose
+    compare(table, codebook)
 
 
 def test_few_entries_in_many_cells(tmp_path, codebooks):
     codebook = codebooks["IVF8,PQ8x8"]
-    record = new_record(tmp_path, codebook)
-    assert index(record, codebook).segments == 0  # an empty archive
-    compare_empty = Snapshot(record, codebook, "lance").search(
+    table = new_record(tmp_path, codebook)
+    assert index(table, codebook).segments == 0  # an empty archive
+    compare_empty = Snapshot(table, codebook, "lance").search(
         unit_vectors(2, 5), k=3, probes=1, rerank=0
     )
     assert (compare_empty.positions == -1).all()
-    write(record, codebook, names(0, 3), unit_vectors(3, 10))
-    compare(record, codebook)
-    index(record, codebook)
-    compare(record, codebook)
+    write(table, codebook, names(0, 3), unit_vectors(3, 10))
+    compare(table, codebook)
+    index(table, codebook)
+    compare(table, codebook)
 
 
 def test_rows_beyond_what_is_held_are_read_anew(tmp_path, codebooks, monkeypatch):
     monkeypatch.setattr(engines, "_ROWS_A_BLOCK", 20)
     monkeypatch.setattr(engines, "_RESIDENT", 1)
     codebook = codebooks["IVF8,PQ8x8"]
-    record = new_record(tmp_path, codebook)
+    table = new_record(tmp_path, codebook)
     for part in range(6):
-        write(record, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
-    record.delete(names(30, 15))
-    compare(record, codebook)
-    index(record, codebook)
+        write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
+    table.delete(names(30, 15))
+    compare(table, codebook)
+    index(table, codebook)
     for part in range(6, 11):
-        write(record, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
-    compare(record, codebook)
+        write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
+    compare(table, codebook)
 
 
 def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     codebook = codebooks["IVF8,PQ8x8"]
-    record = new_record(tmp_path, codebook)
+    table = new_record(tmp_path, codebook)
     for part in range(9):
-        write(record, codebook, names(20 * part, 20), unit_vectors(20, part))
-        index(record, codebook)
-    now = coverage(record, codebook)
+        write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
+        index(table, codebook)
+    now = coverage(table, codebook)
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
-    compare(record, codebook)
+    compare(table, codebook)
     monkeypatch.setattr(build_index, "_most_rows", lambda codebook: 50)
-    write(record, codebook, names(500, 120), unit_vectors(120, 50))
+    write(table, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
-        write(record, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
-    index(record, codebook)
-    assert not coverage(record, codebook).loose
-    assert {120, 30} <= {s.rows for s in coverage(record, codebook).segments}
-    compare(record, codebook)
+        write(table, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
+    index(table, codebook)
+    assert not coverage(table, codebook).loose
+    assert {120, 30} <= {s.rows for s in coverage(table, codebook).segments}
+    compare(table, codebook)
 
 
 def test_the_plan_covers_what_is_loose_and_nothing_twice():
@@ -202,17 +202,17 @@ def test_a_codebook_that_lance_cannot_hold_is_refused(
     ended = homing_cli("index", archive.path)
     assert ended.status == 2
     assert reason in ended.err
-    assert choose("auto", archive._record, [archive.codebook]) == "memory"
+    assert choose("auto", archive._table, [archive.codebook]) == "memory"
 
 
 def test_the_engine_is_chosen_by_size(tmp_path, codebooks, archive, monkeypatch):
-    record = new_record(tmp_path, codebooks["PQ8"])
-    write(record, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
-    assert choose("auto", record, [codebooks["PQ8"]]) == "memory"
-    assert choose("lance", record, [codebooks["PQ8"]]) == "lance"
+    table = new_record(tmp_path, codebooks["PQ8"])
+    write(table, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
+    assert choose("auto", table, [codebooks["PQ8"]]) == "memory"
+    assert choose("lance", table, [codebooks["PQ8"]]) == "lance"
     monkeypatch.setattr(engines, "_HELD", 30 * 68 - 1)
-    assert choose("auto", record, [codebooks["PQ8"]]) == "lance"
-    assert choose("memory", record, [codebooks["PQ8"]]) == "memory"
+    assert choose("auto", table, [codebooks["PQ8"]]) == "lance"
+    assert choose("memory", table, [codebooks["PQ8"]]) == "memory"
     with pytest.raises(homing.UsageError, match="no engine 'faiss'; there are auto, memory, lance"):
         homing.open(archive.path, engine="faiss")
 
@@ -236,26 +236,26 @@ def rows_left_out(monkeypatch, codebook):
 
 @pytest.mark.parametrize("spoil", [other_centroids, rows_left_out])
 def test_an_index_that_is_not_the_records_is_not_trusted(archive, spoil):
-    write(archive._record, archive.codebook, names(0, 300), unit_vectors(300, 10))
+    write(archive._table, archive.codebook, names(0, 300), unit_vectors(300, 10))
     with pytest.MonkeyPatch.context() as patched:
         spoil(patched, archive.codebook)
         archive.index()
-    assert not coverage(archive._record, archive.codebook).sound
-    compare(archive._record, archive.codebook)
+    assert not coverage(archive._table, archive.codebook).sound
+    compare(archive._table, archive.codebook)
     problems = archive.verify(files=False).problems
     assert [problem.message for problem in problems][-1:] == [
         "the index is not this record's; run 'homing index' to replace it"
     ]
     assert archive.index().added == 300
-    assert coverage(archive._record, archive.codebook).sound
+    assert coverage(archive._table, archive.codebook).sound
     assert archive.stats()["indexed"] == 300
-    compare(archive._record, archive.codebook)
+    compare(archive._table, archive.codebook)
 
 
 def test_calibration_and_duplicates_are_the_same(archive):
     vectors = unit_vectors(260, 10)
     vectors[250:] = vectors[:10]
-    write(archive._record, archive.codebook, names(0, 260), vectors)
+    write(archive._table, archive.codebook, names(0, 260), vectors)
     archive.index()
     told = []
     for engine in ("memory", "lance"):
@@ -295,7 +295,7 @@ def leftovers() -> set[str]:
 
 def test_killed_in_the_middle_of_indexing(archive, tmp_path):
     for part in range(4):
-        write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
+        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
     before = leftovers()
     flag = tmp_path / "flag"
     process = child(["index", archive.path], before=SLOWLY.format(flag=str(flag), pause=600))
@@ -303,28 +303,28 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert homing.open(archive.path).stats()["indexed"] == 0
-    compare(Record.open(archive.path / "entries.lance"), archive.codebook)
+    compare(Table.open(archive.path / "entries.lance"), archive.codebook)
     flag.unlink()
     process = child(["index", archive.path], before=SLOWLY.format(flag=str(flag), pause=0.5))
     wait_for(flag, 3)  # two committed, the third not yet
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert homing.open(archive.path).stats()["indexed"] == 100
-    compare(Record.open(archive.path / "entries.lance"), archive.codebook)
+    compare(Table.open(archive.path / "entries.lance"), archive.codebook)
     status, _, err = completed(child(["index", archive.path]))
     assert status == 0, err
     assert leftovers() <= before  # what the dead had in hand is gone too
     opened = homing.open(archive.path)
     assert opened.stats()["indexed"] == 200
     assert opened.verify().clean
-    compare(opened._record, archive.codebook)
+    compare(opened._table, archive.codebook)
 
 
 def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
     """An empty folder is tidied away; a run whose folder that befalls makes another."""
     import tempfile
 
-    write(archive._record, archive.codebook, names(0, 50), unit_vectors(50, 0))
+    write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 0))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "homing-index-abandoned").mkdir()
     make, made = tempfile.mkdtemp, []
@@ -358,18 +358,18 @@ sys.exit()
 
 
 def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
-    record = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
-    write(record, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
-    runs = runs_of(record)
-    for file in record.path.glob("data/*.lance"):
+    table = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
+    write(table, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
+    runs = runs_of(table)
+    for file in table.path.glob("data/*.lance"):
         file.unlink()
     with pytest.raises(homing.ArchiveError, match="cannot be read"):
-        StoredVectors(record, runs)
+        StoredVectors(table, runs)
 
 
 def test_writers_and_indexers_at_once(archive, tmp_path):
     """Two write, remove and compact while two index; nothing is lost or doubled."""
-    write(archive._record, archive.codebook, names(0, 50), unit_vectors(50, 1))
+    write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 1))
     fill = {"tests": str(Path(__file__).parent), "archive": str(archive.path)}
     writers = [child([], before=WRITER.format(first=first, **fill)) for first in (5, 30)]
     while any(writer.poll() is None for writer in writers):
@@ -377,9 +377,9 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
         for indexer in indexers:
             status, _, err = completed(indexer)
             assert status == 0, err
-        record = Record.open(archive.path / "entries.lance")
+        table = Table.open(archive.path / "entries.lance")
         # Again where compaction has taken the version away, as an archive's own methods do.
-        record.retried(partial(compare, record, archive.codebook, probes=(2,)))
+        table.retried(partial(compare, table, archive.codebook, probes=(2,)))
     for writer in writers:
         status, _, err = completed(writer)
         assert status == 0, err
@@ -394,7 +394,7 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
     opened.index()
     assert opened.stats()["indexed"] == len(expected)
     assert opened.verify().clean
-    compare(opened._record, archive.codebook)
+    compare(opened._table, archive.codebook)
 
 
 @pytest.mark.parametrize("between", ["indexed", "rewritten"])
@@ -403,19 +403,19 @@ def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
 ):
     """Lance cannot tell: what it would compare with is gone. It panicked."""
     codebook = codebooks["IVF8,PQ8x8"]
-    record = new_record(tmp_path, codebook)
+    table = new_record(tmp_path, codebook)
     for part in range(2):
-        write(record, codebook, names(20 * part, 20), unit_vectors(20, part))
-    add_column(record, codebook)
-    late = Record.open(record.path)
+        write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
+    add_column(table, codebook)
+    late = Table.open(table.path)
     (tmp_path / "late").mkdir()
     segment = build(late, codebook, [0, 1], tmp_path / "late")
     if between == "indexed":
-        index(record, codebook)
-        write(record, codebook, names(40, 20), unit_vectors(20, 3))
-        record.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
+        index(table, codebook)
+        write(table, codebook, names(40, 20), unit_vectors(20, 3))
+        table.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
     else:
-        record.compact()
+        table.compact()
     assert not commit(late, codebook, [0, 1], segment)
     assert len(coverage(late, codebook).segments) == (between == "indexed")
     assert index(late, codebook).indexed == len(late)
@@ -424,20 +424,20 @@ def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
 
 def test_segments_whose_fragments_have_gone_are_replaced(tmp_path, codebooks):
     codebook = codebooks["IVF8,PQ8x8"]
-    record = new_record(tmp_path, codebook)
+    table = new_record(tmp_path, codebook)
     for part in range(2):
-        write(record, codebook, names(20 * part, 20), unit_vectors(20, part))
-    index(record, codebook)
-    record.delete(names(0, 20))  # all of the first
-    write(record, codebook, names(40, 30), unit_vectors(30, 3))
-    assert index(record, codebook).segments == 1
-    compare(record, codebook)
+        write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
+    index(table, codebook)
+    table.delete(names(0, 20))  # all of the first
+    write(table, codebook, names(40, 30), unit_vectors(30, 3))
+    assert index(table, codebook).segments == 1
+    compare(table, codebook)
 
 
 def test_several_workers_and_one_of_them_killed(archive):
     """A worker that dies in the middle of its part costs a try; no row is doubled or lost."""
     for part in range(6):
-        write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
+        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
     before = leftovers()
     killed = []
 
@@ -460,23 +460,23 @@ def test_several_workers_and_one_of_them_killed(archive):
     assert killed
     assert (done.entries, done.indexed, done.added) == (300, 300, 300)
     assert archive.verify(files=False).clean
-    compare(archive._record, archive.codebook)
+    compare(archive._table, archive.codebook)
     archive.index()
-    write(archive._record, archive.codebook, names(900, 5), unit_vectors(5, 50))
+    write(archive._table, archive.codebook, names(900, 5), unit_vectors(5, 50))
     archive.index()
     assert leftovers() <= before
 
 
 def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
-        write(archive._record, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
+        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
     monkeypatch.setattr(build_index, "_begin", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)
     with pytest.raises(homing.UsageError, match="at least one worker"):
         archive.index(workers=0)
-    compare(archive._record, archive.codebook)
+    compare(archive._table, archive.codebook)
 
 
 def dying(*given: object) -> None:

@@ -17,7 +17,7 @@ from homing.archive.query.calibrate import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.index import add_column, build, commit, coverage
-from homing.search import Part, Partial, Patience
+from homing.search import Deadline, Part, Partial
 from homing.search.engines.deadline import answers
 
 ROWS = 40  # of a file
@@ -29,19 +29,19 @@ def names(part):
 
 def fill(archive, parts):
     for part in range(parts):
-        write(archive._record, archive.codebook, names(part), unit_vectors(ROWS, part))
+        write(archive._table, archive.codebook, names(part), unit_vectors(ROWS, part))
 
 
 def index_apart(archive, groups, tmp_path):
     """Segments over such fragments; the rest stays without."""
-    record = archive._record.of(1)
-    add_column(record, archive.codebook)
+    table = archive._table.of(1)
+    add_column(table, archive.codebook)
     for number, group in enumerate(groups):
         folder = tmp_path / f"{archive.path.name}-{number}"
         folder.mkdir()
-        segment = build(record, archive.codebook, group, folder)
-        assert commit(record, archive.codebook, group, segment)
-    archive._record.refresh()
+        segment = build(table, archive.codebook, group, folder)
+        assert commit(table, archive.codebook, group, segment)
+    archive._table.refresh()
 
 
 @pytest.fixture
@@ -74,10 +74,10 @@ def records(tmp_path_factory, network_file, codebook):
         fill(archive, 4)
         if groups:
             index_apart(archive, groups, folder)
-            archive._record.delete(names(1)[:5])
+            archive._table.delete(names(1)[:5])
         else:
-            archive._record.delete(names(1)[:5])
-        made.append(Snapshot(archive._record, codebook, "lance" if groups else "memory"))
+            archive._table.delete(names(1)[:5])
+        made.append(Snapshot(archive._table, codebook, "lance" if groups else "memory"))
     return made
 
 
@@ -95,7 +95,7 @@ def test_however_divided_the_answers_are_the_undivided_ones(
     vectors = unit_vectors(queries, seed)
     asked = {"k": k, "probes": probes, "rerank": 0}
     expected, *divided = [
-        each.search(vectors, **asked, patience=Patience(60) if patient else None)
+        each.search(vectors, **asked, deadline=Deadline(60) if patient else None)
         for each in records
     ]
     for each in divided:
@@ -120,10 +120,10 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
     assert ids(whole) == of_parts(*range(5))
     ask, free = engines.nearest, threading.Event()
 
-    def slow(record, codebook, asked, *given):
+    def slow(table, codebook, asked, *given):
         if any(0 in segment.fragments for segment in asked):
             free.wait(60)
-        return ask(record, codebook, asked, *given)
+        return ask(table, codebook, asked, *given)
 
     monkeypatch.setattr(engines, "nearest", slow)
     start = time.monotonic()
@@ -137,7 +137,7 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
 
 
 def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
-    lost = next(s for s in coverage(divided._record.of(1), divided.codebook).segments)
+    lost = next(s for s in coverage(divided._table.of(1), divided.codebook).segments)
     divided.warm()
     shutil.rmtree(divided.path / "entries.lance" / "_indices" / lost.uuid)
     partial = found(divided, deadline=30)
@@ -169,7 +169,7 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
     """Files of an old version go when another process compacts: that is no partial answer."""
     divided.warm()
     other = homing.open(divided.path)
-    write(other._record, other.codebook, names(9), unit_vectors(ROWS, 9))
+    write(other._table, other.codebook, names(9), unit_vectors(ROWS, 9))
     ask, tried = engines.nearest, []
 
     def once(*given):
@@ -202,7 +202,7 @@ def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, 
     photos = make_pictures(tmp_path / "photos", 30)
     archive.add(photos)
     archive.index()
-    write(archive._record, archive.codebook, names(0), unit_vectors(ROWS, 0))
+    write(archive._table, archive.codebook, names(0), unit_vectors(ROWS, 0))
     command = ("search", archive.path, photos / "003.jpg", "--engine", "lance", "--k", 1)
     ended = homing_cli(*command, "--deadline", 30, "--json")
     assert ended.status == 0
@@ -258,7 +258,7 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
 def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypatch):
     """A part that hangs holds its own handle of the record; others refresh and search."""
     hanging, free = threading.Event(), threading.Event()
-    batches = engines.Record.batches
+    batches = engines.Table.batches
 
     def slow(self, *given, **options):
         for batch in batches(self, *given, **options):
@@ -266,11 +266,11 @@ def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypat
             free.wait(60)
             yield batch
 
-    monkeypatch.setattr(engines.Record, "batches", slow)
+    monkeypatch.setattr(engines.Table, "batches", slow)
     assert found(divided, deadline=0.3).partial == Partial(ROWS, "no answer within 0.3 s")
     assert hanging.is_set()
-    write(divided._record, divided.codebook, names(9), unit_vectors(ROWS, 9))
-    monkeypatch.setattr(engines.Record, "batches", batches)
+    write(divided._table, divided.codebook, names(9), unit_vectors(ROWS, 9))
+    monkeypatch.setattr(engines.Table, "batches", batches)
     assert ids(found(divided)) == of_parts(*range(5), 9)
     free.set()
 
@@ -282,27 +282,27 @@ def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
         together.wait(20)
         return number
 
-    def answered(parts, patience=None):
-        return answers(parts, (5,), patience, lambda: True)
+    def answered(parts, deadline=None):
+        return answers(parts, (5,), deadline, lambda: True)
 
-    assert answered([Part(1, meeting)] * 3, Patience(30)) == [5, 5, 5]
-    for patience in (None, Patience(30)):
-        assert answered([Part(1, lambda n: n), Part(1, lambda n: n + 1)], patience) == [5, 6]
-        assert answered([], patience) == []
+    assert answered([Part(1, meeting)] * 3, Deadline(30)) == [5, 5, 5]
+    for deadline in (None, Deadline(30)):
+        assert answered([Part(1, lambda n: n), Part(1, lambda n: n + 1)], deadline) == [5, 6]
+        assert answered([], deadline) == []
     silent = Part(7, lambda n: free.wait(60))
-    patience = Patience(0.01)
+    deadline = Deadline(0.01)
     for _ in range(40):
-        patience = Patience(0.01)
-        assert answered([silent, Part(1, lambda n: n)], patience) in ([5], [])
-    assert "32 earlier questions are unanswered yet" in patience.partial.reason
+        deadline = Deadline(0.01)
+        assert answered([silent, Part(1, lambda n: n)], deadline) in ([5], [])
+    assert "32 earlier questions are unanswered yet" in deadline.partial.reason
     free.set()
     with pytest.raises(ZeroDivisionError):
-        answered([Part(1, lambda n: n // 0), Part(1, lambda n: n)], Patience(10))
+        answered([Part(1, lambda n: n // 0), Part(1, lambda n: n)], Deadline(10))
 
 
 def test_segments_is_what_is_asked(divided):
     """Each segment answers for its own fragments alone."""
-    record, book = divided._record.of(1), divided.codebook
-    for segment in coverage(record, book).segments:
-        _, addresses, _ = segments.nearest(record, book, [segment], unit_vectors(2, 1), 500, 8)
+    table, book = divided._table.of(1), divided.codebook
+    for segment in coverage(table, book).segments:
+        _, addresses, _ = segments.nearest(table, book, [segment], unit_vectors(2, 1), 500, 8)
         assert {int(address) >> 32 for address in addresses} == segment.fragments

@@ -246,7 +246,7 @@ def test_by_the_command_line(archive, photos, alone, tmp_path):
     lines = [first, *map(json.loads, out.splitlines())]
     assert [{k: v for k, v in each.items() if k not in TRANSIENT} for each in lines] == alone[2]
     assert contents(tmp_path / "out") == alone[0]
-    archive._record.refresh()
+    archive._table.refresh()
     assert facts(archive) == alone[1]
     assert psutil.wait_procs(workers, timeout=30)[1] == []
 
@@ -258,7 +258,7 @@ def many(tmp_path):
 
 def goes_on(archive, many, out, recorded):
     """What was recorded is kept, and the same again does the rest."""
-    archive._record.refresh()
+    archive._table.refresh()
     kept = [row.id for row in archive.entries()]
     assert recorded <= len(kept) < 40
     assert all((out / name).exists() for name in kept)

@@ -10,8 +10,8 @@ from archive_parts import make_pictures, picture
 from PIL import Image, ImageOps
 
 import homing
-from homing.archive.query.options import Asked, SearchOptions
 from homing.images import SHOWS_NOTHING
+from homing.options import SearchKeywords, SearchOptions
 
 
 @pytest.fixture
@@ -89,8 +89,8 @@ def test_nonsense_is_refused_before_anything_is_read(filled, asked):
 
 
 def test_what_may_be_asked_is_documented_with_what_holds_without_it():
-    kept = {field.name: field.default for field in fields(Asked)}
-    assert list(SearchOptions.__annotations__) == list(kept)
+    kept = {field.name: field.default for field in fields(SearchOptions)}
+    assert list(SearchKeywords.__annotations__) == list(kept)
     for name, default in re.findall(r"(\w+) : .*, default (.+)", homing.Archive.search.__doc__):
         said = () if default == "none" else ast.literal_eval(default)
         assert kept.pop(name) == said

@@ -6,52 +6,52 @@ import numpy as np
 import pytest
 from archive_parts import unit_vectors, write
 
-from homing.archive.query.snapshot import Matches, Snapshot
+from homing.archive.query.snapshot import Snapshot, VectorMatches
 from homing.archive.table.addresses import Runs
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 
 
-def hits_of(snapshot: Snapshot, matches: Matches, query: int, *, by_code: bool = False):
+def hits_of(snapshot: Snapshot, matches: VectorMatches, query: int, *, by_code: bool = False):
     found = snapshot.best(matches, slice(query, query + 1), ["upright"], by_code=by_code)
     return snapshot.hits(found)
 
 
 @pytest.fixture
-def record(tmp_path, codebook) -> Record:
-    return Record.create(tmp_path / "record", dimension=codebook.dimension, code_size=8)
+def table(tmp_path, codebook) -> Table:
+    return Table.create(tmp_path / "record", dimension=codebook.dimension, code_size=8)
 
 
 @pytest.fixture
-def truth(record, codebook) -> dict[str, np.ndarray]:
+def truth(table, codebook) -> dict[str, np.ndarray]:
     """Several commits, deletions, replaced rows; returns what is there at the end."""
     there: dict[str, np.ndarray] = {}
     for commit, count in enumerate((200, 1, 50, 130)):
         names = [f"{commit}-{n}" for n in range(count)]
         vectors = unit_vectors(count, commit)
-        write(record, codebook, names, vectors)
+        write(table, codebook, names, vectors)
         there |= dict(zip(names, vectors, strict=True))
     gone = [name for n, name in enumerate(there) if n % 7 == 2]
-    record.delete(gone)
+    table.delete(gone)
     there = {name: v for name, v in there.items() if name not in gone}
     renewed = [name for n, name in enumerate(there) if n % 11 == 4]
     vectors = unit_vectors(len(renewed), 77)
-    write(record, codebook, renewed, vectors, "released")
+    write(table, codebook, renewed, vectors, "released")
     return there | dict(zip(renewed, vectors, strict=True))
 
 
-def addresses_of(record: Record) -> tuple[list[str], np.ndarray]:
+def addresses_of(table: Table) -> tuple[list[str], np.ndarray]:
     names, addresses = [], []
-    for batch in record.batches(["id"], addresses=True):
+    for batch in table.batches(["id"], addresses=True):
         names += batch.column("id").to_pylist()
         addresses.append(batch.column("_rowaddr").to_numpy())
     return names, np.concatenate(addresses)
 
 
-def check_vectors(record: Record, truth: dict[str, np.ndarray]) -> None:
-    names, addresses = addresses_of(record)
+def check_vectors(table: Table, truth: dict[str, np.ndarray]) -> None:
+    names, addresses = addresses_of(table)
     assert sorted(names) == sorted(truth)
-    vectors = StoredVectors(record, Runs.of(addresses))
+    vectors = StoredVectors(table, Runs.of(addresses))
     assert vectors.mapped
     positions = np.random.default_rng(0).permutation(len(names)).reshape(1, -1)
     taken = vectors.take(positions)
@@ -62,26 +62,26 @@ def check_vectors(record: Record, truth: dict[str, np.ndarray]) -> None:
     assert vectors.take(np.empty((3, 0), np.int64)).shape == (3, 0, 192)
 
 
-def test_mapped_vectors_are_those_of_the_record(record, truth):
-    check_vectors(record, truth)
+def test_mapped_vectors_are_those_of_the_record(table, truth):
+    check_vectors(table, truth)
 
 
-def test_mapped_vectors_after_compaction(record, truth, codebook):
-    record.compact()
-    check_vectors(record, truth)
+def test_mapped_vectors_after_compaction(table, truth, codebook):
+    table.compact()
+    check_vectors(table, truth)
     more = unit_vectors(40, 500)
     names = [f"late-{n}" for n in range(40)]
-    write(record, codebook, names, more)
-    check_vectors(record, truth | dict(zip(names, more, strict=True)))
-    record.delete(list(truth))
-    record.compact()
-    check_vectors(record, dict(zip(names, more, strict=True)))
+    write(table, codebook, names, more)
+    check_vectors(table, truth | dict(zip(names, more, strict=True)))
+    table.delete(list(truth))
+    table.compact()
+    check_vectors(table, dict(zip(names, more, strict=True)))
 
 
-def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypatch):
-    monkeypatch.setattr("homing.archive.table.vectors._plain_pages", lambda record, dimension: [])
-    names, addresses = addresses_of(record)
-    vectors = StoredVectors(record, Runs.of(addresses))
+def test_where_files_do_not_lie_plainly_vectors_are_read(table, truth, monkeypatch):
+    monkeypatch.setattr("homing.archive.table.vectors._plain_pages", lambda table, dimension: [])
+    names, addresses = addresses_of(table)
+    vectors = StoredVectors(table, Runs.of(addresses))
     assert not vectors.mapped
     positions = np.array([[5, 5, 0, len(names) - 1]])
     assert np.array_equal(
@@ -90,27 +90,27 @@ def test_where_files_do_not_lie_plainly_vectors_are_read(record, truth, monkeypa
     )
 
 
-def test_mapped_pages_that_disagree_are_not_used(record, truth, monkeypatch):
+def test_mapped_pages_that_disagree_are_not_used(table, truth, monkeypatch):
     from homing.archive.table import vectors as module
 
     plain = module._plain_pages
 
-    def shifted(record, dimension):
+    def shifted(table, dimension):
         return [
             dataclasses.replace(page, position=page.position + 2)
-            for page in plain(record, dimension)
+            for page in plain(table, dimension)
         ]
 
     monkeypatch.setattr(module, "_plain_pages", shifted)
-    assert not StoredVectors(record, Runs.of(addresses_of(record)[1])).mapped
+    assert not StoredVectors(table, Runs.of(addresses_of(table)[1])).mapped
 
 
 @pytest.mark.parametrize("compacted", [False, True])
 @pytest.mark.parametrize("rerank", [0, 20, 1000])
-def test_a_search_gives_the_right_entries(record, truth, codebook, compacted, rerank):
+def test_a_search_gives_the_right_entries(table, truth, codebook, compacted, rerank):
     if compacted:
-        record.compact()
-    snapshot = Snapshot(record, codebook)
+        table.compact()
+    snapshot = Snapshot(table, codebook)
     assert len(snapshot) == len(truth)
     names = list(truth)[::9]
     queries = np.stack([truth[name] for name in names])
@@ -134,9 +134,9 @@ def test_a_search_gives_the_right_entries(record, truth, codebook, compacted, re
         assert np.allclose(found.similarity, best, atol=1e-5)
 
 
-def test_more_is_asked_for_than_there_is(record, codebook):
-    write(record, codebook, ["a", "b3"], unit_vectors(2, 1))
-    snapshot = Snapshot(record, codebook)
+def test_more_is_asked_for_than_there_is(table, codebook):
+    write(table, codebook, ["a", "b3"], unit_vectors(2, 1))
+    snapshot = Snapshot(table, codebook)
     found = snapshot.search(unit_vectors(3, 1), k=10, probes=8, rerank=64)
     assert {hit.id for hit in hits_of(snapshot, found, 0)} == {"a", "b3"}
     assert [hit.id for hit in hits_of(snapshot, found, 1)] == ["b3", "a"]
@@ -144,23 +144,23 @@ def test_more_is_asked_for_than_there_is(record, codebook):
     assert len(empty) == 0
 
 
-def test_an_emptied_record_is_searched_and_filled_again(record, codebook):
-    write(record, codebook, ["a"], unit_vectors(1, 1))
-    record.delete(["a"])
-    assert len(Snapshot(record, codebook)) == 0
-    found = Snapshot(record, codebook).search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
-    assert hits_of(Snapshot(record, codebook), found, 0) == ()
-    record.compact()
-    write(record, codebook, ["b"], unit_vectors(1, 1))
-    snapshot = Snapshot(record, codebook)
+def test_an_emptied_record_is_searched_and_filled_again(table, codebook):
+    write(table, codebook, ["a"], unit_vectors(1, 1))
+    table.delete(["a"])
+    assert len(Snapshot(table, codebook)) == 0
+    found = Snapshot(table, codebook).search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
+    assert hits_of(Snapshot(table, codebook), found, 0) == ()
+    table.compact()
+    write(table, codebook, ["b"], unit_vectors(1, 1))
+    snapshot = Snapshot(table, codebook)
     found = snapshot.search(unit_vectors(1, 1), k=3, probes=8, rerank=64)
     assert [hit.id for hit in hits_of(snapshot, found, 0)] == ["b"]
 
 
-def test_the_best_view_of_each_entry_counts(record, codebook):
+def test_the_best_view_of_each_entry_counts(table, codebook):
     vectors = unit_vectors(3, 1)
-    write(record, codebook, ["a", "b", "c"], vectors)
-    snapshot = Snapshot(record, codebook)
+    write(table, codebook, ["a", "b", "c"], vectors)
+    snapshot = Snapshot(table, codebook)
     between = (vectors[0] + 0.5 * vectors[1]) / np.linalg.norm(vectors[0] + 0.5 * vectors[1])
     queries = np.stack([vectors[2], between, vectors[1], vectors[1]])
     matches = snapshot.search(queries, k=3, probes=8, rerank=64)

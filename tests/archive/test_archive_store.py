@@ -14,8 +14,8 @@ from archive_parts import child, completed, facts, make_pictures, unit_vectors, 
 import homing
 from homing.archive import open as opening
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table.location import StoreFolder, is_store, place_of
-from homing.archive.table.table import Record
+from homing.archive.table.location import ObjectStorePath, is_store, location_of
+from homing.archive.table.table import Table
 
 SECRET = "never-to-be-stored"
 
@@ -60,7 +60,7 @@ def objects(store: str) -> dict[str, bytes]:
         copy = Path(folder) / "object"
         found = {}
         for name in LanceFileSession(store).list():
-            (StoreFolder(store) / name).fetch(copy)
+            (ObjectStorePath(store) / name).fetch(copy)
             found[name] = copy.read_bytes()
     return found
 
@@ -70,11 +70,11 @@ def test_what_is_a_store():
     assert is_store("s3:/bucket/a")  # as a Path would have it
     assert not is_store("C:/photos")
     assert not is_store("folder/s3://x")
-    assert str(place_of("S3://bucket//a/b/")) == "s3://bucket/a/b"
-    assert str(place_of("file:///tmp/a")) == "/tmp/a"
+    assert str(location_of("S3://bucket//a/b/")) == "s3://bucket/a/b"
+    assert str(location_of("file:///tmp/a")) == "/tmp/a"
     for wrong in ("s3://bucket", "s3://", "ftp://host/a", "https://host/a"):
         with pytest.raises(homing.ArchiveError):
-            place_of(wrong)
+            location_of(wrong)
 
 
 def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, homing_cli):
@@ -151,7 +151,7 @@ def test_credentials_are_not_stored(made, store, tmp_path):
 
 
 def test_both_engines_and_the_calibration(made, store):
-    write(made._record, made.codebook, [f"{n:05}" for n in range(260)], unit_vectors(260, 3))
+    write(made._table, made.codebook, [f"{n:05}" for n in range(260)], unit_vectors(260, 3))
     assert made.calibrate().entries == 260
     assert homing.open(store)._calibration() == made._calibration()
     queries = unit_vectors(20, 4)
@@ -168,20 +168,20 @@ def test_an_archive_is_made_once(made, store, network_file, codebook):
 
 
 def test_making_one_that_died_is_brought_to_its_end(store, network_file, codebook, monkeypatch):
-    place = StoreFolder(store) / "entries.lance"
-    Record.create(place, dimension=192, code_size=8)
+    place = ObjectStorePath(store) / "entries.lance"
+    Table.create(place, dimension=192, code_size=8)
     with pytest.raises(homing.ArchiveError, match="being made by another process"):
         homing.create(store, descriptor=network_file, codebook=codebook)
     monkeypatch.setattr(opening, "_SETTLED", 0.0)
     made = homing.create(store, descriptor=network_file, codebook=codebook)
-    write(made._record, made.codebook, ["a"], unit_vectors(1, 3))
+    write(made._table, made.codebook, ["a"], unit_vectors(1, 3))
     assert len(homing.open(store)) == 1
 
 
 def test_a_record_of_others_is_not_taken_over(store, network_file, codebook, monkeypatch):
     monkeypatch.setattr(opening, "_SETTLED", 0.0)
-    record = Record.create(StoreFolder(store) / "entries.lance", dimension=192, code_size=8)
-    write(record, codebook, ["a"], unit_vectors(1, 3))
+    table = Table.create(ObjectStorePath(store) / "entries.lance", dimension=192, code_size=8)
+    write(table, codebook, ["a"], unit_vectors(1, 3))
     with pytest.raises(homing.ArchiveError, match="a record without settings"):
         homing.create(store, descriptor=network_file, codebook=codebook)
 
@@ -203,7 +203,7 @@ def test_several_write_and_index_at_once(made, store, tmp_path):
     assert len(ids) == opened.stats()["indexed"] == 16
     assert opened.verify().clean
     queries = unit_vectors(8, 4)
-    memory, lance = Snapshot(opened._record, opened.codebook), opened._current.snapshot()
+    memory, lance = Snapshot(opened._table, opened.codebook), opened._current.snapshot()
     one, other = (s.search(queries, k=5, probes=4, rerank=0) for s in (memory, lance))
     assert np.array_equal(one.ids, other.ids)
 
@@ -234,10 +234,10 @@ def test_a_second_codebook_generation_in_a_store(made, network):
     other = homing.train_codebook(
         unit_vectors(600, 2), "IVF4,PQ16x8", descriptor=network.fingerprint
     )
-    write(made._record, made.codebook, ["a", "b"], unit_vectors(2, 1))
+    write(made._table, made.codebook, ["a", "b"], unit_vectors(2, 1))
     assert made.adopt(other).number == 2
     assert made.adopt(other).number == 2
-    write(made._record, other, ["c"], unit_vectors(1, 3), generation=2)
+    write(made._table, other, ["c"], unit_vectors(1, 3), generation=2)
     opened = homing.open(made.path, descriptor=network)
     assert [each.fingerprint for each in opened.generations][1] == other.fingerprint
     queries = np.concatenate([unit_vectors(2, 1), unit_vectors(1, 3)])

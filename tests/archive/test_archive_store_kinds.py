@@ -27,7 +27,7 @@ from archive_parts import child, completed, make_pictures, unit_vectors, write
 from google_store import google_server
 
 import homing
-from homing.archive.table.location import StoreFolder
+from homing.archive.table.location import ObjectStorePath
 
 ACCOUNT = "devstoreaccount1"  # Azurite's, known to all
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -126,7 +126,7 @@ def objects(store):
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "object"
         for name in LanceFileSession(store).list():
-            (StoreFolder(store) / name).fetch(copy)
+            (ObjectStorePath(store) / name).fetch(copy)
             yield copy.read_bytes()
 
 
@@ -134,10 +134,10 @@ def test_an_archive_is_made_filled_indexed_and_searched(store, network_file, cod
     made = homing.create(store, descriptor=network_file, codebook=codebook)
     with pytest.raises(homing.ArchiveError, match="exists already"):
         homing.create(store, descriptor=network_file, codebook=codebook)
-    write(made._record, made.codebook, [f"{n:03}" for n in range(260)], unit_vectors(260, 3))
+    write(made._table, made.codebook, [f"{n:03}" for n in range(260)], unit_vectors(260, 3))
     assert made.calibrate().entries == 260
     assert made.index().indexed == 260
-    write(made._record, made.codebook, ["late"], unit_vectors(1, 8))
+    write(made._table, made.codebook, ["late"], unit_vectors(1, 8))
     queries = np.concatenate([unit_vectors(20, 4), unit_vectors(1, 8)])
     opened = [homing.open(store, engine=engine) for engine in ("memory", "lance")]
     memory, lance = (each.search_vectors(queries, k=5, probes=8) for each in opened)

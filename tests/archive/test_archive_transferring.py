@@ -17,7 +17,7 @@ import homing
 def filled(archive, tmp_path):
     archive.release(make_pictures(tmp_path / "photos", 4), out=tmp_path / "out")
     names = [f"{n:05}" for n in range(60)]
-    write(archive._record, archive.codebook, names, unit_vectors(60, 3))
+    write(archive._table, archive.codebook, names, unit_vectors(60, 3))
     archive.index()  # its empty column is no part of the rows
     return archive
 
@@ -25,7 +25,7 @@ def filled(archive, tmp_path):
 def test_what_is_exported_comes_in_the_same(filled, create, tmp_path):
     file = tmp_path / "rows.parquet"
     assert filled.export(file) == 64
-    assert pq.read_schema(file).names == filled._record.schema.names
+    assert pq.read_schema(file).names == filled._table.schema.names
     (tmp_path / "elsewhere").mkdir()
     other = create("elsewhere/archive")
     done = other.import_rows(file)
@@ -74,8 +74,8 @@ def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli
     changed = pa.Table.from_pylist(rows, schema=table.schema)
     pq.write_table(changed, spoilt)
     other = create("other")
-    write(other._record, other.codebook, ["00005"], unit_vectors(1, 50))  # same picture, as told
-    taken = other._record
+    write(other._table, other.codebook, ["00005"], unit_vectors(1, 50))  # same picture, as told
+    taken = other._table
     row = next(iter(taken.rows(ids=["00005"], with_vectors=True)))
     other.remove(["00005"])
     taken.insert(taken.table([replace(row, source_sha256=b"z" * 32)]))

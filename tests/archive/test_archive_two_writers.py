@@ -49,6 +49,6 @@ def test_two_writers_add_twenty_thousand_rows_each(archive, tmp_path):
         status, _, err = completed(writer, timeout=800)
         assert status == 0, err
     opened = homing.open(archive.path)
-    ids = pa.concat_arrays(batch.column("id") for batch in opened._record.batches(["id"]))
+    ids = pa.concat_arrays(batch.column("id") for batch in opened._table.batches(["id"]))
     assert sorted(ids.to_pylist()) == [f"{number:06}" for number in range(2 * EACH - SHARED)]
     assert opened.verify(files=False).clean

@@ -7,7 +7,7 @@ import pytest
 from PIL import ImageOps
 
 import homing
-from homing.activation import ActivationSettings, Method, find_method
+from homing.activation import LoopSettings, Method, find_method
 from homing.bench.encode.definitions import definition_of
 from homing.bench.encode.variants import Copy
 from homing.bench.run import DataSet, Settings, run_retrieval
@@ -40,7 +40,7 @@ def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
         silent,
         edits=[make_edit("three bits", posterise)],
         methods=[
-            Method("gentle", "two steps", ActivationSettings(steps=2), stay),
+            Method("gentle", "two steps", LoopSettings(steps=2), stay),
             find_method("paper"),
         ],
         settings=Settings(

@@ -8,7 +8,8 @@ from PIL import Image
 
 from homing.descriptors import descriptor_from_callable
 from homing.errors import PictureError, UsageError
-from homing.images import Limits, read_squashed, squash
+from homing.images import read_squashed, squash
+from homing.options import Limits
 
 
 @st.composite

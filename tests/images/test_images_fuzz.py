@@ -12,7 +12,8 @@ from picture_files import PROFILE, XMP, exif, interlaced_png, noise, saved, scen
 from PIL import Image
 
 from homing.errors import PictureError
-from homing.images import Limits, encode, encodings, read_picture, read_squashed
+from homing.images import encode, encodings, read_picture, read_squashed
+from homing.options import Limits
 
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=2**22)
 SECOND = Image.fromarray(scene(24, 32) ^ 255)

@@ -14,7 +14,8 @@ from picture_files import exif, noise, opened, saved, scene, tiff
 from PIL import Image, ImageOps
 
 from homing.errors import PictureError, UsageError
-from homing.images import Limits, read_picture, read_squashed, squash, upright
+from homing.images import read_picture, read_squashed, squash, upright
+from homing.options import Limits
 
 SIZE = 32
 

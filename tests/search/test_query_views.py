@@ -8,7 +8,8 @@ from PIL import Image, ImageOps
 
 from homing.errors import PictureError, UsageError
 from homing.images import squash
-from homing.search import VIEWS, query_views
+from homing.options import VIEWS
+from homing.search import query_views
 
 SIZE = 32
 

@@ -6,7 +6,7 @@ import pytest
 from serve_parts import Live, encoded, picture
 
 import homing
-from homing.images import Limits
+from homing.options import Limits
 from homing.serve.settings import Settings
 
 

@@ -16,8 +16,9 @@ from serve_parts import encoded, picture
 import homing
 from homing.c2pa import active_manifest
 from homing.images.c2pa_store import manifest_store
+from homing.options import Activation
 from homing.serve.jobs.queue import Jobs
-from homing.serve.jobs.store import JobFolder, Picture, ReleaseSettings
+from homing.serve.jobs.store import JobFolder, Picture
 from homing.serve.settings import Settings
 from homing.serve.tasks.limits import LOST
 from homing.serve.tasks.release import Ready, Release, Releaser, Try
@@ -72,7 +73,7 @@ def made(settings):
 
 def drafted(jobs, count):
     jobs._folder.mkdir(parents=True, exist_ok=True)
-    draft = jobs.draft(ReleaseSettings(42.0, "paper"))
+    draft = jobs.draft(Activation(method="paper"))
     for number in range(count):
         draft.add(Picture(f"{number}.jpg", f"{number}.jpg"), encoded(picture(number)), "JPEG")
     return draft
@@ -243,7 +244,7 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
     """Crashing, taking too much, being killed: the next task is done all the same."""
     before = processes()
     small = Settings(archive=settings.archive, folder=settings.folder, memory=64 << 20)
-    trying = Try(encoded(picture(1)), 42.0, "paper", small.limits)
+    trying = Try(encoded(picture(1)), Activation(method="paper"), small.limits)
     with Releaser(small) as releaser:
         for bad in (Crash(), Swell()):
             with pytest.raises(LOST):
@@ -251,7 +252,7 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
             tried = releaser.submit(trying).result()
             assert tried.psnr >= 42
         with pytest.raises(homing.PictureError, match="not a picture"):
-            releaser.submit(Try(b"x", 42.0, "paper", small.limits)).result()
+            releaser.submit(Try(b"x", Activation(method="paper"), small.limits)).result()
         problems = []
         with Jobs(small, releaser, lambda *told: problems.append(told)) as jobs:
             job = drafted(jobs, 3).commit()
@@ -290,7 +291,7 @@ def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settin
         tmp_path / "photos",
         tmp_path / "list.jsonl",
         tmp_path / "out",
-        ReleaseSettings(42.0, "paper"),
+        Activation(method="paper"),
         settings.limits,
     )
     with Releaser(settings) as releaser:

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 from fastapi import APIRouter, FastAPI
 
-from homing.images import Limits
+from homing.options import Limits
 from homing.serve.access.guard import Guard, guarded
 from homing.serve.access.keys import READ, KeyRing
 from homing.serve.app import _tell_failures

@@ -14,9 +14,8 @@ from serve_parts import encoded, picture
 
 import homing
 from homing.archive import Hit
-from homing.archive.query.options import Asked
-from homing.archive.query.search import Looked
-from homing.images import DEFAULT_LIMITS
+from homing.archive.query.search import DescribedQuery
+from homing.options import DEFAULT_LIMITS, SearchOptions
 from homing.search import query_views
 from homing.serve.tasks.decode import Compare, Decoders, Look
 from homing.serve.tasks.query_batches import Batcher
@@ -70,7 +69,7 @@ def test_a_record_that_cannot_be_read_is_told_without_its_place(tmp_path):
         code_distance=0.1,
         state="released",
     )
-    looked = Looked(("upright",), np.ones((1, 4), np.float32) / 2)
+    looked = DescribedQuery(("upright",), np.ones((1, 4), np.float32) / 2)
     place = tmp_path / "broken.jpg"
     task = Compare("0.jpg", encoded(picture(1)), looked, hit, 1, place, DEFAULT_LIMITS)
     told = task.do()
@@ -98,7 +97,7 @@ def test_queries_are_answered_together_as_they_are_alone(empty_archive, tmp_path
         (files / f"{number}.jpg").write_bytes(encoded(picture(number)))
     archive.add(files)
     queries = [encoded(picture(number)) for number in range(12)]
-    ways = [Asked(k=2), Asked(k=2, views="turned"), Asked(k=1, probes=3)]
+    ways = [SearchOptions(k=2), SearchOptions(k=2, views="turned"), SearchOptions(k=1, probes=3)]
     batches = []
     with Batcher(
         archive.descriptor, archive.answer, most=16, wait=0.05, on_batch=batches.append
@@ -108,7 +107,7 @@ def test_queries_are_answered_together_as_they_are_alone(empty_archive, tmp_path
             for data in queries
             for way in ways
         ]
-        nothing = batcher.ask([], Asked())
+        nothing = batcher.ask([], SearchOptions())
         wait([future for _, _, future in asked])
         assert nothing.result().hits == ()
         assert len(batcher) == 0
@@ -130,7 +129,7 @@ def test_a_failure_reaches_all_who_asked(empty_archive):
 
     with Batcher(archive.descriptor, fails, most=4, wait=0.01) as batcher:
         views = query_views(encoded(picture(1)), 64, "upright")
-        futures = [batcher.ask(views, Asked()) for _ in range(3)]
+        futures = [batcher.ask(views, SearchOptions()) for _ in range(3)]
         for future in futures:
             with pytest.raises(homing.ArchiveError, match="gone"):
                 future.result(10)

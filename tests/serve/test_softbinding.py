@@ -16,7 +16,7 @@ from PIL import Image
 import homing
 from homing.archive import Hit
 from homing.c2pa import ALGORITHM, Binding, active_manifest
-from homing.images import Limits
+from homing.options import Limits
 from homing.serve.access.keys import READ, KeyRing
 from homing.serve.app import create_app
 from homing.serve.settings import Settings

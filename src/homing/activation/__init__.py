@@ -2,15 +2,15 @@
 
 from homing.activation.activator import Activated, Activator
 from homing.activation.api import activate
-from homing.activation.loop import ActivationSettings
+from homing.activation.loop import LoopSettings
 from homing.activation.methods import METHODS, Method, find_method
 from homing.activation.recorded_vectors import recorded_vectors
 
 __all__ = [
     "METHODS",
     "Activated",
-    "ActivationSettings",
     "Activator",
+    "LoopSettings",
     "Method",
     "activate",
     "find_method",

@@ -15,13 +15,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from homing.activation.loop import Batch, levels_of, optimise
-from homing.activation.methods import Method
+from homing.activation.methods import Method, find_method
 from homing.activation.objectives.objective import joint_objective
 from homing.activation.picture_steps import (
     FOR_AIMS,
@@ -42,7 +43,8 @@ from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import in_order
 from homing.errors import PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, Picture, encodings, read_picture
+from homing.images import KINDS, Kind, Picture, encodings, read_picture
+from homing.options import DEFAULT_LIMITS, Activation, Limits
 
 BATCH = 4  # pictures optimised together: more gains nothing, and one picture alone pays for all
 _KEEP_PIXELS = 4_000_000  # larger pictures are decoded again rather than kept while they wait
@@ -99,21 +101,21 @@ class Activator:
         What the pictures are activated for.
     method : Method
         Loop settings and objective.
-    budget : float
+    psnr : float
         Least PSNR of every file, dB.
     seed : int
         Of the initial noise and of the edits drawn.
     limits : Limits
         Bounds on decoding.
-    kind : str or None
-        Kind of the files written; None keeps each picture's own.
+    format : str or None
+        Format of the files written; None keeps each picture's own.
     also : tuple of Codebook
         Further codebooks of the descriptor that the same change serves.
 
     Raises
     ------
     UsageError
-        The budget is not a positive number, the seed is negative, or a codebook comes twice.
+        The PSNR is not a positive number, the seed is negative, or a codebook comes twice.
     CodebookError
         A codebook is of another descriptor.
     """
@@ -121,18 +123,18 @@ class Activator:
     descriptor: Descriptor
     codebook: Codebook
     method: Method
-    budget: float = 42.0
-    seed: int = 0
+    psnr: float = Activation.psnr
+    seed: int = Activation.seed
     limits: Limits = DEFAULT_LIMITS
-    kind: str | None = None
+    format: str | None = Activation.format
     also: tuple[Codebook, ...] = ()
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _device: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.budget < math.inf or self.seed < 0:
+        if not 0 < self.psnr < math.inf or self.seed < 0:
             raise UsageError(
-                f"a budget of {self.budget:g} dB and the seed {self.seed}: give a budget above 0 "
+                f"a PSNR of {self.psnr:g} dB and the seed {self.seed}: give a PSNR above 0 "
                 "(42 by default) and a seed of at least 0"
             )
         for codebook in self.codebooks:
@@ -143,6 +145,31 @@ class Activator:
                 raise UsageError(
                     f"the codebook {codebook.title} is given twice: give each codebook once"
                 )
+
+    @classmethod
+    def of(
+        cls,
+        descriptor: Descriptor,
+        codebook: Codebook,
+        activation: Activation,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> "Activator":
+        """Return the activator of some options, whose further codebooks are loaded."""
+        return cls(
+            descriptor,
+            codebook,
+            find_method(activation.method),
+            psnr=activation.psnr,
+            seed=activation.seed,
+            limits=limits,
+            format=activation.format,
+            also=cast("tuple[Codebook, ...]", activation.also),
+        )
+
+    @property
+    def kind(self) -> Kind | None:
+        """Kind of the files written; None: each picture's own."""
+        return None if self.format is None else KINDS[f".{self.format.lower()}"]
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
@@ -213,7 +240,7 @@ class Activator:
         )
         device, settings = self.descriptor.device, self.method.settings
         masking = self.method.masking
-        largest = [largest_change(p, self.budget) for p in padded]
+        largest = [largest_change(p, self.psnr) for p in padded]
         assembled = assemble(
             padded,
             settings=settings,
@@ -263,7 +290,7 @@ class Activator:
         shares: torch.Tensor,
     ) -> list[float]:
         """Share of the budget's root mean square that each picture's change may take."""
-        most = [level_of(p, self.budget, each) for p, each in zip(prepared, largest, strict=True)]
+        most = [level_of(p, self.psnr, each) for p, each in zip(prepared, largest, strict=True)]
         if self.method.settings.ease == 1:
             return most
         used = levels_of(batch, shares).tolist()
@@ -297,7 +324,7 @@ class Activator:
             item.prepared,
             picture,
             item.shares,
-            budget=self.budget,
+            budget=self.psnr,
             kind=self.kind,
             limits=self.limits,
             masking=self.method.masking,

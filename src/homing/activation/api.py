@@ -1,27 +1,23 @@
 """Activating pictures in memory: Pillow in, Pillow out."""
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from typing import Unpack
 
 from PIL import Image
 
 from homing.activation.activator import Activator
-from homing.activation.methods import find_method
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
-from homing.errors import PictureError
-from homing.options import METHOD
+from homing.errors import PictureError, UsageError
+from homing.options import Activation, ActivationKeywords
 
 
 def activate(
     images: Iterable[Image.Image],
     descriptor: Descriptor,
     codebook: Codebook,
-    *,
-    psnr: float = 42.0,
-    method: str = METHOD,
-    seed: int = 0,
-    also: Sequence[Codebook] = (),
+    **options: Unpack[ActivationKeywords],
 ) -> list[Image.Image]:
     """Activate pictures held in memory.
 
@@ -33,14 +29,14 @@ def activate(
         The network whose descriptors are indexed.
     codebook : Codebook
         The frozen codebook of that index.
-    psnr : float
+    psnr : float, default 42
         Least peak signal-to-noise ratio of each result against its original, dB.
-    method : str
+    method : str, default "robust"
         Name of the activation method: `homing.activation.METHODS`.
-    seed : int
+    seed : int, default 0
         Of the initial noise and of the edits drawn. Same seed, same result, whatever the other
         pictures are.
-    also : sequence of Codebook
+    also : sequence of Codebook, default none
         Further codebooks of the descriptor that the same change serves: a new generation beside the
         old one, or a partner's.
 
@@ -57,11 +53,12 @@ def activate(
     CodebookError
         A codebook is of another descriptor.
     UsageError
-        A codebook is given twice, or there is no such method.
+        A codebook is given twice, there is no such method, or an option is out of range.
     """
-    activator = Activator(
-        descriptor, codebook, find_method(method), budget=psnr, seed=seed, also=tuple(also)
-    )
+    activation = Activation(**options)
+    if activation.format is not None:
+        raise UsageError("pictures in memory have no format: save the results in one")
+    activator = Activator.of(descriptor, codebook, activation)
     return [_image(result) for result in activator.run(_as_png(images))]
 
 

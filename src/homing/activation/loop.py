@@ -18,7 +18,7 @@ _TINY = 1e-12  # least norm to divide by
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActivationSettings:
+class LoopSettings:
     """How the loop runs. The defaults are those of Fernandez et al. (2023), section 4.1.
 
     Attributes
@@ -178,7 +178,7 @@ def optimise(
     batch: Batch,
     describe: Callable[[torch.Tensor], torch.Tensor],
     objective: Objective,
-    settings: ActivationSettings,
+    settings: LoopSettings,
 ) -> torch.Tensor:
     """Find the change that brings the descriptors where the objective wants them.
 
@@ -190,7 +190,7 @@ def optimise(
         (B, 3, S, S) in [0, 1] to (B, D) unit vectors, differentiable.
     objective : callable
         See :data:`~homing.activation.objectives.objective.Objective`.
-    settings : ActivationSettings
+    settings : LoopSettings
         Steps, rate, strength.
 
     Returns
@@ -255,9 +255,7 @@ def _looks(batch: Batch, rendered: torch.Tensor, number: int) -> Iterator[torch.
         yield from looks(rendered, batch.edits, number, batch.detail)
 
 
-def _adam(
-    offsets: torch.Tensor, settings: ActivationSettings
-) -> Callable[[int, torch.Tensor], None]:
+def _adam(offsets: torch.Tensor, settings: LoopSettings) -> Callable[[int, torch.Tensor], None]:
     fused = offsets.device.type in {"cpu", "cuda"}  # one pass over memory instead of ten
     optimiser = torch.optim.Adam([offsets], lr=settings.rate, fused=fused)
 
@@ -270,7 +268,7 @@ def _adam(
 
 
 def _momentum(
-    offsets: torch.Tensor, settings: ActivationSettings, momentum: float
+    offsets: torch.Tensor, settings: LoopSettings, momentum: float
 ) -> Callable[[int, torch.Tensor], None]:
     velocity = torch.zeros_like(offsets)
     count = offsets[0].numel()
@@ -284,6 +282,6 @@ def _momentum(
     return step
 
 
-def _rate(settings: ActivationSettings, number: int) -> float:
+def _rate(settings: LoopSettings, number: int) -> float:
     fallen = number / max(1, settings.steps - 1)
     return settings.rate * (1 - (1 - settings.final_rate) * fallen)

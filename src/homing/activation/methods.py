@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from homing.activation.loop import ActivationSettings
+from homing.activation.loop import LoopSettings
 from homing.activation.masking.perceptual import PUBLISHED, Masking
 from homing.activation.masking.texture import GUARDED
 from homing.activation.objectives.margins import MarginSettings, margin_objective
@@ -32,7 +32,7 @@ class Method:
         What ``--method`` calls it.
     summary : str
         One line for a list.
-    settings : ActivationSettings
+    settings : LoopSettings
         How its loop runs.
     objective : callable
         From the codebook, the pictures' descriptors (B, D), the cells aimed at (B,), the settings
@@ -48,8 +48,8 @@ class Method:
 
     name: str
     summary: str
-    settings: ActivationSettings
-    objective: Callable[[Codebook, _Vectors, _Cells, ActivationSettings, torch.device], Objective]
+    settings: LoopSettings
+    objective: Callable[[Codebook, _Vectors, _Cells, LoopSettings, torch.device], Objective]
     masking: Masking = PUBLISHED
     least_ssim: float | None = None
     foreseen: EditPlan = NO_EDITS
@@ -59,7 +59,7 @@ def _published_objective(
     codebook: Codebook,
     vectors: _Vectors,
     _cells: _Cells,
-    settings: ActivationSettings,
+    settings: LoopSettings,
     device: torch.device,
 ) -> Objective:
     targets = torch.from_numpy(codebook.target(vectors)).to(device)
@@ -70,7 +70,7 @@ def _margin_objective(
     codebook: Codebook,
     vectors: _Vectors,
     cells: _Cells,
-    _settings: ActivationSettings,
+    _settings: LoopSettings,
     device: torch.device,
 ) -> Objective:
     return margin_objective(codebook, vectors, MarginSettings(), device=device, cells=cells)
@@ -80,7 +80,7 @@ def _robust(name: str, summary: str, steps: int) -> Method:
     return Method(
         name=name,
         summary=summary,
-        settings=ActivationSettings(
+        settings=LoopSettings(
             steps=steps,
             rate=0.2,
             final_rate=0.3,
@@ -104,7 +104,7 @@ METHODS: dict[str, Method] = {
             name="paper",
             summary="Fernandez et al. 2023: ten steps of Adam towards the codebook's "
             "reconstruction",
-            settings=ActivationSettings(),
+            settings=LoopSettings(),
             objective=_published_objective,
         ),
         _robust(

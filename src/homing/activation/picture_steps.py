@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from homing.activation.budget import Coded, Coder, fit_to_budget
 from homing.activation.grids import full_change, reduce_map
-from homing.activation.loop import ActivationSettings, Batch, Muting
+from homing.activation.loop import Batch, LoopSettings, Muting
 from homing.activation.masking.perceptual import PUBLISHED, Masking
 from homing.activation.simulated_edits.looks import (
     NO_EDITS,
@@ -25,7 +25,6 @@ from homing.errors import PictureError
 from homing.images import (
     SHOWS_NOTHING,
     Encoding,
-    Limits,
     Picture,
     as_stored,
     decode_pixels,
@@ -37,6 +36,7 @@ from homing.images import (
     ssim,
     upright,
 )
+from homing.options import Limits
 
 _FINER = 2  # times the descriptor's side, for looks that enlarge
 _STRICTER = 3  # times that a picture is coded again to be more alike
@@ -185,7 +185,7 @@ def _aspect(picture: Picture) -> float:
 def assemble(
     prepared: Sequence[Prepared],
     *,
-    settings: ActivationSettings,
+    settings: LoopSettings,
     largest: Sequence[float],
     seed: int,
     device: torch.device,
@@ -367,9 +367,7 @@ def _generator(sha256: bytes, seed: int, *purpose: int) -> np.random.Generator:
     return np.random.default_rng([seed, int.from_bytes(sha256[:8], "big"), *purpose])
 
 
-def _noise(
-    sha256: bytes, seed: int, settings: ActivationSettings, size: int
-) -> NDArray[np.float64]:
+def _noise(sha256: bytes, seed: int, settings: LoopSettings, size: int) -> NDArray[np.float64]:
     generator = _generator(sha256, seed)
     return generator.normal(scale=settings.initial_noise, size=(size, size, 3))
 

@@ -5,7 +5,7 @@ from homing.archive.codebooks import Generation, choose_codebook, choose_codeboo
 from homing.archive.inputs import find_files, find_inputs
 from homing.archive.open import create, open_archive
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.snapshot import Matches
+from homing.archive.query.snapshot import VectorMatches
 from homing.archive.results import (
     Hit,
     Hits,
@@ -28,13 +28,13 @@ __all__ = [
     "Hits",
     "Imported",
     "Indexed",
-    "Matches",
     "Outcome",
     "Partial",
     "Problem",
     "Report",
     "Row",
     "SearchResult",
+    "VectorMatches",
     "Verification",
     "choose_codebook",
     "choose_codebooks",

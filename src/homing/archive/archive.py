@@ -6,19 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
-from homing.archive.codebooks import (
-    CodebookLike,
-    Generation,
-    adopt,
-    choose_codebook,
-    choose_codebooks,
-)
+from homing.archive.codebooks import Generation, adopt, choose_codebook, choose_codebooks
 from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
-from homing.archive.inputs import Input, PathLike, gather, several
+from homing.archive.inputs import Input, gather
 from homing.archive.maintenance import statistics, verify
-from homing.archive.reader import Searchable
+from homing.archive.reader import ArchiveReader
 from homing.archive.results import Imported, Problem, Report, Verification
 from homing.archive.table.build_index import Indexed, index_all, refuse_unless_held
 from homing.archive.table.index import coverages
@@ -27,8 +21,16 @@ from homing.archive.table.rows import Row
 from homing.c2pa import ContentCredentials
 from homing.codebooks import Codebook
 from homing.errors import EntryNotFoundError
-from homing.images import DEFAULT_LIMITS, Limits, shown
-from homing.options import METHOD
+from homing.images import shown
+from homing.options import (
+    DEFAULT_LIMITS,
+    Activation,
+    ActivationKeywords,
+    CodebookLike,
+    Limits,
+    PathLike,
+    as_paths,
+)
 from homing.workers.choose import Workforce, hired
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 
-class Archive(Searchable):
+class Archive(ArchiveReader):
     """The record of all pictures released or added, with its codebook.
 
     Made by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to one
@@ -45,12 +47,12 @@ class Archive(Searchable):
 
     Attributes
     ----------
-    path : Path or StoreFolder
+    path : Path or ObjectStorePath
         Its folder, or its place in an object store.
     settings : ArchiveSettings
         What it was made with.
     codebook : Codebook
-        Its frozen codebook; of several generations the newest, which new pictures get.
+        Its frozen codebook; of as_paths generations the newest, which new pictures get.
     """
 
     def __repr__(self) -> str:
@@ -64,16 +66,12 @@ class Archive(Searchable):
         photos: PathLike | Sequence[PathLike] = (),
         *,
         out: PathLike,
-        psnr: float = 42.0,
-        method: str = METHOD,
-        seed: int = 0,
-        format: str | None = None,  # noqa: A002 - the word of the command line
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        also: CodebookLike | Sequence[CodebookLike] = (),
         c2pa: ContentCredentials | None = None,
         workers: int | str = 1,
         on_outcome: OnOutcome | None = None,
+        **activation: Unpack[ActivationKeywords],
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
 
@@ -85,19 +83,19 @@ class Archive(Searchable):
             Files and folders.
         out : path
             Folder for the released files; not inside one of `photos`.
-        psnr : float
+        psnr : float, default 42
             Least peak signal-to-noise ratio of each file against its source, dB.
-        method : str
+        method : str, default "robust"
             Name of the activation method.
-        seed : int
+        seed : int, default 0
             Of the initial noise and of the edits drawn.
-        format : str or None
-            "jpeg", "png", "webp" or "tiff"; None keeps each picture's own kind.
+        format : {"jpeg", "png", "webp", "tiff"} or None, default None
+            Format of the files; None keeps each picture's own.
         manifest : path or None
             ``.csv`` or ``.jsonl`` with a ``path`` column, an optional ``id``, and metadata.
         limits : Limits
             Bounds on decoding.
-        also : str, Path, Codebook, or sequence of these
+        also : str, Path, Codebook, or sequence of these, default none
             Further codebooks that the files are activated for as well: a generation's to come, or
             a partner's. They must be of the archive's descriptor. What is recorded is the archive's
             own codebook's.
@@ -129,31 +127,24 @@ class Archive(Searchable):
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
+        from homing.activation import Activator
         from homing.archive.ingest.release import release
-        from homing.archive.ingest.run import make_activator
         from homing.archive.ingest.sign import Seal
 
-        self._record.refresh()
+        options = Activation(**activation)
+        self._table.refresh()
         refuse_store(out)
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
-        refuse_output(folder, [*several(photos), *own])
+        refuse_output(folder, [*as_paths(photos), *own])
         generation, codebook = self._newest()
         with hired(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
-            make = partial(
-                make_activator,
-                codebook=codebook,
-                psnr=psnr,
-                method=method,
-                seed=seed,
-                format=format,
-                limits=limits,
-                also=choose_codebooks(also, descriptor),
-            )
+            options = replace(options, also=choose_codebooks(options.also, descriptor))
+            make = partial(Activator.of, codebook=codebook, activation=options, limits=limits)
             activator = make(descriptor)
             outcomes = release(
-                self._record,
+                self._table,
                 activator,
                 inputs,
                 folder,
@@ -225,12 +216,12 @@ class Archive(Searchable):
         """
         from homing.archive.ingest.add import add
 
-        self._record.refuse_if_past()
-        self._record.refresh()
+        self._table.refuse_if_past()
+        self._table.refresh()
         inputs = self.inputs(photos, manifest)
         with hired(workers) as workforce:
             described = self._described(inputs, limits, workforce)
-            with contextlib.closing(add(self._record, *self._newest(), described)) as outcomes:
+            with contextlib.closing(add(self._table, *self._newest(), described)) as outcomes:
                 report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
@@ -249,11 +240,11 @@ class Archive(Searchable):
         if workforce is None:
             from homing.archive.ingest.describe import describe
 
-            return describe(self._record, self.descriptor, inputs, archive=self.path, limits=limits)
+            return describe(self._table, self.descriptor, inputs, archive=self.path, limits=limits)
         from homing.archive.ingest.describe_by_workers import describe_by_workers
 
         return describe_by_workers(
-            self._record,
+            self._table,
             self.settings,
             inputs,
             archive=self.path,
@@ -266,12 +257,12 @@ class Archive(Searchable):
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
     ) -> list[Input]:
         """List what :meth:`release` or :meth:`add` would work on."""
-        return gather(several(photos), Path(manifest) if manifest else None)
+        return gather(as_paths(photos), Path(manifest) if manifest else None)
 
     def entries(self) -> Iterator[Row]:
         """All rows in the order recorded, without their vectors."""
-        self._record.refresh()
-        return self._record.rows()
+        self._table.refresh()
+        return self._table.rows()
 
     def page(
         self,
@@ -294,13 +285,13 @@ class Archive(Searchable):
         limit : int
             How many, at most.
         """
-        self._record.refresh()
-        return page_of(self._record, prefix=prefix, state=state, after=after, limit=limit)
+        self._table.refresh()
+        return page_of(self._table, prefix=prefix, state=state, after=after, limit=limit)
 
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """The row of an id, with its vector."""
-        self._record.refresh()
-        for row in self._record.rows(ids=[shown(id)], with_vectors=True):
+        self._table.refresh()
+        for row in self._table.rows(ids=[shown(id)], with_vectors=True):
             return row
         raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
 
@@ -313,21 +304,21 @@ class Archive(Searchable):
             Those of the ids that were there.
         """
         wanted = {i: shown(i) for i in ids}  # as ids are recorded: a name's bytes may be no UTF-8
-        self._record.refresh()
-        there = self._record.lookup(list(wanted.values()), [])
+        self._table.refresh()
+        there = self._table.lookup(list(wanted.values()), [])
         if there:
-            self._record.delete(list(there))
+            self._table.delete(list(there))
         return tuple(i for i, recorded in wanted.items() if recorded in there)
 
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None
     ) -> Verification:
         """Check every row against codebook and descriptor, and released files against rows."""
-        self._record.refresh()
+        self._table.refresh()
         _ = self.descriptor  # a descriptor that is not the archive's is refused here
         codebooks = self.codebooks
-        found = verify(self._record, codebooks, self.path, files=files, progress=progress)
-        if all(each.sound for each in coverages(self._record, codebooks)):
+        found = verify(self._table, codebooks, self.path, files=files, progress=progress)
+        if all(each.sound for each in coverages(self._table, codebooks)):
             return found
         problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
         return replace(found, problems=(*found.problems, problem))
@@ -354,18 +345,18 @@ class Archive(Searchable):
             The index cannot hold a codebook of this kind (LSH, SQ8), workers die again and again
             over the same part, or a Ray cluster cannot be reached or does not see the archive.
         """
-        self._record.refuse_if_past()
-        self._record.refresh()
+        self._table.refuse_if_past()
+        self._table.refresh()
         codebooks = self.codebooks
         refuse_unless_held(codebooks, self.path)
         with hired(workers) as workforce:
-            return index_all(self._record, codebooks, workforce=workforce, progress=progress)
+            return index_all(self._table, codebooks, workforce=workforce, progress=progress)
 
     @property
     def unindexed(self) -> int:
         """How many entries :meth:`index` has left to do."""
-        self._record.refresh()
-        found = coverages(self._record, self.codebooks)
+        self._table.refresh()
+        found = coverages(self._table, self.codebooks)
         return sum(sum(each.loose.values()) for each in found)
 
     def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
@@ -376,16 +367,16 @@ class Archive(Searchable):
         keep : timedelta
             Versions that were the newest so long ago stay readable.
         """
-        self._record.refresh()
-        return self._record.compact(keep)
+        self._table.refresh()
+        return self._table.compact(keep)
 
     def versions(self) -> list[dict[str, Any]]:
         """Versions that :func:`homing.open` can still show; oldest first.
 
         Every change makes one; compacting removes them.
         """
-        self._record.refresh()
-        return self._record.versions()
+        self._table.refresh()
+        return self._table.versions()
 
     def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
         """Write all rows, with their vectors, to a new Parquet file; returns how many.
@@ -399,8 +390,8 @@ class Archive(Searchable):
         """
         from homing.archive.exchange import export_rows
 
-        self._record.refresh()
-        return export_rows(self._record, self.settings, self.path, file, progress)
+        self._table.refresh()
+        return export_rows(self._table, self.settings, self.path, file, progress)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
@@ -423,12 +414,12 @@ class Archive(Searchable):
             It is an older generation, the archive is indexed and its index cannot hold such a
             codebook, or it is open at a version that is past.
         """
-        self._record.refuse_if_past()
-        self._record.refresh()
+        self._table.refuse_if_past()
+        self._table.refresh()
         chosen, _ = choose_codebook(codebook, self.descriptor, None)
-        if any(each.segments for each in coverages(self._record, self.codebooks)):
+        if any(each.segments for each in coverages(self._table, self.codebooks)):
             refuse_unless_held([chosen], self.path)  # it could no longer be searched through it
-        return adopt(self._record, self.settings, self.path, self._codebooks.first, chosen)
+        return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
 
     def import_rows(
         self, file: PathLike, *, progress: Callable[[int], None] | None = None
@@ -441,15 +432,15 @@ class Archive(Searchable):
         """
         from homing.archive.exchange import import_rows
 
-        self._record.refuse_if_past()
-        self._record.refresh()
+        self._table.refuse_if_past()
+        self._table.refresh()
         codebooks = self.codebooks
-        imported = import_rows(self._record, self.settings, codebooks, self.path, file, progress)
+        imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
         self._keep_calibrated()
         return imported
 
     def stats(self) -> dict[str, Any]:
         """Figures of the archive, with stable keys."""
-        self._record.refresh()
+        self._table.refresh()
         codebooks = self.codebooks
-        return statistics(self._record, self.settings, codebooks, self.path)
+        return statistics(self._table, self.settings, codebooks, self.path)

@@ -24,12 +24,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from homing.archive.settings import SETTINGS, ArchiveSettings, raise_format
-from homing.archive.table.generations import Layout, Part, code_column
-from homing.archive.table.location import Place
-from homing.archive.table.table import Record
+from homing.archive.table.generations import GenerationInfo, Generations, code_column
+from homing.archive.table.location import Location
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
 from homing.errors import CodebookError, UsageError
 from homing.images import shown
+from homing.options import CodebookLike
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -72,18 +73,18 @@ class Codebooks:
 
     Parameters
     ----------
-    folder : Path or StoreFolder
+    folder : Path or ObjectStorePath
         Of the archive.
     first : Codebook
         What the archive was made with; kept as an attribute.
     """
 
-    def __init__(self, folder: Place, first: Codebook) -> None:
+    def __init__(self, folder: Location, first: Codebook) -> None:
         self._folder = folder
         self.first = first
         self._read = {first.fingerprint: first}
 
-    def of(self, record: Record) -> tuple[Codebook, ...]:
+    def of(self, table: Table) -> tuple[Codebook, ...]:
         """Codebooks of the generations of a record, as of the version in view.
 
         Raises
@@ -91,7 +92,7 @@ class Codebooks:
         CodebookError
             The file of one is missing, damaged, or another one's.
         """
-        later = record.layout.parts[1:]
+        later = table.layout.parts[1:]
         return (self.first, *(self._later(part.fingerprint) for part in later))
 
     def _later(self, fingerprint: str) -> Codebook:
@@ -107,24 +108,24 @@ class Codebooks:
         return self._read[fingerprint]
 
 
-def generations(record: Record, settings: ArchiveSettings) -> tuple[Generation, ...]:
+def generations(table: Table, settings: ArchiveSettings) -> tuple[Generation, ...]:
     """Name the generations of a record, as of the version in view."""
     first = Generation(1, settings.codebook, settings.codebook_fingerprint)
-    later = enumerate(record.layout.parts[1:], start=2)
+    later = enumerate(table.layout.parts[1:], start=2)
     return (first, *(Generation(n, part.codebook, part.fingerprint) for n, part in later))
 
 
 def adopt(
-    record: Record, settings: ArchiveSettings, folder: Place, first: Codebook, codebook: Codebook
+    table: Table, settings: ArchiveSettings, folder: Location, first: Codebook, codebook: Codebook
 ) -> Generation:
     """Make a codebook the newest generation; nothing if it is that already.
 
     Parameters
     ----------
-    record : Record
+    table : Table
         At its newest version.
     settings : ArchiveSettings
-    folder : Path or StoreFolder
+    folder : Path or ObjectStorePath
         Of the archive.
     first : Codebook
         What the archive was made with.
@@ -141,30 +142,30 @@ def adopt(
     codebook.check_descriptor(
         settings.descriptor, settings.descriptor_fingerprint, settings.dimension
     )
-    record.refuse_if_past()
+    table.refuse_if_past()
 
-    def now() -> Layout:
+    def now() -> Generations:
         """The generations there are, the first one named."""
-        return Layout((Part.of(first), *record.layout.parts[1:]))
+        return Generations((GenerationInfo.of(first), *table.layout.parts[1:]))
 
     def commit() -> None:
         if _standing(now(), codebook) is None:  # another process may adopt one at the same time
-            record.set_layout(Layout((*now().parts, Part.of(codebook))))
+            table.set_layout(Generations((*now().parts, GenerationInfo.of(codebook))))
 
     if _standing(now(), codebook) is None:
         _store(codebook, folder / _name(codebook.fingerprint))
         if codebook.code_size != first.code_size:
             column = code_column(codebook.code_size, first.code_size)
-            record.add_column(pa.field(column, pa.binary(codebook.code_size)))
+            table.add_column(pa.field(column, pa.binary(codebook.code_size)))
         raise_format(folder)
-        record.written(commit)
+        table.written(commit)
         _tidy(folder)
     number = _standing(now(), codebook)
     assert number is not None
     return Generation(number, str(codebook.factory), codebook.fingerprint)
 
 
-def _standing(layout: Layout, codebook: Codebook) -> int | None:
+def _standing(layout: Generations, codebook: Codebook) -> int | None:
     """Number of a codebook that is the newest generation; None where it is none yet."""
     fingerprints = [part.fingerprint for part in layout.parts]
     if codebook.fingerprint not in fingerprints:
@@ -182,7 +183,7 @@ def _name(fingerprint: str) -> str:
     return f"codebook-{fingerprint[:16]}.safetensors"
 
 
-def _store(codebook: Codebook, file: Place) -> None:
+def _store(codebook: Codebook, file: Location) -> None:
     """Write a codebook's file, if it is not there: an adoption that died may have left it."""
     if isinstance(file, Path):
         codebook.save(file)
@@ -191,7 +192,7 @@ def _store(codebook: Codebook, file: Place) -> None:
             file.put(codebook.save(Path(local) / CODEBOOK))
 
 
-def _tidy(folder: Place) -> None:
+def _tidy(folder: Location) -> None:
     """Remove what processes that were killed in the midst of writing have left."""
     if isinstance(folder, Path):
         for left in [*folder.glob(f".{SETTINGS}.*.part"), *folder.glob(".codebook-*.part")]:
@@ -200,7 +201,7 @@ def _tidy(folder: Place) -> None:
                     left.unlink()
 
 
-def read_codebook(file: Place) -> Codebook:
+def read_codebook(file: Location) -> Codebook:
     """Read a codebook's file beside a record.
 
     Raises
@@ -217,10 +218,6 @@ def read_codebook(file: Place) -> Codebook:
         except FileNotFoundError:
             raise CodebookError(f"There is no codebook file {file}.") from None
         return load_codebook(copy)
-
-
-#: A bundled codebook's factory string or name, a file, or a loaded one.
-CodebookLike = str | Path | Codebook
 
 
 def choose_codebook(
@@ -249,7 +246,7 @@ def choose_codebooks(
     codebooks: CodebookLike | Sequence[CodebookLike], network: "Descriptor"
 ) -> tuple[Codebook, ...]:
     """Find one codebook or several; see :func:`choose_codebook`."""
-    given = [codebooks] if isinstance(codebooks, CodebookLike) else codebooks
+    given = [codebooks] if isinstance(codebooks, str | Path | Codebook) else codebooks
     return tuple(choose_codebook(each, network, None)[0] for each in given)
 
 

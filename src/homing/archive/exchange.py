@@ -14,30 +14,30 @@ import pyarrow.parquet as pq
 
 from homing.archive.codebooks import Generation, generations
 from homing.archive.ingest.run import refuse_store
-from homing.archive.inputs import PathLike
 from homing.archive.results import Imported, Problem
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.commit import commit_rows
-from homing.archive.table.generations import Layout, Part
-from homing.archive.table.location import Place, StoreFolder, recorded_place, resolve_place
+from homing.archive.table.generations import GenerationInfo, Generations
+from homing.archive.table.location import Location, ObjectStorePath, recorded_place, resolve_place
 from homing.archive.table.recode import of_generation, recoded, schema_of
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 from homing.files.durable import publish, sync_folder
 from homing.images import shown
+from homing.options import PathLike
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 _HEADER = b"homing"
 _COMMIT = 4096  # rows recorded together
 _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
-_NOWHERE = StoreFolder("")  # places are absolute in the file: it belongs to no folder
+_NOWHERE = ObjectStorePath("")  # places are absolute in the file: it belongs to no folder
 
 Progress = Callable[[int], None] | None
 
 
 def export_rows(
-    record: Record, settings: ArchiveSettings, archive: Place, file: PathLike, progress: Progress
+    table: Table, settings: ArchiveSettings, archive: Location, file: PathLike, progress: Progress
 ) -> int:
     """Write the version in view to a new Parquet file.
 
@@ -49,18 +49,18 @@ def export_rows(
     refuse_store(file)
     final = Path(file)
     staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
-    header = _header(settings, generations(record, settings))
-    schema = record.schema.with_metadata({_HEADER: json.dumps(header).encode()})
-    rows = 0
+    header = _header(settings, generations(table, settings))
+    schema = table.schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    count = 0
     taken = UsageError(f"{shown(final)} exists already; name another file")
     if final.exists() or final.is_symlink():  # asked before the work, and again when it is named
         raise taken
     try:
         with pq.ParquetWriter(staged, schema) as writer:
-            for batch in record.batches(schema.names):
-                table = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
-                writer.write_table(table.cast(schema))
-                rows += batch.num_rows
+            for batch in table.batches(schema.names):
+                rows = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
+                writer.write_table(rows.cast(schema))
+                count += batch.num_rows
                 if progress is not None:
                     progress(batch.num_rows)
         with staged.open("rb+") as written:
@@ -73,7 +73,7 @@ def export_rows(
         raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
     finally:
         staged.unlink(missing_ok=True)
-    return rows
+    return count
 
 
 def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str, Any]:
@@ -92,21 +92,21 @@ def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str,
     }
 
 
-def _moved(table: pa.Table, old: Place, new: Place) -> pa.Table:
+def _moved(rows: pa.Table, old: Location, new: Location) -> pa.Table:
     """Rows whose files' places are written for another folder of the archive."""
     places = [
         None if text is None else recorded_place(resolve_place(text, old), new)
-        for text in table.column("file").to_pylist()
+        for text in rows.column("file").to_pylist()
     ]
-    number = table.schema.get_field_index("file")
-    return table.set_column(number, table.schema.field(number), pa.array(places, pa.string()))
+    number = rows.schema.get_field_index("file")
+    return rows.set_column(number, rows.schema.field(number), pa.array(places, pa.string()))
 
 
 def import_rows(
-    record: Record,
+    table: Table,
     settings: ArchiveSettings,
     codebooks: Sequence[Codebook],
-    archive: Place,
+    archive: Location,
     file: PathLike,
     progress: Progress,
 ) -> Imported:
@@ -126,19 +126,21 @@ def import_rows(
         with pq.ParquetFile(path) as opened:
             header = _checked_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)
-            theirs = Layout(tuple(Part.of(codebooks[number - 1]) for number in same.values()))
+            theirs = Generations(
+                tuple(GenerationInfo.of(codebooks[number - 1]) for number in same.values())
+            )
             # As they are now: generations that are adopted meanwhile come behind these.
-            ours = Layout(tuple(Part.of(codebook) for codebook in codebooks))
-            read, schema = schema_of(theirs, settings.dimension), record.schema
+            ours = Generations(tuple(GenerationInfo.of(codebook) for codebook in codebooks))
+            read, schema = schema_of(theirs, settings.dimension), table.schema
             for batch in opened.iter_batches(_COMMIT, columns=read.names):
-                table = pa.Table.from_batches([batch]).select(read.names).cast(read)
-                table = recoded(table, theirs, ours, same, schema)
-                table = _moved(table, _NOWHERE, archive)
-                reasons = _reasons(table, ours, codebooks)
-                names = table.column("id").to_pylist()
+                rows = pa.Table.from_batches([batch]).select(read.names).cast(read)
+                rows = recoded(rows, theirs, ours, same, schema)
+                rows = _moved(rows, _NOWHERE, archive)
+                reasons = _reasons(rows, ours, codebooks)
+                names = rows.column("id").to_pylist()
                 problems += (Problem(names[n], reason) for n, reason in reasons.items())
                 good = [number not in reasons for number in range(len(names))]
-                done, there, refused = _recorded(record, table.filter(pa.array(good)))
+                done, there, refused = _recorded(table, rows.filter(pa.array(good)))
                 imported, skipped = imported + done, skipped + there
                 problems += refused
                 if progress is not None:
@@ -189,23 +191,23 @@ def _same_generations(
     return same
 
 
-def _reasons(table: pa.Table, layout: Layout, codebooks: Sequence[Codebook]) -> dict[int, str]:
+def _reasons(rows: pa.Table, layout: Generations, codebooks: Sequence[Codebook]) -> dict[int, str]:
     """Rows that cannot be recorded, by their number, with the reason."""
-    flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors = flat.reshape(table.num_rows, -1).astype(np.float32)
+    flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors = flat.reshape(rows.num_rows, -1).astype(np.float32)
     lengths = np.linalg.norm(vectors, axis=1)
     sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
     vectors[~sound] = 0
-    coded = np.zeros(table.num_rows, bool)
+    coded = np.zeros(rows.num_rows, bool)
     for number, codebook in enumerate(codebooks, start=1):
-        places, own, held = of_generation(table, layout, number)
+        places, own, held = of_generation(rows, layout, number)
         if len(places):
             cells, codes = codebook.encode_with_cells(vectors[places])
             coded[places] = (own == cells) & (held == codes).all(axis=1)
-    states = table.column("state").to_pylist()
+    states = rows.column("state").to_pylist()
     seen: Counter[str] = Counter()
     reasons: dict[int, str] = {}
-    for number, name in enumerate(table.column("id").to_pylist()):
+    for number, name in enumerate(rows.column("id").to_pylist()):
         seen[name] += 1
         if not sound[number]:
             reasons[number] = "its vector is not a unit vector"
@@ -218,14 +220,14 @@ def _reasons(table: pa.Table, layout: Layout, codebooks: Sequence[Codebook]) -> 
     return reasons
 
 
-def _recorded(record: Record, table: pa.Table) -> tuple[int, int, list[Problem]]:
+def _recorded(table: Table, rows: pa.Table) -> tuple[int, int, list[Problem]]:
     """Rows recorded, rows there before, and rows refused."""
-    if not table.num_rows:
+    if not rows.num_rows:
         return 0, 0, []
-    names = table.column("id").to_pylist()
-    before = record.lookup(names, ["state"])
-    refused = commit_rows(record, table)
-    states = dict(zip(names, table.column("state").to_pylist(), strict=True))
+    names = rows.column("id").to_pylist()
+    before = table.lookup(names, ["state"])
+    refused = commit_rows(table, rows)
+    states = dict(zip(names, rows.column("state").to_pylist(), strict=True))
     there = [
         name
         for name in names

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from typing import Any
 
 from homing.errors import UsageError
 from homing.images import KINDS, SUFFIXES, Found, find_pictures, shown
-
-PathLike = str | os.PathLike[str]
+from homing.options import PathLike, as_paths
 
 
 @dataclass(frozen=True)
@@ -42,21 +40,14 @@ class Input:
         return self.destination.with_suffix(SUFFIXES[kind])
 
 
-def several(photos: PathLike | Sequence[PathLike]) -> list[Path]:
-    """One path or several, as paths."""
-    if isinstance(photos, str | os.PathLike):
-        return [Path(photos)]
-    return [Path(photo) for photo in photos]
-
-
 def find_inputs(photos: PathLike | Sequence[PathLike]) -> list[Input]:
     """List the pictures of files and folders."""
-    return gather(several(photos), None)
+    return gather(as_paths(photos), None)
 
 
 def find_files(photos: PathLike | Sequence[PathLike]) -> list[Path]:
     """List the pictures of files and folders where no ids are wanted: names may be alike."""
-    return [found.path for found in _find(several(photos))]
+    return [found.path for found in _find(as_paths(photos))]
 
 
 def _find(photos: Sequence[Path]) -> list[Found]:

@@ -11,9 +11,9 @@ from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.addresses import bytes_taken
 from homing.archive.table.index import coverages
-from homing.archive.table.location import Place, resolve_place
+from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.files.durable import file_sha256
 
@@ -22,9 +22,9 @@ _UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's lengt
 
 
 def verify(
-    record: Record,
+    table: Table,
     codebooks: Sequence[Codebook],
-    archive: Place,
+    archive: Location,
     *,
     files: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -44,7 +44,7 @@ def verify(
     problems: list[Problem] = []
     seen: set[str] = set()
     entries = checked = 0
-    for rows in _batches(record):
+    for rows in _batches(table):
         entries += len(rows)
         problems += _check_ids(rows, seen)
         for number, codebook in enumerate(codebooks, start=1):
@@ -58,9 +58,9 @@ def verify(
     return Verification(entries=entries, files=checked, problems=tuple(problems))
 
 
-def _batches(record: Record) -> Iterator[list[Row]]:
+def _batches(table: Table) -> Iterator[list[Row]]:
     batch: list[Row] = []
-    for row in record.rows(with_vectors=True):
+    for row in table.rows(with_vectors=True):
         batch.append(row)
         if len(batch) == _BATCH:
             yield batch
@@ -90,7 +90,7 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
             yield Problem(row.id, "its cell and code are not the codebook's for its vector")
 
 
-def _check_file(row: Row, archive: Place) -> Iterator[Problem]:
+def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
     assert row.file is not None
     path = resolve_place(row.file, archive)
     try:
@@ -103,7 +103,7 @@ def _check_file(row: Row, archive: Place) -> Iterator[Problem]:
 
 
 def statistics(
-    record: Record, settings: ArchiveSettings, codebooks: Sequence[Codebook], path: Place
+    table: Table, settings: ArchiveSettings, codebooks: Sequence[Codebook], path: Location
 ) -> dict[str, Any]:
     """Count entries, cells, bytes; with stable keys. One scan of three small columns.
 
@@ -114,7 +114,7 @@ def statistics(
     counts = [codebook.cell_count for codebook in codebooks]
     occupancy = np.zeros(sum(counts), dtype=np.int64)
     decibels: list[float] = []
-    for batch in record.batches(["state", "cell", "psnr"]):
+    for batch in table.batches(["state", "cell", "psnr"]):
         for state in batch.column("state").to_pylist():
             states[state] += 1
         cells = batch.column("cell").to_numpy()
@@ -122,8 +122,8 @@ def statistics(
         decibels += batch.column("psnr").drop_null().to_pylist()
     each = np.split(occupancy, np.cumsum(counts)[:-1])
     entries = [int(own.sum()) for own in each]
-    loose = [sum(found.loose.values()) for found in coverages(record, codebooks)]
-    named = generations(record, settings)
+    loose = [sum(found.loose.values()) for found in coverages(table, codebooks)]
+    named = generations(table, settings)
     values: dict[str, Any] = {
         "archive": str(path),
         "entries": sum(entries),
@@ -138,11 +138,11 @@ def statistics(
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
         "indexed": sum(entries) - sum(loose),
-        "bytes_on_disk": _bytes(record, path),
+        "bytes_on_disk": _bytes(table, path),
         "bytes_of_codes": sum(
             n * (codebook.code_size + 8) for n, codebook in zip(entries, codebooks, strict=True)
         ),
-        "version": record.version,
+        "version": table.version,
         "created_at": settings.created_at,
         "created_by": settings.created_by,
     }
@@ -161,8 +161,8 @@ def statistics(
     return values
 
 
-def _bytes(record: Record, path: Place) -> int:
+def _bytes(table: Table, path: Location) -> int:
     """Bytes of all files; in an object store of the version in view alone, as its record says."""
     if not isinstance(path, Path):
-        return bytes_taken(record)
+        return bytes_taken(table)
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, Codebooks, choose_codebook, read_codebook
-from homing.archive.inputs import PathLike
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unless_held
-from homing.archive.table.location import Place, StoreFolder, place_of
+from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images import shown
+from homing.options import PathLike
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -28,7 +28,7 @@ _RECORD = "entries.lance"
 
 
 def create(
-    path: PathLike | StoreFolder,
+    path: PathLike | ObjectStorePath,
     *,
     descriptor: "str | Path | Descriptor" = "homing-s",
     codebook: "str | Path | Codebook" = "auto",
@@ -59,7 +59,7 @@ def create(
     CodebookError, DescriptorError
         One of them cannot be loaded, or they do not belong together.
     """
-    folder = place_of(path)
+    folder = location_of(path)
     if _taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
     network = _load(descriptor, device)
@@ -82,7 +82,7 @@ def create(
 
 
 def open_archive(
-    path: PathLike | StoreFolder,
+    path: PathLike | ObjectStorePath,
     *,
     descriptor: "Descriptor | None" = None,
     device: str = "cpu",
@@ -113,7 +113,7 @@ def open_archive(
     CodebookError, DescriptorError
         The codebook or descriptor is not the one the archive was made with.
     """
-    folder = place_of(path)
+    folder = location_of(path)
     settings = read_settings(folder)
     codebook = read_codebook(folder / CODEBOOK)
     if codebook.fingerprint != settings.codebook_fingerprint:
@@ -121,12 +121,12 @@ def open_archive(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
-    record = Record.open(folder / _RECORD, version=version)
+    table = Table.open(folder / _RECORD, version=version)
     codebooks = Codebooks(folder, codebook)
-    every = codebooks.of(record)
+    every = codebooks.of(table)
     if engine == "lance":
         refuse_unless_held(every, folder)
-    archive = Archive(folder, settings, codebooks, record, device=device, engine=engine)
+    archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
     return archive
@@ -146,9 +146,7 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
     except OSError as error:
         raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
     try:
-        Record.create(
-            building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size
-        )
+        Table.create(building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size)
         codebook.save(building / CODEBOOK)
         write_settings(building, settings)
         building.chmod(0o777 & ~_umask())
@@ -159,7 +157,7 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         shutil.rmtree(building, ignore_errors=True)
 
 
-def _taken(folder: Place) -> bool:
+def _taken(folder: Location) -> bool:
     """Whether something is there already."""
     if not isinstance(folder, Path):
         return (folder / SETTINGS).exists()
@@ -168,16 +166,16 @@ def _taken(folder: Place) -> bool:
     return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
 
 
-def _make_in_store(folder: StoreFolder, settings: ArchiveSettings, codebook: Codebook) -> None:
+def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook: Codebook) -> None:
     """Build the archive in its place: it is there once its settings are.
 
     Only one process can create the record. What one that died has left is taken over.
     """
     size = {"dimension": settings.dimension, "code_size": codebook.code_size}
     try:
-        Record.create(folder / _RECORD, **size)
+        Table.create(folder / _RECORD, **size)
     except ArchiveError:
-        left = Record.open(folder / _RECORD)  # or says why none can be made
+        left = Table.open(folder / _RECORD)  # or says why none can be made
         if left.schema != row_schema(**size) or len(left):
             raise ArchiveError(
                 f"{str(folder)!r} holds a record without settings; remove what is there, or choose "

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import Codebooks, Generation, generations
-from homing.archive.inputs import PathLike, find_files, several
+from homing.archive.inputs import find_files
 from homing.archive.query.answers import answered, confirmed_answers
 from homing.archive.query.calibrate import (
     calibrate_on_entries,
@@ -25,17 +25,18 @@ from homing.archive.query.calibration import (
     write_calibration,
 )
 from homing.archive.query.manifests import ManifestIndex, store_of
-from homing.archive.query.options import RATE, Asked, SearchOptions
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import Looked, look, look_at_all, results
-from homing.archive.query.snapshot import RERANK, Current, Matches
+from homing.archive.query.search import DescribedQuery, look, look_at_all, results
+from homing.archive.query.snapshot import Current, VectorMatches
 from homing.archive.results import Hits, SearchResult
 from homing.archive.settings import ArchiveSettings, check_descriptor
-from homing.archive.table.location import Place
-from homing.archive.table.table import Record
+from homing.archive.table.location import Location
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, shown
+from homing.images import shown
+from homing.options import DEFAULT_LIMITS, Limits, PathLike, SearchKeywords, SearchOptions, as_paths
+from homing.search import Deadline
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,17 +46,17 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 
-class Searchable:
+class ArchiveReader:
     """What an archive answers; :class:`homing.Archive` adds what changes it.
 
     Parameters
     ----------
-    path : Path or StoreFolder
+    path : Path or ObjectStorePath
         Its folder.
     settings : ArchiveSettings
     codebooks : Codebooks
         Of its generations.
-    record : Record
+    table : Table
     device : str
         Where the descriptor runs.
     engine : {"auto", "memory", "lance"}
@@ -64,10 +65,10 @@ class Searchable:
 
     def __init__(
         self,
-        path: Place,
+        path: Location,
         settings: ArchiveSettings,
         codebooks: Codebooks,
-        record: Record,
+        table: Table,
         *,
         device: str = "cpu",
         engine: str = "auto",
@@ -75,15 +76,15 @@ class Searchable:
         self.path = path
         self.settings = settings
         self._codebooks = codebooks
-        self._record = record
-        self._current = Current(record, codebooks, engine)
+        self._table = table
+        self._current = Current(table, codebooks, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
-        self._manifests = ManifestIndex(record.again)
+        self._manifests = ManifestIndex(table.again)
 
     def __len__(self) -> int:
         """Count the entries."""
-        return len(self._record)
+        return len(self._table)
 
     @property
     def codebook(self) -> Codebook:
@@ -93,12 +94,12 @@ class Searchable:
     @property
     def codebooks(self) -> tuple[Codebook, ...]:
         """The frozen codebooks of its generations, oldest first."""
-        return self._codebooks.of(self._record)
+        return self._codebooks.of(self._table)
 
     @property
     def generations(self) -> tuple[Generation, ...]:
         """The archive's codebooks, in the order adopted: one, unless :meth:`adopt` was used."""
-        return generations(self._record, self.settings)
+        return generations(self._table, self.settings)
 
     @property
     def descriptor(self) -> "Descriptor":
@@ -118,7 +119,7 @@ class Searchable:
     def search(
         self,
         picture: "PathLike | bytes | Image.Image",
-        **options: Unpack[SearchOptions],
+        **options: Unpack[SearchKeywords],
     ) -> Hits:
         """Find the entries most similar to a picture.
 
@@ -167,10 +168,10 @@ class Searchable:
         UsageError
             What is asked makes no sense, or OpenCV is missing.
         """
-        asked = Asked(**options)
+        asked = SearchOptions(**options)
         return self.answer([look(self.descriptor, picture, asked)], asked)[0]
 
-    def answer(self, looked: Sequence[Looked], asked: Asked) -> list[Hits]:
+    def answer(self, looked: Sequence[DescribedQuery], asked: SearchOptions) -> list[Hits]:
         """Hits of queries described already; all of them are looked for together."""
         answers = self._current.asked(
             lambda snapshot: answered(snapshot, looked, asked, self._calibration())
@@ -181,15 +182,15 @@ class Searchable:
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
         """Where the pictures of entries may lie: where they were released to, and in folders."""
-        self._record.refresh()
-        return Sources(self._record, self.path, folders)
+        self._table.refresh()
+        return Sources(self._table, self.path, folders)
 
     def explain(
         self,
         picture: "PathLike | bytes | Image.Image",
         *,
         views: str = "all",
-        rate: float = RATE,
+        rate: float = SearchOptions.rate,
         files: PathLike | Sequence[PathLike] = (),
         limits: Limits = DEFAULT_LIMITS,
     ) -> "Explanation":
@@ -205,7 +206,7 @@ class Searchable:
         """
         from homing.archive.query.explain import explained
 
-        asked = Asked(k=1, views=views, rate=rate, files=files, limits=limits)
+        asked = SearchOptions(k=1, views=views, rate=rate, files=files, limits=limits)
         looked = look(self.descriptor, picture, asked)
         (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
@@ -215,7 +216,7 @@ class Searchable:
     def search_each(
         self,
         photos: Sequence[PathLike],
-        **options: Unpack[SearchOptions],
+        **options: Unpack[SearchKeywords],
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
 
@@ -228,7 +229,7 @@ class Searchable:
         k, probes, rerank, views, rate, confirm, files, limits, deadline
             As for :meth:`search`; pictures are searched for 16 at a time, whose deadline is one.
         """
-        asked = Asked(**options)
+        asked = SearchOptions(**options)
         batches = look_at_all(self.descriptor, find_files(photos), asked)
         yield from results(batches, lambda looked: self.answer(looked, asked))
 
@@ -238,9 +239,9 @@ class Searchable:
         *,
         k: int = 10,
         probes: int | None = None,
-        rerank: int = RERANK,
+        rerank: int = SearchOptions.rerank,
         deadline: float | None = None,
-    ) -> Matches:
+    ) -> VectorMatches:
         """Search with descriptors that are at hand.
 
         Parameters
@@ -254,14 +255,14 @@ class Searchable:
             raise UsageError(
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
-        asked = Asked(k=k, probes=probes, rerank=rerank, deadline=deadline)
+        asked = SearchOptions(k=k, probes=probes, rerank=rerank, deadline=deadline)
         return self._current.asked(
             lambda now: now.search(
                 vectors,
                 k=asked.k,
                 probes=now.automatic_probes() if asked.probes is None else asked.probes,
                 rerank=asked.rerank,
-                patience=asked.patience(),
+                deadline=Deadline.after(asked.deadline),
             )
         )
 
@@ -291,7 +292,7 @@ class Searchable:
         UsageError
             There are too few pictures to tell.
         """
-        if paths := several(photos):
+        if paths := as_paths(photos):
             found = find_files(paths)
             strangers = look_at_strangers(self.descriptor, found, limits, progress)
             calibration = self._current.asked(partial(calibrate_on_pictures, strangers=strangers))
@@ -303,7 +304,7 @@ class Searchable:
     def duplicates(
         self,
         *,
-        rate: float = RATE,
+        rate: float = SearchOptions.rate,
         similarity: float | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> "list[Group]":

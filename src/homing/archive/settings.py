@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.errors import ArchiveError, DescriptorError
 from homing.files.durable import replace_durably
 
@@ -57,14 +57,14 @@ class ArchiveSettings:
     format: int = FORMAT
 
 
-def write_settings(folder: Place, settings: ArchiveSettings) -> None:
+def write_settings(folder: Location, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
     (folder / SETTINGS).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
-def raise_format(folder: Place) -> None:
+def raise_format(folder: Location) -> None:
     """Mark an archive as one that may have several codebook generations; whole or not at all."""
     path = folder / SETTINGS
     values = json.loads(path.read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def raise_format(folder: Place) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def read_settings(folder: Place) -> ArchiveSettings:
+def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``.
 
     Raises
@@ -106,7 +106,9 @@ def read_settings(folder: Place) -> ArchiveSettings:
         raise ArchiveError(f"{path} is damaged: {error}") from error
 
 
-def check_descriptor(descriptor: "Descriptor", settings: ArchiveSettings, archive: Place) -> None:
+def check_descriptor(
+    descriptor: "Descriptor", settings: ArchiveSettings, archive: Location
+) -> None:
     """Refuse a descriptor that is not the one of the archive.
 
     Raises

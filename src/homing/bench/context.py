@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from homing.bench.workers import Workers
-from homing.images import DEFAULT_LIMITS, Limits
+from homing.options import DEFAULT_LIMITS, Limits
 
 
 class Bar(Protocol):

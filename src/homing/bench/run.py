@@ -35,8 +35,7 @@ from homing.bench.states.stage import Stage
 from homing.bench.workers import open_workers
 from homing.edits import Edit
 from homing.errors import UsageError
-from homing.images import DEFAULT_LIMITS, Limits
-from homing.options import METHOD
+from homing.options import DEFAULT_LIMITS, Activation, Limits
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -85,7 +84,7 @@ def run_retrieval(
     require_extra()
     start = time.perf_counter()
     settings = settings or Settings()
-    methods = _different(tuple(methods) or (find_method(METHOD), find_method("paper")))
+    methods = _different(tuple(methods) or (find_method(Activation.method), find_method("paper")))
     suite = find_suite(settings.suite, edits)
     check_indexes(settings.indexes, descriptor)
     plan = make_plan(data.photos, data.background, settings)
@@ -118,7 +117,7 @@ def _different(methods: tuple[Method, ...]) -> tuple[Method, ...]:
 
 def _stage(descriptor: "Descriptor", run: Run, out: Path, settings: Settings) -> Stage:
     releaser = Releaser(
-        out / "released", descriptor, run, settings.psnr, settings.kind, settings.seed
+        out / "released", descriptor, run, settings.psnr, settings.format, settings.seed
     )
     return Stage(descriptor, descriptor_encoder(descriptor), run, releaser, settings.seed)
 

@@ -23,7 +23,8 @@ from homing.bench.search.copy_detection import detect_copies, predict
 from homing.bench.settings import Sizes
 from homing.bench.workers import open_workers
 from homing.errors import UsageError
-from homing.images import DEFAULT_LIMITS, Found, Limits
+from homing.images import Found
+from homing.options import DEFAULT_LIMITS, Limits
 
 # What the parts of a seed are for; base.py and queries.py have 1 to 5.
 _BOOTSTRAP, _TIES = 6, 7

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from homing.errors import UsageError
+from homing.options import Activation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,8 @@ class Settings(Sizes):
     indexes : tuple of str
         As :func:`~homing.bench.states.codebooks.find_quantizer` takes them.
     psnr : float
-        Budget of the released files, dB.
-    kind : str or None
+        Least PSNR of the released files, dB.
+    format : str or None
         Of the released files; None keeps each picture's own.
     hashes : bool
         Perceptual hashes as well.
@@ -63,8 +64,8 @@ class Settings(Sizes):
 
     suite: str = "paper"
     indexes: tuple[str, ...] = ("auto",)
-    psnr: float = 42.0
-    kind: str | None = "PNG"
+    psnr: float = Activation.psnr
+    format: str | None = "png"
     hashes: bool = True
     sample: int = 60
     costs: bool = True

@@ -27,7 +27,7 @@ from homing.cli.output import (
     show_tables,
 )
 from homing.cli.with_parts import WithParts
-from homing.options import METHOD
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.bench.dataset.layouts import DataSet
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--method",
     "methods",
-    default=f"{METHOD},paper",
+    default=f"{Activation.method},paper",
     show_default=True,
     help="Methods of activation, with commas between them. The first leads: the headline, the "
     "pictures shown, costs and questions are of it.",
@@ -78,7 +78,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--format",
-    "kind",
     type=click.Choice(["png", "jpeg", "webp", "tiff", "own"]),
     default="png",
     show_default=True,
@@ -173,7 +172,7 @@ def _settings(options: Mapping[str, Any]) -> "Settings":
         random_draws=options["random_draws"],
         pictures=options["pictures"],
         psnr=options["psnr"],
-        kind=None if options["kind"] == "own" else options["kind"].upper(),
+        format=None if options["format"] == "own" else options["format"],
         hashes=options["hashes"],
         sample=options["sample"],
         costs=options["costs"],

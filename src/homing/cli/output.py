@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from homing.archive import Outcome, Report
     from homing.bench.statistics.tables import Table
     from homing.descriptors import Descriptor
-    from homing.images import Limits
+    from homing.options import Limits
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -103,7 +103,7 @@ def limit_options(command: Command) -> Command:
 
 def limits_of(max_pixels: int | None, max_bytes: int | None) -> "Limits":
     """Bounds on decoding from the options."""
-    from homing.images import DEFAULT_LIMITS, Limits
+    from homing.options import DEFAULT_LIMITS, Limits
 
     return Limits(
         max_pixels=max_pixels or DEFAULT_LIMITS.max_pixels,

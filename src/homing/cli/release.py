@@ -1,5 +1,7 @@
 """``init``, ``release``, ``add``, ``activate``: pictures going in."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +20,7 @@ from homing.cli.output import (
     show_outcomes,
     workers_option,
 )
-from homing.options import METHOD
+from homing.options import FORMATS, GREATEST_PSNR, LEAST_PSNR, Activation, ActivationKeywords
 
 if TYPE_CHECKING:
     from homing.archive import Archive
@@ -32,39 +34,52 @@ _manifest = click.option(
 _out = click.option(
     "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
 )
-_psnr = click.option(
-    "--psnr",
-    type=click.FloatRange(30, 70),
-    default=42.0,
-    show_default=True,
-    help="Least PSNR of every file written, in dB.",
-)
-_method = click.option(
-    "--method",
-    default=METHOD,
-    show_default=True,
-    help="Way to activate: paper, robust, robust-fast or robust-thorough.",
-)
-_seed = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of the initial noise and of the edits drawn.",
-)
-_also = click.option(
-    "--also",
-    multiple=True,
-    metavar="CODEBOOK",
-    help="A further codebook to activate for: a file, or a bundled one's factory string. "
-    "May be given several times.",
-)
-_format = click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["jpeg", "png", "webp", "tiff"]),
-    help="Kind of the files written.  [default: each picture's own]",
-)
+
+
+def _activation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of :class:`homing.options.Activation`, which :func:`_activation` collects."""
+    for option in reversed(
+        (
+            click.option(
+                "--psnr",
+                type=click.FloatRange(LEAST_PSNR, GREATEST_PSNR),
+                default=Activation.psnr,
+                show_default=True,
+                help="Least PSNR of every file written, in dB.",
+            ),
+            click.option(
+                "--method",
+                default=Activation.method,
+                show_default=True,
+                help="Way to activate: paper, robust, robust-fast or robust-thorough.",
+            ),
+            click.option(
+                "--seed",
+                type=click.IntRange(min=0),
+                default=Activation.seed,
+                show_default=True,
+                help="Of the initial noise and of the edits drawn.",
+            ),
+            click.option(
+                "--also",
+                multiple=True,
+                metavar="CODEBOOK",
+                help="A further codebook to activate for: a file, or a bundled one's factory "
+                "string. May be given several times.",
+            ),
+            click.option(
+                "--format",
+                type=click.Choice(FORMATS),
+                help="Kind of the files written.  [default: each picture's own]",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _activation(options: dict[str, Any]) -> ActivationKeywords:
+    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 @click.command()
@@ -115,11 +130,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 @_photos
 @_out
 @_manifest
-@_psnr
-@_method
-@_seed
-@_also
-@_format
+@_activation_options
 @c2pa_options
 @workers_option
 @limit_options
@@ -149,16 +160,12 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
         report = opened.release(
             photos,
             out=options["out"],
-            psnr=options["psnr"],
-            method=options["method"],
-            seed=options["seed"],
-            format=options["format_"],
             manifest=options["manifest"],
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
-            also=options["also"],
             c2pa=credentials,
             workers=options["workers"],
             on_outcome=show,
+            **_activation(options),
         )
     return finished(report)
 
@@ -206,11 +213,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     help="A codebook's file, or the factory string of a bundled one.",
 )
 @_out
-@_psnr
-@_method
-@_seed
-@_also
-@_format
+@_activation_options
 @limit_options
 @device_option
 @json_option
@@ -226,19 +229,16 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     inputs = find_inputs(photos)
     network = load_network(options["descriptor"], options["device"])
     chosen, _ = choose_codebook(options["codebook"], network, None)
-    also = choose_codebooks(options["also"], network)
+    activation = Activation(**_activation(options))
+    activation = replace(activation, also=choose_codebooks(activation.also, network))
     with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as show:
         report = activate_files(
             inputs,
             network,
             chosen,
             out=options["out"],
-            psnr=options["psnr"],
-            method=options["method"],
-            seed=options["seed"],
-            format=options["format_"],
+            activation=activation,
             limits=limits_of(options["max_pixels"], options["max_bytes"]),
-            also=also,
             on_outcome=show,
         )
     return finished(report)

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from homing.archive import Archive, Matches, Report, create, open_archive
+from homing.archive import Archive, Report, VectorMatches, create, open_archive
 from homing.demo.material import copy_bundled_pictures, write_background
 from homing.demo.report import DemoReport, EditRow, Example
 from homing.edits import Edit, paper_edits, random_available
@@ -178,7 +178,7 @@ def _compare(
 
 def _search(
     archive: Archive, pictures: Sequence[Image.Image], edit: Edit, seed: int, number: int
-) -> Matches:
+) -> VectorMatches:
     edited = (
         edit.apply(picture, _generator(seed, number, place))
         for place, picture in enumerate(pictures)
@@ -196,8 +196,8 @@ def _example(
     copy: _Copies,
     edit: Edit,
     generator: np.random.Generator,
-    found: Matches,
-    missed: Matches,
+    found: VectorMatches,
+    missed: VectorMatches,
     place: int,
 ) -> Example:
     return Example(

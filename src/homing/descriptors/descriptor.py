@@ -16,7 +16,8 @@ from homing.descriptors.device import resolve_device
 from homing.descriptors.networks import FunctionNetwork, Network
 from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.errors import DescriptorError, PictureError, UsageError
-from homing.images import DEFAULT_LIMITS, Limits, read_squashed, shown, squash
+from homing.images import read_squashed, shown, squash
+from homing.options import DEFAULT_LIMITS, Limits
 
 #: A PIL image, an encoded file's path or bytes, or (S, S, 3) uint8 squashed already.
 PictureLike = Image.Image | str | PathLike[str] | bytes | NDArray[np.uint8]

@@ -9,7 +9,7 @@ from homing.images.c2pa_store import manifest_store, same_but_for_credentials
 from homing.images.encode import Encoding, encode, encodings, seen_as
 from homing.images.find import Found, find_pictures
 from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
-from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes, shown
+from homing.images.limits import Source, read_bytes, shown
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
 from homing.images.pixels import as_stored, upright
@@ -26,7 +26,6 @@ from homing.images.read_small import (
 
 __all__ = [
     "CREDENTIALS_LEFT_OUT",
-    "DEFAULT_LIMITS",
     "KINDS",
     "MAGIC_LENGTH",
     "SHOWS_NOTHING",
@@ -34,7 +33,6 @@ __all__ = [
     "Encoding",
     "Found",
     "Kind",
-    "Limits",
     "Picture",
     "Source",
     "Squashed",

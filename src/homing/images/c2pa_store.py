@@ -12,10 +12,10 @@ from homing.images.formats.png import parse_png
 from homing.images.formats.tiff import CREDENTIALS, parse_tiff
 from homing.images.formats.webp import parse_webp
 from homing.images.kinds import sniff
-from homing.images.limits import Limits
 from homing.images.metadata import read_metadata
 from homing.images.picture import Picture, read_picture
 from homing.images.pixels import Pixels
+from homing.options import Limits
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _APP11 = 0xEB

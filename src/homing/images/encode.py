@@ -10,7 +10,6 @@ from homing.images.formats.png import KEPT, encode_png, parse_png, splice_png
 from homing.images.formats.tiff import STRAIGHT, encode_tiff, parse_tiff
 from homing.images.formats.webp import encode_webp, parse_webp, splice_webp
 from homing.images.kinds import KINDS, Kind
-from homing.images.limits import Limits
 from homing.images.metadata import (
     Metadata,
     jpeg_segments,
@@ -20,6 +19,7 @@ from homing.images.metadata import (
 )
 from homing.images.picture import Picture
 from homing.images.pixels import Pixels
+from homing.options import Limits
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _JPEG_QUALITIES = (95, 98, 100)

@@ -2,47 +2,14 @@
 
 import os
 import stat
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from homing.errors import PictureError, UsageError
+from homing.options import DEFAULT_LIMITS, Limits
 
 Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview
 """A path (``str`` or path-like), or the encoded file's bytes (``bytes`` and the like)."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """The most that one picture may ask for; both are checked before memory is taken.
-
-    Parameters
-    ----------
-    max_pixels : int
-        Largest width × height, as the file's header claims it. Pillow's own limit plays no part
-        (its decoders are called beneath the check), so a larger number here is all that a larger
-        picture needs.
-    max_bytes : int
-        Largest encoded file.
-
-    Raises
-    ------
-    UsageError
-        If either is less than one.
-    """
-
-    max_pixels: int = 150_000_000
-    max_bytes: int = 512 * 2**20
-
-    def __post_init__(self) -> None:
-        if self.max_pixels < 1 or self.max_bytes < 1:
-            raise UsageError(
-                f"limits must be at least 1, not {self.max_pixels} pixels and "
-                f"{self.max_bytes} bytes"
-            )
-
-
-DEFAULT_LIMITS = Limits()
 
 
 def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:

@@ -12,7 +12,7 @@ from homing.images.formats.png import parse_png
 from homing.images.formats.tiff import STRUCTURAL, parse_tiff
 from homing.images.formats.tiff_tags import Directory, Entry, parse_block, write_directory
 from homing.images.formats.webp import parse_webp
-from homing.images.limits import Limits
+from homing.options import Limits
 
 _UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"

@@ -15,8 +15,9 @@ from homing.images.formats.tiff_pixels import decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import decode_webp, parse_webp
 from homing.images.kinds import Kind, sniff, unknown
-from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
+from homing.images.limits import Source, read_bytes
 from homing.images.pixels import Pixels
+from homing.options import DEFAULT_LIMITS, Limits
 
 CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
 """Note on a picture that carries a C2PA manifest store, which is not written again."""

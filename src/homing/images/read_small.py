@@ -17,8 +17,9 @@ from homing.images.formats.tiff_pixels import decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
-from homing.images.limits import DEFAULT_LIMITS, Limits, Source, read_bytes
+from homing.images.limits import Source, read_bytes
 from homing.images.pixels import Pixels, upright
+from homing.options import DEFAULT_LIMITS, Limits
 
 _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side

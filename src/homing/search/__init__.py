@@ -1,7 +1,7 @@
 """Engines that find entries by their codes, exact ranking, views of a query, and the verdict."""
 
-from homing.search.engines.combined import Probes, SeveralEngines
-from homing.search.engines.deadline import Part, Partial, Patience
+from homing.search.engines.combined import CombinedEngine, Probes
+from homing.search.engines.deadline import Deadline, Part, Partial
 from homing.search.engines.lance import (
     Block,
     LanceEngine,
@@ -20,25 +20,22 @@ from homing.search.false_alarms import (
 )
 from homing.search.frames.borders import inner_box
 from homing.search.ranking import rank, similarities
-from homing.search.views import UPRIGHT, VIEWS, View, check_views, query_views
+from homing.search.views import View, query_views
 
 __all__ = [
     "LEAST_BACKGROUND",
-    "UPRIGHT",
-    "VIEWS",
     "Block",
+    "CombinedEngine",
+    "Deadline",
     "LanceEngine",
     "MemoryEngine",
     "Nearest",
     "Part",
     "Partial",
-    "Patience",
     "Probes",
-    "SeveralEngines",
     "Tail",
     "View",
     "automatic_probes",
-    "check_views",
     "fit_tail",
     "highest_background",
     "in_words",

@@ -13,23 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.errors import UsageError
-from homing.images import (
-    DEFAULT_LIMITS,
-    Limits,
-    Source,
-    as_rgb,
-    read_bytes,
-    read_rgb,
-    read_squashed,
-    shows_nothing,
-    squash,
-)
+from homing.images import Source, as_rgb, read_bytes, read_rgb, read_squashed, shows_nothing, squash
+from homing.options import DEFAULT_LIMITS, UPRIGHT, Limits, check_views
 from homing.search.frames.borders import without_frame
-
-UPRIGHT = "upright"
-VIEWS = (UPRIGHT, "turned", "all")
-"""Sets of views: the picture as it is; its eight postures; these, unframed, and parts of it."""
 
 _PARTS = {  # left, top, right and bottom, as shares
     "centre": (0.15, 0.15, 0.85, 0.85),
@@ -60,12 +46,6 @@ class View:
     pixels: Squares
 
 
-def check_views(views: str) -> None:
-    """Refuse a set of views that there is not."""
-    if views not in VIEWS:
-        raise UsageError(f"views must be one of {', '.join(VIEWS)}, not {views!r}")
-
-
 def query_views(
     picture: Source | Image.Image, size: int, views: str, *, limits: Limits = DEFAULT_LIMITS
 ) -> list[View]:
@@ -78,7 +58,7 @@ def query_views(
     size : int
         Side of the descriptor's square, pixels.
     views : str
-        One of :data:`VIEWS`: 1 view, 8, or 13 (21 of a framed picture).
+        One of :data:`homing.options.VIEWS`: 1 view, 8, or 13 (21 of a framed picture).
     limits : Limits
         Bounds on decoding.
 

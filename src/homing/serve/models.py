@@ -7,9 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from homing.activation import METHODS
-from homing.archive.query.options import Asked
-from homing.options import METHOD
-from homing.serve.jobs.store import ReleaseSettings
+from homing.options import GREATEST_PSNR, LEAST_PSNR, Activation, SearchOptions
 from homing.serve.settings import Settings
 
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
@@ -137,8 +135,10 @@ class PreviewAnswer(BaseModel):
 class PreviewForm(BaseModel):
     """How a picture would be released."""
 
-    psnr: float = Field(42.0, ge=30, le=70, description="Least PSNR of the file, dB.")
-    method: str = Field(METHOD, max_length=40, description="Way to activate.")
+    psnr: float = Field(
+        Activation.psnr, ge=LEAST_PSNR, le=GREATEST_PSNR, description="Least PSNR of the file, dB."
+    )
+    method: str = Field(Activation.method, max_length=40, description="Way to activate.")
 
     @field_validator("method")
     @classmethod
@@ -146,6 +146,10 @@ class PreviewForm(BaseModel):
         if value not in METHODS:
             raise PydanticCustomError("method", "choose one of {known}", {"known": _METHODS})
         return value
+
+    def activation(self) -> Activation:
+        """Return the options of the activation."""
+        return Activation(psnr=self.psnr, method=self.method)
 
 
 class ReleaseForm(PreviewForm):
@@ -156,9 +160,9 @@ class ReleaseForm(PreviewForm):
     )
     prefix: str = Field("", max_length=200, description="Goes before each name in the ids.")
 
-    def settings(self) -> ReleaseSettings:
-        """Return what a job is told."""
-        return ReleaseSettings(self.psnr, self.method, self.format)
+    def activation(self) -> Activation:
+        """Return the options of the activation."""
+        return Activation(psnr=self.psnr, method=self.method, format=self.format)
 
 
 class SearchQuery(BaseModel):
@@ -166,20 +170,25 @@ class SearchQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    k: int = Field(10, ge=1, le=_MOST_HITS, description="Hits, at most.")
+    k: int = Field(SearchOptions.k, ge=1, le=_MOST_HITS, description="Hits, at most.")
     probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["auto"] = Field(
         "auto", description="Cells to visit; auto: one, and more while no hit is a copy."
     )
     rerank: int = Field(
-        64, ge=0, le=_MOST_CANDIDATES, description="Nearest codes ordered by exact similarity."
+        SearchOptions.rerank,
+        ge=0,
+        le=_MOST_CANDIDATES,
+        description="Nearest codes ordered by exact similarity.",
     )
     views: Views = Field("upright", description="Also look for it turned, or in part.")
     confirm: bool = Field(False, description="Compare the best hits by local features.")
-    rate: Rate = Field(1e-4, description="False alarms a query for a hit to be called a copy.")
+    rate: Rate = Field(
+        SearchOptions.rate, description="False alarms a query for a hit to be called a copy."
+    )
 
-    def asked(self, settings: Settings) -> Asked:
+    def asked(self, settings: Settings) -> SearchOptions:
         """Return what is asked of the archive."""
-        return Asked(
+        return SearchOptions(
             k=self.k,
             probes=None if self.probes == "auto" else self.probes,
             rerank=self.rerank,
@@ -205,6 +214,6 @@ class VectorQuery(BaseModel):
     vector: list[float] = Field(min_length=1, max_length=65_536)
 
 
-def without_confirming(asked: Asked) -> Asked:
+def without_confirming(asked: SearchOptions) -> SearchOptions:
     """Return the same, hits not confirmed."""
     return dataclasses.replace(asked, confirm=False)

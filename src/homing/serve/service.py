@@ -14,12 +14,11 @@ import numpy as np
 from homing.archive import Archive, Row, SearchResult, open_archive
 from homing.archive.query.answers import MOST_CONFIRMED
 from homing.archive.query.explain import cell_of
-from homing.archive.query.options import RATE, Asked
-from homing.archive.query.search import Looked
+from homing.archive.query.search import DescribedQuery
 from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
-from homing.search import UPRIGHT
+from homing.options import UPRIGHT, SearchOptions
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
 from homing.serve.http.log import Log
@@ -130,7 +129,7 @@ class Service(AbstractContextManager["Service"]):
 
         return await asyncio.to_thread(ask)
 
-    async def search(self, upload: Upload, asked: Asked) -> SearchResult:
+    async def search(self, upload: Upload, asked: SearchOptions) -> SearchResult:
         """Search for a picture.
 
         Raises
@@ -146,7 +145,7 @@ class Service(AbstractContextManager["Service"]):
         note = None if answered.looked.views else SHOWS_NOTHING
         return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
 
-    async def search_vector(self, vector: Sequence[float], asked: Asked) -> SearchResult:
+    async def search_vector(self, vector: Sequence[float], asked: SearchOptions) -> SearchResult:
         """Search with a descriptor; it is brought to unit length.
 
         Raises
@@ -166,12 +165,12 @@ class Service(AbstractContextManager["Service"]):
             raise UsageError("a vector has no picture to be confirmed or turned; send the picture")
         values /= largest  # first, so that no square is beyond what a number can hold
         unit = (values / np.linalg.norm(values)).astype(np.float32)
-        looked = Looked((UPRIGHT,), unit[None])
+        looked = DescribedQuery((UPRIGHT,), unit[None])
         answered = await asyncio.wrap_future(self.batcher.ask_vector(looked, asked))
         return SearchResult("the vector", time.perf_counter() - start, answered.hits)
 
     async def search_each(
-        self, uploads: Sequence[Upload], asked: Asked
+        self, uploads: Sequence[Upload], asked: SearchOptions
     ) -> AsyncIterator[SearchResult]:
         """Search for several pictures; results come in their order, a bad one gives its reason."""
 
@@ -199,7 +198,7 @@ class Service(AbstractContextManager["Service"]):
         *,
         id: str | None = None,  # noqa: A002 - the column's name
         views: str = "all",
-        rate: float = RATE,
+        rate: float = SearchOptions.rate,
     ) -> dict[str, Any]:
         """Show why a picture is, or is not, taken for a copy of the best hit, or of an entry.
 
@@ -217,7 +216,9 @@ class Service(AbstractContextManager["Service"]):
         """
         k = 1 if id is None else 1000
         settings = self.settings
-        asked = Asked(k=k, views=views, rate=rate, files=settings.files, limits=settings.limits)
+        asked = SearchOptions(
+            k=k, views=views, rate=rate, files=settings.files, limits=settings.limits
+        )
         answered = await self._answered(upload, asked)
         hit = next((hit for hit in answered.hits if id in (None, hit.id)), None)
         if id is not None and hit is None:
@@ -265,7 +266,7 @@ class Service(AbstractContextManager["Service"]):
         async with self._in_memory:
             return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
 
-    async def _answered(self, upload: Upload, asked: Asked) -> Answered:
+    async def _answered(self, upload: Upload, asked: SearchOptions) -> Answered:
         """Describe a picture and look for it; nothing is confirmed."""
         async with self._in_memory:
             data = await upload.read()
@@ -275,7 +276,7 @@ class Service(AbstractContextManager["Service"]):
         return await asyncio.wrap_future(self.batcher.ask(views, plain))
 
     async def _confirmed(
-        self, upload: Upload, hits: tuple[Hit, ...], asked: Asked
+        self, upload: Upload, hits: tuple[Hit, ...], asked: SearchOptions
     ) -> tuple[Hit, ...]:
         best = [hit.id for hit in hits[:MOST_CONFIRMED]]
         places = await self.reading(lambda archive: archive.sources(asked.folders).places(best))

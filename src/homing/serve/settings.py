@@ -5,10 +5,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from homing.archive.table.location import place_of
+from homing.archive.table.location import location_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
-from homing.images import Limits
+from homing.options import Limits
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -124,7 +124,7 @@ def folder_beside(archive: str) -> Path:
     UsageError
         The archive lies in an object store.
     """
-    place = place_of(archive)
+    place = location_of(archive)
     if not isinstance(place, Path):
         raise UsageError(
             f"{archive!r} lies in an object store, and a service needs a folder of this machine "

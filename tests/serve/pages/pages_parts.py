@@ -14,7 +14,7 @@ from PIL import Image
 
 import homing
 from homing.demo.generated import generated_picture
-from homing.images import Limits
+from homing.options import Limits
 from homing.serve.app import create_app
 from homing.serve.settings import Settings
 

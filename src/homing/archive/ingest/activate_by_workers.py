@@ -17,7 +17,7 @@ from homing.activation import Activated, Activator
 from homing.activation.activator import BATCH
 from homing.archive.ingest.worker import length_of, otherwise_seen, worker_descriptor
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import networks_beside
 from homing.errors import PictureError
@@ -36,7 +36,7 @@ def activate_by_workers(
     make: MakeActivator,
     settings: ArchiveSettings,
     *,
-    archive: Place,
+    archive: Location,
     device: str,
     workforce: Workforce,
 ) -> Activate:
@@ -48,7 +48,7 @@ def activate_by_workers(
         Called in each worker, with its descriptor. Of module level, or a partial of one.
     settings : ArchiveSettings
         Of the archive; they name the descriptor.
-    archive : Place
+    archive : Location
         For messages: workers need not reach it.
     device : str
         Where the descriptor runs.
@@ -99,7 +99,7 @@ class _Shard:
 
 
 def _begin(
-    make: MakeActivator, settings: ArchiveSettings, archive: Place, device: str, neighbours: int
+    make: MakeActivator, settings: ArchiveSettings, archive: Location, device: str, neighbours: int
 ) -> Callable[[list[Path]], _Shard]:
     """Make a worker ready, one of so many of its machine; returns what activates a shard."""
     activator = make(worker_descriptor(settings, archive, device, neighbours))

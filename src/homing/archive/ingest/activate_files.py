@@ -6,24 +6,23 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from homing.activation import Activated, Activator
 from homing.archive.ingest.run import (
     OnOutcome,
     collect,
-    make_activator,
     refuse_output,
     refuse_store,
 )
 from homing.archive.ingest.staging import Staging, clear
-from homing.archive.inputs import Input, PathLike
+from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
 from homing.files.durable import publish, refuses_name
 from homing.images import shown
+from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
 
 
 def activate_files(
@@ -32,8 +31,9 @@ def activate_files(
     codebook: Codebook,
     *,
     out: PathLike,
+    activation: Activation,
+    limits: Limits = DEFAULT_LIMITS,
     on_outcome: OnOutcome | None = None,
-    **settings: Any,
 ) -> Report:
     """Activate files into a folder; an existing file is never overwritten.
 
@@ -47,14 +47,15 @@ def activate_files(
         Folder for the results; it is made if need be.
     on_outcome : callable or None
         Called with each outcome.
-    settings
-        ``psnr``, ``method``, ``seed``, ``format``, ``limits`` as for
-        :meth:`~homing.archive.archive.Archive.release`; ``also``, loaded codebooks.
+    activation : Activation
+        Its further codebooks loaded.
+    limits : Limits
+        Bounds on decoding.
     """
     refuse_store(out)
     folder = Path(out)
     refuse_output(folder, [])
-    activator = make_activator(descriptor, codebook, **settings)
+    activator = Activator.of(descriptor, codebook, activation, limits)
     return collect(_activate(activator, inputs, folder), on_outcome)
 
 

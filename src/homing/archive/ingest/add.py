@@ -12,7 +12,7 @@ from homing.archive.inputs import Input
 from homing.archive.results import Outcome
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.images import SHOWS_NOTHING, shown
 
@@ -20,20 +20,20 @@ _COMMIT = 512  # pictures recorded together
 
 
 def add(
-    record: Record, generation: int, codebook: Codebook, described: Iterable[Described]
+    table: Table, generation: int, codebook: Codebook, described: Iterable[Described]
 ) -> Generator[Outcome, None, None]:
     """Record pictures; an outcome comes once its picture is recorded, in the order given.
 
     Parameters
     ----------
-    record : Record
+    table : Table
     generation, codebook
         Of which rows are, and what encodes their vectors.
     described : iterable of Described
     """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
-        lost = _commit(record, generation, codebook, chunk)
+        lost = _commit(table, generation, codebook, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
@@ -41,11 +41,11 @@ def add(
 
 
 def _commit(
-    record: Record, generation: int, codebook: Codebook, chunk: Sequence[Described]
+    table: Table, generation: int, codebook: Codebook, chunk: Sequence[Described]
 ) -> set[str]:
     """Record those of a chunk that were described; returns ids that other pictures have."""
     seen = [(entry.planned.item, entry.seen) for entry in chunk if entry.seen is not None]
-    return commit_rows(record, record.table(_rows(generation, codebook, seen))) if seen else set()
+    return commit_rows(table, table.to_arrow(_rows(generation, codebook, seen))) if seen else set()
 
 
 def _rows(

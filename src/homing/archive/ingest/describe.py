@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from homing.archive.ingest.plan import Planned, plan
 from homing.archive.inputs import Input
-from homing.archive.table.location import Place
-from homing.archive.table.table import Record
+from homing.archive.table.location import Location
+from homing.archive.table.table import Table
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.images import Limits, Squashed, read_for_description, shows_nothing
+from homing.images import Squashed, read_for_description, shows_nothing
+from homing.options import Limits
 
 BATCH = 16
 """Pictures described together; fixed, so that no picture's neighbours matter."""
@@ -55,11 +56,11 @@ class Described:
 
 
 def describe(
-    record: Record,
+    table: Table,
     descriptor: Descriptor,
     inputs: Iterable[Input],
     *,
-    archive: Place,
+    archive: Location,
     limits: Limits,
     readers: int | None = None,
 ) -> Iterator[Described]:
@@ -67,11 +68,11 @@ def describe(
 
     Parameters
     ----------
-    record : Record
+    table : Table
         The version in view when an input's turn comes counts.
     descriptor : Descriptor
     inputs : iterable of Input
-    archive : Place
+    archive : Location
     limits : Limits
     readers : int or None
         Threads that decode, a few batches ahead of the network; one for each processor if None.
@@ -83,7 +84,7 @@ def describe(
     reading: deque[Future[_Read]] = deque()
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
-        rest = iter(plan(record, inputs, archive, limits, release=False))
+        rest = iter(plan(table, inputs, archive, limits, release=False))
         for entry in itertools.islice(rest, 4 * BATCH):
             reading.append(pool.submit(read, entry))
         while reading:

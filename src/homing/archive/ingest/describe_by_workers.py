@@ -21,10 +21,10 @@ from homing.archive.ingest.worker import (
 )
 from homing.archive.inputs import Input
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.archive.table.open_in_worker import reached_record, refuse_another
-from homing.archive.table.table import Record
-from homing.images import Limits
+from homing.archive.table.table import Table
+from homing.options import Limits
 from homing.workers.choose import Workforce
 
 _LARGEST = 16 * BATCH  # pictures of a shard: some seconds' work
@@ -32,11 +32,11 @@ _SHARES = 4  # shards for each worker, at least, so that all have work to the en
 
 
 def describe_by_workers(
-    record: Record,
+    table: Table,
     settings: ArchiveSettings,
     inputs: Sequence[Input],
     *,
-    archive: Place,
+    archive: Location,
     limits: Limits,
     device: str,
     workforce: Workforce,
@@ -45,12 +45,12 @@ def describe_by_workers(
 
     Parameters
     ----------
-    record : Record
+    table : Table
         Each worker opens it anew.
     settings : ArchiveSettings
         Of the archive; they name the descriptor, which each worker loads.
     inputs : sequence of Input
-    archive : Place
+    archive : Location
     limits : Limits
     device : str
         Where the descriptor runs.
@@ -66,7 +66,7 @@ def describe_by_workers(
         raised by the iterator.
     """
     loadable_descriptor(settings, archive)
-    begin = partial(_begin, record.path, settings, archive, limits, device, workforce.per_machine)
+    begin = partial(_begin, table.path, settings, archive, limits, device, workforce.per_machine)
     return _described(begin, _shards(inputs, workforce.count), workforce, device)
 
 
@@ -107,23 +107,23 @@ def _shards(inputs: Sequence[Input], workers: int) -> Iterator[list[Input]]:
 
 
 def _begin(
-    place: Place,
+    place: Location,
     settings: ArchiveSettings,
-    archive: Place,
+    archive: Location,
     limits: Limits,
     device: str,
     neighbours: int,
 ) -> Callable[[list[Input]], _Shard]:
     """Make a worker ready, one of so many of its machine; returns what describes a shard."""
     refuse_another(archive, settings)
-    record = reached_record(place)
+    table = reached_record(place)
     descriptor = worker_descriptor(settings, archive, device, neighbours)
     readers = max(1, (os.cpu_count() or 1) // neighbours)
 
     def described(shard: list[Input]) -> _Shard:
-        record.refresh()
+        table.refresh()
         lengths = [length_of(item.path) for item in shard]
-        found = describe(record, descriptor, shard, archive=archive, limits=limits, readers=readers)
+        found = describe(table, descriptor, shard, archive=archive, limits=limits, readers=readers)
         return _Shard(socket.gethostname(), list(found), lengths)
 
     return described

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from homing.archive.inputs import Input
-from homing.archive.table.location import Place, resolve_place
-from homing.archive.table.table import Record
+from homing.archive.table.location import Location, resolve_place
+from homing.archive.table.table import Table
 from homing.errors import PictureError
-from homing.images import Limits, read_bytes, shown
+from homing.images import read_bytes, shown
+from homing.options import Limits
 
 # Inputs looked up at once. Each look scans all ids, however many are asked for; but a release takes
 # so long that another process may meanwhile have done what was seen to be left.
@@ -32,19 +33,19 @@ class Planned:
 
 
 def plan(
-    record: Record, inputs: Iterable[Input], archive: Place, limits: Limits, *, release: bool
+    table: Table, inputs: Iterable[Input], archive: Location, limits: Limits, *, release: bool
 ) -> Iterator[Planned]:
     """Go through inputs in their order and tell which are done, taken, or to do."""
     rest, size = iter(inputs), _TO_RELEASE if release else _TO_ADD
     while chunk := list(itertools.islice(rest, size)):
-        known = record.lookup([item.id for item in chunk], ["source_sha256", "state", "file"])
+        known = table.lookup([item.id for item in chunk], ["source_sha256", "state", "file"])
         for item in chunk:
             row = known.get(item.id)
             yield Planned(item) if row is None else _against(item, row, archive, limits, release)
 
 
 def _against(
-    item: Input, row: dict[str, Any], archive: Place, limits: Limits, release: bool
+    item: Input, row: dict[str, Any], archive: Location, limits: Limits, release: bool
 ) -> Planned:
     try:
         source = hashlib.sha256(read_bytes(item.path, limits=limits)).digest()

@@ -22,9 +22,9 @@ from homing.archive.inputs import Input
 from homing.archive.query.manifests import MANIFEST
 from homing.archive.results import Outcome
 from homing.archive.table.commit import commit_rows, quantize
-from homing.archive.table.location import Place, recorded_place
+from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.errors import PictureError
 from homing.images import shown
 
@@ -44,11 +44,11 @@ class _Written:
 
 
 def release(
-    record: Record,
+    table: Table,
     activator: Activator,
     inputs: Iterable[Input],
     out: Path,
-    archive: Place,
+    archive: Location,
     *,
     owner: str,
     generation: int = 1,
@@ -59,7 +59,7 @@ def release(
 
     Parameters
     ----------
-    record : Record
+    table : Table
         Where the rows go.
     activator : Activator
         How pictures are changed.
@@ -78,9 +78,9 @@ def release(
     activate : callable or None
         Has others do what the activator stands for; None: the activator does it.
     """
-    recover(out, owner, lambda table: commit_rows(record, table))
+    recover(out, owner, lambda rows: commit_rows(table, rows))
     with Staging(out, owner) as staging:
-        run = _Run(record, activator, generation, staging, archive, seal, activate)
+        run = _Run(table, activator, generation, staging, archive, seal, activate)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
         for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
             yield from run.commit(chunk)
@@ -100,15 +100,15 @@ def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome 
 class _Run:
     def __init__(
         self,
-        record: Record,
+        table: Table,
         activator: Activator,
         generation: int,
         staging: Staging,
-        archive: Place,
+        archive: Location,
         seal: Seal | None,
         activate: Activate | None,
     ) -> None:
-        self._record = record
+        self._table = table
         self._activator = activator
         self._generation = generation
         self._staging = staging
@@ -122,9 +122,7 @@ class _Run:
         waiting: deque[Planned] = deque()
 
         def sources() -> Iterator[Path]:
-            planned = plan(
-                self._record, inputs, self._archive, self._activator.limits, release=True
-            )
+            planned = plan(self._table, inputs, self._archive, self._activator.limits, release=True)
             for entry in planned:
                 waiting.append(entry)
                 if entry.to_do:
@@ -144,7 +142,7 @@ class _Run:
             found = self._staging.commit(
                 self._rows(written),
                 [entry.staged for entry in written],
-                lambda table: commit_rows(self._record, table),
+                lambda rows: commit_rows(self._table, rows),
             )
             fates = {entry.item.id: fate for entry, fate in zip(written, found, strict=True)}
         now = time.perf_counter()
@@ -203,7 +201,7 @@ class _Run:
             )
             for entry, vector, cell, code in zip(written, vectors, cells, codes, strict=True)
         ]
-        return self._record.table(rows)
+        return self._table.to_arrow(rows)
 
     def _outcome(self, entry: _Written, fate: str, seconds: float) -> Outcome:
         source, item = shown(entry.item.path), entry.item

@@ -3,55 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from homing.archive.inputs import PathLike
 from homing.archive.results import Outcome, Report
 from homing.archive.table.location import is_store
 from homing.errors import UsageError
-from homing.images import DEFAULT_LIMITS, KINDS, Limits
-from homing.options import METHOD
-
-if TYPE_CHECKING:
-    from homing.activation import Activator
-    from homing.codebooks import Codebook
-    from homing.descriptors import Descriptor
+from homing.options import PathLike
 
 OnOutcome = Callable[[Outcome], None]
-
-_LEAST_BUDGET, _GREATEST_BUDGET = 30.0, 70.0  # dB: anybody sees less, and more leaves no room
-
-
-def make_activator(
-    descriptor: "Descriptor",
-    codebook: "Codebook",
-    *,
-    psnr: float = 42.0,
-    method: str = METHOD,
-    seed: int = 0,
-    format: str | None = None,  # noqa: A002 - the word of the command line
-    limits: Limits = DEFAULT_LIMITS,
-    also: "Sequence[Codebook]" = (),
-) -> "Activator":
-    """Check the settings of a release and put them together."""
-    from homing.activation import Activator, find_method
-
-    if not _LEAST_BUDGET <= psnr <= _GREATEST_BUDGET:
-        raise UsageError(
-            f"psnr must be between {_LEAST_BUDGET:g} and {_GREATEST_BUDGET:g} dB, not {psnr:g}"
-        )
-    if seed < 0:
-        raise UsageError(f"the seed must be at least 0, not {seed}")
-    return Activator(
-        descriptor,
-        codebook,
-        find_method(method),
-        budget=psnr,
-        seed=seed,
-        limits=limits,
-        kind=_kind(format),
-        also=tuple(also),
-    )
 
 
 def refuse_output(out: Path, folders: Sequence[Path]) -> None:
@@ -84,13 +42,3 @@ def collect(outcomes: Iterable[Outcome], on_outcome: OnOutcome | None) -> Report
         if on_outcome is not None:
             on_outcome(outcome)
     return Report(tuple(kept), time.perf_counter() - start)
-
-
-def _kind(format: str | None) -> str | None:  # noqa: A002 - the word of the command line
-    if format is None:
-        return None
-    kind = KINDS.get("." + format.lower())
-    if kind is None:
-        known = ", ".join(sorted({name.lower() for name in KINDS.values()}))
-        raise UsageError(f"no format {format!r}; known: {known}")
-    return kind

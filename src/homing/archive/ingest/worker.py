@@ -8,7 +8,7 @@ that was asked compares with its own.
 from pathlib import Path
 
 from homing.archive.settings import ArchiveSettings, check_descriptor
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.descriptors import Descriptor, load_descriptor
 from homing.descriptors.workers import share_threads
 from homing.errors import DescriptorError, UsageError
@@ -16,7 +16,7 @@ from homing.images import shown
 from homing.workers.memory import keep_freed_memory
 
 
-def loadable_descriptor(settings: ArchiveSettings, archive: Place) -> Descriptor:
+def loadable_descriptor(settings: ArchiveSettings, archive: Location) -> Descriptor:
     """Load an archive's descriptor as its workers will, before there are any.
 
     Its weights are so fetched once, and an error comes before any process does.
@@ -37,7 +37,7 @@ def loadable_descriptor(settings: ArchiveSettings, archive: Place) -> Descriptor
 
 
 def worker_descriptor(
-    settings: ArchiveSettings, archive: Place, device: str, neighbours: int
+    settings: ArchiveSettings, archive: Location, device: str, neighbours: int
 ) -> Descriptor:
     """Load the descriptor in a worker, one of so many that share the processors of a machine."""
     keep_freed_memory()

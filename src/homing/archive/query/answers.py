@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.options import Asked
 from homing.archive.query.originals import Finder
-from homing.archive.query.search import Looked, find, full_picture
-from homing.archive.query.snapshot import Found, Snapshot
+from homing.archive.query.search import DescribedQuery, find, full_picture
+from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.results import Hit, Hits
 from homing.errors import PictureError
 from homing.evidence import Suspect, compare
-from homing.images import Limits, read_rgb
+from homing.images import read_rgb
+from homing.options import Limits, SearchOptions
+from homing.search import Deadline
 
 if TYPE_CHECKING:
     from homing.archive.query.originals import Sources
@@ -24,35 +25,38 @@ if TYPE_CHECKING:
 
 def answered(
     snapshot: Snapshot,
-    looked: Sequence[Looked],
-    asked: Asked,
+    looked: Sequence[DescribedQuery],
+    asked: SearchOptions,
     calibration: Calibration | None,
 ) -> list[Hits]:
     """Hits of each query; with their false-alarm rates where the archive is calibrated."""
-    patience = asked.patience()
+    deadline = Deadline.after(asked.deadline)
     if calibration is None:
-        everything = find(snapshot, looked, asked, patience=patience)
+        everything = find(snapshot, looked, asked, deadline=deadline)
         return [snapshot.hits(found) for found in everything]
 
-    def rates(found: Found) -> NDArray[np.float64]:
+    def rates(found: QueryHits) -> NDArray[np.float64]:
         return calibration.rates(found, asked.views, len(snapshot))
 
-    def sure(found: Found) -> bool:
+    def sure(found: QueryHits) -> bool:
         return bool((rates(found) <= asked.rate).any())
 
     return [
         snapshot.hits(found, rates(found), rate=asked.rate, least=calibration.least)
-        for found in find(snapshot, looked, asked, sure, patience)
+        for found in find(snapshot, looked, asked, sure, deadline)
     ]
 
 
 def confirmed_answers(
-    answers: Sequence[Hits], looked: Sequence[Looked], asked: Asked, sources: "Sources"
+    answers: Sequence[Hits],
+    looked: Sequence[DescribedQuery],
+    asked: SearchOptions,
+    sources: "Sources",
 ) -> list[Hits]:
     """Answers with their best hits compared with the queries by local features."""
     from homing.archive.query.answers import confirmed
 
-    def told(hits: Hits, query: Looked) -> Hits:
+    def told(hits: Hits, query: DescribedQuery) -> Hits:
         if not hits:
             return hits
         try:

@@ -15,19 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.options import Asked
-from homing.archive.query.search import Looked, look_at_all
-from homing.archive.query.snapshot import RERANK, Snapshot
+from homing.archive.query.search import DescribedQuery, look_at_all
+from homing.archive.query.snapshot import Snapshot
 from homing.errors import UsageError
-from homing.images import Limits
-from homing.search import (
-    LEAST_BACKGROUND,
-    UPRIGHT,
-    VIEWS,
-    Tail,
-    fit_tail,
-    highest_background,
-)
+from homing.options import UPRIGHT, VIEWS, Limits, SearchOptions
+from homing.search import LEAST_BACKGROUND, Tail, fit_tail, highest_background
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -73,13 +65,13 @@ class Strangers:
 
     Attributes
     ----------
-    looked : tuple of Looked
+    looked : tuple of DescribedQuery
         Each with the views of "all".
     unread : int
         How many more could not be read.
     """
 
-    looked: tuple[Looked, ...]
+    looked: tuple[DescribedQuery, ...]
     unread: int
 
 
@@ -99,9 +91,9 @@ def look_at_strangers(
     progress : callable or None
         Called with the number of pictures looked at since the last call.
     """
-    looked: list[Looked] = []
-    for batch in look_at_all(descriptor, paths, Asked(views="all", limits=limits)):
-        looked += [query for _, query in batch if isinstance(query, Looked)]
+    looked: list[DescribedQuery] = []
+    for batch in look_at_all(descriptor, paths, SearchOptions(views="all", limits=limits)):
+        looked += [query for _, query in batch if isinstance(query, DescribedQuery)]
         if progress is not None:
             progress(len(batch))
     return Strangers(tuple(looked), len(paths) - len(looked))
@@ -123,7 +115,7 @@ def calibrate_on_pictures(snapshot: Snapshot, strangers: Strangers) -> Calibrati
         raise
 
 
-def _tails(snapshot: Snapshot, looked: Sequence[Looked]) -> dict[str, Tail]:
+def _tails(snapshot: Snapshot, looked: Sequence[DescribedQuery]) -> dict[str, Tail]:
     highest: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
     for query in looked:
         if not query.views:
@@ -132,7 +124,7 @@ def _tails(snapshot: Snapshot, looked: Sequence[Looked]) -> dict[str, Tail]:
             query.vectors,
             k=_NEIGHBOURS,
             probes=snapshot.probe_stages()[-1],
-            rerank=RERANK,
+            rerank=SearchOptions.rerank,
         )
         for views, count in zip(VIEWS, (1, 8, len(query.vectors)), strict=True):
             alike = matches.similarity[:count].reshape(1, -1)

@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing._version import __version__
-from homing.archive.query.snapshot import Found
+from homing.archive.query.snapshot import QueryHits
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.errors import ArchiveError
-from homing.search import UPRIGHT, Tail
+from homing.options import UPRIGHT
+from homing.search import Tail
 
 FORMAT = 1
 _NAME = "calibration.json"
@@ -49,7 +50,7 @@ class Calibration:
         """Least false-alarm rate that may be told."""
         return self.tails[UPRIGHT].least
 
-    def rates(self, found: Found, views: str, entries: int) -> NDArray[np.float64]:
+    def rates(self, found: QueryHits, views: str, entries: int) -> NDArray[np.float64]:
         """False-alarm rate a query of each hit, among so many entries; however far extrapolated.
 
         Where a set of views was not observed itself, each view counts as a look of its own.
@@ -60,7 +61,9 @@ class Calibration:
         return self.tails[UPRIGHT].rate(found.similarity, entries=entries, views=found.looked)
 
 
-def write_calibration(folder: Place, settings: ArchiveSettings, calibration: Calibration) -> None:
+def write_calibration(
+    folder: Location, settings: ArchiveSettings, calibration: Calibration
+) -> None:
     """Write ``calibration.json``, whole or not at all."""
     values = {
         "format": FORMAT,
@@ -83,7 +86,7 @@ def write_calibration(folder: Place, settings: ArchiveSettings, calibration: Cal
         os.replace(staged, folder / _NAME)  # noqa: PTH105 - over the one before, atomically
 
 
-def read_calibration(folder: Place, settings: ArchiveSettings) -> Calibration | None:
+def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:
     """Read ``calibration.json``; None where there is none.
 
     Raises

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.options import Asked
 from homing.archive.query.snapshot import Snapshot
 from homing.errors import UsageError
-from homing.search import UPRIGHT
+from homing.options import UPRIGHT, SearchOptions
 
 _AT_ONCE = 512  # entries searched for together
 _NEIGHBOURS = 17  # of an entry, itself among them
@@ -79,7 +78,7 @@ class Alike:
     similarity: float | None = None
 
     def __post_init__(self) -> None:
-        Asked(rate=self.rate)
+        SearchOptions(rate=self.rate)
         if self.similarity is not None and not -1 <= self.similarity <= 1:
             raise UsageError(f"the similarity must be between -1 and 1, not {self.similarity:g}")
 

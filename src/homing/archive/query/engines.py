@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from homing.archive.query.entries import Entries, HeldEntries, ReadEntries
 from homing.archive.table.addresses import Runs, runs_of
 from homing.archive.table.columns import Columns, load, plain_bytes, release_freed
-from homing.archive.table.generations import Layout
+from homing.archive.table.generations import Generations
 from homing.archive.table.index import Segment, coverage, nearest
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 from homing.search import (
     Block,
+    CombinedEngine,
     LanceEngine,
     MemoryEngine,
     Nearest,
     Part,
-    SeveralEngines,
     indexed,
     reason_against,
     unindexed,
@@ -44,7 +44,7 @@ def check_engine(engine: str) -> str:
     return engine
 
 
-def choose(asked: str, record: Record, codebooks: Sequence[Codebook]) -> str:
+def choose(asked: str, table: Table, codebooks: Sequence[Codebook]) -> str:
     """Name the engine that searches a record.
 
     Parameters
@@ -52,7 +52,7 @@ def choose(asked: str, record: Record, codebooks: Sequence[Codebook]) -> str:
     asked : {"auto", "memory", "lance"}
         "auto": in memory what is small and on this machine, and all that Lance's index cannot
         hold; else "lance".
-    record : Record
+    table : Table
     codebooks : sequence of Codebook
         Of its generations.
     """
@@ -60,41 +60,41 @@ def choose(asked: str, record: Record, codebooks: Sequence[Codebook]) -> str:
         return asked
     if any(reason_against(codebook.factory) is not None for codebook in codebooks):
         return "memory"
-    if not isinstance(record.path, Path):
+    if not isinstance(table.path, Path):
         return "lance"  # it takes the codes alone, and those only that no index covers
     longest = max(codebook.code_size for codebook in codebooks)
-    held = len(record) * (longest + 12 + _BYTES_AN_ID)
+    held = len(table) * (longest + 12 + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 
 
 def opened(
-    record: Record, codebooks: Sequence[Codebook], engine: str
-) -> tuple[SeveralEngines, Entries, StoredVectors]:
+    table: Table, codebooks: Sequence[Codebook], engine: str
+) -> tuple[CombinedEngine, Entries, StoredVectors]:
     """Engine, entries and vectors of the version of a record that is in view."""
     if engine == "memory":
-        return _in_memory(record, codebooks)
-    runs = runs_of(record)
-    vectors = StoredVectors(record, runs)
+        return _in_memory(table, codebooks)
+    runs = runs_of(table)
+    vectors = StoredVectors(table, runs)
     parts = [
-        _through_lance(record.of(number), codebook, runs)
+        _through_lance(table.of(number), codebook, runs)
         for number, codebook in enumerate(codebooks, start=1)
     ]
-    return SeveralEngines(codebooks, parts), ReadEntries(record), vectors
+    return CombinedEngine(codebooks, parts), ReadEntries(table), vectors
 
 
 def _in_memory(
-    record: Record, codebooks: Sequence[Codebook]
-) -> tuple[SeveralEngines, HeldEntries, StoredVectors]:
-    columns = load(record)
-    engine = SeveralEngines(codebooks, list(_blocks_in_memory(columns, codebooks, record.layout)))
-    entries, vectors = HeldEntries(record, columns), StoredVectors(record, columns.runs)
+    table: Table, codebooks: Sequence[Codebook]
+) -> tuple[CombinedEngine, HeldEntries, StoredVectors]:
+    columns = load(table)
+    engine = CombinedEngine(codebooks, list(_blocks_in_memory(columns, codebooks, table.layout)))
+    entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
     del columns
     release_freed()
     return engine, entries, vectors
 
 
 def _blocks_in_memory(
-    columns: Columns, codebooks: Sequence[Codebook], layout: Layout
+    columns: Columns, codebooks: Sequence[Codebook], layout: Generations
 ) -> Iterator[MemoryEngine | Block]:
     """Each generation's rows; all of them where there is one."""
     if len(codebooks) == 1:
@@ -108,38 +108,38 @@ def _blocks_in_memory(
         yield Block(MemoryEngine(codebook, cells, codes), rows)
 
 
-def _through_lance(record: Record, codebook: Codebook, runs: Runs) -> LanceEngine:
-    now = coverage(record, codebook)
-    read = record.still()
+def _through_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
+    now = coverage(table, codebook)
+    read = table.still()
     blocks = list(_blocks(read, codebook, runs, now.loose))
     each = [(segment,) for segment in now.segments]
     together = [_segments(read, codebook, runs, now.segments)] if each else []
     apart = [_segments(read, codebook, runs, alone) for alone in each]
 
     def worth_it() -> bool:
-        return not (record.moves_on() and read.superseded())
+        return not (table.moves_on() and read.superseded())
 
     return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, worth_it)
 
 
 def _segments(
-    record: Record, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
+    table: Table, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
 ) -> Part[Nearest]:
     def ask(
         queries: NDArray[np.float32], candidates: int, probes: int
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-        query, address, distance = nearest(record, codebook, segments, queries, candidates, probes)
+        query, address, distance = nearest(table, codebook, segments, queries, candidates, probes)
         return query, runs.numbers(address), distance
 
     return indexed(sum(segment.rows for segment in segments), ask)
 
 
 def _blocks(
-    record: Record, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
+    table: Table, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
 ) -> Iterator[Part[Nearest]]:
     """Rows that no index covers, some at a time: the first held, the others read when wanted."""
     for number, group in enumerate(_grouped(loose)):
-        read = functools.partial(_block, record, codebook, runs, group)
+        read = functools.partial(_block, table, codebook, runs, group)
         rows = sum(loose[fragment] for fragment in group)
         yield unindexed(rows, functools.cache(read) if number < _RESIDENT else read)
 
@@ -158,9 +158,9 @@ def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
         yield tuple(group)
 
 
-def _block(record: Record, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
+def _block(table: Table, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
     cells, codes, addresses = [], [], []
-    for batch in record.batches(["cell", "code"], addresses=True, fragments=fragments):
+    for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
         cells.append(batch.column("cell").to_numpy())
         codes.append(plain_bytes(batch.column("code"), codebook.code_size))
         addresses.append(batch.column("_rowaddr").to_numpy())

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.columns import Columns
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Entries(Protocol):
 class HeldEntries:
     """Entries whose ids, states and cells are in memory."""
 
-    def __init__(self, record: Record, columns: Columns) -> None:
-        self._record = record
-        self._layout = record.layout
+    def __init__(self, table: Table, columns: Columns) -> None:
+        self._table = table
+        self._layout = table.layout
         self._ids = columns.ids
         self._cells = columns.cells
         self._released = columns.released
@@ -76,16 +76,16 @@ class HeldEntries:
         described = [int(position) for position in positions if self._described[position]]
         if not described:
             return {}
-        texts = self._record.take(described, ["metadata"]).column("metadata").to_pylist()
+        texts = self._table.take(described, ["metadata"]).column("metadata").to_pylist()
         return {p: json.loads(text) for p, text in zip(described, texts, strict=True)}
 
 
 class ReadEntries:
     """Entries read from the record when they are asked for; nothing is held."""
 
-    def __init__(self, record: Record) -> None:
-        self._record = record
-        self._layout = record.layout
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._layout = table.layout
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Ids, in the shape of the positions; None for the position −1."""
@@ -93,7 +93,7 @@ class ReadEntries:
         there = unique[unique >= 0]
         names = np.full(len(unique), None, dtype=object)
         if len(there):
-            names[unique >= 0] = self._record.take(there.tolist(), ["id"]).column("id").to_pylist()
+            names[unique >= 0] = self._table.take(there.tolist(), ["id"]).column("id").to_pylist()
         return names[inverse].reshape(positions.shape)
 
     def named(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
@@ -118,5 +118,5 @@ class ReadEntries:
         if not len(positions):
             return []
         unique, inverse = np.unique(positions, return_inverse=True)
-        rows = self._record.take(unique.tolist(), columns).to_pylist()
+        rows = self._table.take(unique.tolist(), columns).to_pylist()
         return [rows[place] for place in inverse]

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import Image
 
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import Looked, full_picture
+from homing.archive.query.search import DescribedQuery, full_picture
 from homing.archive.results import Hit
 from homing.codebooks import Codebook
 from homing.errors import PictureError
@@ -23,7 +23,8 @@ from homing.evidence import (
     render_sheet,
 )
 from homing.html import Figure
-from homing.images import SHOWS_NOTHING, Limits, read_rgb, shown
+from homing.images import SHOWS_NOTHING, read_rgb, shown
+from homing.options import Limits
 from homing.search import in_words, inner_box
 
 
@@ -177,7 +178,7 @@ class Explanation:
 
 def explained(
     name: str,
-    query: Looked,
+    query: DescribedQuery,
     hit: Hit | None,
     codebooks: Sequence[Codebook],
     sources: Sources,
@@ -189,7 +190,7 @@ def explained(
     ----------
     name : str
         Of the picture asked about.
-    query : Looked
+    query : DescribedQuery
         The same as described.
     hit : Hit or None
         The best one.
@@ -207,7 +208,7 @@ def explained(
     return compared(name, query, hit, cell_of(query, hit, codebooks), place, limits)
 
 
-def cell_of(query: Looked, hit: Hit | None, codebooks: Sequence[Codebook]) -> int | None:
+def cell_of(query: DescribedQuery, hit: Hit | None, codebooks: Sequence[Codebook]) -> int | None:
     """Cell that the view of a query falls in by which it was found, of the hit's generation."""
     if hit is None or not query.views:
         return None
@@ -218,7 +219,7 @@ def cell_of(query: Looked, hit: Hit | None, codebooks: Sequence[Codebook]) -> in
 
 def compared(
     name: str,
-    query: Looked,
+    query: DescribedQuery,
     hit: Hit | None,
     query_cell: int | None,
     place: Path | str | None,

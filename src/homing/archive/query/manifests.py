@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import Runs, removed_rows, runs_of
-from homing.archive.table.location import Place, resolve_place
+from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row, row_of
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.c2pa import active_manifest
 from homing.errors import PictureError
-from homing.images import Limits, manifest_store, read_bytes
+from homing.images import manifest_store, read_bytes
+from homing.options import Limits
 
 MANIFEST, ENDPOINT = "c2pa_manifest", "c2pa_endpoint"
 """Keys of an entry's metadata: the id of its manifest, and the API where that is to be had."""
@@ -41,7 +42,7 @@ class ManifestIndex:
         Opens the record, at the first question; nothing else may move that one on.
     """
 
-    def __init__(self, opened: Callable[[], Record]) -> None:
+    def __init__(self, opened: Callable[[], Table]) -> None:
         self._opened = functools.cache(opened)
         self._lock = threading.Lock()
         self._version: int | None = None
@@ -53,15 +54,15 @@ class ManifestIndex:
     def find(self, manifest: str) -> list[Row]:
         """Entries with that manifest, as recorded now; none, one, or several copies."""
         with self._lock:
-            self._record.refresh()
-            return self._record.retried(lambda: self._found(manifest))
+            self._table.refresh()
+            return self._table.retried(lambda: self._found(manifest))
 
     @property
-    def _record(self) -> Record:
+    def _table(self) -> Table:
         return self._opened()
 
     def _found(self, manifest: str) -> list[Row]:
-        if self._version != self._record.version:
+        if self._version != self._table.version:
             self._follow()
         digest = _digests([manifest])[0]
         first = int(np.searchsorted(self._digests, digest, side="left"))
@@ -69,14 +70,14 @@ class ManifestIndex:
         if first == last:
             return []
         positions = self._runs.numbers(self._addresses[first:last])
-        columns = [name for name in self._record.schema.names if name != "vector"]
-        values = self._record.take(positions.tolist(), columns).to_pylist()
-        rows = [row_of(each, None, self._record.layout) for each in values]
+        columns = [name for name in self._table.schema.names if name != "vector"]
+        values = self._table.take(positions.tolist(), columns).to_pylist()
+        rows = [row_of(each, None, self._table.layout) for each in values]
         return [row for row in rows if (row.metadata or {}).get(MANIFEST) == manifest]
 
     def _follow(self) -> None:
         """Make the index that of the version in view."""
-        removed, runs = removed_rows(self._record), runs_of(self._record)
+        removed, runs = removed_rows(self._table), runs_of(self._table)
         unread = [number for number, count in removed.items() if self._removed.get(number) != count]
         kept = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
         digests, addresses = self._read(unread)
@@ -84,12 +85,12 @@ class ManifestIndex:
         addresses = np.concatenate([self._addresses[kept], addresses])
         order = np.argsort(digests, kind="stable")
         self._digests, self._addresses = digests[order], addresses[order]
-        self._removed, self._runs, self._version = removed, runs, self._record.version
+        self._removed, self._runs, self._version = removed, runs, self._table.version
 
     def _read(self, fragments: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
         """Digest and address of each entry of some fragments that has a manifest."""
         digests, addresses = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
-        scan = self._record.batches(
+        scan = self._table.batches(
             ["metadata"], chosen=_MARKED, addresses=True, fragments=fragments
         )
         for batch in scan if fragments else ():
@@ -100,7 +101,7 @@ class ManifestIndex:
         return np.concatenate(digests), np.concatenate(addresses)
 
 
-def store_of(row: Row, archive: Place) -> bytes:
+def store_of(row: Row, archive: Location) -> bytes:
     """Manifest store in the file of an entry, if the file is at hand and the one recorded.
 
     Raises

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from homing.archive.table.location import Place, resolve_place
-from homing.archive.table.table import Record
+from homing.archive.table.location import Location, resolve_place
+from homing.archive.table.table import Table
 from homing.files.durable import file_sha256
 from homing.images import shown
 
@@ -41,20 +41,20 @@ class Sources:
 
     Attributes
     ----------
-    record : Record
-    archive : Path or StoreFolder
+    table : Table
+    archive : Path or ObjectStorePath
         Folder that recorded places are relative to.
     folders : sequence of Path
         In which an entry's id is a path.
     """
 
-    record: Record
-    archive: Place
+    table: Table
+    archive: Location
     folders: Sequence[Path] = ()
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
         """File of an entry, by its checksum the one recorded; or why there is none at hand."""
-        rows = self.record.lookup([id], ["file", "source_sha256", "file_sha256"])
+        rows = self.table.lookup([id], ["file", "source_sha256", "file_sha256"])
         if id not in rows:
             return "the entry is gone"
         row = rows[id]

@@ -12,25 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.query.options import Asked
-from homing.archive.query.snapshot import Found, Snapshot
+from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.results import Hits, SearchResult
 from homing.errors import PictureError
-from homing.images import SHOWS_NOTHING, Limits, Source, as_rgb, read_rgb, shown
-from homing.search import (
-    UPRIGHT,
-    Patience,
-    Probes,
-    View,
-    query_views,
-)
+from homing.images import SHOWS_NOTHING, Source, as_rgb, read_rgb, shown
+from homing.options import UPRIGHT, Limits, SearchOptions
+from homing.search import Deadline, Probes, View, query_views
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from homing.descriptors import Descriptor
 
-_NOTHING = Found(
+_NOTHING = QueryHits(
     np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), looked=0
 )
 _AT_ONCE = 16  # pictures that one pass of the network takes
@@ -38,7 +32,7 @@ _POSTURES = 8  # views that one pass takes of a picture looked at in several way
 
 
 @dataclass(frozen=True, eq=False)
-class Looked:
+class DescribedQuery:
     """A query as described.
 
     Attributes
@@ -56,7 +50,9 @@ class Looked:
     picture: "Source | Image.Image | None" = None
 
 
-def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked) -> Looked:
+def look(
+    descriptor: "Descriptor", picture: "Source | Image.Image", asked: SearchOptions
+) -> DescribedQuery:
     """Describe the views of one picture, all in one call."""
     try:
         views = query_views(picture, descriptor.input_size, asked.views, limits=asked.limits)
@@ -65,7 +61,7 @@ def look(descriptor: "Descriptor", picture: "Source | Image.Image", asked: Asked
             raise PictureError(f"{shown(picture)}: {error}") from error
         raise
     vectors = _vectors(descriptor, views, batch=_POSTURES)
-    return Looked(tuple(view.name for view in views), vectors, picture)
+    return DescribedQuery(tuple(view.name for view in views), vectors, picture)
 
 
 def _vectors(
@@ -79,7 +75,7 @@ def _vectors(
     )
 
 
-def full_picture(query: Looked, limits: Limits) -> "Image.Image":
+def full_picture(query: DescribedQuery, limits: Limits) -> "Image.Image":
     """Return the picture of a query at its full size, 8-bit RGB, upright."""
     from PIL import Image
 
@@ -90,8 +86,8 @@ def full_picture(query: Looked, limits: Limits) -> "Image.Image":
 
 
 def look_at_all(
-    descriptor: "Descriptor", paths: Sequence[Path], asked: Asked
-) -> Iterator[list[tuple[Path, Looked | PictureError]]]:
+    descriptor: "Descriptor", paths: Sequence[Path], asked: SearchOptions
+) -> Iterator[list[tuple[Path, DescribedQuery | PictureError]]]:
     """Describe many pictures, a batch at a time, in order, on all processors.
 
     A batch fills one pass of the network as far as views allow; it is read and described by one
@@ -99,7 +95,7 @@ def look_at_all(
     """
     from homing.descriptors.workers import in_order
 
-    def describe(batch: Sequence[Path]) -> list[tuple[Path, Looked | PictureError]]:
+    def describe(batch: Sequence[Path]) -> list[tuple[Path, DescribedQuery | PictureError]]:
         return _described(descriptor, batch, asked)
 
     size = {UPRIGHT: _AT_ONCE, "turned": _AT_ONCE // _POSTURES}.get(asked.views, 1)
@@ -112,8 +108,8 @@ def look_at_all(
 
 
 def _described(
-    descriptor: "Descriptor", batch: Sequence[Path], asked: Asked
-) -> list[tuple[Path, Looked | PictureError]]:
+    descriptor: "Descriptor", batch: Sequence[Path], asked: SearchOptions
+) -> list[tuple[Path, DescribedQuery | PictureError]]:
     found: list[Any] = []
     for path in batch:
         try:
@@ -131,46 +127,46 @@ def _described(
 
 def look_through(
     descriptor: "Descriptor", seen: Sequence[Sequence[View]], *, batch: int, pad: bool
-) -> list[Looked]:
+) -> list[DescribedQuery]:
     """Describe the views of several queries together, in passes of `batch` views."""
     views = [view for each in seen for view in each]
     vectors = _vectors(descriptor, views, batch=batch, pad=pad)
     ends = itertools.accumulate(len(each) for each in seen)
     return [
-        Looked(tuple(view.name for view in each), vectors[end - len(each) : end])
+        DescribedQuery(tuple(view.name for view in each), vectors[end - len(each) : end])
         for each, end in zip(seen, ends, strict=True)
     ]
 
 
 def find(
     snapshot: Snapshot,
-    looked: Sequence[Looked],
-    asked: Asked,
-    sure: Callable[[Found], bool] | None = None,
-    patience: Patience | None = None,
-) -> list[Found]:
+    looked: Sequence[DescribedQuery],
+    asked: SearchOptions,
+    sure: Callable[[QueryHits], bool] | None = None,
+    deadline: Deadline | None = None,
+) -> list[QueryHits]:
     """Look for several queries together.
 
     Parameters
     ----------
     snapshot : Snapshot
-    looked : sequence of Looked
-    asked : Asked
+    looked : sequence of DescribedQuery
+    asked : SearchOptions
     sure : callable or None
         Whether what was found for a query leaves no need to look in more cells; where the number
         of these is not given, each query alone decides it.
-    patience : Patience or None
+    deadline : Deadline or None
         With the parts of the archive, for all queries together.
 
     Returns
     -------
-    list of Found
+    list of QueryHits
         For each query the entries found, each by the view that resembles it most.
     """
     found = {number: _NOTHING for number, query in enumerate(looked) if not query.views}
     left = [number for number, query in enumerate(looked) if query.views]
     for probes in _stages(snapshot, asked, sure):
-        asking = None if patience is None else patience.again()
+        asking = None if deadline is None else deadline.again()
         now = _found(snapshot, [looked[number] for number in left], asked, probes, asking)
         for number, latest in zip(left, now, strict=True):
             earlier = found.get(number)
@@ -184,7 +180,7 @@ def find(
 
 
 def _stages(
-    snapshot: Snapshot, asked: Asked, sure: Callable[[Found], bool] | None
+    snapshot: Snapshot, asked: SearchOptions, sure: Callable[[QueryHits], bool] | None
 ) -> tuple[int | Probes, ...]:
     if asked.probes is not None:
         return (asked.probes,)
@@ -193,11 +189,11 @@ def _stages(
 
 def _found(
     snapshot: Snapshot,
-    looked: Sequence[Looked],
-    asked: Asked,
+    looked: Sequence[DescribedQuery],
+    asked: SearchOptions,
     probes: int | Probes,
-    patience: Patience | None,
-) -> list[Found]:
+    deadline: Deadline | None,
+) -> list[QueryHits]:
     if not looked:
         return []
     matches = snapshot.search(
@@ -205,7 +201,7 @@ def _found(
         k=asked.k,
         probes=probes,
         rerank=asked.rerank,
-        patience=patience,
+        deadline=deadline,
     )
     ends = np.cumsum([len(each.views) for each in looked]).tolist()
     return [
@@ -217,17 +213,17 @@ def _found(
 
 
 def results(
-    batches: Iterable[list[tuple[Path, Looked | PictureError]]],
-    answer: Callable[[Sequence[Looked]], list[Hits]],
+    batches: Iterable[list[tuple[Path, DescribedQuery | PictureError]]],
+    answer: Callable[[Sequence[DescribedQuery]], list[Hits]],
 ) -> Iterator[SearchResult]:
     """Search for what was described, batch by batch; a bad picture gives its reason."""
     clock = time.perf_counter()
     for batch in batches:
-        found = iter(answer([query for _, query in batch if isinstance(query, Looked)]))
+        found = iter(answer([query for _, query in batch if isinstance(query, DescribedQuery)]))
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(batch), now
         for path, query in batch:
-            if isinstance(query, Looked):
+            if isinstance(query, DescribedQuery):
                 note = None if query.views else SHOWS_NOTHING
                 hits = next(found)
                 yield SearchResult(shown(path), seconds, hits, note=note, partial=hits.partial)

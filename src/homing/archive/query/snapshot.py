@@ -10,12 +10,10 @@ from numpy.typing import NDArray
 from homing.archive.codebooks import Codebooks
 from homing.archive.query.engines import check_engine, choose, opened
 from homing.archive.results import Hit, Hits
-from homing.archive.table.table import Record, translated
+from homing.archive.table.table import Table, translated
 from homing.codebooks import Codebook
-from homing.search import Partial, Patience, Probes, rank, similarities
-
-RERANK = 64
-"""Nearest codes put in order by exact similarity, unless told otherwise."""
+from homing.options import SearchOptions
+from homing.search import Deadline, Partial, Probes, rank, similarities
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
 
@@ -24,7 +22,7 @@ _LEAN_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
-class Matches:
+class VectorMatches:
     """Entries found for each of n queries, most similar first, as arrays.
 
     Attributes
@@ -53,7 +51,7 @@ class Matches:
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class QueryHits:
     """Entries found for one query, best first, each once.
 
     Attributes
@@ -61,13 +59,13 @@ class Found:
     positions : array (m,), int64
         Number of each entry in the snapshot.
     similarity, code_distance : array (m,), float32
-        As in :class:`Matches`, for the view that resembles the entry most.
+        As in :class:`VectorMatches`, for the view that resembles the entry most.
     views : tuple of m str
         Which view that is.
     looked : int
         How many views there were.
     partial : Partial or None
-        As in :class:`Matches`.
+        As in :class:`VectorMatches`.
     """
 
     positions: NDArray[np.int64]
@@ -77,7 +75,7 @@ class Found:
     looked: int
     partial: Partial | None = None
 
-    def with_earlier(self, earlier: "Found", k: int, *, by_code: bool) -> "Found":
+    def with_earlier(self, earlier: "QueryHits", k: int, *, by_code: bool) -> "QueryHits":
         """Add what an earlier, less thorough look has found; the best `k` of both."""
         positions = np.concatenate([self.positions, earlier.positions])
         similarity = np.concatenate([self.similarity, earlier.similarity])
@@ -86,7 +84,7 @@ class Found:
         _, first = np.unique(positions[order], return_index=True)
         order = order[np.sort(first)][:k]
         views = self.views + earlier.views
-        return Found(
+        return QueryHits(
             positions[order],
             similarity[order],
             distance[order],
@@ -101,7 +99,7 @@ class Snapshot:
 
     Parameters
     ----------
-    record : Record
+    table : Table
     codebooks : Codebook or sequence of these
         Of its generations.
     engine : {"memory", "lance"}
@@ -109,12 +107,12 @@ class Snapshot:
     """
 
     def __init__(
-        self, record: Record, codebooks: Codebook | Sequence[Codebook], engine: str = "memory"
+        self, table: Table, codebooks: Codebook | Sequence[Codebook], engine: str = "memory"
     ) -> None:
-        self.version = record.version
+        self.version = table.version
         books = [codebooks] if isinstance(codebooks, Codebook) else codebooks
         self._lean = engine == "lance"
-        self._engine, self._entries, self._vectors = opened(record, books, engine)
+        self._engine, self._entries, self._vectors = opened(table, books, engine)
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -135,8 +133,8 @@ class Snapshot:
         k: int,
         probes: int | Probes,
         rerank: int,
-        patience: Patience | None = None,
-    ) -> Matches:
+        deadline: Deadline | None = None,
+    ) -> VectorMatches:
         """Find the `k` nearest entries of each query.
 
         Parameters
@@ -150,7 +148,7 @@ class Snapshot:
         rerank : int
             How many of the nearest codes of each generation are ordered again by exact
             similarity; 0 keeps the order of the codes (the similarity is exact all the same).
-        patience : Patience or None
+        deadline : Deadline or None
             If given, parts of the archive that cannot be read or do not answer in time are left
             out, which `partial` says. The vectors of what was found are waited for.
         """
@@ -158,7 +156,7 @@ class Snapshot:
             queries,
             candidates=max(k, rerank),
             probes=self._engine.visited(probes) if isinstance(probes, int) else probes,
-            patience=patience,
+            deadline=deadline,
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
@@ -168,8 +166,10 @@ class Snapshot:
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
-        partial = None if patience is None else patience.partial
-        return Matches(self._entries.ids(positions), similarity, distances, positions, partial)
+        partial = None if deadline is None else deadline.partial
+        return VectorMatches(
+            self._entries.ids(positions), similarity, distances, positions, partial
+        )
 
     def _similarities(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64]
@@ -184,24 +184,26 @@ class Snapshot:
                 self._vectors.let_go()
         return found
 
-    def neighbours(self, positions: NDArray[np.int64], *, k: int, probes: int | Probes) -> Matches:
+    def neighbours(
+        self, positions: NDArray[np.int64], *, k: int, probes: int | Probes
+    ) -> VectorMatches:
         """Find the `k` nearest entries of each of these entries, itself mostly among them."""
         vectors = self._vectors.take(positions).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return self.search(vectors, k=k, probes=probes, rerank=RERANK)
+        return self.search(vectors, k=k, probes=probes, rerank=SearchOptions.rerank)
 
     def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
         """Id and state of entries."""
         return self._entries.named(np.asarray(positions, dtype=np.int64))
 
     def best(
-        self, matches: Matches, rows: slice, views: Sequence[str], *, by_code: bool = False
-    ) -> Found:
+        self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False
+    ) -> QueryHits:
         """Put together what the views of one query have found.
 
         Parameters
         ----------
-        matches : Matches
+        matches : VectorMatches
             Of all views of all queries, most similar first.
         rows : slice
             Those of the query's views.
@@ -216,7 +218,7 @@ class Snapshot:
         order = order[positions.ravel()[order] >= 0]
         _, first = np.unique(positions.ravel()[order], return_index=True)
         order = order[np.sort(first)][: positions.shape[1]]
-        return Found(
+        return QueryHits(
             positions.ravel()[order],
             similarity.ravel()[order],
             distance.ravel()[order],
@@ -227,7 +229,7 @@ class Snapshot:
 
     def hits(
         self,
-        found: Found,
+        found: QueryHits,
         rates: NDArray[np.float64] | None = None,
         *,
         rate: float = 0.0,
@@ -237,7 +239,7 @@ class Snapshot:
 
         Parameters
         ----------
-        found : Found
+        found : QueryHits
         rates : array (m,) or None
             False-alarm rate of each.
         rate : float
@@ -273,7 +275,7 @@ class Current:
 
     Parameters
     ----------
-    record : Record
+    table : Table
     codebooks : Codebooks
         Of its generations.
     engine : {"auto", "memory", "lance"}
@@ -285,20 +287,20 @@ class Current:
         There is no such engine.
     """
 
-    def __init__(self, record: Record, codebooks: Codebooks, engine: str) -> None:
+    def __init__(self, table: Table, codebooks: Codebooks, engine: str) -> None:
         self._engine = check_engine(engine)
-        self._record = record
+        self._table = table
         self._codebooks = codebooks
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
         """Move on to the newest version; its codes are loaded if they are not yet."""
-        self._record.refresh()
-        if self._snapshot is None or self._snapshot.version != self._record.version:
-            with translated(self._record.path):
-                books = self._codebooks.of(self._record)
-                engine = choose(self._engine, self._record, books)
-                self._snapshot = Snapshot(self._record, books, engine)
+        self._table.refresh()
+        if self._snapshot is None or self._snapshot.version != self._table.version:
+            with translated(self._table.path):
+                books = self._codebooks.of(self._table)
+                engine = choose(self._engine, self._table, books)
+                self._snapshot = Snapshot(self._table, books, engine)
         return self._snapshot
 
     def asked(self, question: Callable[[Snapshot], _T]) -> _T:
@@ -306,4 +308,4 @@ class Current:
 
         Where its files are removed meanwhile, a newer one is asked from the beginning.
         """
-        return self._record.retried(lambda: question(self.snapshot()))
+        return self._table.retried(lambda: question(self.snapshot()))

@@ -28,9 +28,9 @@ from homing.archive.table.index import (
     drop,
     refuse_missing,
 )
-from homing.archive.table.location import Place
+from homing.archive.table.location import Location
 from homing.archive.table.open_in_worker import reached_record
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
 from homing.files.run_folders import abandoned, new_folder
@@ -93,7 +93,7 @@ def refuse_unless_held(codebooks: Sequence[Codebook], archive: object) -> None:
 
 
 def index(
-    record: Record,
+    table: Table,
     codebook: Codebook,
     *,
     workforce: Workforce | None = None,
@@ -103,7 +103,7 @@ def index(
 
     Parameters
     ----------
-    record : Record
+    table : Table
         Of several generations, the rows of one.
     codebook : Codebook
         Theirs; it must be one that Lance can hold.
@@ -115,14 +115,14 @@ def index(
     workers = 1 if workforce is None else workforce.count
     workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
-    add_column(record, codebook)
+    add_column(table, codebook)
     added = 0
     for left in reversed(range(_ATTEMPTS)):
-        now = _sound_coverage(record, codebook)
+        now = _sound_coverage(table, codebook)
         plan = plan_segments(now, most=_most_rows(codebook), workers=workers)
         try:
-            for fragments, segment in built(record, codebook, plan, workforce):
-                if not commit(record, codebook, fragments, segment):
+            for fragments, segment in built(table, codebook, plan, workforce):
+                if not commit(table, codebook, fragments, segment):
                     break  # another process has rewritten or indexed them
                 fresh = sum(now.loose.get(number, 0) for number in fragments)
                 added += fresh
@@ -131,25 +131,25 @@ def index(
             else:
                 break  # what others add meanwhile is left to the next run
         except ArchiveError:
-            record.refresh()
-            if not left or has_fragments(record, itertools.chain(*plan)):
+            table.refresh()
+            if not left or has_fragments(table, itertools.chain(*plan)):
                 raise
-    now = coverage(record, codebook)
+    now = coverage(table, codebook)
     seconds = time.perf_counter() - start
     return Indexed(now.rows, now.covered, added, len(now.segments), seconds)
 
 
-def _sound_coverage(record: Record, codebook: Codebook) -> Coverage:
+def _sound_coverage(table: Table, codebook: Codebook) -> Coverage:
     """What the index covers; one that holds something else than the record is dropped."""
-    now = coverage(record, codebook)
+    now = coverage(table, codebook)
     if now.sound:
         return now
-    drop(record, codebook)
-    return coverage(record, codebook)
+    drop(table, codebook)
+    return coverage(table, codebook)
 
 
 def index_all(
-    record: Record,
+    table: Table,
     codebooks: Sequence[Codebook],
     *,
     workforce: Workforce | None = None,
@@ -157,7 +157,7 @@ def index_all(
 ) -> Indexed:
     """Make the index of every generation cover all its rows; see :func:`index`."""
     done = [
-        index(record.of(number), codebook, workforce=workforce, progress=progress)
+        index(table.of(number), codebook, workforce=workforce, progress=progress)
         for number, codebook in enumerate(codebooks, start=1)
     ]
     return Indexed(
@@ -229,7 +229,7 @@ _OURS = re.compile(r"lock|staged/")  # all that such a folder ever holds
 
 
 def built(
-    record: Record,
+    table: Table,
     codebook: Codebook,
     groups: Sequence[tuple[int, ...]],
     workforce: Workforce | None,
@@ -238,7 +238,7 @@ def built(
 
     Parameters
     ----------
-    record : Record
+    table : Table
         Its version in view at the beginning is the one that is read.
     codebook : Codebook
     groups : sequence of tuple of int
@@ -252,26 +252,26 @@ def built(
     """
     if workforce is None or len(groups) == 1:
         for fragments in groups:
-            yield fragments, _build(record, codebook, fragments)
+            yield fragments, _build(table, codebook, fragments)
         return
-    begin = partial(_begin, record.path, record.version, record.generation, codebook)
+    begin = partial(_begin, table.path, table.version, table.generation, codebook)
     with workforce.hire(begin, "build the index", most=len(groups)) as workers:
         for fragments, segment in workers.as_done(groups):
-            refuse_missing(record, segment)
+            refuse_missing(table, segment)
             yield fragments, segment
 
 
 def _begin(
-    place: Place, version: int, generation: int | None, codebook: Codebook
+    place: Location, version: int, generation: int | None, codebook: Codebook
 ) -> Callable[[tuple[int, ...]], Any]:
     """Open the record in a worker; returns what builds a segment there."""
-    record = reached_record(place, version=version)
-    return partial(_build, record if generation is None else record.of(generation), codebook)
+    table = reached_record(place, version=version)
+    return partial(_build, table if generation is None else table.of(generation), codebook)
 
 
-def _build(record: Record, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
+def _build(table: Table, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
     with _working_folder() as folder:
-        return build(record, codebook, fragments, folder)
+        return build(table, codebook, fragments, folder)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import Runs
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 
 _LARGEST_OFFSET = np.iinfo(np.int32).max
 
@@ -42,9 +42,9 @@ class Columns:
     described: NDArray[np.bool_]
 
 
-def load(record: Record) -> Columns:
+def load(table: Table) -> Columns:
     """Read what a search needs, batch by batch into arrays of the final size."""
-    count, layout = len(record), record.layout
+    count, layout = len(table), table.layout
     cells = np.empty(count, dtype=np.int32)
     widths = {layout.column(n): part.code_size for n, part in enumerate(layout.parts, start=1)}
     codes = {name: np.empty((count, width), dtype=np.uint8) for name, width in widths.items()}
@@ -54,7 +54,7 @@ def load(record: Record) -> Columns:
     text = bytearray()
     runs = []
     start = 0
-    for batch in record.batches(["id", "state", "cell", *codes, "metadata"], addresses=True):
+    for batch in table.batches(["id", "state", "cell", *codes, "metadata"], addresses=True):
         part = slice(start, start + batch.num_rows)
         lengths[part] = _append(text, batch.column("id"))
         cells[part] = batch.column("cell").to_numpy()

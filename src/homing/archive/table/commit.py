@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 
 _DECIDING = ("source_sha256", "state", "file", "file_sha256")
@@ -21,7 +21,7 @@ def quantize(
     return stored, cells, codes
 
 
-def commit_rows(record: Record, table: pa.Table) -> set[str]:
+def commit_rows(table: Table, rows: pa.Table) -> set[str]:
     """Write rows to the record.
 
     A row of a new id is inserted. Where the id is there with the same picture (by its source's
@@ -33,22 +33,22 @@ def commit_rows(record: Record, table: pa.Table) -> set[str]:
     set of str
         Ids left out because another picture has them.
     """
-    record.refresh()
-    wanted = {row["id"]: row for row in table.select(["id", *_DECIDING]).to_pylist()}
-    known = record.lookup(list(wanted), _DECIDING)
+    table.refresh()
+    wanted = {row["id"]: row for row in rows.select(["id", *_DECIDING]).to_pylist()}
+    known = table.lookup(list(wanted), _DECIDING)
     fresh = [i for i in wanted if i not in known]
     # A look at ids costs a scan of all there are; after the rows went in it is needed only where
     # another process was quicker with one of them.
-    if fresh and record.insert(_those(table, fresh)) < len(fresh):
-        known |= record.lookup(fresh, _DECIDING)
+    if fresh and table.insert(_those(rows, fresh)) < len(fresh):
+        known |= table.lookup(fresh, _DECIDING)
     # Those not there were inserted, and perhaps removed since.
     known = {i: known.get(i, wanted[i]) for i in wanted}
     same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:
-        record.upsert(_those(table, newer))
+        table.upsert(_those(rows, newer))
     return set(wanted) - set(same)
 
 
-def _those(table: pa.Table, ids: Sequence[str]) -> pa.Table:
-    return table.filter(pa.compute.is_in(table.column("id"), pa.array(ids, pa.string())))
+def _those(rows: pa.Table, ids: Sequence[str]) -> pa.Table:
+    return rows.filter(pa.compute.is_in(rows.column("id"), pa.array(ids, pa.string())))

@@ -29,7 +29,7 @@ CODE = "code"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
+class GenerationInfo:
     """Cells and codes of one generation, as the record has them.
 
     Attributes
@@ -48,7 +48,7 @@ class Part:
     code_size: int
 
     @classmethod
-    def of(cls, codebook: Codebook) -> "Part":
+    def of(cls, codebook: Codebook) -> "GenerationInfo":
         """What the record has to know of a codebook."""
         return cls(
             fingerprint=codebook.fingerprint,
@@ -59,13 +59,13 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Layout:
+class Generations:
     """The generations of a record, in their order; numbered from 1."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[GenerationInfo, ...]
 
     @classmethod
-    def read(cls, config: Mapping[str, str], code_size: int) -> "Layout":
+    def read(cls, config: Mapping[str, str], code_size: int) -> "Generations":
         """Layout that a record's configuration tells.
 
         Where it tells nothing there is one generation, of which no more than the width is known.
@@ -82,9 +82,9 @@ class Layout:
             Width of the column ``code``.
         """
         if KEY not in config:
-            return cls((Part(fingerprint="", codebook="", cells=0, code_size=code_size),))
+            return cls((GenerationInfo(fingerprint="", codebook="", cells=0, code_size=code_size),))
         try:
-            return cls(tuple(Part(**each) for each in json.loads(config[KEY])))
+            return cls(tuple(GenerationInfo(**each) for each in json.loads(config[KEY])))
         except (TypeError, ValueError) as error:
             raise ValueError(f"its codebook generations cannot be read: {error}") from error
 

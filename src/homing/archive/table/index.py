@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from homing.archive.table.addresses import removed_rows
 from homing.archive.table.columns import plain_bytes
-from homing.archive.table.table import Record, translated
+from homing.archive.table.table import Table, translated
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 
@@ -85,17 +85,17 @@ def index_name(codebook: Codebook) -> str:
     return f"codes-{codebook.fingerprint[:16]}"
 
 
-def coverage(record: Record, codebook: Codebook) -> Coverage:
+def coverage(table: Table, codebook: Codebook) -> Coverage:
     """What the index covers of the version in view."""
-    dataset = record.dataset
-    with translated(record.path):
-        rows = record.rows_of_fragments()
+    dataset = table.dataset
+    with translated(table.path):
+        rows = table.rows_of_fragments()
         found = _described(dataset, codebook)
         segments, sound = [], not found or _same_centroids(dataset, codebook)
         for segment in found:
             covered = frozenset(segment.fragment_ids) & rows.keys()
             count = sum(rows[number] for number in covered)
-            sound = sound and _rows_held(record, segment.uuid) >= count
+            sound = sound and _rows_held(table, segment.uuid) >= count
             if covered:
                 segments.append(Segment(covered, count, segment.uuid))
     if not sound:
@@ -104,10 +104,10 @@ def coverage(record: Record, codebook: Codebook) -> Coverage:
     return Coverage(tuple(segments), {n: rows[n] for n in rows if n not in covered})
 
 
-def coverages(record: Record, codebooks: Sequence[Codebook]) -> list[Coverage]:
+def coverages(table: Table, codebooks: Sequence[Codebook]) -> list[Coverage]:
     """What the index of each generation covers."""
     return [
-        coverage(record.of(number), codebook) for number, codebook in enumerate(codebooks, start=1)
+        coverage(table.of(number), codebook) for number, codebook in enumerate(codebooks, start=1)
     ]
 
 
@@ -126,10 +126,10 @@ def _same_centroids(dataset: lance.LanceDataset, codebook: Codebook) -> bool:
     return np.array_equal(flat, _centroids(codebook).ravel())
 
 
-def _rows_held(record: Record, segment: str) -> int:
+def _rows_held(table: Table, segment: str) -> int:
     """Rows in a segment's file; −1 if that is lost."""
     try:
-        reader = LanceFileReader(f"{record.dataset.uri}/_indices/{segment}/auxiliary.idx")
+        reader = LanceFileReader(f"{table.dataset.uri}/_indices/{segment}/auxiliary.idx")
     except ValueError as error:
         _refuse_unless_lost(error)
         return -1
@@ -142,35 +142,35 @@ def _refuse_unless_lost(error: ValueError) -> None:
         raise error
 
 
-def add_column(record: Record, codebook: Codebook) -> None:
+def add_column(table: Table, codebook: Codebook) -> None:
     """Give the record the empty column, if it has none."""
     kind = pa.list_(pa.float32(), codebook.dimension)
-    record.add_column(pa.field(record.indexed_column, kind, nullable=True))
+    table.add_column(pa.field(table.indexed_column, kind, nullable=True))
 
 
-def build(record: Record, codebook: Codebook, fragments: Sequence[int], folder: Path) -> Any:
+def build(table: Table, codebook: Codebook, fragments: Sequence[int], folder: Path) -> Any:
     """Build a segment over some fragments; nobody sees it before it is committed.
 
     Parameters
     ----------
-    record : Record
+    table : Table
         At a version that has all of these fragments.
     codebook : Codebook
     fragments : sequence of int
     folder : Path
         An empty local folder for what is written in between.
     """
-    with translated(record.path):
+    with translated(table.path):
         staged = lance.write_dataset(
             pa.RecordBatchReader.from_batches(
-                _staged_schema(codebook), _staged(record, codebook, fragments)
+                _staged_schema(codebook), _staged(table, codebook, fragments)
             ),
             str(folder / "staged"),
             data_storage_version="legacy",  # the one that Lance's builder reads
         )
         files = [file.path for part in staged.get_fragments() for file in part.data_files()]
-        return record.dataset.create_index_uncommitted(
-            record.indexed_column,
+        return table.dataset.create_index_uncommitted(
+            table.indexed_column,
             name=index_name(codebook),
             metric=_METRIC,
             replace=True,  # else the name would be refused where there are other segments
@@ -210,12 +210,10 @@ def _staged_schema(codebook: Codebook) -> pa.Schema:
     return pa.schema([("row_id", pa.uint64()), ("__ivf_part_id", pa.uint32()), code])
 
 
-def _staged(
-    record: Record, codebook: Codebook, fragments: Sequence[int]
-) -> Iterator[pa.RecordBatch]:
+def _staged(table: Table, codebook: Codebook, fragments: Sequence[int]) -> Iterator[pa.RecordBatch]:
     schema = _staged_schema(codebook)
     kind = schema.field(2).type
-    for batch in record.batches(["cell", "code"], addresses=True, fragments=fragments):
+    for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
         held = plain_bytes(batch.column("code"), codebook.code_size).ravel()
         values = pa.array(held.view(np.float32) if pa.types.is_floating(kind.value_type) else held)
         yield pa.record_batch(
@@ -228,7 +226,7 @@ def _staged(
         )
 
 
-def refuse_missing(record: Record, segment: Any) -> None:
+def refuse_missing(table: Table, segment: Any) -> None:
     """Refuse a segment that another machine has built, unless its files are seen here.
 
     Raises
@@ -236,16 +234,16 @@ def refuse_missing(record: Record, segment: Any) -> None:
     UsageError
         They are not.
     """
-    with translated(record.path):
-        held = _rows_held(record, str(segment.uuid))
+    with translated(table.path):
+        held = _rows_held(table, str(segment.uuid))
     if held < 0:
         raise UsageError(
-            f"a worker has built a part of the index that is not seen here, in {record.path}; put "
+            f"a worker has built a part of the index that is not seen here, in {table.path}; put "
             "the archive where all machines see it under the same path, or in an object store"
         )
 
 
-def commit(record: Record, codebook: Codebook, fragments: Sequence[int], segment: Any) -> bool:
+def commit(table: Table, codebook: Codebook, fragments: Sequence[int], segment: Any) -> bool:
     """Make a segment part of the index, in place of those that have a part of its fragments.
 
     It was built from an older version, and versions are forgotten meanwhile, so that Lance cannot
@@ -261,37 +259,37 @@ def commit(record: Record, codebook: Codebook, fragments: Sequence[int], segment
     covered = frozenset(fragments)
 
     def write() -> bool:
-        with translated(record.path):
-            if not _fits(record, codebook, covered):
+        with translated(table.path):
+            if not _fits(table, codebook, covered):
                 return False
-            record.dataset.commit_existing_index_segments(
-                index_name(codebook), record.indexed_column, [segment]
+            table.dataset.commit_existing_index_segments(
+                index_name(codebook), table.indexed_column, [segment]
             )
         return True
 
-    return record.written(write)
+    return table.written(write)
 
 
-def _fits(record: Record, codebook: Codebook, covered: frozenset[int]) -> bool:
+def _fits(table: Table, codebook: Codebook, covered: frozenset[int]) -> bool:
     """Whether fragments are still there, and no segment in place has all of them, or others too."""
-    there = removed_rows(record).keys()
-    in_place = [there & s.fragment_ids for s in _described(record.dataset, codebook)]
+    there = removed_rows(table).keys()
+    in_place = [there & s.fragment_ids for s in _described(table.dataset, codebook)]
     return covered <= there and all(s < covered or not s & covered for s in in_place)
 
 
-def drop(record: Record, codebook: Codebook) -> None:
+def drop(table: Table, codebook: Codebook) -> None:
     """Remove the index, if there is one."""
 
     def write() -> None:
-        with translated(record.path):
-            if _described(record.dataset, codebook):
-                record.dataset.drop_index(index_name(codebook))
+        with translated(table.path):
+            if _described(table.dataset, codebook):
+                table.dataset.drop_index(index_name(codebook))
 
-    record.written(write)
+    table.written(write)
 
 
 def nearest(
-    record: Record,
+    table: Table,
     codebook: Codebook,
     segments: Sequence[Segment],
     queries: NDArray[np.float32],
@@ -299,11 +297,11 @@ def nearest(
     probes: int,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float32]]:
     """Rows of some segments whose codes are nearest: query, address of the row, distance."""
-    with translated(record.path):
-        scanner = record.dataset.scanner(
+    with translated(table.path):
+        scanner = table.dataset.scanner(
             columns=["_distance"],
             nearest={
-                "column": record.indexed_column,
+                "column": table.indexed_column,
                 "q": codebook.inner(queries),
                 "k": candidates,
                 "nprobes": probes,

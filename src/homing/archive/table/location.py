@@ -27,7 +27,7 @@ _ANSWER = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.D
 
 
 @dataclass(frozen=True)
-class StoreFolder:
+class ObjectStorePath:
     """A prefix of an object store, or an object: as much of a `Path` as an archive needs.
 
     Attributes
@@ -41,8 +41,8 @@ class StoreFolder:
     def __str__(self) -> str:
         return self.uri
 
-    def __truediv__(self, name: str) -> "StoreFolder":
-        return StoreFolder(f"{self.uri}/{name}")
+    def __truediv__(self, name: str) -> "ObjectStorePath":
+        return ObjectStorePath(f"{self.uri}/{name}")
 
     @property
     def name(self) -> str:
@@ -50,9 +50,9 @@ class StoreFolder:
         return posixpath.basename(self.uri)
 
     @property
-    def parent(self) -> "StoreFolder":
+    def parent(self) -> "ObjectStorePath":
         """All but the last part."""
-        return StoreFolder(posixpath.dirname(self.uri))
+        return ObjectStorePath(posixpath.dirname(self.uri))
 
     def exists(self) -> bool:
         """Whether there is an object of that name."""
@@ -112,7 +112,7 @@ def reason_of(error: Exception) -> str:
     return " ".join(_RUST_SOURCE.sub("", text).split())
 
 
-Place: TypeAlias = Path | StoreFolder
+Location: TypeAlias = Path | ObjectStorePath
 
 
 def is_store(path: "str | PathLike[str]") -> bool:
@@ -120,7 +120,7 @@ def is_store(path: "str | PathLike[str]") -> bool:
     return _STORE.match(fspath(path)) is not None
 
 
-def place_of(path: "str | PathLike[str] | StoreFolder") -> Place:
+def location_of(path: "str | PathLike[str] | ObjectStorePath") -> Location:
     """Local folder or store of a path as given by a user.
 
     Raises
@@ -128,7 +128,7 @@ def place_of(path: "str | PathLike[str] | StoreFolder") -> Place:
     ArchiveError
         The store is of a kind that is not known, or no bucket is named.
     """
-    if isinstance(path, StoreFolder):
+    if isinstance(path, ObjectStorePath):
         return path
     text = fspath(path)
     if not is_store(text):
@@ -141,10 +141,10 @@ def place_of(path: "str | PathLike[str] | StoreFolder") -> Place:
     if not bucket or not prefix.strip("/"):
         raise ArchiveError(f"{text!r} names no folder in a bucket; write {scheme}://BUCKET/FOLDER")
     folder = posixpath.normpath(prefix.strip("/"))
-    return StoreFolder(f"{scheme.lower()}://{bucket}/{folder}")
+    return ObjectStorePath(f"{scheme.lower()}://{bucket}/{folder}")
 
 
-def _session(folder: StoreFolder) -> Any:
+def _session(folder: ObjectStorePath) -> Any:
     from lance.file import LanceFileSession
 
     try:
@@ -153,7 +153,7 @@ def _session(folder: StoreFolder) -> Any:
         raise ArchiveError(f"{folder} cannot be reached: {reason_of(error)}") from error
 
 
-def recorded_place(file: Path, archive: Place) -> str:
+def recorded_place(file: Path, archive: Location) -> str:
     """Path of a file relative to the archive's folder, as text; absolute if that is in a store.
 
     Bytes of a name that are not UTF-8, and the percent sign itself, are written ``%XX``; so the
@@ -168,7 +168,7 @@ def recorded_place(file: Path, archive: Place) -> str:
     return re.sub(r"[%\udc80-\udcff]", _escaped, text)
 
 
-def resolve_place(text: str, archive: Place) -> Path:
+def resolve_place(text: str, archive: Location) -> Path:
     """Path of the file that :func:`recorded_place` wrote down."""
     raw = re.sub(rb"%([0-9A-F]{2})", lambda found: bytes([int(found[1], 16)]), text.encode())
     start = archive.absolute() if isinstance(archive, Path) else Path()

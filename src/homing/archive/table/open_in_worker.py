@@ -3,8 +3,8 @@
 import socket
 
 from homing.archive.settings import ArchiveSettings, read_settings
-from homing.archive.table.location import Place
-from homing.archive.table.table import Record
+from homing.archive.table.location import Location
+from homing.archive.table.table import Table
 from homing.errors import ArchiveError, UsageError
 
 _WHAT_TO_DO = (
@@ -13,7 +13,7 @@ _WHAT_TO_DO = (
 )
 
 
-def reached_record(place: Place, *, version: int | None = None) -> Record:
+def reached_record(place: Location, *, version: int | None = None) -> Table:
     """Open a record in a worker.
 
     Raises
@@ -22,12 +22,12 @@ def reached_record(place: Place, *, version: int | None = None) -> Record:
         It is not there, as seen from this worker's machine, or not at that version.
     """
     try:
-        return Record.open(place, version=version)
+        return Table.open(place, version=version)
     except ArchiveError as error:
         raise _unreached(error) from error
 
 
-def refuse_another(archive: Place, settings: ArchiveSettings) -> None:
+def refuse_another(archive: Location, settings: ArchiveSettings) -> None:
     """Refuse an archive that is not the one that has these settings.
 
     Raises

@@ -4,18 +4,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Record
+from homing.archive.table.table import Table
 from homing.errors import UsageError
 
 
 def page_of(
-    record: Record, *, prefix: str, state: str | None, after: str | None, limit: int
+    table: Table, *, prefix: str, state: str | None, after: str | None, limit: int
 ) -> list[Row]:
     """Return the rows of the `limit` least ids that are wanted; one scan of two small columns.
 
     Parameters
     ----------
-    record : Record
+    table : Table
     prefix : str
         Of the ids wanted.
     state : {"released", "added"} or None
@@ -28,7 +28,7 @@ def page_of(
     if limit < 1:
         raise UsageError(f"a page has at least 1 entry, not {limit}")
     least = pa.array([], pa.string())
-    for batch in record.batches(["id", "state"]):
+    for batch in table.batches(["id", "state"]):
         ids = batch.column("id")
         wanted = pc.starts_with(ids, prefix)
         if state is not None:
@@ -39,5 +39,5 @@ def page_of(
         least = both.take(pc.sort_indices(both)[:limit])
     if not len(least):
         return []
-    rows = {row.id: row for row in record.rows(ids=least.to_pylist())}
+    rows = {row.id: row for row in table.rows(ids=least.to_pylist())}
     return [rows[id] for id in least.to_pylist() if id in rows]  # noqa: A001 - the column's name

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.table.generations import Layout
+from homing.archive.table.generations import Generations
 
 _LONGEST_CODE = 64  # bytes that are shown
 
@@ -85,7 +85,7 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
     )
 
 
-def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Layout) -> pa.Table:
+def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Generations) -> pa.Table:
     """Rows, with their vectors, as an Arrow table."""
     dimension = schema.field("vector").type.list_size
     vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
@@ -107,7 +107,7 @@ def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Layout) -> pa.
     return pa.table(columns, schema=schema)
 
 
-def _codes(rows: Sequence[Row], field: pa.Field, layout: Layout) -> list[bytes | None]:
+def _codes(rows: Sequence[Row], field: pa.Field, layout: Generations) -> list[bytes | None]:
     """Codes that lie in a column; what stands for those that lie in another one."""
     nothing = None if field.nullable else bytes(field.type.byte_width)
     return [r.code if layout.column(r.generation) == field.name else nothing for r in rows]
@@ -117,7 +117,7 @@ def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
     return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
 
 
-def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None, layout: Layout) -> Row:
+def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None, layout: Generations) -> Row:
     """Row of the columns' values, and its vector if it was read."""
     metadata = values.pop("metadata")
     number, cell = layout.own(values.pop("cell"))

@@ -25,8 +25,8 @@ import lance
 import numpy as np
 import pyarrow as pa
 
-from homing.archive.table.generations import CODE, KEY, Layout
-from homing.archive.table.location import Place, StoreFolder, reason_of
+from homing.archive.table.generations import CODE, KEY, Generations
+from homing.archive.table.location import Location, ObjectStorePath, reason_of
 from homing.archive.table.rows import Row, row_of, row_schema, rows_to_table
 from homing.errors import ArchiveError, UsageError
 from homing.files.locks import shared, soon_locked
@@ -47,7 +47,7 @@ _IN_FLIGHT = datetime.timedelta(hours=1)  # that a commit may take where there a
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 
 
-class Record:
+class Table:
     """The rows of an archive at one version; writing moves on to the version written.
 
     Attributes
@@ -60,7 +60,7 @@ class Record:
     def __init__(
         self,
         dataset: lance.LanceDataset,
-        path: Place,
+        path: Location,
         *,
         pinned: bool = False,
         generation: int | None = None,
@@ -70,12 +70,12 @@ class Record:
         self.path = path
         self.generation = generation
 
-    def of(self, generation: int) -> "Record":
+    def of(self, generation: int) -> "Table":
         """The rows of one codebook generation; it moves on together with this record."""
-        return Record(self._dataset, self.path, pinned=self._pinned, generation=generation)
+        return Table(self._dataset, self.path, pinned=self._pinned, generation=generation)
 
     @classmethod
-    def create(cls, path: Place, *, dimension: int, code_size: int) -> "Record":
+    def create(cls, path: Location, *, dimension: int, code_size: int) -> "Table":
         """Make an empty record."""
         schema = row_schema(dimension, code_size)
         with translated(path):
@@ -83,7 +83,7 @@ class Record:
         return cls(dataset, path)
 
     @classmethod
-    def open(cls, path: Place, *, version: int | None = None) -> "Record":
+    def open(cls, path: Location, *, version: int | None = None) -> "Table":
         """Open the newest version, or one that is past, which can only be read."""
         uri = _uri(path)
         session = lance.Session(
@@ -91,8 +91,8 @@ class Record:
         )
         if version is None:
             return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
-        record = cls.open(path)
-        if version not in (known["version"] for known in record.versions()):
+        table = cls.open(path)
+        if version not in (known["version"] for known in table.versions()):
             raise ArchiveError(
                 f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
             )
@@ -131,18 +131,18 @@ class Record:
         return pa.schema([f for f in schema if f.name in told], metadata=schema.metadata)
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> Generations:
         """How rows of the version in view say of which codebook generation they are."""
         with translated(self.path):
             width = self._dataset.schema.field("code").type.byte_width
-            return Layout.read(self._dataset.config(), width)
+            return Generations.read(self._dataset.config(), width)
 
     @property
     def indexed_column(self) -> str:
         """Column that the index of the generation in view is bound to."""
         return INDEXED if self.generation in (None, 1) else f"{INDEXED}_{self.generation}"
 
-    def set_layout(self, layout: Layout) -> None:
+    def set_layout(self, layout: Generations) -> None:
         """Commit another layout, within :meth:`written`.
 
         Refused where another process has changed it meanwhile.
@@ -182,7 +182,7 @@ class Record:
         if not self._pinned:
             _newest(self.path, self._dataset.checkout_latest)
 
-    def still(self) -> "Record":
+    def still(self) -> "Table":
         """The version in view on a handle of its own, which nothing moves any more.
 
         For threads that may yet be reading when others go on: while one reads through a handle of
@@ -190,7 +190,7 @@ class Record:
         """
         with translated(self.path):
             dataset = self._dataset.checkout_version(self.version)
-        return Record(dataset, self.path, pinned=True, generation=self.generation)
+        return Table(dataset, self.path, pinned=True, generation=self.generation)
 
     def moves_on(self) -> bool:
         """Whether it follows what is written; False of a version that is past."""
@@ -241,7 +241,7 @@ class Record:
         """File by which writers keep the versions they need; none in an object store."""
         return self.path.with_suffix(".lock") if isinstance(self.path, Path) else None
 
-    def insert(self, table: pa.Table) -> int:
+    def insert(self, rows: pa.Table) -> int:
         """Add rows whose ids are not there yet; rows already there stay as they are.
 
         Returns
@@ -253,18 +253,18 @@ class Record:
         def write() -> int:
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
-                done = merge.conflict_retries(30).execute(table)
+                done = merge.conflict_retries(30).execute(rows)
             return int(done["num_inserted_rows"])
 
         return self.written(write)
 
-    def upsert(self, table: pa.Table) -> None:
+    def upsert(self, rows: pa.Table) -> None:
         """Add rows, replacing those of the same ids."""
 
         def write() -> None:
             with translated(self.path):
                 merge = self._dataset.merge_insert("id").when_matched_update_all()
-                merge.when_not_matched_insert_all().conflict_retries(30).execute(table)
+                merge.when_not_matched_insert_all().conflict_retries(30).execute(rows)
 
         self.written(write)
 
@@ -294,7 +294,7 @@ class Record:
         """All rows, or those of some ids, in the order recorded; read batch by batch."""
         chosen = None if ids is None else _one_of(ids)
 
-        def begin() -> tuple[Layout, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
+        def begin() -> tuple[Generations, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
             columns = [n for n in self.schema.names if with_vectors or n != "vector"]
             scan = self.batches(columns, chosen=chosen)
             return self.layout, list(itertools.islice(scan, 1)), scan
@@ -347,7 +347,7 @@ class Record:
         layout = self.layout
         code, first = layout.column(generation), layout.first_cell(generation)
         read = [code if name == CODE else name for name in columns]
-        for batch in Record(self._dataset, self.path).batches(
+        for batch in Table(self._dataset, self.path).batches(
             read, chosen=layout.condition(generation), addresses=addresses, fragments=fragments
         ):
             own = {name: batch.column(place) for place, name in enumerate(columns)}
@@ -362,9 +362,9 @@ class Record:
             raise ArchiveError(f"another process has rewritten a part of {shown(str(self.path))}")
         return found
 
-    def again(self) -> "Record":
+    def again(self) -> "Table":
         """Open the record once more, at the same version if that is one that is past."""
-        return Record.open(self.path, version=self.version if self._pinned else None)
+        return Table.open(self.path, version=self.version if self._pinned else None)
 
     def rows_of_fragments(self) -> dict[int, int]:
         """Numbers of all fragments, in the record's order, and their rows; of those in view."""
@@ -416,7 +416,7 @@ class Record:
             "bytes_freed": int(cleaned.bytes_removed),
         }
 
-    def table(self, rows: Sequence[Row]) -> pa.Table:
+    def to_arrow(self, rows: Sequence[Row]) -> pa.Table:
         """Rows as an Arrow table of the record's schema."""
         return rows_to_table(rows, self.schema, self.layout)
 
@@ -426,9 +426,9 @@ def _one_of(ids: Sequence[str]) -> str:
     return f"id IN ({quoted})"
 
 
-def _uri(path: Place) -> str:
+def _uri(path: Location) -> str:
     """Lance takes UTF-8 alone, whatever encoding the system gives its names."""
-    if isinstance(path, StoreFolder):
+    if isinstance(path, ObjectStorePath):
         return path.uri
     try:
         return os.fsencode(path).decode()
@@ -436,7 +436,7 @@ def _uri(path: Place) -> str:
         raise ArchiveError(f"the path {shown(path)!r} is not UTF-8; choose another") from None
 
 
-def _newest(path: Place, look: Callable[[], _T]) -> _T:
+def _newest(path: Location, look: Callable[[], _T]) -> _T:
     """Look for the newest version.
 
     Between finding its number and reading it, another process may have committed a newer one, and
@@ -453,7 +453,7 @@ def _newest(path: Place, look: Callable[[], _T]) -> _T:
 
 
 @contextmanager
-def translated(path: Place) -> Iterator[None]:
+def translated(path: Location) -> Iterator[None]:
     """Lance raises ValueError, OSError and RuntimeError; users get one error that says where."""
     try:
         yield

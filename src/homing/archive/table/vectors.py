@@ -17,7 +17,7 @@ from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import Runs, data_files
-from homing.archive.table.table import Record, translated
+from homing.archive.table.table import Table, translated
 
 _SAMPLE = 32
 _ITEM = 2  # bytes of a half
@@ -36,18 +36,18 @@ class StoredVectors:
 
     Parameters
     ----------
-    record : Record
+    table : Table
         The record, at the version that `runs` belongs to.
     runs : Runs
         Where the rows lie, in the order of the scan.
     """
 
-    def __init__(self, record: Record, runs: Runs) -> None:
-        self._record = record
+    def __init__(self, table: Table, runs: Runs) -> None:
+        self._table = table
         self._count = runs.count
-        self.dimension = int(record.schema.field("vector").type.list_size)
-        with translated(record.path):  # files may be gone: compacted by another process
-            mapping = _mapping(_plain_pages(record, self.dimension), runs, self.dimension)
+        self.dimension = int(table.schema.field("vector").type.list_size)
+        with translated(table.path):  # files may be gone: compacted by another process
+            mapping = _mapping(_plain_pages(table, self.dimension), runs, self.dimension)
         self._mapping = mapping if mapping is not None and self._agrees(mapping) else None
         self.let_go()
 
@@ -83,7 +83,7 @@ class StoredVectors:
 
     def _take_read(self, positions: NDArray[np.int64]) -> NDArray[np.float16]:
         unique, inverse = np.unique(positions, return_inverse=True)
-        column = self._record.take(unique.tolist(), ["vector"]).column("vector").combine_chunks()
+        column = self._table.take(unique.tolist(), ["vector"]).column("vector").combine_chunks()
         values = column.flatten().to_numpy(zero_copy_only=False).reshape(len(unique), -1)
         taken: NDArray[np.float16] = values[inverse]
         return taken
@@ -178,10 +178,10 @@ def _mapped(path: Path) -> mmap.mmap:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _plain_pages(record: Record, dimension: int) -> list[_Page]:
+def _plain_pages(table: Table, dimension: int) -> list[_Page]:
     """Pages of all data files, by address; empty as soon as one is not plain."""
     pages: list[_Page] = []
-    for fragment, path, column in data_files(record, "vector"):
+    for fragment, path, column in data_files(table, "vector"):
         found = _pages_of_file(path, column, dimension, fragment << 32)
         if found is None:
             return []

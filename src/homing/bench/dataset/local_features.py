@@ -15,7 +15,8 @@ from PIL import Image
 from homing.bench.encode.variants import Crop, Recipe, cropped
 from homing.errors import PictureError
 from homing.evidence.features import Features, Rule, features_of, fitted
-from homing.images import Limits, read_rgb
+from homing.images import read_rgb
+from homing.options import Limits
 
 INLIERS = 15
 """Matches that must agree with one homography; see :func:`confirm`."""

@@ -22,7 +22,7 @@ from homing.bench.dataset.base import Base
 from homing.bench.dataset.local_features import Evidence, Pairs, confirm_pairs
 from homing.bench.encode.definitions import definitions
 from homing.bench.encode.variants import Task
-from homing.images import Limits
+from homing.options import Limits
 
 CANDIDATES = 5
 """Nearest entries of each original, by each descriptor, that are looked at."""

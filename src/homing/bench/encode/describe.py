@@ -15,7 +15,7 @@ from homing.bench.encode.encoders import Encoder
 from homing.bench.encode.rows import Encoded, joined
 from homing.bench.encode.shards import Shard
 from homing.bench.encode.variants import Made, Task, Want, make
-from homing.images import Limits
+from homing.options import Limits
 
 _SHARD = 64  # tasks
 _MOST = 64  # variants that a process makes of a file before it hands them over

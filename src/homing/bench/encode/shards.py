@@ -21,7 +21,8 @@ from homing.bench.encode.definitions import definitions
 from homing.bench.encode.encoders import Encoder
 from homing.bench.encode.rows import Encoded
 from homing.bench.encode.variants import Made, Task, Want
-from homing.images import Limits, shows_nothing
+from homing.images import shows_nothing
+from homing.options import Limits
 
 _FORMAT = 3
 _FULL = 128  # squares that go through a network at a time

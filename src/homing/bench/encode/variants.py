@@ -18,7 +18,8 @@ from homing.bench.encode.definitions import definition_of
 from homing.bench.encode.hashes import HASHES, hash_of
 from homing.edits import Edit
 from homing.errors import PictureError
-from homing.images import DEFAULT_LIMITS, Limits, read_rgb, read_squashed, shown, squash
+from homing.images import read_rgb, read_squashed, shown, squash
+from homing.options import DEFAULT_LIMITS, Limits
 
 #: What an encoder wants of each copy: the side of a square, or the name of a hash.
 Want: TypeAlias = int | str

@@ -89,7 +89,7 @@ def ask_adversary(case: Case) -> Answer:
         f"{len(case.pictures):,} pictures. Washed: a median filter of 3 pixels, 0.7 of each edge "
         "and back, JPEG 70 (harder: 5 pixels, 0.5, JPEG 50). Activated for the next cell: towards "
         "its middle, by the same method, codebook and budget "
-        f"({case.stage.releaser.budget:g} dB), which the adversary knows; the base holds the "
+        f"({case.stage.releaser.psnr:g} dB), which the adversary knows; the base holds the "
         "pictures before that.",
         tuple(lines),
     )

@@ -12,7 +12,7 @@ def ask_budgets(case: Case) -> Answer:
     stage, common = case.stage, case.common
     states = []
     for budget in _BUDGETS:
-        releaser = replace(stage.releaser, budget=budget)
+        releaser = replace(stage.releaser, psnr=budget)
         states.append(
             stage.released(
                 common.material, case.passive, case.quantizer, case.method, case.pictures, releaser

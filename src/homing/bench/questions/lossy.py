@@ -10,7 +10,8 @@ import numpy as np
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
 from homing.bench.states.released import Quality, quality_of
 from homing.errors import PictureError
-from homing.images import SUFFIXES, Limits, read_rgb
+from homing.images import SUFFIXES, read_rgb
+from homing.options import Limits
 
 _CODINGS = (("JPEG", 95), ("JPEG", 90), ("JPEG", 75), ("WEBP", 90), ("WEBP", 75))
 _NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}

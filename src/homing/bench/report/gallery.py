@@ -13,7 +13,8 @@ from homing.bench.states.released import Release
 from homing.bench.states.states import Common, State
 from homing.bench.statistics.measures import recall
 from homing.errors import PictureError
-from homing.images import Limits, read_rgb
+from homing.images import read_rgb
+from homing.options import Limits
 
 _EXAMPLES = 4  # of each kind
 _AMPLIFIED = 20

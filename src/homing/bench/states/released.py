@@ -25,7 +25,8 @@ from homing.bench.encode.variants import Task, Whole
 from homing.bench.statistics.tables import plain
 from homing.codebooks import Codebook
 from homing.errors import PictureError
-from homing.images import SUFFIXES, Found, Limits, psnr, read_picture, ssim
+from homing.images import SUFFIXES, Found, psnr, read_picture, ssim
+from homing.options import Activation, Limits
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
@@ -112,9 +113,9 @@ class Releaser:
     descriptor : Descriptor
     run : Run
         Its workers compare files with their sources.
-    budget : float
-        dB.
-    kind : str or None
+    psnr : float
+        Least PSNR of the files, dB.
+    format : str or None
         Of the files; None keeps each photograph's own.
     seed : int
     """
@@ -122,9 +123,9 @@ class Releaser:
     folder: Path
     descriptor: "Descriptor"
     run: Run
-    budget: float = 42.0
-    kind: str | None = "PNG"
-    seed: int = 0
+    psnr: float = Activation.psnr
+    format: str | None = "png"
+    seed: int = Activation.seed
 
     def release(
         self,
@@ -159,10 +160,10 @@ class Releaser:
             self.descriptor,
             codebook,
             method,
-            budget=self.budget,
+            psnr=self.psnr,
             seed=self.seed,
             limits=self.run.limits,
-            kind=self.kind,
+            format=self.format,
         )
         folder = self.folder / self._key(method, codebook, version)
         folder.mkdir(parents=True, exist_ok=True)
@@ -217,8 +218,8 @@ class Releaser:
             fields_of(replace(method, summary=""), ("homing.activation",)),
             codebook.fingerprint,
             self.descriptor.fingerprint,
-            self.budget,
-            self.kind,
+            self.psnr,
+            self.format,
             self.seed,
             self.run.limits.max_pixels,
             self.run.limits.max_bytes,

@@ -10,7 +10,8 @@ from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
 from homing.images.formats.decoder_errors import DECODER_ERRORS
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
+from homing.options import Limits
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}

@@ -9,8 +9,9 @@ import numpy as np
 from homing.errors import PictureError
 from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.png_interlace import join_passes
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
 from homing.images.pixels import Pixels
+from homing.options import Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())

@@ -16,7 +16,8 @@ from homing.images.formats.tiff_tags import (
     orientation_of,
     write_directory,
 )
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
+from homing.options import Limits
 
 _PILLOW_PIXELS = 89_478_485
 """Above this Pillow warns, and warnings cannot be silenced in one thread only."""

@@ -15,8 +15,9 @@ from homing.images.formats.tiff_tags import (
     read_directory,
     write_directory,
 )
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
 from homing.images.pixels import Pixels
+from homing.options import Limits
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from homing.errors import PictureError
 from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
 from homing.images.pixels import Pixels
+from homing.options import Limits
 
 
 def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:

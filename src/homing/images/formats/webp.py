@@ -10,7 +10,8 @@ from PIL import Image, WebPImagePlugin
 
 from homing.errors import PictureError
 from homing.images.formats.decoder_errors import DECODER_ERRORS
-from homing.images.limits import Limits, check_pixels
+from homing.images.limits import check_pixels
+from homing.options import Limits
 
 _LARGEST_SIDE = 16383
 _ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 32, 16, 8, 4, 2

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
-from homing.search.engines.deadline import Patience
+from homing.search.engines.deadline import Deadline
 from homing.search.engines.lance import Block, LanceEngine
 from homing.search.engines.memory import MemoryEngine, automatic_probes, probe_stages
 
@@ -34,7 +34,7 @@ Probes = tuple[int, ...]
 _NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
 
 
-class SeveralEngines:
+class CombinedEngine:
     """Approximate search over the codes of an archive, generation by generation.
 
     Parameters
@@ -84,7 +84,7 @@ class SeveralEngines:
         *,
         candidates: int,
         probes: Probes,
-        patience: Patience | None = None,
+        deadline: Deadline | None = None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Entries whose codes are nearest, of each generation; all of them in order of distance.
 
@@ -96,7 +96,7 @@ class SeveralEngines:
             How many entries a query, of each generation.
         probes : tuple of int
             How many cells of each generation a query visits.
-        patience : Patience or None
+        deadline : Deadline or None
             As for :meth:`LanceEngine.search`; what is in memory answers.
 
         Returns
@@ -108,7 +108,7 @@ class SeveralEngines:
             bits.
         """
         found = [
-            _searched(part, queries, candidates, visited, patience)
+            _searched(part, queries, candidates, visited, deadline)
             for part, visited in zip(self._parts, probes, strict=True)
         ]
         if len(found) == 1:
@@ -133,10 +133,10 @@ def _searched(
     queries: NDArray[np.float32],
     candidates: int,
     probes: int,
-    patience: Patience | None,
+    deadline: Deadline | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     if isinstance(part, LanceEngine):
-        return part.search(queries, candidates=candidates, probes=probes, patience=patience)
+        return part.search(queries, candidates=candidates, probes=probes, deadline=deadline)
     if isinstance(part, MemoryEngine):
         return part.search(queries, candidates=candidates, probes=probes)
     positions, distances = part.engine.search(queries, candidates=candidates, probes=probes)

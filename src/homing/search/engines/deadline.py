@@ -39,7 +39,7 @@ class Partial:
         return {"entries_not_asked": self.entries_not_asked, "reason": self.reason}
 
 
-class Patience:
+class Deadline:
     """How long the parts of an archive have to answer; what does not answer is noted here.
 
     Without one, a part that cannot be read is an error, and one that is slow is waited for.
@@ -55,9 +55,14 @@ class Patience:
         self._end = time.monotonic() + seconds
         self._missing: list[tuple[int, str]] = []
 
-    def again(self) -> "Patience":
+    @classmethod
+    def after(cls, seconds: float | None) -> "Deadline | None":
+        """Return one that ends in so many seconds; None is without end."""
+        return None if seconds is None else cls(seconds)
+
+    def again(self) -> "Deadline":
         """For another question, with the same end; nothing is noted yet."""
-        other = Patience(self._seconds)
+        other = Deadline(self._seconds)
         other._end = self._end
         return other
 
@@ -109,7 +114,7 @@ class _Heard(Generic[Answer]):
 def answers(
     parts: Sequence[Part[Answer]],
     question: tuple[Any, ...],
-    patience: Patience | None,
+    deadline: Deadline | None,
     worth_it: Callable[[], bool],
 ) -> list[Answer]:
     """Ask all parts; their answers in the order of the parts.
@@ -119,20 +124,20 @@ def answers(
     parts : sequence of Part
     question : tuple
         Arguments for each.
-    patience : Patience or None
+    deadline : Deadline or None
         With it, all are asked at the same time, and those that cannot be read, or do not answer in
         time, are noted there and left out. Without, one is asked after the other.
     worth_it : callable
         Asked once a part cannot be read: False if another try will do better than going on.
     """
-    if patience is None:
+    if deadline is None:
         return [part.ask(*question) for part in parts]
     heard: queue.SimpleQueue[_Heard[Answer]] = queue.SimpleQueue()
     asking = iter(list(enumerate(parts)))
     lock = threading.Lock()
 
     def ask() -> None:
-        while (taken := _next(asking, lock)) is not None and patience.left:
+        while (taken := _next(asking, lock)) is not None and deadline.left:
             heard.put(_told(*taken, question, worth_it))
 
     for _ in range(min(_AT_ONCE, len(parts))):
@@ -141,7 +146,7 @@ def answers(
     left = dict(enumerate(parts))
     while left:
         try:
-            said = heard.get(timeout=patience.left)
+            said = heard.get(timeout=deadline.left)
         except queue.Empty:
             break
         part = left.pop(said.number)
@@ -150,9 +155,9 @@ def answers(
         elif said.final:
             raise said.error
         else:
-            patience.miss(part.entries, str(said.error))
+            deadline.miss(part.entries, str(said.error))
     for part in left.values():
-        patience.miss(part.entries)
+        deadline.miss(part.entries)
     return [found[number] for number in sorted(found)]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
-from homing.search.engines.deadline import Part, Patience, answers
+from homing.search.engines.deadline import Deadline, Part, answers
 from homing.search.engines.memory import MemoryEngine
 
 _NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
@@ -103,7 +103,7 @@ class LanceEngine:
         *,
         candidates: int,
         probes: int,
-        patience: Patience | None = None,
+        deadline: Deadline | None = None,
     ) -> Nearest:
         """Entries whose codes are nearest; as :meth:`MemoryEngine.search`.
 
@@ -111,7 +111,7 @@ class LanceEngine:
         ----------
         queries, candidates, probes
             As for :meth:`MemoryEngine.search`.
-        patience : Patience or None
+        deadline : Deadline or None
             If given, parts that cannot be read or do not answer in time are left out, and noted
             there.
         """
@@ -120,8 +120,8 @@ class LanceEngine:
         wanted = max(1, min(candidates, len(self)))
         visited = min(probes, self._codebook.cell_count)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
-        parts = self._together if patience is None else self._apart
-        found = answers(parts, (queries, wanted, visited), patience, self._worth_it)
+        parts = self._together if deadline is None else self._apart
+        found = answers(parts, (queries, wanted, visited), deadline, self._worth_it)
         if not found:
             return _nothing(len(queries), wanted)
         return functools.reduce(_merged, found)

@@ -20,9 +20,10 @@ from typing import Any, Protocol, TypeVar
 from homing.archive.results import Outcome
 from homing.errors import HomingError
 from homing.images import shown
+from homing.options import Activation
 from homing.serve.access.tokens import is_token
 from homing.serve.http.names import file_address
-from homing.serve.jobs.store import Draft, Job, JobFolder, Picture, ReleaseSettings
+from homing.serve.jobs.store import Draft, Job, JobFolder, Picture
 from homing.serve.settings import Settings
 from homing.serve.tasks.limits import LOST
 from homing.serve.tasks.release import ArchiveTask, Ready, Release, too_much
@@ -97,7 +98,7 @@ class Jobs(AbstractContextManager["Jobs"]):
         """Count the jobs that wait."""
         return self._queue.qsize()
 
-    def draft(self, settings: ReleaseSettings) -> Draft:
+    def draft(self, settings: Activation) -> Draft:
         """Begin to receive an upload.
 
         Raises

@@ -21,18 +21,10 @@ from typing import Any
 from homing.errors import UsageError
 from homing.files.durable import replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
+from homing.options import Activation
 from homing.serve.access.tokens import new_token
 
 _JOB, _MANIFEST, _BEGUN = "job.json", "manifest.jsonl", "begun.json"
-
-
-@dataclass(frozen=True)
-class ReleaseSettings:
-    """How pictures are released; as for :meth:`homing.Archive.release`."""
-
-    psnr: float
-    method: str
-    format: str | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Job:
     Attributes
     ----------
     token : str
-    settings : ReleaseSettings
+    settings : Activation
     pictures : tuple of Picture
     outcomes : tuple of dict
         As ``homing release --json`` prints them, but that ``source`` is the name that was sent
@@ -74,7 +66,7 @@ class Job:
     """
 
     token: str
-    settings: ReleaseSettings
+    settings: Activation
     pictures: tuple[Picture, ...]
     outcomes: tuple[dict[str, Any], ...]
     failed: str | None = None
@@ -101,7 +93,7 @@ class Job:
 class Draft:
     """An upload that is being received; what is not committed is thrown away."""
 
-    def __init__(self, folder: Path, settings: ReleaseSettings) -> None:
+    def __init__(self, folder: Path, settings: Activation) -> None:
         self.token = new_token()
         self._settings = settings
         self._final = folder / self.token
@@ -155,7 +147,7 @@ class JobFolder:
             outcomes += json.loads(file.read_bytes())
         return Job(
             self._place.name,
-            ReleaseSettings(**values["settings"]),
+            Activation(**values["settings"]),
             tuple(Picture(**picture) for picture in values["pictures"]),
             tuple(outcomes),
             failed,

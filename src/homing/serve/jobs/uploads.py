@@ -7,12 +7,13 @@ from types import TracebackType
 from typing import Any
 
 from homing.errors import PictureError
+from homing.options import Activation
 from homing.serve.http.log import Log
 from homing.serve.http.names import id_of
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.previews import Previews
 from homing.serve.jobs.queue import Jobs
-from homing.serve.jobs.store import Draft, Job, Picture, ReleaseSettings, refuse_doubles
+from homing.serve.jobs.store import Draft, Job, Picture, refuse_doubles
 from homing.serve.settings import Settings
 from homing.serve.tasks.decode import Check, Decoders, Draw
 from homing.serve.tasks.limits import LOST
@@ -71,9 +72,7 @@ class Publishing(AbstractContextManager["Publishing"]):
         """Have the process of previews started, for somebody who will want one."""
         self._trier.submit(Ready())
 
-    async def release(
-        self, uploads: Sequence[Upload], settings: ReleaseSettings, prefix: str
-    ) -> Job:
+    async def release(self, uploads: Sequence[Upload], activation: Activation, prefix: str) -> Job:
         """Take pictures in to be released; they are on disk when this returns.
 
         Each is read once before, so that what is no picture is refused at once.
@@ -85,7 +84,7 @@ class Publishing(AbstractContextManager["Publishing"]):
         """
         pictures = [Picture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
         refuse_doubles(pictures)
-        draft = self.jobs.draft(settings)
+        draft = self.jobs.draft(activation)
         try:
             for picture, upload in zip(pictures, uploads, strict=True):
                 async with self._in_memory:
@@ -104,7 +103,7 @@ class Publishing(AbstractContextManager["Publishing"]):
         else:
             await asyncio.to_thread(draft.add, picture, data, kind)
 
-    async def preview(self, upload: Upload, *, psnr: float, method: str) -> dict[str, Any]:
+    async def preview(self, upload: Upload, activation: Activation) -> dict[str, Any]:
         """Show what releasing would do to a picture.
 
         Returns
@@ -116,7 +115,7 @@ class Publishing(AbstractContextManager["Publishing"]):
         async with self._in_memory:
             data = await upload.read()
             await self._decoders.run(Check(data, limits))
-            tried = await self._tried(Try(data, psnr, method, limits))
+            tried = await self._tried(Try(data, activation, limits))
             drawn = await self._decoders.run(Draw(data, tried.data, _SIDE, _GAIN, limits))
         return {
             "psnr": None if tried.psnr is None else round(tried.psnr, 3),

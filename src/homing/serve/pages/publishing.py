@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from homing.activation import METHODS
-from homing.options import METHOD
+from homing.options import Activation
 from homing.serve.access.keys import WRITE
 from homing.serve.pages.frame import guarded_pages, service_of, site_of
 from homing.serve.pages.rendering import Render
@@ -21,7 +21,7 @@ _FORMATS = (("jpeg", "JPEG"), ("png", "PNG"), ("webp", "WebP"), ("tiff", "TIFF")
 def publish_page(render: Render) -> APIRouter:
     """Return the route."""
     routes = guarded_pages(WRITE)
-    usual_first = sorted(METHODS, key=lambda name: name != METHOD)
+    usual_first = sorted(METHODS, key=lambda name: name != Activation.method)
 
     @routes.get("/publish")
     async def publish(request: Request) -> Response:
@@ -37,7 +37,7 @@ def publish_page(render: Render) -> APIRouter:
             most=settings.most_pictures,
             psnr=_BUDGET,
             methods=[(name, _TOLD.get(name, name)) for name in usual_first],
-            method=METHOD,
+            method=Activation.method,
             formats=_FORMATS,
         )
 

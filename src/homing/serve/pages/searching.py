@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
-from homing.archive.query.options import Asked
 from homing.errors import EntryNotFoundError, PictureError
+from homing.options import SearchOptions
 from homing.serve.access.keys import READ
 from homing.serve.http.uploads import Upload, form_of, picture_in
 from homing.serve.kept_searches import KeptSearch
@@ -44,7 +44,7 @@ def search_pages(render: Render) -> APIRouter:
     async def search(request: Request) -> Response:
         """Search without a script; with one the page posts to ``/search``."""
         service = service_of(request)
-        asked = Asked(
+        asked = SearchOptions(
             k=HITS, views=VIEWS, files=service.settings.files, limits=service.settings.limits
         )
         async with form_of(request) as sent:

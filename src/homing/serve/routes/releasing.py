@@ -60,7 +60,7 @@ def _releasing() -> APIRouter:
         async with form_of(request, pictures=service.settings.most_pictures) as form:
             options = _options(ReleaseForm, form)
             uploads = pictures_in(form)
-            job = await service.publishing.release(uploads, options.settings(), options.prefix)
+            job = await service.publishing.release(uploads, options.activation(), options.prefix)
         return JSONResponse(job.as_dict(), 202, {"Location": f"/releases/{job.token}"})
 
     return routes
@@ -120,9 +120,7 @@ def _previewing() -> APIRouter:
         service: Service = request.app.state.service
         async with form_of(request) as form:
             options = _options(PreviewForm, form)
-            found = await service.publishing.preview(
-                picture_in(form), psnr=options.psnr, method=options.method
-            )
+            found = await service.publishing.preview(picture_in(form), options.activation())
         return JSONResponse(found)
 
     @routes.get(

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from homing.archive.query.manifests import ENDPOINT, MANIFEST
-from homing.archive.query.options import Asked
 from homing.archive.results import Hit
 from homing.c2pa import ALGORITHM, Binding
 from homing.errors import UsageError
-from homing.search import UPRIGHT
+from homing.options import UPRIGHT, SearchOptions
 from homing.serve.http.uploads import Upload
 from homing.serve.service import Service
 from homing.serve.softbinding.models import Match
@@ -47,7 +46,7 @@ async def matches_of_binding(service: Service, value: str, most: int) -> list[Ma
             "picture itself to /v1/matches/byContent"
         )
     vector = binding.vector.astype(np.float64).tolist()
-    asked = Asked(k=_hits_for(most), views=UPRIGHT)
+    asked = SearchOptions(k=_hits_for(most), views=UPRIGHT)
     found = await service.search_vector(vector, asked)
     return manifests_of(found.hits, most)
 
@@ -60,7 +59,7 @@ async def matches_of_picture(service: Service, picture: Upload, most: int) -> li
     PictureError
         It cannot be read.
     """
-    asked = Asked(k=_hits_for(most), views="all", limits=service.settings.limits)
+    asked = SearchOptions(k=_hits_for(most), views="all", limits=service.settings.limits)
     return manifests_of((await service.search(picture, asked)).hits, most)
 
 

@@ -19,10 +19,11 @@ from PIL import Image, ImageChops
 from homing.archive.query.answers import confirmed
 from homing.archive.query.explain import compared
 from homing.archive.query.originals import Places
-from homing.archive.query.search import Looked
+from homing.archive.query.search import DescribedQuery
 from homing.archive.results import Hit
 from homing.errors import PictureError
-from homing.images import Limits, read_picture, read_rgb, shown
+from homing.images import read_picture, read_rgb, shown
+from homing.options import Limits
 from homing.search import View, query_views
 from homing.serve.http.names import file_address
 from homing.serve.tasks.limits import LOST, bound_memory
@@ -84,7 +85,7 @@ class Compare:
 
     name: str
     data: bytes
-    looked: Looked
+    looked: DescribedQuery
     hit: Hit | None
     query_cell: int | None
     place: Path | str | None
@@ -95,7 +96,7 @@ class Compare:
 
         Where the record's file lies is left out: ``file`` is the address that it is to be had at.
         """
-        looked = Looked(self.looked.views, self.looked.vectors, self.data)
+        looked = DescribedQuery(self.looked.views, self.looked.vectors, self.data)
         found = compared(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
         drawn = [figure.address for figure in found.figures()]
         names = ("query", "entry", "overlap")

@@ -9,29 +9,29 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from homing.archive.query.options import Asked
-from homing.archive.query.search import Looked, look_through
+from homing.archive.query.search import DescribedQuery, look_through
 from homing.archive.results import Hit
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_workers
+from homing.options import SearchOptions
 from homing.search import View
 
-Answer = Callable[[Sequence[Looked], Asked], Sequence[tuple[Hit, ...]]]
+Answer = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[tuple[Hit, ...]]]
 
 
 @dataclass(frozen=True)
 class Answered:
     """A query as described, and its hits."""
 
-    looked: Looked
+    looked: DescribedQuery
     hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class _Query:
-    asked: Asked
+    asked: SearchOptions
     views: Sequence[View] = ()
-    looked: Looked | None = None  # of a query that came as a vector
+    looked: DescribedQuery | None = None  # of a query that came as a vector
     future: "Future[Answered]" = field(default_factory=Future)
 
 
@@ -87,11 +87,11 @@ class Batcher(AbstractContextManager["Batcher"]):
         self._queue.put(None)
         self._open.close()
 
-    def ask(self, views: Sequence[View], asked: Asked) -> "Future[Answered]":
+    def ask(self, views: Sequence[View], asked: SearchOptions) -> "Future[Answered]":
         """Look for a picture, of which the views are given."""
         return self._put(_Query(asked, views=views))
 
-    def ask_vector(self, looked: Looked, asked: Asked) -> "Future[Answered]":
+    def ask_vector(self, looked: DescribedQuery, asked: SearchOptions) -> "Future[Answered]":
         """Look for a query that is described already."""
         return self._put(_Query(asked, looked=looked))
 

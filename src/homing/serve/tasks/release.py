@@ -17,13 +17,12 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Protocol, TypeVar
 
+from homing.activation import Activator
 from homing.archive import Archive, open_archive
-from homing.archive.ingest.run import make_activator
 from homing.archive.results import Outcome
 from homing.c2pa import ContentCredentials
 from homing.errors import PictureError
-from homing.images import Limits
-from homing.serve.jobs.store import ReleaseSettings
+from homing.options import Activation, Limits
 from homing.serve.settings import Settings
 from homing.serve.tasks.limits import bound_memory
 from homing.workers.memory import keep_freed_memory
@@ -59,7 +58,7 @@ class Release:
         The list of pictures, ``.jsonl``.
     out : Path
         Folder for the released files.
-    settings : ReleaseSettings
+    settings : Activation
     limits : Limits
     c2pa : ContentCredentials or None
         What the files are signed with.
@@ -68,7 +67,7 @@ class Release:
     folder: Path
     manifest: Path
     out: Path
-    settings: ReleaseSettings
+    settings: Activation
     limits: Limits
     c2pa: ContentCredentials | None = None
 
@@ -78,11 +77,11 @@ class Release:
             self.folder,
             manifest=self.manifest,
             out=self.out,
+            limits=self.limits,
+            c2pa=self.c2pa,
             psnr=self.settings.psnr,
             method=self.settings.method,
             format=self.settings.format,
-            limits=self.limits,
-            c2pa=self.c2pa,
         )
         return report.outcomes
 
@@ -115,26 +114,17 @@ class Try:
     ----------
     data : bytes
         The file.
-    psnr : float
-        Least, dB.
-    method : str
+    activation : Activation
     limits : Limits
     """
 
     data: bytes
-    psnr: float
-    method: str
+    activation: Activation
     limits: Limits
 
     def do(self, archive: Archive) -> Tried:
         """Return it activated; `PictureError` if it cannot be released."""
-        activator = make_activator(
-            archive.descriptor,
-            archive.codebook,
-            psnr=self.psnr,
-            method=self.method,
-            limits=self.limits,
-        )
+        activator = Activator.of(archive.descriptor, archive.codebook, self.activation, self.limits)
         (result,) = activator.run([self.data])
         if isinstance(result, PictureError):
             raise result
