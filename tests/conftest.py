@@ -46,7 +46,7 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def credentials(tmp_path_factory: pytest.TempPathFactory) -> "homing.ContentCredentials":
     """A certificate and its key, made now: they sign, and nobody trusts them."""
-    from signing_material import write_material
+    from tests.helpers.signing_material import write_material
 
     folder = tmp_path_factory.mktemp("credentials")
     return homing.ContentCredentials(*write_material(folder), endpoint="https://example.org/v1")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from archive_parts import unit_vectors
 
 import homing
+from tests.helpers.archive import unit_vectors
 
 
 class Ended(NamedTuple):

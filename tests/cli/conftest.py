@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import Ran, make_pictures, run
 
 import homing
 import homing.cli.main
+from tests.helpers.command_line import Ran, make_pictures, run
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from serve_parts import Live, encoded, picture
 
 import homing
 from homing.options import Limits
 from homing.serve.settings import Settings
+from tests.helpers.service import Live, encoded, picture
 
 
 @pytest.fixture(scope="session")

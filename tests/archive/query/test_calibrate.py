@@ -1,0 +1,224 @@
+"""Verdicts of an archive: made by itself, kept beside the record, made again as it grows."""
+
+import json
+
+import numpy as np
+import pytest
+
+import homing
+from homing.archive.query import calibrate as calibrating
+from homing.archive.query.calibration import read_calibration
+from tests.helpers.archive import DIMENSION, make_pictures, write
+
+
+def scene(count: int, seed: int) -> np.ndarray:
+    """Unit vectors near a bent surface of twelve dimensions."""
+    world = np.random.default_rng(5)
+    bend, shift = world.standard_normal((12, DIMENSION)), world.standard_normal(DIMENSION)
+    places = np.random.default_rng(seed).standard_normal((count, 12))
+    vectors = np.tanh(0.5 * places @ bend) + 0.3 * shift
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def fill(archive, vectors, first=0):
+    names = [f"{first + number}" for number in range(len(vectors))]
+    write(archive._table, archive.codebook, names, vectors)
+
+
+@pytest.fixture
+def filled(archive):
+    fill(archive, scene(1200, 0))
+    return archive
+
+
+def stored(archive):
+    return json.loads((archive.path / "calibration.json").read_text())
+
+
+def answers(archive, vectors, **asked):
+    from homing.archive.query.search import DescribedQuery
+    from homing.options import SearchOptions
+
+    looked = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
+    return archive.answer(looked, SearchOptions(**asked))
+
+
+def test_an_archive_not_calibrated_gives_no_verdict(filled):
+    for hit in answers(filled, scene(1, 9))[0]:
+        assert hit.false_alarm_rate is None
+        assert hit.is_copy is None
+        assert not {"false_alarm_rate", "is_copy"} & set(hit.as_dict())
+
+
+def test_stated_rates_hold_for_searches_of_the_archive(filled):
+    """What one archive of this size can tell; over several see the verdict's own tests."""
+    filled.calibrate()
+    best = [hits[0].false_alarm_rate for hits in answers(filled, scene(5000, 1), k=1)]
+    assert 0.3e-2 <= np.mean(np.array(best) <= 1e-2) <= 2e-2
+    assert 0.05 <= np.mean(np.array(best) <= 0.1) <= 0.2
+
+
+def test_copies_are_called_copies_and_others_not(filled):
+    filled.calibrate()
+    rng = np.random.default_rng(2)
+    copies = scene(1200, 0)[:200] + 0.007 * rng.standard_normal((200, DIMENSION)).astype("f4")
+    copies /= np.linalg.norm(copies, axis=1, keepdims=True)
+    found = answers(filled, copies, k=3)
+    right = [hits[0].id == str(number) and hits[0].is_copy for number, hits in enumerate(found)]
+    assert np.mean(right) > 0.9
+    strangers = answers(filled, scene(500, 3), k=3)
+    assert np.mean([hits[0].is_copy for hits in strangers]) < 0.01
+    for hits in (*found[:20], *strangers[:20]):
+        rates = [hit.false_alarm_rate for hit in hits]
+        assert rates == sorted(rates)
+        assert [hit.is_copy for hit in hits] == [rate <= 1e-4 for rate in rates]
+        assert {"false_alarm_rate", "is_copy"} <= set(hits[0].as_dict())
+    lenient = answers(filled, scene(50, 3), k=1, rate=0.9)
+    assert any(hits[0].is_copy for hits in lenient)
+
+
+def test_rates_are_told_no_further_than_the_calibration_goes(filled):
+    filled.calibrate()
+    (hits,) = answers(filled, scene(1200, 0)[:1], k=8, probes=8)
+    least = 1 / (100 * 1200)
+    assert hits[0].similarity > 0.999
+    assert (hits[0].false_alarm_rate, hits[0].rate_is_bound) == (least, True)
+    assert hits[0].as_dict()["rate_is_bound"] is True
+    assert hits[-1].false_alarm_rate > least
+    assert hits[-1].rate_is_bound is False
+    (strict,) = answers(filled, scene(1200, 0)[:1], k=1, rate=1e-9)  # decided all the same
+    assert strict[0].is_copy
+
+
+def test_more_views_count_for_more_chances(filled):
+    from homing.archive.query.search import DescribedQuery
+    from homing.options import SearchOptions
+
+    filled.calibrate()
+    vector = scene(1200, 0)[:1] + np.float32(0.03)
+    vector /= np.linalg.norm(vector)
+    once = filled.answer([DescribedQuery(("upright",), vector)], SearchOptions())[0][0]
+    names = ("upright", *(f"turned {n}" for n in range(7)))
+    looks = DescribedQuery(names, np.repeat(vector, 8, axis=0))
+    turned = filled.answer([looks], SearchOptions(views="turned"))[0][0]
+    assert turned.id == once.id
+    assert turned.view == "upright"
+    assert turned.false_alarm_rate == pytest.approx(8 * once.false_alarm_rate, rel=0.05)
+
+
+def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
+    from homing.archive.query.snapshot import Snapshot
+
+    asked, search = [], Snapshot.search
+
+    def searched(self, queries, **options):
+        asked.append((len(queries), options["probes"]))
+        return search(self, queries, **options)
+
+    filled.calibrate()
+    monkeypatch.setattr(Snapshot, "search", searched)
+    known, strange = scene(1200, 0)[:5], scene(3, 7)
+    answers(filled, [*known, *strange])
+    assert asked[0] == (8, (1,))
+    assert [count for count, _ in asked[1:]] == [3, 3]
+    assert [probes for _, probes in asked[1:]] == [(4,), (8,)]
+    asked.clear()
+    answers(filled, [*known, *strange], probes=2)
+    assert asked == [(8, 2)]
+
+
+def test_what_is_written_is_read_again(filled):
+    (filled.path / ".calibration.json-left").write_text("by one that was killed")
+    made = filled.calibrate()
+    assert read_calibration(filled.path, filled.settings) == made
+    values = stored(filled)
+    assert values["format"] == 1
+    assert values["background"] == "entries"
+    assert values["tails"]["upright"]["entries"] == 1200
+    assert homing.open(filled.path).calibrate() == made  # the same entries, the same verdicts
+    assert [p.name for p in filled.path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 30)
+    monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 30)
+    monkeypatch.setattr("homing.search.false_alarms._PEAKS", 10)
+    photos = make_pictures(tmp_path / "photos", 100)
+    paths = sorted(photos.iterdir())
+    archive.add(paths[:20])
+    assert not (archive.path / "calibration.json").exists()
+    archive.add(paths[:40])
+    assert stored(archive)["tails"]["upright"]["entries"] == 40
+    archive.add(paths[:55])
+    assert stored(archive)["tails"]["upright"]["entries"] == 40  # not by half yet
+    archive.release(paths[55:65], out=tmp_path / "out")
+    assert stored(archive)["tails"]["upright"]["entries"] == 65
+    hit = archive.search(paths[0])[0]
+    assert hit.is_copy is not None
+
+
+def test_pictures_that_match_nothing_calibrate_every_set_of_views(filled, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
+    photos = make_pictures(tmp_path / "photos", 25)
+    (photos / "bad.jpg").write_bytes(b"no picture")
+    done = []
+    calibration = filled.calibrate(photos, progress=done.append)
+    assert sum(done) == 26
+    assert calibration.background == "pictures"
+    assert set(calibration.tails) == {"upright", "turned", "all"}
+    assert {tail.queries for tail in calibration.tails.values()} == {25}
+    upright, turned, everything = (calibration.tails[v] for v in ("upright", "turned", "all"))
+    assert upright.threshold <= turned.threshold <= everything.threshold
+    with pytest.raises(homing.UsageError, match="20"):
+        filled.calibrate(sorted(photos.iterdir())[:19])
+
+
+def test_too_few_entries_say_so(archive):
+    with pytest.raises(homing.UsageError, match="at least 200"):
+        archive.calibrate()
+    fill(archive, scene(150, 0))
+    with pytest.raises(homing.UsageError, match="150"):
+        archive.calibrate()
+    fill(archive, np.repeat(scene(1, 1), 300, axis=0), first=1000)  # all alike
+    with pytest.raises(homing.UsageError):
+        archive.calibrate()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text[:50],
+        lambda text: "[]",
+        lambda text: text.replace('"format": 1', '"format": 7'),
+        lambda text: text.replace('"exponent"', '"exponents"'),
+        lambda text: text.replace('"upright"', '"sideways"'),
+        lambda text: text.replace('codebook_fingerprint": "', 'codebook_fingerprint": "0'),
+    ],
+)
+def test_a_damaged_calibration_is_refused_and_made_again(filled, tmp_path, damage):
+    filled.calibrate()
+    path = filled.path / "calibration.json"
+    path.write_text(damage(path.read_text()))
+    with pytest.raises(homing.ArchiveError, match="homing calibrate"):
+        answers(filled, scene(1, 9))
+    filled.add(make_pictures(tmp_path / "photos", 1))
+    assert answers(filled, scene(1, 9))[0][0].is_copy is not None
+
+
+@pytest.mark.slow
+@pytest.mark.photos
+def test_stated_rates_hold_on_photographs(photos, tmp_path):
+    """300 photographs calibrate themselves; those of another source are all strangers."""
+    from homing.descriptors import load_descriptor
+
+    archive = homing.create(tmp_path / "bundled", descriptor=load_descriptor("homing-s"))
+    paths = sorted((photos / "dev").glob("*.jpg"))
+    archive.add(paths[:300])
+    queries = archive.descriptor.describe(paths[300:])
+    best = np.array([hits[0].false_alarm_rate for hits in answers(archive, queries, k=1)])
+    for stated in (0.1, 1e-2):
+        observed = (best <= stated).mean()
+        # 700 queries: seven at 1e-2, give or take three
+        assert stated / 3 <= observed <= stated * 2, (stated, observed)

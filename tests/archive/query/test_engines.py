@@ -1,0 +1,308 @@
+"""An archive's parts asked by themselves: all of them, or those that answer in time."""
+
+import json
+import shutil
+import threading
+import time
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import homing
+from homing.archive.query import engines
+from homing.archive.query.calibrate import calibrate_on_entries
+from homing.archive.query.snapshot import Snapshot
+from homing.archive.table import index as segments
+from homing.archive.table.index import add_column, build, commit, coverage
+from homing.search import Deadline, Part, Partial
+from homing.search.engines.deadline import answers
+from tests.helpers.archive import make_pictures, unit_vectors, write
+
+ROWS = 40  # of a file
+
+
+def names(part):
+    return [f"{part}-{number}" for number in range(ROWS)]
+
+
+def fill(archive, parts):
+    for part in range(parts):
+        write(archive._table, archive.codebook, names(part), unit_vectors(ROWS, part))
+
+
+def index_apart(archive, groups, tmp_path):
+    """Segments over such fragments; the rest stays without."""
+    table = archive._table.of(1)
+    add_column(table, archive.codebook)
+    for number, group in enumerate(groups):
+        folder = tmp_path / f"{archive.path.name}-{number}"
+        folder.mkdir()
+        segment = build(table, archive.codebook, group, folder)
+        assert commit(table, archive.codebook, group, segment)
+    archive._table.refresh()
+
+
+@pytest.fixture
+def divided(archive, tmp_path):
+    """Five files: segments over two, two and none of the last."""
+    fill(archive, 5)
+    index_apart(archive, [[0, 1], [2, 3]], tmp_path)
+    return homing.open(archive.path, engine="lance")
+
+
+def found(archive, **options):
+    return archive.search_vectors(unit_vectors(7, 77), k=500, probes=8, rerank=0, **options)
+
+
+def ids(matches, row=0):
+    return {name for name in matches.ids[row] if name is not None}
+
+
+def of_parts(*parts):
+    return {name for part in parts for name in names(part)}
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory, network_file, codebook):
+    """Records of the same rows, divided in many ways; and one in memory."""
+    made = []
+    for number, groups in enumerate([[], [[0, 1, 2, 3]], [[0], [1], [2], [3]], [[1, 3], [0]]]):
+        folder = tmp_path_factory.mktemp("divided")
+        archive = homing.create(folder / f"a{number}", descriptor=network_file, codebook=codebook)
+        fill(archive, 4)
+        if groups:
+            index_apart(archive, groups, folder)
+            archive._table.delete(names(1)[:5])
+        else:
+            archive._table.delete(names(1)[:5])
+        made.append(Snapshot(archive._table, codebook, "lance" if groups else "memory"))
+    return made
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    seed=st.integers(0, 10**6),
+    queries=st.integers(0, 20),
+    k=st.integers(1, 200),
+    probes=st.integers(1, 8),
+    patient=st.booleans(),
+)
+def test_however_divided_the_answers_are_the_undivided_ones(
+    records, seed, queries, k, probes, patient
+):
+    vectors = unit_vectors(queries, seed)
+    asked = {"k": k, "probes": probes, "rerank": 0}
+    expected, *divided = [
+        each.search(vectors, **asked, deadline=Deadline(60) if patient else None)
+        for each in records
+    ]
+    for each in divided:
+        assert each.partial is None
+        np.testing.assert_allclose(each.code_distance, expected.code_distance, atol=1e-5)
+        for row in range(queries):
+            told, other = nearer(each, row), nearer(expected, row)
+            assert told.keys() == other.keys()
+            assert all(told[name] == pytest.approx(other[name], abs=1e-5) for name in told)
+
+
+def nearer(matches, row):
+    """Similarities by id, but for those as far as the last: which of them is kept is chance."""
+    last = matches.code_distance[row, -1] - 1e-4
+    found = zip(matches.ids[row], matches.similarity[row], matches.code_distance[row], strict=True)
+    return {name: similarity for name, similarity, distance in found if distance < last}
+
+
+def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
+    whole = found(divided)
+    assert whole.partial is None
+    assert ids(whole) == of_parts(*range(5))
+    ask, free = engines.nearest, threading.Event()
+
+    def slow(table, codebook, asked, *given):
+        if any(0 in segment.fragments for segment in asked):
+            free.wait(60)
+        return ask(table, codebook, asked, *given)
+
+    monkeypatch.setattr(engines, "nearest", slow)
+    start = time.monotonic()
+    partial = found(divided, deadline=0.4)
+    assert 0.3 < time.monotonic() - start < 10
+    assert partial.partial == Partial(2 * ROWS, "no answer within 0.4 s")
+    assert ids(partial) == of_parts(2, 3, 4)
+    free.set()
+    assert found(divided, deadline=30).partial is None
+    assert ids(found(divided)) == of_parts(*range(5))  # without a deadline it is waited for
+
+
+def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
+    lost = next(s for s in coverage(divided._table.of(1), divided.codebook).segments)
+    divided.warm()
+    shutil.rmtree(divided.path / "entries.lance" / "_indices" / lost.uuid)
+    partial = found(divided, deadline=30)
+    assert partial.partial.entries_not_asked == 2 * ROWS
+    assert "cannot be read or written: Not found" in partial.partial.reason
+    assert len(ids(partial)) == 3 * ROWS
+    with pytest.raises(homing.ArchiveError, match="cannot be read or written: Not found"):
+        found(divided)
+    # Opened again, its rows are looked for by their codes; and the next index has them again.
+    again = homing.open(divided.path, engine="lance")
+    assert ids(found(again)) == of_parts(*range(5))
+    assert "run 'homing index'" in again.verify(files=False).problems[0].message
+    assert again.index().indexed == 5 * ROWS
+    assert again.verify(files=False).clean
+
+
+def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
+    def broken(*given):
+        raise homing.ArchiveError("a part is broken")
+
+    monkeypatch.setattr(engines, "nearest", broken)
+    with pytest.raises(homing.ArchiveError, match="a part is broken"):
+        calibrate_on_entries(divided._current.snapshot())
+    with pytest.raises(homing.ArchiveError, match="a part is broken"):
+        divided.duplicates(similarity=0.9)
+
+
+def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, monkeypatch):
+    """Files of an old version go when another process compacts: that is no partial answer."""
+    divided.warm()
+    other = homing.open(divided.path)
+    write(other._table, other.codebook, names(9), unit_vectors(ROWS, 9))
+    ask, tried = engines.nearest, []
+
+    def once(*given):
+        tried.append(1)
+        if len(tried) <= 2:  # both segments of the version that is past
+            raise homing.ArchiveError("gone")
+        return ask(*given)
+
+    monkeypatch.setattr(engines, "nearest", once)
+    monkeypatch.setattr(
+        divided._current, "snapshot", kept_once(divided._current, divided._current.snapshot)
+    )
+    whole = found(divided, deadline=30)
+    assert whole.partial is None
+    assert ids(whole) == of_parts(*range(5), 9)
+
+
+def kept_once(current, newest):
+    """The snapshot of before at the first call, the newest one afterwards."""
+    calls = []
+
+    def snapshot():
+        calls.append(1)
+        return current._snapshot if len(calls) == 1 else newest()
+
+    return snapshot
+
+
+def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, monkeypatch):
+    photos = make_pictures(tmp_path / "photos", 30)
+    archive.add(photos)
+    archive.index()
+    write(archive._table, archive.codebook, names(0), unit_vectors(ROWS, 0))
+    command = ("search", archive.path, photos / "003.jpg", "--engine", "lance", "--k", 1)
+    ended = homing_cli(*command, "--deadline", 30, "--json")
+    assert ended.status == 0
+    (line,) = map(json.loads, ended.out.splitlines())
+    assert "partial" not in line
+    assert line["hits"][0]["id"] == "003.jpg"
+
+    def broken(*given):
+        raise homing.ArchiveError("a part is broken")
+
+    monkeypatch.setattr(engines, "nearest", broken)
+    ended = homing_cli(*command, "--deadline", 30, "--json")
+    assert ended.status == 1
+    (line,) = map(json.loads, ended.out.splitlines())
+    assert line["partial"] == {"entries_not_asked": 30, "reason": "a part is broken"}
+    assert line["hits"][0]["id"].startswith("0-")
+    ended = homing_cli(*command, "--deadline", 30)
+    assert ended.status == 1
+    assert "a partial answer: 30 entries were not asked: a part is broken" in ended.err
+    assert homing_cli(*command).status == 2
+    hits = homing.open(archive.path, engine="lance").search(photos / "003.jpg", deadline=30)
+    assert hits.partial == Partial(30, "a part is broken")
+    assert isinstance(hits, tuple)
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(homing.UsageError, match="the deadline must be more than 0 seconds"):
+            archive.search(photos / "003.jpg", deadline=wrong)
+
+
+def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monkeypatch):
+    """Calibrated archives are looked through in stages; what the first has found stays."""
+    photos = make_pictures(tmp_path / "photos", 230)
+    archive.add(photos)
+    archive.index()
+    opened = homing.open(archive.path, engine="lance")
+    stranger = make_pictures(tmp_path / "stranger", 1, first=999) / "999.jpg"
+    first = opened.search(stranger, probes=1)
+    ask, calls = engines.nearest, []
+
+    def only_once(*given):
+        calls.append(1)
+        if len(calls) > 1:
+            raise homing.ArchiveError("a part is broken")
+        return ask(*given)
+
+    monkeypatch.setattr(engines, "nearest", only_once)
+    hits = opened.search(stranger, deadline=30)
+    assert len(calls) > 1
+    assert hits.partial == Partial(230, "a part is broken")
+    assert hits == first != ()
+    assert first.partial is None
+
+
+def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypatch):
+    """A part that hangs holds its own handle of the record; others refresh and search."""
+    hanging, free = threading.Event(), threading.Event()
+    batches = engines.Table.batches
+
+    def slow(self, *given, **options):
+        for batch in batches(self, *given, **options):
+            hanging.set()
+            free.wait(60)
+            yield batch
+
+    monkeypatch.setattr(engines.Table, "batches", slow)
+    assert found(divided, deadline=0.3).partial == Partial(ROWS, "no answer within 0.3 s")
+    assert hanging.is_set()
+    write(divided._table, divided.codebook, names(9), unit_vectors(ROWS, 9))
+    monkeypatch.setattr(engines.Table, "batches", batches)
+    assert ids(found(divided)) == of_parts(*range(5), 9)
+    free.set()
+
+
+def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
+    together, free = threading.Barrier(3), threading.Event()
+
+    def meeting(number):
+        together.wait(20)
+        return number
+
+    def answered(parts, deadline=None):
+        return answers(parts, (5,), deadline, lambda: True)
+
+    assert answered([Part(1, meeting)] * 3, Deadline(30)) == [5, 5, 5]
+    for deadline in (None, Deadline(30)):
+        assert answered([Part(1, lambda n: n), Part(1, lambda n: n + 1)], deadline) == [5, 6]
+        assert answered([], deadline) == []
+    silent = Part(7, lambda n: free.wait(60))
+    deadline = Deadline(0.01)
+    for _ in range(40):
+        deadline = Deadline(0.01)
+        assert answered([silent, Part(1, lambda n: n)], deadline) in ([5], [])
+    assert "32 earlier questions are unanswered yet" in deadline.partial.reason
+    free.set()
+    with pytest.raises(ZeroDivisionError):
+        answered([Part(1, lambda n: n // 0), Part(1, lambda n: n)], Deadline(10))
+
+
+def test_segments_is_what_is_asked(divided):
+    """Each segment answers for its own fragments alone."""
+    table, book = divided._table.of(1), divided.codebook
+    for segment in coverage(table, book).segments:
+        _, addresses, _ = segments.nearest(table, book, [segment], unit_vectors(2, 1), 500, 8)
+        assert {int(address) >> 32 for address in addresses} == segment.fragments

@@ -1,0 +1,175 @@
+"""Rows out to Parquet and in again, and versions that are past."""
+
+import datetime
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import homing
+from tests.helpers.archive import facts, make_pictures, unit_vectors, write
+
+
+@pytest.fixture
+def filled(archive, tmp_path):
+    archive.release(make_pictures(tmp_path / "photos", 4), out=tmp_path / "out")
+    names = [f"{n:05}" for n in range(60)]
+    write(archive._table, archive.codebook, names, unit_vectors(60, 3))
+    archive.index()  # its empty column is no part of the rows
+    return archive
+
+
+def test_what_is_exported_comes_in_the_same(filled, create, tmp_path):
+    file = tmp_path / "rows.parquet"
+    assert filled.export(file) == 64
+    assert pq.read_schema(file).names == filled._table.schema.names
+    (tmp_path / "elsewhere").mkdir()
+    other = create("elsewhere/archive")
+    done = other.import_rows(file)
+    assert (done.imported, done.skipped, done.problems) == (64, 0, ())
+    assert [row.id for row in other.entries()] == [row.id for row in filled.entries()]
+    assert other.entry("000.jpg").file == "../../out/000.jpg"  # its place, from here
+    assert other.verify().clean
+    assert other.verify().files == 4
+    again = other.import_rows(file)
+    assert (again.imported, again.skipped, again.problems) == (0, 64, ())
+    queries = unit_vectors(5, 9)
+    assert np.array_equal(
+        filled.search_vectors(queries, k=3).ids, other.search_vectors(queries, k=3).ids
+    )
+
+
+def test_an_existing_file_is_left_alone(filled, tmp_path, homing_cli):
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(b"mine")
+    ended = homing_cli("export", filled.path, file)
+    assert ended.status == 2
+    assert "exists already; name another file" in ended.err
+    assert file.read_bytes() == b"mine"
+    ended = homing_cli("export", filled.path, tmp_path / "none" / "rows.parquet")
+    assert ended.status == 2
+    assert "nothing can be written" in ended.err
+    assert homing_cli("export", filled.path, "s3://bucket/rows.parquet").status == 2
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "archive",
+        "out",
+        "photos",
+        "rows.parquet",
+    ]
+
+
+def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli):
+    file, spoilt = tmp_path / "rows.parquet", tmp_path / "spoilt.parquet"
+    filled.export(file)
+    table = pq.read_table(file)
+    rows = table.to_pylist()
+    by_name = {row["id"]: row for row in rows}
+    by_name["00001"]["cell"] = (by_name["00001"]["cell"] + 1) % 8
+    by_name["00002"]["vector"] = [0.5] * 192
+    by_name["00003"]["state"] = "lost"
+    rows.append(dict(by_name["00004"]))
+    changed = pa.Table.from_pylist(rows, schema=table.schema)
+    pq.write_table(changed, spoilt)
+    other = create("other")
+    write(other._table, other.codebook, ["00005"], unit_vectors(1, 50))  # same picture, as told
+    taken = other._table
+    row = next(iter(taken.rows(ids=["00005"], with_vectors=True)))
+    other.remove(["00005"])
+    taken.insert(taken.table([replace(row, source_sha256=b"z" * 32)]))
+    ended = homing_cli("import", other.path, spoilt, "--json")
+    assert ended.status == 1
+    *failed, total = [json.loads(line) for line in ended.out.splitlines()]
+    assert {line["id"]: line["reason"] for line in failed} == {
+        "00001": "its cell and code are not the codebook's for its vector",
+        "00002": "its vector is not a unit vector",
+        "00003": "its state is 'lost', neither released nor added",
+        "00004": "the id stands twice",
+        "00005": "the id is taken by another picture; remove that entry first",
+    }
+    assert (total["imported"], total["skipped"], total["failed"]) == (60, 0, 5)
+    opened = homing.open(other.path)
+    assert len(opened) == len({row.id for row in opened.entries()}) == 61
+    assert opened.verify().clean
+
+
+def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, homing_cli):
+    def told(archive, file):
+        ended = homing_cli("import", archive, file)
+        assert ended.status == 2
+        assert len(ended.err.splitlines()) == 1
+        return ended.err
+
+    plain = tmp_path / "plain.parquet"
+    pq.write_table(pa.table({"id": ["a"]}), plain)
+    assert "is not a file that 'homing export' has written" in told(filled.path, plain)
+    assert "cannot be imported" in told(filled.path, tmp_path / "none.parquet")
+    (tmp_path / "text.parquet").write_text("no parquet")
+    assert "cannot be imported" in told(filled.path, tmp_path / "text.parquet")
+    file = tmp_path / "rows.parquet"
+    filled.export(file)
+    trained = homing.train_codebook(
+        unit_vectors(600, 2), "IVF8,PQ8x8", descriptor=filled.descriptor.fingerprint
+    )
+    other = homing.create(tmp_path / "other", descriptor=network_file, codebook=trained)
+    err = told(other.path, file)
+    assert filled.codebook.fingerprint in err
+    assert trained.fingerprint in err
+    short = pq.read_table(file).drop_columns(["vector"])
+    pq.write_table(short, tmp_path / "short.parquet")
+    assert "cannot be imported" in told(filled.path, tmp_path / "short.parquet")
+
+
+def test_versions_that_are_past_can_be_read(filled, tmp_path, homing_cli):
+    before = filled.versions()[-1]["version"]
+    then = facts(filled)
+    queries = unit_vectors(4, 9)
+    found = filled.search_vectors(queries, k=3).ids
+    filled.remove(["00001", "000.jpg"])
+    assert filled.versions()[-1]["version"] > before
+    past = homing.open(filled.path, version=before)
+    assert facts(past) == then
+    for engine in ("memory", "lance"):
+        opened = homing.open(filled.path, version=before, engine=engine)
+        assert np.array_equal(opened.search_vectors(queries, k=3).ids, found)
+    listed = homing_cli("list", filled.path, "--version", before, "--json")
+    assert len(listed.out.splitlines()) == 64
+    assert len(homing_cli("list", filled.path, "--json").out.splitlines()) == 62
+    assert homing_cli("show", filled.path, "00001", "--version", before).status == 0
+    assert homing_cli("show", filled.path, "00001").status == 1
+    lines = homing_cli("versions", filled.path, "--json").out.splitlines()
+    assert before in [json.loads(line)["version"] for line in lines]
+    file = tmp_path / "then.parquet"
+    assert homing_cli("export", filled.path, file, "--version", before).status == 0
+    assert filled.import_rows(file).imported == 2  # what was removed comes back
+    assert facts(filled) == then
+
+
+def test_what_is_past_does_not_change(filled, tmp_path):
+    past = homing.open(filled.path, version=filled.versions()[-1]["version"])
+    filled.remove(["00001"])
+    count = len(filled.versions())
+    for change in (
+        lambda: past.remove(["00002"]),
+        lambda: past.add(make_pictures(tmp_path / "more", 1, first=90)),
+        past.compact,
+        past.index,
+        lambda: past.import_rows(tmp_path / "any.parquet"),
+    ):
+        with pytest.raises(homing.UsageError, match="is past"):
+            change()
+    assert len(filled.versions()) == count
+    with pytest.raises(homing.ArchiveError, match="no version 999"):
+        homing.open(filled.path, version=999)
+
+
+def test_compacting_keeps_what_it_is_told_to(filled, homing_cli):
+    past = [known["version"] for known in filled.versions()]
+    filled.compact(keep=datetime.timedelta(days=1))
+    assert set(past) <= {known["version"] for known in filled.versions()}
+    assert homing_cli("compact", filled.path, "--keep-days", "0.5").status == 0
+    assert set(past) <= {known["version"] for known in filled.versions()}
+    filled.compact()
+    assert len(filled.versions()) == 1

@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import pytest
+
+import homing
+from homing.archive.inputs import gather
+from tests.helpers.archive import contents, make_pictures
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return make_pictures(tmp_path / "photos", 3)
+
+
+def listed(tmp_path: Path, text: str | bytes, suffix: str = ".csv", base: bool = True):
+    file = tmp_path / f"list{suffix}"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return gather([tmp_path / "photos"] if base else [], file)
+
+
+TABLE = "path,id,title,year\n000.jpg,first,The sea,1999\n001.jpg,,,\n002.jpg,third,\n"
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n"])
+def test_a_table(tmp_path, photos, bom, ends):
+    inputs = listed(tmp_path, bom + TABLE.replace("\n", ends).encode())
+    assert [item.id for item in inputs] == ["first", "001.jpg", "third"]
+    assert [item.metadata for item in inputs] == [{"title": "The sea", "year": "1999"}, None, None]
+    assert [item.path for item in inputs] == [photos / f"00{n}.jpg" for n in range(3)]
+    assert [item.destination for item in inputs] == [Path(f"00{n}.jpg") for n in range(3)]
+
+
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+def test_objects_line_by_line(tmp_path, photos, bom):
+    rows = [
+        {"path": "000.jpg", "id": 7, "tags": ["a", "b"], "rated": True},
+        {"path": "001.jpg", "id": None, "title": "Größe 图"},
+    ]
+    text = "\n\n".join(json.dumps(row, ensure_ascii=False) for row in rows).encode()
+    inputs = listed(tmp_path, bom + text, ".jsonl")
+    assert [item.id for item in inputs] == ["7", "001.jpg"]
+    assert inputs[0].metadata == {"tags": ["a", "b"], "rated": True}
+    assert inputs[1].metadata == {"title": "Größe 图"}
+
+
+def test_paths_start_from_the_manifest_unless_a_folder_is_given(tmp_path, photos):
+    (item,) = listed(tmp_path, "path\nphotos/000.jpg\n", base=False)
+    assert item.path == photos / "000.jpg"
+    assert item.id == "photos/000.jpg"
+    assert item.destination == Path("photos/000.jpg")
+
+
+@pytest.mark.parametrize("path", ["../photos/000.jpg", "sub/../../x/000.jpg", "{photos}/000.jpg"])
+def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
+    (item,) = listed(tmp_path, f"path\n{path.format(photos=photos)}\n")
+    assert item.destination == Path("000.jpg")
+
+
+@pytest.mark.parametrize(
+    ("text", "suffix", "told"),
+    [
+        ("name,id\n000.jpg,1\n", ".csv", "line 2.*no 'path'"),
+        ("path,id\n,1\n", ".csv", "line 2.*no 'path'"),
+        ("path,id\n000.jpg,1,surplus\n", ".csv", "line 2.*more values than columns"),
+        ("path,id\n000.jpg,same\n001.jpg,same\n", ".csv", "'same'.*stand for both"),
+        ("path\n000.jpg\n000.jpg\n", ".csv", "stand for both"),
+        ("path\n", ".csv", "no picture was found"),
+        ("", ".csv", "no picture was found"),
+        ("", ".jsonl", "no picture was found"),
+        (b"path\n\xff.jpg\n", ".csv", "cannot be read"),
+        ('{"path": "000.jpg"', ".jsonl", "line 1: not JSON"),
+        ('{"path": "000.jpg", "x": NaN}', ".jsonl", "line 1: not JSON"),
+        ('{"path": "000.jpg", "id": "\\ud800"}', ".jsonl", "line 1: not valid Unicode"),
+        ('{"path": "000.jpg", "x": ["\\ud800"]}', ".jsonl", "line 1: not valid Unicode"),
+        ('["000.jpg"]', ".jsonl", "line 1: expected an object"),
+        ('{"path": 3}', ".jsonl", "line 1.*no 'path'"),
+        ('\n{"id": "x"}', ".jsonl", "line 2.*no 'path'"),
+        ("000.jpg\n", ".txt", r"\.csv or \.jsonl"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_its_line(tmp_path, photos, text, suffix, told):
+    with pytest.raises(homing.UsageError, match=told):
+        listed(tmp_path, text, suffix)
+
+
+def test_a_missing_manifest_is_named(tmp_path):
+    with pytest.raises(homing.UsageError, match=r"nothere\.csv"):
+        gather([], tmp_path / "nothere.csv")
+
+
+def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):
+    file = tmp_path / "list.csv"
+    file.write_text("path\n000.jpg\n")
+    for given in ([photos, photos], [photos / "000.jpg"], [tmp_path / "missing"]):
+        with pytest.raises(homing.UsageError, match="at most one folder"):
+            gather(given, file)
+
+
+def test_metadata_is_kept_and_returned_by_a_search(archive, photos, tmp_path):
+    (tmp_path / "list.csv").write_text(TABLE)
+    archive.release(photos, out=tmp_path / "out", manifest=tmp_path / "list.csv")
+    assert contents(tmp_path / "out").keys() == {"000.jpg", "001.jpg", "002.jpg"}
+    archive.compact()
+    found = archive.search(photos / "000.jpg", k=3, probes=8)
+    assert {hit.id: hit.metadata for hit in found} == {
+        "first": {"title": "The sea", "year": "1999"},
+        "001.jpg": None,
+        "third": None,
+    }
+    assert found[0].id == "first"
+    assert archive.entry("first").metadata == {"title": "The sea", "year": "1999"}
+    again = archive.add(photos, manifest=tmp_path / "list.csv")
+    assert again.count("skipped") == 3
+
+
+def test_bad_paths_of_a_manifest_cost_their_pictures(archive, photos, tmp_path):
+    rows = ["missing.jpg", "000.jpg", ".", "nul\0byte.jpg", "x" * 300 + ".jpg"]
+    (tmp_path / "list.jsonl").write_text(
+        "".join(json.dumps({"path": row, "id": f"n{n}"}) + "\n" for n, row in enumerate(rows))
+    )
+    for report in (
+        archive.release(photos, out=tmp_path / "out", manifest=tmp_path / "list.jsonl"),
+        archive.add(photos, manifest=tmp_path / "list.jsonl"),
+    ):
+        assert [o.id for o in report.failures] == ["n0", "n2", "n3", "n4"]
+        assert all(o.reason for o in report.failures)
+    assert [row.id for row in archive.entries()] == ["n1"]

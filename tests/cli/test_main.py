@@ -1,0 +1,668 @@
+"""Every command: what it prints, for people and for machines, and its exit status."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageEnhance, ImageOps
+
+import homing
+from homing.cli.main import _COMMANDS, cli
+from tests.helpers.command_line import make_pictures, picture
+
+SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
+SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
+SUBCOMMANDS += [("keys", name) for name in ("add", "list", "revoke")]
+SUBCOMMANDS += [("bench", "descriptors")]
+SHA = re.compile(r"[0-9a-f]{64}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+
+
+@pytest.mark.parametrize("command", SUBCOMMANDS, ids=" ".join)
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_shows_an_example(homing_cli, command, option):
+    ran = homing_cli(*command, option)
+    assert (ran.status, ran.err) == (0, "")
+    assert f"Usage: homing {' '.join(command)}" in ran.out
+    examples = re.findall(rf"^  homing {' '.join(command)}\b", ran.out, re.MULTILINE)
+    assert examples
+
+
+@pytest.mark.parametrize("command", [c for c in SUBCOMMANDS if c != ("serve",)], ids=" ".join)
+def test_every_command_speaks_json(homing_cli, command):
+    assert "--json" in homing_cli(*command, "--help").out
+
+
+def test_the_group_lists_all_commands(homing_cli):
+    shown = homing_cli("--help").out
+    wanted = "init release add search list show remove stats verify compact activate descriptors"
+    for name in [*wanted.split(), "codebook", "demo"]:
+        assert re.search(rf"^  {name}\b", shown, re.MULTILINE), name
+    assert homing_cli("--version").out.strip().endswith(homing.__version__)
+
+
+def test_the_readme_names_every_command():
+    readme = Path(__file__).parents[2] / "README.md"
+    text = readme.read_text(encoding="utf-8")
+    missing = [name for name in cli.list_commands(None) if not re.search(rf"\b{name}\b", text)]
+    assert missing == []
+
+
+def test_help_lists_every_method(homing_cli) -> None:
+    from homing.activation import METHODS
+
+    words = homing_cli("release", "--help").out.replace(",", " ").replace(".", " ").split()
+    assert set(METHODS) <= set(words)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense"],
+        ["init"],
+        ["release"],
+        ["release", "archive", "photos"],
+        ["release", "archive", "photos", "--out", "out", "--psnr", "12"],
+        ["release", "archive", "photos", "--out", "out", "--psnr", "nan"],
+        ["release", "archive", "photos", "--out", "out", "--format", "gif"],
+        ["release", "archive", "photos", "--out", "out", "--seed", "-1"],
+        ["release", "archive", "photos", "--out", "out", "--method", "nobody"],
+        ["release", "archive", "photos", "--out", "photos/out"],
+        ["release", "archive", "photos", "--out", "photos/0.jpg/out"],
+        ["release", "archive", "--out", "out"],
+        ["release", "archive", "missing", "--out", "out"],
+        ["release", "archive", "photos", "--out", "out", "--max-pixels", "0"],
+        ["release", "archive", "photos", "--out", "out", "--manifest", "missing.csv"],
+        ["release", "archive", "photos", "--out", "out", "--device", "abacus"],
+        ["release", "nowhere", "photos", "--out", "out"],
+        ["add", "archive"],
+        ["add", "photos", "photos"],
+        ["search", "archive"],
+        ["search", "archive", "missing"],
+        ["search", "archive", "photos", "--k", "0"],
+        ["search", "archive", "photos", "--probes", "0"],
+        ["search", "archive", "photos", "--probes", "many"],
+        ["search", "archive", "photos", "--probes", "1.5"],
+        ["search", "archive", "photos", "--rerank", "-1"],
+        ["show", "archive"],
+        ["remove", "archive"],
+        ["list", "nowhere"],
+        ["stats", "photos/0.jpg"],
+        ["verify", "nowhere"],
+        ["compact", ""],
+        ["init", "archive"],
+        ["init", "photos"],
+        ["init", "photos/0.jpg/new"],
+        ["init", "new", "--expect", "nan"],
+        ["init", "new", "--expect", "inf"],
+        ["init", "new", "--expect", "-3"],
+        ["init", "new", "--expect", "lots"],
+        ["init", "new", "--descriptor", "nobody"],
+        ["init", "new", "--codebook", "photos/0.jpg"],
+        ["init", "new", "--codebook", "IVF3,PQ5x8"],
+        ["codebook", "show", "missing.safetensors"],
+        ["codebook", "show", "photos/0.jpg"],
+        ["codebook", "train", "photos", "--factory", "nonsense", "--out", "c.safetensors"],
+        [
+            "codebook",
+            "train",
+            "photos",
+            "--factory",
+            "IVF8,PQ8x8",
+            "--out",
+            "missing/c.safetensors",
+        ],
+        ["demo", "--out", "photos"],
+        ["activate", "photos", "--out", "out", "--codebook", "nonsense"],
+        ["activate", "photos", "--out", "out", "--also", "nonsense"],
+        ["release", "archive", "photos", "--out", "out", "--also", "nonsense"],
+        ["release", "archive", "photos", "--out", "out", "--also", "archive/codebook.safetensors"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_use_is_told_in_a_line_and_ends_with_2(homing_cli, archive, photos, arguments):
+    before = {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file()}
+    ran = homing_cli(*arguments)
+    assert ran.status == 2
+    assert ran.out == ""
+    assert ran.err.strip()
+    assert {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file()} == before
+
+
+def test_init_tells_what_it_has_chosen(homing_cli, archive, network_file, codebook_file):
+    given = ["--descriptor", network_file, "--codebook", codebook_file]
+    (told,) = homing_cli("init", "other", *given, "--json").objects
+    assert set(told) == {"archive", "descriptor", "codebook", "codebook_choice"}
+    assert told["codebook"] == "IVF8,PQ8x8"
+    assert homing_cli("init", "third", *given).out.startswith("third: ")
+
+
+def test_the_bundled_codebook_follows_the_number_expected(homing_cli, tmp_path):
+    told = [
+        homing_cli("init", tmp_path / f"a{n}", "--expect", n, "--json").objects[0]["codebook"]
+        for n in ("100", "1e6")
+    ]
+    assert told == ["IVF64,PQ8x8", "IVF1024,PQ8x8"]
+
+
+def test_release_for_machines(homing_cli, archive, photos):
+    Path("photos/bad.png").write_text("no picture")
+    ran = homing_cli("release", archive, photos, "--out", "out", "--json")
+    assert ran.status == 1
+    assert [o["status"] for o in ran.objects] == ["released"] * 3 + ["failed"]
+    for number, told in enumerate(ran.objects[:3]):
+        required = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
+        assert set(told) - {"notes"} == required
+        assert told["source"] == f"photos/{number}.jpg"
+        assert told["id"] == f"{number}.jpg"
+        assert told["file"] == f"out/{number}.jpg"
+        assert 42 <= told["psnr"] < 60
+        assert 0.5 < told["ssim"] <= 1
+        assert isinstance(told["cell_kept"], bool)
+        assert told["seconds"] > 0
+    failed = ran.objects[3]
+    assert set(failed) == {"source", "status", "id", "reason", "seconds"}
+    assert failed["reason"]
+    again = homing_cli("release", archive, photos, "--out", "out", "--json")
+    assert again.status == 1
+    assert [o["status"] for o in again.objects] == ["skipped"] * 3 + ["failed"]
+    assert set(again.objects[0]) == {"source", "status", "id", "reason", "seconds"}
+    assert re.match(r"3 released, 1 failed in [\d.]+ s\n$", ran.err)
+
+
+def test_add_for_machines(homing_cli, archive, photos):
+    ran = homing_cli("add", archive, photos, "--json")
+    assert ran.status == 0
+    for told in ran.objects:
+        assert set(told) == {"source", "status", "id", "seconds"}
+        assert told["status"] == "added"
+
+
+def test_release_for_people(homing_cli, archive, photos):
+    Path("photos/bad.png").write_text("no picture")
+    ran = homing_cli("release", archive, photos, "--out", "out")
+    lines = ran.out.splitlines()
+    assert len(lines) == 3
+    assert re.match(r"released   photos/0\.jpg  -> out/0\.jpg  4\d\.\d\d dB( |$)", lines[0])
+    failed, summary = ran.err.splitlines()
+    assert re.match(r"failed     photos/bad\.png  \(.+\)$", failed)
+    assert summary.startswith("3 released, 1 failed in ")
+
+
+def test_search_for_machines(homing_cli, archive, photos):
+    Path("list.csv").write_text("path,title\nphotos/0.jpg,The sea\nphotos/1.jpg,\n")
+    assert homing_cli("add", archive, "--manifest", "list.csv").status == 0
+    Path("photos/bad.png").write_text("no picture")
+    ran = homing_cli("search", archive, photos, "--k", "2", "--probes", "8", "--json")
+    assert ran.status == 1
+    assert [set(o) for o in ran.objects[:3]] == [{"query", "seconds", "hits"}] * 3
+    keys = {"id", "similarity", "view", "cell", "code_distance", "metadata"}
+    for told in ran.objects[:3]:
+        assert len(told["hits"]) == 2
+        for hit in told["hits"]:
+            assert set(hit) - {"false_alarm_rate", "rate_is_bound", "is_copy"} == keys | {"state"}
+            assert -1 <= hit["similarity"] <= 1
+            assert hit["view"] == "upright"
+    assert ran.objects[0]["query"] == "photos/0.jpg"
+    best = ran.objects[0]["hits"][0]
+    assert (best["id"], best["metadata"]) == ("photos/0.jpg", {"title": "The sea"})
+    assert best["similarity"] > 0.999
+    assert ran.objects[1]["hits"][0]["metadata"] == {}
+    assert set(ran.objects[3]) == {"query", "status", "reason"}
+    assert ran.objects[3]["status"] == "failed"
+    assert ran.err == ""
+
+
+def test_search_for_people(homing_cli, archive, photos):
+    ran = homing_cli("search", archive, "photos/0.jpg")
+    assert (ran.status, ran.out) == (0, "photos/0.jpg: nothing in the cells visited\n")
+    Path("list.csv").write_text("path,title\nphotos/0.jpg,The sea\n")
+    homing_cli("add", archive, "--manifest", "list.csv")
+    ran = homing_cli("search", archive, "photos/0.jpg")
+    assert ran.out == "photos/0.jpg:\n   1.000  added     photos/0.jpg  title=The sea\n"
+    Path("bad.png").touch()
+    ran = homing_cli("search", archive, "bad.png")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("bad.png: failed: ")
+
+
+@pytest.mark.parametrize("options", [[], ["--rerank", "0"], ["--probes", "auto"], ["--k", "99"]])
+def test_search_takes_its_options(homing_cli, archive, photos, options):
+    homing_cli("add", archive, photos)
+    ran = homing_cli("search", archive, "photos/1.jpg", "--json", *options)
+    assert ran.status == 0
+    assert ran.objects[0]["hits"][0]["id"] == "1.jpg"
+
+
+@pytest.fixture
+def few_suffice(monkeypatch):
+    """A verdict from tens of pictures: whether it is right is tested elsewhere."""
+    for name in ("homing.archive.query.calibrate", "homing.search.false_alarms"):
+        monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
+    monkeypatch.setattr("homing.search.false_alarms._FAR", 1e300)  # none is a bound
+
+
+def test_wrong_use_of_searches_says_what_to_do(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ran = homing_cli("explain", archive, "photos/1.jpg", "--html", "no/folder/why.html")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "homing: --html: there is no folder 'no/folder'\n"
+    ran = homing_cli("explain", archive, "photos/1.jpg", "--html", "/proc/why.html")
+    assert ran.status == 2
+    assert ran.err.startswith("homing: --html: '/proc/why.html' cannot be written: ")
+    ran = homing_cli("duplicates", archive, "--similarity", "nan")
+    assert (ran.status, ran.err) == (
+        2,
+        "homing: the similarity must be between -1 and 1, not nan\n",
+    )
+    Path("bad.png").write_text("no picture")
+    ran = homing_cli("calibrate", archive, "bad.png")
+    assert ran.status == 2
+    assert ran.err.endswith("(1 of the files cannot be read)\n")
+
+
+def test_confirming_says_where_no_picture_is_at_hand(homing_cli, archive, photos):
+    pytest.importorskip("cv2")
+    homing_cli("add", archive, photos)
+    ran = homing_cli("search", archive, "photos/1.jpg", "--confirm")
+    assert ran.status == 0
+    assert "--files" in ran.err
+    assert homing_cli("search", archive, "photos/1.jpg").err == ""
+
+
+def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    assert (archive / "calibration.json").exists()
+    found = homing_cli("search", archive, "many/1.jpg", "--k", "2").out.splitlines()
+    assert re.match(r"   1\.000  added     1\.jpg  a copy \(by chance: .*1 in .+\)$", found[1])
+    assert re.match(r"   0\.\d{3}  added .*  no sure copy \(by chance: .+\)$", found[2])
+    ran = homing_cli("search", archive, "many/1.jpg", "--json")
+    first, second = ran.objects[0]["hits"][:2]
+    assert first["is_copy"] is True
+    assert first["false_alarm_rate"] < 1e-4 < second["false_alarm_rate"]
+    ImageEnhance.Brightness(picture(1)).enhance(0.8).save("darker.png")
+    rate = homing_cli("search", archive, "darker.png", "--json").objects[0]["hits"][0][
+        "false_alarm_rate"
+    ]
+    for factor in (0.9, 1.1):
+        ran = homing_cli("search", archive, "darker.png", "--json", "--rate", factor * rate)
+        assert ran.objects[0]["hits"][0]["is_copy"] is (factor > 1)
+    assert homing_cli("search", archive, "many/1.jpg", "--rate", "0").status == 2
+
+
+def test_calibrate(homing_cli, archive, few_suffice):
+    ran = homing_cli("calibrate", archive)
+    assert ran.status == 2
+    assert "at least 20" in ran.err
+    make_pictures(Path("many"), 30)
+    homing_cli("add", archive, "many")
+    (archive / "calibration.json").unlink()
+    ran = homing_cli("calibrate", archive)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 queries ")
+    told = homing_cli("calibrate", archive, "many", "--json").objects
+    assert [each["views"] for each in told] == ["upright", "turned", "all"]
+    for each in told:
+        places = list(each.pop("similarity_at").values())
+        assert places == sorted(places)
+        assert {k: v for k, v in each.items() if k != "views"} == {
+            "background": "pictures", "entries": 30, "queries": 30
+        }  # fmt: skip
+
+
+def test_duplicates(homing_cli, archive, photos):
+    Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
+    homing_cli("add", archive, photos)
+    refused = homing_cli("duplicates", archive)
+    assert refused.status == 2
+    assert "homing calibrate" in refused.err
+    ran = homing_cli("duplicates", archive, "--similarity", "0.99")
+    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
+    assert ran.err == "2 of 4 entries in 1 groups\n"
+    told = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    assert [[entry["id"] for entry in group["entries"]] for group in told] == [
+        ["1.jpg", "again.jpg"]
+    ]
+
+
+def test_a_blank_picture_is_told_so(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    Image.new("RGB", (40, 40)).save("dark.png")
+    ran = homing_cli("search", archive, "dark.png")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == (
+        "dark.png: it shows next to nothing, and cannot be told from other blank pictures\n"
+    )
+    (told,) = homing_cli("search", archive, "dark.png", "--json").objects
+    assert (told["hits"], told["note"][:12]) == ([], "it shows nex")
+
+
+def test_explain(homing_cli, archive, tmp_path):
+    image = Image.fromarray(skimage.data.astronaut())
+    Path("photos").mkdir()
+    image.save("photos/astronaut.png")
+    ran = homing_cli("explain", archive, "photos/astronaut.png")
+    assert ran.out == "photos/astronaut.png: Nothing was found in the cells visited.\n"
+    homing_cli("add", archive, "photos")
+    image.crop((0, 0, 400, 400)).save("suspect.jpg")
+    ran = homing_cli("explain", archive, "suspect.jpg")
+    assert (ran.status, ran.err) == (0, "")
+    assert "\n  not shown: the record's picture: where its file lies is not recorded" in ran.out
+    ran = homing_cli(
+        "explain", archive, "suspect.jpg", "--files", "photos", "--html", "why.html", "--json"
+    )
+    (told,) = ran.objects
+    assert told["confirmed"] is True
+    assert told["hit"]["id"] == "astronaut.png"
+    assert told["edits"] == ["cropped to 61 % of the picture"]
+    assert Path("why.html").read_text().startswith("<!doctype html>")
+    text = homing_cli("explain", archive, "suspect.jpg", "--files", "photos").out
+    assert text.startswith("suspect.jpg: A copy of astronaut.png: the two agree in their details.")
+    options = ["--confirm", "--files", "photos", "--probes", "8"]
+    found = homing_cli("search", archive, "suspect.jpg", *options).out
+    assert "a copy (details agree)" in found
+    Path("bad.png").touch()
+    assert homing_cli("explain", archive, "bad.png").status == 1
+
+
+def test_a_mirrored_copy_is_told_so(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ImageOps.mirror(picture(1)).save("mirrored.png")
+    ran = homing_cli("search", archive, "mirrored.png", "--views", "turned", "--k", "1")
+    assert ran.out.splitlines()[1].endswith("1.jpg  (mirrored)")
+    told = homing_cli("search", archive, "mirrored.png", "--views", "all", "--json").objects
+    assert told[0]["hits"][0]["view"] == "mirrored"
+
+
+LISTED = """\
+added           96x72            0.jpg
+added           96x72            new\\nline 图.jpg
+released        96x72  42.xx dB  photos/1.jpg
+"""
+
+
+def test_list_for_people(homing_cli, archive, photos):
+    Path("photos/2.jpg").rename("photos/new\nline 图.jpg")
+    homing_cli("add", archive, "photos/0.jpg", "photos/new\nline 图.jpg")
+    Path("list.csv").write_text("path\nphotos/1.jpg\n")
+    homing_cli("release", archive, "--manifest", "list.csv", "--out", "out")
+    ran = homing_cli("list", archive)
+    assert (ran.status, ran.err) == (0, "")
+    assert re.sub(r"42\.\d\d", "42.xx", ran.out) == LISTED
+
+
+SHOWN = """\
+id              photos/1.jpg
+state           released
+file            ../out/photos/1.jpg
+width           96
+height          72
+psnr            42.xxx
+generation      1
+cell            C
+code            0123456789abcdef
+created_at      TIME
+source_sha256   SHA
+file_sha256     SHA
+metadata        {'title': 'The sea'}
+"""
+
+
+def test_show_for_people(homing_cli, archive, photos):
+    Path("list.csv").write_text("path,title\nphotos/1.jpg,The sea\n")
+    homing_cli("release", archive, "--manifest", "list.csv", "--out", "out")
+    ran = homing_cli("show", archive, "photos/1.jpg")
+    shown = SHA.sub("SHA", TIME.sub("TIME", ran.out))
+    shown = re.sub(r"42\.\d+", "42.xxx", re.sub(r"(cell +)\d", r"\1C", shown))
+    shown = re.sub(r"(code +)[0-9a-f]{16}", r"\g<1>0123456789abcdef", shown)
+    assert shown == SHOWN
+
+
+ENTRY_KEYS = {
+    "id", "state", "file", "width", "height", "psnr", "generation", "cell", "code", "created_at",
+    "source_sha256", "file_sha256", "metadata",
+}  # fmt: skip
+
+
+def test_entries_for_machines(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    told = homing_cli("list", archive, "--json").objects
+    assert [set(o) for o in told] == [ENTRY_KEYS] * 3
+    assert [o["id"] for o in told] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert told[0]["file"] is told[0]["psnr"] is None
+    assert SHA.fullmatch(told[0]["source_sha256"])
+    assert TIME.fullmatch(told[0]["created_at"])
+    assert homing_cli("show", archive, "2.jpg", "0.jpg", "--json").objects == [told[2], told[0]]
+
+
+def test_show_tells_of_every_id(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ran = homing_cli("show", archive, "nobody", "1.jpg", "--json")
+    assert ran.status == 1
+    assert [o["id"] for o in ran.objects] == ["1.jpg"]
+    assert "'nobody'" in ran.err
+
+
+def test_remove(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    ran = homing_cli("remove", archive, "1.jpg", "nobody", "--json")
+    assert ran.status == 1
+    assert ran.objects == [
+        {"id": "1.jpg", "status": "removed"},
+        {"id": "nobody", "status": "not there"},
+    ]
+    ran = homing_cli("remove", archive, "0.jpg")
+    assert (ran.status, ran.out) == (0, "removed    0.jpg\n")
+    assert [o["id"] for o in homing_cli("list", archive, "--json").objects] == ["2.jpg"]
+
+
+def test_ids_that_look_like_options(homing_cli, archive):
+    Path("p").mkdir()
+    picture(0).save("p/--json.png")
+    picture(1).save("p/-x.png")
+    assert homing_cli("release", archive, "p", "--out", "out").status == 0
+    assert {p.name for p in Path("out").iterdir()} == {"--json.png", "-x.png"}
+    assert homing_cli("show", archive, "--json", "--", "--json.png").objects[0]["width"] == 96
+    assert homing_cli("remove", archive, "--", "-x.png", "--json.png").status == 0
+
+
+def test_stats(homing_cli, archive, photos):
+    homing_cli("release", archive, photos, "--out", "out")
+    (told,) = homing_cli("stats", archive, "--json").objects
+    assert set(told) >= {
+        "archive", "entries", "released", "added", "descriptor", "codebook",
+        "codebook_fingerprint", "expect", "cells", "cells_used", "fullest_cell", "psnr_mean",
+        "psnr_least", "bytes_on_disk", "bytes_of_codes", "version", "created_at", "created_by",
+    }  # fmt: skip
+    assert (told["entries"], told["released"], told["added"]) == (3, 3, 0)
+    lines = homing_cli("stats", archive).out.splitlines()
+    assert len(lines) == len(told)
+    assert "entries                 3" in lines
+    assert "expect                  -" in lines
+
+
+def test_verify(homing_cli, archive, photos):
+    homing_cli("release", archive, photos, "--out", "out")
+    ran = homing_cli("verify", archive)
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err == "3 entries and 3 released files verified, 0 problems\n"
+    Path("out/1.jpg").unlink()
+    ran = homing_cli("verify", archive, "--json")
+    assert ran.status == 1
+    assert [set(o) for o in ran.objects] == [{"id", "problem"}]
+    assert ran.objects[0]["id"] == "1.jpg"
+    assert homing_cli("verify", archive).out.startswith("1.jpg: its file ")
+    assert homing_cli("verify", archive, "--no-files").status == 0
+
+
+def test_compact(homing_cli, archive, photos):
+    for number in range(3):
+        homing_cli("add", archive, f"photos/{number}.jpg")
+    (told,) = homing_cli("compact", archive, "--json").objects
+    assert set(told) == {"files_removed", "files_added", "bytes_freed"}
+    assert told["files_added"] == 1
+    assert homing_cli("compact", archive).out.startswith("files removed: 0, files added: 0, ")
+    assert homing_cli("verify", archive).status == 0
+
+
+def test_release_for_further_codebooks(homing_cli, archive, photos, network_file):
+    vectors = np.random.default_rng(1).standard_normal((600, 192)).astype(np.float32)
+    descriptor = homing.load_descriptor(network_file)
+    for name, factory in {"next": "IVF8,PQ8x8", "partner": "PCA16,LSH"}.items():
+        trained = homing.train_codebook(vectors, factory, descriptor=descriptor.fingerprint)
+        trained.save(f"{name}.safetensors")
+    also = ["--also", "next.safetensors", "--also", "partner.safetensors"]
+    ran = homing_cli("release", archive, photos, "--out", "out", *also, "--json")
+    assert ran.status == 0
+    for told in ran.objects:
+        kept, always = told["also_kept"]  # with bits there is one cell
+        assert (type(kept), always) == (bool, True)
+    given = ["--descriptor", network_file, "--codebook", "archive/codebook.safetensors"]
+    assert homing_cli("activate", photos, "--out", "loose", *given, *also).status == 0
+    for number in range(3):
+        released, loose = Path(f"out/{number}.jpg"), Path(f"loose/{number}.jpg")
+        assert released.read_bytes() == loose.read_bytes()
+    stranger = homing.train_codebook(vectors, "IVF8,PQ8x8", descriptor="e" * 64)
+    stranger.save("stranger.safetensors")
+    refused = homing_cli(
+        "release", archive, photos, "--out", "other", *also, "--also", "stranger.safetensors"
+    )
+    assert refused.status == 2
+    assert "stranger.safetensors" in refused.err
+    assert "e" * 64 in refused.err
+
+
+def test_activate_without_an_archive(homing_cli, archive, photos, network_file, codebook_file):
+    given = ["--descriptor", network_file, "--codebook", codebook_file]
+    ran = homing_cli("activate", photos, "--out", "out", *given, "--json")
+    assert ran.status == 0
+    assert [o["status"] for o in ran.objects] == ["activated"] * 3
+    keys = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
+    assert all(set(o) - {"notes"} == keys for o in ran.objects)
+    assert sorted(p.name for p in Path("out").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
+    homing_cli("release", archive, photos, "--out", "released")
+    for number in range(3):
+        one, other = Path(f"out/{number}.jpg"), Path(f"released/{number}.jpg")
+        assert one.read_bytes() == other.read_bytes()
+    stamps = [p.stat().st_mtime_ns for p in sorted(Path("out").iterdir())]
+    ran = homing_cli("activate", photos, "--out", "out", *given, "--json")
+    assert [o["status"] for o in ran.objects] == ["skipped"] * 3
+    assert [p.stat().st_mtime_ns for p in sorted(Path("out").iterdir())] == stamps
+
+
+def test_a_name_too_long_costs_that_picture(
+    homing_cli, archive, photos, network_file, codebook_file
+):
+    given = ["--descriptor", network_file, "--codebook", codebook_file, "--format", "webp"]
+    picture(9).save(f"{'a' * 251}.png")
+    ran = homing_cli("activate", f"{'a' * 251}.png", photos, "--out", "out", *given, "--json")
+    assert ran.status == 1
+    assert sorted(o["status"] for o in ran.objects) == ["activated"] * 3 + ["failed"]
+    assert sorted(p.name for p in Path("out").iterdir()) == ["0.webp", "1.webp", "2.webp"]
+
+
+def test_format_and_limits(homing_cli, archive, photos):
+    ran = homing_cli("release", archive, photos, "--out", "out", "--format", "png", "--json")
+    assert [o["file"] for o in ran.objects] == ["out/0.png", "out/1.png", "out/2.png"]
+    for option, value in (("--max-pixels", "6000"), ("--max-bytes", "100")):
+        for command in (["add", archive], ["search", archive], ["release", archive]):
+            more = ["--out", "out"] if command[0] == "release" else []
+            picture(9).save("fresh.jpg")
+            ran = homing_cli(*command, "fresh.jpg", *more, option, value, "--json")
+            assert ran.status == 1
+            assert ran.objects[0]["status"] == "failed"
+    assert homing_cli("release", archive, "fresh.jpg", "--out", "out").status == 0
+
+
+def test_descriptors(homing_cli):
+    told = homing_cli("descriptors", "--json").objects
+    keys = {"name", "version", "origin", "licence", "size_bytes", "sha256", "input_rule"}
+    assert all(set(o) >= keys | {"dimension", "bundled"} for o in told)
+    names = [o["name"] for o in told]
+    assert names[0] == "homing-s"
+    assert "sscd_disc_mixup" in names
+    shown = homing_cli("descriptors").out
+    assert all(name in shown for name in names)
+
+
+@pytest.fixture
+def train(homing_cli, tmp_path, monkeypatch, network_file):
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        given = ["--descriptor", network_file, "--factory", "IVF2,PQ2x8", "--out", "c.safetensors"]
+        return homing_cli("codebook", "train", *arguments, *given)
+
+    return call
+
+
+def test_codebook_train(homing_cli, train, photos):
+    Path("photos/bad.png").write_text("no picture")
+    make_pictures(Path("more"), 3)  # of the same names
+    ran = train(photos, "more", "--per-picture", "50", "--json")
+    assert ran.status == 1
+    (told,) = ran.objects
+    assert (told["factory"], told["cells"]) == ("IVF2,PQ2x8", 2)
+    failed, note = ran.err.splitlines()
+    assert failed.startswith("failed     photos/bad.png  (not a picture")
+    assert note.startswith("trained on 300 vectors of 6 pictures")
+    assert homing_cli("codebook", "show", "c.safetensors", "--json").objects == [told]
+
+
+def test_too_few_pictures_for_a_codebook_are_told(train, photos):
+    Path("photos/0.jpg").write_bytes(b"")
+    ran = train(photos, "--per-picture", "2")
+    assert (ran.status, ran.out) == (2, "")
+    assert "needs at least 256 vectors" in ran.err
+    assert "got 4. Use more pictures" in ran.err
+    assert (
+        "1 of 3 pictures could not be read; the first, photos/0.jpg: the file is empty" in ran.err
+    )
+    assert not Path("c.safetensors").exists()
+
+
+def test_pictures_of_one_name_can_be_searched_together(homing_cli, archive, photos):
+    homing_cli("add", archive, photos)
+    make_pictures(Path("more"), 3)
+    ran = homing_cli("search", archive, photos, "more", "more/1.jpg", "--k", "1", "--json")
+    assert ran.status == 0
+    queries = [f"{folder}/{n}.jpg" for folder in ("photos", "more") for n in range(3)]
+    assert [o["query"] for o in ran.objects] == queries
+
+
+def test_a_picture_given_twice_counts_once(homing_cli, archive, photos):
+    ran = homing_cli("add", archive, photos, photos, "--json")
+    assert ran.status == 0
+    assert [o["id"] for o in ran.objects] == ["0.jpg", "1.jpg", "2.jpg"]
+
+
+def test_a_removed_archive_is_told(archive, photos):
+    opened = homing.open(archive)
+    shutil.rmtree(archive)
+    for action in (opened.stats, opened.compact, lambda: opened.add(photos)):
+        with pytest.raises(homing.ArchiveError, match=r"there is no record at .* removed\?$"):
+            action()
+
+
+def test_codebook_show(homing_cli, codebook_file):
+    keys = {"factory", "dimension", "cells", "code_bytes", "descriptor", "descriptor_fingerprint"}
+    for source in (codebook_file, "IVF1024,PQ8x8"):
+        (told,) = homing_cli("codebook", "show", source, "--json").objects
+        assert set(told) == keys | {"fingerprint"}
+        assert SHA.fullmatch(told["fingerprint"])
+    assert (told["cells"], told["code_bytes"], told["descriptor"]) == (1024, 8, "homing-s")
+    assert "factory                 IVF1024,PQ8x8\n" in homing_cli("codebook", "show", source).out
+
+
+def test_json_stays_json_whatever_the_names(homing_cli, archive, photos):
+    Path("photos/0.jpg").rename(b'photos/a"\xff\n\xe2\x80\xa8.jpg'.decode(errors="surrogateescape"))
+    for command in (["add", archive, photos], ["search", archive, photos], ["list", archive]):
+        ran = homing_cli(*command, "--json")
+        assert ran.status == 0
+        assert len([json.loads(line) for line in ran.out.split("\n") if line]) == 3

@@ -1,0 +1,203 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from homing.errors import PictureError, UsageError
+from homing.images import decode_pixels, encode, encodings, psnr, read_picture, seen_as
+from tests.helpers.picture_files import (
+    IPTC,
+    PROFILE,
+    XMP,
+    exif,
+    noise,
+    opened,
+    saved,
+    scene,
+    segments,
+    with_segments,
+)
+
+PHOTOSHOP = b"Photoshop 3.0\0" + IPTC
+CARRIED = (0xE0, 0xE1, 0xE2, 0xED, 0xFE)
+
+
+def rich_jpeg(orientation: int = 6, **options: object) -> bytes:
+    """A JPEG with every sort of metadata, a colour profile of several segments among it."""
+    profile = PROFILE[:128] + bytes(140_000)
+    data = saved(
+        scene(40, 56),
+        "JPEG",
+        quality=80,
+        exif=exif(orientation),
+        dpi=(300, 300),
+        icc_profile=profile,
+        comment=b"said aside",
+        xmp=XMP,
+        **options,
+    )
+    return with_segments(data, [(0xED, PHOTOSHOP)])
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_metadata_is_carried_byte_for_byte(level: int) -> None:
+    source = rich_jpeg()
+    picture = read_picture(source)
+    written = encode(picture, 255 - picture.pixels, encoding=encodings(picture)[level])
+    kept = [each for each in segments(source) if each[0] in CARRIED]
+    assert [each for each in segments(written) if each[0] in CARRIED] == kept
+    assert len(kept) >= 8
+    before, after = opened(source), opened(written)
+    for name in ("exif", "icc_profile", "dpi", "xmp", "comment", "photoshop"):
+        assert before.info[name] == after.info[name]
+    assert picture.orientation == read_picture(written).orientation == 6
+
+
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_written_without_subsampling(subsampling: int, progressive: bool) -> None:
+    source = saved(scene(40, 56), "JPEG", subsampling=subsampling, progressive=progressive)
+    picture = read_picture(source)
+    assert picture.progressive is progressive
+    written = opened(encode(picture, picture.pixels, encoding=encodings(picture)[0]))
+    assert [layer[1:3] for layer in written.layer] == [(1, 1)] * 3
+    assert bool(written.info.get("progressive")) is progressive
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_grey_stays_grey(progressive: bool) -> None:
+    picture = read_picture(saved(scene(40, 56, 1), "JPEG", progressive=progressive))
+    assert picture.pixels.shape == (40, 56, 1)
+    written = encode(picture, picture.pixels, encoding=encodings(picture)[-1])
+    assert opened(written).mode == "L"
+    assert psnr(decode_pixels(written), picture.pixels, peak=255) > 45
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+def test_pixels_are_those_that_pillow_sees(options: dict[str, object]) -> None:
+    data = saved(scene(41, 57), "JPEG", **options)
+    assert np.array_equal(read_picture(data).pixels, np.asarray(Image.open(io.BytesIO(data))))
+
+
+def test_ladder_rises() -> None:
+    picture = read_picture(saved(scene(80, 120), "JPEG", quality=75))
+    ladder = encodings(picture)
+    assert [each.name for each in ladder] == ["JPEG 95", "JPEG 98", "JPEG 100"]
+    files = [encode(picture, picture.pixels, encoding=each) for each in ladder]
+    assert sorted(map(len, files)) == [len(file) for file in files]
+    quality = [psnr(decode_pixels(file), picture.pixels, peak=255) for file in files]
+    assert sorted(quality) == quality
+    assert quality[0] > 38
+
+
+@pytest.mark.parametrize("quality", [1, 10, 49, 50, 51, 75, 90, 95, 97, 100])
+def test_quality_is_estimated(quality: int) -> None:
+    picture = read_picture(saved(scene(16, 16), "JPEG", quality=quality))
+    assert picture.quality == quality
+    assert all((each.quality or 0) >= quality for each in encodings(picture))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_pure_noise_can_be_written(progressive: bool, capfd: pytest.CaptureFixture[str]) -> None:
+    # 4:4:4 noise at quality 100 takes more than the two bytes a pixel of Pillow's buffer.
+    picture = read_picture(saved(noise(300, 300), "JPEG", progressive=progressive))
+    for encoding in encodings(picture):
+        assert decode_pixels(encode(picture, noise(300, 300), encoding=encoding)).shape[2] == 3
+    assert capfd.readouterr().err == ""
+
+
+def test_rgb_stored_without_transform_keeps_its_colours() -> None:
+    pixels = scene(40, 56)
+    source = saved(pixels, "JPEG", quality=95, keep_rgb=True)
+    picture = read_picture(source)
+    written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
+    assert psnr(decode_pixels(written), pixels, peak=255) > 35
+
+
+def test_content_credentials_are_left_out_with_a_note() -> None:
+    source = with_segments(saved(scene(16, 16), "JPEG"), [(0xEB, b"JP\0\1\0\0\0\1jumb")])
+    picture = read_picture(source)
+    assert "credentials" in picture.notes[0]
+    written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
+    assert 0xEB not in [marker for marker, _ in segments(written)]
+
+
+def test_orientation_of_either_byte_order_and_of_nonsense() -> None:
+    plain = saved(scene(16, 16), "JPEG")
+    for mark, order in ((b"II*\0\x08\0\0\0", "little"), (b"MM\0*\0\0\0\x08", "big")):
+        for value in (*range(1, 9), 0, 9, 65535):
+            row = [number.to_bytes(2, order) for number in (1, 0x112, 3)]
+            block = mark + b"".join(row) + (1).to_bytes(4, order) + value.to_bytes(2, order)
+            source = with_segments(plain, [(0xE1, b"Exif\0\0" + block + b"\0" * 6)])
+            assert read_picture(source).orientation == (value if 1 <= value <= 8 else 1)
+
+
+def test_what_cannot_be_kept_is_refused() -> None:
+    with pytest.raises(PictureError, match=r"CMYK.*convert"):
+        read_picture(saved(Image.fromarray(scene(16, 16)).convert("CMYK"), "JPEG"))
+    second = Image.fromarray(scene(16, 16))
+    with pytest.raises(PictureError, match=r"2 pictures \(MPO\)"):
+        read_picture(saved(scene(16, 16), "MPO", save_all=True, append_images=[second]))
+
+
+def test_every_truncation_is_refused() -> None:
+    data = rich_jpeg()
+    for end in {*range(0, len(data) - 1, 997), *range(len(data) - 40, len(data) - 1)}:
+        with pytest.raises(PictureError):
+            read_picture(data[:end])
+
+
+def test_damaged_exif_is_carried_and_warns_nobody() -> None:
+    block = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(60))
+    source = with_segments(saved(scene(16, 16), "JPEG"), [(0xE1, block)])
+    picture = read_picture(source)
+    written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
+    assert (0xE1, block) in segments(written)
+
+
+def test_wrong_pixels_and_kinds_are_wrong_use() -> None:
+    picture = read_picture(saved(scene(16, 16), "JPEG"))
+    best = encodings(picture)[-1]
+    with pytest.raises(UsageError, match="alike"):
+        encode(picture, picture.pixels[:-1], encoding=best)
+    with pytest.raises(UsageError, match="alike"):
+        encode(picture, picture.pixels.astype(np.uint16), encoding=best)
+    with pytest.raises(UsageError, match="does not write"):
+        encode(picture, picture.pixels, encoding=best, kind="PNG")
+    with pytest.raises(UsageError, match="choose JPEG"):
+        encodings(picture, "GIF")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_other_kinds_carry_exif_profile_and_xmp(kind: str) -> None:
+    picture = read_picture(rich_jpeg(orientation=8))
+    written = encode(picture, picture.pixels, encoding=encodings(picture, kind)[-1])
+    after = read_picture(written)
+    assert after.kind == kind
+    assert np.array_equal(after.pixels, picture.pixels)
+    assert after.orientation == 8
+    image = opened(written)
+    assert image.info["icc_profile"] == PROFILE[:128] + bytes(140_000)
+    assert image.info["xmp"] == XMP
+    tags = Image.open(io.BytesIO(written)).getexif()
+    assert tags[0x010F] == "Camera maker of some length"
+    assert tags.get_ifd(0x8769)[0x829A] == (1, 125)
+    assert tags.get_ifd(0x8825)[1] == "N"
+
+
+def test_a_part_is_seen_as_in_the_whole_file() -> None:
+    picture = read_picture(saved(scene(64, 50), "JPEG", quality=90, subsampling=0))
+    for encoding in encodings(picture):
+        whole = decode_pixels(encode(picture, picture.pixels, encoding=encoding))
+        rows = np.r_[8:24, 40:48]  # blocks know nothing of each other
+        assert np.array_equal(seen_as(picture.pixels[rows], encoding), whole[rows])
+
+
+def test_only_what_is_foreseen_is_seen() -> None:
+    pixels = scene(16, 16)
+    (png,) = encodings(read_picture(saved(pixels, "PNG")))
+    assert np.array_equal(seen_as(pixels, png), pixels)
+    webp = encodings(read_picture(saved(pixels, "WEBP", quality=80)))[0]
+    with pytest.raises(UsageError, match="WebP"):
+        seen_as(pixels, webp)

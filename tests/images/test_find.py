@@ -1,0 +1,134 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from homing.errors import PictureError
+from homing.images import find_pictures, read_picture
+from tests.helpers.picture_files import noise, saved
+
+PNG = saved(noise(4, 4), "PNG")
+
+
+def names(*paths: Path) -> list[str]:
+    return [found.relative for found in find_pictures(paths)]
+
+
+def test_a_folder_is_walked_in_the_order_of_bytes(tmp_path: Path) -> None:
+    for name in (
+        "b/2.png",
+        "b/10.JPG",
+        "a.tif",
+        "B.webp",
+        "b/c/é.jpeg",
+        "z.gif",
+        "c.heic",
+        "b.png",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_bytes(PNG)
+    wanted = ["B.webp", "a.tif", "b/10.JPG", "b/2.png", "b/c/é.jpeg", "b.png", "c.heic", "z.gif"]
+    assert names(tmp_path) == wanted
+    assert [found.path for found in find_pictures([tmp_path])] == [tmp_path / n for n in wanted]
+
+
+def test_what_counts_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a picture")
+    (tmp_path / "unnamed").write_bytes(PNG)
+    (tmp_path / "photo.dat").write_bytes(saved(noise(4, 4), "JPEG"))
+    (tmp_path / "wrong.png").write_text("text")
+    (tmp_path / "empty").touch()
+    (tmp_path / ".hidden.png").write_bytes(PNG)
+    (tmp_path / ".folder").mkdir()
+    (tmp_path / ".folder" / "x.png").write_bytes(PNG)
+    (tmp_path / "x.jpg").mkdir()
+    (tmp_path / "x.jpg" / "inside.png").write_bytes(PNG)
+    (tmp_path / "gone.jpg").symlink_to("nowhere")
+    (tmp_path / "gone").symlink_to("nowhere")
+    (tmp_path / "linked.png").symlink_to("unnamed")
+    os.mkfifo(tmp_path / "pipe.png")
+    os.mkfifo(tmp_path / "pipe")
+    outside = tmp_path.parent / f"{tmp_path.name}-outside"
+    outside.mkdir()
+    (outside / "y.png").write_bytes(PNG)
+    (tmp_path / "elsewhere").symlink_to(outside)
+    (tmp_path / "elsewhere.png").symlink_to(outside)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    found = names(tmp_path)
+    assert found == [
+        "gone.jpg",
+        "linked.png",
+        "photo.dat",
+        "pipe.png",
+        "unnamed",
+        "wrong.png",
+        "x.jpg/inside.png",
+    ]
+    for name in ("gone.jpg", "pipe.png", "wrong.png"):
+        with pytest.raises(PictureError):
+            read_picture(tmp_path / name)
+
+
+def test_what_is_named_always_counts(tmp_path: Path) -> None:
+    for name in ("notes.txt", ".hidden", "-dash"):
+        (tmp_path / name).write_text("text")
+    linked = tmp_path / "linked"
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x.png").write_bytes(PNG)
+    linked.symlink_to("real")
+    given = [tmp_path / n for n in ("notes.txt", ".hidden", "missing.jpg", "-dash", "linked")]
+    assert names(*given) == ["notes.txt", ".hidden", "missing.jpg", "-dash", "x.png"]
+    assert names(tmp_path / "a\0b.png") == ["a\0b.png"]
+
+
+def test_names_are_always_text(tmp_path: Path) -> None:
+    for name in (
+        b"with space.png",
+        b"new\nline.png",
+        b"\xff\xfe.png",
+        b"-x.png",
+        b"d\xe9/\xc3\xa9.png",
+    ):
+        path = tmp_path / os.fsdecode(name)
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(PNG)
+    found = list(find_pictures([tmp_path]))
+    assert [each.relative for each in found] == [
+        "-x.png",
+        "d\\xe9/é.png",
+        "new\nline.png",
+        "with space.png",
+        "\\xff\\xfe.png",
+    ]
+    for each in found:
+        each.relative.encode("utf-8")
+        assert read_picture(each.path).kind == "PNG"
+    (only,) = find_pictures([Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe.png"))])
+    assert only.relative == "\\xff\\xfe.png"
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.png").write_bytes(PNG)
+    scandir = os.scandir
+
+    def refusing(path: Path) -> object:  # the tests may run as root, whom no mode keeps out
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    assert names(tmp_path) == ["a.png", "locked"]
+    with pytest.raises(PictureError, match="folder"):
+        read_picture(tmp_path / "locked")
+
+
+def test_a_deep_folder_needs_no_recursion(tmp_path: Path) -> None:
+    path = tmp_path
+    for _ in range(300):
+        path = path / "d"
+        path.mkdir()
+    (path / "x.png").write_bytes(PNG)
+    assert names(tmp_path) == ["d/" * 300 + "x.png"]

@@ -1,0 +1,314 @@
+import os
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image, ImageOps
+
+from homing.errors import PictureError, UsageError
+from homing.images import read_picture, read_squashed, squash, upright
+from homing.options import Limits
+from tests.helpers.picture_files import exif, noise, opened, saved, scene, tiff
+
+SIZE = 32
+
+
+def by_pillow(image: Image.Image) -> np.ndarray:
+    """The rule written out: upright, RGB, squashed."""
+    image = image.convert("LA") if image.mode == "La" else image
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR)).astype(int)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_is_upright(kind: str, orientation: int) -> None:
+    image = Image.fromarray(scene(30, 46))
+    tags = Image.Exif()
+    tags[0x0112] = orientation
+    lossless = {"lossless": True} if kind == "WEBP" else {}
+    data = saved(image, kind, exif=tags, **lossless)
+    wanted = by_pillow(opened(data))
+    assert np.abs(read_squashed(data, SIZE) - wanted).max() <= 1
+    assert np.abs(squash(opened(data), SIZE) - wanted).max() <= 1
+    assert read_picture(data).orientation == orientation
+    stored = np.abs(by_pillow(image) - wanted).max()
+    assert (stored > 20) == (orientation > 1)
+
+
+def test_orientation_put_on_a_picture_in_memory_counts() -> None:
+    image = Image.fromarray(scene(30, 46))
+    plain = squash(image, SIZE)
+    image.getexif()[0x0112] = 3
+    assert np.array_equal(squash(image, SIZE), plain[::-1, ::-1])
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_is_what_pillow_does(orientation: int) -> None:
+    image = Image.fromarray(noise(5, 7))
+    image.getexif()[0x0112] = orientation
+    assert np.array_equal(
+        upright(noise(5, 7), orientation), np.asarray(ImageOps.exif_transpose(image))
+    )
+
+
+@given(st.integers(1, 700), st.integers(1, 700))
+def test_a_shrunk_jpeg_is_much_like_the_whole(height: int, width: int) -> None:
+    y, x = np.mgrid[0:height, 0:width]
+    ramp = np.stack([255 * y / height, 255 * x / width, 128 + 0 * x], axis=2).astype(np.uint8)
+    data = saved(ramp, "JPEG", quality=95, subsampling=0)
+    assert np.abs(read_squashed(data, 16) - by_16(opened(data))).max() <= 4
+
+
+def by_16(image: Image.Image) -> np.ndarray:
+    return np.asarray(image.resize((16, 16), Image.Resampling.BILINEAR)).astype(int)
+
+
+def test_a_large_jpeg_is_not_decoded_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    resize = Image.Image.resize
+
+    def spied(self: Image.Image, *args: object, **options: object) -> Image.Image:
+        sizes.append(self.size)
+        return resize(self, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", spied)
+    for height, width in ((640, 480), (400, 4000), (200, 200), (199, 4000)):
+        read_squashed(saved(Image.new("RGB", (width, height)), "JPEG"), 160)
+    assert sizes == [(240, 320), (2000, 200), (200, 200), (4000, 199)]
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    eight = scene(30, 46)
+    for channels in (1, 3):
+        wide = eight[..., :channels].astype(np.uint16) * 257
+        squeezed = wide[..., 0] if channels == 1 else wide
+        wanted = read_squashed(saved(eight[..., :channels], "PNG"), SIZE)
+        png = bytes(imagecodecs.png_encode(squeezed))
+        assert np.array_equal(read_squashed(png, SIZE), wanted)
+        assert np.array_equal(
+            read_squashed(tiff(squeezed, photometric="rgb" if channels > 1 else None), SIZE), wanted
+        )
+        if channels == 1:
+            assert np.array_equal(squash(opened(png), SIZE), wanted)
+
+
+def test_every_level_of_sixteen_bits_is_rounded() -> None:
+    wide = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    small = read_squashed(bytes(imagecodecs.png_encode(wide)), 256)
+    assert np.array_equal(small[..., 0], np.floor(wide / 257 + 0.5))
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "HSV", "La", "RGBa", "RGBX"]
+)
+def test_every_mode_is_read(mode: str) -> None:
+    image = Image.fromarray(scene(30, 46))
+    if mode in ("La", "RGBa"):
+        image = image.convert(mode[:-1] + "A")
+    if mode == "PA":
+        image = image.convert("P")
+    image = image.convert(mode)
+    assert np.abs(squash(image, SIZE) - by_pillow(image)).max() <= 1
+
+
+def test_transparent_is_white() -> None:
+    samples = scene(30, 46, 4)
+    samples[..., 3] = 0
+    for data in (saved(samples, "PNG"), saved(samples, "WEBP"), saved(samples, "TIFF")):
+        assert (read_squashed(data, SIZE) == 255).all()
+    samples[..., 3] = 128
+    blended = (samples[..., :3].astype(float) * 128 + 255 * 127) / 255
+    found = read_squashed(saved(samples, "PNG"), SIZE)
+    assert np.abs(found - by_pillow(Image.fromarray(blended.round().astype("u1")))).max() <= 1
+    image = Image.fromarray(scene(30, 46)).quantize(4)
+    keyed = read_squashed(saved(image, "PNG", transparency=bytes(4)), SIZE)
+    assert (keyed == 255).all()
+    assert (read_squashed(saved(image, "GIF", transparency=0), SIZE) == 255).any()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", "MPO", "AVIF"])
+def test_of_several_pictures_the_first_counts(kind: str) -> None:
+    first, second = Image.new("RGB", (46, 30), "red"), Image.new("RGB", (46, 30), "blue")
+    data = saved(first, kind, save_all=True, append_images=[second])
+    assert np.abs(read_squashed(data, SIZE).astype(int) - (255, 0, 0)).max() <= 3
+    with pytest.raises(PictureError):
+        read_picture(data)
+
+
+@pytest.mark.parametrize("kind", ["BMP", "JPEG2000", "GIF", "AVIF"])
+def test_other_kinds_are_looked_at(kind: str) -> None:
+    data = saved(scene(30, 46), kind)
+    assert np.abs(read_squashed(data, SIZE) - by_pillow(opened(data))).max() <= 1
+
+
+def test_cmyk_is_looked_at() -> None:
+    data = saved(Image.fromarray(scene(30, 46)).convert("CMYK"), "JPEG", quality=95)
+    assert np.abs(read_squashed(data, SIZE) - by_pillow(opened(data))).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5000), (5000, 1), (3, 2)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_odd_shapes(kind: str, height: int, width: int) -> None:
+    data = saved(noise(height, width), kind)
+    assert read_squashed(data, 160).shape == (160, 160, 3)
+    assert read_picture(data).pixels.shape == (height, width, 3)
+
+
+def test_pictures_without_range_or_pixels_are_refused() -> None:
+    for image in (
+        Image.new("F", (4, 4)),
+        Image.new("RGB", (4, 4)).convert("LAB"),
+        Image.new("RGB", (0, 4)),
+        Image.new("I", (4, 4), 70_000),
+        Image.new("I", (4, 4), -1),
+    ):
+        with pytest.raises(PictureError):
+            squash(image, 16)
+    heic = b"\0\0\0\x18ftypheic" + bytes(100)
+    with pytest.raises(PictureError, match="HEIC is not handled"):
+        read_squashed(heic, 16)
+
+
+def test_wrong_arguments_are_wrong_use() -> None:
+    data = saved(noise(4, 4), "PNG")
+    for size in (0, -1, 8193, 2.5, True):
+        with pytest.raises(UsageError, match=r"1\.\.8192"):
+            read_squashed(data, size)
+    for source in (None, 3, [data]):
+        with pytest.raises(UsageError, match="path or bytes"):
+            read_squashed(source, 16)
+    with pytest.raises(UsageError, match="PIL image"):
+        squash(noise(4, 4), 16)
+    with pytest.raises(UsageError, match="limits"):
+        Limits(max_pixels=0)
+
+
+def test_limits_hold_before_memory_is_taken(tmp_path: Path) -> None:
+    import tracemalloc
+    import zlib
+
+    header = (60_000).to_bytes(4, "big") * 2 + bytes((8, 2, 0, 0, 0))
+    chunk = b"IHDR" + header
+    claim = (
+        b"\x89PNG\r\n\x1a\n"
+        + (13).to_bytes(4, "big")
+        + chunk
+        + zlib.crc32(chunk).to_bytes(4, "big")
+    )
+    huge = tmp_path / "huge.jpg"
+    with huge.open("wb") as file:
+        file.truncate(600 * 2**20)
+    gif = bytearray(saved(noise(4, 4), "GIF"))
+    at = gif.index(b",")
+    gif[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    tracemalloc.start()
+    try:
+        for read in (read_picture, lambda source: read_squashed(source, 16)):
+            with pytest.raises(PictureError, match="60000 x 60000"):
+                read(claim)
+            with pytest.raises(PictureError, match="629145600 bytes"):
+                read(huge)
+        with pytest.raises(PictureError, match="65535 x 65535"):
+            read_squashed(bytes(gif), 16)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF"):
+        data = saved(noise(40, 50), kind)
+        with pytest.raises(PictureError, match="limit"):
+            read_squashed(data, 16, limits=Limits(max_pixels=1999))
+        with pytest.raises(PictureError, match="limit"):
+            read_squashed(data, 16, limits=Limits(max_bytes=len(data) - 1))
+        assert read_squashed(data, 16, limits=Limits(2000, len(data))).shape == (16, 16, 3)
+
+
+def test_pictures_above_pillows_own_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    for kind in ("JPEG", "PNG", "TIFF"):
+        data = saved(noise(40, 50), kind)
+        assert read_picture(data).pixels.shape == (40, 50, 3)
+        assert read_squashed(data, 16).shape == (16, 16, 3)
+
+
+def test_other_libraries_switch_makes_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
+    from PIL import ImageFile
+
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    for kind in ("JPEG", "PNG", "WEBP", "TIFF"):
+        data = saved(noise(64, 64), kind)
+        with pytest.raises(PictureError):
+            read_picture(data[: len(data) // 2])
+        with pytest.raises(PictureError):
+            read_squashed(data[: len(data) // 2], 16)
+
+
+def test_files_that_are_none(tmp_path: Path) -> None:
+    folder = tmp_path / "folder.jpg"
+    folder.mkdir()
+    (tmp_path / "empty.jpg").touch()
+    (tmp_path / "dangling.jpg").symlink_to("nowhere")
+    (tmp_path / "circle.jpg").symlink_to("circle.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    for name, reason in (
+        ("folder.jpg", "a folder"),
+        ("empty.jpg", "empty"),
+        ("dangling.jpg", "a link to a file that is not there"),
+        ("circle.jpg", "cannot be read"),
+        ("pipe.jpg", "not a regular file"),
+        ("missing.jpg", "no such file"),
+        ("empty.jpg/x.jpg", "cannot be read"),
+        ("zero\0.jpg", "not a path"),
+        ("x" * 5000, "cannot be read"),
+    ):
+        with pytest.raises(PictureError, match=reason):
+            read_picture(tmp_path / name)
+        with pytest.raises(PictureError, match=reason):
+            read_squashed(str(tmp_path / name), 16)
+    with pytest.raises(PictureError, match="not a regular file"):
+        read_picture("/dev/zero")
+
+
+def test_odd_names_are_read(tmp_path: Path) -> None:
+    data = saved(noise(4, 4), "PNG")
+    for name in (b"with space.png", b"new\nline.png", b"not\xffutf8.png", b"-leading.png"):
+        path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))
+        path.write_bytes(data)
+        assert read_picture(path).encoded == data
+        assert read_squashed(str(path), 8).shape == (8, 8, 3)
+        assert read_squashed(bytearray(data), 8).shape == (8, 8, 3)
+
+
+def test_from_several_threads_at_once() -> None:
+    files = [
+        saved(scene(60, 80 + n), kind, exif=exif(n % 8 + 1))
+        for n in range(8)
+        for kind in ("JPEG", "PNG", "WEBP", "TIFF")
+    ]
+    alone = [(read_squashed(data, 16), read_picture(data).pixels) for data in files]
+    gate = threading.Barrier(4)
+
+    def all_of_them(_: int) -> bool:
+        gate.wait()
+        return all(
+            np.array_equal(read_squashed(data, 16), small)
+            and np.array_equal(read_picture(data).pixels, whole)
+            for data, (small, whole) in zip(files, alone, strict=True)
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(all_of_them, range(4))) == [True] * 4
+
+
+def test_heavy_packages_are_not_imported() -> None:
+    heavy = ("torch", "faiss", "skimage", "scipy", "tifffile", "imagecodecs")
+    code = f"import sys, homing.images; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

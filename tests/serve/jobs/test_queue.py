@@ -1,0 +1,300 @@
+"""Releases by upload: taken up, ended, lost with their process, given up."""
+
+import os
+import shutil
+import signal
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+
+import numpy as np
+import psutil
+import pytest
+
+import homing
+from homing.c2pa import active_manifest
+from homing.images.c2pa_store import manifest_store
+from homing.options import Activation
+from homing.serve.jobs.queue import Jobs
+from homing.serve.jobs.store import JobFolder, Picture
+from homing.serve.settings import Settings
+from homing.serve.tasks.limits import LOST
+from homing.serve.tasks.release import Ready, Release, Releaser, Try
+from homing.workers.processes import LostTaskError
+from tests.helpers.service import encoded, picture
+
+
+@pytest.fixture
+def settings(empty_archive, tmp_path):
+    shutil.copytree(empty_archive, tmp_path / "archive")
+    return Settings(archive=str(tmp_path / "archive"), folder=tmp_path / "served")
+
+
+class Releasing:
+    """Releases in this process; pictures of some names end it, as it were."""
+
+    def __init__(self, archive, deadly=(), how=LostTaskError):
+        self.archive, self.deadly, self.how = archive, set(deadly), how
+        self.tried = []
+
+    def submit(self, task):
+        made = Future()
+        try:
+            made.set_result(self._done(task))
+        except (homing.HomingError, OSError, MemoryError) as error:
+            made.set_exception(error)
+        return made
+
+    def _done(self, task):
+        if isinstance(task, Ready):
+            return None
+        lines = task.manifest.read_text().splitlines()
+        ids = [line.split('"id": "')[1].split('"')[0] for line in lines]
+        self.tried.append(ids)
+        if self.deadly & set(ids):
+            raise self.how("gone")
+        return task.do(homing.open(self.archive))
+
+
+@pytest.fixture
+def made(settings):
+    """Makes the jobs of a service, as it is started again and again."""
+
+    def make(**options):
+        problems = []
+        releasing = Releasing(settings.archive, **options)
+        jobs = Jobs(settings, releasing, lambda job, error: problems.append((job, error)))
+        jobs.problems, jobs.tried = problems, releasing.tried
+        return jobs
+
+    return make
+
+
+def drafted(jobs, count):
+    jobs._folder.mkdir(parents=True, exist_ok=True)
+    draft = jobs.draft(Activation(method="paper"))
+    for number in range(count):
+        draft.add(Picture(f"{number}.jpg", f"{number}.jpg"), encoded(picture(number)), "JPEG")
+    return draft
+
+
+def until_done(jobs, token):
+    until = time.monotonic() + 240  # a busy machine starts processes slowly
+    while time.monotonic() < until:
+        job = jobs.get(token)
+        if job.state != "running":
+            return job
+        time.sleep(0.05)
+    raise AssertionError
+
+
+def statuses(job):
+    return [outcome["status"] for outcome in job.outcomes]
+
+
+def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(made, settings):
+    jobs = made()
+    kept = drafted(jobs, 3).commit()
+    lost = drafted(jobs, 1)
+    with made() as later:
+        done = until_done(later, kept.token)
+    assert statuses(done) == ["released"] * 3
+    assert later.get(lost.token) is None
+    assert not list((settings.folder / "jobs").glob(".*"))
+    assert len(homing.open(settings.archive)) == 3
+
+
+def test_an_end_in_the_middle_leaves_whole_pictures_and_the_rest_for_later(made, settings):
+    with made() as first:
+        job = drafted(first, 12).commit()
+        first.put(job)
+        time.sleep(0.3)  # somewhere within
+    half = first.get(job.token)
+    assert len(half.outcomes) in (0, 8, 12)
+    with made() as later:
+        done = until_done(later, job.token)
+    assert [outcome["id"] for outcome in done.outcomes] == [f"{n}.jpg" for n in range(12)]
+    archive = homing.open(settings.archive)
+    assert len(archive) == 12
+    assert archive.verify().clean
+    left = {path.name for path in (settings.folder / "jobs" / job.token).iterdir()}
+    assert not {name for name in left if name.endswith(".jpg") or name == "begun.json"}
+
+
+def test_a_job_that_fails_says_why_and_the_next_is_done(made, settings):
+    settings.folder.mkdir()
+    (settings.folder / "released").write_text("in the way")
+    with made() as jobs:
+        job = drafted(jobs, 1).commit()
+        jobs.put(job)
+        failed = until_done(jobs, job.token)
+        assert failed.state == "failed"
+        assert failed.failed
+        assert str(settings.folder) not in failed.failed  # which is for the log
+        assert [token for token, _ in jobs.problems] == [job.token]
+        (settings.folder / "released").unlink()
+        other = drafted(jobs, 2).commit()
+        jobs.put(other)
+        assert until_done(jobs, other.token).state == "done"
+    with made() as later:
+        assert until_done(later, job.token).state == "done"
+
+
+def test_a_failure_that_no_picture_is_to_blame_for_is_not_counted(made, settings):
+    job = drafted(made(), 2).commit()
+    for _ in range(3):
+        with made(deadly={"0.jpg"}, how=homing.ArchiveError) as jobs:
+            assert until_done(jobs, job.token).state == "failed"
+    with made() as later:
+        assert statuses(until_done(later, job.token)) == ["released"] * 2
+
+
+@pytest.mark.parametrize("how", [LostTaskError, MemoryError])
+def test_a_picture_that_ends_its_process_costs_itself_alone(made, settings, how):
+    with made(deadly={"2.jpg"}, how=how) as jobs:
+        job = drafted(jobs, 10).commit()
+        jobs.put(job)
+        done = until_done(jobs, job.token)
+    assert statuses(done) == ["released"] * 2 + ["failed"] + ["released"] * 7
+    told = done.outcomes[2]
+    assert told["id"] == told["source"] == "2.jpg"
+    assert told["reason"].startswith("given up after 2 tries: releasing it takes more than")
+    tries = [ids for ids in jobs.tried if "2.jpg" in ids]
+    assert [len(ids) for ids in tries] == [8, 1]  # with the others, and alone
+    assert len(jobs.problems) == 2
+    assert len(homing.open(settings.archive)) == 9
+
+
+def test_what_ends_the_service_each_time_is_given_up_after_two(made, settings):
+    """A process that dies leaves what it had written down before it began."""
+    job = drafted(made(), 3).commit()
+    place = JobFolder(settings.folder / "jobs" / job.token)
+    place.put_begun({0: 1, 1: 1, 2: 1})  # the first died over all three
+    with made() as second:
+        until_started(second, 1)
+        assert second.tried[0] == ["0.jpg"]
+        assert statuses(until_done(second, job.token)) == ["released"] * 3
+    again = drafted(made(), 3).commit()
+    JobFolder(settings.folder / "jobs" / again.token).put_begun({0: 2, 1: 1, 2: 1})
+    with made() as third:
+        done = until_done(third, again.token)
+    assert statuses(done)[0] == "failed"
+    assert "given up after 2 tries" in done.outcomes[0]["reason"]
+    assert third.tried == [["1.jpg"], ["2.jpg"]]
+
+
+def until_started(jobs, count):
+    for _ in range(600):
+        if len(jobs.tried) >= count:
+            return
+        time.sleep(0.02)
+    raise AssertionError
+
+
+def test_files_are_signed_where_the_service_has_credentials(settings, credentials):
+    signing = replace(settings, c2pa=credentials)
+    with Jobs(signing, Releasing(settings.archive), lambda *told: None) as jobs:
+        job = drafted(jobs, 1).commit()
+        jobs.put(job)
+        (outcome,) = until_done(jobs, job.token).outcomes
+    row = homing.open(settings.archive).entry("0.jpg")
+    assert outcome["c2pa_manifest"] == row.metadata["c2pa_manifest"]
+    assert row.metadata["c2pa_endpoint"] == credentials.endpoint
+    file = settings.folder / "released" / job.token / "0.jpg"
+    assert active_manifest(manifest_store(file.read_bytes())) == outcome["c2pa_manifest"]
+
+
+class NeverReady:
+    def submit(self, task):
+        return Future()
+
+
+def test_an_end_does_not_wait_for_a_process_that_is_being_started(settings):
+    start = time.monotonic()
+    with Jobs(settings, NeverReady(), lambda *told: None) as jobs:
+        job = drafted(jobs, 1).commit()
+        jobs.put(job)
+    assert time.monotonic() - start < 5
+    assert jobs.get(job.token).state == "running"
+    assert JobFolder(settings.folder / "jobs" / job.token).begun() == {}
+
+
+@dataclass(frozen=True)
+class Crash:
+    def do(self, archive):
+        os._exit(11)
+
+
+@dataclass(frozen=True)
+class Swell:
+    def do(self, archive):
+        return len(np.ones(1 << 30, np.uint8).tobytes())
+
+
+def processes():
+    """Processes of this one that do tasks."""
+    return {
+        child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())
+    }
+
+
+@pytest.mark.slow
+def test_real_processes_are_bounded_killed_and_replaced(settings):
+    """Crashing, taking too much, being killed: the next task is done all the same."""
+    before = processes()
+    small = Settings(archive=settings.archive, folder=settings.folder, memory=64 << 20)
+    trying = Try(encoded(picture(1)), Activation(method="paper"), small.limits)
+    with Releaser(small) as releaser:
+        for bad in (Crash(), Swell()):
+            with pytest.raises(LOST):
+                releaser.submit(bad).result()
+            tried = releaser.submit(trying).result()
+            assert tried.psnr >= 42
+        with pytest.raises(homing.PictureError, match="not a picture"):
+            releaser.submit(Try(b"x", Activation(method="paper"), small.limits)).result()
+        problems = []
+        with Jobs(small, releaser, lambda *told: problems.append(told)) as jobs:
+            job = drafted(jobs, 3).commit()
+            killer = threading.Timer(0.2, kill_all, [before])
+            killer.start()
+            jobs.put(job)
+            done = until_done(jobs, job.token)
+            killer.join()
+        assert statuses(done) == ["released"] * 3
+        assert len(problems) <= 1
+    assert processes() <= before
+
+
+def kill_all(before):
+    for process in processes() - before:
+        process.kill()
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Takes a while, and is asked to end meanwhile."""
+
+    release: Release
+
+    def do(self, archive):
+        signal.raise_signal(signal.SIGTERM)
+        return [outcome.status for outcome in self.release.do(archive)]
+
+
+@pytest.mark.slow
+def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settings, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").write_bytes(encoded(picture(1)))
+    (tmp_path / "list.jsonl").write_text('{"path": "a.jpg", "id": "a"}\n')
+    task = Release(
+        tmp_path / "photos",
+        tmp_path / "list.jsonl",
+        tmp_path / "out",
+        Activation(method="paper"),
+        settings.limits,
+    )
+    with Releaser(settings) as releaser:
+        assert releaser.submit(Slow(task)).result() == ["released"]
+        start = time.monotonic()
+    assert time.monotonic() - start < 4  # at rest they go when they are asked to

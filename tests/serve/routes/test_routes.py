@@ -1,0 +1,352 @@
+"""The API, asked over HTTP."""
+
+import io
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import httpx
+import pytest
+
+import homing
+from homing.client import Client
+from tests.helpers.service import encoded, picture
+
+
+def without_times(answer):
+    return {key: value for key, value in answer.items() if key not in ("seconds", "query")}
+
+
+def test_health_statistics_and_metrics(live):
+    assert live.http.get("/health").json() == {"status": "ok", "version": homing.__version__}
+    live.post("/search", encoded(picture(1)))
+    figures = live.http.get("/statistics").json()
+    assert figures["descriptor"] == "averages.ts"  # and not where that lies
+    assert figures["server"]["requests"] >= 2
+    assert figures["server"]["latency"]["/search"]["count"] >= 1
+    text = live.http.get("/metrics").text
+    assert 'homing_requests_total{method="POST",route="/search",status="200"}' in text
+    assert "homing_queries_waiting 0.0" in text
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"k": 3, "probes": 8}, {"views": "turned", "rerank": 0}, {"rate": 0.01}]
+)
+def test_a_search_answers_what_the_command_line_does(live, tmp_path, options):
+    data = encoded(picture(2).crop((20, 15, 180, 135)))
+    (tmp_path / "0.jpg").write_bytes(data)
+    (found,) = homing.open(live.settings.archive).search_each([tmp_path / "0.jpg"], **options)
+    answer = live.http.post("/search", files={"picture": ("0.jpg", data)}, params=options)
+    assert answer.status_code == 200
+    assert without_times(answer.json()) == without_times(found.as_dict())
+    assert answer.json()["query"] == "0.jpg"
+    assert answer.json()["hits"][0]["id"] == "sea/2.jpg"
+
+
+def test_hits_are_confirmed_by_details(live):
+    data = encoded(picture(2))
+    plain = live.post("/search?k=2&probes=8", data).json()["hits"]
+    confirmed = live.post("/search?k=2&probes=8&confirm=true", data).json()["hits"]
+    assert {hit["id"] for hit in plain} == {hit["id"] for hit in confirmed}
+
+
+def test_a_vector_finds_what_its_picture_does(live):
+    data = encoded(picture(3))
+    vector = homing.open(live.settings.archive).descriptor.describe([data])[0] * 7
+    found = live.http.post("/search?k=2", json={"vector": vector.tolist()}).json()["hits"]
+    seen = live.post("/search?k=2", data).json()["hits"]
+    assert [hit["id"] for hit in found] == [hit["id"] for hit in seen]
+    assert found[0]["similarity"] == pytest.approx(seen[0]["similarity"], abs=1e-4)
+    large = (vector.astype(float) * 1e300).tolist()
+    assert live.http.post("/search?k=2", json={"vector": large}).json()["hits"] == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"vector": [1, 2]}',
+        '{"vector": ' + json.dumps([0] * 192) + "}",
+        '{"vector": ' + json.dumps([1e999] * 192) + "}",
+        '{"vector": [NaN]}',
+        '{"vector": "x"}',
+        "[]",
+        "{",
+        "",
+    ],
+)
+def test_a_vector_that_is_none_is_refused(live, body):
+    answer = live.http.post("/search", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+def test_several_pictures_are_answered_line_by_line(live):
+    pictures = [encoded(picture(1)), b"no picture", encoded(picture(6))]
+    answer = live.post("/search/batch?k=1", *pictures, field="pictures")
+    first, bad, last = map(json.loads, answer.text.splitlines())
+    assert first["hits"][0]["id"] == "sea/1.jpg"
+    assert bad["status"] == "failed"
+    assert "not a picture" in bad["reason"]
+    assert last["hits"][0]["id"] == "sea/6.jpg"
+
+
+def test_an_explanation_shows_both_pictures(live):
+    told = live.post("/explain", encoded(picture(2))).json()
+    assert told["hit"]["id"] == "sea/2.jpg"
+    assert told["verdict"]
+    assert set(told["figures"]) >= {"query", "entry"}
+    assert all(a.startswith("data:image/jpeg;base64,") for a in told["figures"].values())
+    other = live.post("/explain?id=sea/5.jpg", encoded(picture(2))).json()
+    assert other["hit"]["id"] == "sea/5.jpg"
+    missing = live.post("/explain?id=none", encoded(picture(2)))
+    assert missing.status_code == 404
+
+
+def test_entries_come_in_pages(live):
+    first = live.http.get("/entries", params={"limit": 5, "prefix": "sea/"}).json()
+    rest = live.http.get("/entries", params={"limit": 5, "prefix": "sea/", "after": first["next"]})
+    ids = [entry["id"] for page in (first, rest.json()) for entry in page["entries"]]
+    assert ids == [f"sea/{number}.jpg" for number in range(8)]
+    assert rest.json()["next"] is None
+    added = live.http.get("/entries?state=added&prefix=sea").json()["entries"]
+    assert [entry["id"] for entry in added] == ["sea/5.jpg", "sea/6.jpg", "sea/7.jpg"]
+    assert live.http.get("/entries?prefix=nowhere").json() == {"entries": [], "next": None}
+
+
+def test_an_entry_its_file_and_a_small_picture_of_it(live):
+    entry = live.http.get("/entries/sea/0.jpg").json()
+    recorded = homing.open(live.settings.archive).entry("sea/0.jpg").as_dict()
+    assert entry == recorded | {"file": "/files/sea/0.jpg"}
+    file = live.http.get(entry["file"])
+    assert file.headers["content-type"] == "image/jpeg"
+    assert file.headers["x-content-type-options"] == "nosniff"
+    small = live.http.get("/thumbnails/sea/5.jpg")
+    assert small.content[:3] == b"\xff\xd8\xff"
+
+
+def test_no_answer_tells_where_anything_lies(live):
+    released = live.post("/explain?id=sea/2.jpg", encoded(picture(2)))
+    gone = live.post("/explain?id=sea/7.jpg", encoded(picture(7)))
+    assert released.json()["file"] == "/files/sea/2.jpg"
+    assert gone.json()["file"] is None
+    assert "does not have its file" in gone.json()["reason"]
+    paths = ("/entries", "/entries/sea/0.jpg", "/entries/none", "/files/sea/7.jpg", "/statistics")
+    answers = [released, gone, *map(live.http.get, paths)]
+    pages = ("/browse", "/browse/sea/0.jpg", "/browse/sea/7.jpg", "/browse/none", "/status")
+    answers += [live.http.get(path, headers={"Accept": "text/html"}) for path in pages]
+    places = (str(Path(live.settings.archive).parent), "../", "/tmp", "averages.ts/..")
+    for answer in answers:
+        assert not [place for place in places if place in answer.text], answer.text
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/entries/none",
+        "/files/none",
+        "/files/sea/7.jpg",
+        "/thumbnails/sea/7.jpg",
+        "/files/..%2F..%2Farchive%2Farchive.json",
+        "/files/%2Fetc%2Fpasswd",
+        "/releases/none",
+        "/releases/..%2Farchive/files.zip",
+        "/previews/none/before.png",
+        "/nowhere",
+    ],
+)
+def test_what_is_not_there_says_so(live, path):
+    answer = live.http.get(path)
+    assert answer.status_code == 404
+    assert answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "send", "status"),
+    [
+        ("/search", {"content": b"x"}, 415),
+        ("/search", {"files": {"other": b"x"}}, 422),
+        ("/search", {"files": {"picture": b""}}, 422),
+        ("/search", {"files": {"picture": b"nothing"}}, 422),
+        ("/search?k=0", {"files": {"picture": b"nothing"}}, 422),
+        ("/search?surprise=1", {"files": {"picture": b"nothing"}}, 422),
+        ("/search?views=all&probes=many", {"files": {"picture": b"nothing"}}, 422),
+        ("/search", {"files": [("picture", b"1"), ("picture", b"2")]}, 400),
+        ("/search", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
+        ("/release", {"files": {"pictures": b"x"}, "data": {"psnr": "5"}}, 422),
+        ("/release", {"files": {"pictures": b"x"}, "data": {"method": "magic"}}, 422),
+        ("/release", {"files": {"pictures": b"x"}, "data": {"prefix": "../.."}}, 422),
+        ("/preview", {"files": {"picture": b"x"}}, 422),
+    ],
+)
+def test_what_makes_no_sense_is_refused(live, path, send, status):
+    answer = live.http.post(path, **send)
+    assert answer.status_code == status, answer.text
+    assert answer.json()["error"]
+
+
+def test_too_many_pixels_and_bytes_are_refused(live):
+    many = live.post("/search", encoded(picture(1, (1001, 1000))))
+    assert many.status_code == 422
+    assert "1001 x 1000 pixels" in many.json()["error"]
+    said = live.post("/search", bytes(500_000))
+    assert said.status_code == 413
+
+    def endless():
+        yield b'--b\r\nContent-Disposition: form-data; name="picture"; filename="a"\r\n\r\n'
+        while True:
+            yield bytes(10_000)
+
+    kind = {"Content-Type": "multipart/form-data; boundary=b"}
+    try:
+        unsaid = live.http.post("/search", content=endless(), headers=kind)
+        assert unsaid.status_code == 413
+    except httpx.TransportError:  # the connection is closed while it still sends
+        pass
+
+
+def finished(live, token):
+    until = time.monotonic() + 240  # on a busy machine the process that releases starts slowly
+    while time.monotonic() < until:
+        job = live.http.get(f"/releases/{token}").json()
+        if job["state"] != "running":
+            return job
+        time.sleep(0.05)
+    raise AssertionError
+
+
+def test_a_release_by_upload(live):
+    files = [
+        ("pictures", ("../../up/ä.jpg", encoded(picture(20)))),
+        ("pictures", ("C:\\photos\\b.png", encoded(picture(21), "PNG"))),
+        ("pictures", ("c.jpg", b"no picture")),
+    ]
+    given = {"method": "paper", "prefix": "news/today", "psnr": "43"}
+    answer = live.http.post("/release", files=files, data=given)
+    assert answer.status_code == 202
+    job = finished(live, answer.json()["job"])
+    assert (job["state"], job["total"], job["done"]) == ("done", 3, 3)
+    first, second, bad = job["outcomes"]
+    assert first["id"] == "news/today/ä.jpg"
+    assert first["status"] == second["status"] == "released"
+    assert first["psnr"] >= 43
+    assert bad["status"] == "failed"
+    assert "not a picture" in bad["reason"]
+    assert str(live.settings.folder) not in json.dumps(job)
+    # They are found at once, and their files come back, one by one or together.
+    hits = live.post("/search?k=1", encoded(picture(20).crop((10, 10, 190, 140)))).json()["hits"]
+    assert hits[0]["id"] == first["id"]
+    together = live.http.get(f"/releases/{job['job']}/files.zip").content
+    with zipfile.ZipFile(io.BytesIO(together)) as z:
+        assert z.namelist() == ["news/today/ä.jpg", "news/today/b.png"]
+        assert z.read("news/today/b.png") == live.http.get("/files/news/today/b.png").content
+    # Nothing but what is needed is left, under names that are ours.
+    left = {path.name for path in (live.settings.folder / "jobs" / job["job"]).iterdir()}
+    assert left == {"job.json", "manifest.jsonl", "outcomes-000000.json"}
+    written = [p.name for p in (live.settings.folder / "released" / job["job"]).iterdir()]
+    assert sorted(written) == ["0.jpg", "1.png"]
+    for entry in (first, second):
+        assert live.http.delete(f"/entries/{entry['id']}").status_code == 204
+    assert live.http.delete(f"/entries/{first['id']}").status_code == 404
+
+
+def test_two_pictures_of_one_name_are_refused(live):
+    files = [("pictures", ("a.jpg", encoded(picture(n)))) for n in (30, 31)]
+    answer = live.http.post("/release", files=files)
+    assert answer.status_code == 422
+    assert "a.jpg" in answer.json()["error"]
+    assert not [p for p in (live.settings.folder / "jobs").iterdir() if p.name.startswith(".")]
+
+
+def test_a_preview_shows_the_change(live):
+    told = live.post("/preview", encoded(picture(40), "PNG"), method="paper", psnr=45).json()
+    assert told["psnr"] >= 45
+    for name in ("before", "after", "difference"):
+        shown = live.http.get(told[name])
+        assert shown.headers["content-type"] == "image/png"
+    assert live.service.archive.entries  # nothing was recorded
+    assert live.http.get("/entries?prefix=0.jpg").json()["entries"] == []
+
+
+def test_a_search_is_kept_under_its_link(live):
+    data = encoded(picture(4))
+    links = [live.post("/search?k=1&keep=true", data).json()["permalink"] for _ in range(5)]
+    tokens = [link.removeprefix("/found/") for link in links]
+    kept = [live.service.kept.get(token) for token in tokens]
+    assert kept[:2] == [None, None]
+    assert all(each is not None for each in kept[2:])
+    assert kept[-1].answer["hits"][0]["id"] == "sea/4.jpg"
+    assert kept[-1].picture.read_bytes() == data
+    assert live.service.kept.get("../archive") is None
+
+
+def test_a_page_of_another_site_may_not_do_anything(live):
+    assert live.http.get("/health", headers={"Host": "evil.example"}).status_code == 403
+    sent = live.http.delete("/entries/sea/0.jpg", headers={"Origin": "https://evil.example"})
+    assert sent.status_code == 403
+    assert live.http.get("/entries/sea/0.jpg").status_code == 200
+
+
+def test_the_log_names_no_file_that_was_sent(live):
+    live.http.post("/search", files={"picture": ("very-secret.jpg", encoded(picture(1)))})
+    lines = [json.loads(line) for line in live.told.getvalue().splitlines()]
+    told = {"event": "request", "method": "POST", "route": "/search", "status": 200}
+    assert any(told.items() <= line.items() for line in lines)
+    assert "very-secret" not in live.told.getvalue()
+    assert not [line for line in lines if line["level"] == "error"]
+
+
+def test_the_client_answers_as_the_archive_does(live, tmp_path):
+    client, archive = Client(live.url), homing.open(live.settings.archive)
+    (tmp_path / "a.jpg").write_bytes(encoded(picture(2)))
+    assert client.search(tmp_path / "a.jpg", k=2) == tuple(
+        rounded(hit) for hit in archive.search(tmp_path / "a.jpg", k=2)
+    )
+    assert client.search(encoded(picture(2)), k=1, confirm=True)[0].id == "sea/2.jpg"
+    assert client.explain(tmp_path / "a.jpg")["hit"]["id"] == "sea/2.jpg"
+    ids = [entry["id"] for entry in client.entries(prefix="sea")]
+    assert ids == [f"sea/{number}.jpg" for number in range(8)]
+    vector = archive.descriptor.describe([tmp_path / "a.jpg"])[0]
+    assert client.search_vector(vector, k=1)[0].id == "sea/2.jpg"
+    assert client.entry("sea/0.jpg")["state"] == "released"
+    assert client.file("sea/5.jpg") == encoded(picture(5))
+    assert client.statistics()["entries"] == 8
+    with pytest.raises(homing.PictureError, match="not a picture"):
+        client.search(b"nothing")
+    with pytest.raises(homing.PictureError, match="cannot be read"):
+        client.search(tmp_path / "none.jpg")
+    with pytest.raises(homing.UsageError):
+        client.search(encoded(picture(2)), k=0)
+    with pytest.raises(homing.EntryNotFoundError):
+        client.entry("none")
+    with pytest.raises(homing.ArchiveError, match="is it running"):
+        Client("http://127.0.0.1:9").statistics()
+    with pytest.raises(homing.UsageError, match="address"):
+        Client("localhost")
+
+
+def test_the_client_releases(live, tmp_path):
+    client, told = Client(live.url), []
+    for number in range(2):
+        (tmp_path / f"{number}.jpg").write_bytes(encoded(picture(50 + number)))
+    paths = [tmp_path / "0.jpg", tmp_path / "1.jpg"]
+    outcomes = client.release(paths, method="paper", prefix="new", on_outcome=told.append)
+    assert [outcome.status for outcome in outcomes] == ["released", "released"]
+    assert list(outcomes) == told
+    again = client.release(paths, method="paper", prefix="new")
+    assert [outcome.status for outcome in again] == ["skipped", "skipped"]
+    for outcome in outcomes:
+        client.remove(outcome.id)
+
+
+def rounded(hit):
+    values = hit.as_dict()
+    return homing.Hit(**values)
+
+
+def test_every_route_tells_of_its_failures(live):
+    described = live.http.get("/openapi.json").json()
+    assert Path(described["info"]["title"]).name == "homing"
+    for path, methods in described["paths"].items():
+        for method, told in methods.items():
+            assert {"401", "403", "429", "503"} <= set(told["responses"]), (method, path)
