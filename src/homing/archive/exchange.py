@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from homing.archive.table.recode import of_generation, recoded, schema_of
 from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import UsageError
-from homing.files.durable import publish, sync_folder
+from homing.files.durable import publish, staged_beside, sync_folder
 from homing.images import shown
 from homing.options import PathLike
 
@@ -48,7 +47,6 @@ def export_rows(
     """
     refuse_store(file)
     final = Path(file)
-    staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
     header = _header(settings, generations(table, settings))
     schema = table.schema.with_metadata({_HEADER: json.dumps(header).encode()})
     count = 0
@@ -56,23 +54,22 @@ def export_rows(
     if final.exists() or final.is_symlink():  # asked before the work, and again when it is named
         raise taken
     try:
-        with pq.ParquetWriter(staged, schema) as writer:
-            for batch in table.batches(schema.names):
-                rows = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
-                writer.write_table(rows.cast(schema))
-                count += batch.num_rows
-                if progress is not None:
-                    progress(batch.num_rows)
-        with staged.open("rb+") as written:
-            os.fsync(written.fileno())
-        publish(staged, final)
-        sync_folder(final.parent)
+        with staged_beside(final) as staged:
+            with pq.ParquetWriter(staged, schema) as writer:
+                for batch in table.batches(schema.names):
+                    rows = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
+                    writer.write_table(rows.cast(schema))
+                    count += batch.num_rows
+                    if progress is not None:
+                        progress(batch.num_rows)
+            with staged.open("rb+") as written:
+                os.fsync(written.fileno())
+            publish(staged, final)
+            sync_folder(final.parent)
     except FileExistsError:
         raise taken from None
     except OSError as error:
         raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
-    finally:
-        staged.unlink(missing_ok=True)
     return count
 
 

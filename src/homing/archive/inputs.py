@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.images import KINDS, SUFFIXES, Found, find_pictures, shown
+from homing.images import KINDS, SUFFIXES, FoundPicture, find_pictures, shown
 from homing.options import PathLike, as_paths
 
 
@@ -50,7 +50,7 @@ def find_files(photos: PathLike | Sequence[PathLike]) -> list[Path]:
     return [found.path for found in _find(as_paths(photos))]
 
 
-def _find(photos: Sequence[Path]) -> list[Found]:
+def _find(photos: Sequence[Path]) -> list[FoundPicture]:
     """Pictures of files and folders, each path once."""
     if not photos:
         raise UsageError("no pictures were given: name files or folders, or a manifest")
@@ -89,7 +89,7 @@ def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
     return inputs
 
 
-def _found(found: Found) -> Input:
+def _found(found: FoundPicture) -> Input:
     # `relative` is printable; the destination keeps the very bytes of the name.
     depth = len(Path(found.relative).parts)
     return Input(found.path, found.relative, Path(*found.path.parts[-depth:]))

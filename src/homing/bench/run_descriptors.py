@@ -23,7 +23,7 @@ from homing.bench.search.copy_detection import detect_copies, predict
 from homing.bench.settings import Sizes
 from homing.bench.workers import open_workers
 from homing.errors import UsageError
-from homing.images import Found
+from homing.images import FoundPicture
 from homing.options import DEFAULT_LIMITS, Limits
 
 # What the parts of a seed are for; base.py and queries.py have 1 to 5.
@@ -42,8 +42,8 @@ class Settings(Sizes):
 
 
 def run_descriptors(
-    photos: Sequence[Found],
-    background: Sequence[Found],
+    photos: Sequence[FoundPicture],
+    background: Sequence[FoundPicture],
     encoders: Sequence[Encoder],
     out: Path,
     progress: Progress,
@@ -55,9 +55,9 @@ def run_descriptors(
 
     Parameters
     ----------
-    photos : sequence of Found
+    photos : sequence of FoundPicture
         Pictures whose edited copies are searched for.
-    background : sequence of Found
+    background : sequence of FoundPicture
         Other pictures, at least ten.
     encoders : sequence of Encoder
         Of different names; at least one of a descriptor, whose neighbours are looked at as twins.

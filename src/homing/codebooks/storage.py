@@ -6,7 +6,6 @@ metadata ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``d
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ import safetensors
 from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.errors import CodebookError
-from homing.files.durable import publish, sync_folder, write_durably
+from homing.files.durable import publish, staged_beside, sync_folder, write_durably
 
 FORMAT = "homing-codebook"
 VERSION = 1
@@ -77,21 +76,19 @@ def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = Fal
         Another file stands there, or it cannot be written.
     """
     final = Path(path)
-    staged = final.with_name(f".{final.name}.{secrets.token_hex(6)}.part")
     data = to_bytes(codebook)
     try:
         if not overwrite and _holds(final, codebook):
             return final
-        write_durably(staged, data)
-        if overwrite:
-            staged.replace(final)
-        else:
-            publish(staged, final)
-        sync_folder(final.parent)
+        with staged_beside(final) as staged:
+            write_durably(staged, data)
+            if overwrite:
+                staged.replace(final)
+            else:
+                publish(staged, final)
+            sync_folder(final.parent)
     except OSError as error:
         raise CodebookError(f"The codebook cannot be written to {final}: {error}.") from error
-    finally:
-        staged.unlink(missing_ok=True)
     return final
 
 

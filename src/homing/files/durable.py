@@ -4,6 +4,8 @@ import errno
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _CHUNK = 1 << 20
@@ -57,18 +59,25 @@ def publish(staged: Path, final: Path) -> None:
         staged.rename(final)
 
 
-def replace_durably(path: Path, data: bytes) -> None:
-    """Give a file other contents, atomically, and wait until the disk has them.
+@contextmanager
+def staged_beside(path: Path) -> Iterator[Path]:
+    """Give a name beside a file, to be written and then renamed or published.
 
-    What is written beside it meanwhile, ``.NAME.….part``, stays only if the process is killed.
+    ``.NAME.….part`` stays only if the process is killed.
     """
     staged = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
+        yield staged
+    finally:
+        staged.unlink(missing_ok=True)
+
+
+def replace_durably(path: Path, data: bytes) -> None:
+    """Give a file other contents, atomically, and wait until the disk has them."""
+    with staged_beside(path) as staged:
         write_durably(staged, data)
         staged.replace(path)
         sync_folder(path.parent)
-    finally:
-        staged.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

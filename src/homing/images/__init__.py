@@ -7,12 +7,12 @@ may be called from several threads at once. Whatever the bytes of a file, only
 
 from homing.images.c2pa_store import manifest_store, same_but_for_credentials
 from homing.images.encode import Encoding, encode, encodings, seen_as
-from homing.images.find import Found, find_pictures
+from homing.images.find import FoundPicture, find_pictures
 from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
 from homing.images.limits import Source, read_bytes, shown
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
-from homing.images.pixels import as_stored, upright
+from homing.images.pixels import LUMA, as_stored, upright
 from homing.images.read_small import (
     SHOWS_NOTHING,
     Squashed,
@@ -27,11 +27,12 @@ from homing.images.read_small import (
 __all__ = [
     "CREDENTIALS_LEFT_OUT",
     "KINDS",
+    "LUMA",
     "MAGIC_LENGTH",
     "SHOWS_NOTHING",
     "SUFFIXES",
     "Encoding",
-    "Found",
+    "FoundPicture",
     "Kind",
     "Picture",
     "Source",

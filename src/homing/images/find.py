@@ -13,7 +13,7 @@ _SUFFIXES = frozenset(KINDS) | OTHER_SUFFIXES
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPicture:
     r"""A file that may be a picture.
 
     Parameters
@@ -29,7 +29,7 @@ class Found:
     relative: str
 
 
-def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
+def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPicture]:
     """Yield the pictures of files and folders, folders walked through.
 
     A file that is given itself always counts. In a folder a file counts if its suffix is one of a
@@ -46,17 +46,17 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[Found]:
 
     Yields
     ------
-    Found
+    FoundPicture
         In the order of `paths`.
     """
     for path in map(Path, paths):
         if _leads_to_folder(path):
             yield from _walk(path)
         else:
-            yield Found(path, shown(path.name or path))
+            yield FoundPicture(path, shown(path.name or path))
 
 
-def _walk(root: Path) -> Iterator[Found]:
+def _walk(root: Path) -> Iterator[FoundPicture]:
     """Yield the pictures of one folder, depth first, without recursion."""
     waiting = [root]
     while waiting:
@@ -65,11 +65,11 @@ def _walk(root: Path) -> Iterator[Found]:
             try:
                 names = sorted((each.name for each in os.scandir(path)), key=os.fsencode)
             except OSError:
-                yield Found(path, _relative(path, root))
+                yield FoundPicture(path, _relative(path, root))
                 continue
             waiting += [path / name for name in reversed(names) if not name.startswith(".")]
         elif _counts(path):
-            yield Found(path, _relative(path, root))
+            yield FoundPicture(path, _relative(path, root))
 
 
 def _leads_to_folder(path: Path) -> bool:

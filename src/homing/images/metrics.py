@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.errors import UsageError
-from homing.images.pixels import Pixels
+from homing.images.pixels import LUMA, Pixels
 
 _CHUNK = 1 << 15
 """Samples of one step: small enough for a core's cache."""
@@ -99,9 +99,9 @@ def _check(a: Pixels, b: Pixels, peak: int) -> None:
 def _luminance(pixels: Pixels) -> npt.NDArray[np.float64]:
     if pixels.ndim == 2 or pixels.shape[2] == 1:
         return pixels.reshape(pixels.shape[:2]).astype(np.float64)
-    luminance = pixels[..., 0] * np.float64(0.299)
-    luminance += pixels[..., 1] * np.float64(0.587)
-    luminance += pixels[..., 2] * np.float64(0.114)
+    luminance = pixels[..., 0] * np.float64(LUMA[0])
+    luminance += pixels[..., 1] * np.float64(LUMA[1])
+    luminance += pixels[..., 2] * np.float64(LUMA[2])
     found: npt.NDArray[np.float64] = luminance
     return found
 

@@ -5,6 +5,9 @@ from typing import Any, TypeAlias, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luma of ITU-R BT.601."""
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _TRANSPOSED = (5, 6, 7, 8)

@@ -15,11 +15,11 @@ from homing.bench.dataset.suites import find_suite
 from homing.bench.encode.variants import Crop, Whole, crop_box
 from homing.bench.settings import Sizes
 from homing.errors import UsageError
-from homing.images import Found, find_pictures
+from homing.images import FoundPicture, find_pictures
 
 
 def files(folder, count):
-    return [Found(Path(f"/{folder}/{n}.jpg"), f"{n}.jpg") for n in range(count)]
+    return [FoundPicture(Path(f"/{folder}/{n}.jpg"), f"{n}.jpg") for n in range(count)]
 
 
 def test_every_background_picture_serves_for_one_thing():
@@ -59,7 +59,7 @@ def test_the_seed_says_which():
 def test_photos_are_no_background_of_themselves(tmp_path):
     for number in range(30):
         (tmp_path / f"{number}.jpg").touch()
-    every = [Found(path, path.name) for path in sorted(tmp_path.iterdir())]
+    every = [FoundPicture(path, path.name) for path in sorted(tmp_path.iterdir())]
     plan = make_plan(every[:5], every, Sizes(base_size=100))
     assert plan.repeated == 5
     others = {f.path for f in (*plan.distractors, *plan.unmatched, *plan.normalisation)}

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.images import LUMA
+
 #: ITU-R BT.601 luma coefficients of R, G, B.
-LUMINANCE_WEIGHTS = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+LUMINANCE_WEIGHTS = np.array(LUMA, dtype=np.float32)
 
 #: Share of the map that each channel may take, 0.072 over its luma coefficient (Fernandez et al.,
 #: appendix): each channel then adds the same to the luminance, blue changing five times green.

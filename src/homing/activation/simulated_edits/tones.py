@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-_LUMA = (0.299, 0.587, 0.114)
+from homing.images import LUMA
+
 # YIQ: a turn of the plane of I and Q turns the hue and keeps the luma.
-_YIQ = np.array([_LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
+_YIQ = np.array([LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
 _RADIUS = 6  # taps on each side of the widest blur
 _SHARPEST = 0.1  # standard deviation below which a blur is none
 _BLOCK = 8
@@ -57,7 +58,7 @@ def recoloured(
     factor = matrices[:, :, :, None, None] * (contrast * brightness)[:, None]
     # Sums written out: a product of matrices may round a picture by its place among others.
     mixed = factor[:, :, 0] * red + factor[:, :, 1] * green + factor[:, :, 2] * blue
-    luma = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
     mean = luma.mean(dim=(2, 3), keepdim=True)
     changed: torch.Tensor = mixed + (1 - contrast) * brightness * mean
     return changed.clamp(0, 1)

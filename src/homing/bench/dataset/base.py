@@ -11,7 +11,7 @@ import numpy.typing as npt
 from homing.bench.encode.variants import Crop, Recipe, Task, Whole
 from homing.bench.settings import Sizes
 from homing.errors import UsageError
-from homing.images import Found, shown
+from homing.images import FoundPicture, shown
 
 # Shares of the background that are kept out of the base, and how many photographs at most.
 _UNMATCHED = (10, 1000)  # one in ten: queries without a match
@@ -26,15 +26,15 @@ class Plan:
 
     Attributes
     ----------
-    photos : tuple of Found
+    photos : tuple of FoundPicture
         Those whose copies are searched for; in the base as they are.
-    distractors : tuple of Found
+    distractors : tuple of FoundPicture
         Background photographs in the base.
     crops : int
         Random crops of the distractors, also in the base.
-    unmatched : tuple of Found
+    unmatched : tuple of FoundPicture
         Background photographs out of the base, whose copies have no match.
-    normalisation : tuple of Found
+    normalisation : tuple of FoundPicture
         Background photographs out of the base that scores are normalised by.
     repeated : int
         Files of the background left out because they are among the photographs.
@@ -42,16 +42,18 @@ class Plan:
         Further mentions of files, among the photographs or in the background, left out.
     """
 
-    photos: tuple[Found, ...]
-    distractors: tuple[Found, ...]
+    photos: tuple[FoundPicture, ...]
+    distractors: tuple[FoundPicture, ...]
     crops: int
-    unmatched: tuple[Found, ...]
-    normalisation: tuple[Found, ...]
+    unmatched: tuple[FoundPicture, ...]
+    normalisation: tuple[FoundPicture, ...]
     repeated: int
     listed_twice: int
 
 
-def make_plan(photos: Sequence[Found], background: Sequence[Found], sizes: Sizes) -> Plan:
+def make_plan(
+    photos: Sequence[FoundPicture], background: Sequence[FoundPicture], sizes: Sizes
+) -> Plan:
     """Divide the photographs, each file serving for one thing whatever it is reached by.
 
     A tenth of the background (at most 1,000) is kept for queries without a match and a seventh (at
@@ -60,7 +62,7 @@ def make_plan(photos: Sequence[Found], background: Sequence[Found], sizes: Sizes
 
     Parameters
     ----------
-    photos, background : sequence of Found
+    photos, background : sequence of FoundPicture
     sizes : Sizes
 
     Returns
@@ -111,15 +113,15 @@ def make_plan(photos: Sequence[Found], background: Sequence[Found], sizes: Sizes
     )
 
 
-def _by_path(files: Iterable[Found]) -> dict[Path, Found]:
+def _by_path(files: Iterable[FoundPicture]) -> dict[Path, FoundPicture]:
     """Each file once, where it is first listed."""
-    once: dict[Path, Found] = {}
+    once: dict[Path, FoundPicture] = {}
     for found in files:
         once.setdefault(found.path.resolve(), found)
     return once
 
 
-def _named(files: Sequence[Found]) -> list[Found]:
+def _named(files: Sequence[FoundPicture]) -> list[FoundPicture]:
     """Tell files of the same relative name apart: by their folder's name, or by their path."""
     names = [found.relative for found in files]
     for longer in (_with_folder, _with_path):
@@ -131,13 +133,13 @@ def _named(files: Sequence[Found]) -> list[Found]:
     return [replace(found, relative=name) for found, name in zip(files, names, strict=True)]
 
 
-def _with_folder(found: Found) -> str:
+def _with_folder(found: FoundPicture) -> str:
     """Name of the folder that the file was found in, and its own beneath that."""
     folder = found.path.absolute().parents[found.relative.count("/")]
     return f"{shown(folder.name)}/{found.relative}" if folder.name else found.relative
 
 
-def _with_path(found: Found) -> str:
+def _with_path(found: FoundPicture) -> str:
     return shown(found.path.absolute().as_posix())
 
 

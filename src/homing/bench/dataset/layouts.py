@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homing.errors import UsageError
-from homing.images import Found, find_pictures
+from homing.images import FoundPicture, find_pictures
 
 LAYOUTS = ("disc21", "copydays")
 """Names that :func:`read_layout` takes."""
@@ -38,14 +38,14 @@ class Published:
 
     Attributes
     ----------
-    found : Found
+    found : FoundPicture
     originals : tuple of Path
         What it is a copy of; empty where it has no match.
     block : str
         The kind of copy.
     """
 
-    found: Found
+    found: FoundPicture
     originals: tuple[Path, ...]
     block: str
 
@@ -56,16 +56,16 @@ class DataSet:
 
     Attributes
     ----------
-    photos : sequence of Found
+    photos : sequence of FoundPicture
         Those whose copies are searched for.
-    background : sequence of Found
+    background : sequence of FoundPicture
         Others, at least ten.
     published : sequence of Published
         Copies that come with them.
     """
 
-    photos: Sequence[Found]
-    background: Sequence[Found]
+    photos: Sequence[FoundPicture]
+    background: Sequence[FoundPicture]
     published: Sequence[Published] = ()
 
 

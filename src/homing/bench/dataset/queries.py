@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from homing.bench.encode.variants import Copy, Task, Whole
 from homing.edits import Edit, paper_edits
-from homing.images import Found
+from homing.images import FoundPicture
 
 _EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
 _DRAWS = 4  # random edits of each photograph without a match
@@ -81,13 +81,13 @@ class Queries:
 
 
 def copies_of(
-    photos: Sequence[Found], edits: Sequence[Edit], *, random_draws: int, seed: int
+    photos: Sequence[FoundPicture], edits: Sequence[Edit], *, random_draws: int, seed: int
 ) -> Queries:
     """Say which copies of the photographs are made.
 
     Parameters
     ----------
-    photos : sequence of Found
+    photos : sequence of FoundPicture
     edits : sequence of Edit
     random_draws : int
         Of each random edit, for each picture.
@@ -112,12 +112,12 @@ def copies_of(
     return Queries(tasks, rows)
 
 
-def unmatched_copies(photos: Sequence[Found], *, seed: int) -> tuple[Task, ...]:
+def unmatched_copies(photos: Sequence[FoundPicture], *, seed: int) -> tuple[Task, ...]:
     """Say which copies are made of photographs that are not in the base: four random ones of each.
 
     Parameters
     ----------
-    photos : sequence of Found
+    photos : sequence of FoundPicture
     seed : int
 
     Returns

@@ -23,7 +23,7 @@ from homing.bench.statistics.bootstrap import Interval
 from homing.codebooks import Codebook
 from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg
-from homing.images import Found
+from homing.images import FoundPicture
 
 
 def _wash(
@@ -123,7 +123,7 @@ def _activated_again(case: Case) -> list[Line]:
     for label, state in (("untouched", case.passive), ("activated", case.active)):
         there = [n for n in case.pictures.tolist() if state.files[n] is not None]
         given = [
-            Found(file or Path(), photo.relative)
+            FoundPicture(file or Path(), photo.relative)
             for file, photo in zip(state.files, photos, strict=True)
         ]
         release = case.stage.releaser.release(

@@ -25,7 +25,7 @@ from homing.bench.encode.variants import Task, Whole
 from homing.bench.statistics.tables import plain
 from homing.codebooks import Codebook
 from homing.errors import PictureError
-from homing.images import SUFFIXES, Found, psnr, read_picture, ssim
+from homing.images import SUFFIXES, FoundPicture, psnr, read_picture, ssim
 from homing.options import Activation, Limits
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Releaser:
 
     def release(
         self,
-        photos: Sequence[Found],
+        photos: Sequence[FoundPicture],
         method: Method,
         codebook: Codebook,
         title: str,
@@ -141,7 +141,7 @@ class Releaser:
 
         Parameters
         ----------
-        photos : sequence of Found
+        photos : sequence of FoundPicture
         method : Method
         codebook : Codebook
             What they are activated for.
