@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
 
 from homing.errors import UsageError
-from homing.extras import require_packages
+from homing.extras import EVIDENCE, require_packages
 
 if TYPE_CHECKING:
     from homing.codebooks import Codebook
@@ -170,7 +170,7 @@ class SearchOptions:
     def __post_init__(self) -> None:
         check_views(self.views)
         if self.confirm:
-            require_packages("evidence", {"cv2": "opencv-python-headless"})
+            require_packages("evidence", EVIDENCE)
         if self.k < 1 or self.rerank < 0:
             raise UsageError(
                 f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"

@@ -78,7 +78,7 @@ def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli
     taken = other._table
     row = next(iter(taken.rows(ids=["00005"], with_vectors=True)))
     other.remove(["00005"])
-    taken.insert(taken.table([replace(row, source_sha256=b"z" * 32)]))
+    taken.insert(taken.to_arrow([replace(row, source_sha256=b"z" * 32)]))
     ended = homing_cli("import", other.path, spoilt, "--json")
     assert ended.status == 1
     *failed, total = [json.loads(line) for line in ended.out.splitlines()]

@@ -4,7 +4,6 @@ The pictures show the same if their features agree (:mod:`homing.evidence.featur
 without texture cannot be laid over each other; that says nothing against their being copies.
 """
 
-import importlib.util
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.errors import UsageError
 from homing.evidence.features import Features, Rule, derivative, features_of, fitted
+from homing.extras import EVIDENCE, missing_packages, require_packages
 
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # features, from which on their not agreeing says something
@@ -77,16 +76,12 @@ class Alignment:
 
 def available() -> bool:
     """Whether OpenCV is installed."""
-    return importlib.util.find_spec("cv2") is not None
+    return not missing_packages(EVIDENCE)
 
 
 def require_opencv() -> None:
     """Refuse with what to do, where OpenCV is missing."""
-    if not available():
-        raise UsageError(
-            "pictures are compared by OpenCV, which is not installed; "
-            "get it with: pip install 'homing[evidence]'"
-        )
+    require_packages("evidence", EVIDENCE)
 
 
 @dataclass(frozen=True, eq=False)

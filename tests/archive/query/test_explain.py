@@ -1,5 +1,7 @@
 """Evidence for hits: the record's file found by its checksum, compared, and told."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 import skimage.data
@@ -134,7 +136,8 @@ def test_confirming_costs_no_answer_where_a_query_has_gone(archive, photos, susp
 
 
 def test_confirming_needs_opencv(archive, suspect, monkeypatch):
-    monkeypatch.setattr("homing.evidence.alignment.available", lambda: False)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "cv2" else found(n))
     with pytest.raises(homing.UsageError, match="homing\\[evidence\\]"):
         archive.search(suspect, confirm=True)
 

@@ -129,7 +129,7 @@ def test_whoever_comes_in_between_looking_and_writing(table, monkeypatch, first,
 
     def overtaken(self, table):
         monkeypatch.undo()
-        insert(other, other.table([first]))
+        insert(other, other.to_arrow([first]))
         return insert(self, table)
 
     monkeypatch.setattr(Table, "insert", overtaken)
@@ -169,7 +169,7 @@ def test_a_version_compacted_away_is_left_for_the_newest(table):
     reader, writer = Table.open(table.path), Table.open(table.path)
     table.compact()
     assert len(reader.lookup(["r0", "r3"], ["cell"])) == 2
-    assert commit_rows(writer, writer.table([released("r0"), row("new", 7)])) == set()
+    assert commit_rows(writer, writer.to_arrow([released("r0"), row("new", 7)])) == set()
     table.refresh()
     stale, *others = (Table.open(table.path) for _ in range(3))
     table.delete(["r1"])
@@ -177,7 +177,7 @@ def test_a_version_compacted_away_is_left_for_the_newest(table):
     assert sorted(r.id for r in others[0].rows()) == ["new", "r0", "r2", "r3"]
     assert others[1].compact()["files_removed"] == 0
     stale.delete(["r2"])
-    stale.insert(stale.table([row("last", 8)]))
+    stale.insert(stale.to_arrow([row("last", 8)]))
     assert sorted(r.id for r in stale.rows()) == ["last", "new", "r0", "r3"]
 
 
@@ -194,7 +194,7 @@ def test_no_version_is_forgotten_under_a_commit(table, monkeypatch):
         if not done[0].metrics.files_removed:
             return
         other.delete(["r1"])
-        commit_rows(other, other.table([row("new", 7)]))
+        commit_rows(other, other.to_arrow([row("new", 7)]))
         other.compact()
         assert other.versions()[0]["version"] == first
         Compaction.commit(table.dataset, done)
