@@ -550,7 +550,7 @@ archive = homing.open({archive!r})
 codebook, number = archive.codebook, 0
 while not Path({stop!r}).exists():
     part = [f"{who}-{{number:04}}-{{n}}" for n in range(5)]
-    write(archive._record, codebook, part, unit_vectors(5, number))
+    write(archive._table, codebook, part, unit_vectors(5, number))
     number += 1
     Path({ready!r}).write_text(str(number))
 sys.exit()

@@ -350,7 +350,7 @@ from tests.helpers.archive import unit_vectors, write
 archive = homing.open({archive!r})
 for part in range({first}, {first} + 12):
     names = [f"{{20 * part + n:05}}" for n in range(20)]
-    write(archive._record, archive.codebook, names, unit_vectors(20, 100 + part))
+    write(archive._table, archive.codebook, names, unit_vectors(20, 100 + part))
     if part % 4 == 3:
         archive.remove(names[:5])
         archive.compact()
