@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from homing.errors import PictureError, UsageError
-from homing.images import decode_pixels, encode, encodings, psnr, read_picture, seen_as
+from homing.images import decode_pixels, encode, encodings, psnr, read_picture, round_trip
 from tests.helpers.picture_files import (
     IPTC,
     PROFILE,
@@ -191,13 +191,13 @@ def test_a_part_is_seen_as_in_the_whole_file() -> None:
     for encoding in encodings(picture):
         whole = decode_pixels(encode(picture, picture.pixels, encoding=encoding))
         rows = np.r_[8:24, 40:48]  # blocks know nothing of each other
-        assert np.array_equal(seen_as(picture.pixels[rows], encoding), whole[rows])
+        assert np.array_equal(round_trip(picture.pixels[rows], encoding), whole[rows])
 
 
 def test_only_what_is_foreseen_is_seen() -> None:
     pixels = scene(16, 16)
     (png,) = encodings(read_picture(saved(pixels, "PNG")))
-    assert np.array_equal(seen_as(pixels, png), pixels)
+    assert np.array_equal(round_trip(pixels, png), pixels)
     webp = encodings(read_picture(saved(pixels, "WEBP", quality=80)))[0]
     with pytest.raises(UsageError, match="WebP"):
-        seen_as(pixels, webp)
+        round_trip(pixels, webp)
