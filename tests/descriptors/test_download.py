@@ -1,4 +1,7 @@
-"""Downloads from a server on loopback that can break off, change its file or refuse ranges."""
+"""Downloads from a server on loopback that can break off, change its file or refuse ranges.
+
+Those of load_descriptor are here too: fetched, recorded and verified weights.
+"""
 
 import hashlib
 import json
