@@ -20,7 +20,7 @@ DATA = bytes(range(256)) * 4000  # about 1 MB
 
 @dataclass
 class Served:
-    """What the server does; the test changes it as it goes."""
+    """Behaviour of the server; the test changes it as it goes."""
 
     data: bytes = DATA
     etag: str = '"one"'

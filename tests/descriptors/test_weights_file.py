@@ -8,7 +8,7 @@ from homing.errors import DescriptorError
 
 
 class Sly:
-    """What a foreign checkpoint could do to a reader that unpickles freely."""
+    """Code that a foreign checkpoint could run in a reader that unpickles freely."""
 
     def __reduce__(self):
         return (pytest.fail, ("the file's code was run",))

@@ -98,7 +98,7 @@ def _read_config(path: Path) -> _Config:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DescriptorError(
-            f"{path}: cannot be read ({error}). A descriptor of your own needs it; write for "
+            f"{path}: cannot be read ({error}). A custom descriptor needs it; write for "
             'example {"architecture": "efficientnet-lite0", "dimension": 256, "input_size": 160}.'
         ) from error
     if not isinstance(values, dict):

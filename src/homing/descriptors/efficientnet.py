@@ -41,7 +41,7 @@ class Block:
 
     @property
     def residual(self) -> bool:
-        """Whether the block's input is added to its output."""
+        """Return whether the block's input is added to its output."""
         return self.stride == 1 and self.inputs == self.outputs
 
 

@@ -57,7 +57,7 @@ def parse_weights(file: WeightsFile) -> Mapping[str, torch.Tensor]:
     ) as error:
         raise DescriptorError(
             f"{file.name}: damaged, or not a file of weights ({_first_line(error)}). "
-            "Fetch it again; a TorchScript file is given by its own path."
+            "Fetch it again; a TorchScript file is loaded by its path."
         ) from error
     named = isinstance(stored, Mapping) and all(
         isinstance(name, str) and isinstance(weight, torch.Tensor)

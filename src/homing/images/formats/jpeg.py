@@ -20,7 +20,7 @@ _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 APP11 = 0xEB
 _ADOBE = 0xEE
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
-_LARGEST_SIDE = 65500  # libjpeg's own
+_LARGEST_SIDE = 65500  # of libjpeg
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _segment(marker: int, payload: bytes) -> bytes:
 
 
 class _WholeJpeg(JpegImagePlugin.JpegImageFile):
-    """Pillow's decoder, strict even where another library has told Pillow to forgive truncation."""
+    """Pillow's decoder, strict even where another library has set Pillow to forgive truncation."""
 
     def load_read(self, read_bytes: int) -> bytes:
         part = self.fp.read(read_bytes) if self.fp is not None else b""
