@@ -93,7 +93,7 @@ def look_at_all(
     A batch fills one pass of the network as far as views allow; it is read and described by one
     thread while others do the next ones.
     """
-    from homing.descriptors.workers import in_order
+    from homing.descriptors.workers import map_in_order
 
     def describe(batch: Sequence[Path]) -> list[tuple[Path, DescribedQuery | PictureError]]:
         return _described(descriptor, batch, asked)
@@ -104,7 +104,7 @@ def look_at_all(
     if len(paths) <= 1:  # alone, it has all processors for itself
         yield from map(describe, batches)
     else:
-        yield from in_order(describe, batches)
+        yield from map_in_order(describe, batches)
 
 
 def _described(

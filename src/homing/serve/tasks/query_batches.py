@@ -12,7 +12,7 @@ from types import TracebackType
 from homing.archive.query.search import DescribedQuery, look_through
 from homing.archive.results import Hit
 from homing.descriptors import Descriptor
-from homing.descriptors.workers import network_workers
+from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions
 from homing.search import View
 
@@ -72,7 +72,7 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def __enter__(self) -> "Batcher":
         """Start the threads that run the network."""
-        pool, count = self._open.enter_context(network_workers())
+        pool, count = self._open.enter_context(network_pool())
         for _ in range(count):
             pool.submit(self._work)
         return self
