@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import homing
-from homing.archive.query.calibrate import Strangers, calibrate_on_pictures, look_at_strangers
+from homing.archive.query.calibrate import Strangers, calibrate_on_pictures, describe_strangers
 from homing.archive.query.calibration import write_calibration
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import DescribedQuery
+from homing.archive.query.queries import DescribedQuery
 from homing.archive.table.commit import commit_rows
 from homing.bench.context import Run
 from homing.bench.dataset.base import Base, Plan, make_base, make_plan
@@ -35,7 +35,8 @@ from homing.edits import Edit
 from homing.errors import PictureError
 from homing.images import QueryHits, find_pictures, read_rgb
 from homing.options import DEFAULT_LIMITS
-from homing.search import LEAST_BACKGROUND, query_views
+from homing.search.false_alarms import LEAST_BACKGROUND
+from homing.search.views import query_views
 
 _ROWS = 8192  # entries recorded together
 _CHUNK = 50  # queries that are kept in one file
@@ -172,12 +173,12 @@ def calibrated(
         if not target.exists():
             if not looked:
                 looked.append(
-                    look_at_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
+                    describe_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
                 )
             shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(state.archive.path, building)
             archive = homing.open(building)
-            made = archive._current.asked(partial(calibrate_on_pictures, strangers=looked[0]))
+            made = archive._current.run(partial(calibrate_on_pictures, strangers=looked[0]))
             write_calibration(archive.path, archive.settings, made)
             building.rename(target)
         found[name] = replace(state, archive=homing.open(target))

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from homing.errors import PictureError, UsageError
 from homing.images import squash
 from homing.options import VIEWS
-from homing.search import query_views
+from homing.search.views import query_views
 
 SIZE = 32
 

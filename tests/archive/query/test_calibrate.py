@@ -36,7 +36,7 @@ def stored(archive):
 
 
 def answers(archive, vectors, **asked):
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
     from homing.options import SearchOptions
 
     looked = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
@@ -91,7 +91,7 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
 
 
 def test_more_views_count_for_more_chances(filled):
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
     from homing.options import SearchOptions
 
     filled.calibrate()

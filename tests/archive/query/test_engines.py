@@ -16,8 +16,7 @@ from homing.archive.query.calibrate import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.index import add_column, build, commit, coverage
-from homing.search import Deadline, Part, Partial
-from homing.search.engines.deadline import answers
+from homing.search.engines.deadline import Deadline, Part, Partial, query_parts
 from tests.helpers.archive import make_pictures, unit_vectors, write
 
 ROWS = 40  # of a file
@@ -283,7 +282,7 @@ def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
         return number
 
     def answered(parts, deadline=None):
-        return answers(parts, (5,), deadline, lambda: True)
+        return query_parts(parts, (5,), deadline, lambda: True)
 
     assert answered([Part(1, meeting)] * 3, Deadline(30)) == [5, 5, 5]
     for deadline in (None, Deadline(30)):

@@ -90,7 +90,7 @@ def test_a_picture_that_shows_nothing_gets_no_verdict(archive, photos):
 
 def test_without_opencv_the_rest_is_shown(archive, photos, suspect, tmp_path, monkeypatch):
     archive.release(photos, out=tmp_path / "out")
-    monkeypatch.setattr("homing.archive.query.explain.available", lambda: False)
+    monkeypatch.setattr("homing.archive.query.explain.has_opencv", lambda: False)
     found = archive.explain(suspect)
     assert found.hit is not None
     assert "OpenCV" in str(found.reason)

@@ -1,9 +1,9 @@
-"""Calibrating: what similarities queries without a match reach in this archive.
+"""Calibration runs: the similarities that queries without a match reach in an archive.
 
-The background is the archive's own entries, each searched for among all the others, its
-near-duplicates left aside: they are what the archive's pictures are like, which no set of vectors
-that ships with homing could know. Pictures of one's own that match nothing do better, since they
-are like the queries to come and can be looked at in all views.
+The background is the archive's own entries, each searched for among all others, without its near
+duplicates: they represent the archive's pictures, as no set of vectors shipped with homing could.
+Pictures of the user that match nothing do better, since they resemble future queries and can be
+searched for in all views.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,28 +15,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.search import DescribedQuery, look_at_all
+from homing.archive.query.queries import DescribedQuery, describe_queries
 from homing.archive.query.snapshot import Snapshot
 from homing.errors import UsageError
 from homing.options import UPRIGHT, VIEWS, Limits, SearchOptions
-from homing.search import LEAST_BACKGROUND, Tail, fit_tail, highest_background
+from homing.search.false_alarms import LEAST_BACKGROUND, Tail, fit_tail, highest_background
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 _MOST_QUERIES = 5000  # entries searched for: seconds among a million
-_NEIGHBOURS = 16  # of which near-duplicates are left aside
+_NEIGHBOURS = 16  # of each query, near duplicates included
 _AT_ONCE = 512
-_GROWTH = 1.5  # times the entries, after which a calibration is made again
+_GROWTH = 1.5  # growth of an archive after which it is calibrated again
 
 
 def calibrate_on_entries(snapshot: Snapshot) -> Calibration:
     """Calibrate on entries, each searched for among the others.
 
-    Raises
-    ------
-    UsageError
-        There are too few that resemble no other.
+    Raises `UsageError` if too few of them resemble no other.
     """
     count = min(len(snapshot), _MOST_QUERIES)
     chosen = np.random.default_rng(0).choice(len(snapshot), count, replace=False)
@@ -45,12 +42,12 @@ def calibrate_on_entries(snapshot: Snapshot) -> Calibration:
         for first in range(0, count, _AT_ONCE)
     ]
     nearest = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
-    tail = _fitted(highest_background(nearest), snapshot)
+    tail = _fit(highest_background(nearest), snapshot)
     return Calibration("entries", {UPRIGHT: tail})
 
 
 def _nearest_others(snapshot: Snapshot, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Similarities of entries to the nearest others, falling."""
+    """Return the similarities of entries to the nearest others, falling."""
     probes = snapshot.probe_stages()[-1]
     matches = snapshot.neighbours(positions, k=_NEIGHBOURS + 1, probes=probes)
     alike = matches.similarity.copy()
@@ -61,63 +58,43 @@ def _nearest_others(snapshot: Snapshot, positions: NDArray[np.int64]) -> NDArray
 
 @dataclass(frozen=True, eq=False)
 class Strangers:
-    """Pictures that an archive holds no copy of.
+    """Pictures that an archive holds no copy of, described in all views."""
 
-    Attributes
-    ----------
-    looked : tuple of DescribedQuery
-        Each with the views of "all".
-    unread : int
-        How many more could not be read.
-    """
-
-    looked: tuple[DescribedQuery, ...]
-    unread: int
+    queries: tuple[DescribedQuery, ...]
+    unreadable: int  # number of further files
 
 
-def look_at_strangers(
+def describe_strangers(
     descriptor: "Descriptor",
     paths: Sequence[Path],
     limits: Limits,
     progress: Callable[[int], None] | None = None,
 ) -> Strangers:
-    """Describe pictures that match nothing, in all views.
-
-    Parameters
-    ----------
-    descriptor : Descriptor
-    paths : sequence of Path
-    limits : Limits
-    progress : callable or None
-        Called with the number of pictures looked at since the last call.
-    """
-    looked: list[DescribedQuery] = []
-    for batch in look_at_all(descriptor, paths, SearchOptions(views="all", limits=limits)):
-        looked += [query for _, query in batch if isinstance(query, DescribedQuery)]
+    """Describe pictures that match nothing; `progress` gets the number done since the last call."""
+    queries: list[DescribedQuery] = []
+    for batch in describe_queries(descriptor, paths, SearchOptions(views="all", limits=limits)):
+        queries += [query for _, query in batch if isinstance(query, DescribedQuery)]
         if progress is not None:
             progress(len(batch))
-    return Strangers(tuple(looked), len(paths) - len(looked))
+    return Strangers(tuple(queries), len(paths) - len(queries))
 
 
 def calibrate_on_pictures(snapshot: Snapshot, strangers: Strangers) -> Calibration:
-    """Calibrate on pictures that match nothing, for each set of views by itself.
+    """Calibrate on pictures that match nothing, for each set of views separately.
 
-    Raises
-    ------
-    UsageError
-        There are too few, or nothing to compare them with.
+    Raises `UsageError` if there are too few pictures, or no entries.
     """
     try:
-        return Calibration("pictures", _tails(snapshot, strangers.looked))
+        return Calibration("pictures", _tails(snapshot, strangers.queries))
     except UsageError as error:
-        if strangers.unread:
-            raise UsageError(f"{error} ({strangers.unread} of the files cannot be read)") from error
+        if count := strangers.unreadable:
+            raise UsageError(f"{error} ({count} of the files cannot be read)") from error
         raise
 
 
-def _tails(snapshot: Snapshot, looked: Sequence[DescribedQuery]) -> dict[str, Tail]:
+def _tails(snapshot: Snapshot, queries: Sequence[DescribedQuery]) -> dict[str, Tail]:
     highest: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
-    for query in looked:
+    for query in queries:
         if not query.views:
             continue
         matches = snapshot.search(
@@ -130,12 +107,12 @@ def _tails(snapshot: Snapshot, looked: Sequence[DescribedQuery]) -> dict[str, Ta
             alike = matches.similarity[:count].reshape(1, -1)
             highest[views].append(-np.sort(-alike, axis=1)[:, :_NEIGHBOURS])
     return {
-        views: _fitted(highest_background(np.concatenate(found)) if found else (), snapshot)
+        views: _fit(highest_background(np.concatenate(found)) if found else (), snapshot)
         for views, found in highest.items()
     }
 
 
-def _fitted(highest: Any, snapshot: Snapshot) -> Tail:
+def _fit(highest: Any, snapshot: Snapshot) -> Tail:
     if len(highest) < LEAST_BACKGROUND:
         raise UsageError(
             f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing; here there "
@@ -144,8 +121,8 @@ def _fitted(highest: Any, snapshot: Snapshot) -> Tail:
     return fit_tail(highest, entries=len(snapshot))
 
 
-def outgrown(calibration: Calibration | None, entries: int) -> bool:
-    """Whether a calibration is to be made, or made again."""
+def needs_calibration(calibration: Calibration | None, entries: int) -> bool:
+    """Whether an archive of `entries` is to be calibrated for the first time, or again."""
     if calibration is None:
         return entries >= LEAST_BACKGROUND
     return entries >= _GROWTH * calibration.entries

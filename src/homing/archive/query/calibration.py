@@ -1,4 +1,4 @@
-"""``calibration.json``: what verdicts of an archive rest on."""
+"""Calibration of an archive, the basis of its verdicts, and its file ``calibration.json``."""
 
 import contextlib
 import datetime
@@ -19,7 +19,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.errors import ArchiveError
 from homing.options import UPRIGHT
-from homing.search import Tail
+from homing.search.false_alarms import Tail
 
 FORMAT = 1
 _NAME = "calibration.json"
@@ -27,14 +27,14 @@ _NAME = "calibration.json"
 
 @dataclass(frozen=True)
 class Calibration:
-    """What verdicts of an archive rest on.
+    """Similarities that queries without a match reach: the basis of an archive's verdicts.
 
     Attributes
     ----------
     background : str
-        "entries" or "pictures".
+        Source of these queries: "entries" of the archive, or "pictures" of the user.
     tails : mapping of str to Tail
-        For sets of views what was observed with them; always one for "upright".
+        Distribution of the similarities by set of views; always one for "upright".
     """
 
     background: str
@@ -42,23 +42,36 @@ class Calibration:
 
     @property
     def entries(self) -> int:
-        """How many entries there were."""
+        """Number of entries when it was made."""
         return self.tails[UPRIGHT].entries
 
     @property
     def least(self) -> float:
-        """Least false-alarm rate that may be told."""
+        """Least false-alarm rate that is reported, in (0, 1)."""
         return self.tails[UPRIGHT].least
 
-    def rates(self, found: QueryHits, views: str, entries: int) -> NDArray[np.float64]:
-        """False-alarm rate a query of each hit, among so many entries; however far extrapolated.
+    def rates(self, hits: QueryHits, views: str, entries: int) -> NDArray[np.float64]:
+        """Return the false-alarm rate of each hit, however far extrapolated.
 
-        Where a set of views was not observed itself, each view counts as a look of its own.
+        Parameters
+        ----------
+        hits : QueryHits
+            The m hits of one query.
+        views : str
+            Set of views of the query. If it was not observed, each view counts as an independent
+            search.
+        entries : int
+            Number of entries searched.
+
+        Returns
+        -------
+        array (m,), float64
+            Share of queries without a match that have any hit as similar, in [0, 1].
         """
         observed = self.tails.get(views)
         if observed is not None:
-            return observed.rate(found.similarity, entries=entries)
-        return self.tails[UPRIGHT].rate(found.similarity, entries=entries, views=found.looked)
+            return observed.rate(hits.similarity, entries=entries)
+        return self.tails[UPRIGHT].rate(hits.similarity, entries=entries, views=hits.view_count)
 
 
 def write_calibration(
@@ -82,17 +95,14 @@ def write_calibration(
         left.unlink(missing_ok=True)
     staged = folder / f".{_NAME}-{uuid.uuid4().hex}"
     staged.write_text(text, encoding="utf-8")
-    with contextlib.suppress(FileNotFoundError):  # tidied by another writer, whose own stands
+    with contextlib.suppress(FileNotFoundError):  # removed by another writer, whose file is valid
         os.replace(staged, folder / _NAME)  # noqa: PTH105 - over the one before, atomically
 
 
 def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:
-    """Read ``calibration.json``; None where there is none.
+    """Read ``calibration.json``; None if there is none.
 
-    Raises
-    ------
-    ArchiveError
-        It is damaged, of another format, or of another descriptor or codebook.
+    Raises `ArchiveError` if it is damaged, of another format, or of another descriptor or codebook.
     """
     path = folder / _NAME
     try:

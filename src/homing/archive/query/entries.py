@@ -1,4 +1,4 @@
-"""What is told of entries that a search has found: held in memory, or read when it is wanted."""
+"""Entries that a search has found, held in memory or read from the table on demand."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from homing.archive.table.table import Table
 
 @dataclass(frozen=True)
 class Entry:
-    """What a hit says of its entry."""
+    """Facts of an entry that a hit reports."""
 
     id: str
     state: str
@@ -25,20 +25,20 @@ class Entry:
 
 
 class Entries(Protocol):
-    """The entries of one version of a record, by their numbers in the order of the scan."""
+    """Entries of one version of a table, by their positions in the order of the scan."""
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Ids, in the shape of the positions; None for the position −1."""
+        """Return ids in the shape of the positions; None for the position −1."""
 
-    def named(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Id and state of each of some entries."""
+    def ids_and_states(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
+        """Return the id and state of each of some entries."""
 
-    def described(self, positions: NDArray[np.int64]) -> list[Entry]:
+    def describe(self, positions: NDArray[np.int64]) -> list[Entry]:
         """Describe some entries, in their order."""
 
 
 class HeldEntries:
-    """Entries whose ids, states and cells are in memory."""
+    """Entries whose ids, states and cells are held in memory."""
 
     def __init__(self, table: Table, columns: Columns) -> None:
         self._table = table
@@ -49,17 +49,17 @@ class HeldEntries:
         self._described = columns.described
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Ids, in the shape of the positions; None for the position −1."""
+        """Return ids in the shape of the positions; None for the position −1."""
         wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
         names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
         return names.reshape(positions.shape)
 
-    def named(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Id and state of each of some entries."""
+    def ids_and_states(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
+        """Return the id and state of each of some entries."""
         states = ["released" if self._released[position] else "added" for position in positions]
         return list(zip(self.ids(positions).tolist(), states, strict=True))
 
-    def described(self, positions: NDArray[np.int64]) -> list[Entry]:
+    def describe(self, positions: NDArray[np.int64]) -> list[Entry]:
         """Describe some entries, in their order."""
         metadata = self._metadata(positions)
         return [
@@ -69,7 +69,9 @@ class HeldEntries:
                 *self._layout.own(int(self._cells[position])),
                 metadata.get(int(position)),
             )
-            for position, (name, state) in zip(positions, self.named(positions), strict=True)
+            for position, (name, state) in zip(
+                positions, self.ids_and_states(positions), strict=True
+            )
         ]
 
     def _metadata(self, positions: NDArray[np.int64]) -> dict[int, Mapping[str, Any]]:
@@ -81,27 +83,28 @@ class HeldEntries:
 
 
 class ReadEntries:
-    """Entries read from the record when they are asked for; nothing is held."""
+    """Entries read from the table on demand; nothing is held in memory."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
         self._layout = table.layout
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Ids, in the shape of the positions; None for the position −1."""
+        """Return ids in the shape of the positions; None for the position −1."""
         unique, inverse = np.unique(positions, return_inverse=True)
-        there = unique[unique >= 0]
+        exists = unique >= 0
         names = np.full(len(unique), None, dtype=object)
-        if len(there):
-            names[unique >= 0] = self._table.take(there.tolist(), ["id"]).column("id").to_pylist()
+        if exists.any():
+            rows = self._table.take(unique[exists].tolist(), ["id"])
+            names[exists] = rows.column("id").to_pylist()
         return names[inverse].reshape(positions.shape)
 
-    def named(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Id and state of each of some entries."""
+    def ids_and_states(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
+        """Return the id and state of each of some entries."""
         rows = self._rows(positions, ["id", "state"])
         return [(row["id"], row["state"]) for row in rows]
 
-    def described(self, positions: NDArray[np.int64]) -> list[Entry]:
+    def describe(self, positions: NDArray[np.int64]) -> list[Entry]:
         """Describe some entries, in their order."""
         rows = self._rows(positions, ["id", "state", "cell", "metadata"])
         return [
