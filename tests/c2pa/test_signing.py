@@ -1,4 +1,7 @@
-"""Manifests in files of every kind: valid, read back, and the picture as it was."""
+"""Manifests in files of every kind: valid, read back, and the picture unchanged.
+
+These tests also cover c2pa/credentials and c2pa/stores.
+"""
 
 import io
 import json

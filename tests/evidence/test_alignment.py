@@ -1,4 +1,7 @@
-"""How one picture lies in another, and what it has suffered, against what was done to it."""
+"""Alignment of one picture in another, and its edits, against those applied.
+
+These tests also cover evidence/features, evidence/edits and evidence/page.
+"""
 
 import importlib.util
 

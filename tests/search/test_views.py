@@ -1,4 +1,4 @@
-"""Views: what was done to a query, and that it is done rightly."""
+"""Views: the edits undone for a query, and their names."""
 
 import io
 

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 from homing.archive.codebooks import Codebooks, Generation, generations
 from homing.archive.inputs import find_files
 from homing.archive.query.answers import answer_queries, confirm_answers, search_results
-from homing.archive.query.calibrate import (
+from homing.archive.query.calibration import (
+    Calibration,
     calibrate_on_entries,
     calibrate_on_pictures,
     describe_strangers,
     needs_calibration,
-)
-from homing.archive.query.calibration import (
-    Calibration,
     read_calibration,
     write_calibration,
 )
@@ -204,14 +202,15 @@ class ArchiveReader:
         picture, views, rate, files, limits
             As for :meth:`search`.
         """
-        from homing.archive.query.explain import explain
+        from homing.archive.query.explain import cell_of, explain
 
         asked = SearchOptions(k=1, views=views, rate=rate, files=files, limits=limits)
         looked = describe_query(self.descriptor, picture, asked)
         (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit, sources = hits[0] if hits else None, self.sources(asked.folders)
-        return explain(name, looked, hit, self.codebooks, sources, limits)
+        hit = hits[0] if hits else None
+        place = None if hit is None else self.sources(asked.folders).find(hit.id)
+        return explain(name, looked, hit, cell_of(looked, hit, self.codebooks), place, limits)
 
     def search_each(
         self,

@@ -35,7 +35,7 @@ class ContentCredentials:
 
     Examples
     --------
-    >>> archive.release(photos, out="out", credentials=ContentCredentials("chain.pem", "key.pem"))
+    >>> archive.release(photos, out="out", c2pa=ContentCredentials("chain.pem", "key.pem"))
     """
 
     chain: str | os.PathLike[str]

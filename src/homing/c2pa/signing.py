@@ -7,19 +7,17 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homing._version import __version__
 from homing.c2pa.binding import ALGORITHM, Binding
 from homing.c2pa.credentials import ContentCredentials
 from homing.errors import PictureError, UsageError
 
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
 _TYPES = MappingProxyType(
     {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 )
+_CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})
 
 # Thumbnails would put a second, unactivated picture into the file.
 _SETTINGS = {
@@ -43,7 +41,11 @@ class ManifestSigner:
     """Signer of files; tries the credentials once, and raises `UsageError` if they do not work."""
 
     def __init__(self, credentials: ContentCredentials) -> None:
-        _require_c2pa()
+        if importlib.util.find_spec("c2pa") is None:
+            raise UsageError(
+                "content credentials need c2pa-python, not installed here: "
+                "pip install 'homing[c2pa]'"
+            )
         import c2pa
 
         try:
@@ -111,18 +113,11 @@ def _definition(binding: Binding) -> dict[str, Any]:
     }
 
 
-def _require_c2pa() -> None:
-    if importlib.util.find_spec("c2pa") is None:
-        raise UsageError(
-            "content credentials need c2pa-python, not installed here: pip install 'homing[c2pa]'"
-        )
-
-
 def _signer(credentials: ContentCredentials) -> Any:
     import c2pa
 
     chain = _read(credentials.chain, "certificates")
-    algorithm = _algorithm(_first_certificate(chain, credentials.chain))
+    algorithm = _algorithm(chain, credentials.chain)
     key = credentials.key
     if callable(key):
         named = c2pa.C2paSigningAlg[algorithm.upper()]
@@ -141,20 +136,15 @@ def _read(path: str | os.PathLike[str], what: str) -> bytes:
         ) from error
 
 
-def _first_certificate(chain: bytes, path: str | os.PathLike[str]) -> "Certificate":
+def _algorithm(chain: bytes, path: str | os.PathLike[str]) -> str:
+    """Return C2PA's name of the algorithm that the first certificate's key signs with."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.x509 import load_pem_x509_certificates
 
     try:
-        return load_pem_x509_certificates(chain)[0]
+        key = load_pem_x509_certificates(chain)[0].public_key()
     except ValueError as error:
         raise UsageError(f"{os.fspath(path)!r} holds no certificate in PEM: {error}") from error
-
-
-def _algorithm(certificate: "Certificate") -> str:
-    """Return C2PA's name of the algorithm that a certificate's key signs with."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-    key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return "ps256"
     if isinstance(key, ed25519.Ed25519PublicKey):
@@ -166,6 +156,3 @@ def _algorithm(certificate: "Certificate") -> str:
             "P-384, P-521, RSA or Ed25519"
         )
     return _CURVES[curve]
-
-
-_CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})

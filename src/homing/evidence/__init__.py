@@ -9,7 +9,6 @@ from homing.evidence.alignment import (
     Suspect,
     compare,
     has_opencv,
-    require_opencv,
 )
 from homing.evidence.edits import name_edits
 from homing.evidence.page import Sheet, figures_of, render_sheet
@@ -24,5 +23,4 @@ __all__ = [
     "has_opencv",
     "name_edits",
     "render_sheet",
-    "require_opencv",
 ]

@@ -6,19 +6,16 @@ without texture cannot be aligned, which is no evidence against a copy.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.evidence.features import Features, Rule, derivative, features_of, fit_homography
+from homing.evidence.features import Array, Features, Rule, derivative, features_of, fit_homography
 from homing.extras import EVIDENCE, missing_packages, require_packages
 
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # least features whose disagreement is evidence
-
-Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +65,6 @@ def has_opencv() -> bool:
     return not missing_packages(EVIDENCE)
 
 
-def require_opencv() -> None:
-    """Raise `UsageError` with the command to install OpenCV if it is missing."""
-    require_packages("evidence", EVIDENCE)
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
     """Result of comparing two pictures by local features."""
@@ -112,7 +104,7 @@ class Suspect:
 
 def compare(record: Image.Image, suspect: Suspect) -> Comparison:
     """Compare a record's picture (8-bit RGB, upright) with a suspect's; needs OpenCV."""
-    require_opencv()
+    require_packages("evidence", EVIDENCE)
     theirs = features_of(record, _RULE)
     textured = len(theirs.points) >= _TEXTURED
     size = suspect.picture.size
@@ -145,7 +137,9 @@ def _alignment(
     box: tuple[int, int, int, int],
 ) -> Alignment | None:
     """Return the alignment of pictures of these sizes; None if they share no area."""
-    polygon = _clip(_map(np.linalg.inv(matrix), _corners(*box)), *record)
+    left, top, right, bottom = box
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+    polygon = _clip(_map(np.linalg.inv(matrix), corners), *record)
     if len(polygon) < 3:
         return None
     placed = _map(matrix, polygon)
@@ -173,10 +167,6 @@ def _clip(polygon: Array, width: int, height: int) -> NDArray[np.float64]:
                 clipped.append(here + depth / (depth - next_depth) * (there - here))
         points = clipped
     return np.array(points, np.float64).reshape(-1, 2)
-
-
-def _corners(left: int, top: int, right: int, bottom: int) -> Array:
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
 
 
 def _map(matrix: Array, points: Array) -> NDArray[np.float64]:

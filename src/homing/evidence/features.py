@@ -42,11 +42,6 @@ class Features:
     values: Array  # (n, 128) float32
     size: tuple[int, int]  # width and height
 
-    @property
-    def area(self) -> float:
-        """Area of the picture, pixels."""
-        return float(self.size[0] * self.size[1])
-
 
 def features_of(image: Image.Image, rule: Rule, *, mirrored: bool = False) -> Features:
     """Detect the features of an 8-bit picture, or of its mirror image."""
@@ -83,8 +78,8 @@ def fit_homography(first: Features, second: Features, rule: Rule) -> tuple[Array
     here, there = here[agree], there[agree]
     if len(here) < rule.agreeing or not _is_plausible(matrix, here, rule.zoom):
         return None
-    for points, area in ((here, first.area), (there, second.area)):
-        if cv2.contourArea(cv2.convexHull(points)) < rule.spread * area:
+    for points, (width, height) in ((here, first.size), (there, second.size)):
+        if cv2.contourArea(cv2.convexHull(points)) < rule.spread * (width * height):
             return None
     return matrix, len(here)
 
@@ -109,7 +104,7 @@ def _matches(first: Features, second: Features) -> tuple[Array, Array]:
 
 
 def _is_plausible(matrix: Array, points: Array, zoom: float) -> bool:
-    """Whether a copy may have suffered a homography, judged near these points."""
+    """Whether a homography, near these points, is an edit that a copy may have suffered."""
     x, y = points.mean(axis=0)
     if abs(matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) < 1e-9:
         return False

@@ -39,24 +39,22 @@ def render_sheet(sheet: Sheet) -> str:
 
 def figures_of(sheet: Sheet) -> list[Figure]:
     """Return the pictures that the page shows: the suspect, the record, one laid over the other."""
+    query, record = "the picture asked about", "the record"
     if sheet.record is None:
-        return [_figure(sheet.suspect, "the picture asked about")]
+        return [_figure(sheet.suspect, query)]
     if sheet.alignment is None:
-        return [
-            _figure(sheet.suspect, "the picture asked about"),
-            _figure(sheet.record, "the record"),
-        ]
+        return [_figure(sheet.suspect, query), _figure(sheet.record, record)]
     laid = overlay(sheet.suspect, sheet.alignment, _bounded(sheet.record), sheet.record.size)
     return [
         _figure(
             _outline(sheet.suspect, sheet.alignment.in_suspect),
-            "the picture asked about; framed: what the record shows too",
+            f"{query}; framed: what the record shows too",
         ),
         _figure(
             _outline(sheet.record, sheet.alignment.in_record),
-            "the record; framed: what is left of it in the picture asked about",
+            f"{record}; framed: what is left of it in {query}",
         ),
-        _figure(laid, "the picture asked about, laid over the record"),
+        _figure(laid, f"{query}, laid over {record}"),
     ]
 
 

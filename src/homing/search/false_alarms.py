@@ -1,10 +1,9 @@
 """False-alarm rates: how often a query without a match reaches a similarity.
 
-What a cosine of 0.8 means depends on the archive: on what its pictures show and on how many there
-are. The highest similarity that queries *without* a match reach is therefore observed, and its
-tail fitted. Vectors fill a space of some dimension, so the share of entries within a small
-distance of a point falls as a power of that distance; as the squared distance of unit vectors is
-2 (1 − s), the tail is
+The meaning of a cosine of 0.8 depends on the archive, on its pictures and their number. The highest
+similarity that queries *without* a match reach is therefore observed, and its tail fitted. Vectors
+fill a space of some dimension, so the share of entries within a small distance of a point falls as
+a power of that distance; as the squared distance of unit vectors is 2 (1 − s), the tail is
 
     P(highest similarity ≥ s)  =  p_u · ((1 − s) / (1 − u)) ^ κ        for s above a threshold u
 
@@ -54,10 +53,7 @@ class Tail:
 
     @property
     def least(self) -> float:
-        """Least rate to report: a hundredth of what one of the queries observed stands for.
-
-        The tail goes on below; no observation supports it there.
-        """
+        """Least rate to report; below it no observation supports the tail."""
         return 1 / (_FAR * self.queries)
 
     def rate(self, similarity: ArrayLike, *, entries: int, views: int = 1) -> NDArray[np.float64]:

@@ -49,30 +49,24 @@ def query_views(
     that show nothing are left out, so that a blank picture has none.
     """
     check_views(views)
-    source = picture if isinstance(picture, Image.Image) else read_bytes(picture, limits=limits)
-    whole = _squashed(source, size, limits)
+    if isinstance(picture, Image.Image):
+        whole = squash(picture, size)
+    else:
+        picture = read_bytes(picture, limits=limits)
+        whole = read_squashed(picture, size, limits=limits)
     if shows_nothing(whole):
         return []
     if views == UPRIGHT:
         return [View(UPRIGHT, whole)]
     found = list(_postures("", whole))
     if views == "all":
-        parts = _inner_views(_full_size(source, size, limits), size)
+        if isinstance(picture, Image.Image):
+            image = as_rgb(picture)
+        else:  # of a JPEG not much more is decoded than needed
+            image = read_rgb(picture, limits=limits, least=_SPARE * size)
+        parts = _inner_views(image, size)
         found += [part for part in parts if not shows_nothing(part.pixels)]
     return found
-
-
-def _squashed(source: bytes | Image.Image, size: int, limits: Limits) -> Squares:
-    if isinstance(source, Image.Image):
-        return squash(source, size)
-    return read_squashed(source, size, limits=limits)
-
-
-def _full_size(source: bytes | Image.Image, size: int, limits: Limits) -> Image.Image:
-    """Return a picture to cut, RGB and upright; a JPEG not much larger than needed."""
-    if isinstance(source, Image.Image):
-        return as_rgb(source)
-    return read_rgb(source, limits=limits, least=_SPARE * size)
 
 
 def _postures(done: str, pixels: Squares) -> Iterator[View]:

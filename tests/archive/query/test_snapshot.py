@@ -1,4 +1,4 @@
-"""Searches and mapped vectors against the plain truth, however the record came about."""
+"""Snapshots, their entries and mapped vectors against the plain truth, for any record."""
 
 import dataclasses
 

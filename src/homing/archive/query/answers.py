@@ -1,5 +1,6 @@
 """Answers to queries: hits with their verdict, confirmed by local features if requested."""
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.originals import Finder
+from homing.archive.query.originals import Places, Sources
 from homing.archive.query.queries import DescribedQuery, full_picture
 from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.results import Hit, Hits, SearchResult
@@ -67,7 +68,12 @@ def find_hits(
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]
-    for probes in _stages(snapshot, options, is_enough):
+    stages: tuple[int | Probes, ...] = snapshot.probe_stages()
+    if options.probes is not None:
+        stages = (options.probes,)
+    elif is_enough is None:
+        stages = (snapshot.automatic_probes(),)
+    for probes in stages:
         limit = None if deadline is None else deadline.fresh()
         now = _search_stage(snapshot, [queries[number] for number in left], options, probes, limit)
         for number, latest in zip(left, now, strict=True):
@@ -79,14 +85,6 @@ def find_hits(
         if not left:
             break
     return [found[number] for number in range(len(queries))]
-
-
-def _stages(
-    snapshot: Snapshot, options: SearchOptions, is_enough: Callable[[QueryHits], bool] | None
-) -> tuple[int | Probes, ...]:
-    if options.probes is not None:
-        return (options.probes,)
-    return (snapshot.automatic_probes(),) if is_enough is None else snapshot.probe_stages()
 
 
 def _search_stage(
@@ -137,24 +135,22 @@ def confirm_answers(
     answers: Sequence[Hits],
     queries: Sequence[DescribedQuery],
     options: SearchOptions,
-    originals: Finder,
+    sources: Sources,
 ) -> list[Hits]:
     """Confirm the best hits of several queries."""
-
-    def confirm_hits(hits: Hits, query: DescribedQuery) -> Hits:
-        if not hits:
-            return hits
-        try:
-            picture = full_picture(query, options.limits)
-        except PictureError:  # its file has changed since it was described
-            return hits
-        return Hits(confirm(hits, picture, originals, options.limits), hits.partial)
-
-    return [confirm_hits(hits, query) for hits, query in zip(answers, queries, strict=True)]
+    confirmed = list(answers)
+    for number, (hits, query) in enumerate(zip(answers, queries, strict=True)):
+        if hits:
+            # A file that has changed since it was described costs no answer.
+            with contextlib.suppress(PictureError):
+                suspect = full_picture(query, options.limits)
+                found = confirm(hits, suspect, sources, options.limits)
+                confirmed[number] = Hits(found, hits.partial)
+    return confirmed
 
 
 def confirm(
-    hits: Sequence[Hit], suspect: Image.Image, originals: Finder, limits: Limits
+    hits: Sequence[Hit], suspect: Image.Image, sources: Sources | Places, limits: Limits
 ) -> tuple[Hit, ...]:
     """Compare the best hits' pictures with a query: agreeing ones come first, disagreeing last.
 
@@ -163,13 +159,13 @@ def confirm(
     has too little texture, the verdict is unchanged.
     """
     seen = Suspect(suspect)
-    compared = [_confirm_hit(hit, seen, originals, limits) for hit in hits[:MOST_CONFIRMED]]
+    compared = [_confirm_hit(hit, seen, sources, limits) for hit in hits[:MOST_CONFIRMED]]
     order = {True: 0, None: 1, False: 2}
     return tuple(sorted([*compared, *hits[MOST_CONFIRMED:]], key=lambda hit: order[hit.confirmed]))
 
 
-def _confirm_hit(hit: Hit, suspect: Suspect, originals: Finder, limits: Limits) -> Hit:
-    place = originals.find(hit.id)
+def _confirm_hit(hit: Hit, suspect: Suspect, sources: Sources | Places, limits: Limits) -> Hit:
+    place = sources.find(hit.id)
     if isinstance(place, str):
         return hit
     try:

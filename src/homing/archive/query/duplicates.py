@@ -35,11 +35,7 @@ class Group:
         """Return the keys of a ``--json`` line."""
         return {
             "entries": [
-                {
-                    "id": entry.id,
-                    "similarity": round(entry.similarity, 5),
-                    "state": entry.state,
-                }
+                {"id": entry.id, "similarity": round(entry.similarity, 5), "state": entry.state}
                 for entry in self.entries
             ]
         }
@@ -99,24 +95,14 @@ def _pairs(
     copies = threshold.are_copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
     copies &= matches.positions != entries[:, None]
     rows, places = np.nonzero(copies)
-    return list(
-        zip(
-            entries[rows].tolist(),
-            matches.positions[rows, places].tolist(),
-            matches.similarity[rows, places].tolist(),
-            strict=True,
-        )
-    )
+    columns = (entries[rows], matches.positions[rows, places], matches.similarity[rows, places])
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _group(snapshot: Snapshot, positions: list[int], highest: NDArray[np.float32]) -> Group:
+    named = zip(positions, snapshot.ids_and_states(positions), strict=True)
     return Group(
-        tuple(
-            Duplicate(name, float(highest[position]), state)
-            for position, (name, state) in zip(
-                positions, snapshot.ids_and_states(positions), strict=True
-            )
-        )
+        tuple(Duplicate(name, float(highest[place]), state) for place, (name, state) in named)
     )
 
 

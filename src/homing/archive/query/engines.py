@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.query.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.query.entries import Entries, HeldEntries
 from homing.archive.table.addresses import Runs, runs_of
 from homing.archive.table.columns import Columns, load, plain_bytes, release_freed
 from homing.archive.table.generations import Generations
@@ -66,25 +66,19 @@ def open_engine(
 ) -> tuple[CombinedEngine, Entries, StoredVectors]:
     """Return the engine, entries and vectors of the current version of a table."""
     if engine == "memory":
-        return _open_in_memory(table, codebooks)
+        columns = load(table)
+        parts = list(_blocks_in_memory(columns, codebooks, table.layout))
+        entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
+        del columns
+        release_freed()
+        return CombinedEngine(codebooks, parts), entries, vectors
     runs = runs_of(table)
     vectors = StoredVectors(table, runs)
-    parts = [
+    segmented = [
         _open_lance(table.of(number), codebook, runs)
         for number, codebook in enumerate(codebooks, start=1)
     ]
-    return CombinedEngine(codebooks, parts), ReadEntries(table), vectors
-
-
-def _open_in_memory(
-    table: Table, codebooks: Sequence[Codebook]
-) -> tuple[CombinedEngine, HeldEntries, StoredVectors]:
-    columns = load(table)
-    engine = CombinedEngine(codebooks, list(_blocks_in_memory(columns, codebooks, table.layout)))
-    entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
-    del columns
-    release_freed()
-    return engine, entries, vectors
+    return CombinedEngine(codebooks, segmented), Entries(table), vectors
 
 
 def _blocks_in_memory(

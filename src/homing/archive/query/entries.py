@@ -1,9 +1,9 @@
-"""Entries that a search has found, held in memory or read from the table on demand."""
+"""Entries that a search has found, read from the table on demand or held in memory."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,66 +24,8 @@ class Entry:
     metadata: Mapping[str, Any] | None
 
 
-class Entries(Protocol):
-    """Entries of one version of a table, by their positions in the order of the scan."""
-
-    def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Return ids in the shape of the positions; None for the position −1."""
-
-    def ids_and_states(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Return the id and state of each of some entries."""
-
-    def describe(self, positions: NDArray[np.int64]) -> list[Entry]:
-        """Describe some entries, in their order."""
-
-
-class HeldEntries:
-    """Entries whose ids, states and cells are held in memory."""
-
-    def __init__(self, table: Table, columns: Columns) -> None:
-        self._table = table
-        self._layout = table.layout
-        self._ids = columns.ids
-        self._cells = columns.cells
-        self._released = columns.released
-        self._described = columns.described
-
-    def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
-        """Return ids in the shape of the positions; None for the position −1."""
-        wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
-        names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
-        return names.reshape(positions.shape)
-
-    def ids_and_states(self, positions: NDArray[np.int64]) -> list[tuple[str, str]]:
-        """Return the id and state of each of some entries."""
-        states = ["released" if self._released[position] else "added" for position in positions]
-        return list(zip(self.ids(positions).tolist(), states, strict=True))
-
-    def describe(self, positions: NDArray[np.int64]) -> list[Entry]:
-        """Describe some entries, in their order."""
-        metadata = self._metadata(positions)
-        return [
-            Entry(
-                name,
-                state,
-                *self._layout.own(int(self._cells[position])),
-                metadata.get(int(position)),
-            )
-            for position, (name, state) in zip(
-                positions, self.ids_and_states(positions), strict=True
-            )
-        ]
-
-    def _metadata(self, positions: NDArray[np.int64]) -> dict[int, Mapping[str, Any]]:
-        described = [int(position) for position in positions if self._described[position]]
-        if not described:
-            return {}
-        texts = self._table.take(described, ["metadata"]).column("metadata").to_pylist()
-        return {p: json.loads(text) for p, text in zip(described, texts, strict=True)}
-
-
-class ReadEntries:
-    """Entries read from the table on demand; nothing is held in memory."""
+class Entries:
+    """Entries of one version of a table, by position in the scan; read on demand."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
@@ -123,3 +65,37 @@ class ReadEntries:
         unique, inverse = np.unique(positions, return_inverse=True)
         rows = self._table.take(unique.tolist(), columns).to_pylist()
         return [rows[place] for place in inverse]
+
+
+class HeldEntries(Entries):
+    """Entries whose ids, states and cells are held in memory; only metadata are read."""
+
+    def __init__(self, table: Table, columns: Columns) -> None:
+        super().__init__(table)
+        self._ids = columns.ids
+        self._cells = columns.cells
+        self._released = columns.released
+        self._described = columns.described
+
+    def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
+        """Return ids in the shape of the positions; None for the position −1."""
+        wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
+        names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
+        return names.reshape(positions.shape)
+
+    def _rows(self, positions: NDArray[np.int64], columns: Sequence[str]) -> list[dict[str, Any]]:
+        rows = [
+            {
+                "id": name,
+                "state": "released" if self._released[position] else "added",
+                "cell": int(self._cells[position]),
+                "metadata": None,
+            }
+            for name, position in zip(self.ids(positions), positions, strict=True)
+        ]
+        described = np.flatnonzero(self._described[positions]).tolist()
+        if described and "metadata" in columns:
+            texts = self._table.take(positions[described].tolist(), ["metadata"])["metadata"]
+            for place, text in zip(described, texts.to_pylist(), strict=True):
+                rows[place]["metadata"] = text
+        return rows

@@ -7,7 +7,6 @@ from typing import Any
 
 from PIL import Image
 
-from homing.archive.query.originals import Finder
 from homing.archive.query.queries import DescribedQuery, full_picture
 from homing.archive.query.verdict import explanation_in_words, rate_in_words
 from homing.archive.results import Hit
@@ -142,22 +141,6 @@ class Explanation:
         )
 
 
-def explain(
-    name: str,
-    query: DescribedQuery,
-    hit: Hit | None,
-    codebooks: Sequence[Codebook],
-    originals: Finder,
-    limits: Limits,
-) -> Explanation:
-    """Find the record's picture of the best hit, and compare it with the query.
-
-    Raises `PictureError` if the query cannot be read at its full size.
-    """
-    place = None if hit is None else originals.find(hit.id)
-    return explain_hit(name, query, hit, cell_of(query, hit, codebooks), place, limits)
-
-
 def cell_of(query: DescribedQuery, hit: Hit | None, codebooks: Sequence[Codebook]) -> int | None:
     """Return the cell of the query's view that found a hit, in the hit's generation."""
     if hit is None or not query.views:
@@ -167,7 +150,7 @@ def cell_of(query: DescribedQuery, hit: Hit | None, codebooks: Sequence[Codebook
     return int(codebook.cells(vector[None])[0])
 
 
-def explain_hit(
+def explain(
     name: str,
     query: DescribedQuery,
     hit: Hit | None,
@@ -175,7 +158,10 @@ def explain_hit(
     place: Path | str | None,
     limits: Limits,
 ) -> Explanation:
-    """Compare a query with the best hit's picture; `place` is its file, or why there is none."""
+    """Compare a query with the best hit's picture; `place` is its file, or why there is none.
+
+    Raises `PictureError` if the query cannot be read at its full size.
+    """
     suspect = full_picture(query, limits)
     about: dict[str, Any] = {"query": name, "hit": hit, "suspect": suspect}
     if not query.views:
@@ -195,7 +181,6 @@ def explain_hit(
         reason = "the two laid over each other: OpenCV is missing (pip install 'homing[evidence]')"
         return Explanation(**about, reason=reason)
     comparison = compare(record, Suspect(suspect, inner_box(suspect)))
-    edits: tuple[str, ...] = ()
-    if comparison.alignment is not None:
-        edits = name_edits(record, suspect, comparison.alignment)
+    alignment = comparison.alignment
+    edits = () if alignment is None else name_edits(record, suspect, alignment)
     return Explanation(**about, comparison=comparison, edits=edits)

@@ -25,7 +25,7 @@ from homing.options import Limits
 MANIFEST, ENDPOINT = "c2pa_manifest", "c2pa_endpoint"
 """Keys of an entry's metadata: the id of its manifest, and the API that serves it."""
 
-_FILES = Limits(max_bytes=1 << 40)  # released files are our own
+_FILES = Limits(max_bytes=1 << 40)  # released files are written by homing, and trusted
 _MARKED = f"metadata LIKE '%\"{MANIFEST}\"%'"
 
 
@@ -38,7 +38,7 @@ class ManifestIndex:
     """
 
     def __init__(self, open_table: Callable[[], Table]) -> None:
-        self._open_table = functools.cache(open_table)
+        self._open_table = open_table
         self._lock = threading.Lock()
         self._version: int | None = None
         self._removed: dict[int, int] = {}  # rows removed of each fragment when it was read
@@ -52,7 +52,7 @@ class ManifestIndex:
             self._table.refresh()
             return self._table.retried(lambda: self._rows(manifest))
 
-    @property
+    @functools.cached_property
     def _table(self) -> Table:
         return self._open_table()
 

@@ -3,19 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.table import Table
 from homing.files.durable import file_sha256
 from homing.images import shown
-
-
-class Finder(Protocol):
-    """Finder of entries' pictures."""
-
-    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """Return the file of an entry, or why there is none."""
 
 
 @dataclass(frozen=True)

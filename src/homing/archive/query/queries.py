@@ -73,12 +73,11 @@ def describe_queries(
 def _describe_batch(
     descriptor: "Descriptor", batch: Sequence[Path], options: SearchOptions
 ) -> list[tuple[Path, DescribedQuery | PictureError]]:
+    size, limits = descriptor.input_size, options.limits
     found: list[Any] = []
     for path in batch:
         try:
-            found.append(
-                query_views(path, descriptor.input_size, options.views, limits=options.limits)
-            )
+            found.append(query_views(path, size, options.views, limits=limits))
         except PictureError as error:
             found.append(error)
     read = [views for views in found if not isinstance(views, PictureError)]

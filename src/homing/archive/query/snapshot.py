@@ -1,7 +1,7 @@
 """Snapshots: one version of an archive's table, ready to be searched by one of the engines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -65,35 +65,35 @@ class QueryHits:
     positions: NDArray[np.int64]  # (m,), number of each entry in the snapshot
     similarity: NDArray[np.float32]  # (m,)
     code_distance: NDArray[np.float32]  # (m,)
-    views: tuple[str, ...]  # m names of the best views
+    views: Sequence[str]  # m names of the best views
     view_count: int  # number of views of the query
     partial: Partial | None = None  # as in VectorMatches
 
     def with_earlier(self, earlier: "QueryHits", k: int, *, by_code: bool) -> "QueryHits":
         """Return the best `k` of these and of an earlier, less thorough search."""
-        positions = np.concatenate([self.positions, earlier.positions])
-        similarity = np.concatenate([self.similarity, earlier.similarity])
-        distance = np.concatenate([self.code_distance, earlier.code_distance])
-        order = _best_first(positions, distance if by_code else -similarity, k)
-        views = self.views + earlier.views
-        return QueryHits(
-            positions[order],
-            similarity[order],
-            distance[order],
-            tuple(views[place] for place in order),
+        both = QueryHits(
+            np.concatenate([self.positions, earlier.positions]),
+            np.concatenate([self.similarity, earlier.similarity]),
+            np.concatenate([self.code_distance, earlier.code_distance]),
+            (*self.views, *earlier.views),
             self.view_count,
             self.partial,
         )
+        return both.best(k, by_code=by_code)
 
-
-def _best_first(
-    positions: NDArray[np.int64], key: NDArray[np.float32], k: int
-) -> NDArray[np.int64]:
-    """Return the places of at most `k` entries, each once, by rising key."""
-    order = np.argsort(key, kind="stable")
-    order = order[positions[order] >= 0]
-    _, first = np.unique(positions[order], return_index=True)
-    return order[np.sort(first)][:k]
+    def best(self, k: int, *, by_code: bool) -> "QueryHits":
+        """Return at most `k` of the hits, each entry once, by similarity or by code distance."""
+        order = np.argsort(self.code_distance if by_code else -self.similarity, kind="stable")
+        order = order[self.positions[order] >= 0]
+        _, first = np.unique(self.positions[order], return_index=True)
+        order = order[np.sort(first)][:k]
+        return replace(
+            self,
+            positions=self.positions[order],
+            similarity=self.similarity[order],
+            code_distance=self.code_distance[order],
+            views=tuple(self.views[place] for place in order),
+        )
 
 
 class Snapshot:
@@ -191,18 +191,15 @@ class Snapshot:
         view counts.
         """
         k = matches.positions.shape[1]
-        positions = matches.positions[rows].ravel()
-        similarity = matches.similarity[rows].ravel()
-        distance = matches.code_distance[rows].ravel()
-        order = _best_first(positions, distance if by_code else -similarity, k)
-        return QueryHits(
-            positions[order],
-            similarity[order],
-            distance[order],
-            tuple(views[view] for view in order // k),
+        found = QueryHits(
+            matches.positions[rows].ravel(),
+            matches.similarity[rows].ravel(),
+            matches.code_distance[rows].ravel(),
+            [view for view in views for _ in range(k)],
             len(views),
             matches.partial,
         )
+        return found.best(k, by_code=by_code)
 
     def hits(
         self,

@@ -1,10 +1,8 @@
 """The combined engine: the entries of several codebook generations, ranked together.
 
-Each generation has its own cells and codes. It is searched by its own engine, in as many cells as a
-search of it alone would visit; then the candidates of all are ordered together.
-
-Distances to codes have one unit whatever the codebook: squared Euclidean distances, of unit
-vectors, between the query and the decoded code. Rotations in front of a quantizer keep them. Only
+Each generation is searched by its own engine, in as many cells as a search of it alone would visit;
+then the candidates of all are ordered by their distances to codes. These are squared Euclidean
+distances of unit vectors whatever the codebook; rotations in front of a quantizer keep them. Only
 sign codes (LSH) have another unit: in an archive of several generations, h differing bits of b
 count as the squared distance of the angle that they stand for,
 
@@ -17,6 +15,7 @@ References
 .. [1] M. Charikar. "Similarity Estimation Techniques from Rounding Algorithms". STOC 2002.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -30,6 +29,7 @@ from homing.search.engines.memory import (
     MemoryEngine,
     Nearest,
     automatic_probes,
+    merge_nearest,
     probe_stages,
 )
 
@@ -52,7 +52,7 @@ class CombinedEngine:
 
     def __len__(self) -> int:
         """Count the entries."""
-        return sum(len(p.engine if isinstance(p, Block) else p) for p in self._parts)
+        return sum(len(part) for part in self._parts)
 
     @property
     def has_several_generations(self) -> bool:
@@ -95,19 +95,11 @@ class CombinedEngine:
         ]
         if len(found) == 1:
             return found[0]
-        positions = np.concatenate([numbers for numbers, _ in found], axis=1)
-        distances = np.concatenate(
-            [
-                np.where(numbers < 0, NO_DISTANCE, _squared_distances(codebook, measured))
-                for codebook, (numbers, measured) in zip(self._codebooks, found, strict=True)
-            ],
-            axis=1,
-        )
-        order = np.argsort(distances, axis=1, kind="stable")
-        return (
-            np.take_along_axis(positions, order, axis=1),
-            np.take_along_axis(distances, order, axis=1),
-        )
+        squared = [
+            (numbers, np.where(numbers < 0, NO_DISTANCE, _squared_distances(codebook, measured)))
+            for codebook, (numbers, measured) in zip(self._codebooks, found, strict=True)
+        ]
+        return functools.reduce(merge_nearest, squared)
 
 
 def _search_part(
@@ -119,12 +111,7 @@ def _search_part(
 ) -> Nearest:
     if isinstance(part, LanceEngine):
         return part.search(queries, candidates=candidates, probes=probes, deadline=deadline)
-    if isinstance(part, MemoryEngine):
-        return part.search(queries, candidates=candidates, probes=probes)
-    positions, distances = part.engine.search(queries, candidates=candidates, probes=probes)
-    if not len(part.numbers):
-        return positions, distances  # none of them is an entry
-    return np.where(positions < 0, -1, part.numbers[positions]), distances
+    return part.search(queries, candidates=candidates, probes=probes)
 
 
 def _squared_distances(codebook: Codebook, distances: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,11 +4,11 @@ A part that hangs, as an object store may, cannot be called back: its thread is 
 late answer dropped.
 """
 
-import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -73,7 +73,7 @@ class Deadline:
 
     @property
     def partial(self) -> Partial | None:
-        """What is missing; None if all parts have answered."""
+        """Missing part of the answer; None if all parts have answered."""
         if not self._missing:
             return None
         reasons = dict.fromkeys(reason for _, reason in self._missing)
@@ -87,16 +87,6 @@ class Part(Generic[Answer]):
         self.entries = entries
         self.search = search
         self.slots = threading.BoundedSemaphore(_LATE)
-
-
-@dataclass(frozen=True)
-class _Reply(Generic[Answer]):
-    """Answer of a part, or its error, which is final if it makes the whole query fail."""
-
-    number: int
-    answer: Answer | None = None
-    error: Exception | None = None
-    is_final: bool = True
 
 
 def query_parts(
@@ -113,61 +103,49 @@ def query_parts(
     """
     if deadline is None:
         return [part.search(*query) for part in parts]
-    replies: queue.SimpleQueue[_Reply[Answer]] = queue.SimpleQueue()
-    waiting = deque(enumerate(parts))
+    replies: list[Future[Answer | HomingError]] = [Future() for _ in parts]
+    waiting = deque(zip(parts, replies, strict=True))
 
     def work() -> None:
         while deadline.seconds_left:
             try:
-                number, part = waiting.popleft()
+                part, reply = waiting.popleft()
             except IndexError:
                 return
-            replies.put(_reply_of(number, part, query, accepts_partial))
+            _query_part(part, query, reply, accepts_partial)
 
     for _ in range(min(_AT_ONCE, len(parts))):
         threading.Thread(target=work, name="homing-part", daemon=True).start()
-    return _collect(replies, dict(enumerate(parts)), deadline)
-
-
-def _collect(
-    replies: "queue.SimpleQueue[_Reply[Answer]]",
-    unanswered: dict[int, Part[Answer]],
-    deadline: Deadline,
-) -> list[Answer]:
-    """Return the answers that come in time, in the order of the parts; note those missing."""
-    answers: dict[int, Answer] = {}
-    while unanswered:
-        try:
-            reply = replies.get(timeout=deadline.seconds_left)
-        except queue.Empty:
-            break
-        part = unanswered.pop(reply.number)
-        if reply.error is None:
-            answers[reply.number] = reply.answer  # type: ignore[assignment] # there is one
-        elif reply.is_final:
-            raise reply.error
+    in_time, _ = wait(replies, timeout=deadline.seconds_left, return_when=FIRST_EXCEPTION)
+    answers: list[Answer] = []
+    for part, reply in zip(parts, replies, strict=True):
+        if reply not in in_time:
+            deadline.miss(part.entries)
+        elif isinstance(answer := reply.result(), HomingError):
+            deadline.miss(part.entries, str(answer))
         else:
-            deadline.miss(part.entries, str(reply.error))
-    for part in unanswered.values():
-        deadline.miss(part.entries)
-    return [answers[number] for number in sorted(answers)]
+            answers.append(answer)
+    return answers
 
 
-def _reply_of(
-    number: int,
+def _query_part(
     part: Part[Answer],
     query: tuple[Any, ...],
+    reply: "Future[Answer | HomingError]",
     accepts_partial: Callable[[], bool],
-) -> _Reply[Answer]:
-    """Query one part; runs in a thread of its own."""
+) -> None:
+    """Query one part; the reply gets its answer, an error to note, or one to raise."""
     if not part.slots.acquire(blocking=False):
-        silent = HomingError(f"{_LATE} earlier questions are unanswered yet")
-        return _Reply(number, error=silent, is_final=False)
+        reply.set_result(HomingError(f"{_LATE} earlier questions are unanswered yet"))
+        return
     try:
-        return _Reply(number, part.search(*query))
+        reply.set_result(part.search(*query))
     except HomingError as error:
-        return _Reply(number, error=error, is_final=not accepts_partial())
+        if accepts_partial():
+            reply.set_result(error)
+        else:
+            reply.set_exception(error)
     except Exception as error:  # noqa: BLE001 - raised where the answers are wanted
-        return _Reply(number, error=error)
+        reply.set_exception(error)
     finally:
         part.slots.release()

@@ -1,9 +1,8 @@
 """The lance engine: an archive's IVF_PQ index on disk or in an object store, and unindexed rows.
 
-The index holds the archive's stored cells and codes with its frozen centroids and code words: Lance
-visits the cells that Faiss would and computes the same distances. Unindexed rows are searched
-exhaustively by their codes, in the same cells. The answers are therefore the memory engine's,
-whatever part of an archive is indexed.
+The index holds the stored cells and codes with the frozen centroids and code words: Lance visits
+the cells that Faiss would and computes the same distances. Unindexed rows are searched by their
+codes, in the same cells. The answers are the memory engine's, whatever is indexed.
 """
 
 import functools
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
 from homing.search.engines.deadline import Deadline, Part, query_parts
-from homing.search.engines.memory import NO_DISTANCE, MemoryEngine, Nearest
+from homing.search.engines.memory import NO_DISTANCE, MemoryEngine, Nearest, merge_nearest
 
 _AT_ONCE = 256  # queries in one call of Lance, which holds the results of all
 
@@ -38,10 +37,21 @@ def reason_against(factory: Factory) -> str | None:
 
 @dataclass(frozen=True)
 class Block:
-    """Unindexed rows: an engine over their codes, and their numbers in the archive, (n,)."""
+    """Rows searched by themselves: an engine over their codes, and their numbers, (n,)."""
 
     engine: MemoryEngine
     numbers: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.engine)
+
+    def search(self, queries: NDArray[np.float32], *, candidates: int, probes: int) -> Nearest:
+        """Find the rows whose codes are nearest, as :meth:`MemoryEngine.search`."""
+        positions, distances = self.engine.search(queries, candidates=candidates, probes=probes)
+        if not len(self.numbers):
+            return positions, distances  # none of them is an entry
+        return np.where(positions < 0, -1, self.numbers[positions]), distances
 
 
 class LanceEngine:
@@ -49,9 +59,8 @@ class LanceEngine:
 
     Parts are segments of the index and blocks of unindexed rows, each entry in one of them.
     `together` holds all segments as one part, since Lance divides the work itself; `apart` has a
-    part for each, for searches that leave out late ones. `accepts_partial` says whether an answer
-    without an unreadable part is of use: False if the archive has changed, so that the whole query
-    is to be repeated.
+    part for each, for searches that leave out late ones. `accepts_partial` is as for
+    :func:`query_parts`: False if the archive has changed.
     """
 
     def __init__(
@@ -94,7 +103,7 @@ class LanceEngine:
         answers = query_parts(parts, (queries, wanted, visited), deadline, self._accepts_partial)
         if not answers:
             return _no_candidates(len(queries), wanted)
-        return functools.reduce(_merge, answers)
+        return functools.reduce(functools.partial(merge_nearest, most=wanted), answers)
 
 
 def indexed_part(
@@ -116,7 +125,12 @@ def unindexed_part(entries: int, block: Callable[[], Block]) -> Part[Nearest]:
     """Make a part of unindexed rows, which `block` returns when they are needed."""
 
     def search(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
-        return _search_block(block(), queries, wanted, probes)
+        found, measured = block().search(queries, candidates=wanted, probes=probes)
+        positions, distances = _no_candidates(len(queries), wanted)
+        count = found.shape[1]  # a small block has fewer candidates than wanted
+        positions[:, :count] = found
+        distances[:, :count] = np.where(found < 0, NO_DISTANCE, measured)
+        return positions, distances
 
     return Part(entries, search)
 
@@ -137,24 +151,3 @@ def _fill_in(found: Found, positions: NDArray[np.int64], distances: NDArray[np.f
     wanted = place < positions.shape[1]
     positions[query[wanted], place[wanted]] = number[order][wanted]
     distances[query[wanted], place[wanted]] = distance[order][wanted]
-
-
-def _search_block(block: Block, queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
-    """Search a block; a small one has fewer candidates than wanted."""
-    found, measured = block.engine.search(queries, candidates=wanted, probes=probes)
-    exists = found >= 0
-    positions, distances = _no_candidates(len(found), wanted)
-    count = found.shape[1]
-    positions[:, :count] = np.where(exists, block.numbers[np.maximum(found, 0)], -1)
-    distances[:, :count] = np.where(exists, measured, NO_DISTANCE)
-    return positions, distances
-
-
-def _merge(first: Nearest, second: Nearest) -> Nearest:
-    """Return the nearest of two lists for each query."""
-    positions = np.concatenate([first[0], second[0]], axis=1)
-    distances = np.concatenate([first[1], second[1]], axis=1)
-    order = np.argsort(distances, axis=1, kind="stable")[:, : first[0].shape[1]]
-    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(
-        distances, order, axis=1
-    )

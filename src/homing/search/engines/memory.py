@@ -11,10 +11,7 @@ from homing.codebooks import Codebook
 from homing.errors import UsageError
 
 Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Numbers of the nearest entries of each query, and their distances: (n, candidates) each.
-
-Where there is no candidate, the number is -1 and the distance :data:`NO_DISTANCE`.
-"""
+"""Numbers of the nearest entries, and distances, (n, candidates); -1 and NO_DISTANCE for none."""
 
 NO_DISTANCE = np.finfo(np.float32).max  # as Faiss has it
 
@@ -27,8 +24,7 @@ def automatic_probes(cell_count: int) -> int:
     """Return the default number of cells to visit: one in 64, at least four.
 
     Copies of released pictures need one. Pictures only added leave their cell under half of the
-    edits, and one cell in 64 finds most of these at a small cost. Few cells hold few entries: to
-    visit four costs microseconds.
+    edits; one cell in 64 finds most of these, and four cost microseconds.
     """
     wanted = max(_LEAST_PROBES, math.ceil(cell_count / _CELLS_A_PROBE))
     return min(wanted, cell_count)
@@ -37,11 +33,19 @@ def automatic_probes(cell_count: int) -> int:
 def probe_stages(cell_count: int) -> tuple[int, ...]:
     """Return the numbers of cells to visit until a hit is a copy: one, some, many.
 
-    A copy of a released picture is in the first cell, which saves nearly all of the time. The last
-    stage visits four times the automatic number.
+    A copy of a released picture is in the first cell, which saves nearly all of the time.
     """
     some = automatic_probes(cell_count)
     return tuple(sorted({1, some, min(_THOROUGH * some, cell_count)}))
+
+
+def merge_nearest(first: Nearest, second: Nearest, most: int | None = None) -> Nearest:
+    """Merge two lists of candidates of each query, nearest first, at most `most`."""
+    positions = np.concatenate([first[0], second[0]], axis=1)
+    distances = np.concatenate([first[1], second[1]], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :most]
+    positions = np.take_along_axis(positions, order, axis=1)
+    return positions, np.take_along_axis(distances, order, axis=1)
 
 
 class MemoryEngine:

@@ -7,9 +7,8 @@ are found:
 - **blurred** bands, as video platforms put them beside a picture that is too narrow: smooth, on
   two opposite sides, of equal widths.
 
-Either ends in a straight step across the picture, unlike most skies and walls. A horizon under a
-cloudless sky does so too: the inner picture is therefore only searched *besides* the whole one,
-never instead of it.
+Either ends in a straight step across the picture. So does a cloudless sky at the horizon: the inner
+picture is therefore only searched *besides* the whole one, never instead of it.
 """
 
 import math
@@ -18,12 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.search.frames.panels import find_panel
+from homing.search.frames.panels import Box, find_panel
 
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
-
-_SIDE = 512  # pixels of the longer side at which frames are looked for
+_SIDE = 512  # pixels of the longer side at which frames are detected
 _ROUNDS = 16  # bands within bands: a screen has a bar above a bar above the picture
 _LEAST_BAND = 0.015  # of the side; thinner ones change no descriptor
 _MOST_BAND = 0.65  # of the side; a picture on a plain ground is no band of its frame
@@ -105,8 +101,9 @@ def find_frame(pixels: Pixels) -> Box | None:
 def _within(pixels: Pixels, box: Box, least: float) -> Box:
     """Return a box without its outermost bands of at least a share `least` of its side."""
     left, top, right, bottom = box
-    sides = [_from_top(pixels[top:bottom, left:right], turns) for turns in range(4)]
-    cuts = [0, 0, 0, 0]  # top, right, bottom, left
+    # Each side turned to the top: the top, right, bottom and left one.
+    sides = [np.rot90(pixels[top:bottom, left:right], turns) for turns in range(4)]
+    cuts = [0, 0, 0, 0]
     for first in (0, 1):
         cuts[first], cuts[first + 2] = _blurred_bands(sides[first], sides[first + 2], least)
     if not any(cuts):
@@ -114,11 +111,6 @@ def _within(pixels: Pixels, box: Box, least: float) -> Box:
         best = max(range(4), key=lambda side: bands[side][1])
         cuts[best] = bands[best][0]
     return left + cuts[3], top + cuts[0], right - cuts[1], bottom - cuts[2]
-
-
-def _from_top(pixels: Pixels, turns: int) -> Pixels:
-    """Turn the top, right, bottom or left side of the picture (0 to 3) to the top."""
-    return np.rot90(pixels, turns)
 
 
 def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
@@ -144,7 +136,8 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
     ends = np.arange(1, reach)
     filled = np.cumsum(share)[: reach - 1] / ends
     plain = np.minimum.accumulate(share)[: reach - 1] >= _PLAIN
-    plain &= ends <= _steady_rows(rows, reach, colour)
+    drift = np.abs(np.median(rows[:reach, ::4], axis=1) - colour)
+    plain &= ends <= _prefix((drift <= _DRIFT).all(axis=1))
     good = (share[: reach - 1] >= _MARGIN) & (filled >= _FILLED)
     good &= leaves >= np.where(plain, _PLAIN_STEP, _WRITTEN_STEP)
     good &= ends >= thinnest
@@ -159,12 +152,6 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
 def _has_colour(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = (np.abs(rows - colour) <= _TOLERANCE).all(axis=2)
     return found
-
-
-def _steady_rows(rows: Pixels, reach: int, colour: NDArray[np.int16]) -> int:
-    """Count the rows from the top whose median stays close to the band's colour."""
-    middles = np.median(rows[:reach, ::4], axis=1)
-    return _prefix((np.abs(middles - colour) <= _DRIFT).all(axis=1))
 
 
 def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
+
 Mask = NDArray[np.bool_]
 
 _STILL = 3  # levels between neighbours on a plain ground, after coding
@@ -53,7 +55,7 @@ def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
     ]
     if not found:
         return None
-    left, top, right, bottom = max(found, key=_area)
+    left, top, right, bottom = max(found, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
     # Scaling mixes the picture's own rim with the ground beside it.
     return left + (left > 0), top + (top > 0), right - (right < width), bottom - (bottom < height)
 
@@ -136,7 +138,3 @@ def _straighten(content: Mask, box: Box) -> Box | None:
     if part[first:last, start:end].mean() < _FILLED:
         return None
     return left + start, top + first, left + end, top + last
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])

@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from PIL import Image, ImageChops
 
 from homing.archive.query.answers import confirm
-from homing.archive.query.explain import explain_hit
+from homing.archive.query.explain import explain
 from homing.archive.query.originals import Places
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.results import Hit
@@ -97,7 +97,7 @@ class Compare:
         Where the record's file lies is left out: ``file`` is the address that it is to be had at.
         """
         looked = DescribedQuery(self.looked.views, self.looked.vectors, self.data)
-        found = explain_hit(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
+        found = explain(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
         drawn = [figure.address for figure in found.figures()]
         names = ("query", "entry", "overlap")
         return {
