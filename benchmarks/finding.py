@@ -128,7 +128,7 @@ def _check(states: Mapping[str, object], edit) -> None:
     """What is kept of queries is answered as a search of the picture is."""
     from _finding import queries_of
 
-    from homing.archive.query.search import DescribedQuery, look
+    from homing.archive.query.queries import DescribedQuery, describe_query
     from homing.options import SearchOptions
 
     for state in states.values():
@@ -136,7 +136,7 @@ def _check(states: Mapping[str, object], edit) -> None:
         (chunk,) = queries_of(state.files[:2], state.ids[:2], edit, 0, 0)
         for query, name in ((query, name) for query in chunk for name in ASKED):
             picture = query.picture()
-            looked = look(archive.descriptor, picture, SearchOptions(views="all"))
+            looked = describe_query(archive.descriptor, picture, SearchOptions(views="all"))
             views = _VIEWS[_asked(name).views]
             cut = DescribedQuery(looked.views[:views], looked.vectors[:views], picture)
             (ours,) = archive.answer([cut], _asked(name))
@@ -176,7 +176,7 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
     """Answers to a chunk's queries, by each way to ask."""
     from _finding import kept, known_by, looked_at
 
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
 
     archive = state.archive
     made = [(query.path, query.path.stat().st_mtime_ns, query.edit.name) for query in chunk]

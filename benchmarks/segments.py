@@ -87,11 +87,11 @@ def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object
 
 
 def _ways(archive, probes: int) -> list[Callable]:
-    from homing.archive.query.engines import opened
-    from homing.search import Deadline
+    from homing.archive.query.engines import open_engine
     from homing.search.engines import deadline
+    from homing.search.engines.deadline import Deadline
 
-    engine, _, _ = opened(archive._table, [archive.codebook], "lance")
+    engine, _, _ = open_engine(archive._table, [archive.codebook], "lance")
     asked = {"candidates": _CANDIDATES, "probes": (probes,)}
 
     def apart(queries, at_once: int = 8):

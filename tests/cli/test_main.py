@@ -241,7 +241,7 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
 @pytest.fixture
 def few_suffice(monkeypatch):
     """A verdict from tens of pictures: whether it is right is tested elsewhere."""
-    for name in ("homing.archive.query.calibrate", "homing.search.false_alarms"):
+    for name in ("homing.archive.query.calibration", "homing.search.false_alarms"):
         monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     monkeypatch.setattr("homing.search.false_alarms._FAR", 1e300)  # none is a bound

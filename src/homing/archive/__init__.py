@@ -6,6 +6,7 @@ from homing.archive.inputs import find_files, find_inputs
 from homing.archive.open import create, open_archive
 from homing.archive.query.calibration import Calibration
 from homing.archive.query.snapshot import VectorMatches
+from homing.archive.query.verdict import rate_in_words
 from homing.archive.results import (
     Hit,
     Hits,
@@ -18,7 +19,7 @@ from homing.archive.results import (
 )
 from homing.archive.table.build_index import Indexed
 from homing.archive.table.rows import Row
-from homing.search import Partial, in_words
+from homing.search.engines.deadline import Partial
 
 __all__ = [
     "Archive",
@@ -41,6 +42,6 @@ __all__ = [
     "create",
     "find_files",
     "find_inputs",
-    "in_words",
     "open_archive",
+    "rate_in_words",
 ]

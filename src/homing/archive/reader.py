@@ -12,22 +12,20 @@ from numpy.typing import NDArray
 
 from homing.archive.codebooks import Codebooks, Generation, generations
 from homing.archive.inputs import find_files
-from homing.archive.query.answers import answered, confirmed_answers
-from homing.archive.query.calibrate import (
-    calibrate_on_entries,
-    calibrate_on_pictures,
-    look_at_strangers,
-    outgrown,
-)
+from homing.archive.query.answers import answer_queries, confirm_answers, search_results
 from homing.archive.query.calibration import (
     Calibration,
+    calibrate_on_entries,
+    calibrate_on_pictures,
+    describe_strangers,
+    needs_calibration,
     read_calibration,
     write_calibration,
 )
-from homing.archive.query.manifests import ManifestIndex, store_of
+from homing.archive.query.manifests import ManifestIndex, read_manifest_store
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import DescribedQuery, look, look_at_all, results
-from homing.archive.query.snapshot import Current, VectorMatches
+from homing.archive.query.queries import DescribedQuery, describe_queries, describe_query
+from homing.archive.query.snapshot import CurrentSnapshot, VectorMatches
 from homing.archive.results import Hits, SearchResult
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.table.location import Location
@@ -36,7 +34,7 @@ from homing.codebooks import Codebook
 from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import shown
 from homing.options import DEFAULT_LIMITS, Limits, PathLike, SearchKeywords, SearchOptions, as_paths
-from homing.search import Deadline
+from homing.search.engines.deadline import Deadline
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -77,7 +75,7 @@ class ArchiveReader:
         self.settings = settings
         self._codebooks = codebooks
         self._table = table
-        self._current = Current(table, codebooks, engine)
+        self._current = CurrentSnapshot(table, codebooks, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
         self._manifests = ManifestIndex(table.again)
@@ -169,15 +167,15 @@ class ArchiveReader:
             What is asked makes no sense, or OpenCV is missing.
         """
         asked = SearchOptions(**options)
-        return self.answer([look(self.descriptor, picture, asked)], asked)[0]
+        return self.answer([describe_query(self.descriptor, picture, asked)], asked)[0]
 
     def answer(self, looked: Sequence[DescribedQuery], asked: SearchOptions) -> list[Hits]:
         """Hits of queries described already; all of them are looked for together."""
-        answers = self._current.asked(
-            lambda snapshot: answered(snapshot, looked, asked, self._calibration())
+        answers = self._current.run(
+            lambda snapshot: answer_queries(snapshot, looked, asked, self._calibration())
         )
         if asked.confirm:
-            answers = confirmed_answers(answers, looked, asked, self.sources(asked.folders))
+            answers = confirm_answers(answers, looked, asked, self.sources(asked.folders))
         return answers
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
@@ -204,14 +202,15 @@ class ArchiveReader:
         picture, views, rate, files, limits
             As for :meth:`search`.
         """
-        from homing.archive.query.explain import explained
+        from homing.archive.query.explain import cell_of, explain
 
         asked = SearchOptions(k=1, views=views, rate=rate, files=files, limits=limits)
-        looked = look(self.descriptor, picture, asked)
+        looked = describe_query(self.descriptor, picture, asked)
         (hits,) = self.answer([looked], asked)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit, sources = hits[0] if hits else None, self.sources(asked.folders)
-        return explained(name, looked, hit, self.codebooks, sources, limits)
+        hit = hits[0] if hits else None
+        place = None if hit is None else self.sources(asked.folders).find(hit.id)
+        return explain(name, looked, hit, cell_of(looked, hit, self.codebooks), place, limits)
 
     def search_each(
         self,
@@ -230,8 +229,8 @@ class ArchiveReader:
             As for :meth:`search`; pictures are searched for 16 at a time, whose deadline is one.
         """
         asked = SearchOptions(**options)
-        batches = look_at_all(self.descriptor, find_files(photos), asked)
-        yield from results(batches, lambda looked: self.answer(looked, asked))
+        batches = describe_queries(self.descriptor, find_files(photos), asked)
+        yield from search_results(batches, lambda looked: self.answer(looked, asked))
 
     def search_vectors(
         self,
@@ -256,7 +255,7 @@ class ArchiveReader:
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
         asked = SearchOptions(k=k, probes=probes, rerank=rerank, deadline=deadline)
-        return self._current.asked(
+        return self._current.run(
             lambda now: now.search(
                 vectors,
                 k=asked.k,
@@ -294,10 +293,10 @@ class ArchiveReader:
         """
         if paths := as_paths(photos):
             found = find_files(paths)
-            strangers = look_at_strangers(self.descriptor, found, limits, progress)
-            calibration = self._current.asked(partial(calibrate_on_pictures, strangers=strangers))
+            strangers = describe_strangers(self.descriptor, found, limits, progress)
+            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
         else:
-            calibration = self._current.asked(calibrate_on_entries)
+            calibration = self._current.run(calibrate_on_entries)
         write_calibration(self.path, self.settings, calibration)
         return calibration
 
@@ -324,15 +323,15 @@ class ArchiveReader:
         UsageError
             The archive is not calibrated and no similarity is given, or one out of [−1, 1].
         """
-        from homing.archive.query.duplicates import Alike, duplicate_groups
+        from homing.archive.query.duplicates import CopyThreshold, duplicate_groups
 
-        alike = Alike(self._calibration(), rate, similarity)
+        alike = CopyThreshold(self._calibration(), rate, similarity)
         if alike.calibration is None and similarity is None:
             raise UsageError(
                 f"{str(self.path)!r} is not calibrated, so that nobody knows how alike copies "
                 "are; calibrate it with 'homing calibrate', or give a similarity"
             )
-        return self._current.asked(lambda snapshot: duplicate_groups(snapshot, alike, progress))
+        return self._current.run(lambda snapshot: duplicate_groups(snapshot, alike, progress))
 
     def manifest_store(self, manifest: str) -> bytes:
         """Return the C2PA manifest store in the released file whose active manifest has that id.
@@ -350,7 +349,7 @@ class ArchiveReader:
         reason = "no entry has it"
         for row in self._manifests.find(manifest):
             try:
-                return store_of(row, self.path)
+                return read_manifest_store(row, self.path)
             except PictureError as error:
                 reason = str(error)
         raise EntryNotFoundError(f"the manifest {manifest!r} cannot be had: {reason}")
@@ -364,7 +363,7 @@ class ArchiveReader:
             calibration = self._calibration()
         except ArchiveError:  # damaged: made again
             calibration = None
-        if outgrown(calibration, len(self)):
+        if needs_calibration(calibration, len(self)):
             with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
                 self.calibrate()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from homing.search import Partial
+from homing.search.engines.deadline import Partial
 
 
 @dataclass(frozen=True, kw_only=True)

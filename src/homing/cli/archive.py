@@ -124,7 +124,7 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
     also done whenever an archive has grown by half. Better are at least 200 pictures that the
     archive holds no copy of, like those to be searched for: all views are observed with them.
     """
-    from homing.archive import find_files, in_words, open_archive
+    from homing.archive import find_files, open_archive, rate_in_words
 
     opened = open_archive(archive, device=options["device"], engine=options["engine"])
     with progress(len(find_files(photos)) if photos else None, "looking") as bar:
@@ -141,7 +141,7 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
             continue
         echo(f"{views}: of {tail.queries:,} {made.background} that match nothing,")
         for rate, place in places.items():
-            echo(f"  {in_words(float(rate)):16}  is as similar to some entry as {place:.3f}")
+            echo(f"  {rate_in_words(float(rate)):16}  is as similar to some entry as {place:.3f}")
 
 
 @click.command(short_help="Find entries that are copies of each other.")

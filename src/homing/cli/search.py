@@ -24,7 +24,7 @@ from homing.cli.output import (
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.archive import Hit, SearchResult
+    from homing.archive import SearchResult
 
 files_option = click.option(
     "--files",
@@ -147,6 +147,8 @@ def _probes(text: str) -> int | None:
 
 
 def _show(result: "SearchResult") -> None:
+    from homing.archive.query.verdict import hit_in_words
+
     name = printable(result.query)
     if result.reason is not None:
         echo(f"{name}: failed: {printable(result.reason)}", err=True)
@@ -159,23 +161,9 @@ def _show(result: "SearchResult") -> None:
     for hit in result.hits:
         told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
+        verdict = hit_in_words(hit)
         line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}"
-        echo(line + _verdict(hit))
-
-
-def _verdict(hit: "Hit") -> str:
-    """What a hit's false-alarm rate and details say, in words."""
-    from homing.archive import in_words
-
-    details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
-    chance = hit.false_alarm_rate
-    by_chance = ""
-    if chance is not None:
-        by_chance = f"by chance: {in_words(chance, bound=bool(hit.rate_is_bound))}"
-    reasons = "; ".join(filter(None, (by_chance, details)))
-    if hit.is_copy is None:
-        return f"  ({reasons})" if reasons else ""
-    return f"  {'a copy' if hit.is_copy else 'no sure copy'} ({reasons})"
+        echo(line + (f"  {verdict}" if verdict else ""))
 
 
 @click.command(short_help="Show why a picture is taken for a copy.")

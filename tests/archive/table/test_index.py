@@ -15,7 +15,7 @@ import pytest
 
 import homing
 from homing.archive.query import engines
-from homing.archive.query.engines import choose
+from homing.archive.query.engines import choose_engine
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import build_index
 from homing.archive.table import index as segments
@@ -24,7 +24,7 @@ from homing.archive.table.build_index import index, plan_segments
 from homing.archive.table.index import Coverage, Segment, add_column, build, commit, coverage
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
-from homing.search import reason_against
+from homing.search.engines.lance import reason_against
 from homing.workers import processes
 from tests.helpers import ROOT
 from tests.helpers.archive import child, completed, unit_vectors, write
@@ -68,13 +68,13 @@ def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
             np.testing.assert_allclose(one.code_distance, other.code_distance, atol=1e-5)
             for row in range(3):
                 part = slice(row, row + 1)
-                told = [s.hits(s.best(one, part, ["upright"])) for s in (memory, lance)]
+                told = [s.hits(s.best_views(one, part, ["upright"])) for s in (memory, lance)]
                 assert [hit.as_dict() for hit in told[0]] == [hit.as_dict() for hit in told[1]]
     some = np.arange(len(table))[::7]
     assert np.array_equal(
         memory.neighbours(some, k=4, probes=2).ids, lance.neighbours(some, k=4, probes=2).ids
     )
-    assert memory.named(some.tolist()) == lance.named(some.tolist())
+    assert memory.ids_and_states(some.tolist()) == lance.ids_and_states(some.tolist())
 
 
 @pytest.mark.parametrize("factory", HELD)
@@ -203,17 +203,17 @@ def test_a_codebook_that_lance_cannot_hold_is_refused(
     ended = homing_cli("index", archive.path)
     assert ended.status == 2
     assert reason in ended.err
-    assert choose("auto", archive._table, [archive.codebook]) == "memory"
+    assert choose_engine("auto", archive._table, [archive.codebook]) == "memory"
 
 
 def test_the_engine_is_chosen_by_size(tmp_path, codebooks, archive, monkeypatch):
     table = new_record(tmp_path, codebooks["PQ8"])
     write(table, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
-    assert choose("auto", table, [codebooks["PQ8"]]) == "memory"
-    assert choose("lance", table, [codebooks["PQ8"]]) == "lance"
+    assert choose_engine("auto", table, [codebooks["PQ8"]]) == "memory"
+    assert choose_engine("lance", table, [codebooks["PQ8"]]) == "lance"
     monkeypatch.setattr(engines, "_HELD", 30 * 68 - 1)
-    assert choose("auto", table, [codebooks["PQ8"]]) == "lance"
-    assert choose("memory", table, [codebooks["PQ8"]]) == "memory"
+    assert choose_engine("auto", table, [codebooks["PQ8"]]) == "lance"
+    assert choose_engine("memory", table, [codebooks["PQ8"]]) == "memory"
     with pytest.raises(homing.UsageError, match="no engine 'faiss'; there are auto, memory, lance"):
         homing.open(archive.path, engine="faiss")
 

@@ -34,7 +34,7 @@ from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
 from homing.files.run_folders import abandoned, new_folder
-from homing.search import reason_against
+from homing.search.engines.lance import reason_against
 from homing.workers.choose import Workforce
 
 _BYTES = 400 << 20  # of memory that building one segment may take
