@@ -5,32 +5,18 @@ from typing import Any
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    codebook_option,
-    count,
-    descriptor_option,
-    device_option,
-    engine_option,
-    json_option,
-    limits_of,
-    limits_option,
-    load_network,
-    open_archive,
-    optional_photos_argument,
-    workers_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
 
 
 @click.command()
-@archive_argument
-@descriptor_option
-@codebook_option
+@shared.archive_argument
+@shared.descriptor_option
+@shared.codebook_option
 @click.option(
-    "--expect", type=count, help="Number of pictures expected (1e6); chooses the codebook."
+    "--expect", type=shared.count, help="Number of pictures expected (1e6); chooses the codebook."
 )
-@json_option
+@shared.json_option
 def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_json: bool) -> None:
     """Make an empty archive.
 
@@ -41,7 +27,7 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
     """
     from homing.archive import create
 
-    load_network(descriptor)  # downloads missing weights, with a progress bar
+    shared.load_network(descriptor)  # downloads missing weights, with a progress bar
     made = create(archive, descriptor=descriptor, codebook=codebook, expect=expect).settings
     values = {
         "archive": archive,
@@ -54,15 +40,15 @@ def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_js
 
 
 @click.command()
-@archive_argument
-@json_option
+@shared.archive_argument
+@shared.json_option
 def stats(archive: str, as_json: bool) -> None:
     """Count entries, cells and bytes.
 
     \b
     homing stats archive
     """
-    values = open_archive(archive).stats()
+    values = shared.open_archive(archive).stats()
     if as_json:
         emit(values)
         return
@@ -76,21 +62,20 @@ def stats(archive: str, as_json: bool) -> None:
 
 
 @click.command(short_help="Check entries, codebooks and released files.")
-@archive_argument
+@shared.archive_argument
 @click.option(
     "--files/--no-files",
     default=True,
-    show_default=True,
     help="Read every released file and compare its checksum.",
 )
-@json_option
+@shared.json_option
 def verify(archive: str, files: bool, as_json: bool) -> int:
     """Check that entries, codebooks, descriptor and released files agree.
 
     \b
     homing verify archive
     """
-    opened = open_archive(archive)
+    opened = shared.open_archive(archive)
     with progress(len(opened), "verifying") as bar:
         found = opened.verify(files=files, progress=bar.by)
     for problem in found.problems:
@@ -104,15 +89,14 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
 
 
 @click.command(short_help="Merge small files and free disk space.")
-@archive_argument
+@shared.archive_argument
 @click.option(
     "--keep-days",
     type=click.FloatRange(min=0, max=36_500),
     default=0,
-    show_default=True,
     help="Keep versions of the last days readable.",
 )
-@json_option
+@shared.json_option
 def compact(archive: str, keep_days: float, as_json: bool) -> None:
     """Merge the archive's small files, and free the space of old versions.
 
@@ -122,15 +106,15 @@ def compact(archive: str, keep_days: float, as_json: bool) -> None:
     homing compact archive
     homing compact archive --keep-days 30
     """
-    values = open_archive(archive).compact(keep=datetime.timedelta(days=keep_days))
+    values = shared.open_archive(archive).compact(keep=datetime.timedelta(days=keep_days))
     line = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in values.items())
     print_result(values, line, as_json=as_json)
 
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
-@archive_argument
-@workers_option
-@json_option
+@shared.archive_argument
+@shared.workers_option
+@shared.json_option
 def index(archive: str, workers: int | str, as_json: bool) -> None:
     """Build or extend the index on disk, which the lance engine searches.
 
@@ -143,7 +127,7 @@ def index(archive: str, workers: int | str, as_json: bool) -> None:
     The codebook is unchanged, and no picture is encoded again. Later entries are found before
     they are indexed too: they are searched one by one.
     """
-    opened = open_archive(archive)
+    opened = shared.open_archive(archive)
     with progress(opened.unindexed, "indexing") as bar:
         done = opened.index(workers=workers, progress=bar.by)
     line = (
@@ -154,12 +138,12 @@ def index(archive: str, workers: int | str, as_json: bool) -> None:
 
 
 @click.command(short_help="Measure the similarity of pictures that match nothing.")
-@archive_argument
-@optional_photos_argument
-@engine_option
-@limits_option()
-@device_option
-@json_option
+@shared.archive_argument
+@shared.optional_photos_argument
+@shared.engine_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
     """Measure the similarity of pictures that match nothing, on which verdicts rest.
 
@@ -173,9 +157,9 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
     """
     from homing.archive import find_files, in_words
 
-    opened = open_archive(archive, device=options["device"], engine=options["engine"])
+    opened = shared.open_archive(archive, device=options["device"], engine=options["engine"])
     with progress(len(find_files(photos)) if photos else None, "calibrating") as bar:
-        made = opened.calibrate(photos, limits=limits_of(options), progress=bar.by)
+        made = opened.calibrate(photos, limits=shared.limits_of(options), progress=bar.by)
     for views, tail in made.tails.items():
         places = {str(rate): tail.similarity(rate) for rate in (1e-2, 1e-3, 1e-4)}
         if options["as_json"]:

@@ -10,19 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.options import (
-    Option,
-    count,
-    descriptor_option,
-    device_option,
-    json_option,
-    limits_of,
-    limits_option,
-    load_network,
-    photos_argument,
-    psnr_option,
-    seed_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import emit, printable, progress, say, show_tables
 from homing.options import Activation
 
@@ -63,7 +51,7 @@ class _BenchCommand(click.Command):
             )
 
 
-def _background_option(*, required: bool) -> Option:
+def _background_option(*, required: bool) -> shared.Option:
     return click.option(
         "--background",
         multiple=True,
@@ -73,40 +61,36 @@ def _background_option(*, required: bool) -> Option:
     )
 
 
-def _draws_option(default: int) -> Option:
+def _draws_option(default: int) -> shared.Option:
     return click.option(
         "--random-draws",
         type=click.IntRange(min=1),
         default=default,
-        show_default=True,
         help="Copies of each picture under the random edit.",
     )
 
 
-def _hashes_option(beside: str) -> Option:
+def _hashes_option(beside: str) -> shared.Option:
     return click.option(
         "--hashes/--no-hashes",
         default=True,
-        show_default=True,
         help=f"Compare the {beside} with pHash, dHash and PDQ.",
     )
 
 
-def _out_option(content: str) -> Option:
+def _out_option(content: str) -> shared.Option:
     return click.option(
         "--out",
         type=click.Path(file_okay=False, path_type=Path),
         default=Path("homing-bench"),
-        show_default=True,
         help=f"Folder for {content}, and the cache with which an interrupted run goes on.",
     )
 
 
 _base_option = click.option(
     "--base-size",
-    type=count,
+    type=shared.count,
     default=100_000,
-    show_default=True,
     help="Distractors besides PHOTOS: background pictures, then random crops of them.",
 )
 _pictures_option = click.option(
@@ -117,25 +101,24 @@ _pictures_option = click.option(
 
 
 @click.command(short_help="Measure descriptors by exact search.")
-@photos_argument
+@shared.photos_argument
 @_background_option(required=True)
 @click.option(
     "--descriptor",
     "names",
     multiple=True,
     default=("homing-s",),
-    show_default=True,
     help="Name, or path to your own. May be repeated: one column each.",
 )
 @_hashes_option("descriptors")
 @_base_option
 @_draws_option(5)
 @_pictures_option
-@seed_option
+@shared.seed_option
 @_out_option("results.json, results.md, the observations")
-@limits_option()
-@device_option
-@json_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     """Measure descriptors by exact search: copies found, verdicts, false matches.
 
@@ -154,7 +137,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
     from homing.images import find_pictures
 
-    networks = [load_network(name, options["device"]) for name in options["names"]]
+    networks = [shared.load_network(name, options["device"]) for name in options["names"]]
     names = [network.name for network in networks]
     encoders = [
         # Versions of one descriptor in several folders may share a name.
@@ -170,7 +153,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
         settings=bench_descriptors.Settings(
             **{key: options[key] for key in ("base_size", "random_draws", "pictures", "seed")}
         ),
-        limits=limits_of(options),
+        limits=shared.limits_of(options),
     )
     return _finish(
         report.failures,
@@ -181,7 +164,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command(cls=_BenchCommand, short_help="Measure how well copies of your pictures are found.")
-@photos_argument
+@shared.photos_argument
 @_background_option(required=False)
 @click.option(
     "--layout",
@@ -189,13 +172,12 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     help="PHOTOS is one folder, laid out as that data set is published. DISC21 is its own "
     "background.",
 )
-@descriptor_option
+@shared.descriptor_option
 @click.option(
     "--index",
     "indexes",
     multiple=True,
     default=("auto",),
-    show_default=True,
     help="A bundled codebook, a codebook's file, or a factory such as IVF256,PQ8x8, which is "
     "trained on the base. May be repeated.",
 )
@@ -203,7 +185,6 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     "--method",
     "methods",
     default=f"{Activation.method},paper",
-    show_default=True,
     help="Methods of activation, separated by commas. Headline, pictures shown, costs and "
     "questions are those of the first.",
 )
@@ -211,47 +192,42 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     "--suite",
     type=click.Choice(["paper", "sweep", "full"]),
     default="paper",
-    show_default=True,
     help="Edits: paper: its fourteen and the screenshot; sweep: edits over strengths; full: both.",
 )
 @_base_option
 @_pictures_option
 @_draws_option(3)
-@psnr_option
+@shared.psnr_option
 @click.option(
     "--format",
     type=click.Choice(["png", "jpeg", "webp", "tiff", "own"]),
     default="png",
-    show_default=True,
     help="Format of the released files; own: that of each picture.",
 )
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
     default=60,
-    show_default=True,
     help="Pictures for costs and questions, which release files of their own; 0: neither.",
 )
 @click.option(
     "--costs/--no-costs",
     default=True,
-    show_default=True,
     help="Measure recall against time and memory, for five indexes.",
 )
 @click.option(
     "--questions",
     default="all",
-    show_default=True,
     metavar="NAMES",
     help="Questions that the paper left open: density, lossy, foreign, budgets, adversary, rivals, "
     "separated by commas; all; none.",
 )
 @_hashes_option("descriptor")
-@seed_option
+@shared.seed_option
 @_out_option("the report, the released files")
-@limits_option()
-@device_option
-@json_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def bench(photos: tuple[str, ...], **options: Any) -> int:
     """Measure how well edited copies are found, untouched and activated, and write a report.
 
@@ -272,12 +248,12 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
     outcome = run_retrieval(
         _data(photos, options["background"], options["layout"]),
-        load_network(options["descriptor"], options["device"]),
+        shared.load_network(options["descriptor"], options["device"]),
         options["out"],
         progress,
         methods=[find_method(name.strip()) for name in options["methods"].split(",")],
         settings=_settings(options),
-        limits=limits_of(options),
+        limits=shared.limits_of(options),
     )
     return _finish(
         outcome.failures,

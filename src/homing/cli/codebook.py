@@ -6,18 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    descriptor_option,
-    device_option,
-    json_option,
-    limits_of,
-    limits_option,
-    load_network,
-    open_archive,
-    photos_argument,
-    seed_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
 from homing.errors import UsageError
 
@@ -26,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@json_option
+@shared.json_option
 def descriptors(as_json: bool) -> None:
     """List the descriptors that homing knows by name.
 
@@ -56,20 +45,20 @@ def codebook() -> None:
 
 
 @codebook.command()
-@photos_argument
+@shared.photos_argument
 @click.option("--factory", required=True, help="For example IVF1024,PQ8x8 (Faiss's notation).")
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write.")
-@descriptor_option
+@shared.descriptor_option
 @click.option(
     "--per-picture",
     type=click.IntRange(min=1),
     help="Vectors per picture: its own, then those of random crops and edits. "
     "[default: as many as the factory needs]",
 )
-@seed_option
-@limits_option()
-@device_option
-@json_option
+@shared.seed_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def train(photos: tuple[str, ...], **options: Any) -> int:
     """Train a codebook on a folder of pictures.
 
@@ -85,7 +74,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     if not (folder := Path(options["out"]).absolute().parent).is_dir():
         raise UsageError(f"there is no folder {printable(str(folder))!r} to write the codebook to")
     pictures = find_files(photos)
-    network = load_network(options["descriptor"], options["device"])
+    network = shared.load_network(options["descriptor"], options["device"])
     with progress(len(pictures), "describing") as bar:
         trained = train_codebook_on(
             pictures,
@@ -93,7 +82,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
             options["factory"],
             per_picture=options["per_picture"],
             seed=options["seed"],
-            limits=limits_of(options),
+            limits=shared.limits_of(options),
             progress=bar.to,
         )
     trained.codebook.save(options["out"])
@@ -106,7 +95,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
 
 @codebook.command(short_help="Show the properties of a codebook.")
 @click.argument("source", metavar="FILE|FACTORY|ARCHIVE")
-@json_option
+@shared.json_option
 def show(source: str, as_json: bool) -> None:
     """Show the properties of a codebook: a file, or a bundled one by its factory string.
 
@@ -119,7 +108,7 @@ def show(source: str, as_json: bool) -> None:
     from homing.codebooks import bundled, load_codebook
 
     if Path(source).is_dir() or "://" in source:
-        for each in open_archive(source).generations:
+        for each in shared.open_archive(source).generations:
             line = f"generation {each.number}  {each.codebook}  {each.fingerprint}"
             print_result(each.as_dict(), line, as_json=as_json)
         return
@@ -141,9 +130,9 @@ def _describe(shown: "Codebook", *, as_json: bool) -> None:
 
 
 @codebook.command(short_help="Make a codebook an archive's newest generation.")
-@archive_argument
+@shared.archive_argument
 @click.argument("source", metavar="FILE|FACTORY")
-@json_option
+@shared.json_option
 def adopt(archive: str, source: str, as_json: bool) -> None:
     """Make a codebook an archive's newest generation: new pictures get its cells and codes.
 
@@ -154,7 +143,7 @@ def adopt(archive: str, source: str, as_json: bool) -> None:
     Earlier entries keep their codebook, and a search covers all generations. An adoption cannot be
     undone, because released pictures cannot be called back. A second run changes nothing.
     """
-    newest = open_archive(archive).adopt(source)
+    newest = shared.open_archive(archive).adopt(source)
     line = (
         f"{printable(archive)}: new pictures get {newest.codebook}, generation {newest.number} "
         f"of its codebook ({newest.fingerprint[:12]}…)"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from homing.cli.options import json_option, seed_option
+from homing.cli import options as shared
 from homing.cli.output import echo, print_result, progress, say
 
 
@@ -19,18 +19,16 @@ from homing.cli.output import echo, print_result, progress, say
     "--out",
     type=click.Path(path_type=Path),
     default=Path("homing-demo"),
-    show_default=True,
     help="New folder for the page, the archives and the released files.",
 )
 @click.option(
     "--background",
     type=click.IntRange(min=1),
     default=2000,
-    show_default=True,
     help="Generated pictures to add as distractors.",
 )
-@seed_option
-@json_option
+@shared.seed_option
+@shared.json_option
 def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bool) -> None:
     """Release pictures, edit them as the paper does, and search for the copies.
 

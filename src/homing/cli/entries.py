@@ -2,21 +2,15 @@
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    ids_argument,
-    json_option,
-    open_archive,
-    version_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import echo, emit, print_result, printable, progress, say
 from homing.errors import EntryNotFoundError
 
 
 @click.command("list")
-@archive_argument
-@version_option
-@json_option
+@shared.archive_argument
+@shared.version_option
+@shared.json_option
 def list_(archive: str, version: int | None, as_json: bool) -> None:
     """List the entries in the order in which they were recorded.
 
@@ -24,7 +18,7 @@ def list_(archive: str, version: int | None, as_json: bool) -> None:
     homing list archive
     homing list archive --json | jq .id
     """
-    for row in open_archive(archive, version=version).entries():
+    for row in shared.open_archive(archive, version=version).entries():
         decibels = "" if row.psnr is None else f"{row.psnr:5.2f} dB"
         size = f"{row.width}x{row.height}"
         line = f"{row.state:8}  {size:>11}  {decibels:8}  {printable(row.id)}"
@@ -32,17 +26,17 @@ def list_(archive: str, version: int | None, as_json: bool) -> None:
 
 
 @click.command()
-@archive_argument
-@ids_argument
-@version_option
-@json_option
+@shared.archive_argument
+@shared.ids_argument
+@shared.version_option
+@shared.json_option
 def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool) -> int:
     """Show all fields of entries.
 
     \b
     homing show archive holidays/beach.jpg
     """
-    opened = open_archive(archive, version=version)
+    opened = shared.open_archive(archive, version=version)
     status = 0
     for entry in ids:
         try:
@@ -60,16 +54,16 @@ def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool)
 
 
 @click.command(short_help="Remove entries; released files stay.")
-@archive_argument
-@ids_argument
-@json_option
+@shared.archive_argument
+@shared.ids_argument
+@shared.json_option
 def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
     """Remove entries from the archive; released files stay where they are.
 
     \b
     homing remove archive holidays/beach.jpg
     """
-    removed = set(open_archive(archive).remove(ids))
+    removed = set(shared.open_archive(archive).remove(ids))
     for entry in ids:
         status = "removed" if entry in removed else "not there"
         line = f"{status:9}  {printable(entry)}"
@@ -80,10 +74,10 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
 
 
 @click.command(short_help="Write all entries to a Parquet file.")
-@archive_argument
+@shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
-@version_option
-@json_option
+@shared.version_option
+@shared.json_option
 def export(archive: str, file: str, version: int | None, as_json: bool) -> None:
     """Write all entries, with their vectors, to a new Parquet file.
 
@@ -91,7 +85,7 @@ def export(archive: str, file: str, version: int | None, as_json: bool) -> None:
     homing export archive rows.parquet
     homing export archive before.parquet --version 12
     """
-    opened = open_archive(archive, version=version)
+    opened = shared.open_archive(archive, version=version)
     with progress(len(opened), "exporting") as bar:
         rows = opened.export(file, progress=bar.by)
     line = f"{printable(file)}: {rows} rows"
@@ -99,9 +93,9 @@ def export(archive: str, file: str, version: int | None, as_json: bool) -> None:
 
 
 @click.command("import", short_help="Add the entries of an exported file.")
-@archive_argument
+@shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
-@json_option
+@shared.json_option
 def import_(archive: str, file: str, as_json: bool) -> int:
     """Add the entries of a file that 'homing export' wrote.
 
@@ -111,7 +105,7 @@ def import_(archive: str, file: str, as_json: bool) -> int:
     The archive must have the descriptor and the codebook of the exported one. Entries that it
     already has are unchanged. Rows whose codes do not match the codebook are refused and named.
     """
-    opened = open_archive(archive)
+    opened = shared.open_archive(archive)
     with progress(None, "importing") as bar:
         done = opened.import_rows(file, progress=bar.by)
     for problem in done.problems:
@@ -126,8 +120,8 @@ def import_(archive: str, file: str, as_json: bool) -> int:
 
 
 @click.command(short_help="List the versions that can still be read.")
-@archive_argument
-@json_option
+@shared.archive_argument
+@shared.json_option
 def versions(archive: str, as_json: bool) -> None:
     """List the versions that can still be read; every change makes one, 'compact' removes them.
 
@@ -135,7 +129,7 @@ def versions(archive: str, as_json: bool) -> None:
     homing versions archive
     homing list archive --version 12
     """
-    for known in open_archive(archive).versions():
+    for known in shared.open_archive(archive).versions():
         values = known | {"created_at": known["created_at"].isoformat(timespec="seconds")}
         line = f"{values['version']:8}  {values['created_at']}"
         print_result(values, line, as_json=as_json)

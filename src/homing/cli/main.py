@@ -98,7 +98,9 @@ def _end_when_unread(action: Callable[[], _T]) -> _T:
         raise click.exceptions.Exit(0) from None
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, prog_name="homing")
 def cli() -> None:
     """Release pictures so that edited copies of them are found again.

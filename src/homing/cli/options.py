@@ -74,23 +74,20 @@ json_option = click.option(
 device_option = click.option(
     "--device",
     default="cpu",
-    show_default=True,
     help="Where the descriptor runs: cpu, cuda, mps, or auto.",
 )
 descriptor_option = click.option(
-    "--descriptor", default="homing-s", show_default=True, help="Name, or path to your own."
+    "--descriptor", default="homing-s", help="Name, or path to your own."
 )
 codebook_option = click.option(
     "--codebook",
     default="auto",
-    show_default=True,
     help="'auto', a file, or the factory string of a bundled codebook.",
 )
 engine_option = click.option(
     "--engine",
     type=click.Choice(["auto", "memory", "lance"]),
     default="auto",
-    show_default=True,
     help="Where codes are searched: in memory, or in the archive's index on disk ('homing "
     "index'). Both give the same answers; auto loads up to half a gigabyte.",
 )
@@ -110,7 +107,6 @@ workers_option = click.option(
     "--workers",
     type=_workers,
     default="1",
-    show_default=True,
     metavar="N|ray://HOST:PORT",
     help="Number of processes on this machine, or a Ray cluster: ray://HOST:PORT, or ray for the "
     "one that RAY_ADDRESS names (if unset: ray:N on this machine).",
@@ -119,21 +115,18 @@ rate_option = click.option(
     "--rate",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
     default=SearchOptions.rate,
-    show_default=True,
     help="Highest false-alarm rate per query at which a hit is called a copy.",
 )
 psnr_option = click.option(
     "--psnr",
     type=click.FloatRange(LEAST_PSNR, GREATEST_PSNR),
     default=Activation.psnr,
-    show_default=True,
     help="Least PSNR of every released file, in dB.",
 )
 seed_option = click.option(
     "--seed",
     type=click.IntRange(min=0),
     default=Activation.seed,
-    show_default=True,
     help="Seed of all random draws.",
 )
 
@@ -144,7 +137,6 @@ def views_option(default: str, text: str) -> Option:
         "--views",
         type=click.Choice(["upright", "turned", "all"]),
         default=default,
-        show_default=True,
         help=text,
     )
 
@@ -156,14 +148,12 @@ def limits_option(limits: Limits = DEFAULT_LIMITS) -> Option:
             "--max-pixels",
             type=click.IntRange(min=1),
             default=limits.max_pixels,
-            show_default=True,
             help="Refuse pictures of more pixels.",
         ),
         click.option(
             "--max-bytes",
             type=click.IntRange(min=1),
             default=limits.max_bytes,
-            show_default=True,
             help="Refuse files of more bytes.",
         ),
     )

@@ -6,25 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    c2pa_options,
-    codebook_option,
-    combine,
-    credentials_of,
-    descriptor_option,
-    device_option,
-    json_option,
-    limits_of,
-    limits_option,
-    load_network,
-    open_archive,
-    optional_photos_argument,
-    photos_argument,
-    psnr_option,
-    seed_option,
-    workers_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import finish, show_outcomes
 from homing.options import FORMATS, Activation, ActivationKeywords
 
@@ -40,15 +22,14 @@ _manifest = click.option(
 _out = click.option(
     "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
 )
-_activation_options = combine(  # the fields of Activation, which _activation collects
-    psnr_option,
+_activation_options = shared.combine(  # the fields of Activation, which _activation collects
+    shared.psnr_option,
     click.option(
         "--method",
         default=Activation.method,
-        show_default=True,
         help="Activation method: paper, robust, robust-fast or robust-thorough.",
     ),
-    seed_option,
+    shared.seed_option,
     click.option(
         "--also",
         multiple=True,
@@ -76,16 +57,16 @@ def _outcomes(
 
 
 @click.command()
-@archive_argument
-@optional_photos_argument
+@shared.archive_argument
+@shared.optional_photos_argument
 @_out
 @_manifest
 @_activation_options
-@c2pa_options
-@workers_option
-@limits_option()
-@device_option
-@json_option
+@shared.c2pa_options
+@shared.workers_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """Activate pictures, write them to a folder and record them.
 
@@ -102,14 +83,14 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     processors; workers use more, and write the same files. If a worker is killed, its current
     pictures are retried.
     """
-    credentials = credentials_of(options)
-    opened = open_archive(archive, device=options["device"])
+    credentials = shared.credentials_of(options)
+    opened = shared.open_archive(archive, device=options["device"])
     with _outcomes(opened, photos, options, "releasing") as on_outcome:
         report = opened.release(
             photos,
             out=options["out"],
             manifest=options["manifest"],
-            limits=limits_of(options),
+            limits=shared.limits_of(options),
             c2pa=credentials,
             workers=options["workers"],
             on_outcome=on_outcome,
@@ -119,13 +100,13 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@archive_argument
-@optional_photos_argument
+@shared.archive_argument
+@shared.optional_photos_argument
 @_manifest
-@workers_option
-@limits_option()
-@device_option
-@json_option
+@shared.workers_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """Record pictures as they are, without changing them.
 
@@ -137,12 +118,12 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     A second run skips what is already recorded. If a worker is killed, its current pictures are
     retried.
     """
-    opened = open_archive(archive, device=options["device"])
+    opened = shared.open_archive(archive, device=options["device"])
     with _outcomes(opened, photos, options, "adding") as on_outcome:
         report = opened.add(
             photos,
             manifest=options["manifest"],
-            limits=limits_of(options),
+            limits=shared.limits_of(options),
             workers=options["workers"],
             on_outcome=on_outcome,
         )
@@ -150,14 +131,14 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
 
 @click.command()
-@photos_argument
-@descriptor_option
-@codebook_option
+@shared.photos_argument
+@shared.descriptor_option
+@shared.codebook_option
 @_out
 @_activation_options
-@limits_option()
-@device_option
-@json_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def activate(photos: tuple[str, ...], **options: Any) -> int:
     """Activate pictures for a codebook, without an archive.
 
@@ -168,7 +149,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     from homing.archive.ingest.activate_files import activate_files
 
     inputs = find_inputs(photos)
-    network = load_network(options["descriptor"], options["device"])
+    network = shared.load_network(options["descriptor"], options["device"])
     chosen, _ = choose_codebook(options["codebook"], network, None)
     activation = Activation(**_activation(options))
     activation = replace(activation, also=choose_codebooks(activation.also, network))
@@ -179,7 +160,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             chosen,
             out=options["out"],
             activation=activation,
-            limits=limits_of(options),
+            limits=shared.limits_of(options),
             on_outcome=on_outcome,
         )
     return finish(report)

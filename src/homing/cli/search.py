@@ -5,20 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    device_option,
-    engine_option,
-    files_option,
-    json_option,
-    limits_of,
-    limits_option,
-    open_archive,
-    photos_argument,
-    rate_option,
-    version_option,
-    views_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import echo, emit, printable, progress, say
 from homing.errors import UsageError
 from homing.options import SearchKeywords, SearchOptions
@@ -28,19 +15,17 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Find the entries that a picture is a copy of.")
-@archive_argument
-@photos_argument
+@shared.archive_argument
+@shared.photos_argument
 @click.option(
     "--k",
     type=click.IntRange(min=1),
     default=SearchOptions.k,
-    show_default=True,
     help="Hits per query.",
 )
 @click.option(
     "--probes",
     default="auto",
-    show_default=True,
     help="Cells to visit: a number, or auto: one, and more while no hit is a copy (without "
     "calibration one in 64, at least 4). One cell finds released pictures.",
 )
@@ -48,22 +33,21 @@ if TYPE_CHECKING:
     "--rerank",
     type=click.IntRange(min=0),
     default=SearchOptions.rerank,
-    show_default=True,
     help="Number of nearest codes to sort by exact similarity; 0: codes only.",
 )
-@views_option(
+@shared.views_option(
     SearchOptions.views,
     "upright: the query as it is; turned: also turned and mirrored; all: also without its frame, "
     "and parts of it.",
 )
-@rate_option
+@shared.rate_option
 @click.option(
     "--confirm",
     is_flag=True,
     help="Compare the query with the best hits' pictures by local features; needs OpenCV.",
 )
-@files_option
-@engine_option
+@shared.files_option
+@shared.engine_option
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
@@ -71,10 +55,10 @@ if TYPE_CHECKING:
     help="Time limit for the parts of a large archive. A late part is left out: the answer says "
     "so, and the exit status is 1.",
 )
-@version_option
-@limits_option()
-@device_option
-@json_option
+@shared.version_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """Find the entries most similar to a picture, or to every picture of a folder.
 
@@ -90,7 +74,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     from homing.archive import find_files
 
     keywords = _keywords(options)
-    opened = open_archive(
+    opened = shared.open_archive(
         archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
     failed = found = compared = 0
@@ -110,7 +94,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 
 
 def _keywords(options: dict[str, Any]) -> SearchKeywords:
-    derived = {"probes": _probes(options["probes"]), "limits": limits_of(options)}
+    derived = {"probes": _probes(options["probes"]), "limits": shared.limits_of(options)}
     every = options | derived
     return {key: every[key] for key in SearchKeywords.__annotations__}  # type: ignore[return-value]
 
@@ -156,16 +140,16 @@ def _verdict(hit: "Hit") -> str:
 
 
 @click.command(short_help="Show why a picture counts as a copy.")
-@archive_argument
+@shared.archive_argument
 @click.argument("picture", type=click.Path())
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
-@views_option("all", "As for search.")
-@rate_option
-@files_option
-@engine_option
-@limits_option()
-@device_option
-@json_option
+@shared.views_option("all", "As for search.")
+@shared.rate_option
+@shared.files_option
+@shared.engine_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def explain(archive: str, picture: str, **options: Any) -> None:
     """Show why a picture counts as a copy of an entry, or does not.
 
@@ -179,13 +163,13 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     html = Path(options["html"]) if options["html"] else None
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html: there is no folder {str(html.parent)!r}")
-    opened = open_archive(archive, device=options["device"], engine=options["engine"])
+    opened = shared.open_archive(archive, device=options["device"], engine=options["engine"])
     found = opened.explain(
         picture,
         views=options["views"],
         rate=options["rate"],
         files=options["files"],
-        limits=limits_of(options),
+        limits=shared.limits_of(options),
     )
     if html is not None:
         _write(html, found.page())
@@ -209,15 +193,15 @@ def _write(path: Path, page: str) -> None:
 
 
 @click.command(short_help="Find entries that are copies of each other.")
-@archive_argument
-@rate_option
+@shared.archive_argument
+@shared.rate_option
 @click.option(
     "--similarity",
     type=click.FloatRange(min=-1, max=1),
     help="Least similarity of copies; replaces the rate.",
 )
-@engine_option
-@json_option
+@shared.engine_option
+@shared.json_option
 def duplicates(
     archive: str, rate: float, similarity: float | None, engine: str, as_json: bool
 ) -> None:
@@ -229,7 +213,7 @@ def duplicates(
 
     The number beside an entry is its similarity to the most similar entry of its group.
     """
-    opened = open_archive(archive, engine=engine)
+    opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
         groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
     for number, group in enumerate(groups):

@@ -5,18 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.options import (
-    archive_argument,
-    c2pa_options,
-    credentials_of,
-    device_option,
-    engine_option,
-    files_option,
-    ids_argument,
-    json_option,
-    limits_of,
-    limits_option,
-)
+from homing.cli import options as shared
 from homing.cli.output import print_result, printable, say
 from homing.errors import UsageError
 from homing.options import Limits
@@ -34,17 +23,16 @@ _folder_option = click.option(
 
 
 @click.command(short_help="Serve an archive to browsers and programs.")
-@archive_argument
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@shared.archive_argument
+@click.option("--host", default="127.0.0.1", help="Address to listen on.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
     default=8000,
-    show_default=True,
     help="Port to listen on; 0: any free one.",
 )
 @_folder_option
-@files_option
+@shared.files_option
 @click.option(
     "--workers",
     type=click.IntRange(min=1, max=64),
@@ -54,34 +42,30 @@ _folder_option = click.option(
     "--memory",
     type=click.IntRange(min=64),
     default=2048,
-    show_default=True,
     help="Memory limit for decoding one picture, in MiB; a release may take four times as much.",
 )
 @click.option(
     "--seconds",
     type=click.FloatRange(min=1),
     default=30,
-    show_default=True,
     help="Time limit for decoding one picture; a release may take sixty times as long.",
 )
-@limits_option(Limits(max_pixels=100_000_000, max_bytes=64 * _MEGABYTE))
+@shared.limits_option(Limits(max_pixels=100_000_000, max_bytes=64 * _MEGABYTE))
 @click.option(
     "--max-upload",
     type=click.IntRange(min=1),
     default=1024 * _MEGABYTE,
-    show_default=True,
     help="Refuse uploads of several pictures of more bytes in all.",
 )
 @click.option(
     "--rate-limit",
     type=click.IntRange(min=0),
     default=600,
-    show_default=True,
     help="Requests per minute and key; 0: no limit.",
 )
-@c2pa_options
-@engine_option
-@device_option
+@shared.c2pa_options
+@shared.engine_option
+@shared.device_option
 def serve(archive: str, **options: Any) -> None:
     """Serve an archive over HTTP, to people in a browser and to programs.
 
@@ -106,11 +90,11 @@ def serve(archive: str, **options: Any) -> None:
         folder=_folder_of(archive, options["folder"]),
         host=options["host"],
         port=options["port"],
-        limits=limits_of(options),
+        limits=shared.limits_of(options),
         most_bytes=options["max_upload"],
         memory=options["memory"] * _MEGABYTE,
         seconds=options["seconds"],
-        c2pa=credentials_of(options),
+        c2pa=shared.credentials_of(options),
         rate_limit=options["rate_limit"],
         files=tuple(Path(folder) for folder in options["files"]),
         device=options["device"],
@@ -134,17 +118,16 @@ def keys() -> None:
 
 
 @keys.command()
-@archive_argument
+@shared.archive_argument
 @click.argument("name")
 @click.option(
     "--rights",
     type=click.Choice(["read", "write"]),
     default="read",
-    show_default=True,
     help="read: search and view; write: also release and remove.",
 )
 @_folder_option
-@json_option
+@shared.json_option
 def add(archive: str, name: str, rights: str, folder: str | None, as_json: bool) -> None:
     """Make a key and print it: only its hash is stored, so it cannot be shown again.
 
@@ -158,9 +141,9 @@ def add(archive: str, name: str, rights: str, folder: str | None, as_json: bool)
 
 
 @keys.command("list")
-@archive_argument
+@shared.archive_argument
 @_folder_option
-@json_option
+@shared.json_option
 def list_keys(archive: str, folder: str | None, as_json: bool) -> None:
     """List the keys, without their secrets.
 
@@ -173,10 +156,10 @@ def list_keys(archive: str, folder: str | None, as_json: bool) -> None:
 
 
 @keys.command()
-@archive_argument
-@ids_argument
+@shared.archive_argument
+@shared.ids_argument
 @_folder_option
-@json_option
+@shared.json_option
 def revoke(archive: str, ids: tuple[str, ...], folder: str | None, as_json: bool) -> int:
     """Revoke keys; a running service refuses them from the next request on.
 
