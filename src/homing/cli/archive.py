@@ -64,9 +64,7 @@ def stats(archive: str, as_json: bool) -> None:
 @click.command(short_help="Check entries, codebooks and released files.")
 @shared.archive_argument
 @click.option(
-    "--files/--no-files",
-    default=True,
-    help="Read every released file and compare its checksum.",
+    "--files/--no-files", default=True, help="Read every released file and compare its checksum."
 )
 @shared.json_option
 def verify(archive: str, files: bool, as_json: bool) -> int:

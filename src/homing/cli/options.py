@@ -72,9 +72,7 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys."
 )
 device_option = click.option(
-    "--device",
-    default="cpu",
-    help="Where the descriptor runs: cpu, cuda, mps, or auto.",
+    "--device", default="cpu", help="Where the descriptor runs: cpu, cuda, mps, or auto."
 )
 descriptor_option = click.option(
     "--descriptor", default="homing-s", help="Name, or path to your own."
@@ -124,20 +122,14 @@ psnr_option = click.option(
     help="Least PSNR of every released file, in dB.",
 )
 seed_option = click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=Activation.seed,
-    help="Seed of all random draws.",
+    "--seed", type=click.IntRange(min=0), default=Activation.seed, help="Seed of all random draws."
 )
 
 
 def views_option(default: str, text: str) -> Option:
     """Return the option that names a set of views."""
     return click.option(
-        "--views",
-        type=click.Choice(["upright", "turned", "all"]),
-        default=default,
-        help=text,
+        "--views", type=click.Choice(["upright", "turned", "all"]), default=default, help=text
     )
 
 

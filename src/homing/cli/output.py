@@ -152,10 +152,7 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
     )
     # Rich redirects lines that go to the same terminal, so that they appear above the bar.
     shown = Progress(
-        *columns,
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=sys.stdout.isatty(),
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )
     with shown as bar:
         task = bar.add_task(description, total=total)

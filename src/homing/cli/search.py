@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Find the entries that a picture is a copy of.")
 @shared.archive_argument
 @shared.photos_argument
-@click.option(
-    "--k",
-    type=click.IntRange(min=1),
-    default=SearchOptions.k,
-    help="Hits per query.",
-)
+@click.option("--k", type=click.IntRange(min=1), default=SearchOptions.k, help="Hits per query.")
 @click.option(
     "--probes",
     default="auto",
