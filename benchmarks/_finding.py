@@ -1,4 +1,4 @@
-"""Archives and queries of `finding.py`: made once, kept in files, gone on with after a break."""
+"""Archives and queries of `finding.py`: made once, stored in files, resumed after a break."""
 
 import contextlib
 import hashlib
@@ -89,7 +89,7 @@ class Query:
 
 
 def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """Arrays of a file, which is written first if it is not there."""
+    """Read the arrays of a file; compute and write them first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -101,7 +101,7 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
 
 
 def known_by(*parts: object, sources: Sequence[str]) -> str:
-    """Name for what is made of these, by that part of our code."""
+    """Return a cache name for results made from these values by that part of our code."""
     code = definitions(tuple(sources), ("pillow", "numpy", "torch"))
     return hashlib.sha256(repr((code, *parts)).encode()).hexdigest()[:12]
 
@@ -195,7 +195,7 @@ def _plan(photos: Sequence[FoundPicture], options) -> Plan:
 
 
 def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder: Path) -> None:
-    """Make the archive of what is never searched for: photographs and crops of them."""
+    """Make the archive of the distractors: photographs and crops of them."""
     target, building = folder / "base", folder / "base-unfinished"
     if target.exists():
         return
@@ -226,7 +226,7 @@ def _opened(folder: Path, name: str) -> homing.Archive:
 
 
 def _files(base: Base, crops: Path) -> dict[str, Callable[[], Path]]:
-    """Where the pictures of the base lie; a crop is written when it is asked for."""
+    """Files of the base's pictures; crops are written when they are needed."""
     found: dict[str, Callable[[], Path]] = {}
     for row in range(len(base.owner)):
         task, recipe = base.made_by(row)
@@ -260,7 +260,7 @@ class _Places(Sources):
 def queries_of(
     files: Sequence[Path], ids: Sequence[str], edit: Edit, place: int, seed: int
 ) -> list[list[Query]]:
-    """Copies of files under an edit, in chunks that are kept together."""
+    """Copies of files under an edit, in chunks that are stored together."""
     made = iter(
         Query(path, edit, (seed, _EDITED, place, number), wanted)
         for number, (path, wanted) in enumerate(zip(files, ids, strict=True))

@@ -1,9 +1,9 @@
-"""What re-ranking, views, probes and local features buy, by searches of real archives.
+"""Gains of re-ranking, views, probes and local features, by searches of real archives.
 
 Some of PHOTOS are added as they are to one archive and released into another, among photographs of
 the background and crops of these; the others are never recorded, and their copies are queries
-without a match. Everything made is kept in the folder of --work: the same command goes on where it
-was broken off.
+without a match. All results are stored in the folder of --work: after an interruption the same
+command goes on.
 """
 
 import sys
@@ -33,7 +33,7 @@ _K = 5  # hits: what --confirm compares
 
 @dataclass(frozen=True)
 class Answers:
-    """What queries were answered, as arrays; the first hit of each counts.
+    """Answers to queries, as arrays; the first hit of each counts.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Answers:
     score : float
         What hits are ordered by, of all queries; −inf where there are none.
     copy : bool
-        Whether it is called a copy at the rate told by default.
+        Whether it is called a copy at the default rate.
     """
 
     right: object
@@ -125,7 +125,7 @@ def _asked(name: str):
 
 
 def _check(states: Mapping[str, object], edit) -> None:
-    """What is kept of queries is answered as a search of the picture is."""
+    """Check that stored queries give the answers of a search of the picture."""
     from _finding import queries_of
 
     from homing.archive.query.queries import DescribedQuery, describe_query
@@ -230,7 +230,7 @@ def _as_arrays(wanted: Sequence[str], answers: Sequence, *, by_code: bool):
 
 
 def _score(hit, *, by_code: bool) -> float:
-    """What hits are put in order by: what local features say first, then how alike they are."""
+    """Return the sort key of hits: the result of local features, then similarity."""
     if hit is None:
         return float("-inf")
     said = {True: 10.0, None: 0.0, False: -10.0}[hit.confirmed]

@@ -1,4 +1,4 @@
-"""Segments of an index asked apart at the same time, one after the other, and by Lance at once.
+"""Segments of an index searched separately at once, one after the other, and by Lance's one call.
 
 The same synthetic entries in one, two, four and eight segments. Three ways to ask them: as under a
 deadline (a thread for each segment, answers merged), the same with one thread, and as without a
@@ -42,7 +42,7 @@ def _parser():
 
 
 def _index(archive, count: int) -> None:
-    """Make an index of so many segments of the same size, in place of the one there is."""
+    """Replace the index by one of `count` segments of the same size."""
     from homing.archive.table.index import add_column, build, commit, coverage, drop
 
     table, codebook = archive._table.of(1), archive.codebook
