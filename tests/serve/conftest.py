@@ -47,7 +47,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Itera
         most_bytes=1_000_000,
         workers=1,
         seconds=20,
-        kept=3,
+        saved_searches=3,
         files=(folder / "added",),
     )
     with Live(settings) as running:

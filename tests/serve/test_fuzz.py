@@ -173,5 +173,5 @@ def test_parts_of_requests_are_no_failure(live):
             client.post("/search", content=broken(), headers=kind)
     assert live.http.get("/health").status_code == 200
     assert files_of(live) == before
-    lines = live.told.getvalue().splitlines()
+    lines = live.log.getvalue().splitlines()
     assert not [line for line in lines if '"level": "error"' in line]

@@ -109,7 +109,7 @@ def serve(archive: str, **options: Any) -> None:
     It listens to this machine alone unless told otherwise, and to others only with keys. The
     description of the API is at /openapi.json. Stop it with Ctrl-C: what is being done is ended.
     """
-    from homing.serve.extra import require_extra
+    from homing.serve import require_extra
 
     require_extra()
     from homing.serve.server import serve as run

@@ -15,8 +15,8 @@ from fastapi import APIRouter, FastAPI
 from homing.options import Limits
 from homing.serve.access.guard import Guard, guarded
 from homing.serve.access.keys import READ, KeyRing
-from homing.serve.app import _tell_failures
-from homing.serve.http.early_answers import Lingering
+from homing.serve.app import add_failure_handlers
+from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.settings import Settings
 
 SECONDS = 0.6
@@ -40,8 +40,8 @@ def port(tmp_path_factory) -> Iterator[int]:
         raise AssertionError
 
     app.include_router(routes)
-    _tell_failures(app)
-    app.add_middleware(Lingering, most=LIMIT, seconds=SECONDS)
+    add_failure_handlers(app)
+    app.add_middleware(EarlyAnswers, limit=LIMIT, seconds=SECONDS)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()

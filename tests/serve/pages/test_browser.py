@@ -1,4 +1,4 @@
-"""The pages as people use them: a real browser, a real service."""
+"""The pages (search, browse, publish, status) in a real browser, with a real service."""
 
 import io
 import shutil
@@ -273,7 +273,7 @@ def test_the_archive_is_filtered_and_paged(browse: Window) -> None:
     page.select_option("#state", "added")
     page.click("text=Filter")
     page.wait_for_selector(".notice")
-    assert page.inner_text(".notice") == "There is no entry that is so."
+    assert page.inner_text(".notice") == "There is no entry that matches."
 
 
 @pytest.mark.slow

@@ -345,8 +345,8 @@ def test_copies_alone_are_matches_and_each_manifest_once() -> None:
         hit("h", 0.49, None, {"c2pa_manifest": "H"}),
         hit("i", -0.2, True, {"c2pa_manifest": "I"}),
     ]
-    told = [match.model_dump(exclude_none=True) for match in manifests_of(hits, 9)]
-    assert told == [
+    matches = [match.model_dump(exclude_none=True) for match in manifests_of(hits, 9)]
+    assert matches == [
         {"manifestId": "A", "similarityScore": 100},
         {"manifestId": "F", "endpoint": "https://f.example", "similarityScore": 56},
         {"manifestId": "G", "similarityScore": 50},
@@ -378,8 +378,10 @@ def test_the_description_has_what_the_specification_has(client: TestClient) -> N
     paths = client.get("/openapi.json").json()["paths"]
     for (method, path), (parameters, failures) in SPECIFIED.items():
         operation = paths[path][method]
-        told = {each["name"]: each["required"] for each in operation.get("parameters", [])}
-        assert told == parameters
+        parameters_here = {
+            each["name"]: each["required"] for each in operation.get("parameters", [])
+        }
+        assert parameters_here == parameters
         assert failures <= {int(c) for c in operation["responses"] if c.isdecimal()}
         for each in operation.get("parameters", []):
             if each["name"] == "maxResults":
