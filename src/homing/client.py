@@ -73,7 +73,7 @@ class Client:
         self._pool = urllib3.PoolManager(timeout=timeout, retries=retries)
 
     def search(self, picture: Picture, **options: Any) -> tuple[Hit, ...]:
-        """Find the entries most similar to a picture.
+        """Find the entries most similar to a picture, best first.
 
         Parameters
         ----------
@@ -81,11 +81,6 @@ class Client:
             A file, or an encoded file's bytes.
         k, probes, rerank, views, rate, confirm
             As for :meth:`homing.Archive.search`.
-
-        Returns
-        -------
-        tuple of Hit
-            Best first.
 
         Raises
         ------
@@ -96,19 +91,14 @@ class Client:
         return tuple(_result(Hit, hit) for hit in answer["hits"])
 
     def search_vector(self, vector: Sequence[float], **options: Any) -> tuple[Hit, ...]:
-        """Find the entries most similar to a descriptor.
+        """Find the entries most similar to a descriptor of the archive's network, best first.
 
         Parameters
         ----------
         vector : sequence of float
-            A descriptor of the archive's network, of any length but zero.
+            It is scaled to unit length.
         k, probes, rerank, rate
             As for :meth:`homing.Archive.search`.
-
-        Returns
-        -------
-        tuple of Hit
-            Best first.
         """
         body = json.dumps({"vector": [float(value) for value in vector]})
         headers = {"Content-Type": "application/json"}

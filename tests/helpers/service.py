@@ -66,7 +66,7 @@ class Live:
 
 
 class Direct:
-    """Asks an application without a server; one that needs no start."""
+    """Client of an application that needs no server and no start."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app

@@ -147,9 +147,9 @@ def described(live, examples):
 
 
 def test_the_description_of_the_api_holds(live):
-    asked = list(described(live, 3))
-    assert "POST /search" in asked
-    assert len(asked) >= 15
+    operations = list(described(live, 3))
+    assert "POST /search" in operations
+    assert len(operations) >= 15
 
 
 @pytest.mark.slow

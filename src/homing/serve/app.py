@@ -22,15 +22,6 @@ from homing.serve.routes import accepts_page, entries, releases, searches, statu
 from homing.serve.service import Service, service_of
 from homing.serve.settings import Settings
 
-_ROUTERS = (
-    *status.ROUTERS,
-    *searches.ROUTERS,
-    *entries.ROUTERS,
-    *releases.ROUTERS,
-    *softbinding.ROUTERS,
-    *pages.ROUTERS,
-)
-
 
 def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     """Return the application of a service, which opens its archive when it starts.
@@ -54,8 +45,9 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for router in _ROUTERS:
-        app.include_router(router)
+    for part in (status, searches, entries, releases, softbinding, pages):
+        for router in part.ROUTERS:
+            app.include_router(router)
     add_failure_handlers(app)
     app.add_middleware(RequestObserver, metrics=metrics, log=log, limit=settings.requests)
     # Outermost: a client that still sends a refused body is no current request.

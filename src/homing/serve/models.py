@@ -11,8 +11,6 @@ from homing.serve.settings import Settings
 
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
 
-_METHODS = ", ".join(METHODS)
-
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Views = Literal["upright", "turned", "all"]
 
@@ -33,10 +31,12 @@ class Healthy(BaseModel):
     version: str
 
 
-class HitAnswer(BaseModel):
-    """An entry that a search returns."""
-
+class _Extensible(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+class HitAnswer(_Extensible):
+    """An entry that a search returns."""
 
     id: str
     similarity: float = Field(description="Cosine of the descriptors; 1 is the same picture.")
@@ -51,10 +51,8 @@ class HitAnswer(BaseModel):
     metadata: dict[str, Any]
 
 
-class SearchAnswer(BaseModel):
+class SearchAnswer(_Extensible):
     """The object that ``homing search --json`` prints for a query."""
-
-    model_config = ConfigDict(extra="allow")
 
     query: str
     seconds: float
@@ -65,13 +63,11 @@ class SearchAnswer(BaseModel):
     )
 
 
-class Explained(BaseModel):
+class Explained(_Extensible):
     """The object that ``homing explain --json`` prints, with the pictures of its page.
 
     Paths of the service's machine are left out.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     query: str
     verdict: str
@@ -87,10 +83,8 @@ class Explained(BaseModel):
     figures: dict[str, str] = Field(description="query, entry, overlap: data: URIs of JPEGs.")
 
 
-class EntryAnswer(BaseModel):
+class EntryAnswer(_Extensible):
     """The object that ``homing show --json`` prints, without paths of the service's machine."""
-
-    model_config = ConfigDict(extra="allow")
 
     id: str
     state: Literal["released", "added"]
@@ -147,7 +141,9 @@ class PreviewForm(BaseModel):
     @classmethod
     def _check_method(cls, value: str) -> str:
         if value not in METHODS:
-            raise PydanticCustomError("method", "choose one of {known}", {"known": _METHODS})
+            raise PydanticCustomError(
+                "method", "choose one of {known}", {"known": ", ".join(METHODS)}
+            )
         return value
 
     def activation(self) -> Activation:

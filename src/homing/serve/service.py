@@ -21,6 +21,7 @@ from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.options import UPRIGHT, SearchOptions
+from homing.search import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
 from homing.serve.http.log import Log
@@ -28,7 +29,7 @@ from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.uploads import Releases
 from homing.serve.settings import Settings
-from homing.serve.tasks.decode import Decoders, compare, confirm_hits, make_thumbnail, read_views
+from homing.serve.tasks.decode import Decoders, compare, confirm_hits, make_thumbnail
 from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher
 from homing.serve.token_folders import SavedSearches
 
@@ -51,16 +52,12 @@ class Service(AbstractContextManager["Service"]):
         self.settings = settings
         self.guard = Guard(settings, KeyRing(settings.folder))
         self.saved_searches = SavedSearches(settings.folder / "kept", settings.saved_searches)
-        self.archive = open_archive(
-            settings.archive, device=settings.device, engine=settings.engine
+        connect = partial(
+            open_archive, settings.archive, device=settings.device, engine=settings.engine
         )
+        self.archive = connect()
         self._archive_lock = threading.Lock()
-        self._searching = open_archive(  # once more, for the batcher's threads
-            settings.archive,
-            descriptor=self.archive.descriptor,
-            device=settings.device,
-            engine=settings.engine,
-        )
+        self._searching = connect(descriptor=self.archive.descriptor)  # for the batcher's threads
         self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
         self.batcher = QueryBatcher(
             self.archive.descriptor,
@@ -79,9 +76,8 @@ class Service(AbstractContextManager["Service"]):
         self.metrics.add_gauge("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
         jobs = self.releases.jobs
         self.metrics.add_gauge("homing_releases_waiting", "Releases waiting.", jobs.__len__)
-        self._open.enter_context(self.decoders)
-        self._open.enter_context(self.batcher)
-        self._open.enter_context(self.releases)
+        for part in (self.decoders, self.batcher, self.releases):
+            self._open.enter_context(part)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -175,10 +171,8 @@ class Service(AbstractContextManager["Service"]):
         `EntryNotFoundError` if the entry does not exist or is not among the hits.
         """
         k = 1 if id is None else 1000
-        settings = self.settings
-        options = SearchOptions(
-            k=k, views=views, rate=rate, files=settings.files, limits=settings.limits
-        )
+        files, limits = self.settings.files, self.settings.limits
+        options = SearchOptions(k=k, views=views, rate=rate, files=files, limits=limits)
         found = await self._find(upload, options)
         hit = next((hit for hit in found.hits if id in (None, hit.id)), None)
         if id is not None and hit is None:
@@ -190,7 +184,6 @@ class Service(AbstractContextManager["Service"]):
         cell = cell_of(found.query, hit, self.archive.codebooks)
         async with self._in_memory:
             data = await upload.read()
-            limits = settings.limits
             task = partial(compare, upload.name, data, found.query, hit, cell, place, limits)
             return await self.decoders.run(task)
 
@@ -221,7 +214,7 @@ class Service(AbstractContextManager["Service"]):
         async with self._in_memory:
             data = await upload.read()
             size = self.archive.descriptor.input_size
-            task = partial(read_views, data, size, options.views, options.limits)
+            task = partial(query_views, data, size, options.views, limits=options.limits)
             views = await self.decoders.run(task)
         plain = dataclasses.replace(options, confirm=False)
         return await asyncio.wrap_future(self.batcher.submit(plain, views=views))

@@ -63,7 +63,7 @@ class Settings:
 
     @property
     def on_loopback(self) -> bool:
-        """Whether the service listens to this machine alone."""
+        """Return whether the service listens to this machine alone."""
         return is_loopback(self.host)
 
 

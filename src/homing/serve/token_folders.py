@@ -14,15 +14,14 @@ from homing.files.durable import write_durably
 
 PREVIEW_NAMES = ("before", "after", "difference")
 
-_TOKEN_BYTES = 16
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")  # 16 bytes in base64
 _ANSWER, _PICTURE = "answer.json", "picture"
-_MOST_PREVIEWS = 32  # each is looked at once
+_MOST_PREVIEWS = 32  # each is viewed once
 
 
 def new_token() -> str:
     """Return 128 random bits, safe in an address and as a file name."""
-    return secrets.token_urlsafe(_TOKEN_BYTES)
+    return secrets.token_urlsafe(16)
 
 
 def is_token(text: str) -> bool:

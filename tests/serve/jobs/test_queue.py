@@ -98,10 +98,10 @@ def statuses(job):
 
 def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(made, settings):
     jobs = made()
-    kept = drafted(jobs, 3).commit()
+    complete = drafted(jobs, 3).commit()
     lost = drafted(jobs, 1)
     with made() as later:
-        done = until_done(later, kept.token)
+        done = until_done(later, complete.token)
     assert statuses(done) == ["released"] * 3
     assert later.get(lost.token) is None
     assert not list((settings.folder / "jobs").glob(".*"))
@@ -294,4 +294,4 @@ def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settin
     with Releaser(settings) as releaser:
         assert releaser.submit(partial(interrupted, task)).result() == ["released"]
         start = time.monotonic()
-    assert time.monotonic() - start < 4  # at rest they go when they are asked to
+    assert time.monotonic() - start < 4  # idle processes end at the signal

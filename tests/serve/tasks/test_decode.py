@@ -13,7 +13,8 @@ import homing
 from homing.archive import Hit
 from homing.archive.query.search import DescribedQuery
 from homing.options import DEFAULT_LIMITS
-from homing.serve.tasks.decode import Decoders, compare, read_views
+from homing.search import query_views
+from homing.serve.tasks.decode import Decoders, compare
 from tests.helpers.service import encoded, picture
 
 
@@ -31,7 +32,7 @@ def swell():
 
 def test_what_a_picture_does_to_a_decoder_costs_one_request():
     before = children()
-    task = partial(read_views, encoded(picture(1)), 64, "upright", DEFAULT_LIMITS)
+    task = partial(query_views, encoded(picture(1)), 64, "upright", limits=DEFAULT_LIMITS)
 
     async def run():
         with Decoders(1, 256 << 20, 1.0) as decoders:
@@ -43,7 +44,7 @@ def test_what_a_picture_does_to_a_decoder_costs_one_request():
                 (view,) = await decoders.run(task)
                 assert view.name == "upright"
             with pytest.raises(homing.PictureError, match="not a picture"):
-                await decoders.run(partial(read_views, b"x", 64, "upright", DEFAULT_LIMITS))
+                await decoders.run(partial(query_views, b"x", 64, "upright", limits=DEFAULT_LIMITS))
 
     asyncio.run(run())
     assert children() <= before

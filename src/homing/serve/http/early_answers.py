@@ -10,8 +10,7 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-ALLOWED = "allowed_bytes"
-"""Name in a request's state: the bytes that its body may have."""
+ALLOWED = "allowed_bytes"  # name in a request's state: the bytes that its body may have
 
 _SECONDS = 2.0
 _CLOSE = (b"connection", b"close")

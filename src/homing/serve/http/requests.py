@@ -11,15 +11,6 @@ from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 
 
-class _Request:
-    """Figures of one request for the log."""
-
-    def __init__(self) -> None:
-        self.id = secrets.token_hex(8)
-        self.status = 500
-        self.start = time.perf_counter()
-
-
 class RequestObserver:
     """Middleware that counts and logs requests, and refuses those beyond `limit` at once."""
 
@@ -35,12 +26,13 @@ class RequestObserver:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _Request()
+        request, status, start = secrets.token_hex(8), 500, time.perf_counter()
 
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                request.status = message["status"]
-                headers = [*message.get("headers", ()), (b"x-request-id", request.id.encode())]
+                status = message["status"]
+                headers = [*message.get("headers", ()), (b"x-request-id", request.encode())]
                 message = {**message, "headers": headers}
             await send(message)
 
@@ -50,11 +42,11 @@ class RequestObserver:
             app = self._refuse if self._current > self._limit else self._app
             await app(scope, receive, send_with_id)
         except Exception as error:
-            self._log.write_error("internal error", error, request=request.id)
+            self._log.write_error("internal error", error, request=request)
             raise
         finally:
             self._current -= 1
-            self._record(scope, request)
+            self._record(scope, request, status, time.perf_counter() - start)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = JSONResponse(
@@ -64,19 +56,18 @@ class RequestObserver:
         )
         await answer(scope, receive, send)
 
-    def _record(self, scope: Scope, request: _Request) -> None:
+    def _record(self, scope: Scope, request: str, status: int, seconds: float) -> None:
         # The route's pattern rather than the path: these are few, and no client's.
         matched: Any = scope.get("route")
         route = getattr(matched, "path", None) or "(none)"
-        seconds = time.perf_counter() - request.start
-        self._metrics.end_request(scope["method"], route, request.status, seconds)
+        self._metrics.end_request(scope["method"], route, status, seconds)
         caller = scope.get("state", {}).get("caller")
         self._log.write(
             "request",
-            request=request.id,
+            request=request,
             method=scope["method"],
             route=route,
-            status=request.status,
+            status=status,
             seconds=round(seconds, 4),
             key=caller.id if caller else None,
         )

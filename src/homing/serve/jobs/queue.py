@@ -75,7 +75,6 @@ class JobQueue(AbstractContextManager["JobQueue"]):
         self._thread.join()
 
     def __len__(self) -> int:
-        """Count the jobs that wait."""
         return self._queue.qsize()
 
     def draft(self, activation: Activation) -> JobDraft:

@@ -35,17 +35,18 @@ class Releases(AbstractContextManager["Releases"]):
         self._settings = settings
         self._decoders = decoders
         self._in_memory = in_memory
-        self._log = log
         self._releaser, self._previewer = Releaser(settings), Releaser(settings)
-        self.jobs = JobQueue(settings, self._releaser, self._log_problem)
+        self.jobs = JobQueue(
+            settings,
+            self._releaser,
+            lambda job, error: log.write_error("release failed", error, job=job),
+        )
         self.previews = Previews(settings.folder / "previews")
         self._open = ExitStack()
 
     def __enter__(self) -> "Releases":
-        self._open.enter_context(self.previews)
-        self._open.enter_context(self._previewer)
-        self._open.enter_context(self._releaser)
-        self._open.enter_context(self.jobs)
+        for part in (self.previews, self._previewer, self._releaser, self.jobs):
+            self._open.enter_context(part)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -100,6 +101,3 @@ class Releases(AbstractContextManager["Releases"]):
             "cell_kept": trial.cell_kept,
             **await asyncio.to_thread(self.previews.put, pictures),
         }
-
-    def _log_problem(self, job: str, error: Exception) -> None:
-        self._log.write_error("release failed", error, job=job)

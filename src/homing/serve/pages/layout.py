@@ -40,7 +40,7 @@ _TEMPLATES = templates_of(
 
 @dataclass(frozen=True)
 class Site:
-    """What every page shows around its content."""
+    """Frame that every page shows around its content."""
 
     archive: str  # its name
     pages: tuple[tuple[str, str], ...]  # address and name of each page that may be visited

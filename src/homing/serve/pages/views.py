@@ -9,8 +9,7 @@ from typing import Any
 from homing.html import Figure
 from homing.serve.http.names import file_address, thumbnail_address
 
-Facts = tuple[tuple[str, str], ...]
-"""Names and values."""
+Facts = tuple[tuple[str, str], ...]  # names and values
 
 _SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
 _ARCHIVE = {
@@ -104,7 +103,7 @@ def archive_facts(figures: Mapping[str, Any]) -> Facts:
     values |= {
         name: f"{figures[name]:.2f} dB" for name in ("psnr_mean", "psnr_least") if name in known
     }
-    return tuple((label, _format_number(values[name])) for name, label in known.items())
+    return tuple((label, _number(values[name])) for name, label in known.items())
 
 
 def service_facts(figures: Mapping[str, Any]) -> Facts:
@@ -112,22 +111,17 @@ def service_facts(figures: Mapping[str, Any]) -> Facts:
     waiting = figures["waiting"]
     return (
         ("up for", format_duration(figures["seconds_up"])),
-        ("requests", _format_number(figures["requests"])),
-        ("failures of its own", _format_number(figures["failures"])),
-        ("queries waiting", _format_number(waiting["queries"])),
-        ("releases waiting", _format_number(waiting["releases"])),
+        ("requests", _number(figures["requests"])),
+        ("failures of its own", _number(figures["failures"])),
+        ("queries waiting", _number(waiting["queries"])),
+        ("releases waiting", _number(waiting["releases"])),
     )
 
 
 def latency_rows(figures: Mapping[str, Any]) -> tuple[tuple[str, str, str, str], ...]:
     """Return each route with its requests, and the median and 95 % quantile of their times."""
     return tuple(
-        (
-            route,
-            _format_number(row["count"]),
-            format_latency(row["p50"]),
-            format_latency(row["p95"]),
-        )
+        (route, _number(row["count"]), format_latency(row["p50"]), format_latency(row["p95"]))
         for route, row in figures["latency"].items()
     )
 
@@ -163,5 +157,5 @@ def format_duration(seconds: float) -> str:
     return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{seconds:.0f} s"
 
 
-def _format_number(value: Any) -> str:
+def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)

@@ -20,8 +20,6 @@ _reading = APIRouter(tags=["entries"], route_class=guarded(READ))
 _writing = APIRouter(tags=["entries"], route_class=guarded(WRITE))
 ROUTERS = (_reading, _writing)
 
-_MOST = 500
-
 Id = Annotated[str, Path(description="Id of an entry; may hold slashes.", max_length=4096)]
 Text = Annotated[str | None, Query(max_length=4096)]
 
@@ -32,7 +30,7 @@ async def entries(
     prefix: Text = None,
     state: Literal["released", "added"] | None = None,
     after: Text = None,
-    limit: Annotated[int, Query(ge=1, le=_MOST)] = 100,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> JSONResponse:
     """List entries in the order of their ids, a page at a time."""
     rows = await service_of(request).call_archive(

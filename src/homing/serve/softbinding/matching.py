@@ -65,7 +65,8 @@ def manifests_of(hits: Iterable[Hit], limit: int) -> list[Match]:
     for hit in hits:
         metadata = hit.metadata or {}
         manifest, endpoint = metadata.get(MANIFEST), metadata.get(ENDPOINT)
-        if not (_is_copy(hit) and isinstance(manifest, str)) or manifest in found:
+        is_copy = hit.similarity >= _ALIKE if hit.is_copy is None else hit.is_copy
+        if not (is_copy and isinstance(manifest, str)) or manifest in found:
             continue
         found[manifest] = Match(
             manifestId=manifest,
@@ -73,7 +74,3 @@ def manifests_of(hits: Iterable[Hit], limit: int) -> list[Match]:
             similarityScore=round(100 * min(max(hit.similarity, 0.0), 1.0)),
         )
     return list(found.values())[:limit]
-
-
-def _is_copy(hit: Hit) -> bool:
-    return hit.is_copy if hit.is_copy is not None else hit.similarity >= _ALIKE

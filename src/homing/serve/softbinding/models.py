@@ -7,8 +7,7 @@ from pydantic import BaseModel, Field
 
 from homing.c2pa import ALGORITHM
 
-SPECIFICATION = "2.4.0"
-"""Version of the specification whose Soft Binding Resolution API this is."""
+SPECIFICATION = "2.4.0"  # version whose Soft Binding Resolution API this is
 
 
 class Match(BaseModel):

@@ -20,7 +20,6 @@ from homing.archive.query.search import DescribedQuery
 from homing.archive.results import Hit
 from homing.images import read_picture, read_rgb, shown
 from homing.options import Limits
-from homing.search import View, query_views
 from homing.serve.http.names import file_address
 from homing.serve.tasks.processes import BoundedWorkers, bound_memory, do_nothing
 
@@ -49,11 +48,6 @@ def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
     """Bound this process's memory; importing this module has loaded what it needs idle."""
     bound_memory(memory, reserved=True)
     return operator.call
-
-
-def read_views(data: bytes, size: int, views: str, limits: Limits) -> list[View]:
-    """Read a query in its views for a descriptor of a side; none of one that shows nothing."""
-    return query_views(data, size, views, limits=limits)
 
 
 def confirm_hits(

@@ -12,10 +12,8 @@ from homing.workers.processes import LostTaskError, Workers
 
 _T = TypeVar("_T")
 
+# Raised by a task that took more than it may, or that ended its process.
 LOST = (LostTaskError, MemoryError)
-"""What a task raises that took more than it may, or that ended its process."""
-
-_FIELDS = {False: "VmData", True: "VmSize"}  # of /proc, kB
 
 
 class BoundedWorkers(Workers[Callable[..., Any], Any]):
@@ -64,13 +62,16 @@ def bound_memory(memory: int, *, reserved: bool) -> None:
         return
     import resource
 
-    which = resource.RLIMIT_AS if reserved else resource.RLIMIT_DATA
-    limit = _present_bytes(_FIELDS[reserved]) + memory
+    which, field = resource.RLIMIT_DATA, "VmData"
+    if reserved:
+        which, field = resource.RLIMIT_AS, "VmSize"
+    limit = _present_bytes(field) + memory
     resource.setrlimit(which, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _present_bytes(field: str) -> int:
+    """Return a field of this process's ``/proc`` status, which has kB."""
     lines = Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines()
     values = dict(line.split(":", 1) for line in lines if ":" in line)
     return int(values[field].split()[0]) << 10

@@ -86,7 +86,6 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
         return pending.future
 
     def __len__(self) -> int:
-        """Count the queries that wait."""
         return self._queue.qsize()
 
     def _work(self) -> None:

@@ -78,15 +78,13 @@ class Releaser(BoundedWorkers):
     """A process that does such tasks one after the other; the first one starts it."""
 
     def __init__(self, settings: Settings) -> None:
-        begin = partial(
-            _ArchiveProcess,
-            settings.archive,
-            settings.device,
-            settings.engine,
-            settings.release_memory,
+        super().__init__(
+            partial(_ArchiveProcess, settings),
+            1,
+            "release pictures",
+            seconds=settings.release_seconds,
+            refusal=release_refusal(settings),
         )
-        seconds, refusal = settings.release_seconds, release_refusal(settings)
-        super().__init__(begin, 1, "release pictures", seconds=seconds, refusal=refusal)
 
 
 def release_refusal(settings: Settings) -> str:
@@ -104,9 +102,8 @@ class _ArchiveProcess:
     process.
     """
 
-    def __init__(self, archive: str, device: str, engine: str, memory: int) -> None:
-        self._place, self._device, self._engine = archive, device, engine
-        self._memory = memory
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._archive: Archive | None = None
         self._busy = False
         signal.signal(signal.SIGTERM, self._terminate)
@@ -126,9 +123,10 @@ class _ArchiveProcess:
             self._busy = False
 
     def _open(self) -> Archive:
-        archive = open_archive(self._place, device=self._device, engine=self._engine)
+        settings = self._settings
+        archive = open_archive(settings.archive, device=settings.device, engine=settings.engine)
         if archive.descriptor.device.type == "cpu":  # an accelerator's libraries reserve too much
-            bound_memory(self._memory, reserved=False)
+            bound_memory(settings.release_memory, reserved=False)
         return archive
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:

@@ -109,7 +109,7 @@ async function fetchPreview(file) {
   body.append("picture", file, file.name);
   body.append("psnr", at("psnr").value);
   body.append("method", at("method").value);
-  tell(`Trying it on ${file.name}…`);
+  report(`Trying it on ${file.name}…`);
   at("preview").classList.add("working");
   try {
     const made = await ask("/preview", { method: "POST", body, signal });
@@ -122,16 +122,16 @@ async function fetchPreview(file) {
     if (signal.aborted) return;
     at("views").hidden = false;
     divide();
-    tell(`${file.name}: ${likeness(made)}`);
+    report(`${file.name}: ${likeness(made)}`);
   } catch (error) {
     if (signal.aborted) return;
     at("views").hidden = true;
-    tell(error.message, true);
+    report(error.message, true);
   }
   at("preview").classList.remove("working");
 }
 
-function tell(text, bad = false) {
+function report(text, bad = false) {
   at("previewed").classList.toggle("bad", bad);
   at("previewed").textContent = text;
 }
