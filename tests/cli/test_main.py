@@ -352,9 +352,7 @@ def test_a_blank_picture_is_told_so(homing_cli, archive, photos):
     Image.new("RGB", (40, 40)).save("dark.png")
     ran = homing_cli("search", archive, "dark.png")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out == (
-        "dark.png: it shows next to nothing, and resembles every blank picture\n"
-    )
+    assert ran.out == ("dark.png: it shows next to nothing, and resembles every blank picture\n")
     (told,) = homing_cli("search", archive, "dark.png", "--json").objects
     assert (told["hits"], told["note"][:12]) == ([], "it shows nex")
 
