@@ -1,4 +1,4 @@
-"""Activation: pictures change, within a bound nobody sees, so that copies stay in their cell."""
+"""Activation: pictures change, invisibly, so that their edited copies stay in their cell."""
 
 from homing.activation.activator import Activated, Activator
 from homing.activation.api import activate

@@ -56,7 +56,7 @@ class Grids:
 
 @dataclass(frozen=True)
 class Visibility:
-    """How much of a picture shows, and how large a change does not."""
+    """Share of a picture that shows, and the largest change that does not."""
 
     share: float  # of the pixels that are not wholly transparent, above 0
     #: Largest root mean square of an unseen change at full size, in units of the full range;

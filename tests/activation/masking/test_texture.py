@@ -1,4 +1,4 @@
-"""The map of where changes hide, against the obvious way to write it, and what it is for."""
+"""Texture masking against the obvious way to write it, and its purpose."""
 
 import numpy as np
 import pytest

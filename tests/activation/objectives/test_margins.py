@@ -1,4 +1,4 @@
-"""What activation strives for, against slow versions written from the definitions."""
+"""Margin objectives against slow versions written from the definitions."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Margin objective: keep edited copies away from the walls of what the codebook made of a picture.
+"""Margin objective: keep edited copies of a picture away from the walls of its cell or bits.
 
 A codebook cuts space by walls: between cells (IVF), between a bit's values (LSH). A margin is a
 descriptor's distance to them. A product quantizer without cells has no walls that matter, because
@@ -108,7 +108,7 @@ class MarginObjective:
 def margin_objective(
     targets: Targets, settings: MarginSettings, device: torch.device
 ) -> MarginObjective:
-    """Keep pictures and their edited copies in the target cells, or their bits as they are."""
+    """Return the objective that keeps copies in the target cells, or their bits unchanged."""
     codebook, vectors, cells = targets.codebook, targets.vectors, targets.cells
     margins = _margins_of(codebook, settings, device)
     code_weight = _code_weight(codebook, settings)

@@ -20,7 +20,7 @@ Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Targets:
-    """Where the descriptors of some pictures are to stay in one codebook."""
+    """Goals of some pictures in one codebook."""
 
     codebook: Codebook
     vectors: NDArray[np.float32]  # (B, D), the pictures' own descriptors, of unit length

@@ -2,8 +2,8 @@
 
 Expectation over edits (Athalye et al., "Synthesizing robust adversarial examples", 2018) with few
 draws: every step sees each picture through as many edits of tone and of shape as its plan says.
-Kinds are dealt like cards, so that a handful of steps meets each of them. Strengths are drawn from
-the seed and the picture's own bytes: no other picture matters.
+Kinds are dealt like cards, so that a few steps meet each of them. Strengths are drawn from the seed
+and the picture's own bytes: no other picture matters.
 
 Letters in the shapes: B pictures, S side of the descriptor's grid, T a larger side, k edits.
 """
