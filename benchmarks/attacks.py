@@ -170,25 +170,25 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
 
 def _bold(method):
     """Return a method whose changes may be visible."""
-    from homing.activation.simulated_edits.looks import NO_EDITS
+    from homing.activation.simulated_edits.edits import NO_EDITS
 
     return replace(
         method,
-        settings=replace(method.settings, ease=1.0),
-        masking=replace(method.masking, used=None, luminance=None),
+        settings=replace(method.settings, shrink=1.0),
+        masking=replace(method.masking, rms_cap=None, luminance=None),
         least_ssim=None,
-        foreseen=NO_EDITS,
+        lookahead=NO_EDITS,
     )
 
 
-def _away(_codebook, vectors, _cells, _settings, device):
+def _away(targets, _settings, device):
     """Objective: away from the picture itself."""
-    return _nearness(vectors, device, sign=1)
+    return _nearness(targets.vectors, device, sign=1)
 
 
-def _towards(where: Callable, codebook, vectors, _cells, _settings, device):
+def _towards(where: Callable, targets, _settings, device):
     """Objective: towards another vector."""
-    return _nearness(where(codebook, vectors), device, sign=-1)
+    return _nearness(where(targets.codebook, targets.vectors), device, sign=-1)
 
 
 def _most_like(entries, _codebook, vectors):

@@ -54,7 +54,7 @@ def main() -> int:
         )
         network = homing.load_descriptor()
         settings = find_method(options.method).settings
-        wanted = settings.steps * settings.edits.looks
+        wanted = settings.steps * settings.edits.passes
         describe_setup(pictures=sizes(paths), batch=BATCH, method=options.method, passes=wanted)
         side = network.input_size
         ready = torch.rand(_BARE_BATCH, 3, side, side).to(memory_format=torch.channels_last)

@@ -34,7 +34,8 @@ _ASKED_GROWTH = 2.0
 _ASKED_AHEAD = {"2": 3.0, "12": 10.0}
 _STEPS, _STRENGTH, _DISTORTION = 10, 3.0, 0.01
 _CODING = {
-    "homing.activation.picture_steps": ("encode", "decode_pixels", "read_squashed"),
+    "homing.activation.prepared": ("read_squashed",),
+    "homing.activation.finished": ("encode", "decode_pixels", "read_squashed"),
     "homing.activation.activator": ("read_picture",),
 }
 

@@ -54,11 +54,11 @@ def _looked_at(paths, descriptor, seed):
     import numpy as np
     import torch
 
-    from homing.activation.simulated_edits.looks import (
-        Detail,
+    from homing.activation.simulated_edits.edits import (
         EditPlan,
+        Originals,
+        apply_edits,
         draw_edits,
-        looks,
         stack_edits,
     )
     from homing.images import read_squashed
@@ -86,8 +86,8 @@ def _looked_at(paths, descriptor, seed):
             chunk = jobs[first : first + _BATCH]
             small, large, drawn = zip(*pool.map(read, chunk), strict=True)
             pictures, count = tensor(small), len(small)
-            detail, together = Detail(pictures, tensor(large)), stack_edits(drawn)
-            seen = [pictures, *looks(pictures, together, 0, detail)]
+            originals, together = Originals(pictures, tensor(large)), stack_edits(drawn)
+            seen = [pictures, *apply_edits(pictures, together, 0, originals)]
             with torch.inference_mode():
                 described = torch.cat([descriptor.forward(each) for each in seen])
             # By turns of other shape and other tone: the first few are of both kinds.

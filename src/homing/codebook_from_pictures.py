@@ -1,4 +1,4 @@
-"""A codebook from a folder of pictures."""
+"""Training of a codebook on pictures and on random crops and edits of them."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -11,49 +11,39 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
-from homing.codebooks import Codebook, parse_factory, train_codebook
+from homing.codebooks.codebook import Codebook
+from homing.codebooks.factory import parse_factory
+from homing.codebooks.training import train_codebook
 from homing.errors import CodebookError, PictureError, UsageError
-from homing.images import Source, read_squashed, shown, squash
+from homing.images.limits import Source, shown
+from homing.images.read_small import read_squashed, squash
 from homing.options import DEFAULT_LIMITS, Limits
 
 if TYPE_CHECKING:
-    from homing.descriptors import Descriptor
+    from homing.descriptors.descriptor import Descriptor
 
-_MOST_COPIES = 64
+_Pixels = npt.NDArray[np.uint8]  # (pictures, S, S, 3)
+
+_MOST_COPIES = 64  # vectors from each picture
+_WINDOW = 32  # pictures that a worker takes at a time
+_BATCH = 32
+_SPARE = 2  # pictures are held at twice the network's size, so that crops have their detail
 
 
 @dataclass(frozen=True)
 class SamplingFailure:
-    """One picture that gave no vectors.
+    """A picture that could not be read."""
 
-    Attributes
-    ----------
-    source : str
-        Its path, or ``"bytes"`` for a picture given as bytes.
-    reason : str
-        Why it could not be read.
-    """
-
-    source: str
+    source: str  # its path, or "bytes" for a picture given as bytes
     reason: str
 
 
 @dataclass(frozen=True)
 class TrainedCodebook:
-    """A codebook, and what it was trained on.
-
-    Attributes
-    ----------
-    codebook : Codebook
-        The result.
-    note : str
-        In words, what it was trained on.
-    failures : tuple of SamplingFailure
-        Pictures that could not be read.
-    """
+    """A codebook and its training material."""
 
     codebook: Codebook
-    note: str
+    note: str  # a sentence on the material
     failures: tuple[SamplingFailure, ...]
 
 
@@ -69,25 +59,10 @@ def train_codebook_on(
 ) -> TrainedCodebook:
     """Train a codebook on pictures, multiplied by random crops and edits if they are few.
 
-    Parameters
-    ----------
-    pictures : sequence of path or bytes
-        Like those to be searched later.
-    descriptor : Descriptor
-        Whose vectors are quantized.
-    factory : str
-        In Faiss's notation, for example "IVF1024,PQ8x8".
-    per_picture : int or None
-        Vectors from each picture; None takes as many as the factory wants.
-    seed : int
-        Of edits and training.
-    limits, progress
-        Bounds on decoding; called with the number of pictures done so far.
-
-    Raises
-    ------
-    CodebookError
-        The factory is unknown, or the vectors are too few for it.
+    `factory` is in Faiss's notation, for example "IVF1024,PQ8x8". `per_picture` is the number of
+    vectors from each picture; None takes as many as the factory advises, at most 64. `progress` is
+    called with the number of pictures done. Raises `CodebookError` if the factory is unknown or the
+    vectors are too few for it.
     """
     parsed = parse_factory(factory)
     if per_picture is None:
@@ -109,25 +84,17 @@ def train_codebook_on(
             descriptor=descriptor.fingerprint,
             descriptor_name=descriptor.name,
         )
-    except CodebookError as error:  # too few, and perhaps because of these
-        raise CodebookError(f"{error}{_unread(failures, len(pictures))}") from error
+    except CodebookError as error:  # too few, perhaps because of the failures
+        raise CodebookError(f"{error}{_failure_note(failures, len(pictures))}") from error
     read = len(pictures) - len(failures)
     return TrainedCodebook(codebook, sampling_note(read, per_picture), failures)
 
 
-def _unread(failures: Sequence[SamplingFailure], pictures: int) -> str:
+def _failure_note(failures: Sequence[SamplingFailure], pictures: int) -> str:
     if not failures:
         return ""
     first = f"the first, {shown(failures[0].source)}: {failures[0].reason}"
     return f" {len(failures)} of {pictures} pictures could not be read; {first}"
-
-
-_WINDOW = 32  # pictures that a worker takes at a time
-_BATCH = 32
-_SPARE = 2  # pictures are held at twice the network's size, so that crops keep their detail
-
-Squashed = npt.NDArray[np.uint8]
-Sampled = Squashed | PictureError
 
 
 def training_vectors(
@@ -139,37 +106,16 @@ def training_vectors(
     limits: Limits = DEFAULT_LIMITS,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[npt.NDArray[np.float32], tuple[SamplingFailure, ...]]:
-    """Descriptors of pictures and of random crops and edits of them.
+    """Describe pictures and random crops and edits of them.
 
-    Parameters
-    ----------
-    sources : iterable of path or bytes
-        Pictures; read one window at a time, so that memory stays flat.
-    descriptor : Descriptor
-    per_picture : int, default 1
-        Vectors for each picture: the first of the picture as it is, the others of random edits.
-    seed : int, default 0
-        What is drawn for a picture depends on the seed and the picture's position alone.
-    limits : Limits, optional
-        Largest picture that is decoded.
-    progress : callable, optional
-        Called with the number of pictures done.
-
-    Returns
-    -------
-    vectors : ndarray, shape (per_picture · pictures read, dimension), float32
-        Those of one picture stand together, in the order of `sources`.
-    failures : tuple of SamplingFailure
-        Pictures that could not be read.
-
-    Raises
-    ------
-    UsageError
-        `per_picture` is not positive, or `seed` is negative.
+    The vectors are (`per_picture` · pictures read, D) float32, those of a picture together, its own
+    first, in the order of `sources`. The draws depend on the seed and the picture's position alone.
+    Pictures are read one window at a time, so that memory stays flat. Raises `UsageError` if
+    `per_picture` is not positive or `seed` is negative.
     """
     if per_picture < 1 or seed < 0:
         raise UsageError(
-            f"per_picture is at least 1 and the seed at least 0; got {per_picture} and {seed}."
+            f"per_picture must be at least 1 and the seed at least 0, not {per_picture} and {seed}"
         )
 
     from homing.descriptors.workers import map_in_order
@@ -190,23 +136,23 @@ def training_vectors(
         vectors = descriptor.describe_squashed(np.concatenate(pictures), batch=_BATCH)
         return _Window(len(window), vectors, failed)
 
-    found = [np.empty((0, descriptor.dimension), np.float32)]
+    vectors = [np.empty((0, descriptor.dimension), np.float32)]
     failures: list[SamplingFailure] = []
     done = 0
     numbered = enumerate(sources)
     windows = iter(lambda: list(islice(numbered, _WINDOW)), [])
     for result in map_in_order(describe, windows):
-        found.append(result.vectors)
+        vectors.append(result.vectors)
         failures.extend(result.failures)
         done += result.pictures
         if progress is not None:
             progress(done)
-    return np.concatenate(found), tuple(failures)
+    return np.concatenate(vectors), tuple(failures)
 
 
 @dataclass(frozen=True)
 class _Window:
-    """What a worker made of some pictures."""
+    """Vectors of the pictures that a worker took at a time."""
 
     pictures: int
     vectors: npt.NDArray[np.float32]
@@ -214,15 +160,7 @@ class _Window:
 
 
 def sampling_note(pictures: int, per_picture: int) -> str:
-    """Say in a sentence what the vectors were made of, for reports.
-
-    Parameters
-    ----------
-    pictures : int
-        Pictures that were read.
-    per_picture : int
-        Vectors for each.
-    """
+    """Describe in a sentence the vectors made of the pictures read, for reports."""
     total = f"{pictures * per_picture:,} vectors of {pictures:,} pictures"
     if per_picture == 1:
         return f"{total}."
@@ -235,7 +173,7 @@ def sampling_note(pictures: int, per_picture: int) -> str:
 
 def _sample(
     source: Source, size: int, count: int, seed: tuple[int, int], limits: Limits
-) -> Sampled:
+) -> _Pixels | PictureError:
     try:
         return _variants(source, size, count, np.random.default_rng(seed), limits)
     except PictureError as error:
@@ -244,7 +182,7 @@ def _sample(
 
 def _variants(
     source: Source, size: int, count: int, generator: np.random.Generator, limits: Limits
-) -> Squashed:
+) -> _Pixels:
     if count == 1:
         return read_squashed(source, size, limits=limits)[None]
     image = Image.fromarray(read_squashed(source, _SPARE * size, limits=limits))
@@ -253,7 +191,7 @@ def _variants(
 
 
 def _edit(image: Image.Image, generator: np.random.Generator) -> Image.Image:
-    """One random copy: cropped, sometimes turned or mirrored, its colours and pixels changed."""
+    """Make a random copy: cropped, sometimes turned or mirrored, its colours and pixels changed."""
     image = image.crop(_random_box(image.width, image.height, generator))
     if generator.random() < 0.3:
         image = image.rotate(generator.uniform(-35, 35), Image.Resampling.BILINEAR)
@@ -270,7 +208,7 @@ def _edit(image: Image.Image, generator: np.random.Generator) -> Image.Image:
     if generator.random() < 0.2:
         image = image.filter(ImageFilter.GaussianBlur(generator.uniform(0.5, 4)))
     if generator.random() < 0.2:
-        image = _compressed(image, int(generator.integers(25, 90)))
+        image = _compress(image, int(generator.integers(25, 90)))
     return image
 
 
@@ -286,7 +224,7 @@ def _random_box(
     return left, top, left + across, top + down
 
 
-def _compressed(image: Image.Image, quality: int) -> Image.Image:
+def _compress(image: Image.Image, quality: int) -> Image.Image:
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=quality)
     return Image.open(buffer).convert("RGB")

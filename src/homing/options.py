@@ -1,6 +1,7 @@
 """Options of releases and searches: frozen values, checked once, importable without torch.
 
-Each has a twin of keywords, so that ``archive.release(photos, out=…, psnr=42)`` needs no object.
+Each has a typed dictionary of its keywords, so that ``archive.release(photos, out=…, psnr=42)``
+needs no object.
 """
 
 from __future__ import annotations
@@ -40,19 +41,19 @@ PathLike: TypeAlias = str | os.PathLike[str]
 CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
 """A bundled codebook's factory string or name, a file, or a loaded codebook."""
 
-LEAST_PSNR, GREATEST_PSNR = 30.0, 70.0  # dB: a change is seen below, and has no room above
+LEAST_PSNR, GREATEST_PSNR = 30.0, 70.0  # dB: a change shows below, and has no room above
 
 FORMATS = ("jpeg", "png", "webp", "tiff")
 """Formats that released files may be written in."""
 
 UPRIGHT = "upright"
 VIEWS = (UPRIGHT, "turned", "all")
-"""Sets of views: the picture as it is; its eight postures; these, unframed, and parts of it."""
+"""Sets of views: the picture as it is; its eight orientations; these, unframed, and parts of it."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one picture may ask for; both are checked before memory is taken.
+    """Limits on one picture, both checked before memory is allocated.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class Limits:
     Raises
     ------
     UsageError
-        If either is less than one.
+        A limit is less than one.
     """
 
     max_pixels: int = 150_000_000
@@ -93,31 +94,13 @@ class ActivationKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Activation:
-    """How pictures are activated.
+    """Options of an activation. Raises `UsageError` if a value is out of its range."""
 
-    Parameters
-    ----------
-    psnr : float
-        Least peak signal-to-noise ratio of each file against its source, dB, from 30 to 70.
-    method : str
-        Name of the activation method: :data:`homing.activation.METHODS`.
-    seed : int
-        Seed of the initial noise and of the simulated edits. Same seed, same result.
-    format : {"jpeg", "png", "webp", "tiff"} or None
-        Format of the files written; None keeps each picture's own.
-    also : str, Path, Codebook, or sequence of these
-        Further codebooks of the descriptor that the same change serves; kept as a tuple.
-
-    Raises
-    ------
-    UsageError
-        A value is out of its range.
-    """
-
-    psnr: float = 42.0
-    method: str = "robust"
-    seed: int = 0
-    format: str | None = None
+    psnr: float = 42.0  # least, of each file against its source, dB, from 30 to 70
+    method: str = "robust"  # a name in :data:`homing.activation.METHODS`
+    seed: int = 0  # of the initial noise and of the simulated edits
+    format: str | None = None  # one of FORMATS; None: each picture's own
+    #: Further codebooks of the descriptor that the same change serves; stored as a tuple.
     also: CodebookLike | Sequence[CodebookLike] = ()
 
     def __post_init__(self) -> None:
@@ -130,7 +113,7 @@ class Activation:
         if self.seed < 0:
             raise UsageError(f"the seed must be at least 0, not {self.seed}")
         if self.format is not None and self.format.lower() not in {*FORMATS, "jpg", "jpe", "tif"}:
-            raise UsageError(f"no format {self.format!r}; known: {', '.join(FORMATS)}")
+            raise UsageError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
 
 
 class SearchKeywords(TypedDict, total=False):
@@ -149,12 +132,10 @@ class SearchKeywords(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
-    """How a search is done; :meth:`homing.Archive.search` says what each option means.
+    """Options of a search, as :meth:`homing.Archive.search` describes them.
 
-    Raises
-    ------
-    UsageError
-        A value is out of its range, or OpenCV is missing where hits are to be confirmed.
+    Raises `UsageError` if a value is out of its range, or OpenCV is missing where hits are to be
+    confirmed.
     """
 
     k: int = 10
@@ -184,14 +165,14 @@ class SearchOptions:
 
     @property
     def folders(self) -> list[Path]:
-        """Folders in which the pictures of entries lie, their ids being paths."""
+        """Folders with the pictures of the entries, whose ids are paths in them."""
         return as_paths(self.files)
 
 
 def check_views(views: str) -> None:
-    """Refuse a set of views that there is not."""
+    """Raise `UsageError` for an unknown set of views."""
     if views not in VIEWS:
-        raise UsageError(f"views are one of {', '.join(VIEWS)}, not {views!r}")
+        raise UsageError(f"views must be one of {', '.join(VIEWS)}, not {views!r}")
 
 
 def as_paths(paths: PathLike | Sequence[PathLike]) -> list[Path]:

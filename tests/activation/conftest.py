@@ -101,3 +101,21 @@ def scene() -> Callable[..., np.ndarray]:
         return np.clip((waves / 5 + 0.5 + grain) * peak, 0, peak).astype(dtype)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def turned() -> Callable[[np.ndarray, int], bytes]:
+    """``turned(pixels, orientation)``: a file that shows `pixels` upright, stored as it says."""
+
+    def write(pixels: np.ndarray, orientation: int) -> bytes:
+        inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's Transpose values
+        image = Image.fromarray(pixels)
+        if orientation > 1:
+            image = image.transpose(Image.Transpose(inverse[orientation]))
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stream = io.BytesIO()
+        image.save(stream, "JPEG", quality=95, subsampling=0, exif=exif)
+        return stream.getvalue()
+
+    return write

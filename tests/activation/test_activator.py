@@ -1,4 +1,7 @@
-"""Whole files in, whole files out: the budget, independence, orientation, kinds, bad pictures."""
+"""Whole files in, whole files out: the budget, independence, orientation, kinds, bad pictures.
+
+Covers activator.py and what finished.py does to a file.
+"""
 
 import io
 import math
@@ -15,13 +18,12 @@ from PIL import Image
 from homing.activation import METHODS, Activated, Activator, find_method
 from homing.activation.activator import BATCH
 from homing.activation.objectives.margins import MarginSettings, margin_objective
-from homing.activation.picture_steps import assemble, largest_change, prepare
+from homing.activation.objectives.objective import Targets
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
 from homing.images import decode_pixels, psnr, read_picture, ssim
-from homing.options import DEFAULT_LIMITS
 
 PAPER = find_method("paper")
 
@@ -127,20 +129,6 @@ def test_little_that_is_visible_is_not_changed_more(activator, tiny_codebook, as
     assert ssim(pixels[40:, :, :3], seen, peak=255) >= 0.95
 
 
-def test_what_is_half_transparent_counts_by_what_is_seen_of_it(as_file, scene) -> None:
-    pixels = np.concatenate([scene(64, 64), np.full((64, 64, 1), 255, np.uint8)], axis=2)
-    thin = pixels.copy()
-    thin[..., 3] = 51
-    whole, seen = (
-        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
-        for source in map(as_file, (pixels, thin))
-    )
-    np.testing.assert_allclose(seen.tolerance, whole.tolerance / 5, rtol=2e-3)
-    assert seen.roughness == pytest.approx(5 * whole.roughness, rel=2e-3)
-    assert largest_change(seen, 42) == largest_change(whole, 42)
-    assert seen.hidden == pytest.approx(whole.hidden)
-
-
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_what_has_no_colour_gets_none(tiny, tiny_codebook, as_file, scene, kind: str) -> None:
     grey = np.repeat(scene(90, 120)[..., :1], 3, axis=2)
@@ -171,7 +159,7 @@ def test_what_the_kind_cannot_hold_is_refused_before_the_work(activator, as_file
     source = as_file(np.concatenate([scene(50, 60), np.full((50, 60, 1), 9, np.uint8)], axis=2))
     picture = read_picture(source)
     with pytest.raises(PictureError, match=r"alpha|transparen"):
-        replace(activator, format="jpeg")._prepared(source, picture, keep=False)
+        replace(activator, format="jpeg")._prepare_read(source, picture, hold=False)
 
 
 def test_a_wholly_transparent_picture_is_left_alone(activator, as_file, scene) -> None:
@@ -219,21 +207,6 @@ def test_companions_do_not_matter_to_homing_s(
     assert alone.vector.tobytes() == last.vector.tobytes()
 
 
-def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
-    def noise(source: bytes, seed: int) -> torch.Tensor:
-        prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
-        device = torch.device("cpu")
-        settings = PAPER.settings
-        return assemble(
-            [prepared], settings=settings, largest=[0.008], seed=seed, device=device
-        ).offsets
-
-    one, other = as_file(scene(20, 20)), as_file(scene(20, 20, seed=1))
-    assert torch.equal(noise(one, 0), noise(one, 0))
-    for different in (noise(one, 1), noise(other, 0)):
-        assert (noise(one, 0) != different).float().mean() > 0.99
-
-
 @pytest.mark.parametrize(
     "wrong", [{"seed": -1}, {"psnr": 0.0}, {"psnr": math.nan}, {"psnr": math.inf}]
 )
@@ -266,15 +239,16 @@ def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
 def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, scene, kind) -> None:
-    def always(codebook, vectors, _cells, _settings, device):
-        return margin_objective(codebook, vectors, MarginSettings(enough=-9.0), device=device)
+    def always(targets, _settings, device):
+        own = Targets.in_own_cells(targets.codebook, targets.vectors)
+        return margin_objective(own, MarginSettings(safe_margin=-9.0), device)
 
     method = METHODS["robust-fast"]
     eased = replace(
         method,
         objective=always,
-        settings=replace(method.settings, ease=0.9),
-        masking=replace(method.masking, used=None),
+        settings=replace(method.settings, shrink=0.9),
+        masking=replace(method.masking, rms_cap=None),
         least_ssim=None,
     )
     source = as_file(scene(90, 120), "PNG")
@@ -292,7 +266,7 @@ def test_a_picture_without_texture_stays_above_its_budget(
     tiny, tiny_codebook, as_file, scene
 ) -> None:
     method = METHODS["robust-fast"]
-    whole = replace(method, settings=replace(method.settings, ease=1), least_ssim=None)
+    whole = replace(method, settings=replace(method.settings, shrink=1), least_ssim=None)
     slope = np.broadcast_to(np.linspace(90, 140, 120).astype(np.uint8)[None, :, None], (90, 120, 3))
     grain = np.random.default_rng(5).normal(0, 60, (90, 120, 1))
     busy = np.clip(scene(90, 120) + grain, 0, 255).astype(np.uint8)
@@ -444,7 +418,7 @@ def test_large_pictures_are_decoded_again(activator, many, monkeypatch) -> None:
     from homing.activation import activator as pipeline
 
     expected = [item.data for item in good(list(activator.run(many)))]
-    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    monkeypatch.setattr(pipeline, "_HELD_PIXELS", 1)
     assert [item.data for item in good(list(activator.run(many)))] == expected
 
 
@@ -458,7 +432,7 @@ def test_large_pictures_are_decoded_one_at_a_time(activator, many, monkeypatch) 
         decoded.append(activator._large.locked())
         return picture
 
-    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    monkeypatch.setattr(pipeline, "_HELD_PIXELS", 1)
     monkeypatch.setattr(pipeline, "read_picture", noting)
     good(list(activator.run(many)))
     assert len(decoded) == 2 * len(many)
@@ -478,63 +452,14 @@ def test_a_file_that_changes_meanwhile_is_refused(
         return optimise(*arguments)
 
     optimise = pipeline.optimise
-    monkeypatch.setattr(pipeline, "_KEEP_PIXELS", 1)
+    monkeypatch.setattr(pipeline, "_HELD_PIXELS", 1)
     monkeypatch.setattr(pipeline, "optimise", replacing)
     (result,) = activator.run([path])
     assert isinstance(result, PictureError)
     assert "changed" in str(result)
 
 
-def test_what_the_loop_is_given(astronaut, as_file) -> None:
-    source = as_file(astronaut)
-    picture = read_picture(source)
-    prepared = prepare(source, picture, 64, limits=DEFAULT_LIMITS, keep=True)
-    batch = assemble(
-        [prepared],
-        settings=PAPER.settings,
-        largest=[largest_change(prepared, 42)],
-        seed=3,
-        device=torch.device("cpu"),
-    )
-    assert batch.pictures.shape == batch.allowed.shape == batch.offsets.shape == (1, 3, 64, 64)
-    squashed = Image.fromarray(astronaut).resize((64, 64), Image.Resampling.BILINEAR)
-    expected = np.asarray(squashed).transpose(2, 0, 1) / 255
-    np.testing.assert_allclose(batch.pictures[0], expected, atol=1e-6)
-    green = batch.allowed[0, 1] * 0.587
-    for channel, weight in ((0, 0.299), (2, 0.114)):
-        torch.testing.assert_close(batch.allowed[0, channel] * weight, green)
-    assert green.min() >= 0.072 * 5 / 255 * 0.999
-    assert not batch.grey.any()
-    # The squashed map is smoother than the full one, so the full change is stronger by that much.
-    assert prepared.roughness > 1
-    assert float(batch.largest[0]) == pytest.approx(10 ** (-42 / 20) / prepared.roughness, rel=1e-6)
-    assert 0.5e-6 < batch.offsets.std() < 2e-6
-    assert len(batch.offsets.unique()) > 0.99 * batch.offsets.numel()
-    assert abs(batch.offsets.mean()) < 1e-7
-
-
-def turned(pixels: np.ndarray, orientation: int) -> bytes:
-    """Write a file that shows `pixels` upright but stores them as orientation says."""
-    inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's Transpose values
-    image = Image.fromarray(pixels)
-    if orientation > 1:
-        image = image.transpose(Image.Transpose(inverse[orientation]))
-    exif = Image.Exif()
-    exif[0x0112] = orientation
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=95, subsampling=0, exif=exif)
-    return stream.getvalue()
-
-
-def test_aspects_are_those_of_the_upright_picture(as_file, scene) -> None:
-    pixels = scene(60, 90)
-    for orientation in range(1, 9):
-        source = turned(pixels, orientation)  # shows 90 by 60, however it is stored
-        prepared = prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=False)
-        assert prepared.aspect == 1.5
-
-
-def test_turned_pictures_are_activated_upright(homing_s, codebook_256, astronaut) -> None:
+def test_turned_pictures_are_activated_upright(homing_s, codebook_256, astronaut, turned) -> None:
     from PIL import ImageOps
 
     sources = [turned(astronaut, orientation) for orientation in range(1, 9)]

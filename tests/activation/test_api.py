@@ -1,4 +1,4 @@
-"""`homing.activate`: Pillow in, Pillow out; and the names of methods."""
+"""`homing.activate`: Pillow in, Pillow out."""
 
 import io
 import math
@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import homing
-from homing.activation import METHODS, find_method
+from homing.activation import METHODS
 from homing.options import Activation
 
 
@@ -108,24 +108,11 @@ def test_no_pictures(tiny, tiny_codebook) -> None:
     assert homing.activate([], tiny, tiny_codebook) == []
 
 
-def test_unknown_methods_name_the_known() -> None:
-    with pytest.raises(homing.UsageError, match=r"papr.*paper"):
-        find_method("papr")
-
-
 def test_the_method_reaches_activation(tiny, tiny_codebook, pictures) -> None:
     with pytest.raises(homing.UsageError, match="paper"):
         homing.activate(pictures, tiny, tiny_codebook, method="none such")
     for name in METHODS:
         assert len(homing.activate(pictures[:1], tiny, tiny_codebook, method=name)) == 1
-
-
-def test_methods_are_listed_under_their_names() -> None:
-    assert Activation.method in METHODS
-    for name, method in METHODS.items():
-        assert method.name == name
-        assert find_method(name) is method
-        assert method.summary
 
 
 def test_further_codebooks_reach_activation(tiny, tiny_codebook, pictures) -> None:

@@ -86,7 +86,7 @@ def test_never_below_the_budget(
     kind = "PNG" if peak > 255 else kind
     kind = "JPEG" if kind == "WebP" and original.shape[2] == 1 else kind
     coders = ladder(kind, original.shape[2])
-    found = fit_to_budget(original, change, peak=peak, budget=budget, coders=coders)
+    found = fit_to_budget(original, change, peak=peak, least_psnr=budget, coders=coders)
     if found is None:
         assert kind == "JPEG"  # without loss no change at all is always possible
         for each in coders:
@@ -126,7 +126,7 @@ def test_the_budget_is_used_when_the_change_allows(
     kind = "PNG" if peak > 255 else kind
     kind = "JPEG" if kind == "WebP" and channels == 1 else kind
     coders = ladder(kind, channels)
-    found = fit_to_budget(original, change, peak=peak, budget=budget, coders=coders)
+    found = fit_to_budget(original, change, peak=peak, least_psnr=budget, coders=coders)
     assert found is not None
     largest = next(each for each in coders if each.name == found.coding)
     blown_up = largest.code(_changed(original, change, 2.0, peak))[1]
@@ -147,7 +147,7 @@ def test_the_file_holds_the_change_at_its_scale(scene, dtype: str) -> None:
     original = scene(50, 60, dtype=dtype)
     peak = np.iinfo(dtype).max
     change = np.random.default_rng(1).normal(0, 0.01, original.shape).astype(np.float32)
-    found = fit_to_budget(original, change, peak=peak, budget=42, coders=ladder("PNG", 3))
+    found = fit_to_budget(original, change, peak=peak, least_psnr=42, coders=ladder("PNG", 3))
     assert found is not None
     expected = _changed(original, change, found.scale, peak)
     difference = np.abs(found.pixels.astype(int) - expected.astype(int))
@@ -160,7 +160,7 @@ def test_clamped_pixels_are_made_up_for(scene) -> None:
     original = scene(60, 60)
     original[:, :40] = 255  # two thirds can only get darker
     change = np.random.default_rng(1).normal(0, 0.01, original.shape).astype(np.float32)
-    found = fit_to_budget(original, change, peak=255, budget=42, coders=ladder("PNG", 3))
+    found = fit_to_budget(original, change, peak=255, least_psnr=42, coders=ladder("PNG", 3))
     assert found is not None
     assert 42 <= found.psnr < 42.1
 
@@ -171,12 +171,12 @@ def test_a_better_coding_where_coding_alone_takes_the_budget() -> None:
     coders = ladder("JPEG", 3)
     own = [decibels(noise, each.code(noise)[1], 255) for each in coders]
     assert own[0] < 46 < own[-1]  # else this test is about nothing
-    found = fit_to_budget(noise, change, peak=255, budget=43, coders=coders)
+    found = fit_to_budget(noise, change, peak=255, least_psnr=43, coders=coders)
     assert found is not None
     assert found.coding != "JPEG 95"
     assert 43 <= found.psnr < 43.1
     smooth = np.full((64, 64, 3), 128, np.uint8)
-    found = fit_to_budget(smooth, change, peak=255, budget=40, coders=coders)
+    found = fit_to_budget(smooth, change, peak=255, least_psnr=40, coders=coders)
     assert found is not None
     assert found.coding == "JPEG 95"
 
@@ -186,7 +186,7 @@ def test_the_last_coding_that_fits_is_better_than_none() -> None:
     change = np.random.default_rng(2).normal(0, 0.01, noise.shape).astype(np.float32)
     coders = ladder("JPEG", 3)
     budget = decibels(noise, coders[-1].code(noise)[1], 255) - 0.5
-    found = fit_to_budget(noise, change, peak=255, budget=budget, coders=coders)
+    found = fit_to_budget(noise, change, peak=255, least_psnr=budget, coders=coders)
     assert found is not None
     assert found.psnr >= budget
     assert found.coding == "JPEG 100"
@@ -195,13 +195,17 @@ def test_the_last_coding_that_fits_is_better_than_none() -> None:
 def test_an_impossible_budget_gives_none() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     change = np.full(noise.shape, 0.01, np.float32)
-    assert fit_to_budget(noise, change, peak=255, budget=80, coders=ladder("JPEG", 3)) is None
+    assert fit_to_budget(noise, change, peak=255, least_psnr=80, coders=ladder("JPEG", 3)) is None
 
 
 def test_no_change_asked_no_change_made(scene) -> None:
     original = scene(20, 20)
     found = fit_to_budget(
-        original, np.zeros(original.shape, np.float32), peak=255, budget=42, coders=ladder("PNG", 3)
+        original,
+        np.zeros(original.shape, np.float32),
+        peak=255,
+        least_psnr=42,
+        coders=ladder("PNG", 3),
     )
     assert found is not None
     np.testing.assert_array_equal(found.pixels, original)
@@ -211,7 +215,7 @@ def test_no_change_asked_no_change_made(scene) -> None:
 def test_a_small_change_is_not_blown_up(scene) -> None:
     original = scene(50, 50)
     change = np.full(original.shape, 0.002, np.float32)
-    found = fit_to_budget(original, change, peak=255, budget=30, coders=ladder("PNG", 3))
+    found = fit_to_budget(original, change, peak=255, least_psnr=30, coders=ladder("PNG", 3))
     assert found is not None
     assert found.scale == 2.0
     np.testing.assert_array_equal(found.pixels, original + np.uint8(1))
@@ -237,7 +241,7 @@ def test_a_sample_makes_the_first_guess_right(scene) -> None:
             return plain.code(pixels)[1]
 
         counting = Coder("JPEG 98", True, code, preview if sampled else None)
-        found = fit_to_budget(original, change, peak=255, budget=42, coders=[counting])
+        found = fit_to_budget(original, change, peak=255, least_psnr=42, coders=[counting])
         assert found is not None
         assert 42 <= found.psnr < 42.1
         attempts[sampled] = len(coded)
@@ -253,7 +257,7 @@ def test_a_picture_of_few_rows_is_not_sampled() -> None:
         raise AssertionError
 
     coders = [Coder("JPEG 95", True, plain.code, preview)]
-    assert fit_to_budget(original, change, peak=255, budget=42, coders=coders) is not None
+    assert fit_to_budget(original, change, peak=255, least_psnr=42, coders=coders) is not None
 
 
 @pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
@@ -264,10 +268,10 @@ def test_a_share_of_the_budget(share: float, kind: str, scene) -> None:
 
     def fitted(**options: float):
         return fit_to_budget(
-            original, change, peak=255, budget=40.0, coders=ladder(kind, 3), **options
+            original, change, peak=255, least_psnr=40.0, coders=ladder(kind, 3), **options
         )
 
-    found, whole = fitted(share=share), fitted(share=1.0)
+    found, whole = fitted(budget_share=share), fitted(budget_share=1.0)
     taken = found.scale * np.sqrt(np.mean(change**2))
     assert taken == pytest.approx(share * 10 ** (-40 / 20), rel=1e-3)
     assert whole.psnr < 40.1 < found.psnr
@@ -277,6 +281,6 @@ def test_no_share_leaves_the_picture(scene) -> None:
     original = scene(30, 40)
     change = np.full(original.shape, 0.01)
     found = fit_to_budget(
-        original, change, peak=255, budget=40.0, coders=ladder("PNG", 3), share=0.0
+        original, change, peak=255, least_psnr=40.0, coders=ladder("PNG", 3), budget_share=0.0
     )
     assert found.psnr == math.inf

@@ -10,9 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from homing.activation import LoopSettings
-from homing.activation.loop import Batch, Muting, levels_of, optimise, render, shares_of
+from homing.activation.loop import (
+    Batch,
+    LuminanceReduction,
+    budget_shares,
+    gain_of,
+    optimise,
+    render,
+)
 from homing.activation.objectives.objective import reconstruction_objective
-from homing.activation.simulated_edits.looks import EditPlan, draw_edits, looks, stack_edits
+from homing.activation.simulated_edits.edits import EditPlan, apply_edits, draw_edits, stack_edits
 from homing.descriptors import Descriptor
 
 PUBLISHED = LoopSettings()
@@ -38,7 +45,7 @@ def make_batch(
         pictures=pictures,
         allowed=allowed,
         grey=grey,
-        largest=torch.full((count,), largest, dtype=dtype),
+        max_rms=torch.full((count,), largest, dtype=dtype),
         offsets=uniform(-1e-6, 1e-6),
     )
 
@@ -54,7 +61,7 @@ def muted(batch: Batch) -> Batch:
     return replace(
         batch,
         allowed=some * weights[:, :, None, None],
-        muting=Muting(weights[:, :, None, None], taken),
+        luminance=LuminanceReduction(weights[:, :, None, None], taken),
     )
 
 
@@ -159,7 +166,7 @@ def published(
     With the two things that homing adds: a grey picture's channels alike, and the budget.
     """
     picture, allowed = batch.pictures[place].double(), batch.allowed[place].double()
-    largest = float(batch.largest[place])
+    largest = float(batch.max_rms[place])
     delta = batch.offsets[place].double().numpy().copy()
     first, second = np.zeros_like(delta), np.zeros_like(delta)
 
@@ -201,7 +208,7 @@ def test_the_loop_is_the_published_one(tiny: Descriptor, largest: float) -> None
         pictures=batch.pictures.float(),
         allowed=batch.allowed.float(),
         grey=batch.grey,
-        largest=batch.largest.float(),
+        max_rms=batch.max_rms.float(),
         offsets=batch.offsets.float(),
     )
     objective = reconstruction_objective(targets.float(), distortion_weight=0.01)
@@ -247,13 +254,13 @@ def test_steps_with_momentum_by_hand(tiny: Descriptor) -> None:
     offsets, velocity = batch.offsets.clone(), torch.zeros_like(batch.offsets)
     for step, rate in enumerate((0.3, 0.24, 0.18, 0.12)):
         values = offsets.clone().requires_grad_()
-        seen = torch.cat(list(looks(render(batch, values, 3.0), batch.edits, step)))
+        seen = torch.cat(list(apply_edits(render(batch, values, 3.0), batch.edits, step)))
         (gradient,) = torch.autograd.grad(objective(exact.forward(seen), seen).sum(), values)
         unit = gradient / gradient.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
         velocity = 0.6 * velocity + unit
         offsets = offsets - rate * velocity
     found = optimise(batch, exact.forward, objective, own)
-    torch.testing.assert_close(found, shares_of(batch, offsets, 3.0), atol=1e-6, rtol=1e-6)
+    torch.testing.assert_close(found, gain_of(batch, offsets, 3.0), atol=1e-6, rtol=1e-6)
 
 
 def test_momentum_of_a_picture_that_may_not_change(tiny: Descriptor) -> None:
@@ -282,12 +289,12 @@ class Judge:
 
 def test_the_change_to_what_is_safe_is_eased(tiny: Descriptor) -> None:
     batch = make_batch(16, largest=0.004, dtype=torch.float32)
-    own = LoopSettings(steps=4, momentum=0.7, ease=0.8)
+    own = LoopSettings(steps=4, momentum=0.7, shrink=0.8)
     shares = optimise(batch, tiny.forward, Judge(unsafe=1), own)
-    levels = levels_of(batch, shares)
+    levels = budget_shares(batch, shares)
     torch.testing.assert_close(levels, torch.tensor([0.8**4, 1.0, 0.8**4]))
-    never = optimise(batch, tiny.forward, Judge(unsafe=1), replace(own, ease=1.0))
-    torch.testing.assert_close(levels_of(batch, never), torch.ones(COUNT))
+    never = optimise(batch, tiny.forward, Judge(unsafe=1), replace(own, shrink=1.0))
+    torch.testing.assert_close(budget_shares(batch, never), torch.ones(COUNT))
 
 
 def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
@@ -301,8 +308,8 @@ def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
             judge.verdict = torch.zeros(COUNT, dtype=torch.bool)
         return tiny.forward(rendered)
 
-    own = LoopSettings(steps=5, momentum=0.7, ease=0.8)
-    levels = levels_of(batch, optimise(batch, describe, judge, own))
+    own = LoopSettings(steps=5, momentum=0.7, shrink=0.8)
+    levels = budget_shares(batch, optimise(batch, describe, judge, own))
     torch.testing.assert_close(levels, torch.tensor([0.8, 1.0, 0.8]))
 
 
@@ -318,14 +325,14 @@ def test_strength_is_never_above_the_budget(
 ) -> None:
     batch = make_batch(8, largest=largest, dtype=torch.float32)
     drawn = torch.randn(batch.offsets.shape, generator=torch.Generator().manual_seed(seed))
-    shares = shares_of(batch, drawn * spread, strength)
+    shares = gain_of(batch, drawn * spread, strength)
     reached = (batch.allowed * shares).square().mean(dim=(1, 2, 3)).sqrt()
     assert (reached <= largest * (1 + 1e-5)).all()
     assert shares.abs().max() <= strength * (1 + 1e-6)
     uncapped = strength * torch.tanh(drawn * spread)
     uncapped[1] = uncapped[1].mean(0)  # the grey one
     wanted = (batch.allowed * uncapped).square().mean(dim=(1, 2, 3)).sqrt()
-    torch.testing.assert_close(reached, torch.minimum(wanted, batch.largest), rtol=1e-4, atol=1e-12)
+    torch.testing.assert_close(reached, torch.minimum(wanted, batch.max_rms), rtol=1e-4, atol=1e-12)
     assert (shares[1] == shares[1, :1]).all()
 
 
@@ -333,11 +340,12 @@ def test_muting_takes_luminance_and_leaves_colour() -> None:
     batch = muted(make_batch(8, largest=1.0))
     drawn = torch.randn(batch.offsets.shape, generator=torch.Generator().manual_seed(5)).double()
     changes = [
-        batch.allowed * shares_of(each, drawn, 1.0) for each in (replace(batch, muting=None), batch)
+        batch.allowed * gain_of(each, drawn, 1.0)
+        for each in (replace(batch, luminance=None), batch)
     ]
     of_luminance = torch.tensor([0.299, 0.587, 0.114], dtype=torch.float64)[:, None, None]
     whole, left = ((change * of_luminance).sum(1) for change in changes)
-    taken = batch.muting.taken[:, 0]
+    taken = batch.luminance.removed[:, 0]
     torch.testing.assert_close(left, (1 - taken) * whole, rtol=1e-6, atol=1e-9)
     whole, left = (change - change.roll(1, 1) for change in changes)  # between channels
     torch.testing.assert_close(left, whole, rtol=1e-6, atol=1e-9)
@@ -348,7 +356,7 @@ def test_muting_takes_luminance_and_leaves_colour() -> None:
 def test_a_muted_change_keeps_the_budget(largest: float) -> None:
     batch = muted(make_batch(8, largest=largest))
     drawn = torch.randn(batch.offsets.shape, generator=torch.Generator().manual_seed(6)).double()
-    reached = (batch.allowed * shares_of(batch, drawn, 3.0)).square().mean(dim=(1, 2, 3)).sqrt()
+    reached = (batch.allowed * gain_of(batch, drawn, 3.0)).square().mean(dim=(1, 2, 3)).sqrt()
     assert (reached <= largest * (1 + 1e-9)).all()
     if largest < 0.01:
         assert (reached >= largest * (1 - 1e-9)).all()
@@ -420,8 +428,8 @@ def test_objective_by_hand() -> None:
         {"strength": math.inf},
         {"distortion_weight": -0.1},
         {"distortion_weight": math.nan},
-        {"ease": 0.0},
-        {"ease": 1.1},
+        {"shrink": 0.0},
+        {"shrink": 1.1},
         {"final_rate": 0.0},
         {"final_rate": 1.1},
         {"momentum": 1.0},
@@ -436,4 +444,4 @@ def test_settings_are_checked(wrong: dict[str, float]) -> None:
 def test_the_defaults_are_the_papers() -> None:
     assert (PUBLISHED.steps, PUBLISHED.rate, PUBLISHED.strength) == (10, 1.0, 3.0)
     assert (PUBLISHED.distortion_weight, PUBLISHED.initial_noise) == (0.01, 1e-6)
-    assert (PUBLISHED.final_rate, PUBLISHED.momentum, PUBLISHED.edits.looks) == (1.0, None, 1)
+    assert (PUBLISHED.final_rate, PUBLISHED.momentum, PUBLISHED.edits.passes) == (1.0, None, 1)

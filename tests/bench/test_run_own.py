@@ -20,9 +20,9 @@ def posterise(image, generator, bits=3):
     return ImageOps.posterize(image, bits)
 
 
-def stay(codebook, vectors, cells, settings, device):
+def stay(targets, settings, device):
     """An objective that wants nothing but what the paper's wants."""
-    return find_method("paper").objective(codebook, vectors, cells, settings, device)
+    return find_method("paper").objective(targets, settings, device)
 
 
 def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):

@@ -1,4 +1,4 @@
-"""Each operation against its definition, worked out another way: by loops, scipy or colorsys."""
+"""Operations against their definitions, computed another way: by loops, scipy or colorsys."""
 
 import colorsys
 import io

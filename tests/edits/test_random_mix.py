@@ -1,4 +1,4 @@
-"""The random mix: AugLy's edits, the ones written anew, and where the randomness comes from."""
+"""The random mix and AugLy: covers random_mix.py, _replacements.py and _augly.py."""
 
 import pickle
 import random

@@ -1,10 +1,10 @@
-"""Changing pictures, within a budget nobody sees, so that edited copies keep their cell."""
+"""Activation: pictures change, invisibly, so that their edited copies stay in their cell."""
 
 from homing.activation.activator import Activated, Activator
 from homing.activation.api import activate
 from homing.activation.loop import LoopSettings
 from homing.activation.methods import METHODS, Method, find_method
-from homing.activation.recorded_vectors import recorded_vectors
+from homing.activation.vectors import recorded_vectors
 
 __all__ = [
     "METHODS",

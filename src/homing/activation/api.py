@@ -1,4 +1,4 @@
-"""Activating pictures in memory: Pillow in, Pillow out."""
+"""Activation of pictures in memory: Pillow in, Pillow out."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -6,9 +6,9 @@ from typing import Unpack
 
 from PIL import Image
 
-from homing.activation.activator import Activator
-from homing.codebooks import Codebook
-from homing.descriptors import Descriptor
+from homing.activation.activator import Activated, Activator
+from homing.codebooks.codebook import Codebook
+from homing.descriptors.descriptor import Descriptor
 from homing.errors import PictureError, UsageError
 from homing.options import Activation, ActivationKeywords
 
@@ -19,7 +19,7 @@ def activate(
     codebook: Codebook,
     **options: Unpack[ActivationKeywords],
 ) -> list[Image.Image]:
-    """Activate pictures held in memory.
+    """Activate pictures in memory.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def activate(
     method : str, default "robust"
         Name of the activation method: `homing.activation.METHODS`.
     seed : int, default 0
-        Of the initial noise and of the edits drawn. Same seed, same result, whatever the other
-        pictures are.
+        Seed of the initial noise and of the simulated edits. Same seed, same result, whatever the
+        other pictures are.
     also : sequence of Codebook, default none
         Further codebooks of the descriptor that the same change serves: a new generation beside the
         old one, or a partner's.
@@ -43,8 +43,8 @@ def activate(
     Returns
     -------
     list of PIL.Image.Image
-        In the order given, of the same sizes and modes (a palette becomes RGB). Save them in a
-        lossless format, or as JPEG of quality 90 or better without chroma subsampling.
+        In the order of `images`, of the same sizes and modes (a palette becomes RGB). Save them in
+        a lossless format, or as JPEG of quality 90 or better without chroma subsampling.
 
     Raises
     ------
@@ -53,13 +53,23 @@ def activate(
     CodebookError
         A codebook is of another descriptor.
     UsageError
-        A codebook is given twice, there is no such method, or an option is out of range.
+        A codebook is given twice, the method is unknown, or an option is out of range.
+
+    Examples
+    --------
+    >>> import homing
+    >>> from PIL import Image
+    >>> descriptor = homing.load_descriptor("homing-s")  # doctest: +SKIP
+    >>> codebook = homing.load_codebook("homing-s-IVF1024-PQ8x8")  # doctest: +SKIP
+    >>> photo = Image.open("photo.jpg")  # doctest: +SKIP
+    >>> (activated,) = homing.activate([photo], descriptor, codebook)  # doctest: +SKIP
+    >>> activated.save("photo.png")  # doctest: +SKIP
     """
     activation = Activation(**options)
     if activation.format is not None:
         raise UsageError("pictures in memory have no format: save the results in one")
     activator = Activator.of(descriptor, codebook, activation)
-    return [_image(result) for result in activator.run(_as_png(images))]
+    return [_as_image(result) for result in activator.run(_as_png(images))]
 
 
 def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
@@ -74,9 +84,9 @@ def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
         yield buffer.getvalue()
 
 
-def _image(result: object) -> Image.Image:
+def _as_image(result: Activated | PictureError) -> Image.Image:
     if isinstance(result, PictureError):
         raise result
-    image = Image.open(io.BytesIO(result.data))  # type: ignore[attr-defined]
+    image = Image.open(io.BytesIO(result.data))
     image.load()
     return image

@@ -1,8 +1,8 @@
-"""What copies of a picture suffer, each edit defined once: for the benchmark and for training.
+"""Edits of copies, each defined once, for the benchmark and for training.
 
-An :class:`Edit` maps an 8-bit RGB picture, and a generator that all randomness comes from, to an
-edited copy. :data:`PAPER` holds the fourteen of "Active Image Indexing" (ICLR 2023);
-:func:`paper_edits` gives them, or the thirteen that need no other package.
+An :class:`Edit` maps an 8-bit RGB picture, and the generator of all randomness, to an edited copy.
+:data:`PAPER` holds the fourteen of "Active Image Indexing" (ICLR 2023); :func:`paper_edits` returns
+them, or the thirteen that need no other package.
 """
 
 from homing.edits._augly import random_available

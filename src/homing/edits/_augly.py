@@ -1,7 +1,7 @@
-"""AugLy, as far as it is used: whether it is there, and its emoji, fonts and templates.
+"""AugLy's functions, emoji, fonts and templates; an optional package (the extra ``bench``).
 
-AugLy is an optional part (the extra ``bench``). Its folders are always read sorted, so that a
-generator's choice among them is the same on every file system.
+Its folders are read sorted, so that a generator's choice among their files is the same on every
+file system. Without AugLy all but :func:`random_available` raise `UsageError`.
 """
 
 import importlib.util
@@ -19,24 +19,12 @@ _INTEGERS = frozenset({"BININT", "BININT1", "BININT2"})
 
 
 def random_available() -> bool:
-    """Tell whether the edit *random* can be made here, that is, whether AugLy is installed.
-
-    Returns
-    -------
-    bool
-        Found without importing AugLy.
-    """
+    """Return whether the edit *random* is available: AugLy is installed (but not imported here)."""
     return importlib.util.find_spec("augly") is not None
 
 
 def require_augly() -> None:
-    """Refuse to go on without AugLy.
-
-    Raises
-    ------
-    UsageError
-        Where AugLy is not installed; says how to install it.
-    """
+    """Raise `UsageError`, with the remedy, if AugLy is not installed."""
     if not random_available():
         raise UsageError(
             "the edits 'random' and 'screenshot' need AugLy, which is not installed: "
@@ -45,18 +33,7 @@ def require_augly() -> None:
 
 
 def image_functions() -> ModuleType:
-    """Import AugLy's functions on pictures.
-
-    Returns
-    -------
-    module
-        ``augly.image``.
-
-    Raises
-    ------
-    UsageError
-        Where AugLy is not installed.
-    """
+    """Import and return ``augly.image``."""
     require_augly()
     import augly.image
 
@@ -75,44 +52,22 @@ def _assets() -> Path:
 
 @cache
 def emoji_files() -> tuple[Path, ...]:
-    """List AugLy's 872 emoji.
-
-    Returns
-    -------
-    tuple of Path
-        PNG files, sorted by path.
-    """
+    """List AugLy's 872 emoji, PNG files."""
     return tuple(sorted((_assets() / "twemojis").rglob("*.png")))
 
 
 @cache
 def font_files() -> tuple[Path, ...]:
-    """List AugLy's TrueType fonts for which it lists the characters.
-
-    Returns
-    -------
-    tuple of Path
-        Font files, sorted by path.
-    """
+    """List AugLy's TrueType fonts for which it lists the characters."""
     fonts = sorted((_assets() / "fonts").glob("*.ttf"))
     return tuple(font for font in fonts if font.with_suffix(".pkl").is_file())
 
 
 def characters(font: Path) -> tuple[int, ...]:
-    """Read which characters a font of AugLy's has.
+    """Read the Unicode code points of one of AugLy's fonts, in AugLy's order.
 
-    AugLy keeps them as a pickled list of integers. Nothing is unpickled here: the integers are
-    read off the pickle's instructions, none of which is carried out.
-
-    Parameters
-    ----------
-    font : Path
-        One of :func:`font_files`.
-
-    Returns
-    -------
-    tuple of int
-        Unicode code points, in AugLy's order.
+    AugLy stores them as a pickled list of integers. Nothing is unpickled here: the integers are
+    read off the pickle's instructions, none of which is executed.
     """
     instructions = pickletools.genops(font.with_suffix(".pkl").read_bytes())
     return tuple(
@@ -123,19 +78,9 @@ def characters(font: Path) -> tuple[int, ...]:
 
 
 def template(name: str) -> tuple[Image.Image, tuple[int, int, int, int]]:
-    """Read a screenshot with a place for a picture in it.
+    """Read a screenshot, and the left, upper, right, lower edge of its place for a picture.
 
-    Parameters
-    ----------
-    name : str
-        ``"mobile.png"`` or ``"web.png"``.
-
-    Returns
-    -------
-    image : PIL.Image.Image
-        8-bit RGB.
-    box : tuple of int
-        Left, upper, right and lower edge of the place, in pixels.
+    `name` is ``"mobile.png"`` or ``"web.png"``; the screenshot is 8-bit RGB.
     """
     folder = _assets() / "screenshot_templates"
     boxes = json.loads((folder / "bboxes.json").read_text(encoding="utf-8"))

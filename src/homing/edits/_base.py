@@ -1,4 +1,4 @@
-"""What an edit is: a named function from a picture to an edited copy of it."""
+"""Edit: a named function from a picture to an edited copy of it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,33 +12,22 @@ from homing.errors import HomingError, PictureError, UsageError
 
 EditFunction: TypeAlias = Callable[[Image.Image, np.random.Generator], Image.Image]
 
-# What Pillow, NumPy and AugLy raise on a picture too small (or too odd) for an edit. Anything else
+# Pillow, NumPy and AugLy raise these on a picture too small (or too odd) for an edit. Anything else
 # is a fault of the program and must show as one.
 _FOREIGN = (ArithmeticError, AssertionError, IndexError, OSError, SystemError, ValueError)
 
 
 @dataclass(frozen=True)
 class Edit:
-    """One thing that a copy of a picture may have suffered.
+    """One edit that a copy of a picture may have gone through."""
 
-    Attributes
-    ----------
-    name : str
-        Unique among the edits of a suite, e.g. ``"crop 0.5"``.
-    apply : callable
-        ``apply(image, generator)``: an 8-bit RGB picture and the generator that all randomness
-        comes from, to a new 8-bit RGB picture. Raises :class:`~homing.PictureError` where the
-        edit cannot be made of this picture; it never returns the unedited picture instead.
-    random : bool
-        Whether the outcome depends on the generator. Others leave the generator untouched.
-    in_mean : bool
-        Whether the paper's mean over the edits counts this one.
-    """
-
-    name: str
+    name: str  # unique in a suite, e.g. "crop 0.5"
+    #: Maps an 8-bit RGB picture, and the generator of all randomness, to a new 8-bit RGB picture.
+    #: Raises :class:`~homing.PictureError` if the picture cannot be edited; it never returns the
+    #: unedited picture instead.
     apply: EditFunction
-    random: bool = False
-    in_mean: bool = True
+    random: bool = False  # whether it draws from the generator
+    in_mean: bool = True  # whether the mean over the edits counts it
 
 
 def make_edit(
@@ -46,27 +35,13 @@ def make_edit(
 ) -> Edit:
     """Make an edit whose input, output and errors are checked.
 
-    Parameters
-    ----------
-    name : str
-        The edit's name.
-    function : callable
-        ``function(image, generator)``; of module level if the edit is to be pickled.
-    random : bool
-        Whether ``function`` draws from the generator.
-    in_mean : bool
-        Whether the mean over the edits counts it.
-
-    Returns
-    -------
-    Edit
-        Its ``apply`` raises :class:`~homing.UsageError` for a picture that is not 8-bit RGB, and
-        :class:`~homing.PictureError` where the edit cannot be made.
+    `function(image, generator)` stands at module level if the edit is to be pickled. `Edit.apply`
+    then raises :class:`~homing.UsageError` for a picture that is not 8-bit RGB.
     """
-    return Edit(name, partial(_checked, name, function), random=random, in_mean=in_mean)
+    return Edit(name, partial(_apply_checked, name, function), random=random, in_mean=in_mean)
 
 
-def _checked(
+def _apply_checked(
     name: str, function: EditFunction, image: Image.Image, generator: np.random.Generator
 ) -> Image.Image:
     if image.mode != "RGB":

@@ -1,4 +1,7 @@
-"""Edits that AugLy defines, written anew where its own code fails or draws by itself."""
+"""Edits of AugLy, written anew where its own code fails or draws by itself.
+
+All take an 8-bit RGB picture; one too small for an edit raises `PictureError`.
+"""
 
 from pathlib import Path
 
@@ -24,30 +27,8 @@ def overlay_text(
 ) -> Image.Image:
     """Write on the picture, as AugLy's ``overlay_text`` at full opacity.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    text : str
-        What is written.
-    font : Path
-        TrueType file.
-    size : float
-        Of the letters, in shares of the shorter edge.
-    colour : tuple of int
-        Red, green and blue, 0 to 255.
-    place : tuple of float
-        Left and upper end of the text, in shares of width and height.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size.
-
-    Raises
-    ------
-    PictureError
-        Where the letters would be less than a pixel high.
+    `font` is a TrueType file; `size` is a share of the shorter edge; `place` is the left and upper
+    end of the text, in shares of width and height.
     """
     points = int(min(image.size) * size)
     if points < 1:
@@ -57,35 +38,15 @@ def overlay_text(
         )
     edited = image.copy()
     origin = (place[0] * image.width, place[1] * image.height)
-    # The basic layout, letter after letter, is in every build of Pillow; Raqm's is not, and fails
-    # on some sequences of characters drawn at random.
+    # Every build of Pillow has the basic layout, letter after letter. Raqm's is not in all, and it
+    # fails on some random sequences of characters.
     letters = ImageFont.truetype(str(font), points, layout_engine=ImageFont.Layout.BASIC)
     ImageDraw.Draw(edited).text(origin, text, fill=colour, font=letters)
     return edited
 
 
 def shuffle_pixels(image: Image.Image, share: float, generator: np.random.Generator) -> Image.Image:
-    """Exchange the places of a share of the pixels, as AugLy's ``shuffle_pixels``.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    share : float
-        From 0 to 1, of all pixels.
-    generator : numpy.random.Generator
-        Chooses the pixels and their new places.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size, the same pixels in other places.
-
-    Raises
-    ------
-    PictureError
-        Where that share is less than two pixels.
-    """
+    """Exchange the places of a share of the pixels, as AugLy's ``shuffle_pixels``."""
     pixels = np.array(image).reshape(-1, 3)
     count = int(share * len(pixels))
     if count < 2:
@@ -101,28 +62,9 @@ def shuffle_pixels(image: Image.Image, share: float, generator: np.random.Genera
 def perspective(image: Image.Image, sigma: float, generator: np.random.Generator) -> Image.Image:
     """Move the corners at random and crop out the black, as AugLy's ``perspective_transform``.
 
-    Each corner moves by a normal deviate in x and in y; the picture is warped (bicubic) on its
-    own canvas and cropped to the axis-parallel rectangle between the moved corners. Where corners
-    pass each other so that no rectangle is left, they are drawn again, where AugLy gives up.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    sigma : float
-        Standard deviation of a corner's move, in pixels.
-    generator : numpy.random.Generator
-        Draws the moves.
-
-    Returns
-    -------
-    PIL.Image.Image
-        At most the same size.
-
-    Raises
-    ------
-    PictureError
-        Where 50 draws leave no rectangle: the picture is too small for such moves.
+    Each corner moves by a normal deviate (σ in pixels) in x and y; the picture is warped (bicubic)
+    on its own canvas and cropped to the axis-parallel rectangle between the moved corners. Where no
+    rectangle is left, corners are drawn again, up to 50 times; AugLy gives up.
     """
     width, height = image.size
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], dtype=np.float64)
@@ -151,8 +93,8 @@ def perspective(image: Image.Image, sigma: float, generator: np.random.Generator
 def _homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> list[float]:
     """Solve for a…h with X = (ax + by + c)/(gx + hy + 1), Y = (dx + ey + f)/(gx + hy + 1).
 
-    Pillow asks where each pixel of the *output* comes from: ``source`` are the corners there,
-    ``target`` those in the input.
+    Pillow maps each pixel of the *output* to the input: `source` are the corners in the output,
+    `target` those in the input.
     """
     rows = []
     for (x, y), (u, v) in zip(source.tolist(), target.tolist(), strict=True):
@@ -165,27 +107,9 @@ def _homography(source: NDArray[np.float64], target: NDArray[np.float64]) -> lis
 def screenshot(image: Image.Image, name: str, *, crop: bool = False) -> Image.Image:
     """Put the picture on a screen, as AugLy's ``overlay_onto_screenshot``.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    name : str
-        AugLy's template: ``"mobile.png"`` or ``"web.png"``.
-    crop : bool
-        False: the picture is scaled to fit the place on the screen, black filling the rest. True:
-        the screen is scaled until its place fits the picture, which is then cropped centrally.
-
-    Returns
-    -------
-    PIL.Image.Image
-        The screen, of the template's size or scaled.
-
-    Raises
-    ------
-    UsageError
-        Where AugLy is not installed.
-    PictureError
-        Where nothing would be left of the picture or of the screen.
+    `name` is that of a `template`. The picture is scaled to fit the place on the screen, black
+    filling the rest. With `crop` the screen is scaled until its place fits the picture, which is
+    cropped centrally.
     """
     screen, box = template(name)
     edited = _onto_scaled_screen(image, screen, box) if crop else _into_screen(image, screen, box)
@@ -200,7 +124,7 @@ def screenshot(image: Image.Image, name: str, *, crop: bool = False) -> Image.Im
 def _into_screen(
     image: Image.Image, screen: Image.Image, box: tuple[int, int, int, int]
 ) -> Image.Image | None:
-    """Scale the picture into the box and fill what it leaves with black."""
+    """Scale the picture into the box, black around it; None if nothing is left of it."""
     left, upper, right, lower = box
     width, height = right - left, lower - upper
     factor = min(width / image.width, height / image.height)
@@ -217,7 +141,7 @@ def _into_screen(
 def _onto_scaled_screen(
     image: Image.Image, screen: Image.Image, box: tuple[int, int, int, int]
 ) -> Image.Image | None:
-    """Scale the screen until its box fits the picture, and crop the picture to the box."""
+    """Scale the screen until its box fits the picture, cropped to the box; None if too small."""
     left, upper, right, lower = box
     factor = min(image.width / (right - left), image.height / (lower - upper))
     width, height = int((right - left) * factor), int((lower - upper) * factor)

@@ -1,6 +1,7 @@
-"""The deterministic operations that the paper's edits are made of, one function each.
+"""Deterministic operations of the paper's edits, one function each.
 
-Every function takes an 8-bit RGB picture and gives a new one.
+Every function takes an 8-bit RGB picture and returns a new one, of the same size unless it says
+otherwise. Settings out of range raise `UsageError`, pictures too small for an edit `PictureError`.
 """
 
 import io
@@ -17,77 +18,22 @@ _MEME_MARGIN = 10
 
 
 def identity(image: Image.Image) -> Image.Image:
-    """Copy the picture unchanged.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-
-    Returns
-    -------
-    PIL.Image.Image
-        A new picture with the same pixels.
-    """
+    """Copy the picture unchanged."""
     return image.copy()
 
 
 def contrast(image: Image.Image, factor: float) -> Image.Image:
-    """Blend the picture with (``factor`` < 1) or away from its mean luminance.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    factor : float
-        0 is uniform grey, 1 the picture itself.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size.
-    """
+    """Blend the picture with (`factor` < 1) or away from its mean luminance; 0 is uniform grey."""
     return ImageEnhance.Contrast(image).enhance(factor)
 
 
 def brightness(image: Image.Image, factor: float) -> Image.Image:
-    """Multiply every channel by a factor, clipped at 255.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    factor : float
-        0 is black, 1 the picture itself.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size.
-    """
+    """Multiply every channel by a factor, clipped at 255; 0 is black."""
     return ImageEnhance.Brightness(image).enhance(factor)
 
 
 def hue(image: Image.Image, factor: float) -> Image.Image:
-    """Turn the hue: 8-bit H plus int(255 · factor), modulo 256.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    factor : float
-        In turns of the colour circle, from −0.5 to 0.5.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size.
-
-    Raises
-    ------
-    UsageError
-        For a factor outside −0.5 to 0.5.
-    """
+    """Turn the hue by −0.5 to 0.5 of the circle: 8-bit H plus int(255 · factor), modulo 256."""
     if not -0.5 <= factor <= 0.5:
         raise UsageError(f"hue is turned by -0.5 to 0.5 of the circle, not by {factor}")
     planes = image.convert("HSV").split()
@@ -99,22 +45,7 @@ def hue(image: Image.Image, factor: float) -> Image.Image:
 def blur(image: Image.Image, taps: int) -> Image.Image:
     """Blur by a Gaussian of σ = 0.3·((taps − 1)/2 − 1) + 0.8, borders reflected.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    taps : int
-        Odd width of the square kernel in pixels; 1 leaves the picture as it is.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size, rounded to the nearest level.
-
-    Raises
-    ------
-    UsageError
-        For an even or non-positive number of taps.
+    `taps` is the odd width of the square kernel in pixels; 1 leaves the picture unchanged.
     """
     if taps < 1 or taps % 2 == 0:
         raise UsageError(f"a blur takes an odd, positive number of taps, not {taps}")
@@ -147,25 +78,7 @@ def _convolve(
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
-    """Encode as JPEG, with Pillow's defaults (4:2:0), and decode again.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    quality : int
-        1 to 100, of libjpeg's scale.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same size.
-
-    Raises
-    ------
-    UsageError
-        For a quality outside 1 to 100.
-    """
+    """Encode as JPEG of quality 1 to 100, with Pillow's defaults (4:2:0), and decode again."""
     if not 1 <= quality <= 100:
         raise UsageError(f"JPEG quality goes from 1 to 100, not {quality}")
     buffer = io.BytesIO()
@@ -176,27 +89,14 @@ def jpeg(image: Image.Image, quality: int) -> Image.Image:
 
 
 def rotation(image: Image.Image, degrees: float) -> Image.Image:
-    """Turn counter-clockwise on a canvas that grows to hold all; black outside, bilinear.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    degrees : float
-        Counter-clockwise.
-
-    Returns
-    -------
-    PIL.Image.Image
-        The expanded canvas.
-    """
+    """Turn counter-clockwise on a canvas that grows to hold it; black outside, bilinear."""
     return image.rotate(
         degrees, resample=Image.Resampling.BILINEAR, expand=True, fillcolor=(0, 0, 0)
     )
 
 
-def _scaled(image: Image.Image, area: float, verb: str) -> tuple[int, int]:
-    """Size of a picture whose edges are multiplied by √area."""
+def _scaled_size(image: Image.Image, area: float, verb: str) -> tuple[int, int]:
+    """Return the size of edges int(√area · edge), at least 1."""
     if not 0 < area <= 1:
         raise UsageError(f"the share of the area is above 0 and at most 1, not {area}")
     factor = math.sqrt(area)
@@ -210,81 +110,23 @@ def _scaled(image: Image.Image, area: float, verb: str) -> tuple[int, int]:
 
 
 def crop(image: Image.Image, area: float) -> Image.Image:
-    """Cut out the centre: a share of the area, of the same aspect (edges × √area).
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    area : float
-        Share of the area kept, above 0 and at most 1.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Edges of int(√area · edge) pixels, at least 1.
-
-    Raises
-    ------
-    UsageError
-        For a share outside (0, 1].
-    PictureError
-        For a picture too small to lose a pixel.
-    """
-    width, height = _scaled(image, area, "crop")
+    """Cut out the centre: a share of the area, of the same aspect (edges × √area)."""
+    width, height = _scaled_size(image, area, "crop")
     left = round((image.width - width) / 2)
     top = round((image.height - height) / 2)
     return image.crop((left, top, left + width, top + height))
 
 
 def resize(image: Image.Image, area: float) -> Image.Image:
-    """Shrink to a share of the area (edges × √area), antialiased bilinear.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    area : float
-        Share of the number of pixels kept, above 0 and at most 1.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Edges of int(√area · edge) pixels, at least 1.
-
-    Raises
-    ------
-    UsageError
-        For a share outside (0, 1].
-    PictureError
-        For a picture too small to lose a pixel.
-    """
-    return image.resize(_scaled(image, area, "shrink"), resample=Image.Resampling.BILINEAR)
+    """Shrink to a share of the area (edges × √area), antialiased bilinear."""
+    return image.resize(_scaled_size(image, area, "shrink"), resample=Image.Resampling.BILINEAR)
 
 
 def meme(image: Image.Image, text: str = "LOL") -> Image.Image:
-    """Put a white band of 250 pixels with a word in black above the picture.
+    """Put a white band of 250 pixels with one line in black above the picture.
 
     As AugLy's ``meme_format``: the largest letters of 240, 235, 230… points that leave 10 pixels
-    in width and height. The letters are those of Pillow's own scalable font, so that the edit
-    needs no other package.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    text : str
-        One line.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Same width, 250 pixels higher.
-
-    Raises
-    ------
-    PictureError
-        For a picture too narrow for the letters.
+    in width and height. The font is Pillow's own scalable one, so that no other package is needed.
     """
     room = image.width - _MEME_MARGIN
     for points in range(_MEME_BAND - _MEME_MARGIN, 0, -5):

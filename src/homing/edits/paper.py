@@ -1,11 +1,7 @@
 """The fourteen edits of "Active Image Indexing", and the strengths that its figures sweep.
 
-All but *random* are deterministic. They act on the 8-bit RGB picture, before a descriptor's own
-resize [1]_.
-
-References
-----------
-.. [1] P. Fernandez, M. Douze, H. Jégou, T. Furon. "Active Image Indexing". ICLR 2023.
+Fernandez, Douze, Jégou, Furon, ICLR 2023. All but *random* are deterministic. They act on the 8-bit
+RGB picture, before a descriptor's own resize.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,7 +19,7 @@ from homing.edits._replacements import screenshot
 from homing.edits.random_mix import random_mix
 
 
-def _fixed(
+def _apply_fixed(
     function: Callable[..., Image.Image],
     strength: tuple[Any, ...],
     image: Image.Image,
@@ -33,7 +29,7 @@ def _fixed(
 
 
 def _deterministic(name: str, function: Callable[..., Image.Image], *strength: float) -> Edit:
-    return make_edit(name, partial(_fixed, function, strength))
+    return make_edit(name, partial(_apply_fixed, function, strength))
 
 
 PAPER: tuple[Edit, ...] = (
@@ -55,30 +51,16 @@ PAPER: tuple[Edit, ...] = (
 """The paper's fourteen edits, in its order; the last, *random*, needs AugLy."""
 
 SCREENSHOT: Edit = make_edit(
-    "screenshot", partial(_fixed, screenshot, ("mobile.png",)), in_mean=False
+    "screenshot", partial(_apply_fixed, screenshot, ("mobile.png",)), in_mean=False
 )
-"""The picture on a telephone's screen; shown in the paper, not in its mean. Needs AugLy."""
+"""The picture on the screen of a phone; shown in the paper, not in its mean. Needs AugLy."""
 
 
 def paper_edits(*, with_random: bool = True) -> tuple[Edit, ...]:
-    """Give the edits that the paper's mean is taken over.
+    """Return the edits of the paper's mean, in its order; without *random*, the other thirteen.
 
-    Parameters
-    ----------
-    with_random : bool
-        With the edit *random*, which needs AugLy (the extra ``bench``); otherwise the thirteen
-        deterministic ones.
-
-    Returns
-    -------
-    tuple of Edit
-        In the order of :data:`PAPER`.
-
-    Raises
-    ------
-    UsageError
-        With *random*, where AugLy is not installed: a mean over thirteen edits is another figure
-        and is not given silently.
+    With *random*, but without AugLy, it raises `UsageError`: a mean over thirteen edits is another
+    figure and is not given silently.
     """
     if not with_random:
         return tuple(edit for edit in PAPER if not edit.random)
@@ -89,7 +71,7 @@ def paper_edits(*, with_random: bool = True) -> tuple[Edit, ...]:
 _Strengths = tuple[tuple[float, Edit], ...]
 
 
-def _swept(kind: str, strengths: list[float]) -> _Strengths:
+def _sweep(kind: str, strengths: list[float]) -> _Strengths:
     function = getattr(operations, kind)
     return tuple(
         (strength, _deterministic(f"{kind} {strength:g}", function, strength))
@@ -98,26 +80,22 @@ def _swept(kind: str, strengths: list[float]) -> _Strengths:
 
 
 def sweep_edits() -> Mapping[str, _Strengths]:
-    """Give the edits of the paper's figures over strengths.
+    """Return the edits of the paper's figures, by kind: rising strengths, each with its edit.
 
-    Returns
-    -------
-    mapping of str to tuple of (float, Edit)
-        For each kind of edit its strengths, rising, with the edit of that strength: rotation by
-        degrees, crop and resize by share of the area, blur by taps, JPEG by quality, contrast and
-        brightness by factor, hue by turns of the circle.
+    Strengths are degrees of rotation, shares of the area of crop and resize, taps of blur, JPEG
+    qualities, factors of contrast and brightness, and turns of the hue circle.
     """
     tenths = [step / 10 for step in range(1, 11)]
     factors = [step / 10 for step in range(5, 20)]
     return MappingProxyType(
         {
-            "rotation": _swept("rotation", list(range(-90, 91, 10))),
-            "crop": _swept("crop", tenths),
-            "resize": _swept("resize", tenths),
-            "blur": _swept("blur", list(range(1, 30, 2))),
-            "jpeg": _swept("jpeg", list(range(10, 101, 10))),
-            "contrast": _swept("contrast", factors),
-            "brightness": _swept("brightness", factors),
-            "hue": _swept("hue", [step / 10 for step in range(-5, 6)]),
+            "rotation": _sweep("rotation", list(range(-90, 91, 10))),
+            "crop": _sweep("crop", tenths),
+            "resize": _sweep("resize", tenths),
+            "blur": _sweep("blur", list(range(1, 30, 2))),
+            "jpeg": _sweep("jpeg", list(range(10, 101, 10))),
+            "contrast": _sweep("contrast", factors),
+            "brightness": _sweep("brightness", factors),
+            "hue": _sweep("hue", [step / 10 for step in range(-5, 6)]),
         }
     )

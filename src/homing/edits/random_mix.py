@@ -1,14 +1,10 @@
 """The paper's *random* edit: a mix of colour, overlay, pixel and spatial edits.
 
-AugLy 1.0.0 [1]_ makes those that work with today's Pillow and NumPy and draw nothing by
-themselves. The others (perspective, which uses names that NumPy dropped; text, which unpickles;
-shuffled pixels, which reseeds NumPy's global generator; screenshots, which leave a file open) are
-written to the same definition in :mod:`homing.edits._replacements`. Every choice comes from the
-generator passed in.
-
-References
-----------
-.. [1] Z. Papakipos, J. Bitton. "AugLy: Data Augmentations for Robustness". arXiv:2201.06494.
+AugLy 1.0.0 (Papakipos, Bitton: "AugLy: Data Augmentations for Robustness", arXiv:2201.06494) makes
+those that work with today's Pillow and NumPy and draw nothing by themselves. The others
+(perspective, which uses names that NumPy dropped; text, which unpickles; shuffled pixels, which
+reseeds NumPy's global generator; screenshots, which leave a file open) are written to the same
+definition in :mod:`homing.edits._replacements`. Every choice comes from the generator passed in.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,27 +32,9 @@ _COUNTS = (0.1, 0.2, 0.3, 0.4)  # probability of one, two, three, four groups
 def random_mix(image: Image.Image, generator: np.random.Generator) -> Image.Image:
     """Apply one edit of each of one to four groups.
 
-    One, two, three or four groups with probability .1, .2, .3, .4; in each, one edit, uniformly.
-    They are applied in the order drawn, except that a crop goes first and a palette last.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-    generator : numpy.random.Generator
-        All randomness.
-
-    Returns
-    -------
-    PIL.Image.Image
-        8-bit RGB, of any size.
-
-    Raises
-    ------
-    UsageError
-        Where AugLy is not installed.
-    PictureError
-        Where the picture is too small for the edits drawn.
+    One, two, three or four groups have probability .1, .2, .3, .4; in each, one edit is drawn
+    uniformly. They are applied in the order drawn, except that a crop goes first and a palette
+    last. The result has any size. Raises `UsageError` without AugLy.
     """
     require_augly()
     for operation in _chain(generator):
@@ -65,7 +43,7 @@ def random_mix(image: Image.Image, generator: np.random.Generator) -> Image.Imag
 
 
 def _chain(generator: np.random.Generator) -> list[_Operation]:
-    """Draw the operations of one random edit, in the order of their application."""
+    """Draw the operations of one random edit, in the order of application."""
     count = 1 + int(generator.choice(len(_COUNTS), p=_COUNTS))
     groups = list(GROUPS.values())
     chosen = []

@@ -1,4 +1,4 @@
-"""The map of where changes hide, against the obvious way to write it, and what it is for."""
+"""Texture masking against the obvious way to write it, and its purpose."""
 
 import numpy as np
 import pytest
@@ -121,7 +121,7 @@ def test_a_large_picture_is_judged_at_the_size_at_which_it_is_seen(
     small[:, :30] = 90
     large = small.repeat(3, 0).repeat(3, 1)
     expected = texture_tolerance(small, peak=255).astype(np.float64)
-    monkeypatch.setattr(texture, "_SEEN", 3000)
+    monkeypatch.setattr(texture, "_VIEWED", 3000)
     monkeypatch.setattr(texture, "_BAND_PIXELS", 1000)
     found = texture_tolerance(large, peak=255)
     assert found.shape == (150, 180)
@@ -131,7 +131,7 @@ def test_a_large_picture_is_judged_at_the_size_at_which_it_is_seen(
 
 @pytest.mark.parametrize("shape", [(1, 3000), (3000, 1), (2, 1501), (100, 31)])
 def test_long_pictures(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(texture, "_SEEN", 300)
+    monkeypatch.setattr(texture, "_VIEWED", 300)
     pixels = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     found = texture_tolerance(pixels, peak=255)
     assert found.shape == shape

@@ -1,4 +1,4 @@
-"""What activation strives for, against slow versions written from the definitions."""
+"""Margin objectives against slow versions written from the definitions."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from homing.activation.objectives.margins import MarginSettings, margin_objective
+from homing.activation.objectives.objective import Targets
 from homing.codebooks import Codebook, train_codebook
 
 DIMENSION, COUNT, LOOKS = 16, 3, 2
@@ -33,7 +34,7 @@ def looked_at(own: np.ndarray, spread: float = 0.3, seed: int = 5) -> np.ndarray
 def losses(
     codebook: Codebook, own: np.ndarray, seen: np.ndarray, settings: MarginSettings = ALONE
 ) -> np.ndarray:
-    objective = margin_objective(codebook, own, settings, device=CPU)
+    objective = margin_objective(Targets.in_own_cells(codebook, own), settings, CPU)
     features = torch.from_numpy(seen.reshape(-1, DIMENSION))
     return objective(features, torch.zeros(len(own), 3, 4, 4)).numpy()
 
@@ -78,7 +79,7 @@ def test_following_it_home(celled: Codebook) -> None:
     cells = celled.cells(own)
     seen = looked_at(own, spread=1.0)[0]
     assert (celled.cells(seen) != cells).mean() > 0.3
-    objective = margin_objective(celled, own, MarginSettings(), device=CPU)
+    objective = margin_objective(Targets.in_own_cells(celled, own), MarginSettings(), CPU)
     features = torch.from_numpy(seen).clone().requires_grad_()
     optimiser = torch.optim.SGD([features], lr=0.3)
     for _ in range(60):
@@ -143,7 +144,9 @@ def test_bits_are_kept_away_from_zero(factory: str) -> None:
 def test_what_lacks_all_pulls_alike_for_every_codebook(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(20, 1)
-    objective = margin_objective(codebook, own, replace(ALONE, margin=9.0), device=CPU)
+    objective = margin_objective(
+        Targets.in_own_cells(codebook, own), replace(ALONE, margin=9.0), CPU
+    )
     features = torch.from_numpy(own).requires_grad_()
     objective(features, torch.zeros(1)).sum().backward()
     lengths = features.grad.norm(dim=1)
@@ -157,7 +160,7 @@ def test_what_lacks_all_pulls_alike_for_every_codebook(factory: str) -> None:
 def test_gradient_is_that_of_finite_differences(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(2, 1)
-    objective = margin_objective(codebook, own, MarginSettings(), device=CPU)
+    objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
     features = torch.from_numpy(looked_at(own).reshape(-1, DIMENSION)).double().requires_grad_()
     function = lambda f: objective(f, torch.zeros(1))  # noqa: E731
     assert torch.autograd.gradcheck(function, features, eps=1e-6, atol=1e-6, rtol=1e-4)
@@ -176,7 +179,9 @@ def test_pictures_do_not_meet(factory: str) -> None:
 def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
     own = unit(60, 4)
     seen = looked_at(own, spread=0.1)
-    objective = margin_objective(celled, own, MarginSettings(enough=0.03), device=CPU)
+    objective = margin_objective(
+        Targets.in_own_cells(celled, own), MarginSettings(safe_margin=0.03), CPU
+    )
     found = objective.safe(torch.from_numpy(seen.reshape(-1, DIMENSION)))
     expected = []
     for picture, cell in enumerate(celled.cells(own)):
@@ -190,5 +195,45 @@ def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
 def test_reconstructions_are_never_safe() -> None:
     codebook = train_codebook(unit(1500, 0), "PQ4")
     own = unit(COUNT, 1)
-    objective = margin_objective(codebook, own, MarginSettings(), device=CPU)
+    objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
     assert not objective.safe(torch.from_numpy(own)).any()
+
+
+def test_margins_are_of_the_cell_aimed_at(tiny_codebook: Codebook) -> None:
+    drawn = np.random.default_rng(8).normal(size=(2, 40, 16))
+    own, seen = (
+        (each / np.linalg.norm(each, axis=1, keepdims=True)).astype(np.float32) for each in drawn
+    )
+    cells = tiny_codebook.cells(own)
+    settings = MarginSettings(margin=0.1, identity=0.0, code=0.0)
+    coarse = tiny_codebook.arrays["coarse"].astype(np.float64)
+
+    def losses(aimed: np.ndarray) -> np.ndarray:
+        objective = margin_objective(Targets(tiny_codebook, own, aimed), settings, CPU)
+        return objective(torch.from_numpy(seen), torch.zeros(1)).numpy()
+
+    np.testing.assert_array_equal(Targets.in_own_cells(tiny_codebook, own).cells, cells)
+    there = (cells + 3) % 8
+    expected = []
+    for cell, vector in zip(there, seen, strict=True):
+        others = np.delete(np.arange(8), cell)
+        lines = coarse[cell] - coarse[others]
+        middles = (coarse[cell] + coarse[others]) / 2
+        walls = ((vector - middles) * lines).sum(axis=1) / np.linalg.norm(lines, axis=1)
+        margin = -0.02 * np.log(np.exp(-walls / 0.02).sum())
+        expected.append(0.05 * np.log1p(np.exp((0.1 - margin) / 0.05)))
+    np.testing.assert_allclose(losses(there), expected, rtol=1e-3)
+
+
+def test_a_code_is_wished_for_in_the_cell_aimed_at(tiny_codebook: Codebook) -> None:
+    own = unit(30, 9)
+    there = (tiny_codebook.cells(own) + 1) % 8
+    code = tiny_codebook.decode(there, tiny_codebook.encode(own, there))
+
+    def loss(weight: float) -> np.ndarray:
+        settings = MarginSettings(identity=0.0, code=weight)
+        objective = margin_objective(Targets(tiny_codebook, own, there), settings, CPU)
+        return objective(torch.from_numpy(own), torch.zeros(1)).numpy()
+
+    distance = 1 - (own * (code / np.linalg.norm(code, axis=1, keepdims=True))).sum(axis=1)
+    np.testing.assert_allclose(loss(0.5) - loss(0.0), 0.5 * distance, atol=1e-5)

@@ -1,4 +1,4 @@
-"""One change for several codebooks."""
+"""Joint objectives: one change for several codebooks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,18 +10,19 @@ import torch
 from homing.activation import METHODS, Activated, Activator
 from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.activation.objectives.objective import (
-    WatchfulObjective,
+    SafeObjective,
+    Targets,
     joint_objective,
     reconstruction_objective,
 )
-from homing.activation.simulated_edits.looks import NO_EDITS
+from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
 from homing.errors import CodebookError, UsageError
 
 CPU = torch.device("cpu")
 NOTHING = torch.zeros(1)
-STAYING = replace(METHODS["robust-fast"], foreseen=NO_EDITS)  # in the picture's own cell
+STAYING = replace(METHODS["robust-fast"], lookahead=NO_EDITS)  # in the picture's own cell
 FACTORIES = {"new": "IVF12,PQ4x8", "partner": "PCA8,LSH"}
 
 
@@ -91,7 +92,7 @@ def test_losses_are_averaged(tiny_codebook: Codebook, further: dict[str, Codeboo
     own /= np.linalg.norm(own, axis=1, keepdims=True)
     features = torch.from_numpy(np.concatenate([own + 0.1, own - 0.1]))
     parts = [
-        margin_objective(each, own, MarginSettings(), device=CPU)
+        margin_objective(Targets.in_own_cells(each, own), MarginSettings(), CPU)
         for each in (tiny_codebook, *further.values())
     ]
     expected = sum(part(features, NOTHING) for part in parts) / 3
@@ -102,29 +103,29 @@ def test_safe_is_safe_for_all(tiny_codebook: Codebook, further: dict[str, Codebo
     generator = np.random.default_rng(1)
     own = generator.normal(size=(200, tiny_codebook.dimension)).astype(np.float32)
     own /= np.linalg.norm(own, axis=1, keepdims=True)
-    features, settings = torch.from_numpy(own), MarginSettings(enough=0.02)
+    features, settings = torch.from_numpy(own), MarginSettings(safe_margin=0.02)
     parts = [
-        margin_objective(each, own, settings, device=CPU)
+        margin_objective(Targets.in_own_cells(each, own), settings, CPU)
         for each in (tiny_codebook, further["new"])
     ]
     together = joint_objective(parts)
-    assert isinstance(together, WatchfulObjective)
+    assert isinstance(together, SafeObjective)
     found = together.safe(features)
     one, other = (part.safe(features) for part in parts)
     assert torch.equal(found, one & other)
     assert 0 < found.sum() < min(one.sum(), other.sum())
 
 
-def test_who_cannot_tell_leaves_all_untold(tiny_codebook: Codebook) -> None:
+def test_one_without_safe_leaves_all_without(tiny_codebook: Codebook) -> None:
     own = np.eye(tiny_codebook.dimension, dtype=np.float32)[:2]
-    watchful = margin_objective(tiny_codebook, own, MarginSettings(), device=CPU)
+    safe = margin_objective(Targets.in_own_cells(tiny_codebook, own), MarginSettings(), CPU)
     blind = reconstruction_objective(torch.from_numpy(own), distortion_weight=0.0)
-    assert not isinstance(joint_objective([watchful, blind]), WatchfulObjective)
+    assert not isinstance(joint_objective([safe, blind]), SafeObjective)
 
 
 def test_one_alone_is_itself(tiny_codebook: Codebook) -> None:
     own = np.eye(tiny_codebook.dimension, dtype=np.float32)[:2]
-    alone = margin_objective(tiny_codebook, own, MarginSettings(), device=CPU)
+    alone = margin_objective(Targets.in_own_cells(tiny_codebook, own), MarginSettings(), CPU)
     assert joint_objective([alone]) is alone
 
 

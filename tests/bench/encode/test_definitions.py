@@ -10,7 +10,7 @@ import pytest
 
 from homing.activation import METHODS, Method
 from homing.activation.masking.perceptual import PUBLISHED
-from homing.activation.simulated_edits.looks import EditPlan
+from homing.activation.simulated_edits.edits import EditPlan
 from homing.bench.dataset import near_duplicates as twins
 from homing.bench.encode import definitions as module
 from homing.bench.encode import shards
@@ -97,11 +97,11 @@ def test_every_field_of_a_method_counts():
         "objective": [replace(method, objective=other.objective)],
         "masking": [
             replace(method, masking=replace(masking, tolerance=PUBLISHED.tolerance)),
-            replace(method, masking=replace(masking, used=None)),
+            replace(method, masking=replace(masking, rms_cap=None)),
             replace(method, masking=replace(masking, channels=(1.0, 1.0, 1.0))),
         ],
         "least_ssim": [replace(method, least_ssim=None)],
-        "foreseen": [replace(method, foreseen=EditPlan(toned=1))],
+        "lookahead": [replace(method, lookahead=EditPlan(toned=1))],
     }
     assert changed.keys() == {each.name for each in fields(Method)}
     counted = ("homing.activation",)

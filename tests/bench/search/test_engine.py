@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from homing.activation import find_method
+from homing.activation.objectives.objective import Targets
 from homing.bench.dataset.suites import find_suite
 from homing.bench.measure.measured import share_closed
 from homing.bench.questions import QUESTIONS, find_questions
@@ -172,7 +173,7 @@ def test_any_method_can_be_turned_against_its_cell(codebook, name):
     method = elsewhere(find_method(name))
     vectors = unit(20, 9)
     objective = method.objective(
-        codebook, vectors, codebook.cells(vectors), method.settings, torch.device("cpu")
+        Targets.in_own_cells(codebook, vectors), method.settings, torch.device("cpu")
     )
     there = next_cell(codebook, vectors)
     there /= np.linalg.norm(there, axis=1, keepdims=True)

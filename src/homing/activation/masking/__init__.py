@@ -1,1 +1,1 @@
-"""How much each place of a picture may change before an eye notices."""
+"""Masking: how much each place of a picture may change before an eye notices."""

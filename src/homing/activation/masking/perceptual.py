@@ -1,9 +1,9 @@
-"""How much each place of a picture may change before an eye notices.
+"""Just noticeable differences, and the rule by which changes hide.
 
-The map of just noticeable differences (JND) of Wu et al., "Enhanced just noticeable difference
-model for images with pattern complexity" (IEEE TIP 2017), as used by Fernandez et al., "Active
-Image Indexing" (ICLR 2023), section 3.2: luminance masking (dark and bright places hide more) plus
-contrast masking (edges and texture hide more), less their overlap.
+The map of just noticeable differences (JND) is that of Wu et al., "Enhanced just noticeable
+difference model for images with pattern complexity" (IEEE TIP 2017), as used by Fernandez et al.,
+"Active Image Indexing" (ICLR 2023), section 3.2: luminance masking (dark and bright places hide
+more) plus contrast masking (edges and texture hide more), less their overlap.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.images import LUMA
+from homing.images.pixels import LUMA
 
 #: ITU-R BT.601 luma coefficients of R, G, B.
 LUMINANCE_WEIGHTS = np.array(LUMA, dtype=np.float32)
@@ -34,20 +34,10 @@ _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
 def just_noticeable_difference(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.float16]:
-    """Map of the change that stays unseen, at every pixel.
+    """Return the largest change that stays unseen at every pixel, (H, W) float16 in [5/255, ~0.3].
 
-    Parameters
-    ----------
-    pixels : array, shape (H, W, C), C 1 or 3, uint8 or uint16
-        The picture; RGB if C is 3.
-    peak : int
-        The value of white: 255 or 65535.
-
-    Returns
-    -------
-    array, shape (H, W), float16, in [5/255, ~0.3]
-        The just noticeable difference in units of the full range (1 is black to white). Worked out
-        band by band: no more than a few bands of float32 are held beside the result.
+    In units of the full range (1 is black to white). `pixels` is (H, W, 1 or 3), uint8 or uint16;
+    `peak` is white, 255 or 65535. Computed band by band, so that memory stays small.
     """
     height, width = pixels.shape[:2]
     tolerance = np.empty((height, width), dtype=np.float16)
@@ -61,7 +51,7 @@ def just_noticeable_difference(pixels: NDArray[np.integer], *, peak: int) -> NDA
 
 
 def luminance(pixels: NDArray[np.integer], peak: int) -> NDArray[np.float32]:
-    """Luminance in 8-bit levels, (H, W) float32."""
+    """Return the luminance in 8-bit levels, (H, W) float32."""
     if pixels.shape[2] == 1:
         return pixels[:, :, 0].astype(np.float32) * np.float32(255 / peak)
     weights = LUMINANCE_WEIGHTS * np.float32(255 / peak)
@@ -115,37 +105,24 @@ def _contrast_masking(levels: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Masking:
-    """A rule of what hides changes.
+    """A rule of where changes hide."""
 
-    Attributes
-    ----------
-    tolerance : callable
-        ``tolerance(pixels, peak=...)``, as :func:`just_noticeable_difference`.
-    channels : tuple of float
-        Share of it that red, green and blue may take.
-    grey : float
-        The same for a picture of one channel.
-    used : float or None
-        Root mean square of a picture's change over that of all that its channels may take, at
-        most, whatever the budget. A picture without texture then stays above its budget: spread
-        over a clear sky, a change of 42 dB shows. None: the budget alone decides.
-    luminance : callable or None
-        Of the tolerance on the descriptor's grid, (S, S), the share that luminance may use, in
-        [0, 1], of a change that takes all that `used` allows: of fine changes the eye sees those of
-        colour least. A smaller change keeps more of its luminance. None: all.
-    tinting : bool
-        Whether a picture of three channels that are alike may get colour, as if it had some.
-    """
-
+    #: ``tolerance(pixels, peak=...)``, as :func:`just_noticeable_difference`.
     tolerance: Callable[..., NDArray[np.float16]]
-    channels: tuple[float, float, float]
-    grey: float
-    used: float | None = None
+    channels: tuple[float, float, float]  # share of the tolerance that red, green, blue may take
+    grey: float  # the same for a picture of one channel
+    #: Largest root mean square of a change over that of all that its channels may take. A picture
+    #: without texture then stays above its PSNR: spread over a clear sky, a change of 42 dB shows.
+    #: None: only the PSNR bounds a change.
+    rms_cap: float | None = None
+    #: Maps the tolerance (S, S) on the descriptor's grid to the share, in [0, 1], that luminance
+    #: may use of a change as large as `rms_cap` allows: of fine changes the eye notices those of
+    #: colour least. A smaller change has more of its luminance left. None: all.
     luminance: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
-    tinting: bool = False
+    tinting: bool = False  # whether three channels that are alike may change differently
 
     def weights(self, *, grey: bool) -> NDArray[np.float32]:
-        """Shares of three channels, (3,); alike if they are one in truth."""
+        """Return the shares of three channels, (3,); equal for a grey picture."""
         return np.array([self.grey] * 3 if grey else self.channels, np.float32)
 
 

@@ -1,14 +1,14 @@
-"""How safely descriptors keep what a codebook made of a picture, for every kind of codebook.
+"""Margin objective: keep edited copies of a picture away from the walls of its cell or bits.
 
-A codebook cuts space by walls: between cells (IVF), between a bit's values (LSH). A *goal* tells
-how far a descriptor is from leaving, and how much that is wished to be mended. Where there are no
-walls that matter, because distances to the code's own reconstruction decide (a product quantizer),
-the goal is that reconstruction.
+A codebook cuts space by walls: between cells (IVF), between a bit's values (LSH). A margin is a
+descriptor's distance to them. A product quantizer without cells has no walls that matter, because
+distances to the code's reconstruction decide; there the objective is that reconstruction.
 
-Letters in the shapes: B pictures, L looks at each, D descriptor, d what is quantized, R rivals.
+Letters in the shapes: B pictures, L edited copies of each, M margins of a copy, D descriptor, d its
+dimension after the codebook's rotation, R rival cells.
 
-Every picture has a goal of its own: were all worked out in one operation, a picture's last bits
-would depend on its place among the others.
+Every picture has its own goal: computed in one operation for all, a picture's last bits would
+depend on its place in the batch.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 
-from homing.codebooks import Codebook
+from homing.activation.objectives.objective import Targets
+from homing.codebooks.codebook import Codebook
 
-_Inward = Callable[[torch.Tensor], torch.Tensor]
+_Rotation = Callable[[torch.Tensor], torch.Tensor]
 
 _RIVALS = 256  # cells near enough to a picture that an edit may lead there
 _NEAREST = 16  # of these, which count at a time
@@ -31,44 +31,24 @@ _SAFE_BIT = 0.5  # share of a typical projection at which a bit is safe
 
 @dataclass(frozen=True, kw_only=True)
 class MarginSettings:
-    """What is asked of the margins, and beside them.
+    """Distances and weights of the margin objective, for descriptors of unit length."""
 
-    Attributes
-    ----------
-    margin : float
-        Distance to a wall that is safe, for descriptors of unit length.
-    enough : float
-        Distance from which all looks at a picture may be for its change to be eased.
-    softness : float
-        Over which distance the wish for more fades at the safe one.
-    rivals : float
-        Over which distance rival cells count alike.
-    identity : float
-        Weight of ``1 − cos`` to the picture's own descriptor: a margin alone overshoots, and the
-        picture is no longer found by an exact search.
-    code : float
-        Weight of ``1 − cos`` to the code's reconstruction where cells decide before.
-    """
-
-    margin: float = 0.2
-    enough: float = 0.1
-    softness: float = 0.05
-    rivals: float = 0.02
+    margin: float = 0.2  # target distance to a wall
+    safe_margin: float = 0.1  # distance at which a copy counts as safe
+    softness: float = 0.05  # distance over which the loss fades at `margin`
+    rivals: float = 0.02  # distance over which rival cells count alike
+    # Weight of 1 − cos to the picture's own descriptor: a margin alone overshoots, and an exact
+    # search no longer finds the picture.
     identity: float = 0.2
-    code: float = 0.05
+    code: float = 0.05  # weight of 1 − cos to the code's reconstruction, in a codebook with cells
 
 
 @dataclass(frozen=True)
 class _Margins:
-    """How far looks at a picture are from leaving.
+    """Margins of a picture's copies: `of` maps descriptors (L, D) to (L, M).
 
-    Attributes
-    ----------
-    of : callable
-        Descriptors (L, D) of the looks to their margins, (L, M).
-    weight : float
-        Of the mean of what they lack: where all lack, its gradient has unit length, as that of the
-        distance to one wall has. So no kind of codebook swamps another, or what is asked beside.
+    With its weight, the gradient of the mean has unit length where all margins are lacking, as that
+    of the distance to one wall has: no kind of codebook outweighs another.
     """
 
     of: Callable[[torch.Tensor], torch.Tensor]
@@ -77,153 +57,140 @@ class _Margins:
 
 @dataclass(frozen=True)
 class _Goal:
-    """What one picture strives for: see :class:`MarginSettings`."""
+    """Goal of one picture; see :class:`MarginSettings`."""
 
     margins: _Margins | None
-    own: torch.Tensor
-    target: torch.Tensor
-    code: float  # weight of the nearness to the target
+    own: torch.Tensor  # (D,)
+    target: torch.Tensor  # (D,), the code's reconstruction
+    code_weight: float
     settings: MarginSettings
 
-    def losses(self, seen: torch.Tensor) -> torch.Tensor:
-        """Loss of each look, (L,), at descriptors (L, D)."""
-        loss = self.settings.identity * _distance(seen, self.own)
-        if self.code:
-            loss = loss + self.code * _distance(seen, self.target)
+    def losses(self, copies: torch.Tensor) -> torch.Tensor:
+        """Return the losses (L,) of descriptors (L, D)."""
+        loss = self.settings.identity * _distance(copies, self.own)
+        if self.code_weight:
+            loss = loss + self.code_weight * _distance(copies, self.target)
         if self.margins is None:
             return loss
-        safe, softness = self.settings.margin, self.settings.softness
-        # Grows evenly below what is safe, fades above it.
-        lacking = softness * F.softplus((safe - self.margins.of(seen)) / softness)
+        margin, softness = self.settings.margin, self.settings.softness
+        # Grows linearly below the target margin and fades above it.
+        lacking = softness * F.softplus((margin - self.margins.of(copies)) / softness)
         return loss + self.margins.weight * lacking.mean(dim=1)
 
-    def safe(self, seen: torch.Tensor) -> torch.Tensor:
-        """Whether every margin of every look is enough, ()."""
+    def safe(self, copies: torch.Tensor) -> torch.Tensor:
+        """Return whether all margins of descriptors (L, D) are safe, ()."""
         if self.margins is None:
-            return torch.zeros((), dtype=torch.bool, device=seen.device)
-        return (self.margins.of(seen) >= self.settings.enough).all()
+            return torch.zeros((), dtype=torch.bool, device=copies.device)
+        return (self.margins.of(copies) >= self.settings.safe_margin).all()
 
 
 @dataclass(frozen=True)
 class MarginObjective:
-    """See :func:`margin_objective`."""
+    """A safe objective over the descriptors (L · B, D) of L edited copies of each picture."""
 
     goals: tuple[_Goal, ...]
 
     def __call__(self, features: torch.Tensor, _change: torch.Tensor, /) -> torch.Tensor:
-        """Mean loss over the looks at each picture, (B,), at descriptors (L · B, D)."""
-        return torch.stack([goal.losses(seen).mean() for goal, seen in self._each(features)])
+        """Return the mean loss of each picture's copies, (B,)."""
+        return torch.stack([goal.losses(own).mean() for goal, own in self._by_picture(features)])
 
     def safe(self, features: torch.Tensor) -> torch.Tensor:
-        """Whether all looks at a picture are safe, (B,) bool."""
-        return torch.stack([goal.safe(seen) for goal, seen in self._each(features)])
+        """Return whether all copies of a picture are safe, (B,) bool."""
+        return torch.stack([goal.safe(own) for goal, own in self._by_picture(features)])
 
-    def _each(self, features: torch.Tensor) -> Iterator[tuple[_Goal, torch.Tensor]]:
+    def _by_picture(self, features: torch.Tensor) -> Iterator[tuple[_Goal, torch.Tensor]]:
         count = len(self.goals)
-        seen = features.reshape(-1, count, features.shape[1])
-        # A copy begins where memory is aligned, whatever the picture's place.
-        yield from ((goal, seen[:, n].clone()) for n, goal in enumerate(self.goals))
+        copies = features.reshape(-1, count, features.shape[1])  # (L, B, D)
+        # A clone begins where memory is aligned, whatever the picture's place.
+        yield from ((goal, copies[:, n].clone()) for n, goal in enumerate(self.goals))
 
 
 def margin_objective(
-    codebook: Codebook,
-    vectors: NDArray[np.float32],
-    settings: MarginSettings,
-    *,
-    device: torch.device,
-    cells: NDArray[np.int32] | None = None,
+    targets: Targets, settings: MarginSettings, device: torch.device
 ) -> MarginObjective:
-    """Keep what the codebook makes of pictures, through the edits that are looked at.
-
-    Parameters
-    ----------
-    codebook : Codebook
-    vectors : array (B, D), float32
-        The pictures' own descriptors, of unit length.
-    settings : MarginSettings
-    device : torch.device
-    cells : array (B,), int, optional
-        Cells to be in; those of the pictures' own descriptors by default.
-    """
-    cells = codebook.cells(vectors) if cells is None else cells
-    margins = _margins(codebook, settings, device)
-    code = _weight_of_code(codebook, settings)
-    targets = codebook.decode(cells, codebook.encode(vectors, cells)) if code else vectors
-    own, wanted = (torch.tensor(array, device=device) for array in (vectors, targets))
+    """Return the objective that keeps copies in the target cells, or their bits unchanged."""
+    codebook, vectors, cells = targets.codebook, targets.vectors, targets.cells
+    margins = _margins_of(codebook, settings, device)
+    code_weight = _code_weight(codebook, settings)
+    codes = codebook.decode(cells, codebook.encode(vectors, cells)) if code_weight else vectors
+    own, reconstructed = (torch.tensor(array, device=device) for array in (vectors, codes))
     return MarginObjective(
         tuple(
-            _Goal(margins(vector, cell), vector, target, code, settings)
-            for vector, target, cell in zip(own, wanted, cells.tolist(), strict=True)
+            _Goal(margins(vector, cell), vector, code, code_weight, settings)
+            for vector, code, cell in zip(own, reconstructed, cells.tolist(), strict=True)
         )
     )
 
 
-def _distance(seen: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    return 1 - F.cosine_similarity(seen, target[None], dim=1)
+def _distance(copies: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+    return 1 - F.cosine_similarity(copies, target[None], dim=1)
 
 
-def _weight_of_code(codebook: Codebook, settings: MarginSettings) -> float:
+def _code_weight(codebook: Codebook, settings: MarginSettings) -> float:
     if codebook.factory.fine != "PQ":
         return 0.0
     return settings.code if codebook.cell_count > 1 else 1.0
 
 
-def _margins(
+def _margins_of(
     codebook: Codebook, settings: MarginSettings, device: torch.device
 ) -> Callable[[torch.Tensor, int], _Margins | None]:
-    """Make of a picture's descriptor (D,) and cell what tells how far looks are from leaving."""
-    inward = _inward(codebook, device)
+    """Return a function of a picture's descriptor (D,) and target cell that gives its margins."""
+    rotate = _rotation(codebook, device)
     if codebook.factory.fine == "LSH":
-        return lambda own, _cell: _of_bits(inward, own.clone(), settings)
+        return lambda own, _cell: _bit_margins(rotate, own.clone(), settings)
     if codebook.cell_count == 1:
         return lambda _own, _cell: None
     coarse = torch.tensor(codebook.arrays["coarse"], device=device)
     half = coarse.square().sum(dim=1) / 2
-    return lambda own, cell: _of_cell(inward, coarse, half, own.clone(), cell, settings)
+    return lambda own, cell: _cell_margins(rotate, (coarse, half), own.clone(), cell, settings)
 
 
-def _inward(codebook: Codebook, device: torch.device) -> _Inward:
-    """Give the rotation or reduction in front of the quantizer, (L, D) to (L, d)."""
+def _rotation(codebook: Codebook, device: torch.device) -> _Rotation:
+    """Return the rotation or reduction before the quantizer, (L, D) to (L, d)."""
     arrays = codebook.arrays
     if "rotation" not in arrays:
-        return lambda seen: seen
+        return lambda copies: copies
     rotation = torch.tensor(arrays["rotation"], device=device)
     bias = torch.tensor(arrays.get("rotation_bias", np.float32(0)), device=device)
-    return lambda seen: seen @ rotation.to(seen).T + bias.to(seen)
+    return lambda copies: copies @ rotation.to(copies).T + bias.to(copies)
 
 
-def _of_bits(inward: _Inward, own: torch.Tensor, settings: MarginSettings) -> _Margins:
-    """Keep every bit's projection away from zero: half of the picture's typical one is safe."""
-    projected = inward(own[None])
+def _bit_margins(rotate: _Rotation, own: torch.Tensor, settings: MarginSettings) -> _Margins:
+    """Measure projections from zero; half of the picture's typical one reaches the margin."""
+    projected = rotate(own[None])
     signs = torch.where(projected >= 0, 1.0, -1.0)
     typical = projected.square().mean().sqrt()
     scale = settings.margin / (_SAFE_BIT * typical)
     # Projections are on axes at right angles: together they grow by the root of their number.
     weight = signs.numel() ** 0.5 / float(scale)
-    return _Margins(lambda seen: inward(seen) * signs * scale, weight)
+    return _Margins(lambda copies: rotate(copies) * signs * scale, weight)
 
 
-def _of_cell(
-    inward: _Inward,
-    coarse: torch.Tensor,
-    half: torch.Tensor,
+def _cell_margins(
+    rotate: _Rotation,
+    centroids: tuple[torch.Tensor, torch.Tensor],
     own: torch.Tensor,
     cell: int,
     settings: MarginSettings,
 ) -> _Margins:
-    """Keep every look in the cell aimed at, away from the walls to the picture's nearest rivals."""
-    scores = coarse @ inward(own[None])[0] - half
+    """Measure the soft minimum of distances to the walls between the cell and its nearest rivals.
+
+    `centroids` are those of all cells and half their squared lengths.
+    """
+    coarse, half = centroids
+    scores = coarse @ rotate(own[None])[0] - half
     scores[cell] = -torch.inf
     near = scores.topk(min(_RIVALS, len(coarse) - 1)).indices
     # The wall between two cells is at right angles to the line between their centroids.
     across = coarse[cell] - coarse[near]
     lengths = across.norm(dim=1).clamp(min=_TINY)
     normals = across / lengths[:, None]
-    places = (half[cell] - half[near]) / lengths
+    offsets = (half[cell] - half[near]) / lengths
     count = min(_NEAREST, len(near))
 
-    def margins(seen: torch.Tensor) -> torch.Tensor:
-        distances = inward(seen) @ normals.to(seen).T - places  # (L, R)
+    def margins(copies: torch.Tensor) -> torch.Tensor:
+        distances = rotate(copies) @ normals.to(copies).T - offsets  # (L, R)
         least = distances.topk(count, dim=1, largest=False).values
         soft = torch.logsumexp(-least / settings.rivals, dim=1, keepdim=True)
         return -settings.rivals * soft

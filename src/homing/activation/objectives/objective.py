@@ -1,41 +1,56 @@
-"""What activation strives for, as a loss of each picture."""
+"""Objectives of the loop: targets in, one loss a picture out.
+
+Letters in the shapes: B pictures, D descriptor, S side of the descriptor's grid.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 
-#: Takes the descriptors (B, D) of the rendered pictures and the change (B, 3, S, S) made to them;
-#: gives one loss a picture, (B,).
+from homing.codebooks.codebook import Codebook
+
+#: Maps descriptors (B, D) of the rendered pictures and their change (B, 3, S, S) to losses (B,).
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
+@dataclass(frozen=True)
+class Targets:
+    """Goals of some pictures in one codebook."""
+
+    codebook: Codebook
+    vectors: NDArray[np.float32]  # (B, D), the pictures' own descriptors, of unit length
+    cells: NDArray[np.int32]  # (B,), target cells
+
+    @classmethod
+    def in_own_cells(cls, codebook: Codebook, vectors: NDArray[np.float32]) -> "Targets":
+        """Return targets whose cells are those of the vectors."""
+        return cls(codebook, vectors, codebook.cells(vectors))
+
+
 @runtime_checkable
-class WatchfulObjective(Protocol):
-    """An objective that can tell when a picture needs no more."""
+class SafeObjective(Protocol):
+    """An objective that can say when a picture needs no larger change."""
 
     def __call__(self, features: torch.Tensor, change: torch.Tensor, /) -> torch.Tensor:
-        """One loss a picture, (B,)."""
+        """Return one loss a picture, (B,)."""
         ...
 
     def safe(self, features: torch.Tensor) -> torch.Tensor:
-        """Whether all looks at a picture are safe, (B,) bool."""
+        """Return whether all edited copies of a picture are safe, (B,) bool."""
         ...
 
 
 def reconstruction_objective(targets: torch.Tensor, *, distortion_weight: float) -> Objective:
-    """The published loss: towards the codebook's reconstruction, changing little.
+    """The published loss: ``−cos(f(I), q(x)) + λ · mean((I − I_o)²)``.
 
-    ``−cos(f(I), q(x)) + λ · mean((I − I_o)²)`` (Fernandez et al. 2023, equations 4 to 6).
-
-    Parameters
-    ----------
-    targets : Tensor, shape (B, D)
-        q(x), the codebook's reconstruction of each original's descriptor.
-    distortion_weight : float
-        λ, for a change in units of the full range.
+    Fernandez et al. 2023, equations 4 to 6. `targets`, (B, D), are q(x), the codebook's
+    reconstructions of the originals' descriptors; `distortion_weight` is λ, for a change in units
+    of the full range.
     """
 
     def objective(features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
@@ -56,29 +71,23 @@ class _Joint:
 
 
 @dataclass(frozen=True)
-class _WatchfulJoint(_Joint):
-    objectives: tuple[WatchfulObjective, ...]
+class _SafeJoint(_Joint):
+    objectives: tuple[SafeObjective, ...]
 
     def safe(self, features: torch.Tensor) -> torch.Tensor:
         return torch.stack([objective.safe(features) for objective in self.objectives]).all(dim=0)
 
 
 def joint_objective(objectives: Sequence[Objective]) -> Objective:
-    """Strive for several objectives at once, one a codebook: the mean of their losses.
+    """Average the losses of one or more objectives, one a codebook.
 
-    Losses of one method have one scale, whatever the codebook: distances to walls are of
-    descriptors of unit length (margins of bits are brought to it), nearnesses are cosines. And a
-    margin that is safe wishes for no more, so that the change goes where it is lacking. A picture
-    is safe where all of them say so; where one cannot tell, neither can they together.
-
-    Parameters
-    ----------
-    objectives : sequence of Objective
-        At least one; one alone is returned as it is.
+    Losses of one method have one scale, whatever the codebook. A margin that is safe has no more
+    gradient, so that the change goes where margins are lacking. A picture is safe where all
+    objectives say so; if one has no `safe`, neither has their mean.
     """
     if len(objectives) == 1:
         return objectives[0]
-    watchful = [each for each in objectives if isinstance(each, WatchfulObjective)]
-    if len(watchful) == len(objectives):
-        return _WatchfulJoint(tuple(watchful))
+    safe = [each for each in objectives if isinstance(each, SafeObjective)]
+    if len(safe) == len(objectives):
+        return _SafeJoint(tuple(safe))
     return _Joint(tuple(objectives))

@@ -1,1 +1,1 @@
-"""Edits of copies, simulated within the loop."""
+"""Simulated edits of copies, applied within the loop."""

@@ -1,8 +1,8 @@
-"""Edits of shape in the loop: homographies of the squashed picture, sampled once.
+"""Simulated edits of shape: homographies of the squashed picture, sampled once.
 
 A picture is squashed to a square before it is described, so an edit that keeps the aspect of the
 picture does not keep that of the square: the builders take the picture's own aspect (width over
-height) where it matters. Coordinates go from -1 to 1 over the picture, x to the right, y down.
+height) where it matters. Coordinates go from −1 to 1 over the picture, x to the right, y down.
 """
 
 import math
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 #: (3, 3) float64: homogeneous coordinates of the edited picture to those of the picture.
 Matrix = NDArray[np.float64]
 
-_LEAST_DEPTH = 1e-3  # a homography's denominator: what lies behind the eye is outside
+_LEAST_DEPTH = 1e-3  # of a homography's denominator: points behind the eye are outside
 
 
 def warp(
@@ -25,21 +25,10 @@ def warp(
     *,
     side: int | None = None,
 ) -> torch.Tensor:
-    """Sample pictures through homographies, bilinearly and differentiably.
+    """Sample pictures (N, 3, S, S) through homographies, bilinearly and differentiably.
 
-    Parameters
-    ----------
-    pictures : Tensor (N, 3, S, S)
-    matrices : Tensor (N, 3, 3)
-        From the coordinates of the edited picture to those of the picture.
-    fill : Tensor (N, 3, 1, 1)
-        The colour outside the picture.
-    side : int, optional
-        S of the result; that of `pictures`.
-
-    Returns
-    -------
-    Tensor (N, 3, S, S)
+    `matrices`, (N, 3, 3), map coordinates of the edited picture to those of the picture. `fill`,
+    (N, 3, 1, 1), is the colour outside. `side` is S of the result, by default that of `pictures`.
     """
     side = pictures.shape[-1] if side is None else side
     axis = (torch.arange(side, device=pictures.device, dtype=pictures.dtype) + 0.5) * 2 / side - 1
@@ -50,22 +39,18 @@ def warp(
     )
     depth = depth.clamp(min=_LEAST_DEPTH)
     grid = torch.stack([across / depth, down / depth], dim=3)
-    # Outside the picture grid_sample sees zero: there, the fill is what is zero.
+    # Outside the picture grid_sample gives zero, to which the fill is added.
     return F.grid_sample(pictures - fill, grid, align_corners=False) + fill
 
 
-def turned(degrees: float, aspect: float, *, expanded: bool = True) -> Matrix:
-    """Turn counter-clockwise, on a canvas that grows to hold all or keeps its size."""
+def turn(degrees: float, aspect: float, *, expanded: bool = True) -> Matrix:
+    """Turn counter-clockwise, on a canvas that grows to hold the picture or keeps its size."""
     radians = math.radians(degrees)
     cosine, sine = math.cos(radians), math.sin(radians)
-    width, height = (
-        (
-            abs(cosine) * aspect + abs(sine),
-            abs(sine) * aspect + abs(cosine),
-        )
-        if expanded
-        else (aspect, 1.0)
-    )
+    width, height = aspect, 1.0
+    if expanded:
+        width = abs(cosine) * aspect + abs(sine)
+        height = abs(sine) * aspect + abs(cosine)
     return np.array(
         [
             [cosine * width / aspect, -sine * height / aspect, 0.0],
@@ -76,12 +61,12 @@ def turned(degrees: float, aspect: float, *, expanded: bool = True) -> Matrix:
 
 
 def window(across: float, down: float, x: float = 0.0, y: float = 0.0) -> Matrix:
-    """Cut out those shares of width and height; x and y, −1 to 1, say where."""
+    """Cut out a window of these shares of width and height; x and y, −1 to 1, are its place."""
     return np.array([[across, 0.0, (1 - across) * x], [0.0, down, (1 - down) * y], [0.0, 0.0, 1.0]])
 
 
 def inset(left: float, upper: float, right: float, lower: float) -> Matrix:
-    """Put the whole picture in a box of the edited one, its sides in shares from 0 to 1."""
+    """Put the whole picture in a box of the edited one, whose sides are shares from 0 to 1."""
     across, down = right - left, lower - upper
     return np.array(
         [
@@ -92,16 +77,16 @@ def inset(left: float, upper: float, right: float, lower: float) -> Matrix:
     )
 
 
-def mirrored() -> Matrix:
+def mirror() -> Matrix:
     """Exchange left and right."""
     return np.diag([-1.0, 1.0, 1.0])
 
 
 def keystone(across: float, down: float) -> Matrix:
-    """See the picture from aside: one of its sides farther away than the other.
+    """Show the picture from aside: one of its sides farther away than the other.
 
-    The values, from −0.5 to 0.5, are how much depth changes from the middle to a border. What is
-    seen stays inside the picture.
+    The values, from −0.5 to 0.5, are the change of depth from the middle to a border. Nothing
+    outside the picture shows.
     """
     tilt = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [across, down, 1.0]])
     shrunk = 1 - abs(across) - abs(down)

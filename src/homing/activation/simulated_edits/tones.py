@@ -1,4 +1,4 @@
-"""Edits of colour and of pixels in the loop, each picture by its own strengths.
+"""Simulated edits of tone: colour, blur and compression, each picture by its own strengths.
 
 Pixels are RGB in [0, 1]; N pictures, S side of the descriptor's grid.
 """
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
-from homing.images import LUMA
+from homing.images.pixels import LUMA
 
 # YIQ: a turn of the plane of I and Q turns the hue and keeps the luma.
 _YIQ = np.array([LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
@@ -22,14 +22,9 @@ _FINEST = 1e-6  # step of rounding, to divide by
 
 
 def colour_matrix(*, saturation: float = 1.0, hue: float = 0.0) -> NDArray[np.float64]:
-    """Matrix (3, 3) that scales the colours' distance from grey and turns the hue.
+    """Return the matrix (3, 3) that scales the distance from grey and turns the hue.
 
-    Parameters
-    ----------
-    saturation : float
-        0 is grey, 1 the picture itself.
-    hue : float
-        In turns of the colour circle.
+    A saturation of 0 is grey, 1 leaves the picture; `hue` is in turns of the colour circle.
     """
     angle = 2 * math.pi * hue
     cosine, sine = saturation * math.cos(angle), saturation * math.sin(angle)
@@ -38,7 +33,7 @@ def colour_matrix(*, saturation: float = 1.0, hue: float = 0.0) -> NDArray[np.fl
     return mixed
 
 
-def recoloured(
+def recolour(
     pictures: torch.Tensor,
     matrices: torch.Tensor,
     contrast: torch.Tensor,
@@ -46,13 +41,8 @@ def recoloured(
 ) -> torch.Tensor:
     """Change colours, then contrast about the mean luma, then brightness; clamped.
 
-    Parameters
-    ----------
-    pictures : Tensor (N, 3, S, S)
-    matrices : Tensor (N, 3, 3)
-        Of :func:`colour_matrix`.
-    contrast, brightness : Tensor (N, 1, 1, 1)
-        Factors; 1 leaves the picture as it is.
+    `pictures` is (N, 3, S, S), `matrices` (N, 3, 3), from :func:`colour_matrix`; the factors of
+    contrast and brightness are (N, 1, 1, 1).
     """
     red, green, blue = pictures[:, 0:1], pictures[:, 1:2], pictures[:, 2:3]
     factor = matrices[:, :, :, None, None] * (contrast * brightness)[:, None]
@@ -64,8 +54,8 @@ def recoloured(
     return changed.clamp(0, 1)
 
 
-def blurred(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
-    """Blur by a Gaussian of so many pixels of the grid, (N,); borders reflected."""
+def blur(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
+    """Blur by Gaussians of `sigmas` (N,) pixels of the grid; borders reflected."""
     count, channels, height, width = pictures.shape
     radius = min(_RADIUS, height - 1, width - 1)
     taps = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
@@ -78,20 +68,20 @@ def blurred(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
     return flat.reshape(count, channels, height, width)
 
 
-def coded(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def compress(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     """Round the cosines of blocks of 8 × 8 to multiples of a step, (N,); 0 leaves the picture.
 
-    What compression loses, without a table of its own: on the grid of a descriptor most of a
-    file's coarse table is averaged away. The gradient is that of leaving the picture as it is.
+    This is the loss of compression without its table: on the grid of a descriptor most of a file's
+    coarse table is averaged away. The gradient is that of the identity.
     """
     rounding = steps[:, None, None, None]
     with torch.no_grad():
-        rounded = _rounded(pictures, rounding[..., None, None].clamp(min=_FINEST))
+        rounded = _round_cosines(pictures, rounding[..., None, None].clamp(min=_FINEST))
         lost = torch.where(rounding > 0, rounded - pictures, 0)
     return pictures + lost
 
 
-def _rounded(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def _round_cosines(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     count, channels, height, width = pictures.shape
     lower, right = -height % _BLOCK, -width % _BLOCK
     padded = F.pad(pictures, (0, right, 0, lower), mode="replicate")

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from PIL import Image, ImageFilter
 
 from homing.activation import Method
-from homing.activation.objectives.objective import Objective
-from homing.activation.simulated_edits.looks import NO_EDITS
+from homing.activation.objectives.objective import Objective, Targets
+from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.bench.dataset.queries import Queries, copies_of
 from homing.bench.encode.definitions import definition_of
 from homing.bench.questions.case import Answer, Case, Figures, Line, measure
@@ -65,19 +65,17 @@ def elsewhere(
 ) -> Method:
     """The same method for an adversary: as if each picture's descriptor were another."""
     objective = partial(_aimed_elsewhere, where, method.objective)
-    return replace(method, objective=objective, foreseen=NO_EDITS)
+    return replace(method, objective=objective, lookahead=NO_EDITS)
 
 
 def _aimed_elsewhere(
     where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     objective: Callable[..., Objective],
-    codebook: Codebook,
-    vectors: npt.NDArray[np.float32],
-    _cells: npt.NDArray[np.int32],
+    targets: Targets,
     *rest: Any,
 ) -> Objective:
-    there = where(codebook, vectors)
-    return objective(codebook, there, codebook.cells(there), *rest)
+    there = where(targets.codebook, targets.vectors)
+    return objective(Targets.in_own_cells(targets.codebook, there), *rest)
 
 
 def ask_adversary(case: Case) -> Answer:

@@ -1,4 +1,4 @@
-"""The suites of edits: what they hold, and what every edit promises."""
+"""Suites of edits, and the promises of every edit: covers paper.py and _base.py."""
 
 import pickle
 

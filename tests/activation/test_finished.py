@@ -1,11 +1,11 @@
-"""From the descriptor's grid to the full picture and back."""
+"""Full-size changes from gains on the descriptor's grid; test_activator.py has whole files."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from homing.activation import grids as laying
-from homing.activation.grids import full_change, reduce_map
+from homing.activation import finished
+from homing.activation.finished import full_change
 
 SHAPES = [(1, 1), (1, 500), (500, 1), (33, 47), (16, 16), (100, 60)]
 
@@ -38,14 +38,14 @@ def test_the_change_is_the_gain_interpolated_times_the_tolerance(
 def test_bands_do_not_show(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     gain, tolerance = _parts(shape, 3)
     whole = full_change(gain, tolerance)
-    monkeypatch.setattr(laying, "_BAND_PIXELS", 130)
+    monkeypatch.setattr(finished, "_BAND_PIXELS", 130)
     np.testing.assert_allclose(full_change(gain, tolerance), whole, atol=1e-6)
 
 
 def test_a_large_picture_has_its_change_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     gain, tolerance = _parts((33, 47), 3)
     whole = full_change(gain, tolerance)
-    monkeypatch.setattr(laying, "_LARGE", 1000)
+    monkeypatch.setattr(finished, "_LARGE", 1000)
     half = full_change(gain, tolerance)
     assert half.dtype == np.float16
     np.testing.assert_allclose(half.astype(np.float32), whole, rtol=6e-4, atol=1e-6)
@@ -57,15 +57,3 @@ def test_no_tolerance_no_change() -> None:
     change = full_change(gain, tolerance)
     assert not change[10:20].any()
     assert change[:10].all()
-
-
-def test_reducing_keeps_the_mean_and_the_place() -> None:
-    tolerance = np.zeros((64, 128), np.float16)
-    tolerance[:32, 64:] = 0.25
-    reduced = reduce_map(tolerance, 16)
-    assert reduced.shape == (16, 16)
-    assert reduced.dtype == np.float32
-    np.testing.assert_allclose(reduced.mean(), 0.0625, rtol=1e-3)
-    np.testing.assert_allclose(reduced[:7, 9:], 0.25, rtol=1e-6)
-    assert not reduced[9:].any()
-    assert not reduced[:, :7].any()

@@ -1,23 +1,24 @@
-"""Where a picture's copies will be: the mean of its looks, and files brought into that cell."""
+"""Target vectors, the cells that files are brought into, and recorded vectors."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from homing.activation import METHODS, Activator
-from homing.activation.objectives.margins import MarginSettings, margin_objective
-from homing.activation.picture_steps import FOR_AIMS, draw_looks, prepare
-from homing.activation.simulated_edits.looks import (
+from homing.activation import METHODS, Activator, recorded_vectors
+from homing.activation.prepared import LOOKAHEAD_DRAWS, draw_for, prepare
+from homing.activation.simulated_edits.edits import (
     NO_EDITS,
-    Detail,
     EditPlan,
+    Originals,
+    apply_edits,
     draw_edits,
-    looks,
     stack_edits,
 )
-from homing.activation.target_cells import aims_of
+from homing.activation.vectors import target_vectors
 from homing.codebooks import Codebook, train_codebook
 from homing.descriptors import Descriptor
 from homing.images import read_picture
@@ -25,11 +26,15 @@ from homing.options import DEFAULT_LIMITS
 
 PLAN = EditPlan(toned=3, shaped=2)
 _METHOD = METHODS["robust"]
-ROBUST = replace(_METHOD, masking=replace(_METHOD.masking, used=None), least_ssim=None)
+ROBUST = replace(_METHOD, masking=replace(_METHOD.masking, rms_cap=None), least_ssim=None)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def unit32(vectors: np.ndarray) -> np.ndarray:
+    return unit(vectors).astype(np.float32)
 
 
 @pytest.fixture
@@ -41,17 +46,19 @@ def sources(as_file, scene) -> list[bytes]:
 def aims(tiny: Descriptor, sources: list[bytes]) -> np.ndarray:
     """What `ROBUST` aims at with the seed 0."""
     prepared = [
-        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, keep=True, enlarged=True)
+        prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, hold=True, enlarged=True)
         for source in sources
     ]
-    drawn = draw_looks(prepared, ROBUST.foreseen, 1, seed=0, purpose=FOR_AIMS)
+    drawn = draw_for(prepared, ROBUST.lookahead, 1, seed=0, purpose=LOOKAHEAD_DRAWS)
     pictures, finer = (
-        torch.from_numpy(np.stack([getattr(each, name) for each in prepared])).permute(0, 3, 1, 2)
+        torch.from_numpy(np.stack([getattr(each.grids, name) for each in prepared])).permute(
+            0, 3, 1, 2
+        )
         / 255
         for name in ("squashed", "finer")
     )
-    detail = Detail(pictures, finer)
-    return aims_of(pictures, detail, drawn, tiny.describe(sources), tiny.forward)
+    originals = Originals(pictures, finer)
+    return target_vectors(pictures, originals, drawn, tiny.describe(sources), tiny.forward)
 
 
 def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None:
@@ -63,13 +70,13 @@ def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None
     drawn = stack_edits(
         [draw_edits(PLAN, 1, aspect=1.5, size=16, generator=generator) for _ in range(3)]
     )
-    detail = Detail(pictures, fine)
-    found = aims_of(pictures, detail, drawn, own, tiny.forward)
-    seen = [tiny.forward(s) for s in looks(pictures, drawn, 0, detail)]
+    originals = Originals(pictures, fine)
+    found = target_vectors(pictures, originals, drawn, own, tiny.forward)
+    seen = [tiny.forward(s) for s in apply_edits(pictures, drawn, 0, originals)]
     described = np.concatenate([own, *(each.numpy() for each in seen)]).reshape(6, 3, -1)
     np.testing.assert_allclose(found, unit(described.mean(axis=0)), atol=1e-6)
     assert found.dtype == np.float32
-    blurred = aims_of(pictures, None, drawn, own, tiny.forward)
+    blurred = target_vectors(pictures, None, drawn, own, tiny.forward)
     assert not np.allclose(blurred, found, atol=1e-4)  # crops are cut from what is finer
 
 
@@ -85,7 +92,7 @@ def test_files_are_brought_into_the_cell_of_their_aims(
     assert (there == aimed)[elsewhere].mean() > 0.7
     recorded = tiny_codebook.cells(np.stack([each.vector for each in results]))
     assert recorded.tolist() == there.tolist()
-    staying = replace(ROBUST, foreseen=NO_EDITS)
+    staying = replace(ROBUST, lookahead=NO_EDITS)
     results = list(Activator(tiny, tiny_codebook, staying, psnr=30).run(sources))
     there = tiny_codebook.cells(tiny.describe([each.data for each in results]))
     assert [each.cell_kept for each in results] == (there == were).tolist()
@@ -116,43 +123,31 @@ def test_each_codebook_tells_whether_its_aim_was_met(
         assert (codebook.cells(tiny.describe(sources)) != codebook.cells(aims)).any()
 
 
-def test_margins_are_of_the_cell_aimed_at(tiny_codebook: Codebook) -> None:
-    drawn = np.random.default_rng(8).normal(size=(2, 40, 16))
-    own, seen = (unit(each).astype(np.float32) for each in drawn)
-    cells = tiny_codebook.cells(own)
-    settings = MarginSettings(margin=0.1, identity=0.0, code=0.0)
-    coarse = tiny_codebook.arrays["coarse"].astype(np.float64)
-
-    def losses(aimed: np.ndarray | None) -> np.ndarray:
-        objective = margin_objective(
-            tiny_codebook, own, settings, device=torch.device("cpu"), cells=aimed
-        )
-        return objective(torch.from_numpy(seen), torch.zeros(1)).numpy()
-
-    np.testing.assert_array_equal(losses(None), losses(cells))
-    there = (cells + 3) % 8
-    expected = []
-    for cell, vector in zip(there, seen, strict=True):
-        others = np.delete(np.arange(8), cell)
-        lines = coarse[cell] - coarse[others]
-        middles = (coarse[cell] + coarse[others]) / 2
-        walls = ((vector - middles) * lines).sum(axis=1) / np.linalg.norm(lines, axis=1)
-        margin = -0.02 * np.log(np.exp(-walls / 0.02).sum())
-        expected.append(0.05 * np.log1p(np.exp((0.1 - margin) / 0.05)))
-    np.testing.assert_allclose(losses(there), expected, rtol=1e-3)
+@pytest.fixture(scope="module")
+def codebook():
+    return train_codebook(unit32(np.random.default_rng(0).normal(size=(400, 8))), "IVF8,Flat")
 
 
-def test_a_code_is_wished_for_in_the_cell_aimed_at(tiny_codebook: Codebook) -> None:
-    own = unit(np.random.default_rng(9).normal(size=(30, 16))).astype(np.float32)
-    there = (tiny_codebook.cells(own) + 1) % 8
-    code = tiny_codebook.decode(there, tiny_codebook.encode(own, there))
+@given(seed=st.integers(0, 10_000), far=st.sampled_from([0.1, 0.5, 2.0]))
+def test_it_is_unit_and_in_the_cell_of_the_file(codebook, seed: int, far: float) -> None:
+    generator = np.random.default_rng(seed)
+    sources = unit32(generator.normal(size=(20, 8)))
+    files = unit32(sources + far * generator.normal(size=(20, 8)))
+    recorded = recorded_vectors(codebook, sources, files)
+    assert recorded.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(recorded, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(codebook.cells(recorded), codebook.cells(files))
 
-    def loss(weight: float) -> np.ndarray:
-        settings = MarginSettings(identity=0.0, code=weight)
-        objective = margin_objective(
-            tiny_codebook, own, settings, device=torch.device("cpu"), cells=there
-        )
-        return objective(torch.from_numpy(own), torch.zeros(1)).numpy()
 
-    distance = 1 - (own * unit(code)).sum(axis=1)
-    np.testing.assert_allclose(loss(0.5) - loss(0.0), 0.5 * distance, atol=1e-5)
+def test_it_lies_between_source_and_file_nearer_to_the_source(codebook) -> None:
+    generator = np.random.default_rng(1)
+    sources = unit32(generator.normal(size=(50, 8)))
+    files = unit32(sources + 0.1 * generator.normal(size=(50, 8)))
+    recorded = recorded_vectors(codebook, sources, files)
+    same = codebook.cells(unit32(sources + 0.5 * files)) == codebook.cells(files)
+    assert same.sum() > 25
+    to_source, to_file = ((recorded * ends).sum(axis=1)[same] for ends in (sources, files))
+    apart = (sources * files).sum(axis=1)[same]
+    assert (apart < to_file).all()
+    assert (to_file < to_source).all()
+    np.testing.assert_array_equal(recorded[~same], files[~same])

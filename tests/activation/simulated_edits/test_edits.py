@@ -1,4 +1,7 @@
-"""Edits in the loop: against Pillow's, against finite differences, and how they are dealt."""
+"""Simulated edits, their shapes and tones: against Pillow, finite differences, and their draws.
+
+Covers edits.py, shapes.py and tones.py.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,12 +13,12 @@ from PIL import Image, ImageEnhance
 
 from homing.activation.simulated_edits import shapes as warping
 from homing.activation.simulated_edits import tones as toning
-from homing.activation.simulated_edits.looks import (
-    Detail,
+from homing.activation.simulated_edits.edits import (
     DrawnEdits,
     EditPlan,
+    Originals,
+    apply_edits,
     draw_edits,
-    looks,
     stack_edits,
 )
 from homing.edits import operations
@@ -57,7 +60,7 @@ def toned(
 ) -> np.ndarray:
     matrix = torch.from_numpy(np.eye(3) if colour is None else colour).float()
     pixels = torch.from_numpy(np.asarray(image, np.float32) / 255).permute(2, 0, 1)[None]
-    found = toning.recoloured(pixels, matrix[None], number(contrast), number(brightness))
+    found = toning.recolour(pixels, matrix[None], number(contrast), number(brightness))
     return found[0].permute(1, 2, 0).numpy() * 255
 
 
@@ -69,19 +72,19 @@ def apart(found: torch.Tensor, expected: Image.Image, rows: slice = slice(None))
 @pytest.mark.parametrize("degrees", [-60, -25, 10, 25, 90, 180, 270])
 def test_turning_is_pillows(wide: Image.Image, degrees: int) -> None:
     expected = operations.rotation(wide, degrees)
-    found = warped(wide, warping.turned(degrees, 1.5))
+    found = warped(wide, warping.turn(degrees, 1.5))
     assert apart(found, expected) < 2.0
-    assert apart(warped(wide, warping.turned(-degrees + 5, 1.5)), expected) > 8.0
+    assert apart(warped(wide, warping.turn(-degrees + 5, 1.5)), expected) > 8.0
 
 
 def test_a_quarter_turn_moves_pixels_and_nothing_else(wide: Image.Image) -> None:
-    found = warped(wide, warping.turned(90, 1.5))
+    found = warped(wide, warping.turn(90, 1.5))
     torch.testing.assert_close(found, squashed(wide).rot90(1, (2, 3)), atol=1e-4, rtol=0)
 
 
 def test_turning_on_the_same_canvas(wide: Image.Image) -> None:
     expected = wide.rotate(20, Image.Resampling.BILINEAR, expand=False)
-    assert apart(warped(wide, warping.turned(20, 1.5, expanded=False)), expected) < 2.0
+    assert apart(warped(wide, warping.turn(20, 1.5, expanded=False)), expected) < 2.0
 
 
 @pytest.mark.parametrize("area", [0.3, 0.5, 1.0])
@@ -111,7 +114,7 @@ def test_a_frame_on_four_sides(wide: Image.Image) -> None:
 
 
 def test_a_mirror(wide: Image.Image) -> None:
-    found = warped(wide, warping.mirrored())
+    found = warped(wide, warping.mirror())
     torch.testing.assert_close(found, squashed(wide).flip(3), atol=1e-4, rtol=0)
 
 
@@ -162,22 +165,22 @@ def test_hue_turns_as_pillows_does(wide: Image.Image) -> None:
 
 def test_blur_is_the_papers(wide: Image.Image) -> None:
     pixels = torch.from_numpy(np.asarray(wide, np.float32)).permute(2, 0, 1)[None]
-    found = toning.blurred(pixels, torch.tensor([2.0]))[0].permute(1, 2, 0)
+    found = toning.blur(pixels, torch.tensor([2.0]))[0].permute(1, 2, 0)
     np.testing.assert_allclose(found, np.asarray(operations.blur(wide, 11), np.float32), atol=1.5)
-    torch.testing.assert_close(toning.blurred(pixels, torch.zeros(1)), pixels)
+    torch.testing.assert_close(toning.blur(pixels, torch.zeros(1)), pixels)
 
 
 def test_blur_knows_each_pictures_own_width(wide: Image.Image) -> None:
     pair = squashed(wide).repeat(2, 1, 1, 1)
-    both = toning.blurred(pair, torch.tensor([0.5, 3.0]))
+    both = toning.blur(pair, torch.tensor([0.5, 3.0]))
     for place, sigma in enumerate((0.5, 3.0)):
-        alone = toning.blurred(pair[:1], torch.tensor([sigma]))
+        alone = toning.blur(pair[:1], torch.tensor([sigma]))
         torch.testing.assert_close(both[place], alone[0])
 
 
 def test_coding_rounds_cosines_and_lets_gradients_through(wide: Image.Image) -> None:
     pixels = squashed(wide)[:, :, :90, :83].repeat(3, 1, 1, 1).requires_grad_()
-    found = toning.coded(pixels, torch.tensor([0.0, 0.05, 0.3]))
+    found = toning.compress(pixels, torch.tensor([0.0, 0.05, 0.3]))
     torch.testing.assert_close(found[0], pixels[0], atol=1e-5, rtol=0)
     lost = (found - pixels).detach().square().mean(dim=(1, 2, 3)).sqrt()
     assert 0 < lost[1] < lost[2]
@@ -200,17 +203,17 @@ def test_gradient_is_that_of_finite_differences() -> None:
     pictures = 0.3 + 0.4 * torch.rand(2, 3, 8, 8, generator=generator, dtype=torch.float64)
     pictures.requires_grad_()
     for step in range(4):
-        function = lambda p: torch.cat(list(looks(p, edits, step)))  # noqa: E731, B023
+        function = lambda p: torch.cat(list(apply_edits(p, edits, step)))  # noqa: E731, B023
         assert torch.autograd.gradcheck(function, pictures, eps=1e-7, atol=1e-6, fast_mode=True)
 
 
 def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
     pictures = noise(3, 3, 16, 16)
     edits = stack_edits([drawn(n, size=16) for n in range(3)])
-    sizes = [len(seen) for seen in looks(pictures, edits, 0)]
-    assert sum(sizes) == PLAN.looks * 3
+    sizes = [len(seen) for seen in apply_edits(pictures, edits, 0)]
+    assert sum(sizes) == PLAN.passes * 3
     assert max(sizes) == 6
-    seen = torch.cat(list(looks(pictures, edits, 0)))
+    seen = torch.cat(list(apply_edits(pictures, edits, 0)))
     assert seen.shape == (18, 3, 16, 16)
     assert seen.min() >= 0
     assert seen.max() <= 1
@@ -221,9 +224,9 @@ def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
 def test_every_look_is_at_its_own_picture() -> None:
     pictures = noise(2, 3, 16, 16)
     one, other = drawn(1, size=16), drawn(2, size=16)
-    together = list(looks(pictures, stack_edits([one, other]), 2))
+    together = list(apply_edits(pictures, stack_edits([one, other]), 2))
     for place, alone in enumerate((one, other)):
-        single = list(looks(pictures[place : place + 1], stack_edits([alone]), 2))
+        single = list(apply_edits(pictures[place : place + 1], stack_edits([alone]), 2))
         for pair, own in zip(together, single, strict=True):
             torch.testing.assert_close(pair[place::2], own, rtol=0, atol=0)
 
@@ -241,22 +244,24 @@ def test_a_crop_is_cut_out_of_the_picture_not_out_of_its_squash(scene) -> None:
     quarter = image.crop((SIDE, SIDE, 3 * SIDE, 3 * SIDE))
     untouched = squashed(image)
     finer = torch.from_numpy(np.asarray(image.resize((2 * SIDE, 2 * SIDE)), np.float32) / 255)
-    detail = Detail(untouched, finer.permute(2, 0, 1)[None])
+    originals = Originals(untouched, finer.permute(2, 0, 1)[None])
     edits = of_shape(warping.window(0.5, 0.5))
-    (coarse,) = looks(untouched, edits, 0)
-    (fine,) = looks(untouched, edits, 0, detail)
+    (coarse,) = apply_edits(untouched, edits, 0)
+    (fine,) = apply_edits(untouched, edits, 0, originals)
     assert apart(fine, quarter) < 0.5 * apart(coarse, quarter)
-    # The change is laid on at the scale of the descriptor: it is seen as without detail.
+    # The change is laid on at the scale of the descriptor: it is seen as without originals.
     changed = untouched + 0.02 * noise(*untouched.shape)
-    (seen,), (expected,) = (looks(changed, edits, 0, d) for d in (detail, None))
+    (seen,), (expected,) = (apply_edits(changed, edits, 0, d) for d in (originals, None))
     torch.testing.assert_close(seen - fine, expected - coarse, rtol=0, atol=1e-6)
 
 
-def test_what_does_not_enlarge_needs_no_detail(scene) -> None:
+def test_what_does_not_enlarge_needs_no_originals(scene) -> None:
     untouched = squashed(Image.fromarray(scene(2 * SIDE, 2 * SIDE, seed=5)))
-    detail = Detail(untouched, noise(1, 3, 2 * SIDE, 2 * SIDE))
-    for matrix in (warping.turned(25, 1.5), warping.inset(0, 0.3, 1, 1), warping.mirrored()):
-        (without,), (found,) = (looks(untouched, of_shape(matrix), 0, d) for d in (None, detail))
+    originals = Originals(untouched, noise(1, 3, 2 * SIDE, 2 * SIDE))
+    for matrix in (warping.turn(25, 1.5), warping.inset(0, 0.3, 1, 1), warping.mirror()):
+        (without,), (found,) = (
+            apply_edits(untouched, of_shape(matrix), 0, d) for d in (None, originals)
+        )
         torch.testing.assert_close(found, without, rtol=0, atol=0)
 
 
@@ -283,6 +288,6 @@ def test_draws_are_the_generators() -> None:
 
 
 def test_plans_are_checked() -> None:
-    with pytest.raises(ValueError, match="never"):
+    with pytest.raises(ValueError, match="at least 0"):
         EditPlan(toned=1, shaped=-1)
-    assert EditPlan().looks == 1
+    assert EditPlan().passes == 1
