@@ -284,3 +284,20 @@ def test_no_share_leaves_the_picture(scene) -> None:
         original, change, peak=255, least_psnr=40.0, coders=ladder("PNG", 3), budget_share=0.0
     )
     assert found.psnr == math.inf
+
+
+@pytest.mark.parametrize(
+    ("original", "change", "kind"),
+    [([127, 127, 127], [0.001049, -0.005356, 0.003616], "PNG"), ([0, 2, 0], [0.01] * 3, "JPEG")],
+)
+def test_a_picture_of_one_pixel_is_coded_without_change(original, change, kind) -> None:
+    pixels = np.array([[original]], np.uint8)
+    found = fit_to_budget(
+        pixels,
+        np.array([[change]], np.float16),
+        peak=255,
+        least_psnr=43.875,
+        coders=ladder(kind, 3),
+    )
+    assert found is not None
+    assert found.psnr >= 43.875

@@ -89,7 +89,19 @@ def fit_to_budget(
         fitted = found if found is not None else fitted
         if found is not None and noise <= _MOST_NOISE * _error_at(least_psnr):
             return found
-    return fitted
+    return fitted or _without_change(original, peak, least_psnr, coders)
+
+
+def _without_change(
+    original: NDArray[np.integer], peak: int, least_psnr: float, coders: Sequence[Coder]
+) -> Coded | None:
+    """Code the picture as it is: of a few pixels even one level may be more than the budget."""
+    for coder in coders:
+        data, decoded = coder.code(original)
+        reached = psnr(original, decoded, peak=peak)
+        if reached >= least_psnr:
+            return Coded(data, decoded, reached, 0.0, coder.name)
+    return None
 
 
 def _fit(change: _Change, least_psnr: float, coder: Coder) -> tuple[Coded | None, float]:
