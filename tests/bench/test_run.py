@@ -16,7 +16,7 @@ from homing.demo.generated import generated_picture
 from homing.images import decode_pixels, psnr
 from tests.helpers.bench import run_bench
 
-# One run of every stage takes a minute of an idle processor, and longer beside other work.
+# One run of every step takes a minute of an idle processor, and longer beside other work.
 pytestmark = pytest.mark.timeout(900)
 
 PHOTOS, EDITS, DRAWS = 6, 15, 2
