@@ -176,7 +176,8 @@ def _through(codebook, state: State, others, seed: int):
     """For each picture R@1 by codes and re-ranked, and what copies keep; mean of the edits."""
     import numpy as np
 
-    from homing.bench.search.engine import Searcher, Setting, pad_rows
+    from homing.bench.search.engine import Searcher, Setting
+    from homing.bench.search.exact import pad_rows
     from homing.bench.statistics.measures import recall
 
     engine = Searcher(codebook, others).engine(state.entries, seed)

@@ -1,4 +1,8 @@
-"""A miniature of ``homing bench`` through the command line, from pictures to the report."""
+"""A miniature of ``homing bench`` through the command line, from pictures to the report.
+
+It covers costs, extra and sample_study, measure/ (detection, index_results), all of states/, the
+answers of questions/ and, of report/, all but descriptor_report.
+"""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""One's own edits and methods, given to ``run_retrieval`` as plain functions."""
+"""A user's edits and methods, given to ``run_retrieval`` as plain functions."""
 
 import numpy as np
 from PIL import ImageOps

@@ -14,8 +14,8 @@ from homing.bench.search.copy_detection import (
     label_predictions,
     score_predictions,
 )
-from homing.bench.search.engine import Searcher, pad_rows, search_settings
-from homing.bench.search.exact import search_exact
+from homing.bench.search.engine import Searcher, search_settings
+from homing.bench.search.exact import pad_rows, search_exact
 from homing.bench.states.benchmark import Benchmark
 from homing.bench.states.codebooks import Quantizer
 from homing.bench.states.compared_states import ComparedStates

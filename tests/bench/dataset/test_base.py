@@ -1,4 +1,4 @@
-"""Which photograph serves for what, and what is made of it."""
+"""Roles of the photographs, and entries of the base."""
 
 from pathlib import Path
 

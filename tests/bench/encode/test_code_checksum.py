@@ -1,4 +1,4 @@
-"""Caches know by what code their values were made."""
+"""Checksums of the code that made cached values."""
 
 import importlib.metadata
 import shutil

@@ -1,4 +1,4 @@
-"""Variants of pictures, made once for all encoders, and the cache of what came of them."""
+"""Rows of variants by all encoders (encoders, rows), and the shards that cache them (shards)."""
 
 import os
 from contextlib import contextmanager

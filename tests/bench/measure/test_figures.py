@@ -1,4 +1,4 @@
-"""Copy detection and false matches on vectors whose answers are known."""
+"""Recall and false matches on vectors whose answers are known."""
 
 import numpy as np
 import pytest

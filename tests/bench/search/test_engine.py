@@ -1,10 +1,10 @@
-"""Search through codebooks, and the figures that come of it, on vectors."""
+"""Search through codebooks, on vectors."""
 
 import numpy as np
 import pytest
 
-from homing.bench.search.engine import RANKED, Hits, Searcher, pad_rows, search_settings
-from homing.bench.search.exact import search_exact
+from homing.bench.search.engine import RANKED, Hits, Searcher, search_settings
+from homing.bench.search.exact import pad_rows, search_exact
 from homing.bench.statistics.measures import recall
 from homing.codebooks import train_codebook
 

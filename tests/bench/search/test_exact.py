@@ -1,4 +1,4 @@
-"""Exact search, and hashes as vectors that it searches."""
+"""Exact search, on vectors."""
 
 import numpy as np
 import pytest

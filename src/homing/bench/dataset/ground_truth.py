@@ -10,7 +10,7 @@ from homing.bench.dataset.material import Material, RowSubset
 from homing.bench.dataset.near_duplicates import NearDuplicates
 from homing.bench.encode.encoders import Encoder
 from homing.bench.search.copy_detection import DetectionQueries
-from homing.bench.search.engine import pad_rows
+from homing.bench.search.exact import pad_rows
 
 _MOST_COPIES = 1000  # pictures whose random copies copy detection searches for
 

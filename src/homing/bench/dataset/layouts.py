@@ -28,7 +28,7 @@ LAYOUTS = ("disc21", "copydays")
 
 _REFERENCES = ("references", "reference", "val_ref")
 _QUERIES = ("dev_queries", "final_queries", "queries", "query", "val_query")
-_BLOCK = 4  # digits of a Copydays name that tell the original
+_BLOCK = 4  # digits of a Copydays name that identify the original
 _NO_MATCH = "without a match"
 
 

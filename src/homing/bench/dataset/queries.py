@@ -12,7 +12,7 @@ from homing.bench.encode.variants import Copy, Task, Whole
 from homing.edits import Edit, paper_edits
 from homing.images import FoundPicture
 
-_EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
+_EDITED, _UNMATCHED = 4, 5  # purposes of a seed; no other draw has these
 _DRAWS = 4  # random edits of each photograph without a match
 
 

@@ -19,7 +19,6 @@ RANKED = 64
 """The first of them, which exact similarity reorders."""
 
 _BLOCK = 1000  # queries at a time
-_PADDING = -2  # of lists of right entries; -1 is Faiss's
 
 Vectors = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
@@ -67,7 +66,7 @@ class Hits:
     similarity: Vectors  # exact, of re-ranked entries; -inf of others
 
     def places(self, right: Rows) -> Places:
-        """Locate the best right entry among the hits; `right` is (n, w), see :func:`pad_rows`."""
+        """Locate the best right entry among the hits; `right` is (n, w), as `pad_rows` gives it."""
         same = np.zeros(self.rows.shape, bool)
         for column in right.T:
             same |= self.rows == column[:, None]
@@ -78,15 +77,6 @@ class Hits:
             np.count_nonzero(equal, axis=1),
             np.count_nonzero(equal & same, axis=1),
         )
-
-
-def pad_rows(right: Sequence[Rows]) -> Rows:
-    """Put lists of right entries, the picture itself first, into one array, (n, w)."""
-    width = max((len(rows) for rows in right), default=1)
-    found = np.full((len(right), width), _PADDING, np.int64)
-    for query, rows in enumerate(right):
-        found[query, : len(rows)] = rows
-    return found
 
 
 class Searcher:

@@ -10,6 +10,7 @@ from homing.bench.statistics.measures import Places
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+_PADDING = -2  # of lists of right entries; Faiss returns -1
 _BLOCK_BYTES = 100 << 20  # of similarities at a time
 
 
@@ -24,6 +25,15 @@ class ExactHits:
     strict: Places  # of the picture itself; near duplicates are wrong
 
 
+def pad_rows(right: Sequence[Rows]) -> Rows:
+    """Put lists of right entries, the picture itself first, into one array, (n, w)."""
+    width = max((len(rows) for rows in right), default=1)
+    found = np.full((len(right), width), _PADDING, np.int64)
+    for query, rows in enumerate(right):
+        found[query, : len(rows)] = rows
+    return found
+
+
 def search_exact(
     queries: Vectors,
     base: Vectors,
@@ -35,13 +45,10 @@ def search_exact(
     `right` has for each query at least one row, the picture itself first. `progress` is called with
     the number of queries done since the last call.
     """
-    width = max((len(rows) for rows in right), default=1)
-    pad_rows = np.full((len(right), width), -1, np.int64)
-    for query, rows in enumerate(right):
-        pad_rows[query, : len(rows)] = rows
+    padded = pad_rows(right)
     parts = []
     for first, block in similarity_blocks(queries, base):
-        parts.append(_search_block(block, pad_rows[first : first + len(block)]))
+        parts.append(_search_block(block, padded[first : first + len(block)]))
         if progress is not None:
             progress(len(block))
     if not parts:
