@@ -27,14 +27,13 @@ from homing.archive.query.calibration import (
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.table.commit import commit_rows
-from homing.bench.context import Run
+from homing.bench.context import ProcessPool, Run
 from homing.bench.dataset.base import Base, Plan, make_base, make_plan
-from homing.bench.encode.definitions import definitions
-from homing.bench.encode.describe import encode
+from homing.bench.encode.code_checksum import code_checksum
 from homing.bench.encode.encoders import descriptor_encoder
-from homing.bench.encode.variants import Crop, cropped
+from homing.bench.encode.pipeline import encode
+from homing.bench.encode.variants import Crop, crop_image
 from homing.bench.settings import Sizes
-from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import PictureError
 from homing.images import FoundPicture, find_pictures, read_rgb
@@ -102,12 +101,12 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
 
 def known_by(*parts: object, sources: Sequence[str]) -> str:
     """Return a cache name for results made from these values by that part of our code."""
-    code = definitions(tuple(sources), ("pillow", "numpy", "torch"))
+    code = code_checksum(tuple(sources), ("pillow", "numpy", "torch"))
     return hashlib.sha256(repr((code, *parts)).encode()).hexdigest()[:12]
 
 
 def make_states(
-    photos: Sequence[FoundPicture], options, workers: Workers, folder: Path
+    photos: Sequence[FoundPicture], options, workers: ProcessPool, folder: Path
 ) -> dict[str, State]:
     """Make an archive with the photos as they are, and one with the photos released.
 
@@ -116,7 +115,7 @@ def make_states(
     photos : sequence of FoundPicture
     options : argparse.Namespace
         With `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`.
-    workers : Workers
+    workers : ProcessPool
     folder : Path
         For the archives and all that is kept.
     """
@@ -194,7 +193,7 @@ def _plan(photos: Sequence[FoundPicture], options) -> Plan:
     return make_plan(photos, background, Sizes(base_size=options.base_size, seed=options.seed))
 
 
-def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder: Path) -> None:
+def _record_base(base: Base, first: int, codebook: str, workers: ProcessPool, folder: Path) -> None:
     """Make the archive of the distractors: photographs and crops of them."""
     target, building = folder / "base", folder / "base-unfinished"
     if target.exists():
@@ -242,7 +241,7 @@ def _crop(path: Path, crop: Crop, target: Path) -> Path:
     if not target.exists():
         target.parent.mkdir(exist_ok=True)
         part = target.with_suffix(f".{os.getpid()}.part")
-        cropped(read_rgb(path), crop).save(part, format="png", compress_level=1)
+        crop_image(read_rgb(path), crop).save(part, format="png", compress_level=1)
         part.replace(target)
     return target
 
@@ -269,7 +268,7 @@ def queries_of(
 
 
 def looked_at(
-    chunk: Sequence[Query], path: Path, descriptor, workers: Workers
+    chunk: Sequence[Query], path: Path, descriptor, workers: ProcessPool
 ) -> list[DescribedQuery | None]:
     """All views of queries, described; None of one that cannot be made."""
 

@@ -125,7 +125,7 @@ def _calibration(base: Base) -> str:
 def _hidden(options, base: Base, released: Suspects, folder: Path):
     """Yield the pictures that the archive must find, under each attack."""
     from homing.activation import find_method
-    from homing.bench.questions.adversary import WASHES, elsewhere
+    from homing.bench.questions.adversary import WASHES, aim_elsewhere
     from homing.edits import make_edit
 
     yield "as released", released
@@ -134,7 +134,7 @@ def _hidden(options, base: Base, released: Suspects, folder: Path):
     method = _bold(find_method(Activation.method))
     attacks = {
         "descriptor: away from itself": replace(method, objective=_away),
-        "all: into the next cell": elsewhere(method),
+        "all: into the next cell": aim_elsewhere(method),
     }
     for label, attack in attacks.items():
         yield from _attacked(options, label, attack, base, released, folder)
@@ -150,7 +150,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
     import numpy as np
 
     from homing.activation import find_method
-    from homing.bench.questions.adversary import elsewhere
+    from homing.bench.questions.adversary import aim_elsewhere
 
     descriptor = base.archive.descriptor
     nearest = np.argmax(descriptor.describe(others) @ base.vectors.T, axis=1)
@@ -162,7 +162,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
         "descriptor: towards an entry": replace(
             method, objective=functools.partial(_towards, most_like)
         ),
-        "all: as if it were that entry": elsewhere(method, most_like),
+        "all: as if it were that entry": aim_elsewhere(method, most_like),
     }
     for label, attack in attacks.items():
         yield from _attacked(options, label, attack, base, untouched, folder)

@@ -56,7 +56,7 @@ def main() -> int:
     prepare_process(options.threads)
     from _finding import calibrated, make_states
 
-    from homing.bench.workers import open_workers
+    from homing.bench.context import open_pool
     from homing.edits import SCREENSHOT, paper_edits
 
     ours, strangers = _divided(options)
@@ -65,7 +65,7 @@ def main() -> int:
         method=options.method, psnr=options.psnr, codebook=options.codebook, seed=options.seed,
     )  # fmt: skip
     edits = (*paper_edits(), SCREENSHOT)
-    with working_folder(options.work) as folder, open_workers(options.workers) as workers:
+    with working_folder(options.work) as folder, open_pool(options.workers) as workers:
         states = make_states(ours, options, workers, folder)
         for name, state in states.items():
             print(f"{name}: {len(state.archive)} entries", flush=True)

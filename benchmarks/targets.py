@@ -176,11 +176,12 @@ def _through(codebook, state: State, others, seed: int):
     """For each picture R@1 by codes and re-ranked, and what copies keep; mean of the edits."""
     import numpy as np
 
-    from homing.bench.search.engine import Searcher, Setting, padded
+    from homing.bench.search.engine import Searcher, Setting
+    from homing.bench.search.exact import pad_rows
     from homing.bench.statistics.measures import recall
 
     engine = Searcher(codebook, others).engine(state.entries, seed)
-    wanted = padded([np.array([n]) for n in range(len(state.entries))])
+    wanted = pad_rows([np.array([n]) for n in range(len(state.entries))])
     for ranked in (False, True):
         setting = Setting(1, ranked, "")
         right = [

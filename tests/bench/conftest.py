@@ -12,14 +12,14 @@ if not all(map(importlib.util.find_spec, ("augly", "cv2", "imagehash", "pdqhash"
 
 
 class InlineWorkers:
-    """Workers in this process; they remember what they were asked."""
+    """Workers in this process; they remember the things that they received."""
 
     def __init__(self) -> None:
-        self.asked: list[object] = []
+        self.received: list[object] = []
 
     def map(self, function: Callable, things: Iterable) -> Iterator:
         for thing in things:
-            self.asked.append(thing)
+            self.received.append(thing)
             yield function(thing)
 
 

@@ -1,4 +1,8 @@
-"""A miniature of ``homing bench`` through the command line, from pictures to the report."""
+"""A miniature of ``homing bench`` through the command line, from pictures to the report.
+
+It covers costs, extra and sample_study, measure/ (detection, index_results), all of states/, the
+answers of questions/ and, of report/, all but descriptor_report.
+"""
 
 import csv
 import json
@@ -16,7 +20,7 @@ from homing.demo.generated import generated_picture
 from homing.images import decode_pixels, psnr
 from tests.helpers.bench import run_bench
 
-# One run of every stage takes a minute of an idle processor, and longer beside other work.
+# One run of every step takes a minute of an idle processor, and longer beside other work.
 pytestmark = pytest.mark.timeout(900)
 
 PHOTOS, EDITS, DRAWS = 6, 15, 2

@@ -1,4 +1,7 @@
-"""A miniature of ``homing bench descriptors`` through the command line."""
+"""A miniature of ``homing bench descriptors`` through the command line.
+
+It covers report/descriptor_report and dataset/ (ground_truth, material, setup).
+"""
 
 import csv
 import importlib.util

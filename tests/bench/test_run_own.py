@@ -1,18 +1,13 @@
-"""One's own edits and methods, given to ``run_retrieval`` as plain functions."""
-
-from functools import partial
+"""A user's edits and methods, given to ``run_retrieval`` as plain functions."""
 
 import numpy as np
-import pytest
 from PIL import ImageOps
 
 import homing
 from homing.activation import LoopSettings, Method, find_method
-from homing.bench.encode.definitions import definition_of
-from homing.bench.encode.variants import Copy
 from homing.bench.run import DataSet, Settings, run_retrieval
 from homing.demo.generated import generated_picture
-from homing.edits import PAPER, make_edit
+from homing.edits import make_edit
 from homing.images import find_pictures
 
 
@@ -52,43 +47,17 @@ def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
             questions=("foreign",),
         ),
     )
-    family = outcome.families[0]
-    assert [state.method for state in family.states] == ["passive", "gentle", "paper"]
-    names = [edit.name for edit in family.states[0].edits]
+    result = outcome.indexes[0]
+    assert [state.method for state in result.states] == ["passive", "gentle", "paper"]
+    names = [edit.name for edit in result.states[0].edits]
     assert names[-1] == "three bits"
-    assert len(family.states[0].counted) == 15  # it is in the mean, as it says
-    assert family.states[0].queries[-1] == 2
+    assert len(result.states[0].counted) == 15  # it is in the mean, as it says
+    assert result.states[0].queries[-1] == 2
     assert outcome.failures == {}
     # Questions are of the method named first, and the report says so.
     assert "Questions are of gentle, the method named first." in outcome.notes
     (answer,) = outcome.answers
     (line,) = [line for line in answer.lines if line.label.endswith(": activated for it")]
-    leading = family.states[1]
-    assert line.figures["1 probe"].mean == leading.mean(leading.setting(1, ranked=True)).mean
+    leading = result.states[1]
+    assert line.figures["1 probe"].mean == leading.mean(leading.one_probe).mean
     assert line.figures["in their cell"].mean == leading.cell().mean
-
-
-def test_what_is_kept_of_an_edit_depends_on_its_code():
-    two, three = (Copy(make_edit("bits", partial(posterise, bits=b)), (0,)).key for b in (2, 3))
-    assert two != three
-    assert two == Copy(make_edit("bits", partial(posterise, bits=2)), (0,)).key
-    keys = [Copy(edit, (0,)).key for edit in PAPER]
-    assert len(set(keys)) == len(keys)
-
-
-def test_a_function_without_a_text_is_told_from_every_other():
-    found = set()
-    for module in ("nowhere", "nowhere.else"):
-
-        def function():
-            pass
-
-        function.__module__ = module
-        found.add(definition_of(function, ()))
-        assert definition_of(function, ()) in found
-    assert len(found) == 2
-
-
-@pytest.mark.parametrize("name", ["homing.activation", "homing.activation.methods"])
-def test_the_packages_own_methods_are_counted_with_its_code(name):
-    assert definition_of(find_method("paper").objective, (name,)) == ""

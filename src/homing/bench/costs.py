@@ -1,8 +1,8 @@
-"""What recall costs: recall against milliseconds a query and bytes a vector, for several indexes.
+"""Costs of recall: milliseconds per query and bytes per vector, for several indexes.
 
-Each index has photographs released for it: activation aims at one codebook. They are fewer than in
-the main tables, since each index needs files of its own. All searches are timed in one process, one
-after another, on the same queries in batches, the passive and the active base in turn.
+Photographs are released for each index, since activation aims at one codebook; they are fewer than
+in the main tables. All searches are timed in one process, one after another, on the same queries in
+batches, the passive and the active base in turn.
 """
 
 import time
@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.context import Progress
-from homing.bench.measure.measured import measure_index
-from homing.bench.search.engine import Engine, Searcher, Setting, settings_of
+from homing.bench.measure.measurement import measure_index
+from homing.bench.search.engine import Engine, Searcher, Setting, search_settings
+from homing.bench.states.benchmark import Benchmark
 from homing.bench.states.codebooks import Quantizer
-from homing.bench.states.compared import Compared
-from homing.bench.states.stage import Stage
-from homing.bench.states.states import Common, State
+from homing.bench.states.compared_states import ComparedStates
+from homing.bench.states.state import State
+from homing.bench.states.state_maker import StateMaker
 from homing.bench.statistics.bootstrap import Interval
 from homing.errors import CodebookError
 
@@ -28,158 +29,108 @@ PROBES = (1, 2, 4, 8, 16, 32, 64)
 _TIMED = 1000  # queries of a batch
 _ROUNDS = 3
 _LEAST_CELLS = 4
-_COMPONENTS = 64  # of the PCA before signs are taken: eight bytes, as the product quantizer's
+_COMPONENTS = 64  # of the PCA before signs are taken: eight bytes, like the product quantizer
 
 Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Point:
-    """One index searched in one way.
-
-    Attributes
-    ----------
-    index, method : str
-    setting : str
-    probes : int
-    ranked : bool
-    recall : Interval
-        R@1, mean over the edits that count.
-    milliseconds : float
-        A query, the least of three rounds.
-    batch : int
-        Queries searched for together.
-    code_bytes : int
-        Of each entry, held in memory.
-    ranked_bytes : int
-        Of each entry's vector, read for re-ranking; 0 where codes alone decide.
-    """
+class CostPoint:
+    """One index searched in one way."""
 
     index: str
     method: str
     setting: str
     probes: int
     ranked: bool
-    recall: Interval
-    milliseconds: float
-    batch: int
-    code_bytes: int
-    ranked_bytes: int
+    recall: Interval  # R@1, mean over the edits that count
+    milliseconds: float  # per query, the least of three rounds
+    batch: int  # queries searched for together
+    code_bytes: int  # of each entry, in memory
+    ranked_bytes: int  # of each entry's vector, read for re-ranking; 0 without re-ranking
 
 
-def factories(cells: int, dimension: int) -> tuple[str, ...]:
-    """Name the indexes that are compared, of as many cells each.
-
-    Parameters
-    ----------
-    cells : int
-        Where there are any.
-    dimension : int
-        Of the vectors; kinds of codes that it does not allow are left out.
-    """
+def compared_factories(cells: int, dimension: int) -> tuple[str, ...]:
+    """Name the compared indexes of that many cells, as far as the dimension allows their codes."""
     front = f"IVF{cells}"
-    found = [f"{front},Flat"]
-    found += [f"{front},PQ{m}x8" for m in (8, 16) if dimension % m == 0]
+    factories = [f"{front},Flat"]
+    factories += [f"{front},PQ{m}x8" for m in (8, 16) if dimension % m == 0]
     if dimension % 16 == 0:
-        found.append(f"OPQ16,{front},PQ16x8")
-    return (*found, f"PCA{min(_COMPONENTS, dimension)},LSH")
+        factories.append(f"OPQ16,{front},PQ16x8")
+    return (*factories, f"PCA{min(_COMPONENTS, dimension)},LSH")
 
 
 def compare_costs(
-    stage: Stage, compared: Compared, pictures: Rows
-) -> tuple[list[Point], list[str]]:
-    """Compare indexes of as many cells as the first one has, by the leading method.
+    maker: StateMaker, compared: ComparedStates, pictures: Rows
+) -> tuple[list[CostPoint], list[str]]:
+    """Compare indexes of as many cells as the first has, by the leading method, on some pictures.
 
-    Parameters
-    ----------
-    stage : Stage
-    compared : Compared
-        Codebooks for which everything has been released already are taken from it.
-    pictures : ndarray of int64
-        Photographs that the comparison is made on.
-
-    Returns
-    -------
-    points : list of Point
-    notes : list of str
-        What could not be compared.
+    Codebooks for which all photographs have been released already are reused. The notes say what
+    could not be compared.
     """
-    common, passive, known = compared.common, compared.passive, compared.active
+    benchmark, passive, known = compared.benchmark, compared.passive, compared.active
     cells = max(_LEAST_CELLS, *(each.quantizer.codebook.cell_count for each in known))
-    given = {str(each.quantizer.codebook.factory): each for each in known}
+    released = {str(each.quantizer.codebook.factory): each for each in known}
     states, notes = [], []
-    for factory in factories(cells, common.encoder.dimension):
-        if factory in given:
-            states.append((given[factory].quantizer, given[factory].leading))
+    for factory in compared_factories(cells, benchmark.encoder.dimension):
+        if factory in released:
+            states.append((released[factory].quantizer, released[factory].leading))
             continue
         try:
-            quantizer = stage.quantizer(factory, common.others)
+            quantizer = maker.find_quantizer(factory, benchmark.distractors)
         except CodebookError as error:
             notes.append(f"{factory} is not among the costs: {error}")
             continue
-        state = stage.released(common.material, passive, quantizer, compared.leading, pictures)
+        state = maker.release(benchmark.material, passive, quantizer, compared.leading, pictures)
         states.append((quantizer, state))
     shared = np.all([state.present[pictures] for _, state in states], axis=0)
     if not states or not shared.any():
         return [], notes
-    return trade_offs(common, passive, states, pictures[shared], stage.run.progress), notes
+    return measure_costs(benchmark, passive, states, pictures[shared], maker.run.progress), notes
 
 
-def trade_offs(
-    common: Common,
+def measure_costs(
+    benchmark: Benchmark,
     passive: State,
     states: Sequence[tuple[Quantizer, State]],
     pictures: Rows,
     progress: Progress,
-) -> list[Point]:
-    """Measure recall and time of every index.
-
-    Parameters
-    ----------
-    common : Common
-    passive : State
-    states : sequence of (Quantizer, State)
-        For each index some photographs released for it.
-    pictures : ndarray of int64
-        Numbers of those photographs that all of them have.
-    progress : callable
-
-    Returns
-    -------
-    list of Point
-    """
-    points: list[Point] = []
+) -> list[CostPoint]:
+    """Measure recall and time of every index, on photographs that all states have."""
+    points: list[CostPoint] = []
     with progress(len(states), "timing searches") as bar:
         for quantizer, active in states:
-            points += _points(common, quantizer, (passive, active), pictures)
+            points += _points(benchmark, quantizer, (passive, active), pictures)
             bar.by(1)
     return points
 
 
 def _points(
-    common: Common, quantizer: Quantizer, pair: tuple[State, State], pictures: Rows
-) -> list[Point]:
-    """One index, in all ways of searching, passive and active in turn."""
-    searcher, codebook = Searcher(quantizer.codebook, common.others), quantizer.codebook
-    settings = settings_of(codebook, PROBES)
-    engines = [searcher.engine(s.entries[common.kept], common.seed) for s in pair]
-    found = [
-        measure_index(common, engine, quantizer.name, state, settings, pictures)
+    benchmark: Benchmark, quantizer: Quantizer, pair: tuple[State, State], pictures: Rows
+) -> list[CostPoint]:
+    """Measure one index in all ways of searching, passive and active in turn."""
+    searcher, codebook = Searcher(quantizer.codebook, benchmark.distractors), quantizer.codebook
+    settings = search_settings(codebook, PROBES)
+    engines = [searcher.engine(benchmark.entries(state), benchmark.seed) for state in pair]
+    measurements = [
+        measure_index(benchmark, engine, quantizer.name, state, settings, pictures)
         for engine, state in zip(engines, pair, strict=True)
     ]
-    queries = [s.copies[common.searched(s, pictures)][:_TIMED] for s in pair]
+    queries = [s.copies[benchmark.searched_copies(s, pictures)][:_TIMED] for s in pair]
     points = []
     for number, setting in enumerate(settings):
         times = _time(engines, queries, setting)
-        for state, measured, seconds, batch in zip(pair, found, times, queries, strict=True):
+        for state, measurement, seconds, batch in zip(
+            pair, measurements, times, queries, strict=True
+        ):
             points.append(
-                Point(
+                CostPoint(
                     index=quantizer.name,
                     method=state.method,
                     setting=setting.name,
                     probes=setting.probes if codebook.cell_count > 1 else 0,
                     ranked=setting.ranked,
-                    recall=measured.mean(number),
+                    recall=measurement.mean(number),
                     milliseconds=1e3 * seconds / max(len(batch), 1),
                     batch=len(batch),
                     code_bytes=codebook.code_size,
@@ -192,7 +143,7 @@ def _points(
 def _time(
     engines: Sequence[Engine], queries: Sequence[npt.NDArray[np.float32]], setting: Setting
 ) -> list[float]:
-    """Least seconds of some rounds, the engines in turn."""
+    """Return the least seconds of some rounds, the engines in turn."""
     least = [float("inf")] * len(engines)
     for _ in range(_ROUNDS):
         for number, (engine, batch) in enumerate(zip(engines, queries, strict=True)):

@@ -1,4 +1,4 @@
-"""The packages that measuring needs and homing itself does not."""
+"""Packages of the extra ``bench``."""
 
 from homing.extras import require_packages
 
@@ -12,11 +12,5 @@ _PACKAGES = {
 
 
 def require_extra() -> None:
-    """Refuse to go on without the extra ``bench``.
-
-    Raises
-    ------
-    UsageError
-        A package is missing; says which, and the command that installs it.
-    """
+    """Raise `UsageError`, with the command that installs it, if a package is missing."""
     require_packages("bench", _PACKAGES)

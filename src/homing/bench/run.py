@@ -1,7 +1,7 @@
-"""``homing bench``: edited copies sought through indexes, untouched and activated.
+"""``homing bench``: search for edited copies through indexes, untouched and activated.
 
-Stage by stage: everything is described; photographs are released by each method for each codebook;
-their copies are made and described; all copies are searched for. Each stage keeps what it made.
+Step by step: everything is described; photographs are released by each method for each codebook;
+their copies are made and described; all copies are searched for. Each step caches its results.
 """
 
 import time
@@ -11,28 +11,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.activation import Method, find_method
-from homing.bench.context import Progress, Run
+from homing.bench.context import Progress, Run, open_run
 from homing.bench.dataset.base import make_plan
 from homing.bench.dataset.layouts import DataSet
-from homing.bench.dataset.material import gather
-from homing.bench.dataset.setup import setup_of
+from homing.bench.dataset.material import gather_material
+from homing.bench.dataset.setup import make_setup
 from homing.bench.dataset.suites import Suite, find_suite
 from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
 from homing.bench.extra import require_extra
+from homing.bench.measure.index_results import IndexResult, SearchResults, search_states
 from homing.bench.published_copies import search_published
-from homing.bench.report.answers import write_answers
-from homing.bench.report.gallery import Example, answers_shown, worst_shown
-from homing.bench.report.outcome import Family, Outcome
+from homing.bench.report.gallery import Example, search_examples, worst_examples
+from homing.bench.report.observations import write_observations
+from homing.bench.report.outcome import Outcome
 from homing.bench.report.page import write_page
 from homing.bench.report.plots import write_plots
-from homing.bench.sample_study import Closer, look_closer
-from homing.bench.search_all import Searched, search_all
+from homing.bench.sample_study import SampleStudy, study_sample
 from homing.bench.settings import Settings
 from homing.bench.states.codebooks import check_indexes
-from homing.bench.states.compared import Compared, compare
+from homing.bench.states.compared_states import ComparedStates, compare_states
 from homing.bench.states.released import Releaser
-from homing.bench.states.stage import Stage
-from homing.bench.workers import open_workers
+from homing.bench.states.state_maker import StateMaker
 from homing.edits import Edit
 from homing.errors import UsageError
 from homing.options import DEFAULT_LIMITS, Activation, Limits
@@ -52,7 +51,7 @@ def run_retrieval(
     settings: Settings | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Outcome:
-    """Measure activation on photographs, among others.
+    """Measure activation on photographs in a base of others, and write the report.
 
     Parameters
     ----------
@@ -63,10 +62,10 @@ def run_retrieval(
     progress : callable
         Opens a progress bar.
     methods : sequence of Method
-        Of activation, of different names; the default one and the paper's if there are none. The
+        Methods of activation with different names; empty: the default one and the paper's. The
         first leads: the headline, the pictures shown, costs and questions are of it.
     edits : sequence of Edit
-        One's own, beside those of the suite.
+        Your own, in addition to those of the suite.
     settings : Settings, optional
     limits : Limits
         The most that is decoded of a file.
@@ -88,22 +87,22 @@ def run_retrieval(
     suite = find_suite(settings.suite, edits)
     check_indexes(settings.indexes, descriptor)
     plan = make_plan(data.photos, data.background, settings)
-    with open_workers() as workers:
-        stage = _stage(descriptor, Run(workers, out / "cache", progress, limits), out, settings)
+    with open_run(out, progress, limits) as run:
+        maker = _state_maker(descriptor, run, out, settings)
         hashes = hash_encoders() if settings.hashes else ()
-        encoders = [stage.encoder, *hashes]
-        material = gather(
-            plan, encoders, stage.run, settings, apart=encoders[:1], edits=suite.edits
+        encoders = [maker.encoder, *hashes]
+        material = gather_material(
+            plan, encoders, run, settings, apart=encoders[:1], edits=suite.edits
         )
-        compared = compare(stage, material, settings.indexes, methods)
-        closer = look_closer(stage, compared, settings, out / "questions")
+        compared = compare_states(maker, material, settings.indexes, methods)
+        study = study_sample(maker, compared, settings, out / "questions")
         if data.published:
-            closer = closer.preceded_by(search_published(stage, compared, data.published))
-        searched = search_all(stage, compared, hashes)
-    outcome = _outcome(compared, searched, closer, suite, settings, limits)
+            study = study.preceded_by(search_published(maker, compared, data.published))
+        results = search_states(maker, compared, hashes)
+    outcome = _outcome(compared, results, study, suite, settings, limits)
     seconds = time.perf_counter() - start
     outcome.write(out, seconds=seconds)
-    write_answers(out / "observations.csv", compared.common, searched.searched)
+    write_observations(out / "observations.csv", compared.benchmark, results.measured)
     write_page(outcome, write_plots(outcome, out / "plots"), out / "report.html", seconds)
     return outcome
 
@@ -115,42 +114,44 @@ def _different(methods: tuple[Method, ...]) -> tuple[Method, ...]:
     return methods
 
 
-def _stage(descriptor: "Descriptor", run: Run, out: Path, settings: Settings) -> Stage:
+def _state_maker(descriptor: "Descriptor", run: Run, out: Path, settings: Settings) -> StateMaker:
     releaser = Releaser(
         out / "released", descriptor, run, settings.psnr, settings.format, settings.seed
     )
-    return Stage(descriptor, descriptor_encoder(descriptor), run, releaser, settings.seed)
+    return StateMaker(descriptor, descriptor_encoder(descriptor), run, releaser, settings.seed)
 
 
 def _outcome(
-    compared: Compared,
-    searched: Searched,
-    closer: Closer,
+    compared: ComparedStates,
+    results: SearchResults,
+    study: SampleStudy,
     suite: Suite,
     settings: Settings,
     limits: Limits,
 ) -> Outcome:
-    common = compared.common
+    benchmark = compared.benchmark
+    unmatched = benchmark.unmatched_near_duplicates.counts["photos"]
     return Outcome(
-        setup=setup_of(common.material, compared.kept, settings),
+        setup=make_setup(benchmark.material, len(benchmark.photos), settings),
         suite=suite,
-        encoder=common.encoder,
-        asked=asdict(settings) | {"methods": [method.name for method in compared.methods]},
-        families=searched.families,
-        hashes=searched.hashes,
-        twins=common.twins.counts | {"unmatched_photos": common.strange.counts["photos"]},
-        points=closer.points,
-        examples=tuple(_examples(compared, searched.families[0], limits)),
-        answers=closer.answers,
-        notes=closer.notes,
-        failures=common.material.failures | compared.failures,
+        encoder=benchmark.encoder,
+        settings=asdict(settings) | {"methods": [method.name for method in compared.methods]},
+        indexes=results.indexes,
+        hashes=results.hashes,
+        near_duplicates=benchmark.near_duplicates.counts | {"unmatched_photos": unmatched},
+        points=study.points,
+        examples=tuple(_examples(compared, results.indexes[0], limits)),
+        answers=study.answers,
+        notes=study.notes,
+        failures=benchmark.material.failures | compared.failures,
     )
 
 
-def _examples(compared: Compared, family: Family, limits: Limits) -> list[Example]:
+def _examples(compared: ComparedStates, first: IndexResult, limits: Limits) -> list[Example]:
     """Pictures of the first index and the leading method."""
-    state, found = compared.active[0].leading, (family.states[0], family.states[1])
-    shown = answers_shown(compared.common, (compared.passive, state), found, limits)
-    if state.release is None:
-        return shown
-    return shown + worst_shown(compared.common, state.release, limits)
+    active = compared.active[0].leading
+    states, measurements = (compared.passive, active), (first.states[0], first.states[1])
+    examples = search_examples(compared.benchmark, states, measurements, limits)
+    if active.release is None:
+        return examples
+    return examples + worst_examples(compared.benchmark, active.release, limits)

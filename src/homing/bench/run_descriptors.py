@@ -8,35 +8,32 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.context import Progress, Run
+from homing.bench.context import Progress, open_run
 from homing.bench.dataset.base import make_plan
-from homing.bench.dataset.ground_truth import Judged
-from homing.bench.dataset.material import Index, gather, seek_twins
-from homing.bench.dataset.setup import setup_of
+from homing.bench.dataset.ground_truth import GroundTruth
+from homing.bench.dataset.material import RowSubset, find_near_duplicates, gather_material
+from homing.bench.dataset.setup import make_setup
 from homing.bench.dataset.suites import find_suite
 from homing.bench.encode.encoders import Encoder
 from homing.bench.extra import require_extra
-from homing.bench.measure.scoring import FalseMatches, false_matches, recall_figures, search_copies
-from homing.bench.report.observations import Observations
-from homing.bench.report.report import Column, Report
-from homing.bench.search.copy_detection import detect_copies, predict
+from homing.bench.measure.figures import FalseMatches, false_matches, recall_figures, search_copies
+from homing.bench.report.descriptor_report import Column, DescriptorReport
+from homing.bench.report.observations import DescriptorObservations
+from homing.bench.search.copy_detection import predict, score_predictions
 from homing.bench.settings import Sizes
-from homing.bench.workers import open_workers
 from homing.errors import UsageError
 from homing.images import FoundPicture
 from homing.options import DEFAULT_LIMITS, Limits
 
-# What the parts of a seed are for; base.py and queries.py have 1 to 5.
+# Purposes of a seed; base.py and queries.py have 1 to 5.
 _BOOTSTRAP, _TIES = 6, 7
 
 Vectors = npt.NDArray[np.float32]
-Rows = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Sizes):
-    """What is measured; see :class:`~homing.bench.settings.Sizes`."""
+    """Settings of :func:`run_descriptors`."""
 
     random_draws: int = 5
 
@@ -50,52 +47,29 @@ def run_descriptors(
     *,
     settings: Settings | None = None,
     limits: Limits = DEFAULT_LIMITS,
-) -> Report:
-    """Measure encoders on photographs, among others.
+) -> DescriptorReport:
+    """Measure encoders on photographs in a base of others, and write the report to `out`.
 
-    Parameters
-    ----------
-    photos : sequence of FoundPicture
-        Pictures whose edited copies are searched for.
-    background : sequence of FoundPicture
-        Other pictures, at least ten.
-    encoders : sequence of Encoder
-        Of different names; at least one of a descriptor, whose neighbours are looked at as twins.
-    out : Path
-        Folder for the cache and the files of the report.
-    progress : callable
-        Opens a progress bar.
-    settings : Settings, optional
-    limits : Limits
-        The most that is decoded of a file.
-
-    Returns
-    -------
-    Report
-        Its files are written too.
-
-    Raises
-    ------
-    UsageError
-        The extra ``bench`` is missing, there are too few pictures, or none can be read.
+    Encoders have different names; at least one is of a descriptor, whose neighbours are the
+    candidates for near duplicates. The background has at least ten pictures. `UsageError` if there
+    are too few pictures, none can be read, or the extra ``bench`` is missing.
     """
     require_extra()
     start = time.perf_counter()
     settings = settings or Settings()
     _check(encoders)
     plan = make_plan(photos, background, settings)
-    with open_workers() as workers:
-        run = Run(workers, out / "cache", progress, limits)
-        edits = find_suite("paper").edits
-        material = gather(plan, encoders, run, settings, apart=encoders, edits=edits)
-        twins = seek_twins(material, encoders, run)
-    judged = Judged(material, np.flatnonzero(material.readable), *twins)
-    with Observations(out) as observations:
+    edits = find_suite("paper").edits
+    with open_run(out, progress, limits) as run:
+        material = gather_material(plan, encoders, run, settings, apart=encoders, edits=edits)
+        near_duplicates = find_near_duplicates(material, encoders, run)
+    truth = GroundTruth(material, np.flatnonzero(material.readable), *near_duplicates)
+    with DescriptorObservations(out, truth) as observations:
         columns = [
-            _measure(encoder, judged, settings.seed, progress, observations) for encoder in encoders
+            _measure(encoder, truth, settings.seed, progress, observations) for encoder in encoders
         ]
-    setup = setup_of(material, material.readable, settings)
-    report = Report(setup, tuple(columns), *twins, material.failures)
+    setup = make_setup(material, len(truth.photos), settings)
+    report = DescriptorReport(setup, tuple(columns), *near_duplicates, material.failures)
     report.write(out, seconds=time.perf_counter() - start)
     return report
 
@@ -105,42 +79,38 @@ def _check(encoders: Sequence[Encoder]) -> None:
     if len(set(names)) < len(names):
         raise UsageError(f"two columns have the same name: {', '.join(names)}")
     if not any(encoder.descriptor for encoder in encoders):
-        raise UsageError("name a descriptor: twins are sought among its neighbours")
+        raise UsageError("name a descriptor: near duplicates are searched among its neighbours")
 
 
 def _measure(
     encoder: Encoder,
-    judged: Judged,
+    truth: GroundTruth,
     seed: int,
     progress: Progress,
-    observations: Observations,
+    observations: DescriptorObservations,
 ) -> Column:
-    """One column of the table."""
-    material, queries = judged.material, judged.material.queries
-    made = material.copies.made & judged.among()
-    base = encoder.vectors(material.entries.rows[encoder.name][judged.index.rows])
+    """Measure one column of the table."""
+    material, queries = truth.material, truth.material.queries
+    made = material.copies.made & truth.copies_of()
+    base = encoder.vectors(material.entries.rows[encoder.name][truth.searched_rows.rows])
     copies = encoder.vectors(material.copies.rows[encoder.name])
     with progress(int(made.sum()), f"searching by {encoder.name}") as bar:
-        answers = search_copies(copies, made, queries.pictures, base, judged.right, bar.by)
+        hits = search_copies(copies, made, queries.pictures, base, truth.right, bar.by)
     generator = np.random.default_rng([seed, _BOOTSTRAP])
-    figures = recall_figures(answers, made, queries.edits, queries.places(), generator)
-    asked = judged.detection(encoder, copies, material.copies.blank, made)
-    assert asked is not None  # one of the paper's edits is random
-    ties = np.random.default_rng([seed, _TIES])
-    predictions = predict(asked, base, ties)
-    rows, entries = judged.index.rows, material.base
-    observations.answers(
-        encoder.name, queries, entries, rows, answers, made, material.copies.reasons
-    )
-    observations.copies(encoder.name, entries, rows, predictions, material.plan)
+    figures = recall_figures(hits, made, queries.edits, queries.places(), generator)
+    detection = truth.detection_queries(encoder, copies, material.copies.blank, made)
+    assert detection is not None  # one of the paper's edits is random
+    predictions = predict(detection, base, np.random.default_rng([seed, _TIES]))
+    observations.write_hits(encoder.name, hits, made)
+    observations.write_predictions(encoder.name, predictions)
     return Column(
-        encoder, figures, detect_copies(predictions, generator), _false_matches(judged, base)
+        encoder, figures, score_predictions(predictions, generator), _false_matches(truth, base)
     )
 
 
-def _false_matches(judged: Judged, base: Vectors) -> FalseMatches:
-    """Photos against whole photographs; neither against crops nor twins."""
-    whole = Index.of(judged.material.base.recipe[judged.index.rows] == 0)
-    photos = np.flatnonzero(judged.material.readable)
-    left_out = [whole.places(judged.right[photo]) for photo in photos]
-    return false_matches(base[judged.index.place[photos]], base[whole.rows], left_out)
+def _false_matches(truth: GroundTruth, base: Vectors) -> FalseMatches:
+    """Compare photos with whole photographs, but neither with crops nor with near duplicates."""
+    searched = truth.searched_rows
+    whole = RowSubset.flagged(truth.material.base.recipe[searched.rows] == 0)
+    left_out = [whole.places(truth.right[photo]) for photo in truth.photos]
+    return false_matches(base[searched.place[truth.photos]], base[whole.rows], left_out)

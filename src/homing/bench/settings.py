@@ -1,4 +1,4 @@
-"""What ``homing bench`` measures."""
+"""Settings of ``homing bench``."""
 
 from dataclasses import dataclass
 
@@ -8,28 +8,11 @@ from homing.options import Activation
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """How many pictures, copies and distractors there are.
+    """Numbers of pictures, copies and distractors; `UsageError` if one is too small."""
 
-    Attributes
-    ----------
-    base_size : int
-        Distractors besides the photos: photographs of the background, then crops of them.
-    random_draws : int
-        Copies of each picture under a random edit.
-    pictures : int or None
-        Only so many photos, drawn by the seed.
-    seed : int
-        Of everything that is drawn.
-
-    Raises
-    ------
-    UsageError
-        A number is too small.
-    """
-
-    base_size: int = 100_000
-    random_draws: int = 3
-    pictures: int | None = None
+    base_size: int = 100_000  # distractors: photographs of the background, then crops of them
+    random_draws: int = 3  # copies of each picture under a random edit
+    pictures: int | None = None  # photos drawn by the seed; None: all
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -40,36 +23,16 @@ class Sizes:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(Sizes):
-    """What is measured, besides :class:`~homing.bench.settings.Sizes`.
+    """Settings of :func:`~homing.bench.run.run_retrieval`."""
 
-    Attributes
-    ----------
-    suite : str
-        As :func:`~homing.bench.dataset.suites.find_suite` takes it.
-    indexes : tuple of str
-        As :func:`~homing.bench.states.codebooks.find_quantizer` takes them.
-    psnr : float
-        Least PSNR of the released files, dB.
-    format : str or None
-        Of the released files; None keeps each picture's own.
-    hashes : bool
-        Perceptual hashes as well.
-    sample : int
-        Photos for what needs files of its own; 0 leaves that out.
-    costs : bool
-        Compare five indexes by recall, time and memory.
-    questions : tuple of str
-        Of :data:`~homing.bench.questions.QUESTIONS`.
-    """
-
-    suite: str = "paper"
-    indexes: tuple[str, ...] = ("auto",)
-    psnr: float = Activation.psnr
-    format: str | None = "png"
-    hashes: bool = True
-    sample: int = 60
-    costs: bool = True
-    questions: tuple[str, ...] = ()
+    suite: str = "paper"  # see homing.bench.dataset.suites.find_suite
+    indexes: tuple[str, ...] = ("auto",)  # see homing.bench.states.codebooks.find_quantizer
+    psnr: float = Activation.psnr  # least PSNR of the released files, dB
+    format: str | None = "png"  # of the released files; None: the format of each picture
+    hashes: bool = True  # measure perceptual hashes too
+    sample: int = 60  # photos for measurements that need their own files; 0 omits these
+    costs: bool = True  # compare five indexes by recall, time and memory
+    questions: tuple[str, ...] = ()  # names in homing.bench.questions.QUESTIONS
 
     def __post_init__(self) -> None:
         super().__post_init__()

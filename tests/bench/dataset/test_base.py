@@ -1,18 +1,11 @@
-"""Which photograph serves for what, and what is made of it."""
+"""Roles of the photographs, and entries of the base."""
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from homing.bench import run as retrieval
-from homing.bench import run_descriptors as descriptors
 from homing.bench.dataset.base import make_base, make_plan
-from homing.bench.dataset.queries import copies_of, unmatched_copies
-from homing.bench.dataset.suites import find_suite
-from homing.bench.encode.variants import Crop, Whole, crop_box
+from homing.bench.encode.variants import Crop, Whole
 from homing.bench.settings import Sizes
 from homing.errors import UsageError
 from homing.images import FoundPicture, find_pictures
@@ -126,45 +119,3 @@ def test_entries_are_the_photos_then_each_distractor_with_its_crops():
     assert len(crops) == plan.crops
     assert len({crop.seed for crop in crops}) == plan.crops
     assert all(isinstance(crop, Crop) for crop in crops)
-
-
-@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(0, 10**6))
-def test_crops_are_parts_of_the_stated_area(width, height, seed):
-    left, upper, right, lower = crop_box(width, height, np.random.default_rng(seed))
-    assert 0 <= left < right <= width
-    assert 0 <= upper < lower <= height
-    if min(width, height) > 100:
-        assert 0.25 < (right - left) * (lower - upper) / (width * height) < 0.92
-
-
-def test_queries_are_the_paper_s_and_the_screenshot():
-    edits = find_suite("paper").edits
-    assert sum(edit.in_mean for edit in edits) == 14
-    assert [edit.name for edit in edits if not edit.in_mean] == ["screenshot"]
-    queries = copies_of(files("photos", 4), edits, random_draws=3, seed=0)
-    assert len(queries.rows) == 14 + 3  # thirteen, the screenshot and three draws
-    assert queries.of(2).tolist() == [2, 19, 36, 53]
-    seeds = {recipe.seed for task in queries.tasks for recipe in task.recipes if recipe.edit.random}
-    assert len(seeds) == 4 * 3
-
-
-def test_of_a_picture_without_a_match_the_first_row_is_itself():
-    tasks = unmatched_copies(files("others", 3), seed=0)
-    assert [task.recipes[0] for task in tasks] == [Whole()] * 3
-    assert {len(task.recipes) for task in tasks} == {5}
-    assert all(recipe.edit.name == "random" for task in tasks for recipe in task.recipes[1:])
-
-
-@pytest.mark.parametrize("kind", [Sizes, descriptors.Settings, retrieval.Settings])
-@pytest.mark.parametrize(
-    "wrong", [{"base_size": 0}, {"random_draws": 0}, {"pictures": 0}, {"seed": -1}]
-)
-def test_numbers_that_are_too_small_are_refused_by_both_commands(kind, wrong):
-    with pytest.raises(UsageError, match="at least 1"):
-        kind(**wrong)
-
-
-@pytest.mark.parametrize("wrong", [{"sample": -1}, {"indexes": ()}])
-def test_settings_that_say_nothing_are_refused(wrong):
-    with pytest.raises(UsageError, match="at least 0, and there is an index"):
-        retrieval.Settings(**wrong)

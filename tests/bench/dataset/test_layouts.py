@@ -1,4 +1,4 @@
-"""Data sets in the layouts they are published in, in miniature."""
+"""Published data sets in miniature: their layouts, and their copies (published_copies)."""
 
 import json
 

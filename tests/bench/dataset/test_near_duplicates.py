@@ -1,4 +1,4 @@
-"""Twins: what local features confirm, and what they do not."""
+"""Near duplicates: candidates that local features confirm or reject (local_features too)."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ import skimage.data
 from PIL import Image, ImageEnhance
 
 from homing.bench.context import Run
-from homing.bench.dataset import near_duplicates as twins
+from homing.bench.dataset import near_duplicates
 from homing.bench.dataset.base import Base
 from homing.bench.dataset.local_features import INLIERS, confirm
-from homing.bench.dataset.near_duplicates import find_twins
+from homing.bench.dataset.near_duplicates import confirm_candidates
 from homing.bench.encode.variants import Crop, Task, Whole
 
 NAMES = ("astronaut", "coffee", "chelsea", "rocket")
@@ -95,7 +95,7 @@ def base(tmp_path):
 
 def test_a_confirmed_entry_brings_its_photograph_and_all_its_crops(base, workers, silent, tmp_path):
     candidates = [{0, 3, 6}, {1, 6}]  # a crop of the twin alone; a picture is not its own twin
-    found = find_twins(
+    found = confirm_candidates(
         base.tasks[:2], candidates, base, Run(workers, tmp_path, silent), "", own=range(2)
     )
     assert found.of(0).tolist() == [2, 3, 4, 5]
@@ -105,42 +105,42 @@ def test_a_confirmed_entry_brings_its_photograph_and_all_its_crops(base, workers
 
 def test_verdicts_are_kept(base, workers, silent, tmp_path):
     def seek(candidates):
-        workers.asked = []
-        return find_twins(
+        workers.received = []
+        return confirm_candidates(
             base.tasks[:2], candidates, base, Run(workers, tmp_path, silent), "", own=range(2)
         )
 
     first = seek([{3, 6}, {6}])
-    assert workers.asked
+    assert workers.received
     assert seek([{3, 6}, {6}]).evidence == first.evidence
-    assert workers.asked == []
+    assert workers.received == []
     assert seek([{3, 6, 7}, {6}]).evidence == first.evidence
-    assert [len(pairs.candidates) for pairs in workers.asked] == [1]
+    assert [len(pairs.candidates) for pairs in workers.received] == [1]
 
 
 def test_two_runs_may_keep_verdicts_at_once(tmp_path, monkeypatch):
     """The other process is about to put its file in place; ours is not that one."""
-    here = twins._Verdicts(tmp_path / "twins.json")
-    other = twins._Verdicts(tmp_path / "twins.json")
+    here = near_duplicates._Verdicts(tmp_path / "near_duplicates.json")
+    other = near_duplicates._Verdicts(tmp_path / "near_duplicates.json")
     replace = Path.replace
 
     def both(part, path):
         monkeypatch.setattr(Path, "replace", replace)
         with monkeypatch.context() as patch:
             patch.setattr(os, "getpid", lambda: 1)
-            other.keep()
+            other.save()
         return replace(part, path)
 
     monkeypatch.setattr(Path, "replace", both)
     here.put("a pair", None)
-    here.keep()
-    assert "a pair" in twins._Verdicts(tmp_path / "twins.json")
-    assert [path.name for path in tmp_path.iterdir()] == ["twins.json"]
+    here.save()
+    assert "a pair" in near_duplicates._Verdicts(tmp_path / "near_duplicates.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["near_duplicates.json"]
 
 
 def test_a_file_that_cannot_be_read_is_nobody_s_twin(base, workers, silent, tmp_path):
     def seek():
-        return find_twins(
+        return confirm_candidates(
             base.tasks[:2], [{2, 3}, {2}], base, Run(workers, tmp_path, silent), "", own=range(2)
         )
 

@@ -1,12 +1,10 @@
-"""Exact search, and hashes as vectors that it searches."""
+"""Exact search, on vectors."""
 
 import numpy as np
 import pytest
-from PIL import Image, ImageEnhance
 
-from homing.bench.encode.hashes import HASHES, hash_of, hash_vectors
 from homing.bench.search import exact
-from homing.bench.search.exact import answer, nearest
+from homing.bench.search.exact import nearest_entries, search_exact
 from homing.bench.statistics.measures import recall
 
 
@@ -25,7 +23,7 @@ def test_places_are_those_of_a_sort(small_blocks):
     base, queries = unit(generator, 50, 16), unit(generator, 30, 16)
     right = [np.array([n, *generator.choice(50, n % 4, replace=False)]) for n in range(30)]
     done = []
-    found = answer(queries, base, right, done.append)
+    found = search_exact(queries, base, right, done.append)
     assert sum(done) == 30
     similarities = queries @ base.T
     for n, rows in enumerate(right):
@@ -39,7 +37,7 @@ def test_places_are_those_of_a_sort(small_blocks):
 
 def test_equals_are_counted_and_a_twin_among_them_is_right():
     base = np.eye(4, dtype=np.float32)[[0, 0, 0, 1]]
-    found = answer(base[:1], base, [np.array([0, 2])])
+    found = search_exact(base[:1], base, [np.array([0, 2])])
     assert (found.places.greater[0], found.places.equal[0], found.places.right[0]) == (0, 3, 2)
     assert found.strict.right[0] == 1
     assert recall(found.places, 1)[0] == pytest.approx(2 / 3)
@@ -49,7 +47,7 @@ def test_equals_are_counted_and_a_twin_among_them_is_right():
 def test_nearest_are_those_of_a_sort(small_blocks):
     generator = np.random.default_rng(0)
     base, queries = unit(generator, 50, 16), unit(generator, 20, 16)
-    rows, similarities = nearest(queries, base, 5, generator)
+    rows, similarities = nearest_entries(queries, base, 5, generator)
     assert rows.tolist() == np.argsort(-(queries @ base.T), axis=1)[:, :5].tolist()
     assert similarities == pytest.approx(np.take_along_axis(queries @ base.T, rows, 1), abs=1e-6)
 
@@ -57,55 +55,14 @@ def test_nearest_are_those_of_a_sort(small_blocks):
 def test_nearest_favours_no_place_among_equals():
     base = np.ones((40, 4), np.float32) / 2
     seen = {
-        int(nearest(base[:1], base, 1, np.random.default_rng(seed))[0][0, 0]) for seed in range(60)
+        int(nearest_entries(base[:1], base, 1, np.random.default_rng(seed))[0][0, 0])
+        for seed in range(60)
     }
     assert len(seen) > 20
 
 
 def test_nearest_of_little_is_all_there_is():
     base = np.eye(3, dtype=np.float32)
-    rows, _ = nearest(base, base, 9, np.random.default_rng(0))
+    rows, _ = nearest_entries(base, base, 9, np.random.default_rng(0))
     assert rows.shape == (3, 3)
-    assert nearest(base, base[:0], 9, np.random.default_rng(0))[0].shape == (3, 0)
-
-
-# ---- hashes
-
-
-def photograph():
-    import skimage.data
-
-    return Image.fromarray(skimage.data.astronaut())
-
-
-@pytest.mark.parametrize("name", sorted(HASHES))
-def test_products_of_hash_vectors_are_hamming_distances_exactly(name):
-    bits = HASHES[name]
-    codes = np.random.default_rng(0).integers(0, 256, (20, bits // 8), dtype=np.uint8)
-    vectors = hash_vectors(codes)
-    assert vectors.dtype == np.float32
-    flags = np.unpackbits(codes, axis=1)
-    hamming = (flags[:, None] != flags).sum(axis=2)
-    assert (vectors @ vectors.T == 1 - 2 * hamming / bits).all()
-
-
-@pytest.mark.parametrize("name", sorted(HASHES))
-def test_a_hash_stays_near_under_a_mild_edit_and_far_from_another_picture(name, make_noise):
-    image = photograph()
-    mild = ImageEnhance.Brightness(image.resize((300, 300))).enhance(0.9)
-    codes = np.stack([hash_of(name, each) for each in (image, mild, make_noise(0))])
-    assert codes.shape == (3, HASHES[name] // 8)
-    similar = hash_vectors(codes) @ hash_vectors(codes).T
-    assert similar[0, 1] > 0.85
-    assert similar[0, 2] < 0.5
-
-
-def test_hashes_are_those_of_their_packages():
-    import imagehash
-    import pdqhash
-
-    image = photograph()
-    for name, function in (("pHash", imagehash.phash), ("dHash", imagehash.dhash)):
-        assert hash_of(name, image).tobytes().hex() == str(function(image))
-    bits, _ = pdqhash.compute(np.asarray(image))
-    assert (np.unpackbits(hash_of("PDQ", image)) == bits).all()
+    assert nearest_entries(base, base[:0], 9, np.random.default_rng(0))[0].shape == (3, 0)

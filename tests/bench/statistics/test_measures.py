@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homing.bench.statistics.bootstrap import bootstrap_means
 from homing.bench.statistics.measures import (
     Places,
     average_precision,
@@ -15,6 +14,7 @@ from homing.bench.statistics.measures import (
     recall_at_false_alarms,
     recall_at_precision,
     reciprocal_rank,
+    spread,
     upper_value,
 )
 
@@ -67,9 +67,6 @@ def test_a_tie_with_a_hundred_thousand_entries_is_worth_nothing():
     assert recall(crowd, 1)[0] == pytest.approx(1e-5)
     assert recall(crowd, 10)[0] == pytest.approx(1e-4)
     assert reciprocal_rank(crowd)[0] == pytest.approx(np.sum(1 / np.arange(1, 100_001)) / 1e5)
-
-
-# ---- average precision and its kin
 
 
 def thresholds(scores, right, positives):
@@ -165,51 +162,7 @@ def test_a_rate_of_less_than_one_query_is_not_told():
     assert np.isnan(recall_at_false_alarms(copies, right, others, 1e-4))
 
 
-# ---- intervals
-
-
-def test_means_are_those_of_the_rows_and_of_the_counted_rows():
-    values = np.array([[1.0, 0.0, 1.0, np.nan], [0.5, 0.5, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]])
-    counted = np.array([True, True, False])
-    rows, mean = bootstrap_means(values, counted, np.random.default_rng(0))
-    assert [row.mean for row in rows] == pytest.approx([2 / 3, 0.5, 0])
-    assert mean.mean == pytest.approx((2 / 3 + 0.5) / 2)
-    assert rows[1].low == rows[1].high == 0.5
-    assert rows[0].low <= 2 / 3 <= rows[0].high
-
-
-def test_intervals_are_those_of_a_slow_bootstrap():
-    generator = np.random.default_rng(1)
-    values = (generator.random((3, 80)) < [[0.9], [0.5], [0.2]]).astype(float)
-    counted = np.array([True, False, True])
-    rows, mean = bootstrap_means(values, counted, np.random.default_rng(0), draws=4000)
-    drawn = generator.integers(80, size=(4000, 80))
-    for row, interval in zip(values, rows, strict=True):
-        low, high = np.percentile(row[drawn].mean(axis=1), [2.5, 97.5])
-        assert (interval.low, interval.high) == pytest.approx((low, high), abs=0.02)
-    both = values[counted].mean(axis=0)
-    low, high = np.percentile(both[drawn].mean(axis=1), [2.5, 97.5])
-    assert (mean.low, mean.high) == pytest.approx((low, high), abs=0.02)
-
-
-def test_edits_that_fail_together_widen_the_mean():
-    """All rows of a picture are drawn together: ten equal rows tell no more than one."""
-    row = (np.random.default_rng(0).random(100) < 0.5).astype(float)
-    counted = np.ones(10, bool)
-    _, together = bootstrap_means(np.tile(row, (10, 1)), counted, np.random.default_rng(0))
-    assert together.high - together.low > 0.15
-
-
-def test_a_row_of_nothing_is_left_out():
-    values = np.array([[np.nan, np.nan], [1.0, 0.0]])
-    rows, mean = bootstrap_means(values, np.array([True, True]), np.random.default_rng(0))
-    assert np.isnan(rows[0].mean)
-    assert np.isnan(rows[0].low)
-    assert mean.mean == 0.5
-
-
-def test_one_seed_gives_one_interval():
-    values = np.random.default_rng(0).random((4, 50))
-    counted = np.ones(4, bool)
-    first = bootstrap_means(values, counted, np.random.default_rng(3))
-    assert bootstrap_means(values, counted, np.random.default_rng(3)) == first
+def test_spread_leaves_the_unchanged_out():
+    found = spread([40.0, 42.0, float("inf")])
+    assert (found.mean, found.least, found.most) == (41, 40, 42)
+    assert np.isnan(spread([]).mean)

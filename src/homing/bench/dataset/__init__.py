@@ -1,1 +1,1 @@
-"""What is searched for among what, and what is right."""
+"""The data set of a run: base, queries and right answers."""

@@ -1,4 +1,4 @@
-"""The base that is searched, and the photographs that are kept out of it."""
+"""The base that is searched, and the photographs that stay out of it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,68 +13,36 @@ from homing.bench.settings import Sizes
 from homing.errors import UsageError
 from homing.images import FoundPicture, shown
 
-# Shares of the background that are kept out of the base, and how many photographs at most.
+# Shares of the background that stay out of the base, and their largest numbers.
 _UNMATCHED = (10, 1000)  # one in ten: queries without a match
 _NORMALISATION = (7, 2000)  # one in seven: what scores are normalised by
-# What the parts of a seed are for, so that no two draws are the same.
+# Purposes of a seed, so that no two draws are the same.
 _SPLIT, _CROPS, _SAMPLE = 1, 2, 3
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which photograph serves for what.
+    """The role of each photograph."""
 
-    Attributes
-    ----------
-    photos : tuple of FoundPicture
-        Those whose copies are searched for; in the base as they are.
-    distractors : tuple of FoundPicture
-        Background photographs in the base.
-    crops : int
-        Random crops of the distractors, also in the base.
-    unmatched : tuple of FoundPicture
-        Background photographs out of the base, whose copies have no match.
-    normalisation : tuple of FoundPicture
-        Background photographs out of the base that scores are normalised by.
-    repeated : int
-        Files of the background left out because they are among the photographs.
-    listed_twice : int
-        Further mentions of files, among the photographs or in the background, left out.
-    """
-
-    photos: tuple[FoundPicture, ...]
-    distractors: tuple[FoundPicture, ...]
-    crops: int
-    unmatched: tuple[FoundPicture, ...]
+    photos: tuple[FoundPicture, ...]  # their copies are searched for; in the base as they are
+    distractors: tuple[FoundPicture, ...]  # background photographs in the base
+    crops: int  # number of random crops of the distractors, also in the base
+    unmatched: tuple[FoundPicture, ...]  # background outside the base; their copies have no match
+    # background outside the base that scores are normalised by
     normalisation: tuple[FoundPicture, ...]
-    repeated: int
-    listed_twice: int
+    repeated: int  # background files omitted because they are among the photos
+    listed_twice: int  # further mentions of the same files, omitted
 
 
 def make_plan(
     photos: Sequence[FoundPicture], background: Sequence[FoundPicture], sizes: Sizes
 ) -> Plan:
-    """Divide the photographs, each file serving for one thing whatever it is reached by.
+    """Divide the photographs; each file has one role, by whatever path it is listed.
 
-    A tenth of the background (at most 1,000) is kept for queries without a match and a seventh (at
-    most 2,000) for the normalisation of scores. The rest are distractors; as many crops of them
-    are added as there are to be distractors.
-
-    Parameters
-    ----------
-    photos, background : sequence of FoundPicture
-    sizes : Sizes
-
-    Returns
-    -------
-    Plan
-        Its files have names of their own: where two folders hold the same one, the folders' stand
-        before it.
-
-    Raises
-    ------
-    UsageError
-        There are no photos, or too few background photographs to divide.
+    A tenth of the background (at most 1,000) gives queries without a match and a seventh (at most
+    2,000) normalises scores. The rest are distractors; crops of them are added up to the size of
+    the base. Files get different names: where two folders hold the same name, the folders' stand
+    before it. `UsageError` without photos, or with too few background photographs.
     """
     if not photos:
         raise UsageError("no pictures to measure on: name a folder of photographs")
@@ -122,7 +90,7 @@ def _by_path(files: Iterable[FoundPicture]) -> dict[Path, FoundPicture]:
 
 
 def _named(files: Sequence[FoundPicture]) -> list[FoundPicture]:
-    """Tell files of the same relative name apart: by their folder's name, or by their path."""
+    """Distinguish files of the same relative name: by their folder's name, or by their path."""
     names = [found.relative for found in files]
     for longer in (_with_folder, _with_path):
         count = Counter(names)
@@ -145,45 +113,29 @@ def _with_path(found: FoundPicture) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Base:
-    """The entries that are searched, in order: the photos, then each distractor and its crops.
-
-    Attributes
-    ----------
-    tasks : tuple of Task
-    owner : ndarray, shape (entries,), int64
-        For each entry the task it is made by: an entry and its crops are one family.
-    recipe : ndarray, shape (entries,), int64
-        For each entry the place of its recipe in the task; 0 is the whole photograph.
-    """
+    """The entries that are searched, in order: the photos, then each distractor and its crops."""
 
     tasks: tuple[Task, ...]
+    # (entries,), the task that makes the entry: an entry and its crops are one family
     owner: npt.NDArray[np.int64]
+    # (entries,), place of the recipe in its task; 0 is the whole photograph
     recipe: npt.NDArray[np.int64]
 
     def name(self, row: int) -> str:
-        """What reports call an entry."""
+        """Name of an entry in reports."""
         task, recipe = self.tasks[self.owner[row]], int(self.recipe[row])
         return f"{task.name}#crop{recipe}" if recipe else task.name
 
     def made_by(self, row: int) -> tuple[Task, Recipe]:
-        """How an entry's picture is made."""
+        """Task and recipe that make an entry."""
         task = self.tasks[self.owner[row]]
         return task, task.recipes[self.recipe[row]]
 
 
 def make_base(plan: Plan, seed: int) -> Base:
-    """Say how every entry is made.
+    """Plan every entry.
 
-    Parameters
-    ----------
-    plan : Plan
-    seed : int
-        Of the crops; what is drawn for a crop depends on the seed, the photograph's place and the
-        crop's number alone.
-
-    Returns
-    -------
-    Base
+    A crop depends on the seed, the photograph's place and the crop's number alone.
     """
     tasks = [Task(found.path, found.relative, (Whole(),)) for found in plan.photos]
     count = len(plan.distractors)

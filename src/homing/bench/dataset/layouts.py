@@ -1,8 +1,8 @@
-"""Data sets as they are published: which pictures are searched for, among which, by which copies.
+"""Layouts of published data sets: the pictures searched for, the background and the copies.
 
 DISC21 [1]_: ``references/R000000.jpg`` …, ``dev_queries/Q00000.jpg`` …, and a ground truth of lines
-``Q00000,R012345`` (``Q00001,`` or no line for a query without a match). Activated are, as in the
-paper, the references that have a match; the others are the background.
+``Q00000,R012345`` (``Q00001,`` or no line for a query without a match). As in the paper, the
+references that have a match are activated; the others are the background.
 
 Copydays [2]_: ``original/200000.jpg`` …; copies in ``strong/200001.jpg`` (of the original whose
 name begins with the same four digits), ``crops/10/200000.jpg`` … and ``jpegqual/3/200000.jpg`` ….
@@ -28,61 +28,30 @@ LAYOUTS = ("disc21", "copydays")
 
 _REFERENCES = ("references", "reference", "val_ref")
 _QUERIES = ("dev_queries", "final_queries", "queries", "query", "val_query")
-_BLOCK = 4  # digits of a Copydays name that tell the original
+_BLOCK = 4  # digits of a Copydays name that identify the original
 _NO_MATCH = "without a match"
 
 
 @dataclass(frozen=True)
 class Published:
-    """A copy that comes with the data set.
-
-    Attributes
-    ----------
-    found : FoundPicture
-    originals : tuple of Path
-        What it is a copy of; empty where it has no match.
-    block : str
-        The kind of copy.
-    """
+    """A copy that comes with the data set."""
 
     found: FoundPicture
-    originals: tuple[Path, ...]
-    block: str
+    originals: tuple[Path, ...]  # the pictures that it copies; empty without a match
+    block: str  # the kind of copy
 
 
 @dataclass(frozen=True)
 class DataSet:
-    """The pictures that are measured on.
+    """The pictures that are measured on."""
 
-    Attributes
-    ----------
-    photos : sequence of FoundPicture
-        Those whose copies are searched for.
-    background : sequence of FoundPicture
-        Others, at least ten.
-    published : sequence of Published
-        Copies that come with them.
-    """
-
-    photos: Sequence[FoundPicture]
-    background: Sequence[FoundPicture]
-    published: Sequence[Published] = ()
+    photos: Sequence[FoundPicture]  # their copies are searched for
+    background: Sequence[FoundPicture]  # other pictures, at least ten
+    published: Sequence[Published] = ()  # copies that come with them
 
 
 def read_layout(name: str, folder: Path) -> DataSet:
-    """Find the parts of a data set.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`LAYOUTS`.
-    folder : Path
-
-    Raises
-    ------
-    UsageError
-        There is no such layout, or the folder has another one.
-    """
+    """Find the parts of a data set; `UsageError` if the folder is not laid out so."""
     if name == "disc21":
         return _disc21(folder)
     if name == "copydays":

@@ -1,9 +1,9 @@
-"""Whether two pictures show the same, decided by local features and by no descriptor.
+"""Near duplicates decided by local features, independent of any descriptor.
 
-Folders of photographs hold several files of one picture, or of one scene from one spot. A copy
-that is answered by such a twin is answered rightly, and must not count as a miss. Two pictures are
-twins if their local features agree (:mod:`homing.evidence.features`); a mirrored twin is one, too.
-Pictures without texture cannot be confirmed: their twins stay misses.
+Folders of photographs hold several files of one picture, or of one scene from one spot. A copy that
+is answered by such a near duplicate is answered rightly, and must not count as a miss. Two pictures
+are near duplicates if their local features agree (:mod:`homing.evidence.features`), also mirrored.
+Pictures without texture cannot be confirmed: their near duplicates stay misses.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from homing.bench.encode.variants import Crop, Recipe, cropped
+from homing.bench.encode.variants import Crop, Recipe, crop_image
 from homing.errors import PictureError
 from homing.evidence.features import Features, Rule, features_of, fit_homography
 from homing.images import read_rgb
@@ -26,32 +26,15 @@ _RULE = Rule(side=400, features=600, agreeing=INLIERS, spread=0.02, zoom=8.0)
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why two pictures are twins.
+    """The reason why two pictures are near duplicates."""
 
-    Attributes
-    ----------
-    inliers : int
-        Matches of local features that one homography explains.
-    mirrored : bool
-        Whether one picture had to be mirrored.
-    """
-
-    inliers: int
-    mirrored: bool
+    inliers: int  # matches of local features that one homography explains
+    mirrored: bool  # one picture had to be mirrored
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """A picture and those that may be its twins.
-
-    Attributes
-    ----------
-    path : Path
-        Of the picture.
-    candidates : tuple of (Path, Recipe)
-        Whole photographs or crops of them.
-    limits : Limits
-    """
+class CandidatePairs:
+    """A picture and the candidates, whole photographs or crops, for its near duplicates."""
 
     path: Path
     candidates: tuple[tuple[Path, Recipe], ...]
@@ -59,32 +42,17 @@ class Pairs:
 
 
 def confirm(picture: Image.Image, other: Image.Image) -> Evidence | None:
-    """Tell whether two pictures show the same, by local features.
+    """Return the evidence that two 8-bit RGB pictures show the same; None if there is too little.
 
-    Parameters
-    ----------
-    picture, other : PIL.Image.Image
-        8-bit RGB.
-
-    Returns
-    -------
-    Evidence or None
-        At least :data:`INLIERS` matches that agree; None where there are fewer.
+    At least :data:`INLIERS` matches must agree.
     """
-    return _judged(_both_ways(picture), _features(other))
+    return _agreement(_both_ways(picture), _features(other))
 
 
-def confirm_pairs(pairs: Pairs) -> tuple[Evidence | str | None, ...]:
-    """Confirm or reject the candidates of one picture; made for worker processes.
+def confirm_pairs(pairs: CandidatePairs) -> tuple[Evidence | str | None, ...]:
+    """Confirm or reject the candidates of one picture, in a worker process.
 
-    Parameters
-    ----------
-    pairs : Pairs
-
-    Returns
-    -------
-    tuple of (Evidence or str or None)
-        One a candidate; where a file cannot be read, the reason: no verdict.
+    Where a file cannot be read, the reason stands instead of a verdict.
     """
     try:
         picture = read_rgb(pairs.path, limits=pairs.limits)
@@ -101,7 +69,9 @@ def _against(
         other = read_rgb(path, limits=limits)
     except PictureError as error:
         return str(error)
-    return _judged(ours, _features(cropped(other, recipe) if isinstance(recipe, Crop) else other))
+    return _agreement(
+        ours, _features(crop_image(other, recipe) if isinstance(recipe, Crop) else other)
+    )
 
 
 def _both_ways(picture: Image.Image) -> Iterator[Features]:
@@ -109,7 +79,7 @@ def _both_ways(picture: Image.Image) -> Iterator[Features]:
     return (_features(picture, mirrored=mirrored) for mirrored in (False, True))
 
 
-def _judged(ours: Iterable[Features], theirs: Features) -> Evidence | None:
+def _agreement(ours: Iterable[Features], theirs: Features) -> Evidence | None:
     for mirrored, features in enumerate(ours):
         found = fit_homography(features, theirs, _RULE)
         if found is not None:

@@ -1,4 +1,4 @@
-"""All rows that a stage measures, gathered once for every encoder, and the twins among them."""
+"""Material: all rows that are measured, made once for every encoder, and their near duplicates."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import numpy.typing as npt
 
 from homing.bench.context import Run
 from homing.bench.dataset.base import Base, Plan, make_base
-from homing.bench.dataset.near_duplicates import CANDIDATES, Twins, find_twins
-from homing.bench.dataset.queries import Queries, copies_of, unmatched_copies
-from homing.bench.encode.describe import encode
+from homing.bench.dataset.near_duplicates import CANDIDATES, NearDuplicates, confirm_candidates
+from homing.bench.dataset.queries import Queries, plan_copies, plan_unmatched_copies
 from homing.bench.encode.encoders import Encoder
-from homing.bench.encode.rows import Encoded
+from homing.bench.encode.pipeline import encode
+from homing.bench.encode.rows import EncodedRows, concatenate_rows
 from homing.bench.encode.variants import Task, Whole
-from homing.bench.search.exact import nearest
+from homing.bench.search.exact import nearest_entries
 from homing.bench.settings import Sizes
 from homing.edits import Edit
 from homing.errors import UsageError
@@ -27,28 +27,16 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What is measured.
-
-    Attributes
-    ----------
-    plan : Plan
-    base : Base
-    queries : Queries
-        Copies of the photos.
-    unmatched : tuple of Task
-        Of photographs that are not in the base: each as it is, then its copies.
-    entries, copies, others, scale : Encoded
-        Rows of the base, of `queries`, of `unmatched` and of the normalisation set.
-    """
+    """The pictures of a run, and their rows by every encoder."""
 
     plan: Plan
     base: Base
-    queries: Queries
-    unmatched: tuple[Task, ...]
-    entries: Encoded
-    copies: Encoded
-    others: Encoded
-    scale: Encoded
+    queries: Queries  # copies of the photos
+    unmatched: tuple[Task, ...]  # photographs that are not in the base: each, then its copies
+    entries: EncodedRows  # of the base
+    copies: EncodedRows  # of the queries
+    unmatched_rows: EncodedRows
+    normalisation: EncodedRows
 
     @property
     def readable(self) -> Flags:
@@ -57,7 +45,7 @@ class Material:
 
     @property
     def originals(self) -> Rows:
-        """Among the rows of `others`, those of pictures as they are."""
+        """Places in `unmatched_rows` of the photographs themselves."""
         sizes = [len(task.recipes) for task in self.unmatched]
         return np.cumsum([0, *sizes])[:-1].astype(np.int64)
 
@@ -67,45 +55,38 @@ class Material:
         return {name: reason for name, reason in self._originals() if reason is not None}
 
     def _originals(self) -> Iterator[tuple[str, str | None]]:
-        """Every file's name, and why the picture as it is has no row."""
+        """Yield every file's name, and why the picture itself has no row."""
         for row in np.flatnonzero(self.base.recipe == 0).tolist():
             yield self.base.name(row), self.entries.reasons[row]
         for task, row in zip(self.unmatched, self.originals.tolist(), strict=True):
-            yield task.name, self.others.reasons[row]
-        for found, reason in zip(self.plan.normalisation, self.scale.reasons, strict=True):
+            yield task.name, self.unmatched_rows.reasons[row]
+        normalisation = self.normalisation.reasons
+        for found, reason in zip(self.plan.normalisation, normalisation, strict=True):
             yield found.relative, reason
 
 
 @dataclass(frozen=True, eq=False)
-class Index:
-    """Rows that could be made, close together.
+class RowSubset:
+    """Some rows, numbered anew."""
 
-    Attributes
-    ----------
-    rows : ndarray, int64
-        For each place the row.
-    place : ndarray, int64
-        For each row its place; −1 where it could not be made.
-    """
-
-    rows: Rows
-    place: Rows
+    rows: Rows  # for each place its row
+    place: Rows  # for each row its place; −1 if it is not in the subset
 
     @classmethod
-    def of(cls, made: Flags) -> "Index":
-        """Keep the rows that are flagged."""
-        rows = np.flatnonzero(made)
-        place = np.full(len(made), -1, np.int64)
+    def flagged(cls, flags: Flags) -> "RowSubset":
+        """Take the rows that are flagged."""
+        rows = np.flatnonzero(flags)
+        place = np.full(len(flags), -1, np.int64)
         place[rows] = np.arange(len(rows))
         return cls(rows, place)
 
     def places(self, rows: Rows) -> Rows:
-        """Places of those rows that are kept."""
+        """Places of those rows that are in the subset."""
         found = self.place[rows]
         return found[found >= 0]
 
 
-def gather(
+def gather_material(
     plan: Plan,
     encoders: Sequence[Encoder],
     run: Run,
@@ -114,77 +95,63 @@ def gather(
     apart: Sequence[Encoder],
     edits: Sequence[Edit],
 ) -> Material:
-    """Make, edit and encode everything, or take it from the cache.
+    """Make, edit and encode all pictures, or read their rows from the cache.
 
-    Parameters
-    ----------
-    plan : Plan
-    encoders : sequence of Encoder
-    run : Run
-    sizes : Sizes
-    apart : sequence of Encoder
-        Those that also encode what is kept out of the base.
-    edits : sequence of Edit
-        That the photos suffer.
-
-    Returns
-    -------
-    Material
-
-    Raises
-    ------
-    UsageError
-        None of the photos can be read.
+    Encoders in `apart` also encode the pictures outside the base. `UsageError` if no photo can be
+    read.
     """
     base = make_base(plan, sizes.seed)
-    queries = copies_of(plan.photos, edits, random_draws=sizes.random_draws, seed=sizes.seed)
-    unmatched = unmatched_copies(plan.unmatched, seed=sizes.seed)
-    scale = tuple(Task(each.path, each.relative, (Whole(),)) for each in plan.normalisation)
+    queries = plan_copies(plan.photos, edits, random_draws=sizes.random_draws, seed=sizes.seed)
+    unmatched = plan_unmatched_copies(plan.unmatched, seed=sizes.seed)
+    normalisation = [Task(each.path, each.relative, (Whole(),)) for each in plan.normalisation]
     count = len(plan.photos)
-    stages = (
+    steps = (
         ("others", base.tasks[count:], encoders),
         ("photographs", base.tasks[:count], encoders),
         ("edited copies", queries.tasks, encoders),
         ("copies without a match", unmatched, apart),
-        ("normalisation", scale, apart),
+        ("normalisation", normalisation, apart),
     )
-    others, photos, *rest = [encode(tasks, some, run, title) for title, tasks, some in stages]
-    material = Material(plan, base, queries, unmatched, photos.followed_by(others), *rest)
+    others, photos, *rest = [encode(tasks, some, run, title) for title, tasks, some in steps]
+    entries = concatenate_rows([photos, others], encoders)
+    material = Material(plan, base, queries, unmatched, entries, *rest)
     if not material.readable.any():
         raise UsageError(f"none of the pictures can be read ({material.entries.reasons[0]})")
     return material
 
 
-def seek_twins(material: Material, encoders: Sequence[Encoder], run: Run) -> tuple[Twins, Twins]:
-    """Find twins in the base: of the photos, and of the photographs that are not in it.
+def find_near_duplicates(
+    material: Material, encoders: Sequence[Encoder], run: Run
+) -> tuple[NearDuplicates, NearDuplicates]:
+    """Find near duplicates in the base: of the photos, and of the photographs outside the base.
 
-    Parameters
-    ----------
-    material : Material
-    encoders : sequence of Encoder
-        The neighbours by descriptors are looked at, those by hashes are not.
-    run : Run
-
-    Returns
-    -------
-    photos, unmatched : Twins
+    Candidates are the neighbours by descriptors, not those by hashes.
     """
-    index = Index.of(material.entries.made)
+    subset = RowSubset.flagged(material.entries.made)
     count = len(material.plan.photos)
-    ours: list[set[int]] = [set() for _ in range(count)]
-    theirs: list[set[int]] = [set() for _ in material.unmatched]
+    of_photos: list[set[int]] = [set() for _ in range(count)]
+    of_unmatched: list[set[int]] = [set() for _ in material.unmatched]
     for encoder in encoders:
         if encoder.descriptor:
             entries = encoder.vectors(material.entries.rows[encoder.name])
-            others = encoder.vectors(material.others.rows[encoder.name])[material.originals]
-            base = entries[index.rows]
-            _add_nearest(ours, entries[:count], material.readable, base, index)
-            readable = material.others.made[material.originals]
-            _add_nearest(theirs, others, readable, base, index)
+            rows = material.unmatched_rows.rows[encoder.name]
+            unmatched = encoder.vectors(rows)[material.originals]
+            base = entries[subset.rows]
+            _add_nearest(of_photos, entries[:count], material.readable, base, subset)
+            readable = material.unmatched_rows.made[material.originals]
+            _add_nearest(of_unmatched, unmatched, readable, base, subset)
     tasks = material.base.tasks[:count]
     return (
-        find_twins(tasks, ours, material.base, run, "twins", own=range(count)),
-        find_twins(material.unmatched, theirs, material.base, run, "twins of the unmatched"),
+        confirm_candidates(
+            tasks, of_photos, material.base, run, "near duplicates", own=range(count)
+        ),
+        confirm_candidates(
+            material.unmatched,
+            of_unmatched,
+            material.base,
+            run,
+            "near duplicates of the unmatched",
+        ),
     )
 
 
@@ -193,9 +160,10 @@ def _add_nearest(
     vectors: npt.NDArray[np.float32],
     readable: Flags,
     base: npt.NDArray[np.float32],
-    index: Index,
+    subset: RowSubset,
 ) -> None:
-    # One more than asked for: a photo's nearest entry is itself.
-    places, _ = nearest(vectors[readable], base, CANDIDATES + 1, np.random.default_rng(_TIES))
-    for picture, rows in zip(np.flatnonzero(readable).tolist(), index.rows[places], strict=True):
+    # One more than needed: a photo's nearest entry is itself.
+    generator = np.random.default_rng(_TIES)
+    places, _ = nearest_entries(vectors[readable], base, CANDIDATES + 1, generator)
+    for picture, rows in zip(np.flatnonzero(readable).tolist(), subset.rows[places], strict=True):
         found[picture].update(rows.tolist())

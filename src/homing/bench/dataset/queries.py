@@ -1,4 +1,4 @@
-"""The queries: photographs under the paper's edits, and copies of photographs not in the base."""
+"""Queries: photographs under edits, and copies of photographs outside the base."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,35 +12,21 @@ from homing.bench.encode.variants import Copy, Task, Whole
 from homing.edits import Edit, paper_edits
 from homing.images import FoundPicture
 
-_EDITED, _UNMATCHED = 4, 5  # what a seed is for; no other draw has these
+_EDITED, _UNMATCHED = 4, 5  # purposes of a seed; no other draw has these
 _DRAWS = 4  # random edits of each photograph without a match
 
 
 @dataclass(frozen=True)
 class Row:
-    """One edit, drawn once.
-
-    Attributes
-    ----------
-    edit : Edit
-    draw : int
-        0, 1, … of a random edit; 0 of others.
-    """
+    """One edit, drawn once."""
 
     edit: Edit
-    draw: int
+    draw: int  # 0, 1, … of a random edit; 0 of others
 
 
 @dataclass(frozen=True, eq=False)
 class Queries:
-    """Edited copies: of each picture one under every row.
-
-    Attributes
-    ----------
-    tasks : tuple of Task
-        One a picture.
-    rows : tuple of Row
-    """
+    """Edited copies: of each picture (task) one under every row."""
 
     tasks: tuple[Task, ...]
     rows: tuple[Row, ...]
@@ -56,7 +42,7 @@ class Queries:
 
     @cached_property
     def pictures(self) -> npt.NDArray[np.int64]:
-        """For each copy, which picture it is of."""
+        """For each copy the number of its picture."""
         return np.repeat(np.arange(len(self.tasks)), len(self.rows))
 
     def places(self) -> list[npt.NDArray[np.int64]]:
@@ -67,36 +53,19 @@ class Queries:
         ]
 
     def of_files(self, files: Sequence[Path | None]) -> "Queries":
-        """The same copies, with the same draws, of other files of the same pictures.
-
-        Parameters
-        ----------
-        files : sequence of (Path or None)
-            One a picture; a picture without one is left out.
-        """
+        """The same copies, with the same draws, of other files, without pictures that have none."""
         tasks = zip(self.tasks, files, strict=True)
         return Queries(
             tuple(replace(task, path=file) for task, file in tasks if file is not None), self.rows
         )
 
 
-def copies_of(
+def plan_copies(
     photos: Sequence[FoundPicture], edits: Sequence[Edit], *, random_draws: int, seed: int
 ) -> Queries:
-    """Say which copies of the photographs are made.
+    """Plan the copies of the photographs.
 
-    Parameters
-    ----------
-    photos : sequence of FoundPicture
-    edits : sequence of Edit
-    random_draws : int
-        Of each random edit, for each picture.
-    seed : int
-        What is drawn for a copy depends on the seed, the photograph's place and the draw alone.
-
-    Returns
-    -------
-    Queries
+    The draw of a copy depends on the seed, the photograph's place and the draw's number alone.
     """
     rows = tuple(
         Row(edit, draw) for edit in edits for draw in range(random_draws if edit.random else 1)
@@ -112,18 +81,10 @@ def copies_of(
     return Queries(tasks, rows)
 
 
-def unmatched_copies(photos: Sequence[FoundPicture], *, seed: int) -> tuple[Task, ...]:
-    """Say which copies are made of photographs that are not in the base: four random ones of each.
+def plan_unmatched_copies(photos: Sequence[FoundPicture], *, seed: int) -> tuple[Task, ...]:
+    """Plan four random copies of each photograph outside the base.
 
-    Parameters
-    ----------
-    photos : sequence of FoundPicture
-    seed : int
-
-    Returns
-    -------
-    tuple of Task
-        The first recipe of each is the photograph as it is, to seek its own twins by.
+    The first recipe of each task is the photograph itself, by which its near duplicates are found.
     """
     (random,) = (edit for edit in paper_edits() if edit.random)
     return tuple(

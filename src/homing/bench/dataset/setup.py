@@ -1,9 +1,6 @@
-"""What was measured on, counted and said."""
+"""Counts of the pictures that were measured on, as values and as a sentence."""
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from homing.bench.dataset.material import Material
 from homing.bench.settings import Sizes
@@ -11,38 +8,22 @@ from homing.bench.settings import Sizes
 
 @dataclass(frozen=True)
 class Setup:
-    """What was measured on: what could be made, not what was planned.
+    """Counts of the pictures that could be made, not of those planned."""
 
-    Attributes
-    ----------
-    photos, distractors, crops : int
-        Entries of the base: photographs whose copies are searched for, other photographs, and
-        random crops of those others.
-    unmatched, normalisation : int
-        Photographs kept out of the base.
-    unreadable : int
-        Files that could not be read, and are none of these.
-    repeated : int
-        Background files left out because they are among the photos.
-    listed_twice : int
-        Further mentions of the same files, left out.
-    random_draws, seed : int
-    """
-
-    photos: int
-    distractors: int
-    crops: int
-    unmatched: int
-    normalisation: int
-    unreadable: int
-    repeated: int
-    listed_twice: int
+    photos: int  # entries of the base whose copies are searched for
+    distractors: int  # other photographs in the base
+    crops: int  # random crops of the distractors in the base
+    unmatched: int  # outside the base, for queries without a match
+    normalisation: int  # outside the base
+    unreadable: int  # files that could not be read, and are none of these
+    repeated: int  # background files omitted because they are among the photos
+    listed_twice: int  # further mentions of the same files, omitted
     random_draws: int
     seed: int
 
     @property
     def sentence(self) -> str:
-        """Say it."""
+        """The counts in words."""
         total = self.photos + self.distractors + self.crops
         text = (
             f"Base of {total:,}: {self.photos:,} photographs to be found, {self.distractors:,} "
@@ -60,25 +41,17 @@ class Setup:
         return text
 
 
-def setup_of(material: Material, photos: npt.NDArray[np.bool_], sizes: Sizes) -> Setup:
-    """Count what was searched: of a file that could not be read, nothing.
-
-    Parameters
-    ----------
-    material : Material
-    photos : ndarray, bool
-        Which photographs were searched for.
-    sizes : Sizes
-    """
+def make_setup(material: Material, photos: int, sizes: Sizes) -> Setup:
+    """Count what was searched: nothing of an unreadable file. `photos` are those searched for."""
     plan, whole = material.plan, material.base.recipe == 0
     count = len(plan.photos)
     made = material.entries.made[count:]
     return Setup(
-        photos=int(photos.sum()),
+        photos=photos,
         distractors=int(made[whole[count:]].sum()),
         crops=int(made[~whole[count:]].sum()),
-        unmatched=int(material.others.made[material.originals].sum()),
-        normalisation=int(material.scale.made.sum()),
+        unmatched=int(material.unmatched_rows.made[material.originals].sum()),
+        normalisation=int(material.normalisation.made.sum()),
         unreadable=len(material.failures),
         repeated=plan.repeated,
         listed_twice=plan.listed_twice,

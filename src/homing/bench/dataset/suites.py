@@ -1,4 +1,4 @@
-"""The edits that pictures suffer: the paper's fourteen, the sweeps over strengths, or both."""
+"""Suites of edits: the paper's fourteen, the sweeps over strengths, or both."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,41 +13,19 @@ SUITES = ("paper", "sweep", "full")
 
 @dataclass(frozen=True)
 class Suite:
-    """Some edits.
-
-    Attributes
-    ----------
-    name : str
-    edits : tuple of Edit
-        Of different names.
-    sweeps : mapping of str to tuple of (float, str)
-        For each kind of edit that is swept its strengths, rising, each with its edit's name.
-    """
+    """Edits of different names."""
 
     name: str
     edits: tuple[Edit, ...]
+    # for each swept kind of edit its strengths, rising, with the names of the edits
     sweeps: Mapping[str, tuple[tuple[float, str], ...]]
 
 
 def find_suite(name: str, more: Sequence[Edit] = ()) -> Suite:
-    """Give the edits of a suite.
+    """Return the edits of a suite, followed by the user's own; `UsageError` if names are repeated.
 
-    Parameters
-    ----------
-    name : str
-        ``"paper"``: the fourteen, and the screenshot, which the mean leaves out. ``"sweep"``: edits
-        over strengths, the mean taken over all. ``"full"``: both, the mean taken over the fourteen.
-    more : sequence of Edit
-        One's own, after the others.
-
-    Returns
-    -------
-    Suite
-
-    Raises
-    ------
-    UsageError
-        There is no such suite, or two edits have one name.
+    ``"paper"``: the fourteen, and the screenshot, which the mean omits. ``"sweep"``: edits over
+    strengths, with the mean over all. ``"full"``: both, with the mean over the fourteen.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; known: {', '.join(SUITES)}")

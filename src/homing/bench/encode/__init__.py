@@ -1,1 +1,1 @@
-"""From pictures, crops and edited copies to rows of vectors and hashes, kept in a cache."""
+"""From pictures, crops and edited copies to rows of vectors and hashes, cached."""

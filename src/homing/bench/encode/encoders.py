@@ -1,4 +1,4 @@
-"""Encoders: descriptors and hashes, as what makes comparable rows of pictures."""
+"""Encoders: descriptors and hashes, which make comparable rows of pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.bench.encode.hashes import HASHES, hash_vectors
-from homing.bench.encode.variants import Want
+from homing.bench.encode.variants import EncoderInput
 
 if TYPE_CHECKING:  # it brings torch, which whoever made the descriptor has loaded already
     from homing.descriptors import Descriptor
@@ -19,45 +19,23 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """What makes comparable rows of pictures: a descriptor or a hash.
+    """A descriptor or a hash."""
 
-    Attributes
-    ----------
-    name : str
-        The column's in tables.
-    fingerprint : str
-        What it computes.
-    want : Want
-        What it takes from the worker processes.
-    dimension : int
-        Of its vectors; a hash's bits.
-    finish : callable
-        From the workers' uint8 rows to the rows that are kept.
-    descriptor : bool
-        Whether it is a descriptor, so that twins are sought among its neighbours.
-    """
-
-    name: str
-    fingerprint: str
-    want: Want
-    dimension: int
+    name: str  # of its column in tables
+    fingerprint: str  # identifies what it computes
+    input: EncoderInput
+    dimension: int  # of its vectors; the bits of a hash
+    # from the workers' rows to the rows that are cached
     finish: Callable[[npt.NDArray[np.uint8]], Array]
-    descriptor: bool = True
+    descriptor: bool = True  # near duplicates are searched among a descriptor's neighbours
 
     def vectors(self, rows: Array) -> npt.NDArray[np.float32]:
-        """Unit vectors, (n, dimension) float32, of rows as they are kept."""
+        """Turn cached rows into unit vectors, (n, dimension) float32."""
         return rows if self.descriptor else hash_vectors(rows)
 
 
 def descriptor_encoder(descriptor: "Descriptor", name: str | None = None) -> Encoder:
-    """Make a descriptor an encoder.
-
-    Parameters
-    ----------
-    descriptor : Descriptor
-    name : str, optional
-        The column's; the descriptor's own without it.
-    """
+    """Make a descriptor an encoder, under another name if one is given."""
     return Encoder(
         name or descriptor.name,
         descriptor.fingerprint,

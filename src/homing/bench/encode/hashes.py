@@ -22,20 +22,7 @@ HASHES = MappingProxyType({"pHash": 64, "dHash": 64, "PDQ": 256})
 
 
 def hash_of(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Hash a picture.
-
-    Parameters
-    ----------
-    name : str
-        A key of :data:`HASHES`.
-    image : PIL.Image.Image
-        8-bit RGB.
-
-    Returns
-    -------
-    ndarray, shape (bits / 8,), uint8
-        The bits, packed.
-    """
+    """Hash an 8-bit RGB picture; the packed bits, (bits / 8,) uint8."""
     if name == "PDQ":
         import pdqhash
 
@@ -48,16 +35,6 @@ def hash_of(name: str, image: Image.Image) -> npt.NDArray[np.uint8]:
 
 
 def hash_vectors(codes: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Turn packed hashes into unit vectors.
-
-    Parameters
-    ----------
-    codes : ndarray, shape (n, bytes), uint8
-
-    Returns
-    -------
-    ndarray, shape (n, 8 · bytes), float32
-        ±1/√B.
-    """
+    """Turn packed hashes, (n, bytes), into unit vectors of ±1/√B, (n, 8 · bytes) float32."""
     bits = np.unpackbits(codes, axis=1)
     return (bits.astype(np.float32) * 2 - 1) / np.float32(np.sqrt(bits.shape[1]))

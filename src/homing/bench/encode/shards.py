@@ -1,14 +1,11 @@
-"""Shards: rows in files, some tasks each, so that only what is missing is made.
+"""Shards: files with the rows of some tasks each, so that only missing rows are made.
 
 A shard's name is a checksum of the encoder's fingerprint, of the shard's tasks (files with sizes
 and times, recipes with their seeds) and of all code that makes rows. A shard that lacks a row is
-not kept: a file that could not be read may be readable next time.
+not written: a file that could not be read may be readable next time.
 """
 
-import hashlib
-import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,16 +14,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.encode.definitions import definitions
+from homing.bench.cache import checksum, read_arrays, write_arrays
+from homing.bench.encode.code_checksum import code_checksum
 from homing.bench.encode.encoders import Encoder
-from homing.bench.encode.rows import Encoded
-from homing.bench.encode.variants import Made, Task, Want
+from homing.bench.encode.rows import EncodedRows
+from homing.bench.encode.variants import EncoderInput, Task, Variants
 from homing.images import shows_nothing
 from homing.options import Limits
 
-_FORMAT = 3
+_FORMAT = 4
 _FULL = 128  # squares that go through a network at a time
-# Whose code makes rows, from the file to the vector.
+# The code that makes rows, from the file to the vector.
 _SOURCES = ("images", "edits", "descriptors", "bench/encode")
 _PACKAGES = ("pillow", "augly", "imagehash", "pdqhash", "numpy", "torch")
 
@@ -34,20 +32,7 @@ Array = npt.NDArray[Any]
 
 
 class Shard:
-    """Some tasks, and the files that hold their rows.
-
-    Parameters
-    ----------
-    tasks : tuple of Task
-    encoders : sequence of Encoder
-        Of different names.
-    folder : Path
-        Of the files.
-    limits : Limits
-        The most that is decoded of a picture's file.
-    pool : Executor
-        Threads that encode.
-    """
+    """Some tasks, and the files in `folder` that hold their rows; threads of `pool` encode."""
 
     def __init__(
         self,
@@ -58,54 +43,51 @@ class Shard:
         pool: Executor,
     ) -> None:
         self.tasks = tasks
-        content = [_FORMAT, definitions(_SOURCES, _PACKAGES), limits.max_pixels, limits.max_bytes]
-        shared = json.dumps([*content, *(task.key for task in tasks)])
-        self.encoders = {encoder.name: encoder for encoder in encoders}
+        code = code_checksum(_SOURCES, _PACKAGES)
+        content = [_FORMAT, code, limits.max_pixels, limits.max_bytes, *(t.key for t in tasks)]
         self.paths = {
-            encoder.name: folder / f"{_checksum(encoder.fingerprint + shared)}.safetensors"
-            for encoder in encoders
+            each.name: folder / f"{checksum([each.fingerprint, *content])}.safetensors"
+            for each in encoders
         }
-        self.missing = [e for e in encoders if not self.paths[e.name].is_file()]
+        self.missing = [each for each in encoders if not self.paths[each.name].is_file()]
         self._buffers = {encoder.name: _Buffer(encoder, pool) for encoder in self.missing}
         self._reasons: list[str | None] = []
         self._incomplete: dict[str, dict[str, Array]] = {}
 
     @property
     def count(self) -> int:
-        """Of its rows."""
+        """Number of rows."""
         return sum(len(task.recipes) for task in self.tasks)
 
     @property
-    def wants(self) -> tuple[Want, ...]:
-        """What the missing rows are made of."""
-        return tuple(dict.fromkeys(encoder.want for encoder in self.missing))
+    def inputs(self) -> tuple[EncoderInput, ...]:
+        """Inputs of the encoders whose rows are missing."""
+        return tuple(dict.fromkeys(encoder.input for encoder in self.missing))
 
-    def take(self, made: Made) -> None:
-        """Take in what was made of some tasks, in their order."""
-        self._reasons += made.reasons
+    def add(self, variants: Variants) -> None:
+        """Add the variants of some tasks, in the order of the tasks."""
+        self._reasons += variants.reasons
         for encoder in self.missing:
-            self._buffers[encoder.name].take(made.arrays[encoder.want])
+            self._buffers[encoder.name].add(variants.arrays[encoder.input])
 
     def finish(self) -> None:
-        """Write the rows; keep them here if some are lacking."""
-        made = {name: buffer.result() for name, buffer in self._buffers.items()}
+        """Write the rows; hold them in memory if some are missing."""
+        rows = {name: buffer.result() for name, buffer in self._buffers.items()}
         if any(self._reasons):
-            self._incomplete = made
+            self._incomplete = rows
         else:
-            for name, arrays in made.items():
-                _write(self.paths[name], arrays)
+            for name, arrays in rows.items():
+                write_arrays(self.paths[name], arrays)
         self._buffers.clear()
 
-    def read(self) -> Encoded:
-        """All encoders' rows, and why there is none; what is cached lacks none."""
-        from safetensors.numpy import load_file
-
+    def read(self) -> EncodedRows:
+        """Read all encoders' rows; a cached shard lacks none."""
         found = {
-            name: self._incomplete[name] if name in self._incomplete else load_file(path)
+            name: self._incomplete[name] if name in self._incomplete else read_arrays(path)
             for name, path in self.paths.items()
         }
         blank = [arrays["blank"] for arrays in found.values() if "blank" in arrays]
-        return Encoded(
+        return EncodedRows(
             {name: arrays["rows"] for name, arrays in found.items()},
             tuple(self._reasons or [None] * self.count),
             blank[0] if blank else np.zeros(self.count, dtype=bool),
@@ -114,7 +96,7 @@ class Shard:
 
 @dataclass
 class _Buffer:
-    """Collects squares until there are enough for the network; threads then describe them."""
+    """Collects squares until they fill a batch of the network, which a thread then describes."""
 
     encoder: Encoder
     pool: Executor
@@ -122,13 +104,13 @@ class _Buffer:
     done: list[Future[Array]] = field(default_factory=list)
     blank: list[Array] = field(default_factory=list)
 
-    def take(self, rows: npt.NDArray[np.uint8]) -> None:
+    def add(self, rows: npt.NDArray[np.uint8]) -> None:
         self.waiting.append(rows)
         if sum(map(len, self.waiting)) >= _FULL:
             self._flush()
 
     def result(self) -> dict[str, Array]:
-        """What is kept of the rows: of a descriptor's also which of the squares are blank."""
+        """Return the encoded rows and, for a descriptor, which squares are blank."""
         self._flush()
         arrays = {"rows": np.concatenate([future.result() for future in self.done])}
         return arrays | ({"blank": np.concatenate(self.blank)} if self.blank else {})
@@ -140,16 +122,3 @@ class _Buffer:
             if self.encoder.descriptor:
                 self.blank.append(shows_nothing(rows))
             self.waiting.clear()
-
-
-def _write(path: Path, arrays: Mapping[str, Array]) -> None:
-    from safetensors.numpy import save
-
-    # Its own name until it is complete; two runs at once write the same content.
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(save({name: np.ascontiguousarray(rows) for name, rows in arrays.items()}))
-    part.replace(path)
-
-
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -1,1 +1,1 @@
-"""Each state measured: recall, false matches, copy detection."""
+"""Measurements of each state: recall, false matches, copy detection."""

@@ -10,17 +10,17 @@ from homing.bench.search.copy_detection import (
     PREDICTIONS,
     CopyDetection,
     Predictions,
-    detect_copies,
-    judge,
-    norms,
+    label_predictions,
     predict,
+    score_predictions,
 )
 from homing.bench.search.engine import Engine, Setting
-from homing.bench.states.states import Common, State
+from homing.bench.states.benchmark import Benchmark
+from homing.bench.states.state import State
 from homing.bench.statistics.measures import precision_recall
 
 _POINTS = 400  # of a curve that is drawn
-# What the parts of a seed are for, as in descriptors.py.
+# Purposes of a seed, as in run_descriptors.py.
 _BOOTSTRAP, _TIES = 6, 7
 
 Floats = npt.NDArray[np.float64]
@@ -36,66 +36,43 @@ class Curve:
 
 
 @dataclass(frozen=True, eq=False)
-class Detected:
-    """Copy detection in one state, by one way to search.
+class DetectionResult:
+    """Copy detection in one state, by one way to search."""
 
-    Attributes
-    ----------
-    index, method : str
-    aimed : str or None
-    setting : str
-    figures : CopyDetection
-    curve : Curve
-        Of normalised scores.
-    """
-
-    index: str
+    index: str  # name of the codebook
     method: str
-    aimed: str | None
+    aimed_at: str | None
     setting: str
     figures: CopyDetection
-    curve: Curve = field(repr=False)
+    curve: Curve = field(repr=False)  # of normalised scores
 
 
-def detect(
-    common: Common,
+def detect_copies(
+    benchmark: Benchmark,
     state: State,
     index: str = "",
     engine: Engine | None = None,
     setting: Setting | None = None,
-) -> Detected | None:
-    """Tell copies from other pictures.
+) -> DetectionResult | None:
+    """Detect copies among other pictures, through an engine in a re-ranked setting or else exactly.
 
-    Parameters
-    ----------
-    common : Common
-    state : State
-    index : str
-        Name of the codebook.
-    engine : Engine, optional
-        Search through its codebook; without it, exactly.
-    setting : Setting, optional
-        How the engine is searched; a re-ranked one.
-
-    Returns
-    -------
-    Detected or None
-        None where no edit is random, or nothing is left to search for.
+    None if no edit is random, or nothing is left to search for.
     """
-    asked = common.detection(common.encoder, state.copies, state.blank, common.searched(state))
-    if asked is None or not asked.matched.any():
+    queries = benchmark.detection_queries(
+        benchmark.encoder, state.copies, state.blank, benchmark.searched_copies(state)
+    )
+    if queries is None or not queries.matched.any():
         return None
-    generator = np.random.default_rng([common.seed, _TIES])
+    generator = np.random.default_rng([benchmark.seed, _TIES])
     if engine is None or setting is None:
-        base = np.concatenate([state.entries[common.kept], common.others])
-        found = predict(asked, base, generator)
+        found = predict(queries, benchmark.base(state), generator)
     else:
-        answers = engine.search(asked.queries, setting)
-        rows, similarity = answers.rows[:, :PREDICTIONS], answers.similarity[:, :PREDICTIONS]
-        found = judge(rows, similarity, norms(asked.queries, asked.scale, generator), asked)
-    figures = detect_copies(found, np.random.default_rng([common.seed, _BOOTSTRAP]))
-    called = "exact" if setting is None else setting.name
-    return Detected(index, state.method, state.aimed, called, figures, _curve(found))
+        hits = engine.search(queries.vectors, setting)
+        rows, similarity = hits.rows[:, :PREDICTIONS], hits.similarity[:, :PREDICTIONS]
+        found = label_predictions(rows, similarity, queries, generator)
+    figures = score_predictions(found, np.random.default_rng([benchmark.seed, _BOOTSTRAP]))
+    name = "exact" if setting is None else setting.name
+    return DetectionResult(index, state.method, state.aimed_at, name, figures, _curve(found))
 
 
 def _curve(found: Predictions) -> Curve:
@@ -105,5 +82,5 @@ def _curve(found: Predictions) -> Curve:
     if not len(recall):
         return Curve(precision, recall)
     places = np.searchsorted(recall, np.linspace(0, recall[-1], _POINTS))
-    kept: Sequence[int] = np.unique(np.minimum(places, len(recall) - 1)).tolist()
-    return Curve(precision[kept], recall[kept])
+    chosen: Sequence[int] = np.unique(np.minimum(places, len(recall) - 1)).tolist()
+    return Curve(precision[chosen], recall[chosen])

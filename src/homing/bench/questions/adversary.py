@@ -1,4 +1,7 @@
-"""Somebody who knows of activation: washes it out, or activates the copy for another cell."""
+"""Question: what can an adversary who knows of activation do?
+
+Wash activation out, or activate the copy for another cell.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,12 +16,12 @@ from PIL import Image, ImageFilter
 from homing.activation import Method
 from homing.activation.objectives.objective import Objective, Targets
 from homing.activation.simulated_edits.edits import NO_EDITS
-from homing.bench.dataset.queries import Queries, copies_of
-from homing.bench.encode.definitions import definition_of
-from homing.bench.questions.case import Answer, Case, Figures, Line, measure
+from homing.bench.dataset.queries import Queries, plan_copies
+from homing.bench.encode.code_checksum import function_checksum
+from homing.bench.questions.case import Answer, Case, Figures, Line, index_figures
 from homing.bench.questions.cells import middles, nearest_cells
 from homing.bench.states.released import Release
-from homing.bench.states.states import State
+from homing.bench.states.state import State
 from homing.bench.statistics.bootstrap import Interval
 from homing.codebooks import Codebook
 from homing.edits import PAPER, Edit, make_edit
@@ -29,7 +32,7 @@ from homing.images import FoundPicture
 def _wash(
     window: int, edges: float, quality: int, image: Image.Image, _generator: np.random.Generator
 ) -> Image.Image:
-    """Median filter, smaller and large again, JPEG."""
+    """Filter by a median, resize down and up again, save as JPEG."""
     small = (max(1, round(image.width * edges)), max(1, round(image.height * edges)))
     shrunk = image.filter(ImageFilter.MedianFilter(window)).resize(small, Image.Resampling.BILINEAR)
     return jpeg(shrunk.resize(image.size, Image.Resampling.BILINEAR), quality)
@@ -43,27 +46,19 @@ WASHES: tuple[Edit, ...] = (
 
 
 def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """Where an adversary pulls each vector: to the middle of the second nearest cell.
+    """Return the vectors towards which an adversary pulls: middles of the second nearest cells.
 
-    Parameters
-    ----------
-    codebook : Codebook
-        Of at least two cells.
-    vectors : array_like, shape (n, dimension)
-
-    Returns
-    -------
-    ndarray, shape (n, dimension), float32
+    `vectors` is (n, dimension); the codebook has at least two cells.
     """
     given = np.asarray(vectors, np.float32)
     return middles(codebook, nearest_cells(codebook, given, 2)[:, 1])
 
 
-def elsewhere(
+def aim_elsewhere(
     method: Method,
     where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]] = next_cell,
 ) -> Method:
-    """The same method for an adversary: as if each picture's descriptor were another."""
+    """Turn a method into an adversary's: as if each picture's descriptor were another."""
     objective = partial(_aimed_elsewhere, where, method.objective)
     return replace(method, objective=objective, lookahead=NO_EDITS)
 
@@ -78,29 +73,29 @@ def _aimed_elsewhere(
     return objective(Targets.in_own_cells(targets.codebook, there), *rest)
 
 
-def ask_adversary(case: Case) -> Answer:
+def answer_adversary(case: Case) -> Answer:
     """Search for copies that were attacked, of untouched and of activated pictures."""
     lines = [*_washed(case), *_activated_again(case)]
     return Answer(
         "adversary",
-        "What if somebody knows?",
+        "What if an adversary knows?",
         f"{len(case.pictures):,} pictures. Washed: a median filter of 3 pixels, 0.7 of each edge "
         "and back, JPEG 70 (harder: 5 pixels, 0.5, JPEG 50). Activated for the next cell: towards "
-        "its middle, by the same method, codebook and budget "
-        f"({case.stage.releaser.psnr:g} dB), which the adversary knows; the base holds the "
+        "its middle, by the same method, codebook and least PSNR "
+        f"({case.maker.releaser.psnr:g} dB), which the adversary knows; the base holds the "
         "pictures before that.",
         tuple(lines),
     )
 
 
 def _washed(case: Case) -> list[Line]:
-    common, lines = case.common, []
-    photos = common.material.plan.photos
+    benchmark, lines = case.benchmark, []
+    photos = benchmark.material.plan.photos
     sample = set(case.pictures.tolist())
     sources = [photo.path if n in sample else None for n, photo in enumerate(photos)]
     files = [file if n in sample else None for n, file in enumerate(case.active.files)]
     for edit in WASHES:
-        queries = copies_of(photos, (edit,), random_draws=1, seed=common.seed)
+        queries = plan_copies(photos, (edit,), random_draws=1, seed=benchmark.seed)
         for label, state, paths in (
             ("untouched", case.passive, sources),
             ("activated", case.active, files),
@@ -114,41 +109,39 @@ def _activated_again(case: Case) -> list[Line]:
     codebook = case.quantizer.codebook
     if codebook.cell_count < 2:
         return []
-    photos = case.common.material.plan.photos
+    photos = case.benchmark.material.plan.photos
     identity = (PAPER[0],)
-    queries = copies_of(photos, identity, random_draws=1, seed=case.common.seed)
+    queries = plan_copies(photos, identity, random_draws=1, seed=case.benchmark.seed)
     lines = []
     for label, state in (("untouched", case.passive), ("activated", case.active)):
-        there = [n for n in case.pictures.tolist() if state.files[n] is not None]
+        chosen = [n for n in case.pictures.tolist() if state.files[n] is not None]
         given = [
             FoundPicture(file or Path(), photo.relative)
             for file, photo in zip(state.files, photos, strict=True)
         ]
-        release = case.stage.releaser.release(
+        release = case.maker.releaser.release(
             given,
-            elsewhere(case.method),
+            aim_elsewhere(case.method),
             codebook,
             f"activating {label} pictures for another cell",
-            chosen=there,
-            version=definition_of(next_cell, ()),
+            chosen=chosen,
+            version=function_checksum(next_cell, ()),
         )
-        figures = _attacked(case, state, queries, release.files)
-        figures["files that left their cell"] = _left(release)
+        figures = _attacked(case, state, queries, release.paths)
+        figures["files that left their cell"] = _share_left(release)
         lines.append(Line(f"{label}, then activated for the next cell", figures))
     return lines
 
 
-def _left(release: Release) -> Interval:
+def _share_left(release: Release) -> Interval:
     left = [not row.cell_kept for row in release.released]
     share = sum(left) / len(left) if left else float("nan")
     return Interval(share, share, share)
 
 
 def _attacked(case: Case, state: State, queries: Queries, files: Sequence[Path | None]) -> Figures:
-    """Copies made of some files, searched for among a state's own entries."""
-    common = replace(case.common, material=replace(case.common.material, queries=queries))
-    described = case.stage.describer.state(
-        case.passive, queries, files, state.method, case.quantizer
-    )
+    """Measure copies of some files, searched for among a state's own entries."""
+    benchmark = replace(case.benchmark, material=replace(case.benchmark.material, queries=queries))
+    described = case.maker.describe(case.passive, queries, files, state.method, case.quantizer)
     attacked = replace(described, entries=state.entries)
-    return measure(common, case.searcher, attacked, case.there([described]))
+    return index_figures(benchmark, case.searcher, attacked, case.present_in([described]))

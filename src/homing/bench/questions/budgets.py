@@ -1,29 +1,34 @@
-"""How much may a file change? Recall at budgets from 38 to 54 dB."""
+"""Question: how does recall depend on the least PSNR of the files, from 38 to 54 dB?"""
 
 from dataclasses import replace
 
 from homing.bench.questions.case import Answer, Case, Line, quality_figures
 
-_BUDGETS = (38.0, 42.0, 46.0, 50.0, 54.0)  # dB
+_LEAST_PSNRS = (38.0, 42.0, 46.0, 50.0, 54.0)  # dB
 
 
-def ask_budgets(case: Case) -> Answer:
-    """Release the sample at several budgets."""
-    stage, common = case.stage, case.common
+def answer_budgets(case: Case) -> Answer:
+    """Release the sample at several least PSNRs."""
+    maker, benchmark = case.maker, case.benchmark
     states = []
-    for budget in _BUDGETS:
-        releaser = replace(stage.releaser, psnr=budget)
+    for least in _LEAST_PSNRS:
+        releaser = replace(maker.releaser, psnr=least)
         states.append(
-            stage.released(
-                common.material, case.passive, case.quantizer, case.method, case.pictures, releaser
+            maker.release(
+                benchmark.material,
+                case.passive,
+                case.quantizer,
+                case.method,
+                case.pictures,
+                releaser,
             )
         )
-    pictures = case.there(states)
+    pictures = case.present_in(states)
     lines = [Line("untouched", case.figures(case.passive, pictures))]
-    for budget, state in zip(_BUDGETS, states, strict=True):
+    for least, state in zip(_LEAST_PSNRS, states, strict=True):
         assert state.release is not None
         quality = quality_figures([row.quality for row in state.release.released])
-        lines.append(Line(f"{budget:g} dB", case.figures(state, pictures) | quality))
+        lines.append(Line(f"{least:g} dB", case.figures(state, pictures) | quality))
     return Answer(
         "budgets",
         "How much may a file change?",

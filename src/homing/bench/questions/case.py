@@ -1,4 +1,4 @@
-"""What a question starts from, and what an answer is made of."""
+"""The case that a question starts from, and the answer that it gives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.activation import Method
-from homing.bench.measure.measured import measure_exact, measure_index
-from homing.bench.search.engine import Engine, Searcher, settings_of
+from homing.bench.measure.measurement import measure_exact, measure_index
+from homing.bench.search.engine import Engine, Searcher, search_settings
+from homing.bench.states.benchmark import Benchmark
 from homing.bench.states.codebooks import Quantizer
-from homing.bench.states.compared import Compared
+from homing.bench.states.compared_states import ComparedStates
 from homing.bench.states.released import Quality
-from homing.bench.states.stage import Stage
-from homing.bench.states.states import Common, State
+from homing.bench.states.state import State
+from homing.bench.states.state_maker import StateMaker
 from homing.bench.statistics.bootstrap import Interval
 from homing.bench.statistics.tables import Section, Table, show_interval
 
@@ -27,38 +28,23 @@ Figures = dict[str, Interval]
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was tried.
-
-    Attributes
-    ----------
-    label : str
-    figures : dict
-        From what was measured to its mean and interval (of quality: least and most).
-    """
+    """One variant that was measured."""
 
     label: str
-    figures: Figures
+    figures: Figures  # means and intervals by name (of quality: least and most)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question came to.
-
-    Attributes
-    ----------
-    name, title, text : str
-        The text says how it was measured.
-    lines : tuple of Line
-        Empty where it could not be asked; the text says why.
-    """
+    """The answer to a question."""
 
     name: str
     title: str
-    text: str
+    text: str  # says how it was measured or, without lines, why it could not be
     lines: tuple[Line, ...]
 
     def table(self) -> Table:
-        """As a table, a column a figure."""
+        """Return a table with one column per figure."""
         columns = list(dict.fromkeys(name for line in self.lines for name in line.figures))
         nothing = Interval(*[float("nan")] * 3)
         rows = tuple(
@@ -70,31 +56,22 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What a question starts from: the leading method, and the first index.
+    """The start of a question: the leading method, and the first index."""
 
-    Attributes
-    ----------
-    stage : Stage
-    compared : Compared
-    pictures : ndarray of int64
-        The sample: photographs for what needs files of its own.
-    folder : Path
-        For such files.
-    """
-
-    stage: Stage
-    compared: Compared = field(repr=False)
+    maker: StateMaker
+    compared: ComparedStates = field(repr=False)
+    # the sample: photographs for measurements that need their own files
     pictures: Rows = field(repr=False)
-    folder: Path
+    folder: Path  # for such files
 
     @property
-    def common(self) -> Common:
-        """What all states share."""
-        return self.compared.common
+    def benchmark(self) -> Benchmark:
+        """The benchmark that all states share."""
+        return self.compared.benchmark
 
     @property
     def method(self) -> Method:
-        """The leading one."""
+        """The leading method."""
         return self.compared.leading
 
     @property
@@ -109,26 +86,26 @@ class Case:
 
     @property
     def passive(self) -> State:
-        """All photographs as they are."""
+        """All photographs, untouched."""
         return self.compared.passive
 
     @cached_property
     def searcher(self) -> Searcher:
-        """The first index, and what it makes of the distractors."""
-        return Searcher(self.quantizer.codebook, self.common.others)
+        """The first index, with the codes of the distractors."""
+        return Searcher(self.quantizer.codebook, self.benchmark.distractors)
 
     def figures(self, state: State, pictures: Rows | None = None, **more: Any) -> Figures:
-        """Measure a state through the first index; see :func:`measure`."""
+        """Measure a state through the first index; see :func:`index_figures`."""
         chosen = self.pictures if pictures is None else pictures
-        return measure(self.common, self.searcher, state, chosen, **more)
+        return index_figures(self.benchmark, self.searcher, state, chosen, **more)
 
-    def there(self, states: Sequence[State]) -> Rows:
-        """Those of the sample that are there in some states."""
+    def present_in(self, states: Sequence[State]) -> Rows:
+        """Photographs of the sample that are in all of some states."""
         return self.pictures[np.all([s.present[self.pictures] for s in states], axis=0)]
 
 
-def measure(
-    common: Common,
+def index_figures(
+    benchmark: Benchmark,
     searcher: Searcher,
     state: State,
     pictures: Rows,
@@ -137,38 +114,21 @@ def measure(
 ) -> Figures:
     """Measure a state through an index, at one and at automatic probes, re-ranked, and exactly.
 
-    Parameters
-    ----------
-    common : Common
-    searcher : Searcher
-    state : State
-    pictures : ndarray of int64
-        Whose copies are searched for.
-    exact : bool
-        Search exactly too, among the distractors as they are.
+    `pictures` are the photographs whose copies are searched for.
     """
-    engine = searcher.engine(state.entries[common.kept], common.seed)
-    found = measure_engine(common, engine, state, pictures)
+    engine = searcher.engine(benchmark.entries(state), benchmark.seed)
+    found = engine_figures(benchmark, engine, state, pictures)
     if exact:
-        bare = measure_exact(common, state, common.others, pictures=pictures)
-        found["exact"] = bare.mean(0)
+        exactly = measure_exact(benchmark, state, benchmark.distractors, pictures=pictures)
+        found["exact"] = exactly.mean(0)
     return found
 
 
-def measure_engine(common: Common, engine: Engine, state: State, pictures: Rows) -> Figures:
-    """Measure a state through an engine that holds it, at one and at automatic probes, re-ranked.
-
-    Parameters
-    ----------
-    common : Common
-    engine : Engine
-    state : State
-    pictures : ndarray of int64
-        Whose copies are searched for.
-    """
+def engine_figures(benchmark: Benchmark, engine: Engine, state: State, pictures: Rows) -> Figures:
+    """Measure a state through an engine that holds it, at one and automatic probes, re-ranked."""
     codebook = engine.codebook
-    settings = [setting for setting in settings_of(codebook, (1, 0)) if setting.ranked]
-    measured = measure_index(common, engine, "", state, settings, pictures)
+    settings = [setting for setting in search_settings(codebook, (1, 0)) if setting.ranked]
+    measured = measure_index(benchmark, engine, "", state, settings, pictures)
     found: Figures = {}
     for number, setting in enumerate(settings):
         name = "automatic probes" if setting.probes > 1 else "1 probe"

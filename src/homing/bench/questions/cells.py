@@ -13,19 +13,9 @@ Cells = npt.NDArray[np.int32]
 
 
 def nearest_cells(codebook: Codebook, vectors: Vectors, several: int) -> Cells:
-    """The nearest cells of each vector, nearest first.
+    """Return the `several` nearest cells of each vector, nearest first, (n, several) int32.
 
-    Parameters
-    ----------
-    codebook : Codebook
-        With at least `several` cells.
-    vectors : ndarray, shape (n, dimension), float32
-    several : int
-
-    Returns
-    -------
-    ndarray, shape (n, several), int32
-        The first column is :meth:`~homing.codebooks.Codebook.cells`.
+    The first column is :meth:`~homing.codebooks.Codebook.cells`.
     """
     coarse = codebook.arrays["coarse"]
     squares = np.sum(coarse**2, axis=1)
@@ -42,17 +32,7 @@ def nearest_cells(codebook: Codebook, vectors: Vectors, several: int) -> Cells:
 
 
 def middles(codebook: Codebook, cells: Cells) -> Vectors:
-    """Centroids of cells, as vectors: a rotation is undone.
-
-    Parameters
-    ----------
-    codebook : Codebook
-    cells : ndarray, shape (n,), int32
-
-    Returns
-    -------
-    ndarray, shape (n, dimension), float32
-    """
+    """Return the centroids of cells as vectors, (n, dimension): a rotation is undone."""
     found = codebook.arrays["coarse"][cells]
     rotation = codebook.arrays.get("rotation")
     return found if rotation is None else linear(found, np.ascontiguousarray(rotation.T))

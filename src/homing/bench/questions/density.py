@@ -1,9 +1,9 @@
-"""Does activation still help when much of the base is activated, and does it harm the rest?
+"""Question: does activation still help in a base that is mostly activated, and what of the rest?
 
 To activate a base of a hundred thousand pictures takes a day, so that distractors are moved as
 vectors: towards their codebook's target or, if the method rather moves them there, towards the
 middle of their cell, as far as activation moved the photographs on average. That they behave alike
-is checked on the photographs themselves, of which both are known.
+is checked on the photographs themselves, where both are known.
 """
 
 from collections.abc import Callable
@@ -12,46 +12,48 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.questions.case import Answer, Case, Line, measure
+from homing.bench.questions.case import Answer, Case, Line, index_figures
 from homing.bench.questions.cells import middles
 from homing.bench.search.engine import Searcher
 from homing.codebooks import Codebook
 
 _SHARES = (0.01, 0.1, 1.0)  # of the base that are activated
 _STEPS = 30  # of the bisection
-_DENSITY = 10  # what a seed is for
+_DENSITY = 10  # purpose of a seed
 
 Vectors = npt.NDArray[np.float32]
 
 
-def ask_density(case: Case) -> Answer:
+def answer_density(case: Case) -> Answer:
     """Search among distractors of which more and more are activated."""
-    common, codebook, pictures = case.common, case.quantizer.codebook, case.common.kept
+    benchmark, codebook, pictures = case.benchmark, case.quantizer.codebook, case.benchmark.photos
     before, after = (state.entries[pictures] for state in (case.passive, case.active))
-    move = fitted_move(before, after, codebook)
+    move = fit_move(before, after, codebook)
     lines = [
         Line("base untouched: untouched pictures", case.figures(case.passive, pictures)),
         Line("base untouched: activated pictures", case.figures(case.active, pictures)),
     ]
     modelled = case.active.entries.copy()
-    modelled[pictures] = move.of(codebook, before)
+    modelled[pictures] = move.apply(codebook, before)
     check = case.figures(replace(case.active, entries=modelled), pictures)
     lines.append(Line("the same, their entries moved as vectors", check))
-    order = np.random.default_rng([common.seed, _DENSITY]).permutation(len(common.others))
-    moved = move.of(codebook, common.others)
+    order = np.random.default_rng([benchmark.seed, _DENSITY]).permutation(
+        len(benchmark.distractors)
+    )
+    moved = move.apply(codebook, benchmark.distractors)
     for share in _SHARES:
-        others = common.others.copy()
+        others = benchmark.distractors.copy()
         chosen = order[: round(share * len(others))]
         others[chosen] = moved[chosen]
         searcher = Searcher(codebook, others)
         for label, state in (("untouched", case.passive), ("activated", case.active)):
-            figures = measure(common, searcher, state, pictures, exact=False)
+            figures = index_figures(benchmark, searcher, state, pictures, exact=False)
             lines.append(Line(f"{share:.0%} of the base activated: {label} pictures", figures))
     return Answer(
         "density",
         "What if much of the base is activated?",
-        f"The {len(common.others):,} distractors are not activated as pictures but moved as "
-        f"vectors: {move.strength:.2f} of the way to {move.name}, which is how far activation "
+        f"The {len(benchmark.distractors):,} distractors are not activated as pictures but moved "
+        f"as vectors: {move.strength:.2f} of the way to {move.name}, which is how far activation "
         "moved the pictures on average. The third line shows what this stands for.",
         tuple(lines),
     )
@@ -59,27 +61,19 @@ def ask_density(case: Case) -> Answer:
 
 @dataclass(frozen=True)
 class Move:
-    """How activation moves vectors: part of the way to somewhere.
+    """A movement of vectors by activation: part of the way to a goal."""
 
-    Attributes
-    ----------
-    goals : callable
-        From the codebook and vectors (n, d) to where each is moved, (n, d).
-    name : str
-    strength : float
-        The part of the way.
-    """
-
+    # from the codebook and vectors to their goals, both (n, d)
     goals: Callable[[Codebook, Vectors], Vectors]
     name: str
-    strength: float = 1.0
+    strength: float = 1.0  # part of the way
 
-    def of(self, codebook: Codebook, vectors: Vectors) -> Vectors:
-        """Unit vectors, moved."""
+    def apply(self, codebook: Codebook, vectors: Vectors) -> Vectors:
+        """Return moved unit vectors."""
         return self._moved(vectors, self._goals(codebook, vectors), self.strength)
 
-    def fitted(self, before: Vectors, after: Vectors, codebook: Codebook) -> "Move":
-        """The part of the way at which goals are as near, on average, as they are to `after`."""
+    def fit(self, before: Vectors, after: Vectors, codebook: Codebook) -> "Move":
+        """Fit the strength: moved vectors are as near to their goals, on average, as `after`."""
         goals = self._goals(codebook, before)
         wanted = float(np.mean(np.sum(after * goals, axis=1)))
         low, high = 0.0, 1.0
@@ -103,10 +97,10 @@ def _own_middles(codebook: Codebook, vectors: Vectors) -> Vectors:
     return middles(codebook, codebook.cells(vectors))
 
 
-def fitted_move(before: Vectors, after: Vectors, codebook: Codebook) -> Move:
-    """Where photographs were moved to, and how far: the goal that they came nearer to."""
+def fit_move(before: Vectors, after: Vectors, codebook: Codebook) -> Move:
+    """Fit each goal to the photographs' movement, and choose the one that they came nearer to."""
     moves = [Move(Codebook.target, "the codebook's target")]
     if codebook.cell_count > 1:
         moves.append(Move(_own_middles, "the middle of their cell"))
-    fitted = [move.fitted(before, after, codebook) for move in moves]
-    return max(fitted, key=lambda move: move.strength)
+    moves = [move.fit(before, after, codebook) for move in moves]
+    return max(moves, key=lambda move: move.strength)

@@ -1,23 +1,23 @@
-"""Does activation for one codebook help, or harm, in an index with another?"""
+"""Question: does activation for one codebook help, or harm, in an index with another?"""
 
-from homing.bench.questions.case import Answer, Case, Line, measure
+from homing.bench.questions.case import Answer, Case, Line, index_figures
 from homing.bench.search.engine import Searcher
 from homing.bench.states.codebooks import Quantizer
 from homing.errors import CodebookError
 
 
-def ask_foreign(case: Case) -> Answer:
-    """Search for what was activated for one codebook through others."""
-    pictures, common = case.common.kept, case.common
+def answer_foreign(case: Case) -> Answer:
+    """Search for pictures activated for one codebook through others."""
+    pictures, benchmark = case.benchmark.photos, case.benchmark
     own = case.quantizer.name
     lines = [
         Line(f"{own}: untouched", case.figures(case.passive, pictures)),
         Line(f"{own}: activated for it", case.figures(case.active, pictures)),
     ]
     for other in _others(case):
-        searcher = Searcher(other.codebook, common.others)
+        searcher = Searcher(other.codebook, benchmark.distractors)
         for label, state in (("untouched", case.passive), (f"for {own}", case.active)):
-            figures = measure(common, searcher, state, pictures, exact=False)
+            figures = index_figures(benchmark, searcher, state, pictures, exact=False)
             lines.append(Line(f"{other.name}: {label}", figures))
     return Answer(
         "foreign",
@@ -34,7 +34,7 @@ def _others(case: Case) -> list[Quantizer]:
     cells = case.quantizer.codebook.cell_count
     for number in dict.fromkeys((max(cells, 4), max(cells // 4, 4))):
         try:
-            quantizer = case.stage.quantizer(f"IVF{number},PQ8x8", case.common.others)
+            quantizer = case.maker.find_quantizer(f"IVF{number},PQ8x8", case.benchmark.distractors)
         except CodebookError:  # too few vectors, or a length that eight does not divide
             continue
         known = [case.quantizer, *found]

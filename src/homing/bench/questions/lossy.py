@@ -1,4 +1,4 @@
-"""What if the publisher saves the released file again, as JPEG or WebP?"""
+"""Question: what if the publisher saves the released file again, as JPEG or WebP?"""
 
 import hashlib
 import os
@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
-from homing.bench.states.released import Quality, quality_of
+from homing.bench.states.released import Quality, measure_quality
 from homing.errors import PictureError
+from homing.files.durable import staged_beside
 from homing.images import SUFFIXES, read_rgb
 from homing.options import Limits
 
@@ -17,8 +18,8 @@ _CODINGS = (("JPEG", 95), ("JPEG", 90), ("JPEG", 75), ("WEBP", 90), ("WEBP", 75)
 _NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
 
 
-class _Order(NamedTuple):
-    source: Path  # of the picture as it was
+class _SavedFile(NamedTuple):
+    source: Path  # the untouched picture
     file: Path
     kind: str
     quality: int
@@ -26,39 +27,39 @@ class _Order(NamedTuple):
     limits: Limits
 
 
-def ask_lossy(case: Case) -> Answer:
-    """Save released files again, index and edit what comes of it."""
+def answer_lossy(case: Case) -> Answer:
+    """Save released files again; index and edit the results."""
     files = case.active.files
     lines = [
         Line("untouched", case.figures(case.passive)),
-        Line("as released", case.figures(case.active) | _quality(case)),
+        Line("as released", case.figures(case.active) | _released_quality(case)),
     ]
     for kind, quality in _CODINGS:
         chosen = [n for n in case.pictures.tolist() if files[n] is not None]
-        orders = (
-            _Order(
-                case.common.material.plan.photos[n].path,
+        jobs = (
+            _SavedFile(
+                case.benchmark.material.plan.photos[n].path,
                 files[n] or Path(),
                 kind,
                 quality,
                 case.folder / "saved again",
-                case.stage.run.limits,
+                case.maker.run.limits,
             )
             for n in chosen
         )
         saved: list[Path | None] = [None] * len(files)
         qualities = []
         name = f"{_NAMES[kind]} {quality}"
-        with case.stage.run.progress(len(chosen), f"saving as {name}") as bar:
-            for n, found in zip(chosen, case.stage.run.workers.map(_save, orders), strict=True):
+        with case.maker.run.progress(len(chosen), f"saving as {name}") as bar:
+            for n, result in zip(chosen, case.maker.run.workers.map(_save, jobs), strict=True):
                 bar.by(1)
-                if not isinstance(found, PictureError):
-                    saved[n] = found[0]
-                    qualities.append(found[1])
-        state = case.stage.describer.state(
-            case.passive, case.common.material.queries, saved, name, case.quantizer
+                if not isinstance(result, PictureError):
+                    saved[n] = result[0]
+                    qualities.append(result[1])
+        state = case.maker.describe(
+            case.passive, case.benchmark.material.queries, saved, name, case.quantizer
         )
-        pictures = case.there([state])
+        pictures = case.present_in([state])
         lines.append(Line(name, case.figures(state, pictures) | quality_figures(qualities)))
     return Answer(
         "lossy",
@@ -69,26 +70,26 @@ def ask_lossy(case: Case) -> Answer:
     )
 
 
-def _quality(case: Case) -> Figures:
+def _released_quality(case: Case) -> Figures:
     assert case.active.release is not None
     rows = (case.active.release.rows[n] for n in case.pictures.tolist())
     return quality_figures([row.quality for row in rows if row is not None])
 
 
-def _save(order: _Order) -> "tuple[Path, Quality] | PictureError":
+def _save(job: _SavedFile) -> "tuple[Path, Quality] | PictureError":
     """Code a file anew, in a worker process, and measure it against the original."""
-    name = hashlib.sha256(os.fsencode(order.file.absolute())).hexdigest()[:32]
-    folder = order.folder / f"{order.kind}-{order.quality}"
-    path = folder / f"{name}{SUFFIXES[order.kind]}"
+    name = hashlib.sha256(os.fsencode(job.file.absolute())).hexdigest()[:32]
+    folder = job.folder / f"{job.kind}-{job.quality}"
+    path = folder / f"{name}{SUFFIXES[job.kind]}"
     try:
         if not path.is_file():
-            image = read_rgb(order.file, limits=order.limits)
+            image = read_rgb(job.file, limits=job.limits)
             folder.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{path.name}.{os.getpid()}.part")
-            options = {"subsampling": 0} if order.kind == "JPEG" else {}
-            image.save(part, order.kind, quality=order.quality, **options)
-            part.replace(path)
-        pixels = [np.asarray(read_rgb(each, limits=order.limits)) for each in (order.source, path)]
+            options = {"subsampling": 0} if job.kind == "JPEG" else {}
+            with staged_beside(path) as staged:
+                image.save(staged, job.kind, quality=job.quality, **options)
+                staged.replace(path)
+        pixels = [np.asarray(read_rgb(each, limits=job.limits)) for each in (job.source, path)]
     except PictureError as error:
         return error
-    return path, quality_of(*pixels, peak=255)
+    return path, measure_quality(*pixels, peak=255)

@@ -1,1 +1,1 @@
-"""What a run found: values, tables, plots and pages."""
+"""Reports: values, tables, plots, pages and lists of observations."""

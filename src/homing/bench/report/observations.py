@@ -1,41 +1,85 @@
-"""What was seen, one row an observation, in CSV."""
+"""Observations, one row each, as CSV."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import repeat
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.dataset.base import Base, Plan
-from homing.bench.dataset.queries import Queries
+from homing.bench.dataset.ground_truth import GroundTruth
+from homing.bench.measure.measurement import Measurement
 from homing.bench.search.copy_detection import Predictions
-from homing.bench.search.exact import Answers
+from homing.bench.search.exact import ExactHits
+from homing.bench.states.benchmark import Benchmark
+from homing.bench.states.state import State
 from homing.bench.statistics.measures import recall
 
-Rows = npt.NDArray[np.int64]
+_HEADER = (
+    "index", "method", "aimed_at", "search", "edit", "draw", "picture", "right", "better", "equal",
+    "in_cell", "error",
+)  # fmt: skip
+
 Flags = npt.NDArray[np.bool_]
 
 
-class Observations:
-    """``observations.csv`` and ``copies.csv``, one row an observation.
+def write_observations(
+    path: Path, benchmark: Benchmark, measured: Iterable[tuple[Measurement, State]]
+) -> None:
+    """Write ``observations.csv`` of ``homing bench``: a row for each copy and way to search."""
+    queries = benchmark.material.queries
+    rows = len(queries.rows)
+    edits = np.array([row.edit.name for row in queries.rows], dtype=object)
+    draws = np.array([row.draw for row in queries.rows])
+    names = np.array([task.name for task in queries.tasks], dtype=object)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_HEADER)
+        for measurement, state in measured:
+            about = [measurement.index, measurement.method, measurement.aimed_at or ""]
+            copies = measurement.copies
+            searched = np.flatnonzero(copies.searched)
+            cells = [""] * len(searched)
+            if copies.in_cell is not None:
+                cells = copies.in_cell.astype(int).astype(str).tolist()
+            for setting, places in zip(copies.settings, copies.places, strict=True):
+                writer.writerows(
+                    zip(
+                        *(repeat(each, len(searched)) for each in (*about, setting.name)),
+                        edits[searched % rows].tolist(),
+                        draws[searched % rows].tolist(),
+                        names[searched // rows].tolist(),
+                        [f"{value:.6g}" for value in recall(places, 1).tolist()],
+                        np.where(places.right > 0, places.greater, -1).tolist(),
+                        places.equal.tolist(),
+                        cells,
+                        repeat("", len(searched)),
+                        strict=True,
+                    )
+                )
+            for query in np.flatnonzero(~copies.searched).tolist():
+                photo, row = divmod(query, rows)
+                reason = state.reasons[query] or "the picture is not there in every state"
+                writer.writerow(
+                    (*about, "", edits[row], draws[row], names[photo], *[""] * 4, reason)
+                )
 
-    Parameters
-    ----------
-    out : Path
-        Folder; made if need be.
-    """
 
-    def __init__(self, out: Path) -> None:
+class DescriptorObservations:
+    """``observations.csv`` and ``copies.csv`` of ``homing bench descriptors``."""
+
+    def __init__(self, out: Path, truth: GroundTruth) -> None:
         out.mkdir(parents=True, exist_ok=True)
+        self._truth = truth
         self._files: list[IO[str]] = []
-        self._answers = self._open(
+        self._hits = self._open(
             out / "observations.csv",
             "descriptor", "edit", "draw", "picture", "right", "right_without_twins", "greater",
             "equal", "similarity", "nearest", "nearest_similarity", "error",
         )  # fmt: skip
-        self._copies = self._open(
+        self._predictions = self._open(
             out / "copies.csv",
             "descriptor", "picture", "has_match", "place", "score", "similarity", "entry", "right",
             "counted",
@@ -48,41 +92,20 @@ class Observations:
         writer.writerow(names)
         return writer
 
-    def __enter__(self) -> "Observations":
+    def __enter__(self) -> "DescriptorObservations":
         return self
 
     def __exit__(self, *_: object) -> None:
         for file in self._files:
             file.close()
 
-    def answers(
-        self,
-        name: str,
-        queries: Queries,
-        base: Base,
-        rows: Rows,
-        answers: Answers,
-        made: Flags,
-        reasons: Sequence[str | None],
-    ) -> None:
-        """Write what exact search said to every edited copy.
+    def write_hits(self, name: str, hits: ExactHits, made: Flags) -> None:
+        """Write the results of exact search by an encoder for every edited copy.
 
-        Parameters
-        ----------
-        name : str
-            Of the encoder.
-        queries : Queries
-        base : Base
-        rows : ndarray
-            For each place that was searched the row of the base.
-        answers : Answers
-            Of the queries made.
-        made : ndarray of bool
-            Of all queries.
-        reasons : sequence of (str or None)
-            Why others could not be made.
+        `hits` are of the queries made, `made` of all queries.
         """
-        right, strict = recall(answers.places, 1), recall(answers.strict, 1)
+        queries, reasons = self._truth.material.queries, self._truth.material.copies.reasons
+        right, strict = recall(hits.places, 1), recall(hits.strict, 1)
         number = 0
         for query, done in enumerate(made):
             picture, row = divmod(query, len(queries.rows))
@@ -90,41 +113,31 @@ class Observations:
             first = (name, drawn.edit.name, drawn.draw, queries.tasks[picture].name)
             if not done:
                 reason = reasons[query] or "the picture itself cannot be read"
-                self._answers.writerow((*first, *[""] * 7, reason))
+                self._hits.writerow((*first, *[""] * 7, reason))
                 continue
-            self._answers.writerow(
+            self._hits.writerow(
                 (
                     *first,
                     f"{right[number]:.6g}",
                     f"{strict[number]:.6g}",
-                    answers.places.greater[number],
-                    answers.places.equal[number],
-                    f"{answers.right[number]:.6f}",
-                    base.name(int(rows[answers.nearest[number]])),
-                    f"{answers.similarity[number]:.6f}",
+                    hits.places.greater[number],
+                    hits.places.equal[number],
+                    f"{hits.right[number]:.6f}",
+                    self._entry(hits.nearest[number]),
+                    f"{hits.similarity[number]:.6f}",
                     "",
                 )
             )
             number += 1
 
-    def copies(self, name: str, base: Base, rows: Rows, found: Predictions, plan: Plan) -> None:
-        """Write the predictions that copy detection is scored by.
-
-        Parameters
-        ----------
-        name : str
-            Of the encoder.
-        base : Base
-        rows : ndarray
-            For each place that was searched the row of the base.
-        found : Predictions
-        plan : Plan
-        """
+    def write_predictions(self, name: str, found: Predictions) -> None:
+        """Write the predictions by an encoder that copy detection is scored by."""
+        plan = self._truth.material.plan
         for query, matched in enumerate(found.matched):
             photos = plan.photos if matched else plan.unmatched
             picture = photos[found.picture[query]].relative
             for place, similarity in enumerate(found.similarity[query]):
-                self._copies.writerow(
+                self._predictions.writerow(
                     (
                         name,
                         picture,
@@ -132,8 +145,12 @@ class Observations:
                         place,
                         f"{similarity - found.norm[query]:.6f}",
                         f"{similarity:.6f}",
-                        base.name(int(rows[found.rows[query, place]])),
+                        self._entry(found.rows[query, place]),
                         int(found.right[query, place]),
                         int(found.counted[query, place]),
                     )
                 )
+
+    def _entry(self, place: np.int64) -> str:
+        """Name of the entry at a place among those searched."""
+        return self._truth.material.base.name(int(self._truth.searched_rows.rows[place]))

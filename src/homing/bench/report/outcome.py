@@ -1,161 +1,63 @@
-"""All that ``homing bench`` found, as values, as JSON and as CSV."""
+"""Outcome of ``homing bench``, as values, as JSON and as CSV."""
 
 import csv
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from homing.bench.costs import Point
+from homing.bench.costs import CostPoint
 from homing.bench.dataset.setup import Setup
 from homing.bench.dataset.suites import Suite
 from homing.bench.encode.encoders import Encoder
-from homing.bench.measure.detection import Detected
-from homing.bench.measure.measured import MEASURES, Measured, share_closed
+from homing.bench.measure.index_results import IndexResult
+from homing.bench.measure.measurement import MEASURES, Measurement
 from homing.bench.questions import Answer
 from homing.bench.report.gallery import Example
-from homing.bench.report.report import write_results
-from homing.bench.states.codebooks import Quantizer
-from homing.bench.states.released import Release
-from homing.bench.states.states import PASSIVE
-from homing.bench.statistics.bootstrap import Interval, make_interval
+from homing.bench.report.results import write_results
+from homing.bench.states.state import PASSIVE
 from homing.bench.statistics.tables import plain
-
-Floats = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How a quantity is distributed over the files."""
-
-    mean: float
-    least: float
-    tenth: float
-    median: float
-    ninetieth: float
-    most: float
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Describe finite values; NaN where there are none."""
-    finite = np.array([each for each in values if math.isfinite(each)])
-    if not len(finite):
-        return Spread(*[float("nan")] * 6)
-    low, middle, high = np.percentile(finite, [10, 50, 90]).tolist()
-    return Spread(float(finite.mean()), float(finite.min()), low, middle, high, float(finite.max()))
-
-
-@dataclass(frozen=True, eq=False)
-class Family:
-    """One codebook: copies searched for through it, passive and released for it.
-
-    Attributes
-    ----------
-    quantizer : Quantizer
-    states : tuple of Measured
-        Passive first, then each method.
-    exact : tuple of Measured
-        The same states, by exact search.
-    detected : tuple of Detected
-        Copy detection in these states, at one probe and exactly.
-    releases : dict
-        From the method's name to its files.
-    """
-
-    quantizer: Quantizer
-    states: tuple[Measured, ...]
-    exact: tuple[Measured, ...]
-    detected: tuple[Detected, ...]
-    releases: dict[str, Release]
-
-    def closed(self, number: int) -> Interval:
-        """Share of one probe's loss that a state wins back."""
-        return share_closed(self.states[0], self.states[number], self.exact[0])
-
-    def gain(self, number: int) -> Interval:
-        """What a state's R@1 at one probe, re-ranked, is above the passive one's; paired."""
-        (before, lows), (after, highs) = (
-            each.mean_samples(each.setting(1, ranked=True))
-            for each in (self.states[0], self.states[number])
-        )
-        return make_interval(after - before, highs - lows)
-
-    def quality(self, method: str) -> dict[str, Spread]:
-        """How far a method's files are from their sources."""
-        rows = [row.quality for row in self.releases[method].released]
-        return {
-            "psnr": spread([row.psnr for row in rows]),
-            "ssim": spread([row.ssim for row in rows if row.ssim is not None]),
-            "largest_change": spread([row.largest for row in rows]),
-        }
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a run found.
-
-    Attributes
-    ----------
-    setup : Setup
-    suite : Suite
-    encoder : Encoder
-        Of the descriptor.
-    asked : dict
-        Settings, as they were given.
-    families : tuple of Family
-    hashes : tuple of Measured
-        Passive, by exact search.
-    twins : dict
-        Counts.
-    points : tuple of Point
-        What recall costs; empty if that was not asked for.
-    examples : tuple of Example
-    answers : tuple of Answer
-        To what the paper left open; see :mod:`homing.bench.questions`.
-    notes : tuple of str
-        What could not be done.
-    failures : dict
-        Files that could not be read or released, each with its reason.
-    """
+    """All results of a run."""
 
     setup: Setup
     suite: Suite
-    encoder: Encoder
-    asked: dict[str, Any]
-    families: tuple[Family, ...]
-    hashes: tuple[Measured, ...]
-    twins: dict[str, int]
-    points: tuple[Point, ...]
+    encoder: Encoder  # of the descriptor
+    settings: dict[str, Any]
+    indexes: tuple[IndexResult, ...]
+    hashes: tuple[Measurement, ...]  # passive, by exact search
+    near_duplicates: dict[str, int]  # counts
+    points: tuple[CostPoint, ...]  # empty if costs were not measured
     examples: tuple[Example, ...] = field(repr=False)
     answers: tuple[Answer, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what could not be measured
+    # files that could not be read or released, each with its reason
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
-    def searches(self) -> tuple[Measured, ...]:
-        """Everything searched: through codebooks, exactly, by hashes; exact passive search once."""
-        first = self.families[0]
-        found = [measured for family in self.families for measured in family.states]
+    def searches(self) -> tuple[Measurement, ...]:
+        """All searches: through codebooks, exactly, by hashes; exact passive search once."""
+        first = self.indexes[0]
+        found = [measured for result in self.indexes for measured in result.states]
         found.append(first.exact[0])
-        found += [measured for family in self.families for measured in family.exact[1:]]
+        found += [measured for result in self.indexes for measured in result.exact[1:]]
         return (*found, *self.hashes)
 
     def values(self) -> dict[str, Any]:
-        """All figures, as JSON holds them."""
+        """Return all figures, as JSON holds them."""
         return {
-            "asked": self.asked,
+            "asked": self.settings,
             "base": asdict(self.setup),
-            "twins": self.twins,
+            "twins": self.near_duplicates,
             "descriptor": {
                 "name": self.encoder.name,
                 "fingerprint": self.encoder.fingerprint,
                 "dimension": self.encoder.dimension,
             },
-            "indexes": [_index(family) for family in self.families],
+            "indexes": [_index(result) for result in self.indexes],
             "hashes": [_searches(measured) for measured in self.hashes],
             "pareto": [plain(asdict(point)) for point in self.points],
             "questions": [plain(asdict(answer)) for answer in self.answers],
@@ -164,10 +66,10 @@ class Outcome:
         }
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield one object a search and edit, then one an index, then one of the run."""
+        """Yield one object per search and edit, then one per index, then one for the run."""
         values = self.values()
-        for index, family in zip(values.pop("indexes"), self.families, strict=True):
-            for measured in (*family.states, *family.exact):
+        for index, result in zip(values.pop("indexes"), self.indexes, strict=True):
+            for measured in (*result.states, *result.exact):
                 yield from _rows(measured)
             index.pop("states")
             yield index
@@ -176,15 +78,7 @@ class Outcome:
         yield values
 
     def write(self, out: Path, *, seconds: float) -> None:
-        """Write ``results.json`` and, as CSV, figures, files, costs and answers.
-
-        Parameters
-        ----------
-        out : Path
-            Folder; made if need be.
-        seconds : float
-            What the run took.
-        """
+        """Write ``results.json`` and, as CSV, figures, files, costs and answers."""
         write_results(out, self.values(), seconds=seconds)
         _write_csv(
             out / "figures.csv", (row for found in self.searches for row in _flat_rows(found))
@@ -194,11 +88,11 @@ class Outcome:
         _write_csv(out / "questions.csv", self._lines())
 
     def _files(self) -> Iterator[dict[str, Any]]:
-        for family in self.families:
-            for method, release in family.releases.items():
+        for result in self.indexes:
+            for method, release in result.releases.items():
                 for row in release.released:
                     yield {
-                        "index": family.quantizer.name,
+                        "index": result.quantizer.name,
                         "method": method,
                         "file": row.file.name,
                         **asdict(row.quality),
@@ -213,33 +107,33 @@ class Outcome:
                     yield {**about, **plain(asdict(value))}
 
 
-def _index(family: Family) -> dict[str, Any]:
-    codebook = family.quantizer.codebook
+def _index(result: IndexResult) -> dict[str, Any]:
+    codebook = result.quantizer.codebook
     return {
-        "name": family.quantizer.name,
+        "name": result.quantizer.name,
         "factory": str(codebook.factory),
         "fingerprint": codebook.fingerprint,
-        "origin": family.quantizer.origin,
+        "origin": result.quantizer.origin,
         "cells": codebook.cell_count,
         "code_bytes": codebook.code_size,
-        "states": [_searches(measured) for measured in family.states],
-        "exact": [_searches(measured) for measured in family.exact],
+        "states": [_searches(measured) for measured in result.states],
+        "exact": [_searches(measured) for measured in result.exact],
         "gains": [
             {
                 "method": measured.method,
-                "gain": plain(asdict(family.gain(number))),
-                "share_closed": plain(asdict(family.closed(number))),
+                "gain": plain(asdict(result.gain(number))),
+                "share_closed": plain(asdict(result.won_back(number))),
             }
-            for number, measured in enumerate(family.states)
+            for number, measured in enumerate(result.states)
             if measured.method != PASSIVE
         ],
         "files": {
             method: {
                 "count": len(release.released),
                 "in_their_cell": sum(row.cell_kept for row in release.released),
-                **{name: plain(asdict(s)) for name, s in family.quality(method).items()},
+                **{name: plain(asdict(s)) for name, s in result.quality(method).items()},
             }
-            for method, release in family.releases.items()
+            for method, release in result.releases.items()
         },
         "copy_detection": [
             {
@@ -247,17 +141,17 @@ def _index(family: Family) -> dict[str, Any]:
                 "search": each.setting,
                 **plain(asdict(each.figures)),
             }
-            for each in family.detected
+            for each in result.detections
         ],
     }
 
 
-def _searches(measured: Measured) -> dict[str, Any]:
-    """One state's figures: for each way to search the mean and each edit."""
+def _searches(measured: Measurement) -> dict[str, Any]:
+    """Figures of one state: for each way to search the mean and each edit."""
     return {
         "index": measured.index,
         "method": measured.method,
-        "aimed_at": measured.aimed,
+        "aimed_at": measured.aimed_at,
         "in_cell": plain(asdict(measured.cell())),
         "searches": [
             {
@@ -274,7 +168,7 @@ def _searches(measured: Measured) -> dict[str, Any]:
                         "queries": measured.queries[place],
                         "errors": measured.errors[place],
                         **{
-                            measure: plain(asdict(measured.of(number, measure, place)))
+                            measure: plain(asdict(measured.figure(number, measure, place)))
                             for measure in MEASURES
                         },
                         "in_cell": plain(asdict(measured.cell(place))),
@@ -287,9 +181,9 @@ def _searches(measured: Measured) -> dict[str, Any]:
     }
 
 
-def _rows(measured: Measured) -> Iterator[dict[str, Any]]:
-    """One object a way to search and edit, the mean last."""
-    about = {"index": measured.index, "method": measured.method, "aimed_at": measured.aimed}
+def _rows(measured: Measurement) -> Iterator[dict[str, Any]]:
+    """Yield one object per way to search and edit, the mean last."""
+    about = {"index": measured.index, "method": measured.method, "aimed_at": measured.aimed_at}
     for found in _searches(measured)["searches"]:
         about["search"] = found["search"]
         for row in found["edits"]:
@@ -297,7 +191,7 @@ def _rows(measured: Measured) -> Iterator[dict[str, Any]]:
         yield {**about, "edit": f"mean of {len(measured.counted)}", **found["mean"]}
 
 
-def _flat_rows(measured: Measured) -> Iterator[dict[str, Any]]:
+def _flat_rows(measured: Measurement) -> Iterator[dict[str, Any]]:
     for row in _rows(measured):
         row.setdefault("in_mean", "")
         row.setdefault("queries", "")
@@ -307,7 +201,7 @@ def _flat_rows(measured: Measured) -> Iterator[dict[str, Any]]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Intervals as three columns."""
+    """Expand intervals into three columns."""
     found: dict[str, Any] = {}
     for key, value in row.items():
         if isinstance(value, dict):

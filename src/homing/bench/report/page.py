@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing besides itself."""
+"""The report: one self-contained HTML file."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from homing.bench.measure.index_results import IndexResult
 from homing.bench.report.gallery import Example
-from homing.bench.report.outcome import Family, Outcome
+from homing.bench.report.outcome import Outcome
 from homing.bench.report.outcome_tables import notes_of, tables_of
 from homing.bench.report.plots import Plot
 from homing.bench.statistics.bootstrap import Interval
@@ -30,21 +31,13 @@ class _Row:
 
     index: str
     method: str
-    figures: tuple[tuple[str, str], ...]  # each with what stands below it
+    figures: tuple[tuple[str, str], ...]  # each with the text below it
 
 
 def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: float) -> None:
-    """Write the report.
+    """Write the report: style, plots and pictures inline, no script, no external address.
 
-    Parameters
-    ----------
-    outcome : Outcome
-    plots : sequence of Plot
-    path : Path
-        Of the HTML file: style, plots and pictures inline, no script, no address of another place.
-        All text is escaped.
-    seconds : float
-        What the run took.
+    All text is escaped.
     """
     text = template_of("homing.bench.report", "page.html.j2").render(
         outcome=outcome,
@@ -60,12 +53,12 @@ def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: flo
 
 
 def headline(outcome: Outcome) -> str:
-    """What came out, in a sentence, by the first index and the leading method."""
-    family = outcome.families[0]
-    passive, active = family.states[0], family.states[1]
-    before, after = (m.mean(m.setting(1, ranked=True)) for m in (passive, active))
-    name = active.settings[active.setting(1, ranked=True)].name
-    gain = family.gain(1)
+    """Summarise the results of the first index and the leading method in a sentence."""
+    result = outcome.indexes[0]
+    passive, active = result.states[0], result.states[1]
+    before, after = (m.mean(m.one_probe) for m in (passive, active))
+    name = active.settings[active.one_probe].name
+    gain = result.gain(1)
     if gain.low > 0:
         verdict = "Activation helps here."
     elif gain.high < 0:
@@ -75,7 +68,7 @@ def headline(outcome: Outcome) -> str:
     return (
         f"At {name}, {_percent(before)} of the edited copies of untouched pictures are found, and "
         f"{_percent(after)} of those of activated ones; an exact search finds "
-        f"{_percent(family.exact[0].mean(0))} and {_percent(family.exact[1].mean(0))}. {verdict}"
+        f"{_percent(result.exact[0].mean(0))} and {_percent(result.exact[1].mean(0))}. {verdict}"
     )
 
 
@@ -84,23 +77,23 @@ def _percent(value: Interval) -> str:
 
 
 def _summary(outcome: Outcome) -> Iterator[_Row]:
-    for family in outcome.families:
-        yield from (_row(family, number) for number in range(1, len(family.states)))
+    for result in outcome.indexes:
+        yield from (_row(result, number) for number in range(1, len(result.states)))
 
 
-def _row(family: Family, number: int) -> _Row:
-    passive, active = family.states[0], family.states[number]
-    closed = family.closed(number)
-    quality = family.quality(active.method)["psnr"]
+def _row(result: IndexResult, number: int) -> _Row:
+    passive, active = result.states[0], result.states[number]
+    won_back = result.won_back(number)
+    quality = result.quality(active.method)["psnr"]
     shares = (
-        passive.mean(passive.setting(1, ranked=True)),
-        active.mean(active.setting(1, ranked=True)),
-        family.gain(number),
-        family.exact[0].mean(0),
-        closed,
+        passive.mean(passive.one_probe),
+        active.mean(active.one_probe),
+        result.gain(number),
+        result.exact[0].mean(0),
+        won_back,
     )
     figures = (*map(_share, shares), (f"{quality.mean:.2f} dB", f"least {quality.least:.2f}"))
-    return _Row(family.quantizer.name, active.method, figures)
+    return _Row(result.quantizer.name, active.method, figures)
 
 
 def _share(value: Interval) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The plots of ``homing bench``, as PNG and SVG."""
+"""Plots of ``homing bench``, as PNG and SVG."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,54 +6,44 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from homing.bench.costs import Point
-from homing.bench.report.drawing import MARKERS, STYLE, colour_of, errors_of, new_figure
-from homing.bench.report.outcome import Family, Outcome
-from homing.bench.report.plots_answers import draw_answer
+from homing.bench.costs import CostPoint
+from homing.bench.measure.index_results import IndexResult
+from homing.bench.questions import Answer
+from homing.bench.report.outcome import Outcome
+from homing.bench.report.plot_style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    STYLE,
+    colour_of,
+    errors_of,
+    new_figure,
+)
 from homing.bench.report.plots_costs import draw_bytes, draw_times
 from homing.bench.states.released import Quality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SHOWN = {"1 probe": COLOURS[0], "all codes": COLOURS[0], "automatic probes": COLOURS[1],
+          "exact": GREY}  # fmt: skip
+
+#: Name, title, text and drawing function of a plot.
 _Drawing: TypeAlias = "tuple[str, str, str, Callable[[], Figure]]"
-"""Name, title, text, and what draws it."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot that was written.
+    """A plot that was written."""
 
-    Attributes
-    ----------
-    name : str
-        Of its files, without a suffix.
-    title : str
-    text : str
-        What is to be seen.
-    svg : Path
-    """
-
-    name: str
+    name: str  # of its files, without a suffix
     title: str
-    text: str
+    text: str  # explains the plot
     svg: Path
 
 
 def write_plots(outcome: Outcome, folder: Path) -> tuple[Plot, ...]:
-    """Draw everything that there is to draw.
-
-    Parameters
-    ----------
-    outcome : Outcome
-    folder : Path
-        Made if need be.
-
-    Returns
-    -------
-    tuple of Plot
-        In the order of the page.
-    """
+    """Draw all plots, in the order of the page."""
     import matplotlib as mpl
 
     style: Any = STYLE
@@ -65,15 +55,15 @@ def write_plots(outcome: Outcome, folder: Path) -> tuple[Plot, ...]:
 
 
 def _all(outcome: Outcome) -> Iterator[_Drawing]:
-    """Everything that there is to draw, in the order of the page."""
-    for number, family in enumerate(outcome.families, start=1):
-        yield from _of_family(family, outcome, f"-{number}" if len(outcome.families) > 1 else "")
+    """Yield all plots, in the order of the page."""
+    for number, result in enumerate(outcome.indexes, start=1):
+        yield from _of_index(result, outcome, f"-{number}" if len(outcome.indexes) > 1 else "")
     if outcome.points:
         yield from _of_costs(outcome.points)
     for answer in outcome.answers:
         if answer.lines:
-            yield answer.name, answer.title, answer.text, partial(draw_answer, answer)
-    if any(family.releases for family in outcome.families):
+            yield answer.name, answer.title, answer.text, partial(_answer, answer)
+    if any(result.releases for result in outcome.indexes):
         yield (
             "quality",
             "How far files are from their sources",
@@ -82,34 +72,34 @@ def _all(outcome: Outcome) -> Iterator[_Drawing]:
         )
 
 
-def _of_family(family: Family, outcome: Outcome, end: str) -> Iterator[_Drawing]:
-    name = family.quantizer.name
+def _of_index(result: IndexResult, outcome: Outcome, end: str) -> Iterator[_Drawing]:
+    name = result.quantizer.name
     if outcome.suite.name != "sweep":
         yield (
             f"edits{end}",
             f"Copies found, edit by edit: {name}",
             "Share of copies whose picture comes first at one probe, re-ranked; bars are 95 % "
             "intervals.",
-            partial(_edits, family),
+            partial(_edits, result),
         )
     if outcome.suite.sweeps:
         yield (
             f"sweeps{end}",
             f"Copies found, strength by strength: {name}",
             "R@1 at one probe, re-ranked; bands are 95 % intervals.",
-            partial(_sweeps, family, outcome),
+            partial(_sweeps, result, outcome),
         )
-    if family.detected:
+    if result.detections:
         yield (
             f"precision-recall{end}",
-            f"Copies told from others: {name}",
+            f"Copies detected among others: {name}",
             "One random copy of each picture among copies of pictures that are not in the base; "
             "scores normalised.",
-            partial(_curves, family),
+            partial(_curves, result),
         )
 
 
-def _of_costs(points: Sequence[Point]) -> Iterator[_Drawing]:
+def _of_costs(points: Sequence[CostPoint]) -> Iterator[_Drawing]:
     yield (
         "pareto-time",
         "What recall costs in time",
@@ -134,8 +124,8 @@ def _write(folder: Path, name: str, title: str, text: str, figure: "Figure") -> 
     return Plot(name, title, text, svg)
 
 
-def _edits(family: Family) -> "Figure":
-    states = family.states
+def _edits(result: IndexResult) -> "Figure":
+    states = result.states
     names = [edit.name for edit in states[0].edits if edit.in_mean]
     places = [n for n, edit in enumerate(states[0].edits) if edit.in_mean]
     extra = [n for n, edit in enumerate(states[0].edits) if not edit.in_mean][:4]
@@ -144,11 +134,11 @@ def _edits(family: Family) -> "Figure":
     axis = axes[0][0]
     step = 0.5 / max(len(states), 1)
     for number, measured in enumerate(states):
-        setting = measured.setting(1, ranked=True)
+        setting = measured.one_probe
         values = [
-            *(measured.of(setting, "recall_1", n) for n in places),
+            *(measured.figure(setting, "recall_1", n) for n in places),
             measured.mean(setting),
-            *(measured.of(setting, "recall_1", n) for n in extra),
+            *(measured.figure(setting, "recall_1", n) for n in extra),
         ]
         shift = (number - (len(states) - 1) / 2) * step
         at = [n + shift for n in range(len(values))]
@@ -172,7 +162,7 @@ def _edits(family: Family) -> "Figure":
     return figure
 
 
-def _sweeps(family: Family, outcome: Outcome) -> "Figure":
+def _sweeps(result: IndexResult, outcome: Outcome) -> "Figure":
     kinds = outcome.suite.sweeps
     units = {
         "rotation": "degrees", "crop": "share of the area", "resize": "share of the area",
@@ -180,11 +170,11 @@ def _sweeps(family: Family, outcome: Outcome) -> "Figure":
         "hue": "turns",
     }  # fmt: skip
     figure, axes = new_figure(1.9 * ((len(kinds) + 1) // 2), columns=2, rows=(len(kinds) + 1) // 2)
-    names = [edit.name for edit in family.states[0].edits]
+    names = [edit.name for edit in result.states[0].edits]
     for axis, (kind, strengths) in zip(axes.flat, kinds.items(), strict=False):
-        for number, measured in enumerate(family.states):
-            setting = measured.setting(1, ranked=True)
-            values = [measured.of(setting, "recall_1", names.index(n)) for _, n in strengths]
+        for number, measured in enumerate(result.states):
+            setting = measured.one_probe
+            values = [measured.figure(setting, "recall_1", names.index(n)) for _, n in strengths]
             at = [strength for strength, _ in strengths]
             axis.plot(
                 at, [v.mean for v in values], color=colour_of(number), linewidth=1.6,
@@ -201,15 +191,15 @@ def _sweeps(family: Family, outcome: Outcome) -> "Figure":
         axis.set_visible(False)
     for row in axes:
         row[0].set_ylabel("R@1")
-    figure.legend(loc="outside upper center", ncols=len(family.states))
+    figure.legend(loc="outside upper center", ncols=len(result.states))
     return figure
 
 
-def _curves(family: Family) -> "Figure":
+def _curves(result: IndexResult) -> "Figure":
     figure, axes = new_figure(4.0)
     axis = axes[0][0]
-    methods = [measured.method for measured in family.states]
-    for found in family.detected:
+    methods = [measured.method for measured in result.states]
+    for found in result.detections:
         exact = found.setting == "exact"
         axis.step(
             found.curve.recall,
@@ -230,11 +220,11 @@ def _curves(family: Family) -> "Figure":
 
 def _quality(outcome: Outcome) -> "Figure":
     figure, axes = new_figure(3.0, columns=3)
-    several = len(outcome.families) > 1
+    several = len(outcome.indexes) > 1
     releases = [
-        (f"{method} for {family.quantizer.name}" if several else method, release)
-        for family in outcome.families
-        for method, release in family.releases.items()
+        (f"{method} for {result.quantizer.name}" if several else method, release)
+        for result in outcome.indexes
+        for method, release in result.releases.items()
     ]
     columns: tuple[tuple[str, Callable[[Quality], float | None]], ...] = (
         ("PSNR, dB", lambda quality: quality.psnr),
@@ -257,4 +247,36 @@ def _quality(outcome: Outcome) -> "Figure":
     axes[0][0].set_ylabel("share of files up to here")
     if len(releases) > 1:
         figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def _answer(answer: Answer) -> "Figure":
+    """Draw mean R@1 of every line, at one probe, at automatic probes and exactly."""
+    figure, axes = new_figure(0.36 * len(answer.lines) + 1.1)
+    axis = axes[0][0]
+    names = [name for name in _SHOWN if any(name in line.figures for line in answer.lines)]
+    for number, name in enumerate(names):
+        rows = [
+            (place, line.figures[name])
+            for place, line in enumerate(answer.lines)
+            if name in line.figures
+        ]
+        shift = (number - (len(names) - 1) / 2) * 0.22
+        values = [value for _, value in rows]
+        axis.errorbar(
+            [value.mean for value in values],
+            [place + shift for place, _ in rows],
+            xerr=errors_of(values),
+            fmt=MARKERS[number],
+            color=_SHOWN[name],
+            markersize=6,
+            linewidth=1.4,
+            label=name if name == "exact" else f"{name}, re-ranked",
+        )
+    axis.set_yticks(range(len(answer.lines)), [line.label for line in answer.lines])
+    axis.set_ylim(len(answer.lines) - 0.4, -0.6)
+    axis.set_xlim(right=1.02)
+    axis.set_xlabel("mean R@1")
+    axis.grid(visible=False, axis="y")
+    figure.legend(loc="outside upper center", ncols=len(names))
     return figure

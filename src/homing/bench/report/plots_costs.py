@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from homing.bench.costs import Point
-from homing.bench.report.drawing import COLOURS, MARKERS, new_figure, plain_ticks
-from homing.bench.states.states import PASSIVE
+from homing.bench.costs import CostPoint
+from homing.bench.report.plot_style import COLOURS, MARKERS, new_figure, plain_ticks
+from homing.bench.states.state import PASSIVE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_times(points: Sequence[Point]) -> "Figure":
-    """Draw recall over milliseconds: a line an index and state, a point a number of probes."""
+def draw_times(points: Sequence[CostPoint]) -> "Figure":
+    """Draw recall over milliseconds: a line per index and state, a point per number of probes."""
     figure, axes = new_figure(4.6, columns=2, sharey=True)
     indexes = list(dict.fromkeys(point.index for point in points))
     for axis, ranked in zip(axes[0], (False, True), strict=True):
@@ -59,7 +59,7 @@ def _index_legend(figure: "Figure", indexes: Sequence[str]) -> None:
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
 
-def draw_bytes(points: Sequence[Point]) -> "Figure":
+def draw_bytes(points: Sequence[CostPoint]) -> "Figure":
     """Draw recall at one probe over bytes of code: for each index passive and activated."""
     figure, axes = new_figure(4.2, columns=2, sharey=True)
     indexes = list(dict.fromkeys(point.index for point in points))

@@ -1,1 +1,1 @@
-"""Exact search and search through a codebook."""
+"""Exact search, and search through a codebook."""

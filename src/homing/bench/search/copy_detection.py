@@ -1,10 +1,10 @@
-"""Copies told from other pictures: one list of all queries' predictions, scored as DISC21 does.
+"""Copy detection: one list of all queries' predictions, scored as DISC21 does.
 
 A score is the similarity less the mean similarity of the query to its three nearest pictures of a
 normalisation set that is in neither the base nor the queries: SSCD's published setting [1]_. A
 query that resembles everything (a flat or a busy one) thereby needs more similarity to stand out.
-Of one that shows nothing at all nothing is predicted, whatever the descriptor or hash: a search
-refuses it (:func:`homing.images.shows_nothing`; PDQ's authors discard such hashes for their
+For a query that shows nothing at all nothing is predicted, whatever the descriptor or hash: a
+search refuses it (:func:`homing.images.shows_nothing`; PDQ's authors discard such hashes for their
 quality).
 
 References
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.search.exact import nearest
+from homing.bench.search.exact import nearest_entries
 from homing.bench.statistics.bootstrap import Interval
 from homing.bench.statistics.measures import (
     average_precision,
@@ -36,119 +36,73 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class Detection:
-    """The queries of copy detection.
+class DetectionQueries:
+    """Queries of copy detection: copies of pictures in the base, and of other pictures."""
 
-    Attributes
-    ----------
-    queries : ndarray, shape (n, d), float32
-        Copies of pictures of the base, and of pictures that are not in it.
-    known : list of ndarray of int64
-        For each the rows that show the same: of a matched one the right answers, of another one
-        its picture's twins.
-    matched : ndarray, shape (n,), bool
-        Whether the base holds the query's picture.
-    picture : ndarray, shape (n,), int64
-        Which picture each is a copy of; numbers of matched and of other queries are apart.
-    blank : ndarray, shape (n,), bool
-        Which show nothing, so that nothing is predicted of them.
-    scale : ndarray, shape (m, d), float32
-        What scores are normalised by.
-    """
-
-    queries: Vectors
-    known: list[Rows]
-    matched: Flags
-    picture: Rows
-    blank: Flags
-    scale: Vectors
+    vectors: Vectors  # (n, d)
+    same: list[Rows]  # rows that show the same: right answers, or near duplicates if unmatched
+    matched: Flags  # (n,), the base holds the query's picture
+    picture: Rows  # (n,), numbered apart for matched and for unmatched queries
+    blank: Flags  # (n,), the query shows nothing
+    normalisation: Vectors  # (m, d), pictures that scores are normalised by
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """The nearest entries of queries, judged.
+    """The nearest entries of queries, labelled right or wrong."""
 
-    Attributes
-    ----------
-    rows : ndarray, shape (n, k), int64
-    similarity : ndarray, shape (n, k), float64
-    norm : ndarray, shape (n,), float64
-        Mean similarity of the query to its nearest pictures of the normalisation set.
-    right : ndarray, shape (n, k), bool
-        The most similar right entry of each query that has a match.
-    counted : ndarray, shape (n, k), bool
-        False for further right entries of the same query, and for the true twins of a picture that
-        is not in the base: neither right nor wrong.
-    matched : ndarray, shape (n,), bool
-        Whether the base holds the query's picture.
-    picture : ndarray, shape (n,), int64
-        Which picture each query is a copy of; numbers of matched and of other queries are apart.
-    blank : ndarray, shape (n,), bool
-        Queries that show nothing: their similarities are −inf.
-    """
-
-    rows: Rows
-    similarity: Floats
-    norm: Floats
-    right: Flags
-    counted: Flags
-    matched: Flags
-    picture: Rows
-    blank: Flags
+    rows: Rows  # (n, k)
+    similarity: Floats  # (n, k); −inf for blank queries
+    norm: Floats  # (n,), mean similarity to the nearest normalisation pictures
+    right: Flags  # (n, k), the most similar right entry of each matched query
+    counted: Flags  # (n, k); False for further right entries and for near duplicates
+    matched: Flags  # (n,), the base holds the query's picture
+    picture: Rows  # (n,), numbered apart for matched and for unmatched queries
+    blank: Flags  # (n,), the query shows nothing
 
 
-def predict(asked: Detection, base: Vectors, generator: np.random.Generator) -> Predictions:
-    """Search for copies of pictures that are in the base and of pictures that are not.
-
-    Parameters
-    ----------
-    asked : Detection
-    base : ndarray, shape (m, d), float32
-    generator : numpy.random.Generator
-        Draws among equal similarities.
-
-    Returns
-    -------
-    Predictions
-    """
-    rows, similarity = nearest(asked.queries, base, PREDICTIONS, generator)
-    return judge(rows, similarity, norms(asked.queries, asked.scale, generator), asked)
+def predict(
+    queries: DetectionQueries, base: Vectors, generator: np.random.Generator
+) -> Predictions:
+    """Search the base, (m, d), exactly; `generator` draws among equal similarities."""
+    rows, similarity = nearest_entries(queries.vectors, base, PREDICTIONS, generator)
+    return label_predictions(rows, similarity, queries, generator)
 
 
-def norms(queries: Vectors, normalisation: Vectors, generator: np.random.Generator) -> Floats:
-    """Mean similarity of each query to its nearest pictures of the normalisation set, (n,)."""
-    _, close = nearest(queries, normalisation, NEIGHBOURS, generator)
-    return close.astype(np.float64).mean(axis=1) if close.shape[1] else np.zeros(len(queries))
+def label_predictions(
+    rows: Rows, similarity: Vectors, queries: DetectionQueries, generator: np.random.Generator
+) -> Predictions:
+    """Label the entries returned, (n, k) with the most similar first, as right or wrong.
 
-
-def judge(rows: Rows, similarity: Vectors, norm: Floats, asked: Detection) -> Predictions:
-    """Tell which of the entries returned are right.
-
-    Parameters
-    ----------
-    rows : ndarray, shape (n, k), int64
-        Most similar first; -1 where the search brought no more.
-    similarity : ndarray, shape (n, k), float32
-        -inf where there is no entry: a prediction that no threshold lets through.
-    norm : ndarray, shape (n,), float64
-    asked : Detection
-
-    Returns
-    -------
-    Predictions
+    Where a search returned no more, the row is -1 and the similarity -inf: a prediction that no
+    threshold lets through.
     """
     same = np.zeros(rows.shape, dtype=bool)
-    for query, each in enumerate(asked.known):
+    for query, each in enumerate(queries.same):
         same[query] = np.isin(rows[query], each)
-    right = same & (np.cumsum(same, axis=1) == 1) & (asked.matched & ~asked.blank)[:, None]
-    told = np.where(asked.blank[:, None], -np.inf, similarity.astype(np.float64))
-    counted = right | ~same
-    return Predictions(rows, told, norm, right, counted, asked.matched, asked.picture, asked.blank)
+    first = np.cumsum(same, axis=1) == 1
+    right = same & first & (queries.matched & ~queries.blank)[:, None]
+    return Predictions(
+        rows=rows,
+        similarity=np.where(queries.blank[:, None], -np.inf, similarity.astype(np.float64)),
+        norm=_query_norms(queries, generator),
+        right=right,
+        counted=right | ~same,
+        matched=queries.matched,
+        picture=queries.picture,
+        blank=queries.blank,
+    )
+
+
+def _query_norms(queries: DetectionQueries, generator: np.random.Generator) -> Floats:
+    """Mean similarity of each query to its nearest pictures of the normalisation set, (n,)."""
+    _, near = nearest_entries(queries.vectors, queries.normalisation, NEIGHBOURS, generator)
+    return near.astype(np.float64).mean(axis=1) if near.shape[1] else np.zeros(len(near))
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Copy detection at one way of scoring."""
+    """Copy detection by one way of scoring."""
 
     micro_average_precision: Interval
     recall_at_precision_90: float
@@ -158,42 +112,18 @@ class Scores:
 
 @dataclass(frozen=True)
 class CopyDetection:
-    """Randomly edited copies among queries without a match.
+    """Figures of randomly edited copies among queries without a match."""
 
-    Attributes
-    ----------
-    copies, others : int
-        Queries with a match and without.
-    left_out : int
-        Further queries without a match, all of whose predictions are twins: what they would be
-        taken for is not known, so they are no part of the rates of false alarms.
-    blank : int
-        Queries, of both kinds, that show nothing: never found, and never a false alarm.
-    normalised, raw : Scores
-        By similarity less the query's norm, and by similarity alone.
-    """
-
-    copies: int
-    others: int
-    left_out: int
-    blank: int
-    normalised: Scores
-    raw: Scores
+    copies: int  # queries with a match
+    others: int  # queries without a match
+    left_out: int  # further ones with near duplicates as all predictions: never false alarms
+    blank: int  # queries of both kinds that show nothing: never found, never a false alarm
+    normalised: Scores  # by similarity less the query's norm
+    raw: Scores  # by similarity alone
 
 
-def detect_copies(found: Predictions, generator: np.random.Generator) -> CopyDetection:
-    """Take the figures of copy detection.
-
-    Parameters
-    ----------
-    found : Predictions
-    generator : numpy.random.Generator
-        Of the bootstrap over pictures.
-
-    Returns
-    -------
-    CopyDetection
-    """
+def score_predictions(found: Predictions, generator: np.random.Generator) -> CopyDetection:
+    """Compute the figures of copy detection; `generator` resamples pictures for the intervals."""
     raw = found.similarity
     state = generator.bit_generator.state
     scores = []
@@ -212,25 +142,28 @@ def detect_copies(found: Predictions, generator: np.random.Generator) -> CopyDet
 
 
 def _others(found: Predictions) -> Flags:
-    """Queries without a match that could raise a false alarm: not all their predictions twins."""
+    """Queries without a match that could raise a false alarm.
+
+    Those whose predictions are all near duplicates could not.
+    """
     return ~found.matched & found.counted.any(axis=1)
 
 
 def _scores(values: Floats, found: Predictions, generator: np.random.Generator) -> Scores:
-    flat, right = values[found.counted], found.right[found.counted]
+    flat, flat_right = values[found.counted], found.right[found.counted]
     positives, others = int(found.matched.sum()), _others(found)
     masked = np.where(found.counted, values, -np.inf)
     query, top = np.arange(len(masked)), masked.argmax(axis=1)
-    best, answered = masked[query, top], found.right[query, top]
+    best, right = masked[query, top], found.right[query, top]
     at = [
-        recall_at_false_alarms(best[found.matched], answered[found.matched], best[others], rate)
+        recall_at_false_alarms(best[found.matched], right[found.matched], best[others], rate)
         for rate in (1e-3, 1e-4)
     ]
     samples = [_resampled(values, found, generator) for _ in range(_DRAWS)]
     low, high = np.percentile(samples, [2.5, 97.5])
     return Scores(
-        Interval(average_precision(flat, right, positives), float(low), float(high)),
-        recall_at_precision(flat, right, positives, 0.9),
+        Interval(average_precision(flat, flat_right, positives), float(low), float(high)),
+        recall_at_precision(flat, flat_right, positives, 0.9),
         *at,
     )
 

@@ -1,6 +1,6 @@
 """Search through a codebook, as an archive does it: cells visited, codes compared, the best ranked.
 
-All queries of a state go through Faiss in large batches; nothing here loops over queries.
+All queries of a state go through Faiss in large batches; no loop here runs over queries.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,11 @@ from homing.search.engines.memory import MemoryEngine, automatic_probes
 from homing.search.ranking import rank, similarities
 
 CANDIDATES = 100
-"""Entries a query that the codes bring; what is not among them is not found."""
+"""Entries per query that the codes bring; others are not found."""
 RANKED = 64
-"""The first of them, that exact similarity puts in order anew."""
+"""The first of them, which exact similarity reorders."""
 
 _BLOCK = 1000  # queries at a time
-_NOBODY = -2  # pads lists of right entries; -1 is Faiss's
 
 Vectors = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
@@ -31,39 +30,21 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to search.
+    """One way to search."""
 
-    Attributes
-    ----------
-    probes : int
-        Cells visited; 0 stands for exact search, with no codebook at all.
-    ranked : bool
-        Whether exact similarity orders the best codes.
-    name : str
-    """
-
-    probes: int
-    ranked: bool
+    probes: int  # cells visited; 0: exact search without a codebook
+    ranked: bool  # exact similarity orders the best codes
     name: str
 
 
 EXACT = Setting(0, True, "exact")
 
 
-def settings_of(codebook: Codebook, probes: Sequence[int] = (1, 0, 16)) -> tuple[Setting, ...]:
-    """Say in which ways a codebook is searched.
+def search_settings(codebook: Codebook, probes: Sequence[int] = (1, 0, 16)) -> tuple[Setting, ...]:
+    """Return the ways to search a codebook: each number of probes, by codes alone and re-ranked.
 
-    Parameters
-    ----------
-    codebook : Codebook
-    probes : sequence of int
-        0: automatic. More than there are cells is all of them; each number once.
-
-    Returns
-    -------
-    tuple of Setting
-        By codes alone and then re-ranked, for each number of probes; of a codebook without cells
-        for all its codes.
+    0 probes stand for automatic; more than there are cells are all of them; each number counts
+    once. A codebook without cells is searched by all its codes.
     """
     cells = codebook.cell_count
     automatic = automatic_probes(cells)
@@ -78,35 +59,15 @@ def settings_of(codebook: Codebook, probes: Sequence[int] = (1, 0, 16)) -> tuple
 
 
 @dataclass(frozen=True, eq=False)
-class Answered:
-    """What a search returned.
+class Hits:
+    """Entries that a search returned, in falling order of score; arrays (n, c)."""
 
-    Attributes
-    ----------
-    rows : ndarray, shape (n, c), int64
-        Entries in falling order of score; -1 where there are no more.
-    scores : ndarray, shape (n, c), float64
-        Higher is better, comparable within a query; -inf where there is no entry.
-    similarity : ndarray, shape (n, c), float32
-        Exact similarity of those that were re-ranked; -inf of others.
-    """
-
-    rows: Rows
-    scores: Floats
-    similarity: Vectors
+    rows: Rows  # -1 where there are no more
+    scores: Floats  # comparable within a query; -inf where there is no entry
+    similarity: Vectors  # exact, of re-ranked entries; -inf of others
 
     def places(self, right: Rows) -> Places:
-        """Where the best right entry stands among those returned.
-
-        Parameters
-        ----------
-        right : ndarray, shape (n, w), int64
-            Right entries of each query, as :func:`padded` gives them.
-
-        Returns
-        -------
-        Places
-        """
+        """Locate the best right entry among the hits; `right` is (n, w), as `pad_rows` gives it."""
         same = np.zeros(self.rows.shape, bool)
         for column in right.T:
             same |= self.rows == column[:, None]
@@ -119,24 +80,8 @@ class Answered:
         )
 
 
-def padded(right: Sequence[Rows]) -> Rows:
-    """Lists of right entries, the first being the picture itself, as one array, (n, w)."""
-    width = max((len(rows) for rows in right), default=1)
-    found = np.full((len(right), width), _NOBODY, np.int64)
-    for query, rows in enumerate(right):
-        found[query, : len(rows)] = rows
-    return found
-
-
 class Searcher:
-    """A codebook, and what it makes of the entries that all states share.
-
-    Parameters
-    ----------
-    codebook : Codebook
-    others : ndarray, shape (m, d), float32
-        Distractors.
-    """
+    """A codebook, with the codes of the distractors, (m, d), that all states share."""
 
     def __init__(self, codebook: Codebook, others: Vectors) -> None:
         self.codebook = codebook
@@ -144,14 +89,10 @@ class Searcher:
         self._halves = others.astype(np.float16)
 
     def engine(self, entries: Vectors, seed: int) -> "Engine":
-        """Make an engine of some entries and, after them, the others.
+        """Build an engine of some entries, (n, d), followed by the distractors.
 
-        Parameters
-        ----------
-        entries : ndarray, shape (n, d), float32
-        seed : int
-            Of the order in which Faiss holds them: among equal codes the first wins, and the
-            pictures searched for must not always be that.
+        The seed shuffles the order in which Faiss holds them: among equal codes the first wins,
+        which must not always be the pictures searched for.
         """
         cells, codes = self.codebook.encode_with_cells(entries)
         cells, codes = np.concatenate([cells, self._cells]), np.concatenate([codes, self._codes])
@@ -164,16 +105,8 @@ class Searcher:
 class Engine:
     """One base, searched through its codebook.
 
-    Parameters
-    ----------
-    codebook : Codebook
-    cells : ndarray, shape (n, several), int32
-        Those that hold an entry.
-    halves : ndarray, shape (n, d), float16
-    memory : MemoryEngine
-        What is searched.
-    owners : ndarray, int64
-        The entry that each row of it stands for.
+    `cells`, (n, several) int32, are those that hold an entry, and `halves`, (n, d) float16, its
+    vector; `owners` maps rows of `memory` to entries.
     """
 
     def __init__(
@@ -187,20 +120,13 @@ class Engine:
         self.codebook, self.cells = codebook, cells
         self._halves, self._memory, self._owners = halves, memory, owners
 
-    def search(self, queries: Vectors, setting: Setting) -> Answered:
-        """Search for all queries.
-
-        Parameters
-        ----------
-        queries : ndarray, shape (n, d), float32
-        setting : Setting
-            Not the exact one.
-        """
+    def search(self, queries: Vectors, setting: Setting) -> Hits:
+        """Search for all queries, (n, d), in any setting but the exact one."""
         parts = list(self._blocks(queries, setting))
         if not parts:
             nothing = np.empty((0, CANDIDATES))
-            return Answered(nothing.astype(np.int64), nothing, nothing.astype(np.float32))
-        return Answered(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+            return Hits(nothing.astype(np.int64), nothing, nothing.astype(np.float32))
+        return Hits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
     def _blocks(self, queries: Vectors, setting: Setting) -> Iterator[tuple[Rows, Floats, Vectors]]:
         for first in range(0, len(queries), _BLOCK):

@@ -1,4 +1,4 @@
-"""Exact search: every query against every entry, with no quantizer between."""
+"""Exact search: every query against every entry, without a quantizer."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,74 +10,56 @@ from homing.bench.statistics.measures import Places
 
 Vectors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+_PADDING = -2  # of lists of right entries; Faiss returns -1
 _BLOCK_BYTES = 100 << 20  # of similarities at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Answers:
-    """What exact search says to queries that have a right answer.
+class ExactHits:
+    """Results of exact search for queries that have a right answer; arrays (n,)."""
 
-    Attributes
-    ----------
-    nearest : ndarray, shape (n,), int64
-        The most similar entry, any of them among equals.
-    similarity : ndarray, shape (n,), float32
-        Its similarity.
-    right : ndarray, shape (n,), float32
-        Similarity of the best right entry.
-    places : Places
-        Of the best right entry, twins being right.
-    strict : Places
-        Of the picture itself, twins being wrong.
-    """
-
-    nearest: Rows
-    similarity: Vectors
-    right: Vectors
-    places: Places
-    strict: Places
+    nearest: Rows  # row of the most similar entry, any among equals
+    similarity: Vectors  # of the nearest entry
+    right: Vectors  # similarity of the best right entry
+    places: Places  # of the best right entry; near duplicates are right
+    strict: Places  # of the picture itself; near duplicates are wrong
 
 
-def answer(
+def pad_rows(right: Sequence[Rows]) -> Rows:
+    """Put lists of right entries, the picture itself first, into one array, (n, w)."""
+    width = max((len(rows) for rows in right), default=1)
+    found = np.full((len(right), width), _PADDING, np.int64)
+    for query, rows in enumerate(right):
+        found[query, : len(rows)] = rows
+    return found
+
+
+def search_exact(
     queries: Vectors,
     base: Vectors,
     right: Sequence[Rows],
     progress: Callable[[int], None] | None = None,
-) -> Answers:
-    """Search for queries whose right entries are known.
+) -> ExactHits:
+    """Search for queries, (n, d), whose right entries of the base, (m, d), are known.
 
-    Parameters
-    ----------
-    queries : ndarray, shape (n, d), float32
-    base : ndarray, shape (m, d), float32
-        Unit vectors, as the queries.
-    right : sequence of ndarray of int64
-        For each query the rows that are right, the picture itself first; at least one.
-    progress : callable, optional
-        Called with the number of queries done since the last call.
-
-    Returns
-    -------
-    Answers
+    `right` has for each query at least one row, the picture itself first. `progress` is called with
+    the number of queries done since the last call.
     """
-    width = max((len(rows) for rows in right), default=1)
-    padded = np.full((len(right), width), -1, np.int64)
-    for query, rows in enumerate(right):
-        padded[query, : len(rows)] = rows
+    padded = pad_rows(right)
     parts = []
     for first, block in similarity_blocks(queries, base):
-        parts.append(_answer_block(block, padded[first : first + len(block)]))
+        parts.append(_search_block(block, padded[first : first + len(block)]))
         if progress is not None:
             progress(len(block))
     if not parts:
         none, nothing = np.empty(0, np.int64), np.empty(0, np.float32)
-        return Answers(none, nothing, nothing, *[Places(none, none, none)] * 2)
+        return ExactHits(none, nothing, nothing, *[Places(none, none, none)] * 2)
     columns = [np.concatenate(each) for each in zip(*parts, strict=True)]
     top, best, found, *places = columns
-    return Answers(top, best, found, Places(*places[:3]), Places(*places[3:]))
+    return ExactHits(top, best, found, Places(*places[:3]), Places(*places[3:]))
 
 
-def _answer_block(
+def _search_block(
     block: Vectors, rows: Rows
 ) -> tuple[Rows, Vectors, Vectors, Rows, Rows, Rows, Rows, Rows, Rows]:
     found = np.take_along_axis(block, np.maximum(rows, 0), axis=1)
@@ -96,26 +78,12 @@ def _places(block: Vectors, found: Vectors) -> tuple[Rows, Rows, Rows]:
     return greater, equal, np.count_nonzero(found == wanted, axis=1)
 
 
-def nearest(
+def nearest_entries(
     queries: Vectors, base: Vectors, k: int, generator: np.random.Generator
 ) -> tuple[Rows, Vectors]:
-    """Find the `k` most similar entries of each query.
+    """Find the `k` most similar entries of each query: rows and similarities, (n, min(k, m)).
 
-    Which of equal entries come in is drawn, so that no place in the base is favoured.
-
-    Parameters
-    ----------
-    queries : ndarray, shape (n, d), float32
-    base : ndarray, shape (m, d), float32
-    k : int
-        If the base is smaller, all of it is returned.
-    generator : numpy.random.Generator
-
-    Returns
-    -------
-    rows : ndarray, shape (n, min(k, m)), int64
-        Most similar first.
-    similarities : ndarray, shape (n, min(k, m)), float32
+    Equal entries are chosen at random, so that no place in the base is favoured.
     """
     shuffled = generator.permutation(len(base))
     k = min(k, len(base))
@@ -134,18 +102,9 @@ def nearest(
 
 
 def similarity_blocks(queries: Vectors, base: Vectors) -> Iterator[tuple[int, Vectors]]:
-    """Yield inner products of some queries with all entries, and the first query's number.
+    """Yield the number of a first query, and the inner products of some queries with all entries.
 
-    Parameters
-    ----------
-    queries : ndarray, shape (n, d), float32
-    base : ndarray, shape (m, d), float32
-
-    Yields
-    ------
-    first : int
-    block : ndarray, shape (some, m), float32
-        The caller's own.
+    The caller may change a block.
     """
     size = max(1, _BLOCK_BYTES // (4 * max(1, len(base))))
     for first in range(0, len(queries), size):

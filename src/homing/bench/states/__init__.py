@@ -1,1 +1,1 @@
-"""The states of the photographs: untouched, or released by a method for a codebook."""
+"""States of the photographs: untouched, or released by a method for a codebook."""

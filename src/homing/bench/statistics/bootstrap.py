@@ -13,13 +13,7 @@ _BLOCK = 100  # draws at a time
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and its 95 % interval.
-
-    Attributes
-    ----------
-    mean, low, high : float
-        NaN where nothing was measured.
-    """
+    """A mean and its 95 % interval; NaN where nothing was measured."""
 
     mean: float
     low: float
@@ -28,45 +22,29 @@ class Interval:
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Means over pictures, and the same means over pictures drawn anew, many times.
+    """Means over pictures, and the same means over resampled pictures.
 
-    Two of them, made with generators of one state, are of the same draws: differences and ratios
+    Two of them, made with generators in the same state, have the same draws: differences and ratios
     of their samples are paired.
-
-    Attributes
-    ----------
-    means : ndarray, shape (rows,), float64
-        NaN where nothing was measured.
-    samples : ndarray, shape (draws, rows), float64
     """
 
-    means: Floats
-    samples: Floats
+    means: Floats  # (rows,); NaN where nothing was measured
+    samples: Floats  # (draws, rows)
 
     def interval(self, row: int) -> Interval:
-        """A row's mean, with its percentile interval."""
+        """Return a row's mean with its percentile interval."""
         return make_interval(float(self.means[row]), self.samples[:, row])
 
     def over(self, rows: Array) -> tuple[float, Floats]:
-        """Mean of some rows' means, and its samples, (draws,)."""
+        """Return the mean of some rows' means, and its samples, (draws,)."""
         return _mean(self.means[rows]), _row_means(self.samples[:, rows])
 
 
 def resample(values: Floats, generator: np.random.Generator, *, draws: int = 2000) -> Resampled:
     """Draw pictures with replacement, all rows of a picture together.
 
-    The edits of one picture succeed and fail together.
-
-    Parameters
-    ----------
-    values : ndarray, shape (rows, pictures), float64
-        NaN where nothing was measured.
-    generator : numpy.random.Generator
-    draws : int
-
-    Returns
-    -------
-    Resampled
+    `values` is (rows, pictures), NaN where nothing was measured. The edits of one picture succeed
+    and fail together.
     """
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0)
@@ -87,23 +65,9 @@ def bootstrap_means(
     *,
     draws: int = 2000,
 ) -> tuple[list[Interval], Interval]:
-    """Means over pictures and over the counted rows, with percentile-bootstrap intervals.
+    """Return intervals of each row's mean over pictures, and of the mean of `counted` rows.
 
-    Parameters
-    ----------
-    values : ndarray, shape (rows, pictures), float64
-        A row an edit; NaN where an edit could not be made.
-    counted : ndarray, shape (rows,), bool
-        Rows that the overall mean is taken over.
-    generator : numpy.random.Generator
-    draws : int
-        Resamples.
-
-    Returns
-    -------
-    rows : list of Interval
-    overall : Interval
-        Mean of the counted rows' means.
+    `values` is (rows, pictures), NaN where an edit could not be made; `counted` is (rows,).
     """
     found = resample(values, generator, draws=draws)
     return [found.interval(row) for row in range(len(values))], make_interval(*found.over(counted))
@@ -125,7 +89,7 @@ def _row_means(values: Floats) -> Floats:
 
 
 def make_interval(mean: float, samples: Floats) -> Interval:
-    """Give a figure the 95 % interval of its samples; NaN among them count for nothing."""
+    """Give a figure the 95 % interval of its samples; NaN among them are ignored."""
     samples = samples[~np.isnan(samples)]
     if not len(samples):
         return Interval(float(mean), float("nan"), float("nan"))

@@ -1,10 +1,12 @@
-"""The figures: recall among equals, average precision, recall at a false-alarm rate.
+"""The figures: recall among equals, average precision, recall at a false-alarm rate, spread.
 
 Pure NumPy on scores and places. Wherever entries or predictions have equal scores (hashes have many
-of them) no order among them is assumed: recall is the mean chance over all orders, and precision
-is taken only between groups of equal scores.
+of them) no order among them is assumed: recall is the mean chance over all orders, and precision is
+taken only between groups of equal scores.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,39 +19,18 @@ _ROUNDING = 1e-9  # mends products such as 0.001 · 1000 that fall short of a wh
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """Where the best right entry of each query stands in the ordered base.
+    """Position of the best right entry of each query in the ordered base; int64 arrays, (n,)."""
 
-    Attributes
-    ----------
-    greater : ndarray, shape (n,), int64
-        Entries more similar than the best right one.
-    equal : ndarray, shape (n,), int64
-        Entries exactly as similar, right ones included.
-    right : ndarray, shape (n,), int64
-        Right ones among the equal; 0 where the base holds none at all.
-    """
-
-    greater: Integers
-    equal: Integers
-    right: Integers
+    greater: Integers  # entries more similar than the best right one
+    equal: Integers  # entries exactly as similar, right ones included
+    right: Integers  # right ones among the equal; 0 where the base holds none at all
 
 
 def recall(places: Places, k: int) -> Floats:
-    """Chance that a right entry is among the first `k`, over all orders of equal entries.
+    """Chance that a right entry is among the first `k`, over all orders of equal entries, (n,).
 
     With g more similar, e equal, r of them right, and m = min(k − g, e) places left for the equal,
     it is 1 − C(e − r, m) / C(e, m); for k = 1 and g = 0 simply r / e.
-
-    Parameters
-    ----------
-    places : Places
-    k : int
-        At least 1.
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
-        In [0, 1].
     """
     room = np.clip(k - places.greater, 0, places.equal)
     missed = np.ones(len(room))
@@ -62,17 +43,7 @@ def recall(places: Places, k: int) -> Floats:
 
 
 def reciprocal_rank(places: Places) -> Floats:
-    """Mean of 1/rank of the first right entry, over all orders of equal entries.
-
-    Parameters
-    ----------
-    places : Places
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
-        In [0, 1]; 0 where the base holds no right entry.
-    """
+    """Mean of 1/rank of the first right entry, over all orders of equal entries, (n,)."""
     found = np.where(places.right > 0, 1 / (places.greater + 1.0), 0.0)
     for query in np.flatnonzero((places.right > 0) & (places.equal > places.right)):
         greater, equal, right = (
@@ -89,17 +60,7 @@ def reciprocal_rank(places: Places) -> Floats:
 def precision_recall(
     scores: Floats, right: npt.NDArray[np.bool_], positives: int
 ) -> tuple[Floats, Floats]:
-    """Precision and recall at each distinct score, from the highest down.
-
-    Parameters
-    ----------
-    scores, right, positives
-        As for :func:`average_precision`.
-
-    Returns
-    -------
-    precision, recall : ndarray, float64
-    """
+    """Precision and recall at each distinct score, from the highest down."""
     order = np.argsort(-scores, kind="stable")
     ordered = scores[order]
     hits = np.cumsum(right[order])
@@ -110,20 +71,8 @@ def precision_recall(
 def average_precision(scores: Floats, right: npt.NDArray[np.bool_], positives: int) -> float:
     """Micro average precision (µAP): one list of all queries' predictions, as DISC21 scores [1]_.
 
-    Σ (R_i − R_{i−1}) · P_i over the distinct scores in falling order.
-
-    Parameters
-    ----------
-    scores : ndarray, shape (n,), float64
-        Of all predictions.
-    right : ndarray, shape (n,), bool
-    positives : int
-        Right predictions that could be made.
-
-    Returns
-    -------
-    float
-        In [0, 1].
+    Σ (R_i − R_{i−1}) · P_i over the distinct scores in falling order; in [0, 1]. `positives` is the
+    number of right predictions that could be made.
 
     References
     ----------
@@ -136,49 +85,23 @@ def average_precision(scores: Floats, right: npt.NDArray[np.bool_], positives: i
 def recall_at_precision(
     scores: Floats, right: npt.NDArray[np.bool_], positives: int, precision: float
 ) -> float:
-    """Largest recall of any threshold whose precision is at least `precision`; 0 if none has it.
-
-    Parameters
-    ----------
-    scores, right, positives
-        As for :func:`average_precision`.
-    precision : float
-        In (0, 1].
-    """
+    """Largest recall of any threshold whose precision is at least `precision`; 0 if none has it."""
     found, recalled = precision_recall(scores, right, positives)
     return float(recalled[found >= precision].max(initial=0.0))
 
 
-def can_tell(rate: float, total: int) -> bool:
-    """Whether so many values can tell what a share `rate` of them is above: one of them at least.
+def is_measurable(rate: float, total: int) -> bool:
+    """Return whether a share `rate` of `total` values is at least one value.
 
     With fewer the threshold would be the largest value, and stand for a share of about 1 / total.
-
-    Parameters
-    ----------
-    rate : float
-        In [0, 1).
-    total : int
     """
     return rate * total + _ROUNDING >= 1
 
 
 def upper_value(values: Floats, rate: float, total: int | None = None) -> float:
-    """Least threshold that at most a share `rate` of the values is above.
+    """Least threshold that at most a share `rate` of the values is above; −∞ without values.
 
-    Parameters
-    ----------
-    values : ndarray, shape (n,), float64
-        All values, or at least the ⌊rate · total⌋ + 1 largest.
-    rate : float
-        In [0, 1).
-    total : int, optional
-        How many values there are in all; n without it.
-
-    Returns
-    -------
-    float
-        The (⌊rate · total⌋ + 1)-th largest; −∞ where there are no values.
+    It is the (⌊rate · total⌋ + 1)-th largest: `values` may be only that many of the `total`.
     """
     if not len(values):
         return float("-inf")
@@ -190,24 +113,33 @@ def upper_value(values: Floats, rate: float, total: int | None = None) -> float:
 def recall_at_false_alarms(
     copies: Floats, right: npt.NDArray[np.bool_], others: Floats, rate: float
 ) -> float:
-    """Share of copies answered rightly above the threshold that `rate` of other queries exceed.
+    """Share of copies answered rightly above the threshold that a share of other queries exceeds.
 
-    Parameters
-    ----------
-    copies : ndarray, shape (n,), float64
-        Best score of each query that has a match; −∞ where it has no prediction.
-    right : ndarray, shape (n,), bool
-        Whether that best prediction is right.
-    others : ndarray, shape (m,), float64
-        Best score of each query that has none.
-    rate : float
-        False alarms a query without a match.
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN without copies, and where m queries cannot tell a rate so small.
+    `copies` and `others` are the best scores of queries with a match (−∞ without a prediction) and
+    without; `right` says whether a copy's best prediction is right. NaN without copies, or with too
+    few others for the rate.
     """
-    if not len(copies) or not can_tell(rate, len(others)):
+    if not len(copies) or not is_measurable(rate, len(others)):
         return float("nan")
     return float(np.mean(right & (copies > upper_value(others, rate))))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Distribution of a quantity over files."""
+
+    mean: float
+    least: float
+    tenth: float
+    median: float
+    ninetieth: float
+    most: float
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Describe finite values; NaN if there are none."""
+    finite = np.array([each for each in values if math.isfinite(each)])
+    if not len(finite):
+        return Spread(*[float("nan")] * 6)
+    low, middle, high = np.percentile(finite, [10, 50, 90]).tolist()
+    return Spread(float(finite.mean()), float(finite.min()), low, middle, high, float(finite.max()))

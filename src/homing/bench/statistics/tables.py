@@ -1,4 +1,4 @@
-"""Tables, as the terminal, Markdown and the page show them; and what JSON can hold."""
+"""Tables for the terminal, Markdown and the page; and values that JSON can hold."""
 
 import math
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ NOTHING = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class Section:
-    """Some rows of a table under a title; each row a name and a cell a column."""
+    """Rows of a table under a title; each row is a name and one cell per column."""
 
     title: str
     rows: tuple[tuple[str, ...], ...]
@@ -20,23 +20,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of sections that share their columns.
+    """Sections that share their columns."""
 
-    Attributes
-    ----------
-    title : str
-        Empty where the sections' titles say enough.
-    header : tuple of str
-        Names of the columns, the first of which is that of the rows' names.
-    sections : tuple of Section
-    """
-
-    title: str
-    header: tuple[str, ...]
+    title: str  # empty where the sections' titles suffice
+    header: tuple[str, ...]  # names of the columns; the first is that of the rows' names
     sections: tuple[Section, ...]
 
     def markdown(self) -> str:
-        """As Markdown, a table a section."""
+        """Return Markdown, one table per section."""
         lines = [f"## {self.title}", ""] if self.title else []
         for section in self.sections:
             lines.append(f"| {section.title} | " + " | ".join(self.header[1:]) + " |")
@@ -47,19 +38,19 @@ class Table:
 
 
 def show_interval(value: Interval) -> str:
-    """A mean with its interval."""
+    """Format a mean with its interval."""
     if math.isnan(value.mean):
         return NOTHING
     return f"{value.mean:.3f} [{value.low:.3f}, {value.high:.3f}]"
 
 
 def show_number(value: float, digits: int = 3) -> str:
-    """A number, or the sign for none."""
+    """Format a number; a dash if it is not finite."""
     return f"{value:.{digits}f}" if math.isfinite(value) else NOTHING
 
 
 def plain(value: Any) -> Any:
-    """What JSON can hold: no NaN, no infinity."""
+    """Replace NaN and infinity, which JSON cannot hold, by None."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):

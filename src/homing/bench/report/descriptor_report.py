@@ -1,20 +1,17 @@
-"""What a stage found: its table, and the files that hold it."""
+"""Report of ``homing bench descriptors``: its table, and the files that hold it."""
 
-import importlib.metadata
-import json
-import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from homing._version import __version__
-from homing.bench.dataset.near_duplicates import Twins
+from homing.bench.dataset.near_duplicates import NearDuplicates
 from homing.bench.dataset.setup import Setup
 from homing.bench.encode.encoders import Encoder
-from homing.bench.measure.scoring import EditFigures, FalseMatches, RecallFigures
+from homing.bench.measure.figures import EditFigures, FalseMatches, RecallFigures
+from homing.bench.report.results import write_results
 from homing.bench.search.copy_detection import CopyDetection
-from homing.bench.statistics.measures import can_tell
+from homing.bench.statistics.measures import is_measurable
 from homing.bench.statistics.tables import (
     NOTHING,
     Section,
@@ -24,9 +21,6 @@ from homing.bench.statistics.tables import (
     show_number,
 )
 
-_PACKAGES = (
-    "torch", "numpy", "pillow", "augly", "imagehash", "pdqhash", "opencv-python-headless"
-)  # fmt: skip
 _LEAST_RATE, _LEAST_SHARE = 1e-4, 1e-5  # of queries without a match, and of pairs
 
 
@@ -41,53 +35,43 @@ class Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
-    """What a run found.
-
-    Attributes
-    ----------
-    setup : Setup
-    columns : tuple of Column
-    twins, unmatched_twins : Twins
-        Of the photos, and of the photographs whose copies have no match.
-    failures : dict
-        Files that could not be read, each with its reason.
-    """
+class DescriptorReport:
+    """All results of a run."""
 
     setup: Setup
     columns: tuple[Column, ...]
-    twins: Twins
-    unmatched_twins: Twins
-    failures: dict[str, str]
+    near_duplicates: NearDuplicates  # of the photos
+    unmatched_near_duplicates: NearDuplicates  # of the photographs whose copies have no match
+    failures: dict[str, str]  # files that could not be read, each with its reason
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What has to be known to read the table."""
-        twins = self.twins.evidence
-        pictures = len({picture for picture, _ in twins})
-        strange = len({picture for picture, _ in self.unmatched_twins.evidence})
+        """Notes that explain the table."""
+        near = self.near_duplicates.evidence
+        pictures = len({picture for picture, _ in near})
+        unmatched = len({picture for picture, _ in self.unmatched_near_duplicates.evidence})
         errors = sum(figures.errors for figures in self.columns[0].recall.edits)
         notes = [
             f"{self.setup.sentence} Search is exact.",
-            f"Twins confirmed by local features: {len(twins):,} entries of the base show what one "
-            f"of {pictures:,} photographs shows"
-            f" ({sum(e.mirrored for e in twins.values()):,} mirrored); they count as right but "
-            f"where the row says without. Of the photographs without a match {strange:,} have "
+            f"Near duplicates (twins) confirmed by local features: {len(near):,} entries of the "
+            f"base show what one of {pictures:,} photographs shows"
+            f" ({sum(e.mirrored for e in near.values()):,} mirrored); they count as right but "
+            f"where the row says without. Of the photographs without a match {unmatched:,} have "
             "twins in the base, which count neither as right nor as wrong.",
             f"Copies that could not be made: {errors:,}; they count in no figure.",
         ]
         others = min(column.copies.others for column in self.columns)
         pairs = min(column.false_matches.pairs for column in self.columns)
-        if not can_tell(_LEAST_RATE, others) or not can_tell(_LEAST_SHARE, pairs):
+        if not is_measurable(_LEAST_RATE, others) or not is_measurable(_LEAST_SHARE, pairs):
             notes.append(
                 f"{NOTHING} stands where less than one of {others:,} queries without a match, or "
-                f"of {pairs:,} pairs, would be above: so few cannot tell so small a rate."
+                f"of {pairs:,} pairs, would be above: they are too few to measure so small a rate."
             )
         return tuple(notes)
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """One table, of a column an encoder."""
+        """One table, with one column per encoder."""
         header = ("", *(column.encoder.name for column in self.columns))
         sections = (
             Section("R@1 [95 % interval]", tuple(self._recall_rows())),
@@ -141,7 +125,7 @@ class Report:
         yield ("nearest other, median", *(show_number(f.median_nearest) for f in found))
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """Yield one object an edit and column, then one a column, then one of the run."""
+        """Yield one object per edit and column, then one per column, then one for the run."""
         for column in self.columns:
             name = column.encoder.name
             for figures in (*column.recall.edits, column.recall.mean):
@@ -151,25 +135,17 @@ class Report:
                 "copy_detection": plain(asdict(column.copies)),
                 "false_matches": plain(asdict(column.false_matches)),
             }
-        yield {"base": asdict(self.setup), "twins": self._twins(), "failures": self.failures}
+        yield {"base": asdict(self.setup), "twins": self._counts(), "failures": self.failures}
 
-    def _twins(self) -> dict[str, int]:
-        strange = self.unmatched_twins.counts["photos"]
-        return self.twins.counts | {"unmatched_photos": strange}
+    def _counts(self) -> dict[str, int]:
+        unmatched = self.unmatched_near_duplicates.counts["photos"]
+        return self.near_duplicates.counts | {"unmatched_photos": unmatched}
 
     def write(self, out: Path, *, seconds: float) -> None:
-        """Write ``results.json`` and ``results.md``.
-
-        Parameters
-        ----------
-        out : Path
-            Folder; made if need be.
-        seconds : float
-            What the run took.
-        """
+        """Write ``results.json`` and ``results.md``."""
         values = {
             "base": asdict(self.setup),
-            "twins": self._twins(),
+            "twins": self._counts(),
             "failures": self.failures,
             "columns": [
                 {
@@ -189,23 +165,10 @@ class Report:
         (out / "results.md").write_text(self.markdown(), encoding="utf-8")
 
     def markdown(self) -> str:
-        """The table and its notes as Markdown."""
+        """Return the table and its notes as Markdown."""
         return "\n".join([*self.notes, "", *(table.markdown() for table in self.tables)])
 
 
 def _edit(figures: EditFigures) -> dict[str, Any]:
     found: dict[str, Any] = plain(asdict(figures))
     return found
-
-
-def write_results(out: Path, values: Mapping[str, Any], *, seconds: float) -> None:
-    """Write ``results.json``: with what, in what time, and what came out."""
-    out.mkdir(parents=True, exist_ok=True)
-    made_by = {
-        "homing": __version__,
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "python": platform.python_version(),
-        "seconds": round(seconds, 1),
-    }
-    text = json.dumps({**made_by, **values}, ensure_ascii=False, indent=2)
-    (out / "results.json").write_text(text + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What one encoder's vectors give: recall under each edit, and false matches."""
+"""Figures of one encoder's vectors: recall under each edit, and false matches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from homing.bench.search.exact import Answers, answer, similarity_blocks
+from homing.bench.search.exact import ExactHits, search_exact, similarity_blocks
 from homing.bench.statistics.bootstrap import Interval, bootstrap_means
-from homing.bench.statistics.measures import can_tell, recall, reciprocal_rank, upper_value
+from homing.bench.statistics.measures import is_measurable, recall, reciprocal_rank, upper_value
 from homing.edits import Edit
 
 Vectors = npt.NDArray[np.float32]
@@ -19,29 +19,14 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class EditFigures:
-    """One edit's figures.
-
-    Attributes
-    ----------
-    edit : str
-    in_mean : bool
-        Whether the mean counts it.
-    queries, errors : int
-        Copies searched for, and copies that could not be made, which count in no figure.
-    recall_1 : Interval
-        Share of copies answered by their picture, or by a twin of it.
-    strict_1 : Interval
-        By their picture alone.
-    recall_10, reciprocal_rank : Interval
-        Twins being right.
-    """
+    """Figures of one edit; near duplicates are right answers unless stated otherwise."""
 
     edit: str
-    in_mean: bool
-    queries: int
-    errors: int
-    recall_1: Interval
-    strict_1: Interval
+    in_mean: bool  # the mean counts it
+    queries: int  # copies searched for
+    errors: int  # copies that could not be made, which count in no figure
+    recall_1: Interval  # copies answered by their picture or a near duplicate of it
+    strict_1: Interval  # copies answered by their picture alone
     recall_10: Interval
     reciprocal_rank: Interval
 
@@ -61,59 +46,33 @@ def search_copies(
     base: Vectors,
     right: Sequence[Rows],
     progress: Callable[[int], None] | None = None,
-) -> Answers:
-    """Search for those copies that could be made.
+) -> ExactHits:
+    """Search for the copies that could be made.
 
-    Parameters
-    ----------
-    queries : ndarray, shape (n, d), float32
-    made : ndarray, shape (n,), bool
-    pictures : ndarray, shape (n,), int64
-        Which picture each is a copy of.
-    base : ndarray, shape (m, d), float32
-    right : sequence of ndarray of int64
-        For each picture its rows of the base, itself first.
-    progress : callable, optional
-
-    Returns
-    -------
-    Answers
-        Of the n' queries made.
+    `queries` is (n, d), `made` and `pictures`, the picture of each copy, (n,), `base` (m, d);
+    `right` has for each picture its rows of the base, itself first.
     """
     wanted = [right[picture] for picture in pictures[made]]
-    return answer(queries[made], base, wanted, progress)
+    return search_exact(queries[made], base, wanted, progress)
 
 
 def recall_figures(
-    answers: Answers,
+    hits: ExactHits,
     made: Flags,
     edits: Sequence[Edit],
     rows: Sequence[Rows],
     generator: np.random.Generator,
 ) -> RecallFigures:
-    """Take means over pictures and edits.
+    """Average over pictures and edits; `generator` resamples pictures.
 
-    Parameters
-    ----------
-    answers : Answers
-        Of the queries made.
-    made : ndarray, shape (n,), bool
-        Of all queries.
-    edits : sequence of Edit
-    rows : sequence of ndarray, shape (draws, pictures), int64
-        For each edit the places of its copies among all queries.
-    generator : numpy.random.Generator
-        Of the bootstrap.
-
-    Returns
-    -------
-    RecallFigures
+    `made` is (n,), of all queries; `rows` has for each edit the places of its copies among them,
+    (draws, pictures).
     """
     measured = (
-        recall(answers.places, 1),
-        recall(answers.strict, 1),
-        recall(answers.places, 10),
-        reciprocal_rank(answers.places),
+        recall(hits.places, 1),
+        recall(hits.strict, 1),
+        recall(hits.places, 10),
+        reciprocal_rank(hits.places),
     )
     counted = np.array([edit.in_mean for edit in edits])
     tables, means = [], []
@@ -143,17 +102,7 @@ def recall_figures(
 
 
 def mean_of_draws(values: Floats) -> Floats:
-    """Mean over the draws that could be made; NaN for a picture without any.
-
-    Parameters
-    ----------
-    values : ndarray, shape (draws, …, pictures), float64
-        NaN where a copy could not be made.
-
-    Returns
-    -------
-    ndarray, shape (…, pictures), float64
-    """
+    """Mean over the draws that could be made, (draws, …, pictures); NaN if none could."""
     known = ~np.isnan(values)
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
@@ -164,39 +113,18 @@ def mean_of_draws(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class FalseMatches:
-    """Similarity of photographs that show different things.
+    """Similarity of photographs that show different things."""
 
-    Attributes
-    ----------
-    pairs : int
-        Pairs of a photograph and another one; twins and crops left out.
-    above_1e4, above_1e5 : float
-        Similarity that a share of 1e-4, and of 1e-5, of all pairs is above; NaN where that is
-        less than one pair.
-    median_nearest : float
-        Median over photographs of the similarity to the nearest other one.
-    """
-
-    pairs: int
-    above_1e4: float
-    above_1e5: float
-    median_nearest: float
+    pairs: int  # of a photograph and another one; near duplicates and crops omitted
+    above_1e4: float  # a share of 1e-4 of all pairs is above; NaN if that is less than one
+    above_1e5: float  # a share of 1e-5 of all pairs is above; NaN if that is less than one
+    median_nearest: float  # median similarity of a photograph to the nearest other one
 
 
 def false_matches(photos: Vectors, others: Vectors, left_out: Sequence[Rows]) -> FalseMatches:
-    """Compare photographs with all others.
+    """Compare photographs, (n, d), with all whole photographs, (m, d).
 
-    Parameters
-    ----------
-    photos : ndarray, shape (n, d), float32
-    others : ndarray, shape (m, d), float32
-        Whole photographs.
-    left_out : sequence of ndarray of int64
-        For each photo the rows of `others` that are itself or a twin.
-
-    Returns
-    -------
-    FalseMatches
+    `left_out` has for each photo the rows of `others` that are itself or a near duplicate.
     """
     pairs = len(photos) * len(others) - sum(map(len, left_out))
     keep = int(1e-4 * pairs) + 2
@@ -212,7 +140,7 @@ def false_matches(photos: Vectors, others: Vectors, left_out: Sequence[Rows]) ->
     near = near[np.isfinite(near)]
     values = largest.astype(np.float64)
     above_1e4, above_1e5 = (
-        upper_value(values, rate, pairs) if can_tell(rate, pairs) else float("nan")
+        upper_value(values, rate, pairs) if is_measurable(rate, pairs) else float("nan")
         for rate in (1e-4, 1e-5)
     )
     return FalseMatches(

@@ -1,20 +1,24 @@
-"""Caches know by what code their values were made."""
+"""Checksums of the code that made cached values."""
 
 import importlib.metadata
 import shutil
 from dataclasses import fields, replace
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 import pytest
+from PIL import ImageOps
 
-from homing.activation import METHODS, Method
+from homing.activation import METHODS, Method, find_method
 from homing.activation.masking.perceptual import PUBLISHED
 from homing.activation.simulated_edits.edits import EditPlan
-from homing.bench.dataset import near_duplicates as twins
-from homing.bench.encode import definitions as module
+from homing.bench.dataset import near_duplicates
+from homing.bench.encode import code_checksum as module
 from homing.bench.encode import shards
-from homing.bench.encode.definitions import definitions, fields_of
+from homing.bench.encode.code_checksum import code_checksum, describe_fields, function_checksum
+from homing.bench.encode.variants import Copy
+from homing.edits import PAPER, make_edit
 
 
 @pytest.fixture
@@ -29,18 +33,18 @@ def package(tmp_path, monkeypatch):
         ],
     )
     monkeypatch.setattr(module.resources, "files", lambda name: tmp_path / name)
-    definitions.cache_clear()
+    code_checksum.cache_clear()
     yield root
-    definitions.cache_clear()
+    code_checksum.cache_clear()
 
 
 def changes(root, source, cached):
     """Whether a change of a module makes what is cached worthless."""
-    before = definitions(cached._SOURCES, cached._PACKAGES)
+    before = code_checksum(cached._SOURCES, cached._PACKAGES)
     with (root / source).open("a") as file:
         file.write("# another version\n")
-    definitions.cache_clear()
-    return definitions(cached._SOURCES, cached._PACKAGES) != before
+    code_checksum.cache_clear()
+    return code_checksum(cached._SOURCES, cached._PACKAGES) != before
 
 
 def test_rows_are_made_anew_by_other_code(package):
@@ -48,10 +52,10 @@ def test_rows_are_made_anew_by_other_code(package):
         "images/read_small.py", "images/formats/jpeg.py", "edits/paper.py",
         "descriptors/descriptor.py",
         "descriptors/pooling.py", "bench/encode/variants.py", "bench/encode/hashes.py",
-        "bench/encode/encoders.py", "bench/encode/shards.py", "bench/encode/describe.py",
+        "bench/encode/encoders.py", "bench/encode/shards.py", "bench/encode/pipeline.py",
     ):  # fmt: skip
         assert changes(package, source, shards), source
-    assert not changes(package, "bench/report/report.py", shards)
+    assert not changes(package, "bench/report/descriptor_report.py", shards)
 
 
 def test_verdicts_are_made_anew_by_other_code(package):
@@ -60,31 +64,31 @@ def test_verdicts_are_made_anew_by_other_code(package):
         "bench/encode/variants.py",
         "bench/dataset/local_features.py",
     ):
-        assert changes(package, source, twins), source
-    assert not changes(package, "descriptors/pooling.py", twins)
+        assert changes(package, source, near_duplicates), source
+    assert not changes(package, "descriptors/pooling.py", near_duplicates)
 
 
 def test_code_in_folders_of_a_folder_counts(package):
     inner = package / "images" / "formats"
     inner.mkdir(exist_ok=True)
     (inner / "new.py").write_text("value = 1\n")
-    definitions.cache_clear()
-    for cached in (shards, twins):
+    code_checksum.cache_clear()
+    for cached in (shards, near_duplicates):
         assert changes(package, "images/formats/new.py", cached)
 
 
 @pytest.mark.parametrize(("cached", "name"), [
-    (shards, "pillow"), (shards, "torch"), (twins, "opencv-python-headless"),
+    (shards, "pillow"), (shards, "torch"), (near_duplicates, "opencv-python-headless"),
 ])  # fmt: skip
 def test_another_version_of_a_package_counts(cached, name, monkeypatch):
-    before = definitions(cached._SOURCES, cached._PACKAGES)
+    before = code_checksum(cached._SOURCES, cached._PACKAGES)
     version = importlib.metadata.version
     monkeypatch.setattr(
         module.importlib.metadata, "version", lambda n: "0" if n == name else version(n)
     )
-    definitions.cache_clear()
-    assert definitions(cached._SOURCES, cached._PACKAGES) != before
-    definitions.cache_clear()
+    code_checksum.cache_clear()
+    assert code_checksum(cached._SOURCES, cached._PACKAGES) != before
+    code_checksum.cache_clear()
 
 
 def test_every_field_of_a_method_counts():
@@ -105,9 +109,39 @@ def test_every_field_of_a_method_counts():
     }
     assert changed.keys() == {each.name for each in fields(Method)}
     counted = ("homing.activation",)
-    before = fields_of(method, counted)
-    assert fields_of(replace(method), counted) == before
+    before = describe_fields(method, counted)
+    assert describe_fields(replace(method), counted) == before
     for name, variants in changed.items():
         for variant in variants:
-            found = fields_of(variant, counted)
+            found = describe_fields(variant, counted)
             assert [key for key in found if found[key] != before[key]] == [name]
+
+
+def posterise(image, generator, bits=3):
+    return ImageOps.posterize(image, bits)
+
+
+def test_what_is_kept_of_an_edit_depends_on_its_code():
+    two, three = (Copy(make_edit("bits", partial(posterise, bits=b)), (0,)).key for b in (2, 3))
+    assert two != three
+    assert two == Copy(make_edit("bits", partial(posterise, bits=2)), (0,)).key
+    keys = [Copy(edit, (0,)).key for edit in PAPER]
+    assert len(set(keys)) == len(keys)
+
+
+def test_a_function_without_a_text_is_told_from_every_other():
+    found = set()
+    for name in ("nowhere", "nowhere.else"):
+
+        def function():
+            pass
+
+        function.__module__ = name
+        found.add(function_checksum(function, ()))
+        assert function_checksum(function, ()) in found
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize("name", ["homing.activation", "homing.activation.methods"])
+def test_the_packages_own_methods_are_counted_with_its_code(name):
+    assert function_checksum(find_method("paper").objective, (name,)) == ""

@@ -1,6 +1,6 @@
-"""How plots look: legible at a page's width, in colours that the colour-blind tell apart.
+"""Style of the plots: legible at a page's width, in colours that the colour-blind distinguish.
 
-Without a display and without pyplot's global state.
+Figures need neither a display nor pyplot's global state.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ STYLE = {
 def new_figure(
     height: float, columns: int = 1, rows: int = 1, **options: Any
 ) -> tuple["Figure", Any]:
-    """Make a figure of the page's width, so many inches high, and its axes, (rows, columns)."""
+    """Make a figure of the page's width and a height in inches, and its axes, (rows, columns)."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(_WIDTH, height), layout="constrained")
@@ -42,12 +42,12 @@ def new_figure(
 
 
 def colour_of(number: int) -> str:
-    """Passive is grey, the others have colours."""
+    """Grey for passive, colours for the others."""
     return GREY if number == 0 else COLOURS[(number - 1) % len(COLOURS)]
 
 
 def errors_of(values: Sequence[Interval]) -> list[list[float]]:
-    """How far intervals reach below their means, and above."""
+    """Distances from means to the lower and to the upper ends of their intervals."""
     return [
         [max(0.0, v.mean - v.low) for v in values],
         [max(0.0, v.high - v.mean) for v in values],
@@ -55,7 +55,7 @@ def errors_of(values: Sequence[Interval]) -> list[list[float]]:
 
 
 def plain_ticks(axis: "Axes", *, base: int = 10) -> None:
-    """Numbers instead of powers on a logarithmic axis: of ten also twice and five times each."""
+    """Show numbers instead of powers on a logarithmic axis: of ten also their doubles and fives."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     tick: Any = (FuncFormatter, LogLocator)

@@ -1,0 +1,42 @@
+"""Movements of vectors by activation."""
+
+import numpy as np
+import pytest
+
+from homing.bench.questions.cells import middles
+from homing.bench.questions.density import fit_move
+from homing.codebooks import Codebook, train_codebook
+
+DIMENSION = 32
+
+
+def unit(count, seed):
+    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def codebook():
+    return train_codebook(unit(2000, 0), "IVF8,PQ8x8")
+
+
+def middles_of_own(codebook, vectors):
+    return middles(codebook, codebook.cells(vectors))
+
+
+@pytest.mark.parametrize(
+    ("goals", "name"),
+    [(Codebook.target, "the codebook's target"), (middles_of_own, "the middle of their cell")],
+)
+def test_vectors_move_where_and_as_far_as_pictures_did(codebook, goals, name):
+    before = unit(300, 10)
+    lengths = np.linalg.norm(goals(codebook, before), axis=1, keepdims=True)
+    towards = goals(codebook, before) / lengths
+    for strength in (0.2, 0.6):
+        after = before + strength * (towards - before)
+        after /= np.linalg.norm(after, axis=1, keepdims=True)
+        move = fit_move(before, after, codebook)
+        assert move.name == name
+        assert move.strength == pytest.approx(strength, abs=1e-3)
+        assert np.allclose(move.apply(codebook, before), after, atol=1e-3)
+    assert fit_move(before, before, codebook).strength == pytest.approx(0, abs=1e-3)
