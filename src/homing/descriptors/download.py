@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from homing.errors import DescriptorError
-from homing.files.locks import locked
+from homing.files.locks import hold_lock
 
 if TYPE_CHECKING:
     import urllib3
@@ -179,7 +179,7 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
     part = _beside(path, ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(_beside(path, ".lock")):
+        with hold_lock(_beside(path, ".lock")):
             if path.exists():  # another process fetched it while this one waited
                 return
             part.touch()

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 
-from homing.html import templates_of
+from homing.html import load_templates
 from homing.serve.http.names import file_address
 
 Render = Callable[..., HTMLResponse]
@@ -32,7 +32,7 @@ def thumbnail_address(id: str) -> str:  # noqa: A002 - the column's name
 
 def renderer() -> Render:
     """Make the pages' templates ready."""
-    templates = templates_of(
+    templates = load_templates(
         "homing.serve.pages",
         entry_address=lambda name: f"/browse/{quote(name)}",
         file_address=file_address,
