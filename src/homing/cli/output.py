@@ -55,10 +55,10 @@ version_option = click.option(
 
 def _workers(text: str) -> int | str:
     """Type of an option: how many processes, or the name of a Ray cluster."""
-    from homing.workers.choose import workers_named
+    from homing.workers.choose import parse_workers
 
     try:
-        workers = workers_named(text)
+        workers = parse_workers(text)
     except UsageError as error:
         raise click.BadParameter(str(error)) from error
     if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import homing
 from homing.archive import archive as archives
-from homing.archive.ingest import activate_by_workers as activating
+from homing.archive.ingest import by_workers
 from homing.archive.ingest import release as releasing
 from homing.workers import processes
 from homing.workers.choose import ThisMachine
@@ -50,7 +50,7 @@ def alone(tmp_path_factory, network_file, codebook, photos):
 
 
 def told(report):
-    """Outcomes, but for times and places."""
+    """Outcomes without times and places."""
     every = [outcome.as_dict() for outcome in report]
     return [{k: v for k, v in each.items() if k not in {"seconds", "file"}} for each in every]
 
@@ -96,7 +96,9 @@ def test_whoever_makes_them_the_files_are_the_same(
     if first:
         made.release(first, out=out, method=FAST)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archives, "hired", lambda _: contextlib.nullcontext(Here(count, lost)))
+        patch.setattr(
+            archives, "open_workforce", lambda _: contextlib.nullcontext(Here(count, lost))
+        )
         patch.setattr(releasing, "_COMMIT", commit)
         report = made.release(photos, out=out, method=FAST, workers=count)
         assert report.count("skipped") == len(first)
@@ -112,7 +114,7 @@ def test_whoever_makes_them_the_files_are_the_same(
 
 def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path, monkeypatch):
     pytest.importorskip("c2pa")
-    monkeypatch.setattr(archives, "hired", lambda _: contextlib.nullcontext(Here(2)))
+    monkeypatch.setattr(archives, "open_workforce", lambda _: contextlib.nullcontext(Here(2)))
     some = [photos / "001.jpg", photos / "005.jpg", photos / "002.jpg"]
     report = archive.release(some, out=tmp_path / "out", method=FAST, c2pa=credentials, workers=2)
     assert [each.status for each in report] == ["released", "failed", "released"]
@@ -124,7 +126,7 @@ def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path
 
 def stalling(folder, *given):
     """As a worker begins, but at its first try the shard with 006.jpg waits to be killed."""
-    activate = activating._begin(*given)
+    activate = by_workers._begin_activating(*given)
 
     def activated(shard):
         if "006.jpg" in [path.name for path in shard] and not list(Path(folder).iterdir()):
@@ -148,7 +150,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, alone, tmp_path, monk
     """A worker killed by kill -9 costs its pictures another try; no file or row is lost."""
     marks, out = tmp_path / "marks", tmp_path / "out"
     marks.mkdir()
-    monkeypatch.setattr(activating, "_begin", partial(stalling, str(marks)))
+    monkeypatch.setattr(by_workers, "_begin_activating", partial(stalling, str(marks)))
     monkeypatch.setattr(releasing, "_COMMIT", 3)
     archive = create()
     thread = threading.Thread(target=killed_at_its_mark, args=[marks])
@@ -169,7 +171,7 @@ def dying(*given):
 
 @pytest.mark.slow
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(activating, "_begin", dying)
+    monkeypatch.setattr(by_workers, "_begin_activating", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     out = tmp_path / "out"
     with pytest.raises(homing.UsageError, match="the processes that activate pictures die"):
@@ -189,24 +191,6 @@ def test_a_descriptor_that_other_processes_cannot_load_is_refused(tmp_path, phot
     with pytest.raises(homing.DescriptorError, match=r"cannot be loaded by other processes.*mine"):
         archive.release(photos, out=tmp_path / "out", workers=2)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_picture_that_a_worker_does_not_see_as_we_do(photos):
-    path = photos / "000.jpg"
-    length = path.stat().st_size
-
-    def seen(length):
-        (found,) = activating._Shard("far-away", [path], ["made"], [length]).as_seen_here()
-        return found
-
-    assert seen(length) == "made"
-    assert str(seen(length + 1)).startswith(f"the worker on far-away sees a file of {length + 1}")
-    with pytest.raises(homing.UsageError, match=r"on far-away does not see .*000\.jpg, which is"):
-        seen(None)
-
-
-def test_networks_of_a_worker_have_batches_enough():
-    assert [activating._shard_size(networks) for networks in (1, 2, 8)] == [4, 16, 64]
 
 
 def started(archive, photos, out, *more):

@@ -16,7 +16,7 @@ import pytest
 
 import homing
 from homing.archive.ingest import add as adding
-from homing.archive.ingest import describe_by_workers as shards
+from homing.archive.ingest import by_workers
 from homing.workers import processes
 from tests.helpers.archive import facts, make_pictures, picture
 
@@ -59,7 +59,7 @@ def test_what_is_recorded_is_the_same(create, photos, tmp_path):
 
 def stalling(folder, *given):
     """As a worker begins, but at its first try the shard with 080.jpg waits to be killed."""
-    describe = shards._begin(*given)
+    describe = by_workers._begin_describing(*given)
 
     def described(shard):
         mark = Path(folder, str(os.getpid()))
@@ -77,7 +77,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, tmp_path, monkeypatch
     undisturbed.add(photos)
     marks = tmp_path / "marks"
     marks.mkdir()
-    monkeypatch.setattr(shards, "_begin", partial(stalling, str(marks)))
+    monkeypatch.setattr(by_workers, "_begin_describing", partial(stalling, str(marks)))
     monkeypatch.setattr(adding, "_COMMIT", 16)
     archive, killed = create(), []
 
@@ -106,7 +106,7 @@ def dying(*given):
 
 
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, monkeypatch):
-    monkeypatch.setattr(shards, "_begin", dying)
+    monkeypatch.setattr(by_workers, "_begin_describing", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that describe pictures die"):
         archive.add(photos / "000.jpg", workers=2)

@@ -1,4 +1,4 @@
-"""What the runs over many pictures share: their settings checked, their outcomes collected."""
+"""A run over many pictures: its output folder checked, its outcomes collected."""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -34,11 +34,11 @@ def refuse_store(out: PathLike) -> None:
 
 
 def collect(outcomes: Iterable[Outcome], on_outcome: OnOutcome | None) -> Report:
-    """Run to the end, telling of each outcome as it comes."""
+    """Run to the end, calling `on_outcome` with each outcome as it comes."""
     start = time.perf_counter()
-    kept = []
+    collected = []
     for outcome in outcomes:
-        kept.append(outcome)
+        collected.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
-    return Report(tuple(kept), time.perf_counter() - start)
+    return Report(tuple(collected), time.perf_counter() - start)
