@@ -121,12 +121,12 @@ def show(source: str, as_json: bool) -> None:
 
     Of an archive: its codebook's generations, in the order adopted. New pictures get the last one.
     """
-    from homing.codebooks import bundled, load_codebook
+    from homing.codebooks import bundled_codebooks, load_codebook
 
     if Path(source).is_dir() or "://" in source:
         _list_generations(source, as_json)
         return
-    names = {info.factory: info.name for info in bundled()}
+    names = {info.factory: info.name for info in bundled_codebooks()}
     _describe(load_codebook(names.get(source, source)), as_json)
 
 

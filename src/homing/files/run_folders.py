@@ -79,12 +79,12 @@ def abandoned_folders(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iter
 def _names_in(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return [entry.name + _mark(entry) for entry in entries]
+            return [entry.name + _suffix(entry) for entry in entries]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return []  # its lock cannot be opened either
 
 
-def _mark(entry: os.DirEntry[str]) -> str:
+def _suffix(entry: os.DirEntry[str]) -> str:
     if entry.is_symlink():
         return "@"
     return "/" if entry.is_dir(follow_symlinks=False) else ""

@@ -18,7 +18,6 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from homing._version import __version__
@@ -91,12 +90,7 @@ class RayWorkers(Generic[Task, Result]):
         """Return the workers."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Cancel the pending tasks."""
         import ray
 
@@ -199,7 +193,12 @@ def connect_cluster(name: str) -> Iterator[RayCluster]:
     here with all processors. ``ray:N`` is a Ray started here with N processors. `UsageError` if Ray
     is not installed, the cluster cannot be reached, or it has no processors.
     """
-    ray = _import_ray()
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError(
+            "workers of a Ray cluster need Ray: pip install 'homing[cluster]'"
+        ) from error
     if ray.is_initialized():
         if name != "ray":
             raise UsageError(f"this program uses Ray already: give 'ray' instead of {name!r}")
@@ -219,16 +218,6 @@ def connect_cluster(name: str) -> Iterator[RayCluster]:
             yield _describe_cluster(name)
         finally:
             ray.shutdown()
-
-
-def _import_ray() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError(
-            "workers of a Ray cluster need Ray: pip install 'homing[cluster]'"
-        ) from error
-    return ray
 
 
 def _start(processors: int) -> None:

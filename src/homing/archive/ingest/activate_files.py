@@ -1,14 +1,20 @@
 """Files activated without an archive: nothing is recorded."""
 
 import hashlib
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from homing.activation.activator import Activated, Activator
-from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
+from homing.archive.ingest.run import (
+    OnOutcome,
+    collect,
+    outcome_with_file,
+    outcome_without_file,
+    refuse_output,
+    refuse_store,
+)
 from homing.archive.ingest.staging import Staging, clear
 from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
@@ -46,7 +52,7 @@ def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Itera
     for item in inputs:
         final = out / item.destination_as(activator.kind)
         if os.path.exists(final):  # noqa: PTH110 - Path.exists raises for impossible names
-            yield _not_activated(item, "skipped", f"{shown(final)} exists already")
+            yield outcome_without_file(item, "skipped", f"{shown(final)} exists already")
         else:
             to_do.append(item)
     results = activator.run(item.path for item in to_do)
@@ -67,34 +73,19 @@ def _place(
 ) -> Outcome:
     """Write a picture's file and give it its name."""
     if isinstance(result, PictureError):
-        return _not_activated(item, "failed", str(result))
+        return outcome_without_file(item, "failed", str(result))
     final = staging.out / destination
     staged = staging.write(result.data, destination, hashlib.sha256(result.data).digest())
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         publish(staging.folder / staged.name, final)
     except (FileExistsError, NotADirectoryError):
-        return _not_activated(item, "skipped", f"{shown(final)} exists already")
+        return outcome_without_file(item, "skipped", f"{shown(final)} exists already")
     except OSError as error:
         if not refuses_name(error):
             raise
         reason = f"{shown(final)} cannot be written: {error.strerror}; rename the picture"
-        return _not_activated(item, "failed", reason)
+        return outcome_without_file(item, "failed", reason)
     finally:
         staging.discard(staged)
-    return Outcome(
-        source=shown(item.path),
-        status="activated",
-        id=item.id,
-        file=shown(final),
-        psnr=None if math.isinf(result.psnr) else result.psnr,
-        ssim=result.ssim,
-        cell_kept=result.cell_kept,
-        also_kept=result.also_kept,
-        seconds=seconds,
-        notes=result.notes,
-    )
-
-
-def _not_activated(item: Input, status: str, reason: str) -> Outcome:
-    return Outcome(source=shown(item.path), status=status, id=item.id, reason=reason)
+    return outcome_with_file(item, result, final, status="activated", seconds=seconds)

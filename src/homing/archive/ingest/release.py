@@ -3,7 +3,6 @@
 import dataclasses
 import datetime
 import hashlib
-import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from homing.archive.ingest.plan import PlannedInput, plan
+from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
 from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
 from homing.archive.query.manifests import MANIFEST
@@ -122,12 +122,8 @@ class _Steps:
                 activated = error
         if activated is None or isinstance(activated, PictureError):
             failed = planned.failed if activated is None else str(activated)
-            return Outcome(
-                source=shown(item.path),
-                status="skipped" if failed is None else "failed",
-                id=item.id,
-                reason=failed or planned.skipped,
-            )
+            status = "skipped" if failed is None else "failed"
+            return outcome_without_file(item, status, failed or planned.skipped)
         destination = item.destination_as(self._run.activator.kind)
         digest = hashlib.sha256(activated.data).digest()
         staged = self._staging.write(activated.data, destination, digest)
@@ -166,7 +162,7 @@ class _Steps:
                 file=recorded_place(self._final(each), self._run.archive),
                 width=each.activated.width,
                 height=each.activated.height,
-                psnr=_finite(each.activated.psnr),
+                psnr=finite_psnr(each.activated.psnr),
                 created_at=now,
                 vector=vector,
                 generation=self._run.generation,
@@ -179,21 +175,15 @@ class _Steps:
         return self._run.table.to_arrow(rows)
 
     def _outcome(self, picture: _StagedPicture, fate: str, seconds: float) -> Outcome:
-        item, activated, file = picture.item, picture.activated, shown(self._final(picture))
+        item, final = picture.item, self._final(picture)
         if fate != "recorded":
-            reason = _reason(fate, item, file)
-            return Outcome(source=shown(item.path), status="failed", id=item.id, reason=reason)
-        return Outcome(
-            source=shown(item.path),
+            return outcome_without_file(item, "failed", _reason(fate, item, shown(final)))
+        return outcome_with_file(
+            item,
+            picture.activated,
+            final,
             status="released",
-            id=item.id,
-            file=file,
-            psnr=_finite(activated.psnr),
-            ssim=activated.ssim,
-            cell_kept=activated.cell_kept,
-            also_kept=activated.also_kept,
             seconds=seconds,
-            notes=activated.notes,
             c2pa_manifest=(item.metadata or {}).get(MANIFEST) if self._run.seal else None,
         )
 
@@ -211,7 +201,3 @@ def _reason(fate: str, item: Input, file: str) -> str:
             "picture, or release into another folder"
         )
     return f"the id {item.id!r} was taken by another picture meanwhile"
-
-
-def _finite(psnr: float) -> float | None:
-    return None if math.isinf(psnr) else psnr

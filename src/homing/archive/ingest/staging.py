@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 
@@ -64,12 +63,7 @@ class Staging:
         """Return the staging folder, whose lock is held."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Remove the folder, unless a commit is unfinished, which the next run completes."""
         unfinished = (self.folder / _JOURNAL).exists()
         if unfinished:

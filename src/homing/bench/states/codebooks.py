@@ -13,7 +13,7 @@ from homing.bench.encode.definitions import definitions
 from homing.codebooks import (
     Codebook,
     Factory,
-    bundled,
+    bundled_codebooks,
     choose_bundled,
     load_codebook,
     parse_factory,
@@ -97,10 +97,10 @@ def find_quantizer(
         The name is none of these, or the codebook is of another descriptor.
     """
     if name == "auto":
-        if not any(info.descriptor == descriptor.fingerprint for info in bundled()):
+        if not any(info.descriptor == descriptor.fingerprint for info in bundled_codebooks()):
             return _trained(_factory_for(len(others)), descriptor, others, cache, seed)
         codebook, reason = choose_bundled(descriptor.fingerprint, len(others))
-        called = next(i.name for i in bundled() if i.fingerprint == codebook.fingerprint)
+        called = next(i.name for i in bundled_codebooks() if i.fingerprint == codebook.fingerprint)
         return Quantizer(called, codebook, reason)
     given = _given(name, descriptor)
     if isinstance(given, Quantizer):
@@ -119,7 +119,7 @@ def check_indexes(names: Sequence[str], descriptor: "Descriptor") -> None:
 
 def _given(name: str, descriptor: "Descriptor") -> "Quantizer | Factory":
     """A codebook that there is; of any other name the factory that is to be trained."""
-    info = next((each for each in bundled() if each.name.lower() == name.lower()), None)
+    info = next((each for each in bundled_codebooks() if each.name.lower() == name.lower()), None)
     if info is None and not Path(name).is_file():
         return parse_factory(name)
     codebook = load_codebook(name)
