@@ -199,7 +199,7 @@ def head(tmp_path):
 def test_a_cluster_is_reached_by_its_address(archive, photos, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     (tmp_path / "marks").mkdir()
-    for number in range(3):  # nobody waits
+    for number in range(3):  # no worker waits
         (tmp_path / "marks" / f"{number}-0").touch()
     with head(tmp_path) as address:
         adding = started(

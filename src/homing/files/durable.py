@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_CHUNK = 1 << 20
 _REFUSED = {
     errno.ENAMETOOLONG,
     errno.EINVAL,  # characters that the file system does not support
@@ -88,8 +87,5 @@ def sync_folder(folder: Path) -> None:
 
 def file_sha256(path: Path) -> bytes:
     """Return the SHA-256 of a file, 32 bytes."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
+        return hashlib.file_digest(file, "sha256").digest()

@@ -1,74 +1,27 @@
-"""The choice between processes of this machine and a Ray cluster, made once, by name.
+"""The choice between processes of this machine and a Ray cluster, made once, by name."""
 
-Code with tasks to do knows only the two protocols here, :class:`Workforce` and :class:`Workers`.
-"""
-
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeAlias, TypeVar
 
 from homing.errors import UsageError
 from homing.workers import processes
-from homing.workers.ray import connect_cluster, is_ray_name
+from homing.workers.ray import RayCluster, connect_cluster, is_ray_name
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-_Result_co = TypeVar("_Result_co", covariant=True)
-
-
-class Workers(Protocol[Task, _Result_co]):
-    """Workers that do tasks of one kind; when one dies, its task is retried."""
-
-    def in_order(
-        self, tasks: Iterable[Task], *, ahead: int = processes.AHEAD
-    ) -> Iterator[_Result_co]:
-        """Yield results in task order; start at most `ahead` tasks per worker in advance.
-
-        Results that are ready before their turn wait in memory.
-        """
-
-    def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, _Result_co]]:
-        """Yield each task with its result, in the order in which they are done."""
-
-
-class Workforce(Protocol):
-    """A place where tasks are done."""
-
-    @property
-    def count(self) -> int:
-        """Number of tasks done at the same time."""
-
-    @property
-    def per_machine(self) -> int:
-        """Number of them that share the processors of one machine."""
-
-    def hire(
-        self,
-        begin: Callable[[], Callable[[Task], Result]],
-        doing: str,
-        *,
-        most: int | None = None,
-        device: str = "cpu",
-    ) -> AbstractContextManager[Workers[Task, Result]]:
-        """Return workers for tasks of one kind; none of them outlives the context.
-
-        Each worker calls `begin`, a function of module level or a partial of one, at its first
-        task; it returns the function that does a task. `doing` completes the error message "the
-        processes that ... die". `most` is the number of tasks, if known; `device` is what each
-        worker computes on.
-        """
 
 
 @dataclass(frozen=True)
 class ThisMachine:
     """Processes of this machine, which share its processors and its accelerator."""
 
-    count: int
+    count: int  # tasks done at the same time
 
     @property
     def per_machine(self) -> int:
-        """Number of processes: all are on one machine."""
+        """Number of tasks that share the processors of one machine."""
         return self.count
 
     def hire(
@@ -78,10 +31,16 @@ class ThisMachine:
         *,
         most: int | None = None,
         device: str = "cpu",
-    ) -> AbstractContextManager[Workers[Task, Result]]:
-        """Return workers; see :meth:`Workforce.hire`."""
+    ) -> processes.Workers[Task, Result]:
+        """Return workers for tasks of one kind; for `begin` and `doing` see `processes.Workers`.
+
+        `most` is the number of tasks, if known; `device` is what each worker computes on.
+        """
         del device  # every process of a machine names its device the same way
         return processes.Workers(begin, min(self.count, most or self.count), doing)
+
+
+Workforce: TypeAlias = ThisMachine | RayCluster
 
 
 def parse_workers(text: str) -> int | str:

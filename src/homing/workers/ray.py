@@ -42,7 +42,7 @@ def is_ray_name(text: str) -> bool:
 
 @dataclass(frozen=True)
 class RayCluster:
-    """The Ray cluster that this process is connected to; a :class:`~.choose.Workforce`."""
+    """The Ray cluster that this process is connected to."""
 
     name: str  # as the user gave it
     count: int  # processors: tasks done at the same time
@@ -57,7 +57,7 @@ class RayCluster:
         most: int | None = None,
         device: str = "cpu",
     ) -> "RayWorkers[Task, Result]":
-        """Return workers; `UsageError` if each needs a GPU and the cluster has none."""
+        """Return workers, as `ThisMachine.hire`; `UsageError` if they need a missing GPU."""
         gpus = 1 if device.startswith("cuda") else 0
         if gpus and not self.accelerators:
             raise UsageError(
@@ -69,7 +69,8 @@ class RayCluster:
 class RayWorkers(Generic[Task, Result]):
     """Ray workers that do tasks; as :class:`homing.workers.processes.Workers`.
 
-    About `count` tasks are done at the same time; each takes `gpus` GPUs.
+    About `count` tasks are done at the same time; each takes `gpus` GPUs. `UsageError` if several
+    workers die over one task, or the cluster is lost.
     """
 
     def __init__(
@@ -99,10 +100,7 @@ class RayWorkers(Generic[Task, Result]):
         self._pending.clear()
 
     def in_order(self, tasks: Iterable[Task], *, ahead: int = AHEAD) -> Iterator[Result]:
-        """Yield results in task order; start at most `ahead` tasks per worker in advance.
-
-        `UsageError` if several workers die over one task, or the cluster is lost.
-        """
+        """Yield results in task order; start at most `ahead` tasks per worker in advance."""
         references = submitted_ahead(map(self._submit, tasks), ahead * self._count)
         yield from map(self._result, references)
 

@@ -46,10 +46,10 @@ def alone(tmp_path_factory, network_file, codebook, photos):
     folder = tmp_path_factory.mktemp("alone")
     made = homing.create(folder / "archive", descriptor=network_file, codebook=codebook)
     report = made.release(photos, out=folder / "out", method=FAST)
-    return contents(folder / "out"), facts(made), told(report)
+    return contents(folder / "out"), facts(made), outcomes_of(report)
 
 
-def told(report):
+def outcomes_of(report):
     """Outcomes without times and places."""
     every = [outcome.as_dict() for outcome in report]
     return [{k: v for k, v in each.items() if k not in {"seconds", "file"}} for each in every]
@@ -108,7 +108,7 @@ def test_whoever_makes_them_the_files_are_the_same(
     assert contents(out) == files
     assert facts(made) == rows
     if not first:
-        assert told(report) == outcomes
+        assert outcomes_of(report) == outcomes
     assert again.count("skipped") == len(files)
 
 
@@ -160,7 +160,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, alone, tmp_path, monk
     assert not psutil.pid_exists(int(next(marks.iterdir()).name))
     assert contents(out) == alone[0]  # nor is anything left of a staging folder
     assert facts(archive) == alone[1]
-    assert told(report) == alone[2]
+    assert outcomes_of(report) == alone[2]
     assert archive.verify().clean
     assert archive.release(photos, out=out, method=FAST, workers=2).count("skipped") == COUNT + 1
 
@@ -213,7 +213,7 @@ def started(archive, photos, out, *more):
 
 
 def ended(process):
-    """What the command still said, told apart by stream, once it is over.
+    """The rest of the command's output, by stream, once it has ended.
 
     ``communicate`` would lose what came together with the first line: it reads beside the buffer.
     """
@@ -241,13 +241,15 @@ def many(tmp_path):
 
 
 def goes_on(archive, many, out, recorded):
-    """What was recorded is kept, and the same again does the rest."""
+    """Recorded rows stay, and the same command again does the rest."""
     archive._table.refresh()
-    kept = [row.id for row in archive.entries()]
-    assert recorded <= len(kept) < 40
-    assert all((out / name).exists() for name in kept)
+    recorded_ids = [row.id for row in archive.entries()]
+    assert recorded <= len(recorded_ids) < 40
+    assert all((out / name).exists() for name in recorded_ids)
     report = archive.release(many, out=out, method=FAST)
-    assert report.count("skipped") >= len(kept)  # more, where a commit was brought to its end
+    assert report.count("skipped") >= len(
+        recorded_ids
+    )  # more, where a commit was brought to its end
     assert report.count("skipped") + report.count("released") == 40
     assert sorted(each.name for each in out.iterdir()) == [f"{n:03}.jpg" for n in range(40)]
     assert archive.verify().clean

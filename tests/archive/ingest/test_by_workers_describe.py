@@ -28,7 +28,7 @@ def photos(tmp_path_factory):
     return make_pictures(tmp_path_factory.mktemp("workers") / "photos", COUNT)
 
 
-def told(report):
+def outcomes_of(report):
     return [(o.source, o.status, o.id, o.reason, o.notes) for o in report]
 
 
@@ -52,7 +52,7 @@ def test_what_is_recorded_is_the_same(create, photos, tmp_path):
             name for name in names if name not in {"501.jpg", "502.jpg", "503.jpg", "510.jpg"}
         ]
     (alone, rows), (together, same) = reports
-    assert told(together) == told(alone)
+    assert outcomes_of(together) == outcomes_of(alone)
     assert Counter(o.status for o in together) == {"added": 66, "skipped": 2, "failed": 2}
     assert same == rows
 
@@ -148,19 +148,22 @@ def started(archive, photos):
 
 
 def goes_on(archive, photos, recorded):
-    """What was recorded is kept, and the same again does the rest."""
-    kept = [row.id for row in archive.entries()]
-    assert recorded <= len(kept) < COUNT
-    assert len(set(kept)) == len(kept)
+    """Recorded rows stay, and the same command again does the rest."""
+    recorded_ids = [row.id for row in archive.entries()]
+    assert recorded <= len(recorded_ids) < COUNT
+    assert len(set(recorded_ids)) == len(recorded_ids)
     report = archive.add(photos, workers=2)
-    assert (report.count("skipped"), report.count("added")) == (len(kept), COUNT - len(kept))
+    assert (report.count("skipped"), report.count("added")) == (
+        len(recorded_ids),
+        COUNT - len(recorded_ids),
+    )
     assert sorted(row.id for row in archive.entries()) == [f"{n:03}.jpg" for n in range(COUNT)]
     assert archive.verify().clean
 
 
 @pytest.mark.slow
 def test_interrupted_from_the_terminal_it_keeps_what_is_recorded(archive, photos):
-    """The terminal sends SIGINT to the workers too, of which nobody is to hear."""
+    """The terminal sends SIGINT to the workers too, which must not show it."""
     process, workers = started(archive, photos)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
