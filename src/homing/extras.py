@@ -1,34 +1,20 @@
-"""The packages that parts of homing need and homing itself does not."""
+"""Packages that only parts of homing need, installed with its extras."""
 
 import importlib.util
 from collections.abc import Mapping
 
 from homing.errors import UsageError
 
-EVIDENCE = {"cv2": "opencv-python-headless"}
-"""What comparing pictures by local features needs."""
+EVIDENCE = {"cv2": "opencv-python-headless"}  # to compare pictures by local features
 
 
 def missing_packages(packages: Mapping[str, str]) -> list[str]:
-    """Names of the packages that are not installed; `packages` as for :func:`require_packages`."""
+    """Return those of the packages, given by module, that are not installed."""
     return [name for module, name in packages.items() if not importlib.util.find_spec(module)]
 
 
 def require_packages(extra: str, packages: Mapping[str, str]) -> None:
-    """Refuse to go on without the packages of an extra.
-
-    Parameters
-    ----------
-    extra : str
-        Its name, and that of the command that needs it.
-    packages : mapping
-        From the name of a module to that of the package that has it.
-
-    Raises
-    ------
-    UsageError
-        A package is missing; says which, and the command that installs it.
-    """
+    """Raise `UsageError` unless an extra's packages are installed; `packages` are by module."""
     if missing := missing_packages(packages):
         raise UsageError(
             f"homing {extra} needs {', '.join(missing)}, not installed here: "

@@ -1,4 +1,4 @@
-"""Pages that need nothing besides themselves: style and pictures inline, all text escaped."""
+"""Self-contained HTML pages: style and pictures inline, all text escaped."""
 
 import base64
 import io
@@ -12,42 +12,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture as a page's template is given it.
-
-    Attributes
-    ----------
-    caption : str
-    address : str
-        Of the picture: as :func:`inlined` makes it.
-    width, height : int
-        Pixels.
-    """
+    """A picture for a page's template."""
 
     caption: str
-    address: str
-    width: int
+    address: str  # URL of the picture, as from `data_url`
+    width: int  # pixels
     height: int
 
 
-def template_of(package: str, name: str, **filters: Any) -> "jinja2.Template":
-    """Load a template of a package; :func:`templates_of` says how it behaves."""
-    return templates_of(package, **filters).get_template(name)
+def load_template(package: str, name: str, **filters: Any) -> "jinja2.Template":
+    """Load one template of a package; see :func:`load_templates`."""
+    return load_templates(package, **filters).get_template(name)
 
 
-def templates_of(package: str, **filters: Any) -> "jinja2.Environment":
-    """Make the templates of a package ready.
+def load_templates(package: str, **filters: Any) -> "jinja2.Environment":
+    """Load the templates in a package's folder and below, which may call `filters` by name.
 
-    Parameters
-    ----------
-    package : str
-        That the templates' files lie in, or in folders of.
-    **filters
-        What the templates call by these names.
-
-    Returns
-    -------
-    jinja2.Environment
-        Its templates escape all text; a name that they are not given is an error.
+    They escape all text; a name that they are not given is an error.
     """
     import jinja2
 
@@ -62,13 +43,13 @@ def templates_of(package: str, **filters: Any) -> "jinja2.Environment":
     return environment
 
 
-def inlined(data: bytes, kind: str) -> str:
-    """Address of a picture that is the picture itself; `kind` is what follows ``image/``."""
+def data_url(data: bytes, kind: str) -> str:
+    """Return a URL that contains the picture itself; `kind` is what follows ``image/``."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def inlined_jpeg(image: "Image.Image", quality: int, **options: Any) -> str:
-    """Address of a picture coded as JPEG; `options` as Pillow takes them."""
+def jpeg_data_url(image: "Image.Image", quality: int, **options: Any) -> str:
+    """Encode a picture as JPEG, with Pillow's `options`, and return its data URL."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, **options)
-    return inlined(buffer.getvalue(), "jpeg")
+    return data_url(buffer.getvalue(), "jpeg")

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 import homing
-from homing.workers.choose import hired
+from homing.workers.choose import open_workforce
 from tests.helpers import ROOT
 from tests.helpers.archive import completed, contents, facts, make_pictures, unit_vectors, write
 
@@ -30,15 +30,14 @@ import os, pathlib, sys, time
 sys.path.insert(0, {tests!r})
 os.environ["PYTHONPATH"] = os.pathsep.join([{tests!r}, os.environ.get("PYTHONPATH", "")])
 from tests.archive import test_by_ray_killed as ours
-from homing.archive.ingest import activate_by_workers as activating
 from homing.archive.ingest import add as adding
 from homing.archive.table import build_index as building
 from homing.archive.ingest import release as releasing
-from homing.archive.ingest import describe_by_workers as shards
+from homing.archive.ingest import by_workers
 adding._COMMIT = 16
 releasing._COMMIT = 3
-activating._begin = ours.Stalling(activating._begin, {marks!r})
-shards._begin = ours.Stalling(shards._begin, {marks!r})
+by_workers._begin_activating = ours.Stalling(by_workers._begin_activating, {marks!r})
+by_workers._begin_describing = ours.Stalling(by_workers._begin_describing, {marks!r})
 building._begin = ours.Stalling(building._begin, {marks!r})
 from homing.cli import main
 main(sys.argv[1:])
@@ -200,7 +199,7 @@ def head(tmp_path):
 def test_a_cluster_is_reached_by_its_address(archive, photos, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     (tmp_path / "marks").mkdir()
-    for number in range(3):  # nobody waits
+    for number in range(3):  # no worker waits
         (tmp_path / "marks" / f"{number}-0").touch()
     with head(tmp_path) as address:
         adding = started(
@@ -218,7 +217,7 @@ def test_a_cluster_is_reached_by_its_address(archive, photos, tmp_path, monkeypa
         monkeypatch.syspath_prepend(str(tmp_path))
         begin = importlib.import_module("elsewhere").begin
         with (
-            hired(address) as workforce,
+            open_workforce(address) as workforce,
             pytest.raises(homing.UsageError, match=r"No module named 'elsewhere'; homing .* must"),
             workforce.hire(begin, "compute") as workers,
         ):

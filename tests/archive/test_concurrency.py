@@ -110,8 +110,8 @@ def test_one_id_for_two_pictures_is_given_once_and_the_other_says_why(archive, p
     files = [*contents(tmp_path / "out"), *contents(tmp_path / "out2")]
     assert sorted(files) == NAMES  # nothing is out in the world without its row
     failures = sum(err.count("failed  ") for _, _, err in ended)
-    told = sum(err.count("taken by another picture") for _, _, err in ended)
-    assert failures == told == 14
+    reasons = sum(err.count("taken by another picture") for _, _, err in ended)
+    assert failures == reasons == 14
 
 
 def test_searching_removing_and_compacting_beside_a_writer(archive, photos, tmp_path):
@@ -135,8 +135,8 @@ def test_an_archive_made_by_two_at_once_is_made_once(tmp_path, network_file, cod
     command += ["--descriptor", network_file, "--codebook", tmp_path / "book.safetensors"]
     ended = together(tmp_path, command, command)
     assert sorted(status for status, _, _ in ended) == [0, 2]
-    told = next(err for status, _, err in ended if status == 2)
-    assert "archive" in told
+    refusal = next(err for status, _, err in ended if status == 2)
+    assert "archive" in refusal
     assert len(homing.open(tmp_path / "new")) == 0
     assert not list(tmp_path.glob(".new-*"))
 

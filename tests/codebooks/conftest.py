@@ -1,3 +1,5 @@
+"""Codebooks trained once for the tests of this folder."""
+
 from collections.abc import Callable
 
 import numpy as np

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from homing.codebooks import bundled, catalogue, choose_bundled, load_codebook
+from homing.codebooks import bundled_codebooks, catalogue, choose_bundled, load_codebook
 from homing.descriptors import load_descriptor
 from homing.errors import CodebookError
 
@@ -19,14 +19,14 @@ def fingerprint() -> str:
 
 
 def test_every_bundled_codebook_is_what_the_table_says() -> None:
-    assert [info.factory for info in bundled()] == [
+    assert [info.factory for info in bundled_codebooks()] == [
         "IVF64,PQ8x8",
         "IVF256,PQ8x8",
         "IVF1024,PQ8x8",
         "OPQ16,IVF1024,PQ16x8",
         "IVF4096,PQ8x8",
     ]
-    for info in bundled():
+    for info in bundled_codebooks():
         codebook = load_codebook(info.name)
         data = info.path.read_bytes()
         assert hashlib.sha256(data).hexdigest() == info.sha256
@@ -43,7 +43,7 @@ def test_every_bundled_codebook_is_what_the_table_says() -> None:
 
 def test_they_belong_to_the_bundled_descriptor(fingerprint: str) -> None:
     # Where this fails the descriptor has changed: run training/train_codebooks.py again.
-    assert {info.descriptor for info in bundled()} == {fingerprint}
+    assert {info.descriptor for info in bundled_codebooks()} == {fingerprint}
 
 
 def test_they_are_of_use() -> None:
@@ -88,11 +88,11 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_a_damaged_installation_is_told(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    info = bundled()[0]
+    info = bundled_codebooks()[0]
     copied = tmp_path / "data"
     shutil.copytree(info.path.parent, copied)
     monkeypatch.setattr(catalogue, "_DATA", copied)
-    path = bundled()[0].path
+    path = bundled_codebooks()[0].path
     assert path.parent == copied
     if damage == "altered":
         path.write_bytes(path.read_bytes()[:-1] + b"\0")
@@ -103,5 +103,7 @@ def test_a_damaged_installation_is_told(
 
 
 def test_the_table_is_small_and_plain() -> None:
-    rows = json.loads((bundled()[0].path.parent / "bundled.json").read_text(encoding="utf-8"))
-    assert {row["name"] for row in rows} == {info.name for info in bundled()}
+    rows = json.loads(
+        (bundled_codebooks()[0].path.parent / "bundled.json").read_text(encoding="utf-8")
+    )
+    assert {row["name"] for row in rows} == {info.name for info in bundled_codebooks()}

@@ -1,4 +1,4 @@
-"""What a codebook makes of vectors: cells, codes, reconstructions, targets."""
+"""Codebooks: cells, codes, reconstructions, targets; also the checks of what is passed."""
 
 import copy
 from collections.abc import Callable

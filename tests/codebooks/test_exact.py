@@ -1,3 +1,5 @@
+"""Nearest rows and linear maps that do not depend on the other vectors."""
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Factory strings: forms, sizes, and what is refused."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

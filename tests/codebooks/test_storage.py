@@ -93,10 +93,10 @@ def test_no_altered_byte_goes_unseen(trained: Trained, tmp_path: Path, data: st.
     assert loaded == codebook
 
 
-@pytest.mark.parametrize("kept", [0, 1, 7, 8, 50, 400, -1])
-def test_truncated_files_are_refused(trained: Trained, tmp_path: Path, kept: int) -> None:
+@pytest.mark.parametrize("length", [0, 1, 7, 8, 50, 400, -1])
+def test_truncated_files_are_refused(trained: Trained, tmp_path: Path, length: int) -> None:
     path = tmp_path / "short.safetensors"
-    path.write_bytes(to_bytes(trained("IVF16,PQ4x8"))[:kept])
+    path.write_bytes(to_bytes(trained("IVF16,PQ4x8"))[:length])
     with pytest.raises(CodebookError, match=r"short\.safetensors"):
         load_codebook(path)
 
@@ -113,8 +113,8 @@ def _file(path: Path, codebook: Codebook, **changes: str | None) -> Path:
         "descriptor": codebook.descriptor,
         **changes,
     }
-    kept = {name: value for name, value in metadata.items() if value is not None}
-    path.write_bytes(safetensors.numpy.save(dict(codebook.arrays), kept))
+    present = {name: value for name, value in metadata.items() if value is not None}
+    path.write_bytes(safetensors.numpy.save(dict(codebook.arrays), present))
     return path
 
 

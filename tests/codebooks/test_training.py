@@ -1,3 +1,5 @@
+"""Training: the same codebook for the same seed, and what is refused."""
+
 from collections.abc import Callable
 
 import faiss

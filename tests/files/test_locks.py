@@ -1,4 +1,4 @@
-"""Locks that die with their holder."""
+"""Locks that end with their holder."""
 
 import subprocess
 import sys
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from homing.files.locks import locked, shared, soon_locked, try_lock
+from homing.files.locks import hold_lock, hold_lock_within, share_lock, try_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from homing.files.locks import locked
-with locked(Path(sys.argv[1])):
+from homing.files.locks import hold_lock
+with hold_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -31,10 +31,10 @@ def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
 
 def test_the_lock_is_given_back_and_its_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with pytest.raises(KeyError), locked(path):
+    with pytest.raises(KeyError), hold_lock(path):
         raise KeyError
     assert path.exists()
-    with locked(path), path.open("ab") as file:
+    with hold_lock(path), path.open("ab") as file:
         assert not try_lock(file)
 
 
@@ -42,7 +42,7 @@ def test_threads_take_turns(tmp_path: Path) -> None:
     path, inside, most = tmp_path / "lock", [0], [0]
 
     def work() -> None:
-        with locked(path):
+        with hold_lock(path):
             inside[0] += 1
             most[0] = max(most[0], inside[0])
             time.sleep(0.02)
@@ -70,7 +70,7 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
         holder.kill()
         holder.wait(timeout=30)
         start = time.perf_counter()
-        with locked(path):
+        with hold_lock(path):
             assert time.perf_counter() - start < 5
     finally:
         holder.kill()
@@ -79,14 +79,14 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_lock_needs_its_folder(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), locked(tmp_path / "missing" / "lock"):
+    with pytest.raises(FileNotFoundError), hold_lock(tmp_path / "missing" / "lock"):
         pass
 
 
 def test_many_share_a_lock_and_one_has_it_alone(tmp_path: Path) -> None:
     path = tmp_path / "lock"
-    with shared(path), shared(path), soon_locked(path, 0.2) as alone:
+    with share_lock(path), share_lock(path), hold_lock_within(path, 0.2) as alone:
         assert not alone
-    with soon_locked(path, 0) as alone, path.open("ab") as file:
+    with hold_lock_within(path, 0) as alone, path.open("ab") as file:
         assert alone
         assert not try_lock(file)

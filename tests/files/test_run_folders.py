@@ -1,4 +1,4 @@
-"""Folders that tell whether their run still lives."""
+"""Folders that show whether their run is alive."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import pytest
 
 import homing
 from homing.files import run_folders as folders
-from homing.files.run_folders import abandoned, new_folder
+from homing.files.run_folders import abandoned_folders, new_folder
 
 OURS = re.compile(r"lock|\d+")
 NOBODY = 65534
@@ -22,7 +22,7 @@ NOBODY = 65534
 def left(parent: Path) -> list[str]:
     """Names of the abandoned folders; they are given up again."""
     names = []
-    for held in abandoned(parent, "part-", OURS):
+    for held in abandoned_folders(parent, "part-", OURS):
         names.append(held.path.name)
         held.close()
     return names
@@ -34,7 +34,7 @@ def test_a_folder_is_abandoned_once_its_lock_is_free(tmp_path):
     assert left(tmp_path) == []
     held.close()
     assert left(tmp_path) == [held.path.name]
-    for again in abandoned(tmp_path, "part-", OURS):
+    for again in abandoned_folders(tmp_path, "part-", OURS):
         with closing(again):
             assert left(tmp_path) == []
             again.remove()
@@ -68,7 +68,7 @@ def test_a_folder_without_a_lock_yet_is_abandoned_and_its_run_makes_another(tmp_
     def tidied(**options: object) -> str:
         made.append(make(**options))
         if len(made) == 1:  # another process tidies up at this very moment
-            for held in abandoned(tmp_path, "part-", OURS):
+            for held in abandoned_folders(tmp_path, "part-", OURS):
                 held.remove()
         return made[-1]
 

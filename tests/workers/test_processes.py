@@ -192,6 +192,6 @@ def test_an_interruption_from_the_terminal_is_for_that_process(tmp_path):
     process, workers = running(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
-    assert err.count("Traceback") == 1  # its own, which nobody has caught
+    assert err.count("Traceback") == 1  # its own, which is not caught
     assert err.strip().endswith("KeyboardInterrupt")
     assert psutil.wait_procs(workers, timeout=30)[1] == []

@@ -31,11 +31,11 @@ from homing.options import (
     PathLike,
     as_paths,
 )
-from homing.workers.choose import Workforce, hired
+from homing.workers.choose import Workforce, open_workforce
 
 if TYPE_CHECKING:
-    from homing.archive.ingest.activate_by_workers import Activate, MakeActivator
-    from homing.archive.ingest.describe import Described
+    from homing.archive.ingest.by_workers import Activate, MakeActivator
+    from homing.archive.ingest.describe import DescribedInput
     from homing.descriptors import Descriptor
 
 
@@ -128,7 +128,7 @@ class Archive(ArchiveReader):
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
         from homing.activation import Activator
-        from homing.archive.ingest.release import release
+        from homing.archive.ingest.release import Run, release
         from homing.archive.ingest.sign import Seal
 
         options = Activation(**activation)
@@ -138,15 +138,14 @@ class Archive(ArchiveReader):
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
         generation, codebook = self._newest()
-        with hired(workers) as workforce:
+        with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
             options = replace(options, also=choose_codebooks(options.also, descriptor))
             make = partial(Activator.of, codebook=codebook, activation=options, limits=limits)
             activator = make(descriptor)
-            outcomes = release(
+            run = Run(
                 self._table,
                 activator,
-                inputs,
                 folder,
                 self.path,
                 owner=self.settings.identity,
@@ -154,7 +153,7 @@ class Archive(ArchiveReader):
                 seal=Seal.of(c2pa, activator) if c2pa is not None else None,
                 activate=self._activate_by(workforce, make),
             )
-            with contextlib.closing(outcomes):
+            with contextlib.closing(release(run, inputs)) as outcomes:
                 report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
@@ -163,14 +162,14 @@ class Archive(ArchiveReader):
         """The descriptor in this process; beside workers, loaded as they load it, on the CPU."""
         if workforce is None:
             return self.descriptor
-        from homing.archive.ingest.worker import loadable_descriptor
+        from homing.archive.ingest.by_workers import loadable_descriptor
 
         return loadable_descriptor(self.settings, self.path)
 
     def _activate_by(self, workforce: Workforce | None, make: "MakeActivator") -> "Activate | None":
         if workforce is None:
             return None
-        from homing.archive.ingest.activate_by_workers import activate_by_workers
+        from homing.archive.ingest.by_workers import activate_by_workers
 
         return activate_by_workers(
             make, self.settings, archive=self.path, device=self._device, workforce=workforce
@@ -219,7 +218,7 @@ class Archive(ArchiveReader):
         self._table.refuse_if_past()
         self._table.refresh()
         inputs = self.inputs(photos, manifest)
-        with hired(workers) as workforce:
+        with open_workforce(workers) as workforce:
             described = self._described(inputs, limits, workforce)
             with contextlib.closing(add(self._table, *self._newest(), described)) as outcomes:
                 report = collect(outcomes, on_outcome)
@@ -236,12 +235,12 @@ class Archive(ArchiveReader):
 
     def _described(
         self, inputs: Sequence[Input], limits: Limits, workforce: Workforce | None
-    ) -> "Iterator[Described]":
+    ) -> "Iterator[DescribedInput]":
         if workforce is None:
             from homing.archive.ingest.describe import describe
 
             return describe(self._table, self.descriptor, inputs, archive=self.path, limits=limits)
-        from homing.archive.ingest.describe_by_workers import describe_by_workers
+        from homing.archive.ingest.by_workers import describe_by_workers
 
         return describe_by_workers(
             self._table,
@@ -349,7 +348,7 @@ class Archive(ArchiveReader):
         self._table.refresh()
         codebooks = self.codebooks
         refuse_unless_held(codebooks, self.path)
-        with hired(workers) as workforce:
+        with open_workforce(workers) as workforce:
             return index_all(self._table, codebooks, workforce=workforce, progress=progress)
 
     @property

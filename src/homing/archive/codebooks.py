@@ -27,7 +27,7 @@ from homing.archive.settings import SETTINGS, ArchiveSettings, raise_format
 from homing.archive.table.generations import GenerationInfo, Generations, code_column
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook, bundled, choose_bundled, load_codebook
+from homing.codebooks import Codebook, bundled_codebooks, choose_bundled, load_codebook
 from homing.errors import CodebookError, UsageError
 from homing.images import shown
 from homing.options import CodebookLike
@@ -255,7 +255,7 @@ def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tu
         return choose_bundled(network.fingerprint, expect)
     if Path(codebook).exists():
         return load_codebook(codebook), f"from {codebook}"
-    fitting = [info for info in bundled() if info.descriptor == network.fingerprint]
+    fitting = [info for info in bundled_codebooks() if info.descriptor == network.fingerprint]
     for info in fitting:
         if str(codebook) in {info.factory, info.name}:
             return load_codebook(info.name), "bundled, as asked for"

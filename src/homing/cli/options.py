@@ -52,10 +52,10 @@ def count(text: str) -> int:
 
 def _workers(text: str) -> int | str:
     """Type of an option: a number of processes, or the name of a Ray cluster."""
-    from homing.workers.choose import workers_named
+    from homing.workers.choose import parse_workers
 
     try:
-        workers = workers_named(text)
+        workers = parse_workers(text)
     except UsageError as error:
         raise click.BadParameter(str(error)) from error
     if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:

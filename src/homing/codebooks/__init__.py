@@ -1,6 +1,11 @@
-"""Codebooks: frozen quantizers that say in which cell a vector falls and which code it gets."""
+"""Codebooks: frozen quantizers that give each vector a cell and a code."""
 
-from homing.codebooks.catalogue import BundledInfo, bundled, choose_bundled, load_codebook
+from homing.codebooks.catalogue import (
+    BundledInfo,
+    bundled_codebooks,
+    choose_bundled,
+    load_codebook,
+)
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import ACCEPTED_FORMS, Factory, parse_factory
 from homing.codebooks.storage import save_codebook
@@ -11,7 +16,7 @@ __all__ = [
     "BundledInfo",
     "Codebook",
     "Factory",
-    "bundled",
+    "bundled_codebooks",
     "choose_bundled",
     "load_codebook",
     "parse_factory",

@@ -1,4 +1,4 @@
-"""Codebooks that ship with the package, and which of them suits an archive."""
+"""The codebooks that ship with the package, and the choice among them for an archive."""
 
 import hashlib
 import json
@@ -11,44 +11,24 @@ from homing.errors import CodebookError
 
 _DATA = Path(__file__).parent / "data"
 _TABLE = _DATA / "bundled.json"
-_FULL = 1_000  # entries a cell, from which more cells are worth their borders
-_UNKNOWN = 1_000_000  # pictures to be ready for when nobody says how many
+_FULL = 1_000  # entries per cell above which more cells are worth their borders
+_UNKNOWN = 1_000_000  # pictures assumed when the number is not given
 
 
 @dataclass(frozen=True)
 class BundledInfo:
-    """One codebook that ships with the package.
+    """A codebook that ships with the package."""
 
-    Attributes
-    ----------
-    name : str
-        What :func:`load_codebook` takes, for example ``"homing-s-IVF1024-PQ8x8"``.
-    factory : str
-        Its factory string.
-    dimension, cells : int
-        Length of the vectors; number of coarse cells.
-    descriptor, descriptor_name : str
-        Fingerprint and name of the descriptor it was trained for.
-    fingerprint : str
-        The codebook's own.
-    size_bytes : int
-        Of the file.
-    sha256 : str
-        Of the file.
-    origin : str
-        What it was trained from.
-    """
-
-    name: str
-    factory: str
-    dimension: int
+    name: str  # as `load_codebook` takes it, for example "homing-s-IVF1024-PQ8x8"
+    factory: str  # factory string
+    dimension: int  # length of the vectors
     cells: int
-    descriptor: str
+    descriptor: str  # fingerprint of the descriptor it was trained for
     descriptor_name: str
-    fingerprint: str
-    size_bytes: int
-    sha256: str
-    origin: str
+    fingerprint: str  # the codebook's own
+    size_bytes: int  # of the file
+    sha256: str  # of the file
+    origin: str  # what it was trained from
 
     @property
     def path(self) -> Path:
@@ -56,20 +36,20 @@ class BundledInfo:
         return _DATA / f"{self.name}.safetensors"
 
 
-def bundled() -> tuple[BundledInfo, ...]:
-    """Codebooks that ship with the package, fewest cells first."""
+def bundled_codebooks() -> tuple[BundledInfo, ...]:
+    """List the codebooks that ship with the package, fewest cells first."""
     rows = json.loads(_TABLE.read_text(encoding="utf-8"))
-    found = (BundledInfo(**row) for row in rows)
-    return tuple(sorted(found, key=lambda info: (info.cells, info.size_bytes)))
+    infos = (BundledInfo(**row) for row in rows)
+    return tuple(sorted(infos, key=lambda info: (info.cells, info.size_bytes)))
 
 
 def load_codebook(source: str | Path) -> Codebook:
-    """Load a codebook from a file, or one that ships with the package by its name.
+    """Load a codebook from a file, or one that ships with homing by its name.
 
     Parameters
     ----------
     source : str or Path
-        A file, or as str a name from :func:`bundled`.
+        A file, or as str the name of a codebook that ships with homing.
 
     Returns
     -------
@@ -78,9 +58,14 @@ def load_codebook(source: str | Path) -> Codebook:
     Raises
     ------
     CodebookError
-        Neither a file nor a bundled name, or the file is damaged, foreign or altered.
+        Neither a file nor such a name, or the file is damaged, altered, or no codebook.
+
+    Examples
+    --------
+    >>> homing.load_codebook("homing-s-IVF1024-PQ8x8").cell_count
+    1024
     """
-    names = {info.name.lower(): info for info in bundled()}
+    names = {info.name.lower(): info for info in bundled_codebooks()}
     if isinstance(source, str) and source.lower() in names:
         return _load_bundled(names[source.lower()])
     try:
@@ -90,7 +75,7 @@ def load_codebook(source: str | Path) -> Codebook:
     if not present:
         raise CodebookError(
             f"There is no codebook file {source}, and none of that name ships with homing "
-            f"(those that do: {', '.join(info.name for info in bundled())})."
+            f"(those that do: {', '.join(info.name for info in bundled_codebooks())})."
         )
     return read_codebook(source)
 
@@ -100,31 +85,16 @@ def choose_bundled(
 ) -> tuple[Codebook, str]:
     """Choose the bundled codebook for a descriptor and an expected number of pictures.
 
-    More cells make each list shorter, and so each search quicker, at the price of borders that an
-    edited copy may cross. To look through a thousand codes costs microseconds, so the choice is the
-    fewest cells that hold a thousand entries each at most, or the most cells there are. Codebooks
-    with a rotation are for those who name them: their codes are closer and twice as long, which
-    exact re-ranking makes up for.
+    Returns the codebook and the reason for it, to be shown. `CodebookError` if none ships for that
+    descriptor.
 
-    Parameters
-    ----------
-    descriptor_fingerprint : str
-        Of the descriptor that the archive uses.
-    expect : int or float, optional
-        Pictures expected in the archive.
-
-    Returns
-    -------
-    codebook : Codebook
-    reason : str
-        Why this one, for a person to read.
-
-    Raises
-    ------
-    CodebookError
-        None ships for that descriptor.
+    More cells make each list shorter and so each search quicker, but add borders that an edited
+    copy may cross. A thousand codes are scanned in microseconds, so the choice is the fewest cells
+    with at most a thousand entries each, or else the most cells available. Codebooks with a
+    rotation are used only by name: their codes are more exact but twice as long, and with exact
+    re-ranking the plain ones find as much.
     """
-    fitting = [info for info in bundled() if info.descriptor == descriptor_fingerprint]
+    fitting = [info for info in bundled_codebooks() if info.descriptor == descriptor_fingerprint]
     if not fitting:
         raise CodebookError(
             f"No codebook ships for the descriptor {descriptor_fingerprint[:16]}…: train one from "

@@ -1,4 +1,4 @@
-"""Checks of what callers pass: vectors, cells and codes."""
+"""Checks of the vectors, cells and codes that callers pass; `CodebookError` if they fail."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,24 +11,9 @@ from homing.errors import CodebookError
 def check_vectors(
     vectors: npt.ArrayLike, dimension: int | None, purpose: str
 ) -> npt.NDArray[np.float32]:
-    """Vectors as contiguous float32, refused where a codebook could make nothing of them.
+    """Return vectors as contiguous float32, (n, dimension); `dimension` None takes any length.
 
-    Parameters
-    ----------
-    vectors : array_like, shape (n, dimension)
-    dimension : int or None
-        The length that they must have; None takes any.
-    purpose : str
-        What they are for, named in messages.
-
-    Returns
-    -------
-    ndarray, shape (n, dimension), float32
-
-    Raises
-    ------
-    CodebookError
-        Another shape, values that are not numbers, not finite or beyond 1e15.
+    Refuses values that are not numbers, not finite, or beyond 1e15. `purpose` is for messages.
     """
     given = np.asarray(vectors)
     if given.dtype.kind not in "fiu" or given.ndim != 2 or dimension not in (None, given.shape[1]):
@@ -50,13 +35,7 @@ def check_vectors(
 
 
 def check_cells(cells: npt.ArrayLike, count: int, factory: Factory) -> npt.NDArray[np.int32]:
-    """Check cell numbers: `count` of them, each a cell of `factory`; return them as int32.
-
-    Raises
-    ------
-    CodebookError
-        Another shape or type, or cells that do not exist.
-    """
+    """Return `count` cell numbers of `factory` as int32."""
     given = np.asarray(cells)
     whole = np.issubdtype(given.dtype, np.integer) or not given.size
     if given.shape != (count,) or not whole:
@@ -74,13 +53,7 @@ def check_cells(cells: npt.ArrayLike, count: int, factory: Factory) -> npt.NDArr
 
 
 def check_codes(codes: npt.ArrayLike, code_size: int, factory: Factory) -> npt.NDArray[np.uint8]:
-    """Check codes: (n, code_size) uint8; return them contiguous.
-
-    Raises
-    ------
-    CodebookError
-        Another shape or type.
-    """
+    """Return codes, (n, code_size) uint8, contiguous."""
     given = np.asarray(codes)
     if given.dtype != np.uint8 or given.ndim != 2 or given.shape[1] != code_size:
         raise CodebookError(

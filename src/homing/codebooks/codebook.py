@@ -1,4 +1,4 @@
-"""The codebook: a frozen quantizer, as a value."""
+"""The codebook: a frozen quantizer, as an immutable value."""
 
 import hashlib
 import json
@@ -27,22 +27,23 @@ Codes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class Codebook:
-    """A frozen quantizer: which cell a vector falls in and which bytes stand for it there.
+    """A frozen quantizer: it gives each vector a cell, and a code inside that cell.
 
-    Two codebooks are equal when their fingerprints are. Every method may be called from several
-    threads at once, and what it says of one vector does not depend on which others are passed with
-    it. The metric is squared L2 throughout.
+    Two codebooks are equal if their fingerprints are. All methods may be called from several
+    threads at once, and the result for a vector does not depend on the other vectors of a call.
+    They raise `CodebookError` for arrays of a wrong shape, values that are not finite, and cells
+    that do not exist. The metric is squared L2 throughout.
 
     Parameters
     ----------
     factory : Factory
-        What kind of quantizer this is.
+        The kind of quantizer.
     dimension : int
-        Length of the vectors.
+        Length of the vectors, d.
     arrays : mapping of str to ndarray, float32
-        ``"coarse"`` (cells, d'), ``"pq"`` (m, 256, d'/m), ``"rotation"`` (d', d),
-        ``"rotation_bias"`` (d',), ``"scalar"`` (2, d'), those that the factory needs and no
-        others, d' being the length behind a reduction. Held as read-only copies.
+        Those of ``"coarse"`` (cells, d'), ``"pq"`` (m, 256, d'/m), ``"rotation"`` (d', d),
+        ``"rotation_bias"`` (d',) and ``"scalar"`` (2, d') that the factory needs, where d' is the
+        length after a reduction. Stored as read-only copies.
     descriptor : str, optional
         Fingerprint of the descriptor it was trained for.
     descriptor_name : str, optional
@@ -51,7 +52,12 @@ class Codebook:
     Raises
     ------
     CodebookError
-        The arrays are not those of the factory, or hold values that are not finite.
+        The arrays are not those of the factory, or have values that are not finite.
+
+    Examples
+    --------
+    >>> codebook = homing.load_codebook("homing-s-IVF1024-PQ8x8")
+    >>> cells, codes = codebook.encode_with_cells(vectors)  # (n,) int32, (n, 8) uint8
     """
 
     factory: Factory
@@ -62,7 +68,7 @@ class Codebook:
 
     def __post_init__(self) -> None:
         self.factory.check_dimension(self.dimension)
-        object.__setattr__(self, "arrays", _frozen(self.factory, self.dimension, self.arrays))
+        object.__setattr__(self, "arrays", _freeze(self.factory, self.dimension, self.arrays))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Codebook) and self.fingerprint == other.fingerprint
@@ -76,20 +82,19 @@ class Codebook:
 
     @property
     def cell_count(self) -> int:
-        """Number of coarse cells; 1 if the codebook has none."""
+        """Number of coarse cells; 1 without coarse cells."""
         return self.factory.cells or 1
 
     @property
     def code_size(self) -> int:
-        """Bytes of one code, the cell's number not included."""
+        """Bytes of one code, without the cell's number."""
         return self.factory.code_size(self.dimension)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of all that decides cells and codes.
+        """SHA-256, 64 hexadecimal digits, of all that decides cells and codes.
 
-        It covers the factory string, dimension, metric, descriptor's fingerprint and each array's
-        name, type, shape and bytes.
+        Covers factory string, dimension, metric, the descriptor's fingerprint, and the arrays.
         """
         about = {
             "factory": str(self.factory),
@@ -105,23 +110,22 @@ class Codebook:
 
     @property
     def title(self) -> str:
-        """Its factory and the beginning of its fingerprint, for messages."""
+        """Factory and first digits of the fingerprint, for messages."""
         return f"{self.factory} ({self.fingerprint[:12]}…)"
 
     def check_descriptor(self, name: str, fingerprint: str, dimension: int) -> None:
-        """Refuse a descriptor that this codebook is not for.
+        """Refuse a descriptor that the codebook was not trained for.
 
         Parameters
         ----------
         name, fingerprint : str
-            Of the descriptor.
         dimension : int
-            Of its vectors.
+            Length of the descriptor's vectors.
 
         Raises
         ------
         CodebookError
-            It has other vectors, or is not the one that the codebook was trained for.
+            It has another dimension, or another fingerprint than the codebook's descriptor.
         """
         if self.dimension != dimension:
             raise CodebookError(
@@ -135,7 +139,7 @@ class Codebook:
             )
 
     def inner(self, vectors: npt.ArrayLike) -> Floats:
-        """Vectors as they are quantized: behind the rotation or reduction, if there is one.
+        """Vectors as they are quantized: after the rotation or reduction, if there is one.
 
         Parameters
         ----------
@@ -144,11 +148,6 @@ class Codebook:
         Returns
         -------
         ndarray, shape (n, d'), float32
-
-        Raises
-        ------
-        CodebookError
-            Wrong shape, or values that are not finite.
         """
         checked = check_vectors(vectors, self.dimension, str(self.factory))
         if "rotation" not in self.arrays:
@@ -161,17 +160,11 @@ class Codebook:
         Parameters
         ----------
         vectors : array_like, shape (n, dimension)
-            Finite; taken as float32.
 
         Returns
         -------
         ndarray, shape (n,), int32
-            The nearest centroid's number, the lowest of equals; zeros without coarse cells.
-
-        Raises
-        ------
-        CodebookError
-            Wrong shape, or values that are not finite.
+            Number of the nearest centroid, the lowest of equals; zeros without coarse cells.
         """
         return self._cells(self.inner(vectors))
 
@@ -182,22 +175,16 @@ class Codebook:
         ----------
         vectors : array_like, shape (n, dimension)
         cells : array_like of int, shape (n,), optional
-            Cells relative to which to encode; by default those of :meth:`cells`.
+            Cells to encode in; by default those of :meth:`cells`.
 
         Returns
         -------
         ndarray, shape (n, code_size), uint8
-
-        Raises
-        ------
-        CodebookError
-            Wrong shapes, values that are not finite, or cells that do not exist.
         """
         inner = self.inner(vectors)
-        chosen = (
-            self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
-        )
-        return self._codes(inner, chosen)
+        if cells is None:
+            return self._codes(inner, self._cells(inner))
+        return self._codes(inner, check_cells(cells, len(inner), self.factory))
 
     def encode_with_cells(self, vectors: npt.ArrayLike) -> tuple[Cells, Codes]:
         """Cell and code of each vector: :meth:`cells` and :meth:`encode` in one pass."""
@@ -216,27 +203,21 @@ class Codebook:
         Returns
         -------
         ndarray, shape (n, dimension), float32
-            In the space of the vectors: a rotation in front is undone. For LSH the signs ±1
-            brought back, whose length means nothing.
-
-        Raises
-        ------
-        CodebookError
-            Wrong shapes, or cells that do not exist.
+            In the space of the vectors: a rotation in front is undone. With LSH the signs ±1
+            mapped back, whose length means nothing.
         """
-        held = check_codes(codes, self.code_size, self.factory)
-        chosen = check_cells(cells, len(held), self.factory)
-        return self._outward(self._reconstruct(chosen, held))
+        checked = check_codes(codes, self.code_size, self.factory)
+        chosen = check_cells(cells, len(checked), self.factory)
+        return self._outward(self._reconstruct(chosen, checked))
 
     def target(self, vectors: npt.ArrayLike) -> Floats:
-        """Where activation pulls each vector, so that it stays what the codebook made of it.
+        """Target that activation pulls each vector to, so that cell and code survive edits.
 
-        With a product quantizer it is the reconstruction q(x) of the paper (Fernandez, Douze,
-        Jégou, Furon, "Active Image Indexing", 2023, eq. 5): centroid plus decoded residual. With
-        ``Flat`` or ``SQ8`` codes, which stand for nearly the vector itself and so pull nowhere, it
-        is the centroid of the cell. With LSH it is the signs brought back through the transposed
-        projection, at unit length: moving towards it raises every |projection|, away from the
-        borders where a bit flips.
+        With a product quantizer it is the reconstruction q(x), centroid plus decoded residual
+        (Fernandez, Douze, Jégou, Furon, "Active Image Indexing", 2023, eq. 5). With ``Flat`` or
+        ``SQ8`` codes, which stand for nearly the vector itself, it is the centroid of the cell.
+        With LSH it is the signs mapped back through the transposed projection, at unit length:
+        moving towards it raises every absolute projection, away from where a bit flips.
 
         Parameters
         ----------
@@ -245,7 +226,7 @@ class Codebook:
         Returns
         -------
         ndarray, shape (n, dimension), float32
-            In the space of the vectors; writable, shared with nothing.
+            In the space of the vectors; a new, writable array.
         """
         inner = self.inner(vectors)
         if self.factory.fine == "LSH":
@@ -266,7 +247,7 @@ class Codebook:
         Parameters
         ----------
         cells : array_like of int, shape (n,), optional
-            Without coarse cells, zeros (or nothing).
+            Not needed without coarse cells.
         codes : array_like, shape (n, code_size), uint8, optional
             Entry i gets the id i. Nothing is encoded again.
 
@@ -274,26 +255,39 @@ class Codebook:
         -------
         faiss.Index
             A new one at each call; the caller may add to it.
-
-        Raises
-        ------
-        CodebookError
-            Wrong shapes, or cells that do not exist.
         """
         index = rebuild.empty_index(self.factory, self.dimension, self.arrays)
         if codes is None:
             if cells is not None:
                 raise CodebookError("Cells were given without codes: pass both, or neither.")
             return index
-        held = check_codes(codes, self.code_size, self.factory)
+        checked = check_codes(codes, self.code_size, self.factory)
         if cells is None and self.factory.cells:
             raise CodebookError(f"{self.factory} has cells: pass those of the codes as well.")
-        given = np.zeros(len(held), np.int32) if cells is None else cells
-        rebuild.fill_index(index, check_cells(given, len(held), self.factory), held)
+        chosen = np.zeros(len(checked), np.int32) if cells is None else cells
+        rebuild.fill_index(index, check_cells(chosen, len(checked), self.factory), checked)
         return index
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the codebook to a file; see :func:`homing.codebooks.save_codebook`."""
+        """Write the codebook to a file, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            Usually ending in ``.safetensors``; its folder must exist.
+        overwrite : bool, default False
+            Replace another file. One that has this codebook already is left alone.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        CodebookError
+            The name is another file's, or the file cannot be written.
+        """
         from homing.codebooks.storage import save_codebook
 
         return save_codebook(self, path, overwrite=overwrite)
@@ -336,7 +330,7 @@ class Codebook:
         return np.stack(columns, axis=1).astype(np.uint8)
 
     def _reconstruct(self, cells: Cells, codes: Codes) -> Floats:
-        """Vectors behind the rotation that cells and codes stand for, (n, d')."""
+        """Return the vectors after the rotation that cells and codes stand for, (n, d')."""
         if self.factory.fine == "Flat":
             return codes.view(np.float32).copy()
         if self.factory.fine == "LSH":
@@ -352,7 +346,7 @@ class Codebook:
         return residual + self.arrays["coarse"][cells] if self.factory.cells else residual
 
 
-def _frozen(factory: Factory, dimension: int, arrays: Mapping[str, Floats]) -> Mapping[str, Floats]:
+def _freeze(factory: Factory, dimension: int, arrays: Mapping[str, Floats]) -> Mapping[str, Floats]:
     shapes = factory.array_shapes(dimension)
     found = {name: np.shape(array) for name, array in arrays.items()}
     if found != shapes:

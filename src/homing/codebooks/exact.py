@@ -1,18 +1,17 @@
-"""Nearest rows and linear maps whose result for one vector never depends on its companions.
+"""Nearest rows and linear maps whose result for a vector never depends on the other vectors.
 
-A matrix product in floating point gives a row other last bits when other rows stand beside it, on
-another processor, or with another number of threads. A vector near the border of two cells would
-then be filed differently by a run that handles sixteen pictures at once than by one that handles a
-single picture. So here the product only narrows the choice: wherever its rounding error, bounded a
-priori (Higham, "Accuracy and Stability of Numerical Algorithms", 2002, §3.1), leaves the result in
-doubt, it is computed again in double precision, term by term in a fixed order.
+In floating point, a matrix product's last bits for a row depend on the other rows, the processor
+and the number of threads. A vector near the border of two cells could then get one cell in a batch
+of sixteen pictures and the other alone. So the product only narrows the choice here: wherever its
+rounding error, bounded a priori (Higham, "Accuracy and Stability of Numerical Algorithms", 2002,
+§3.1), leaves a result in doubt, it is computed again in double precision, term by term in a fixed
+order.
 """
 
 import numpy as np
 import numpy.typing as npt
 
-LARGEST = 1e15
-"""Largest component that the products below hold without overflow in single precision."""
+LARGEST = 1e15  # largest component for which the products below do not overflow float32
 
 _SINGLE = 2.0**-24  # unit roundoff of float32
 _DOUBLE = 2.0**-53
@@ -25,26 +24,16 @@ Indices = npt.NDArray[np.intp]
 
 
 def squared_norms(table: Floats) -> Doubles:
-    """Squared length of each row, (k,) float64: what :func:`nearest` wants of a table."""
+    """Return the squared length of each row, (k,) float64, as :func:`nearest` takes it."""
     norms: Doubles = np.square(table, dtype=np.float64).sum(axis=1)
     return norms
 
 
 def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
-    """Index of the row of `table` nearest to each vector in L2 distance; ties go to the first.
+    """Return the index of the row of `table` nearest to each vector in L2 distance, (n,) int32.
 
-    Parameters
-    ----------
-    vectors : ndarray, shape (n, d), float32
-        Finite, below :data:`LARGEST`.
-    table : ndarray, shape (k, d), float32
-        Finite, below :data:`LARGEST`; k ≥ 1.
-    norms : ndarray, shape (k,), float64
-        :func:`squared_norms` of the table.
-
-    Returns
-    -------
-    ndarray, shape (n,), int32
+    Ties go to the first row. `vectors` (n, d) and `table` (k, d), k ≥ 1, are finite and below
+    :data:`LARGEST`; `norms` are the :func:`squared_norms` of the table.
     """
     result = np.empty(len(vectors), np.int32)
     rows = max(1, _BLOCK // len(table))
@@ -90,17 +79,9 @@ def _squared_distances(
 
 
 def linear(vectors: Floats, matrix: Floats, bias: Floats | None = None) -> Floats:
-    """``vectors @ matrix.T + bias``, correctly rounded but for a last-bit tie.
+    """Return ``vectors @ matrix.T + bias``, (n, k), correctly rounded but for a last-bit tie.
 
-    Parameters
-    ----------
-    vectors : ndarray, shape (n, d), float32
-    matrix : ndarray, shape (k, d), float32
-    bias : ndarray, shape (k,), float32, optional
-
-    Returns
-    -------
-    ndarray, shape (n, k), float32
+    `vectors` is (n, d), `matrix` (k, d), `bias` (k,).
     """
     wide = matrix.astype(np.float64)
     offset = np.zeros(len(matrix)) if bias is None else bias.astype(np.float64)

@@ -1,8 +1,8 @@
-"""Factory strings: which quantizer a codebook is, in the notation of Faiss."""
+"""Factory strings: a codebook's quantizer in the notation of Faiss."""
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from homing.errors import CodebookError
 
@@ -16,10 +16,10 @@ ACCEPTED_FORMS = (
     "LSH",
     "IVFn,SQ8",
 )
-"""What :func:`parse_factory` reads: n cells, m bytes of product quantizer, k components."""
+"""The forms of a factory string: n cells, m bytes of product quantizer, k components."""
 
 _SUB_CENTROIDS = 256
-_MOST = 1 << 24  # cells, bytes and components beyond this are typing mistakes
+_MOST = 1 << 24  # more cells, bytes or components than this are typing mistakes
 _PATTERN = re.compile(
     r"(?:OPQ(?P<rotation>\d{1,9}),|PCA(?P<components>\d{1,9}),)?"
     r"(?:IVF(?P<cells>\d{1,9}),)?"
@@ -30,30 +30,18 @@ _PATTERN = re.compile(
 
 @dataclass(frozen=True)
 class Factory:
-    """One parsed factory string; ``str(factory)`` is its canonical spelling.
+    """A parsed factory string; ``str(factory)`` is its canonical spelling.
 
-    Attributes
-    ----------
-    fine : {"Flat", "PQ", "SQ8", "LSH"}
-        What stands for a vector inside its cell: the vector itself, a product-quantizer code
-        (Jégou, Douze, Schmid, "Product quantization for nearest neighbor search", 2011), one byte
-        a component, or one sign bit a component.
-    cells : int
-        Number of coarse cells (inverted lists); 0 if there are none.
-    sub_quantizers : int
-        Bytes of a product-quantizer code, each an index into 256 centroids; 0 if not ``"PQ"``.
-    rotation : int
-        Sub-quantizers that an OPQ rotation in front is optimised for (Ge et al., "Optimized
-        product quantization", 2013); 0 if there is none.
-    components : int
-        Components that a PCA in front keeps; 0 if there is none.
+    `fine` stands for a vector inside its cell: the vector itself, a product-quantizer code (Jégou,
+    Douze, Schmid, "Product quantization for nearest neighbor search", 2011), one byte per
+    component, or one sign bit per component. A number is 0 if the quantizer has no such part.
     """
 
     fine: Literal["Flat", "PQ", "SQ8", "LSH"]
-    cells: int = 0
-    sub_quantizers: int = 0
-    rotation: int = 0
-    components: int = 0
+    cells: int = 0  # coarse cells (inverted lists)
+    sub_quantizers: int = 0  # bytes of a PQ code, each an index into 256 centroids
+    rotation: int = 0  # sub-quantizers of an OPQ rotation in front (Ge et al., 2013)
+    components: int = 0  # components that a PCA in front retains
 
     def __str__(self) -> str:
         front = f"OPQ{self.rotation}," if self.rotation else ""
@@ -63,11 +51,11 @@ class Factory:
         return front + coarse + fine
 
     def inner_dimension(self, dimension: int) -> int:
-        """Length of the vectors that are quantized, behind a rotation or reduction."""
+        """Length of the vectors after a rotation or reduction in front."""
         return self.components or dimension
 
     def code_size(self, dimension: int) -> int:
-        """Bytes of one code, the cell's number not included."""
+        """Bytes of one code, without the cell's number."""
         inner = self.inner_dimension(dimension)
         return {
             "Flat": 4 * inner,
@@ -77,7 +65,7 @@ class Factory:
         }[self.fine]
 
     def array_shapes(self, dimension: int) -> dict[str, tuple[int, ...]]:
-        """Names and shapes of the float32 arrays that make such a codebook, sorted by name."""
+        """Names and shapes of the float32 arrays of such a codebook, sorted by name."""
         inner = self.inner_dimension(dimension)
         shapes: dict[str, tuple[int, ...]] = {}
         if self.cells:
@@ -94,26 +82,19 @@ class Factory:
         return shapes
 
     def least_vectors(self, dimension: int) -> int:
-        """Fewest vectors that such a codebook can be trained from at all."""
+        """Fewest vectors that training is possible from."""
         inner = self.inner_dimension(dimension)
         products = _SUB_CENTROIDS if self.fine == "PQ" else 1
         square = inner if self.rotation or self.components else 1
         return max(self.cells, products, square)
 
     def advised_vectors(self, dimension: int) -> int:
-        """Vectors from which training is sound: Faiss's rule of 39 for each centroid."""
+        """Fewest vectors that training is sound from: Faiss's rule of 39 per centroid."""
         centroids = max(self.cells, _SUB_CENTROIDS if self.fine == "PQ" else 1)
         return max(39 * centroids, self.least_vectors(dimension))
 
     def check_dimension(self, dimension: int) -> None:
-        """Refuse a vector length that this quantizer cannot be made for.
-
-        Raises
-        ------
-        CodebookError
-            The dimension is not positive, not divisible by the sub-quantizers, or less than the
-            components to keep.
-        """
+        """Refuse a vector length that this quantizer cannot be made for."""
         if not 1 <= dimension <= _MOST:
             raise CodebookError(f"A codebook for vectors of length {dimension} cannot be made.")
         if self.components > dimension:
@@ -129,30 +110,18 @@ class Factory:
 
 
 def parse_factory(text: "str | Factory") -> Factory:
-    """Read a factory string, in the notation of Faiss's ``index_factory``.
+    """Parse a factory string of one of :data:`ACCEPTED_FORMS`; ``PQ8`` means ``PQ8x8``.
 
-    Parameters
-    ----------
-    text : str or Factory
-        One of :data:`ACCEPTED_FORMS`, for example ``"IVF1024,PQ8x8"``; ``PQ8`` means ``PQ8x8``. A
-        `Factory` is returned as it is.
-
-    Returns
-    -------
-    Factory
-
-    Raises
-    ------
-    CodebookError
-        The string has another form; the message names those accepted.
+    A `Factory` is returned as it is. `CodebookError` names the accepted forms.
     """
     if isinstance(text, Factory):
         return text
     match = _PATTERN.fullmatch(text.strip())
-    numbers = {name: int(value) for name, value in _numbers(match).items()}
-    plain = match["plain"] if match else None
-    factory = Factory(fine=plain or "PQ", **numbers)  # type: ignore[arg-type]
-    if match is None or not _accepted(factory, numbers):
+    groups = match.groupdict() if match else {}
+    fine: Any = groups.pop("plain", None) or "PQ"
+    numbers = {name: int(value) for name, value in groups.items() if value}
+    factory = Factory(fine, **numbers)
+    if match is None or not _is_accepted(factory, numbers):
         raise CodebookError(
             f"{text!r} is not a codebook that homing can make. Accepted forms: "
             f"{'; '.join(ACCEPTED_FORMS)}, with n cells, m bytes a code, k components."
@@ -160,13 +129,8 @@ def parse_factory(text: "str | Factory") -> Factory:
     return factory
 
 
-def _numbers(match: re.Match[str] | None) -> dict[str, str]:
-    groups = match.groupdict() if match else {}
-    return {name: value for name, value in groups.items() if value and name != "plain"}
-
-
-def _accepted(factory: Factory, numbers: dict[str, int]) -> bool:
-    """Whether a parsed combination is one of the forms (the pattern lets a few more through)."""
+def _is_accepted(factory: Factory, numbers: dict[str, int]) -> bool:
+    """Return whether a parsed combination is one of the forms; the pattern allows a few more."""
     if not all(0 < value <= _MOST for value in numbers.values()):
         return False
     if factory.fine == "LSH":

@@ -1,6 +1,6 @@
-"""Between Faiss's trained indexes and the plain arrays that a codebook is saved as.
+"""Conversion between Faiss's trained indexes and the plain arrays that a codebook is saved as.
 
-This module and `training` are the only ones that touch a codebook's Faiss objects.
+Only this module and `training` touch a codebook's Faiss objects.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,7 @@ Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
 def arrays_of(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float32]]:
-    """Arrays of a trained index, under the names and shapes of :meth:`Factory.array_shapes`.
-
-    Parameters
-    ----------
-    index : faiss.Index
-        Trained, made from `factory`.
-    factory : Factory
-
-    Returns
-    -------
-    dict of str to ndarray, float32
-    """
+    """Return the arrays of a trained index, by the names of :meth:`Factory.array_shapes`."""
     flat: dict[str, Any] = {}
     inner: Any = faiss.downcast_index(index)
     if factory.rotation or factory.components:
@@ -48,20 +37,9 @@ def arrays_of(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float32]
 
 
 def empty_index(factory: Factory, dimension: int, arrays: Arrays) -> Any:
-    """Make a trained index without entries, the same to the bit as the one the arrays came from.
+    """Make a trained index without entries, equal to the bit to the one the arrays came from.
 
-    Parameters
-    ----------
-    factory : Factory
-    dimension : int
-        Length of the vectors.
-    arrays : mapping of str to ndarray, float32
-        Names and shapes as :meth:`Factory.array_shapes` says.
-
-    Returns
-    -------
-    faiss.Index
-        It shares nothing with `arrays`.
+    It takes vectors of length `dimension` and shares nothing with `arrays`.
     """
     inner = factory.inner_dimension(dimension)
     coded = _ivf_index(factory, inner, arrays) if factory.cells else _flat_index(factory, inner)
@@ -101,18 +79,11 @@ def _ivf_index(factory: Factory, inner: int, arrays: Arrays) -> Any:
 
 
 def fill_index(index: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]) -> None:
-    """Put stored cells and codes into an empty index; nothing is encoded.
+    """Fill an empty index with stored cells (n,) and codes (n, code_size); nothing is encoded.
 
-    Entry i gets the id i. Each inverted list is allocated once at its final size, in the order
-    that adding the vectors one by one would have given.
-
-    Parameters
-    ----------
-    index : faiss.Index
-        From :func:`empty_index`, without entries.
-    cells : ndarray, shape (n,), int32
-        Cell numbers, checked by the caller; ignored where the index has no cells.
-    codes : ndarray, shape (n, code_size), uint8
+    Entry i gets the id i. The caller has checked the cells, which are ignored if the index has
+    none. Each inverted list is allocated once, at its final size, in the order that adding the
+    vectors one by one would give.
     """
     coded = faiss.downcast_index(index)
     if isinstance(coded, faiss.IndexPreTransform):
@@ -136,16 +107,9 @@ def _fill_lists(coded: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.
 
 
 def scalar_quantizer(trained: npt.NDArray[np.float32]) -> Any:
-    """Faiss's scalar quantizer of one byte a component.
+    """Make Faiss's scalar quantizer of one byte per component.
 
-    Parameters
-    ----------
-    trained : ndarray, shape (2, d), float32
-        Least value and range of each component.
-
-    Returns
-    -------
-    faiss.ScalarQuantizer
+    `trained` is (2, d) float32: least value and range of each component.
     """
     quantizer = faiss.ScalarQuantizer(trained.shape[1], faiss.ScalarQuantizer.QT_8bit)
     faiss.copy_array_to_vector(trained.ravel(), quantizer.trained)

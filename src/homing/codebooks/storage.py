@@ -1,8 +1,8 @@
-"""Codebooks as files: safetensors with a description that must agree with the arrays.
+"""Codebook files: safetensors with a description that must agree with the arrays.
 
-Format version 1: float32 arrays by the names of :meth:`Factory.array_shapes`, and in the header's
-metadata ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``dimension``,
-``metric``, ``fingerprint``, and where known ``descriptor`` and ``descriptor_name``.
+Format version 1 has float32 arrays with the names of :meth:`Factory.array_shapes`. The header's
+metadata has ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``dimension``,
+``metric``, ``fingerprint``, and if known ``descriptor`` and ``descriptor_name``.
 """
 
 import json
@@ -27,7 +27,7 @@ _ALIGNMENT = 8
 
 
 def to_bytes(codebook: Codebook) -> bytes:
-    """Bytes of a codebook's file; the same for the same codebook each time."""
+    """Encode a codebook as a file; equal codebooks give equal bytes."""
     metadata = {
         "format": FORMAT,
         "version": str(VERSION),
@@ -40,8 +40,8 @@ def to_bytes(codebook: Codebook) -> bytes:
         metadata["descriptor"] = codebook.descriptor
     if codebook.descriptor_name is not None:
         metadata["descriptor_name"] = codebook.descriptor_name
-    # Written here because safetensors orders the metadata anew in each process, and a file that
-    # ships with its checksum must come out the same each time.
+    # Not by safetensors, which orders the metadata differently in each process: a file that ships
+    # with its checksum must come out the same each time.
     header: dict[str, Any] = {"__metadata__": metadata}
     chunks = []
     end = 0
@@ -55,30 +55,11 @@ def to_bytes(codebook: Codebook) -> bytes:
 
 
 def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = False) -> Path:
-    """Write a codebook to a file, whole or not at all.
-
-    Parameters
-    ----------
-    codebook : Codebook
-    path : str or Path
-        Usually ending in ``.safetensors``; its folder must exist.
-    overwrite : bool, default False
-        Replace an existing file of another content. One that holds this codebook is left alone.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    CodebookError
-        Another file stands there, or it cannot be written.
-    """
+    """Write a codebook to a file, whole or not at all; see :meth:`Codebook.save`."""
     final = Path(path)
     data = to_bytes(codebook)
     try:
-        if not overwrite and _holds(final, codebook):
+        if not overwrite and _is_saved(final, codebook):
             return final
         with staged_beside(final) as staged:
             write_durably(staged, data)
@@ -92,7 +73,8 @@ def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = Fal
     return final
 
 
-def _holds(path: Path, codebook: Codebook) -> bool:
+def _is_saved(path: Path, codebook: Codebook) -> bool:
+    """Return whether the file has this codebook; refuse another file's name."""
     if not (path.exists() or path.is_symlink()):
         return False
     try:
@@ -108,21 +90,9 @@ def _holds(path: Path, codebook: Codebook) -> bool:
 
 
 def read_codebook(path: str | Path) -> Codebook:
-    """Read a codebook's file and check that it is what it says.
+    """Read a codebook's file and check its fingerprint against the arrays.
 
-    Parameters
-    ----------
-    path : str or Path
-
-    Returns
-    -------
-    Codebook
-        Its fingerprint, computed anew from the arrays, is the one in the file.
-
-    Raises
-    ------
-    CodebookError
-        The file is missing, damaged, foreign, of a later format, or altered.
+    `CodebookError` if the file is missing, damaged, altered, no codebook, or of a later format.
     """
     file = Path(path)
     try:
@@ -182,7 +152,7 @@ def _description(metadata: Mapping[str, str], file: Path) -> tuple[Factory, int]
 def _arrays(
     opened: Any, factory: Factory, dimension: int, file: Path
 ) -> dict[str, npt.NDArray[np.float32]]:
-    """Load the arrays, once the header shows that they are the expected ones."""
+    """Load the arrays, once the header shows that they have the expected shapes."""
     slices = {name: opened.get_slice(name) for name in opened.keys()}  # noqa: SIM118
     found = {name: (part.get_dtype(), tuple(part.get_shape())) for name, part in slices.items()}
     expected = {name: ("F32", shape) for name, shape in factory.array_shapes(dimension).items()}

@@ -1,4 +1,4 @@
-"""Training a codebook: once, before an archive lives; never again while it does."""
+"""Codebook training: once, before an archive is made, and never again while it is used."""
 
 from typing import Any
 
@@ -29,14 +29,13 @@ def train_codebook(
     ----------
     vectors : array_like, shape (n, d)
         Descriptors of pictures like those to be archived, with edits among them; taken as float32.
-        `Factory.advised_vectors` says how many are sound (39 for each centroid); at most 256 for
-        each centroid are used.
+        39 per centroid are sound; at most 256 per centroid are used.
     factory : str or Factory
         One of the accepted forms, for example ``"IVF1024,PQ8x8"``.
     seed : int, default 0
         From 0 to 2³¹ − 1. The same vectors and seed give the same codebook on the same machine.
     descriptor, descriptor_name : str, optional
-        Fingerprint and name of the descriptor that made the vectors, kept in the codebook.
+        Fingerprint and name of the descriptor that made the vectors, saved with the codebook.
 
     Returns
     -------
@@ -45,8 +44,16 @@ def train_codebook(
     Raises
     ------
     CodebookError
-        The factory string has another form, does not fit the vectors' length, or the vectors are
+        The factory string has another form or does not fit the vectors' length, or the vectors are
         too few or not finite.
+
+    Examples
+    --------
+    >>> vectors = descriptor.describe(paths)
+    >>> codebook = homing.train_codebook(
+    ...     vectors, "IVF256,PQ8x8", descriptor=descriptor.fingerprint
+    ... )
+    >>> codebook.save("book.safetensors")
     """
     parsed = parse_factory(factory)
     taken = check_vectors(vectors, None, f"Training {parsed}")
@@ -71,7 +78,7 @@ def _train(
     dimension = vectors.shape[1]
     index: Any = faiss.index_factory(dimension, str(factory), faiss.METRIC_L2)
     inner: Any = index
-    # Faiss keeps a bare pointer to the rotation's quantizer: this name must outlive the training.
+    # Faiss stores a bare pointer to the rotation's quantizer: this name must outlive the training.
     rotation_quantizer = faiss.ProductQuantizer(dimension, factory.rotation or 1, 8)
     if isinstance(index, faiss.IndexPreTransform):
         chain: Any = index.chain
@@ -84,8 +91,8 @@ def _train(
         _seed(inner.cp, seed)
     if factory.fine == "PQ":
         _seed(inner.pq.cp, seed)
-        # Polysemous training only renumbers centroids for a search by Hamming distance, which
-        # nothing here does, at the price of half of the training time.
+        # Polysemous training takes half of the time and only renumbers centroids for a search by
+        # Hamming distance, which nothing here does.
         inner.do_polysemous_training = False
     index.train(vectors)
     return arrays_of(index, factory)
@@ -93,4 +100,4 @@ def _train(
 
 def _seed(parameters: Any, seed: int) -> None:
     parameters.seed = seed
-    parameters.min_points_per_centroid = 1  # too few are refused, and the advice is given, above
+    parameters.min_points_per_centroid = 1  # `train_codebook` refuses too few

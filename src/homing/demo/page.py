@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from homing.demo.report import DemoReport, EditRow, Example
-from homing.html import inlined_jpeg, template_of
+from homing.html import jpeg_data_url, load_template
 
 _SHOWN = 480  # pixels: the longest edge of a picture on the page
 _FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to compare closely, and of others
@@ -30,7 +30,7 @@ class _Outcome:
 
 def render_page(report: DemoReport) -> str:
     """Return an HTML document without scripts or links to other places; all text is escaped."""
-    template = template_of(
+    template = load_template(
         "homing.demo",
         "page.html.j2",
         percent=_percent,
@@ -108,7 +108,7 @@ def _figures(example: Example) -> tuple[_Figure, ...]:
 def _figure(image: Image.Image, caption: str, alternative: str, quality: int) -> _Figure:
     shown = image.convert("RGB")
     shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
-    address = inlined_jpeg(shown, quality, subsampling="4:4:4")
+    address = jpeg_data_url(shown, quality, subsampling="4:4:4")
     return _Figure(caption, alternative, address, shown.width, shown.height)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from homing.errors import DescriptorError
 from homing.files.durable import replace_durably
-from homing.files.locks import locked
+from homing.files.locks import hold_lock
 
 if TYPE_CHECKING:
     import urllib3
@@ -113,7 +113,7 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
     part = _beside(path, ".part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(_beside(path, ".lock")):
+        with hold_lock(_beside(path, ".lock")):
             if path.exists():  # another process fetched it while this one waited
                 return
             part.touch()

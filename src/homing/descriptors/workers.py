@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import torch
 
-from homing.workers.ahead import begun_ahead
+from homing.workers.ahead import submitted_ahead
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -32,7 +32,7 @@ def map_in_order(
     consumer; no further, so that memory stays bounded.
     """
     with network_pool(threads) as (pool, count):
-        for future in begun_ahead((pool.submit(function, item) for item in items), count):
+        for future in submitted_ahead((pool.submit(function, item) for item in items), count):
             yield future.result()
 
 

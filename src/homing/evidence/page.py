@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 from homing.evidence.edits import overlay
-from homing.html import Figure, inlined_jpeg, template_of
+from homing.html import Figure, jpeg_data_url, load_template
 
 _SHOWN = 640  # pixels: the longest edge of a picture on the page
 _QUALITY = 88  # of the JPEG on the page
@@ -33,7 +33,7 @@ class Sheet:
 
 def render_sheet(sheet: Sheet) -> str:
     """Return a complete HTML document: style and pictures inline, no script, all text escaped."""
-    template = template_of("homing.evidence", "sheet.html.j2")
+    template = load_template("homing.evidence", "sheet.html.j2")
     return template.render(sheet=sheet, figures=figures_of(sheet))
 
 
@@ -79,4 +79,4 @@ def _outline(image: Image.Image, polygon: NDArray[np.float64]) -> Image.Image:
 
 def _figure(image: Image.Image, caption: str) -> Figure:
     shown = image.resize(_bounded(image), Image.Resampling.LANCZOS)
-    return Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
+    return Figure(caption, jpeg_data_url(shown, _QUALITY), shown.width, shown.height)

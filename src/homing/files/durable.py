@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and are overwritten only where that is asked for."""
+"""Files that appear whole or not at all, and are overwritten only on request."""
 
 import errno
 import hashlib
@@ -8,52 +8,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_CHUNK = 1 << 20
 _REFUSED = {
     errno.ENAMETOOLONG,
-    errno.EINVAL,  # characters that the file system does not have
+    errno.EINVAL,  # characters that the file system does not support
     errno.EILSEQ,
-    errno.EACCES,  # a folder of somebody else
+    errno.EACCES,  # another user's folder
     errno.EPERM,
     errno.EROFS,
 }
 
 
 def refuses_name(error: OSError) -> bool:
-    """Whether a file system will never give a file that name, however often it is asked."""
+    """Return whether an error means that the file system will never give a file that name."""
     return error.errno in _REFUSED
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a new file and wait until the disk has it. `FileExistsError` if there is one."""
+    """Write a new file and wait until the disk has it; `FileExistsError` if it exists."""
     with path.open("xb") as file:
         try:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        except OSError as error:  # of a full disk Python does not say which one
+        except OSError as error:  # Python does not name the file when the disk is full
             error.filename = os.fspath(path)
             raise
 
 
 def publish(staged: Path, final: Path) -> None:
-    """Give a complete file its final name, atomically; never over an existing one.
+    """Give a complete file its final name, atomically; `FileExistsError` if `final` exists.
 
-    Both paths must be on one file system. The staged name stays until the caller removes it, where
-    the file system knows hard links.
-
-    Raises
-    ------
-    FileExistsError
-        `final` exists.
+    Both paths must be on one file system. If that supports hard links, the staged name stays until
+    the caller removes it.
     """
     try:
         os.link(staged, final)
     except OSError as error:
         if error.errno not in {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}:
             raise
-        # A file system without hard links (exFAT, some network shares): the check and the rename
-        # are two steps, which another writer of the same name could come between.
+        # A file system without hard links (exFAT, some network shares): another writer of the same
+        # name could come between the check and the rename.
         if final.exists() or final.is_symlink():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(final)) from None
         staged.rename(final)
@@ -61,9 +55,9 @@ def publish(staged: Path, final: Path) -> None:
 
 @contextmanager
 def staged_beside(path: Path) -> Iterator[Path]:
-    """Give a name beside a file, to be written and then renamed or published.
+    """Give a path beside a file, ``.NAME.….part``, to write and then to rename or publish.
 
-    ``.NAME.….part`` stays only if the process is killed.
+    The file there is removed at the end; it stays only if the process is killed.
     """
     staged = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
     try:
@@ -73,7 +67,7 @@ def staged_beside(path: Path) -> Iterator[Path]:
 
 
 def replace_durably(path: Path, data: bytes) -> None:
-    """Give a file other contents, atomically, and wait until the disk has them."""
+    """Replace a file's contents atomically, and wait until the disk has them."""
     with staged_beside(path) as staged:
         write_durably(staged, data)
         staged.replace(path)
@@ -81,7 +75,7 @@ def replace_durably(path: Path, data: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the folder's names, where the system can do that."""
+    """Wait until the disk has the folder's names, if the system supports that."""
     if os.name != "posix":
         return
     descriptor = os.open(folder, os.O_RDONLY)
@@ -92,9 +86,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def file_sha256(path: Path) -> bytes:
-    """SHA-256 of a file's bytes, 32 bytes."""
-    digest = hashlib.sha256()
+    """Return the SHA-256 of a file, 32 bytes."""
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.digest()
+        return hashlib.file_digest(file, "sha256").digest()

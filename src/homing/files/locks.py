@@ -1,4 +1,4 @@
-"""Locks on files that die with the process that holds them."""
+"""File locks, which end with the process that holds them."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-_PAUSE = 0.1  # seconds between two looks at a lock that another process holds
+_PAUSE = 0.1  # seconds between two attempts at a lock that another process holds
 
 if sys.platform == "win32":
     import msvcrt
@@ -15,7 +15,7 @@ if sys.platform == "win32":
     def _take(file: IO[bytes]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 
-    _share = _take  # there are no locks that several may hold
+    _share = _take  # Windows has no shared locks here
 else:
     import fcntl
 
@@ -27,11 +27,11 @@ else:
 
 
 def try_lock(file: IO[bytes]) -> bool:
-    """Take the lock of an open file until it is closed; False if somebody else has it."""
-    return _tried(_take, file)
+    """Take the lock of an open file until it is closed; False if another process has it."""
+    return _try(_take, file)
 
 
-def _tried(take: Callable[[IO[bytes]], None], file: IO[bytes]) -> bool:
+def _try(take: Callable[[IO[bytes]], None], file: IO[bytes]) -> bool:
     try:
         take(file)
     except (BlockingIOError, PermissionError):
@@ -40,18 +40,10 @@ def _tried(take: Callable[[IO[bytes]], None], file: IO[bytes]) -> bool:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold a lock, waiting for whoever has it; also between threads.
+def hold_lock(path: Path) -> Iterator[None]:
+    """Hold a lock exclusively, waiting for it; also between threads.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The lock's own file; it is made, and stays: removing it would let two holders in.
-
-    Raises
-    ------
-    OSError
-        The file cannot be made.
+    The lock file is made and stays: if it were removed, two could hold the lock.
     """
     with path.open("ab") as file:
         while not try_lock(file):
@@ -60,19 +52,19 @@ def locked(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def shared(path: Path) -> Iterator[None]:
-    """Hold a lock that any number may hold, but nobody beside who has it by :func:`soon_locked`."""
+def share_lock(path: Path) -> Iterator[None]:
+    """Hold a lock together with others, but not beside a holder of the whole lock."""
     with path.open("ab") as file:
-        while not _tried(_share, file):
+        while not _try(_share, file):
             time.sleep(_PAUSE)
         yield
 
 
 @contextmanager
-def soon_locked(path: Path, seconds: float) -> Iterator[bool]:
-    """Hold a lock alone if that is to be had within some seconds; the block is told whether."""
+def hold_lock_within(path: Path, seconds: float) -> Iterator[bool]:
+    """Try for some seconds to hold a lock exclusively; yield whether it is held."""
     end = time.monotonic() + seconds
     with path.open("ab") as file:
-        while not (alone := try_lock(file)) and time.monotonic() < end:
+        while not (held := try_lock(file)) and time.monotonic() < end:
             time.sleep(_PAUSE)
-        yield alone
+        yield held

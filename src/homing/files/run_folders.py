@@ -1,7 +1,7 @@
-"""Folders that a run works in, and that are found again once it has died.
+"""Folders that a run works in, and that later runs find once it has died.
 
-A folder of this kind has a file `lock`, and whoever lives holds the lock of it. A folder whose lock
-is free, or that has none yet, was left by a run that died.
+Each has a file `lock`, whose lock the run holds while it lives. A folder whose lock is free, or
+that has none yet, was left by a run that died.
 """
 
 import os
@@ -23,27 +23,20 @@ _ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class HeldFolder:
-    """A folder whose lock this process holds.
-
-    Attributes
-    ----------
-    path : Path
-    lock : file
-        Open; nobody else has its lock.
-    """
+    """A folder whose lock this process holds."""
 
     path: Path
-    lock: IO[bytes]
+    lock: IO[bytes]  # open
 
     def close(self) -> None:
-        """Give up the lock; the folder, if it has not been removed, is left to whoever finds it."""
+        """Release the lock; the folder, unless removed, is left to the next run."""
         self.lock.close()
 
     def remove(self) -> None:
-        """Remove the folder while its lock is held, so that nobody takes it over meanwhile.
+        """Remove the folder while its lock is held, so that no other process takes it over.
 
-        Somebody may still make a lock file of his own between the removal of ours and that of the
-        folder, which then stays: it is his, and his to remove.
+        Another process may still make a new lock file between the removal of this one and that of
+        the folder. The folder then stays, for that process to remove.
         """
         shutil.rmtree(self.path, ignore_errors=True)
         self.lock.close()
@@ -52,32 +45,28 @@ class HeldFolder:
 
 
 def new_folder(parent: Path, prefix: str) -> HeldFolder:
-    """Make a folder of a name that nothing has, and take its lock.
+    """Make a folder with a new name, and take its lock; `ArchiveError` if locks do not work.
 
-    Another process that tidies up may come between the two and take the folder for abandoned; then
-    it is that process's to remove, and we make another.
-
-    Raises
-    ------
-    ArchiveError
-        No lock can be had.
-    OSError
-        Nothing can be written to `parent`.
+    Another process that cleans up may come between the two and take the folder for abandoned. It
+    then removes that folder, and this process makes another.
     """
     for _ in range(_ATTEMPTS):
         path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         lock = _lock_in(path)
         if lock is not None:
             return HeldFolder(path, lock)
-    raise ArchiveError(f"no lock can be had in {str(parent)!r}; is it on a share without locks?")
+    raise ArchiveError(
+        f"no file can be locked in {str(parent)!r}; if it is on a share without locks, use another "
+        "folder"
+    )
 
 
-def abandoned(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iterator[HeldFolder]:
-    """Folders of a prefix whose runs have died, now held by us.
+def abandoned_folders(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iterator[HeldFolder]:
+    """Take and yield the folders with a prefix whose runs have died.
 
-    A folder that happens to have such a name but holds what does not match `holds` (names; of
-    folders with a slash at the end) is somebody's own, as are links. What cannot be opened, as
-    other users' folders mostly, is passed over.
+    `holds` matches all names that such a folder may contain, folders' names with a slash at the
+    end. A folder that contains another name belongs to the user, as does a link. A folder that
+    cannot be opened, mostly another user's, is skipped.
     """
     for path in sorted(parent.glob(prefix + "*")):
         if path.is_symlink() or not all(map(holds.fullmatch, _names_in(path))):
@@ -90,19 +79,19 @@ def abandoned(parent: Path, prefix: str, holds: re.Pattern[str]) -> Iterator[Hel
 def _names_in(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return [entry.name + _mark(entry) for entry in entries]
+            return [entry.name + _suffix(entry) for entry in entries]
     except (FileNotFoundError, NotADirectoryError, PermissionError):
-        return []  # there is no lock to be had in it either
+        return []  # its lock cannot be opened either
 
 
-def _mark(entry: os.DirEntry[str]) -> str:
+def _suffix(entry: os.DirEntry[str]) -> str:
     if entry.is_symlink():
         return "@"
     return "/" if entry.is_dir(follow_symlinks=False) else ""
 
 
 def _lock_in(folder: Path) -> IO[bytes] | None:
-    """Take a folder's lock; None if another process or user has it, or has removed the folder."""
+    """Take a folder's lock; None if another process or user holds it, or the folder is gone."""
     try:
         file = (folder / _LOCK).open("a+b")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
@@ -114,7 +103,7 @@ def _lock_in(folder: Path) -> IO[bytes] | None:
 
 
 def _is_still(file: IO[bytes], path: Path) -> bool:
-    """Whether an open file is the one of that name, not one removed since."""
+    """Return whether an open file is still the one at that path."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

@@ -1,1 +1,1 @@
-"""Who does the work: processes of this machine, or the workers of a Ray cluster."""
+"""Workers: processes of this machine, or a Ray cluster."""

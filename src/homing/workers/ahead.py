@@ -1,26 +1,22 @@
-"""Work begun ahead of whoever takes its results, and not too far."""
+"""The loop that keeps work submitted ahead of its results."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-_Begun = TypeVar("_Begun")
+Submitted = TypeVar("Submitted")
 
 
-def begun_ahead(begun: Iterable[_Begun], most: int) -> Iterator[_Begun]:
-    """Yield what an iterable begins, in its order, while it is so many further.
+def submitted_ahead(submissions: Iterable[Submitted], ahead: int) -> Iterator[Submitted]:
+    """Yield submissions (futures, say) in order, each once `ahead` later ones have been made.
 
-    Parameters
-    ----------
-    begun : iterable
-        Begins something each time that it is asked, and gives what stands for it (a future).
-    most : int
-        Begun and not yet yielded, at most: this bounds memory however many there are.
+    `submissions` submits a task whenever its next item is taken. The bound on the tasks that wait
+    is a bound on memory.
     """
-    waiting: deque[_Begun] = deque()
-    for each in begun:
-        waiting.append(each)
-        if len(waiting) > most:
+    waiting: deque[Submitted] = deque()
+    for submission in submissions:
+        waiting.append(submission)
+        if len(waiting) > ahead:
             yield waiting.popleft()
     while waiting:
         yield waiting.popleft()

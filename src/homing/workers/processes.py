@@ -1,12 +1,11 @@
-"""Tasks done by several processes of this machine, any of which may be killed at any instant.
+"""Processes of this machine that do tasks, any of which may be killed at any instant.
 
-Each process has a pipe of its own, shares no lock with another, and does one task at a time. One
-that dies has lost the task in hand, which a new one does in its place; the others go on. Processes
-are spawned: neither the network's threads nor Lance's live through a fork.
+Each process has its own pipe, shares no lock with another, and does one task at a time. When one
+dies, a new one retries its current task and the others go on. Processes are spawned, because
+neither the network's threads nor Lance's survive a fork.
 
-They take no notice of an interruption by the keyboard, which the terminal sends to all of them: it
-is for the process that reads the results, and that one ends them. They end with it, too, where it
-is killed.
+They ignore keyboard interrupts, which the terminal sends to all of them: the process that reads the
+results handles the interrupt and ends them. They also end when that process is killed.
 """
 
 import multiprocessing
@@ -19,47 +18,36 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Generic, TypeVar
 
 from homing.errors import UsageError
-from homing.workers.ahead import begun_ahead
+from homing.workers.ahead import submitted_ahead
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-TRIES = 3
-"""How many workers one task may cost."""
+TRIES = 3  # workers that may die over one task
+AHEAD = 3  # tasks per worker that may be started, or done, before their turn
 
-AHEAD = 3
-"""Tasks for each worker that may be done, or being done, before their turn comes."""
-
-_PATIENCE = 5.0  # seconds that a process has to tidy up
+_PATIENCE = 5.0  # seconds that a process gets to clean up
 
 
 class LostTaskError(UsageError):
-    """A task has cost as many processes their lives as it may."""
+    """Too many processes have died over one task."""
 
 
 class Workers(Generic[Task, Result]):
-    """Processes that do tasks; a context manager, at whose end none of them is left.
+    """Processes that do tasks; a context manager that ends all of them.
 
-    A script that uses it must be importable, as for all spawned processes: what it does stands
+    Each process calls `begin`, a function of module level or a partial of one, at its first task,
+    or at its start if `seconds` limits the time of a task; it returns the function that does a
+    task. At most `count` processes are started, as tasks come. `doing` completes the error message
+    "the processes that ... die", raised when `tries` processes (None: :data:`TRIES`) have died over
+    one task. A process that takes longer than `seconds` over a task is killed.
+
+    A script that uses this class must be importable, as for all spawned processes: its code stands
     under ``if __name__ == "__main__":``.
-
-    Parameters
-    ----------
-    begin : callable
-        Called in each process at its first task, or at its start where tasks have a time; returns
-        the function that does a task. Of module level, or a partial of one.
-    count : int
-        Processes, at most: they are started as tasks come.
-    doing : str
-        What they do, for the error: "the processes that ... die".
-    tries : int or None
-        Processes that one task may cost; None: :data:`TRIES`.
-    seconds : float or None
-        That a process has for one task before it is killed; None: as long as it takes.
     """
 
     def __init__(
@@ -83,20 +71,15 @@ class Workers(Generic[Task, Result]):
         self._ended = False
 
     def __enter__(self) -> "Workers[Task, Result]":
-        """Return the workers; none of them has been started yet."""
+        """Return the workers; no process has been started yet."""
         if sys.platform != "win32":
-            # Started by a thread of ours it would let interruptions through to that thread.
+            # Started by one of the threads, it would let interrupts through to that thread.
             from multiprocessing import resource_tracker
 
             resource_tracker.ensure_running()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """End the processes, whatever they are doing."""
         with self._starting:
             self._ended = True
@@ -111,34 +94,28 @@ class Workers(Generic[Task, Result]):
         self._threads.shutdown()
 
     def submit(self, task: Task) -> Future[Result]:
-        """Have one task done; its errors as :meth:`in_order`, where the result is wanted."""
+        """Submit one task; the future raises its errors, or `LostTaskError`."""
         return self._threads.submit(self._do, task)
 
     def in_order(self, tasks: Iterable[Task], *, ahead: int = AHEAD) -> Iterator[Result]:
-        """Yield the results in the order of the tasks, so many a worker of which are begun ahead.
-
-        Raises
-        ------
-        LostTaskError
-            A task has cost several processes their lives.
-        """
-        for future in begun_ahead(map(self.submit, tasks), ahead * self._count):
+        """Yield results in task order; start at most `ahead` tasks per worker in advance."""
+        for future in submitted_ahead(map(self.submit, tasks), ahead * self._count):
             yield future.result()
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
-        """Yield each task with its result as soon as it is there; errors as :meth:`in_order`."""
+        """Yield each task with its result, in the order in which they are done."""
         futures = {self.submit(task): task for task in tasks}
         for future in as_completed(futures):
             yield futures[future], future.result()
 
     def _do(self, task: Task) -> Result:
-        """Have this thread's process do a task, another one if that dies."""
+        """Have this thread's process do a task, and a new one retry it if that dies."""
         for _ in range(self._tries):
             try:
                 pipe = self._pipe()
                 pipe.send(task)
                 if not pipe.poll(self._seconds):
-                    self._kill()
+                    self._own.process.kill()
                 result, error = pipe.recv()
             except (EOFError, OSError):
                 self._forget()
@@ -147,15 +124,11 @@ class Workers(Generic[Task, Result]):
                 raise error
             return result  # type: ignore[no-any-return] # what the function returned, there
         raise LostTaskError(
-            f"the processes that {self._doing} die, perhaps for want of memory; take fewer workers"
+            f"the processes that {self._doing} die, perhaps for lack of memory; use fewer workers"
         )
 
-    def _kill(self) -> None:
-        """End this thread's process, which has taken too long."""
-        self._own.process.kill()
-
     def _forget(self) -> None:
-        """Let go of this thread's process, which has died."""
+        """Drop this thread's process, which has died."""
         process, self._own.pipe = getattr(self._own, "process", None), None
         if process is not None:
             process.join(_PATIENCE)
@@ -163,7 +136,7 @@ class Workers(Generic[Task, Result]):
                 self._processes.discard(process)
 
     def _pipe(self) -> Connection:
-        """The pipe to this thread's process, which is started if there is none."""
+        """Return the pipe to this thread's process; start one if it has none."""
         if getattr(self._own, "pipe", None) is None:
             self._own.pipe = self._start()
         pipe: Connection = self._own.pipe
@@ -183,26 +156,28 @@ class Workers(Generic[Task, Result]):
         self._own.process = process
         theirs.close()  # so that the end of the process is the end of the pipe
         if self._seconds is not None:
-            ours.recv()  # its start is not of a task's time
+            ours.recv()  # its start does not count as a task's time
         return ours
 
 
 def refuse_no_workers(count: int) -> None:
-    """Refuse to have work done by nobody."""
+    """Refuse a number of workers below one."""
     if count < 1:
         raise UsageError(f"there must be at least one worker, not {count}")
 
 
 def _shield() -> None:
-    """Keep interruptions from the calling thread, and from the processes that it starts."""
+    """Block interrupts in the calling thread and in the processes that it starts."""
     if sys.platform != "win32":
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once: bool) -> None:
-    """Do tasks until there are no more; runs in a process of its own.
+    """Do tasks until there are no more; runs in a worker process.
 
-    Begun at once, it says when it is ready.
+    With `at_once` the worker begins before its first task and sends a message when it is ready.
+    Otherwise it begins at the first task, so that a failure to begin is that task's error and is
+    not mistaken for a lost worker.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
     signal.signal(signal.SIGTERM, _leave)
@@ -217,38 +192,38 @@ def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once:
             return
         try:
             function = function or begin()
-        except Exception as error:  # noqa: BLE001 - raised where the result is wanted
-            pipe.send((None, _noted(error)))
+        except Exception as error:  # noqa: BLE001 - raised where the result is read
+            pipe.send((None, _with_traceback(error)))
         else:
-            pipe.send(attempted(function, task))
+            pipe.send(attempt(function, task))
 
 
-def attempted(
+def attempt(
     function: Callable[[Task], Result], task: Task
 ) -> tuple[Result | None, Exception | None]:
-    """Do a task far from where its result is wanted: the result, or the error to be raised there.
+    """Do a task in a worker; return the result, or the error to raise where it is read.
 
-    The error has the traceback as a note, since that itself does not travel.
+    The error carries its traceback as a note, since a traceback itself cannot be pickled.
     """
     try:
         return function(task), None
-    except Exception as error:  # noqa: BLE001 - raised where the result is wanted
-        return None, _noted(error)
+    except Exception as error:  # noqa: BLE001 - raised where the result is read
+        return None, _with_traceback(error)
 
 
-def _noted(error: Exception) -> Exception:
+def _with_traceback(error: Exception) -> Exception:
     error.add_note(traceback.format_exc())
     return error
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """End, and tidy up on the way."""
+    """Exit, so that the process cleans up."""
     del number, frame
     sys.exit(1)
 
 
 def _end_with_parent() -> None:
-    """Leave no process behind where the one that reads the results is killed."""
+    """End this process when the one that reads the results is killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

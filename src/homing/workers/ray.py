@@ -1,11 +1,11 @@
-"""Tasks done by the workers of a Ray cluster, any of which may die at any instant.
+"""Workers of a Ray cluster, any of which may die at any instant.
 
-They are plain tasks: Ray gives each to a worker that is free, on whatever machine, and again to
-another one if that worker or its machine has died; only a task that has cost several workers their
-lives ends the work. A worker makes itself ready at its first task and stays so for the next ones.
+Tasks are plain Ray tasks: Ray gives each to a free worker on any machine, and retries it on another
+one if that worker or its machine dies. Only a task over which several workers have died ends the
+work. A worker begins at its first task and stays ready for the next ones.
 
-homing, of the same version, must be installed on the machines of the cluster. Ray takes its own
-credentials from the environment (``RAY_AUTH_MODE``, ``RAY_AUTH_TOKEN``); nothing of ours is sent.
+The same version of homing must be installed on the machines of the cluster. Ray reads its own
+credentials from the environment (``RAY_AUTH_MODE``, ``RAY_AUTH_TOKEN``); homing sends none.
 """
 
 import functools
@@ -18,48 +18,36 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from homing._version import __version__
 from homing.errors import UsageError
-from homing.workers.ahead import begun_ahead
-from homing.workers.processes import AHEAD, TRIES, attempted
+from homing.workers.ahead import submitted_ahead
+from homing.workers.processes import AHEAD, TRIES, attempt
+from homing.workers.ray_internals import cause_of, count_machines, silence_ray
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _NAME = re.compile(r"ray(:[1-9][0-9]{0,3})?|ray://[^/\s]+:[0-9]{1,5}")
 
-_PATIENCE = 5.0  # seconds that a cluster has to take a connection
-_STORE = 256 << 20  # bytes of results under way, in a Ray of our own
+_PATIENCE = 5.0  # seconds that a cluster gets to accept a connection
+_STORE = 256 << 20  # bytes of pending results, in a Ray that homing starts
 
 
-def is_ray(name: str) -> bool:
-    """Whether a text names Ray: ``ray``, ``ray:N`` or ``ray://HOST:PORT``."""
-    return _NAME.fullmatch(name) is not None
+def is_ray_name(text: str) -> bool:
+    """Return whether a text names Ray: ``ray``, ``ray:N`` or ``ray://HOST:PORT``."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)
-class RayMachines:
-    """The machines of a Ray cluster that this process is connected with.
+class RayCluster:
+    """The Ray cluster that this process is connected to."""
 
-    Attributes
-    ----------
-    name : str
-        As the user named it.
-    count : int
-        Processors: tasks that are done at the same time.
-    per_machine : int
-        Those of one machine, about.
-    accelerators : int
-        GPUs of the cluster.
-    """
-
-    name: str
-    count: int
-    per_machine: int
-    accelerators: int
+    name: str  # as the user gave it
+    count: int  # processors: tasks done at the same time
+    per_machine: int  # processors of one machine, on average
+    accelerators: int  # GPUs
 
     def hire(
         self,
@@ -69,35 +57,20 @@ class RayMachines:
         most: int | None = None,
         device: str = "cpu",
     ) -> "RayWorkers[Task, Result]":
-        """Workers for tasks of one kind; see :class:`homing.workers.choose.Workforce`.
-
-        Raises
-        ------
-        UsageError
-            Each wants a GPU, and the cluster has none.
-        """
+        """Return workers, as `ThisMachine.hire`; `UsageError` if they need a missing GPU."""
         gpus = 1 if device.startswith("cuda") else 0
         if gpus and not self.accelerators:
             raise UsageError(
-                f"the Ray cluster {self.name!r} has no GPU for --device {device}; take cpu"
+                f"the Ray cluster {self.name!r} has no GPU for --device {device}; use cpu"
             )
         return RayWorkers(begin, self.count if most is None else most, doing, gpus=gpus)
 
 
 class RayWorkers(Generic[Task, Result]):
-    """Workers of a Ray cluster that do tasks; as :class:`homing.workers.processes.Workers`.
+    """Ray workers that do tasks; as :class:`homing.workers.processes.Workers`.
 
-    Parameters
-    ----------
-    begin : callable
-        Called in each worker at its first task; returns the function that does a task. Of module
-        level, or a partial of one.
-    count : int
-        Tasks that are done at the same time, about: so many times some are under way.
-    doing : str
-        What they do, for the error.
-    gpus : int
-        That each task takes.
+    About `count` tasks are done at the same time; each takes `gpus` GPUs. `UsageError` if several
+    workers die over one task, or the cluster is lost.
     """
 
     def __init__(
@@ -107,94 +80,82 @@ class RayWorkers(Generic[Task, Result]):
 
         self._doing = doing
         self._count = count
-        with _told(doing):
+        with _usage_errors(doing):
             self._order = ray.put(_Order(uuid.uuid4().hex, __version__, begin))
         self._do = ray.remote(
             num_cpus=1, num_gpus=gpus, max_retries=TRIES - 1, scheduling_strategy="SPREAD"
         )(_do)
-        self._under_way: set[Any] = set()
+        self._pending: set[Any] = set()
 
     def __enter__(self) -> "RayWorkers[Task, Result]":
         """Return the workers."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Give up what is under way."""
+    def __exit__(self, *_: object) -> None:
+        """Cancel the pending tasks."""
         import ray
 
-        for reference in self._under_way:
+        for reference in self._pending:
             ray.cancel(reference, force=True)
-        self._under_way.clear()
+        self._pending.clear()
 
     def in_order(self, tasks: Iterable[Task], *, ahead: int = AHEAD) -> Iterator[Result]:
-        """Yield the results in the order of the tasks, so many a worker of which are begun ahead.
-
-        Raises
-        ------
-        UsageError
-            A task has cost several workers their lives, or the cluster is no longer there.
-        """
-        begun = begun_ahead(map(self._submitted, tasks), ahead * self._count)
-        yield from map(self._result, begun)
+        """Yield results in task order; start at most `ahead` tasks per worker in advance."""
+        references = submitted_ahead(map(self._submit, tasks), ahead * self._count)
+        yield from map(self._result, references)
 
     def as_done(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
-        """Yield each task with its result as soon as it is there; errors as :meth:`in_order`."""
+        """Yield each task with its result, in the order in which they are done."""
         import ray
 
-        left = {self._submitted(task): task for task in tasks}
+        left = {self._submit(task): task for task in tasks}
         while left:
             (done,), _ = ray.wait(list(left), num_returns=1)
             yield left.pop(done), self._result(done)
 
-    def _submitted(self, task: Task) -> Any:
-        with _told(self._doing):
+    def _submit(self, task: Task) -> Any:
+        with _usage_errors(self._doing):
             reference = self._do.remote(self._order, task)
-        self._under_way.add(reference)
+        self._pending.add(reference)
         return reference
 
     def _result(self, reference: Any) -> Result:
         import ray
 
-        with _told(self._doing):
+        with _usage_errors(self._doing):
             result, error = ray.get(reference)
-        self._under_way.discard(reference)
+        self._pending.discard(reference)
         if error is not None:
             raise error
-        return result  # type: ignore[no-any-return] # what the function returned, there
+        return result  # type: ignore[no-any-return] # what the function returned in the worker
 
 
 @contextmanager
-def _told(doing: str) -> Iterator[None]:
-    """Tell in our words what Ray raises where a task could not even be tried, or only in vain."""
+def _usage_errors(doing: str) -> Iterator[None]:
+    """Turn Ray's errors into `UsageError`; errors of the task itself are returned, not raised."""
     import ray
 
     try:
         yield
     except (ray.exceptions.RayTaskError, ImportError, AttributeError) as error:
-        cause = error.cause if isinstance(error, ray.exceptions.RayTaskError) else error
         raise UsageError(
-            f"the Ray workers cannot {doing}: {_first_line(cause)}; homing {__version__} must be "
-            "installed on the machines of the cluster"
+            f"the Ray workers cannot {doing}: {_first_line(cause_of(error))}; homing {__version__} "
+            "must be installed on the machines of the cluster"
         ) from error
     except ray.exceptions.RayError as error:
         raise UsageError(
-            f"the Ray workers that {doing} die, perhaps for want of memory: {_first_line(error)}"
+            f"the Ray workers that {doing} die, perhaps for lack of memory: {_first_line(error)}"
         ) from error
     except ConnectionError as error:
         raise UsageError(
-            f"the Ray cluster is no longer there: {_first_line(error)}; the same command goes on "
-            "where it stopped"
+            f"the Ray cluster is no longer there: {_first_line(error)}; run the same command again "
+            "to go on"
         ) from error
 
 
 @dataclass(frozen=True)
 class _Order:
-    """How to begin; the same one for all tasks of a kind, known by its key."""
+    """How to begin; all tasks of a kind share one, identified by its key."""
 
     key: str
     version: str = field(compare=False)
@@ -202,81 +163,67 @@ class _Order:
 
 
 def _do(order: _Order, task: Any) -> tuple[Any, Exception | None]:
-    """Do a task; runs in a worker of the cluster."""
-    return attempted(functools.partial(_done, order), task)
+    """Do a task in a worker; a failure to begin is returned as the task's error."""
+    return attempt(functools.partial(_begin_and_do, order), task)
 
 
-def _done(order: _Order, task: Any) -> Any:
-    return _begun(order)(task)
+def _begin_and_do(order: _Order, task: Any) -> Any:
+    return _function_of(order)(task)
 
 
 @functools.lru_cache(maxsize=1)
-def _begun(order: _Order) -> Callable[[Any], Any]:
-    """What does the tasks, made once in each worker."""
+def _function_of(order: _Order) -> Callable[[Any], Any]:
+    """Begin, once in each worker; return the function that does a task."""
     if order.version != __version__:
         raise UsageError(
-            f"the Ray worker on {socket.gethostname()} has homing {__version__}, and "
-            f"{order.version} has asked it; install the same version on all machines"
+            f"the Ray worker on {socket.gethostname()} has homing {__version__}, and the command "
+            f"has {order.version}; install the same version on all machines"
         )
     return order.begin()
 
 
 @contextmanager
-def connected(name: str) -> Iterator[RayMachines]:
-    """Connect with a cluster, and leave it at the end.
+def connect_cluster(name: str) -> Iterator[RayCluster]:
+    """Connect to a cluster, and disconnect at the end.
 
-    A program that uses Ray already keeps its own connection, and ``ray`` means that one.
-
-    Parameters
-    ----------
-    name : str
-        ``ray://HOST:PORT``, the address of a cluster's Ray Client server; ``ray``: the cluster
-        that ``RAY_ADDRESS`` names, or else a Ray of our own on this machine's processors;
-        ``ray:N``: a Ray of our own with N.
-
-    Raises
-    ------
-    UsageError
-        Ray is not installed, the cluster cannot be reached, or it has no processors.
+    ``ray://HOST:PORT`` is the address of a Ray Client server. ``ray`` is the connection that the
+    program has already, which stays open; else the cluster in ``RAY_ADDRESS``; else a Ray started
+    here with all processors. ``ray:N`` is a Ray started here with N processors. `UsageError` if Ray
+    is not installed, the cluster cannot be reached, or it has no processors.
     """
-    ray = _ray()
-    if ray.is_initialized():
-        if name != "ray":
-            raise UsageError(f"this program uses Ray already: give 'ray' instead of {name!r}")
-        yield _machines(name)
-        return
-    address = name if name.startswith("ray://") else os.environ.get("RAY_ADDRESS", "local")
-    if name.startswith("ray:") and not name.startswith("ray://"):
-        address = "local"
-    with _quiet():
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what the next version of Ray will do
-                if address == "local":
-                    _start(int(name.partition(":")[2] or os.cpu_count() or 1))
-                else:
-                    _connect(address)
-            yield _machines(name)
-        finally:
-            ray.shutdown()
-
-
-def _ray() -> Any:
     try:
         import ray
     except ImportError as error:
         raise UsageError(
             "workers of a Ray cluster need Ray: pip install 'homing[cluster]'"
         ) from error
-    return ray
+    if ray.is_initialized():
+        if name != "ray":
+            raise UsageError(f"this program uses Ray already: give 'ray' instead of {name!r}")
+        yield _describe_cluster(name)
+        return
+    address = name if name.startswith("ray://") else os.environ.get("RAY_ADDRESS", "local")
+    if name.startswith("ray:") and not name.startswith("ray://"):
+        address = "local"
+    with silence_ray():
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # announcements of Ray's next version
+                if address == "local":
+                    _start(int(name.partition(":")[2] or os.cpu_count() or 1))
+                else:
+                    _connect(address)
+            yield _describe_cluster(name)
+        finally:
+            ray.shutdown()
 
 
 def _start(processors: int) -> None:
-    """Start a Ray of our own, which tells nobody of itself and which nobody else may ask."""
+    """Start a private Ray on this machine: it reports nothing, and only this process may use it."""
     import ray
 
     try:
-        with _environment(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_TOKEN=_token()):
+        with _environment(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_TOKEN=_auth_token()):
             ray.init(
                 address="local",
                 num_cpus=processors,
@@ -290,8 +237,8 @@ def _start(processors: int) -> None:
 
 
 @functools.cache
-def _token() -> str:
-    """One for all that this process starts: Ray reads it once."""
+def _auth_token() -> str:
+    """Return one token for all Rays that this process starts, since Ray reads it once."""
     return uuid.uuid4().hex
 
 
@@ -299,7 +246,7 @@ def _connect(address: str) -> None:
     import ray
 
     try:
-        _knock(address)
+        _check_port(address)
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except ImportError as error:
         raise UsageError(
@@ -308,41 +255,26 @@ def _connect(address: str) -> None:
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise UsageError(
             f"the Ray cluster {address!r} cannot be reached: {_first_line(error)}; give "
-            "ray://HOST:PORT with the port of its Ray Client server (10001 if nobody said "
-            "otherwise), and what the cluster asks for in RAY_AUTH_MODE and RAY_AUTH_TOKEN"
+            "ray://HOST:PORT with the port of its Ray Client server (10001 by default), and set "
+            "RAY_AUTH_MODE and RAY_AUTH_TOKEN as the cluster requires"
         ) from error
 
 
-def _knock(address: str) -> None:
-    """See whether anybody is there, which Ray would take half a minute to find out."""
+def _check_port(address: str) -> None:
+    """Raise `OSError` if nothing listens there, which Ray takes half a minute to notice."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if colon and port.isdecimal():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
 
 
-def _machines(name: str) -> RayMachines:
+def _describe_cluster(name: str) -> RayCluster:
     import ray
 
     resources = ray.cluster_resources()
     count = int(resources.get("CPU", 0))
     if count < 1:
         raise UsageError(f"the Ray cluster {name!r} has no processors to give")
-    machines = sum(node["Alive"] and node["Resources"].get("CPU", 0) >= 1 for node in ray.nodes())
-    return RayMachines(name, count, -(-count // max(1, machines)), int(resources.get("GPU", 0)))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Ray's notices, of workers that died, from standard output, where results are."""
-    from ray._private import worker
-
-    logging.getLogger("ray.util.client").setLevel(logging.CRITICAL)  # what it logs, it raises too
-    before = getattr(worker, "_worker_logs_enabled", True)
-    worker._worker_logs_enabled = False  # there is no public way
-    try:
-        yield
-    finally:
-        worker._worker_logs_enabled = before
+    return RayCluster(name, count, -(-count // count_machines()), int(resources.get("GPU", 0)))
 
 
 @contextmanager

@@ -1,3 +1,8 @@
+"""Releases and adds from end to end; covers add, describe, plan, release and run.
+
+`activate_files` is tested through the command, in tests/cli.
+"""
+
 import hashlib
 import io
 
@@ -26,9 +31,9 @@ def statuses(report):
 
 def test_release_writes_records_and_finds(archive, photos, tmp_path):
     before = contents(photos)
-    told = []
-    report = archive.release(photos, out=tmp_path / "out", on_outcome=told.append)
-    assert list(report) == told
+    outcomes = []
+    report = archive.release(photos, out=tmp_path / "out", on_outcome=outcomes.append)
+    assert list(report) == outcomes
     assert statuses(report) == ["released"] * SEED_PICTURES
     assert len(archive) == SEED_PICTURES
     assert contents(photos) == before

@@ -106,7 +106,7 @@ def test_a_run_that_dies_and_whose_recovery_dies_too(archive, photos, tmp_path, 
 
 
 def kill_at_random(archive, photos, out, *, seed, wanted):
-    """Kill a release until so many kills have struck it at work; the instants are random."""
+    """Kill a release at random instants until `wanted` kills have struck it at work."""
     generator = random.Random(seed)
     command = ["release", archive.path, photos, "--out", out]
     struck = 0

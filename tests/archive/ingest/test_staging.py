@@ -26,8 +26,8 @@ def stage(staging: Staging, *names: str) -> list:
     ]
 
 
-class Book:
-    """A record that remembers what was committed, and refuses what it is told to."""
+class FakeTable:
+    """A table that remembers the committed ids, and refuses the given ones."""
 
     def __init__(self, refused: set[str] = frozenset()) -> None:
         self.committed: list[str] = []
@@ -58,7 +58,7 @@ def die_in_commit(out: Path, *names: str, owner: str = "us") -> None:
 
 
 def test_files_appear_and_rows_are_committed(tmp_path):
-    book = Book()
+    book = FakeTable()
     with Staging(tmp_path / "new" / "out", "us") as staging:
         assert staging.commit(rows("a", "b"), stage(staging, "a", "b"), book) == ["recorded"] * 2
         assert staging.commit(rows("c"), stage(staging, "c"), book) == ["recorded"]
@@ -69,7 +69,7 @@ def test_files_appear_and_rows_are_committed(tmp_path):
 
 def test_a_file_of_a_refused_row_is_withdrawn_but_not_one_that_was_there(tmp_path):
     (tmp_path / "b").write_bytes(b"b")
-    book = Book(refused={"a", "b"})
+    book = FakeTable(refused={"a", "b"})
     with Staging(tmp_path) as staging:
         fates = staging.commit(rows("a", "b", "c"), stage(staging, "a", "b", "c"), book)
     assert fates == ["id taken", "id taken", "recorded"]
@@ -77,7 +77,7 @@ def test_a_file_of_a_refused_row_is_withdrawn_but_not_one_that_was_there(tmp_pat
 
 
 def test_a_name_that_the_file_system_refuses_costs_that_file_alone(tmp_path):
-    book = Book()
+    book = FakeTable()
     with Staging(tmp_path) as staging:
         fates = staging.commit(rows("a", "b" * 300, "c"), stage(staging, "a", "b" * 300, "c"), book)
     assert fates == ["recorded", "name refused", "recorded"]
@@ -92,8 +92,8 @@ def test_an_error_that_may_pass_ends_the_run_and_leaves_it_to_the_next(tmp_path,
     with monkeypatch.context() as patched:
         patched.setattr("homing.archive.ingest.staging.publish", full)
         with pytest.raises(OSError, match="No space"), Staging(tmp_path, "us") as staging:
-            staging.commit(rows("a"), stage(staging, "a"), Book())
-    book = Book()
+            staging.commit(rows("a"), stage(staging, "a"), FakeTable())
+    book = FakeTable()
     assert recover(tmp_path, "us", book) == 1
     assert book.committed == ["a"]
     assert (tmp_path / "a").read_bytes() == b"a"
@@ -108,7 +108,7 @@ def test_a_row_refused_after_a_crash_leaves_no_file(tmp_path, monkeypatch, links
         monkeypatch.setattr(os, "link", refused)
     (tmp_path / "b").write_bytes(b"b")  # the user's own, which happens to be the same
     die_in_commit(tmp_path, "a", "b", "c")
-    book = Book(refused={"a", "b"})
+    book = FakeTable(refused={"a", "b"})
     assert recover(tmp_path, "us", book) == 1
     assert book.committed == ["c"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b", "c"]
@@ -117,7 +117,7 @@ def test_a_row_refused_after_a_crash_leaves_no_file(tmp_path, monkeypatch, links
 def test_what_a_run_left_unfinished_is_finished(tmp_path):
     die_in_commit(tmp_path, "a", "b")
     assert len(stagings(tmp_path)) == 1
-    book = Book()
+    book = FakeTable()
     assert recover(tmp_path, "us", book) == 2
     assert book.committed == ["a", "b"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
@@ -126,7 +126,7 @@ def test_what_a_run_left_unfinished_is_finished(tmp_path):
 
 def test_an_unfinished_run_of_another_archive_is_left_to_it(tmp_path):
     die_in_commit(tmp_path, "a", owner="them")
-    ours, theirs = Book(), Book()
+    ours, theirs = FakeTable(), FakeTable()
     assert recover(tmp_path, "us", ours) == 0
     clear(tmp_path)
     assert ours.committed == []
@@ -143,7 +143,7 @@ def test_recovery_may_die_itself(tmp_path):
 
     with pytest.raises(DiedError):
         recover(tmp_path, "us", died)
-    book = Book()
+    book = FakeTable()
     assert recover(tmp_path, "us", book) == 2
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
 
@@ -152,7 +152,7 @@ def test_recovery_overwrites_nothing_that_has_come_meanwhile(tmp_path):
     die_in_commit(tmp_path, "a", "b")
     (tmp_path / "a").unlink()
     (tmp_path / "a").write_bytes(b"another")
-    book = Book()
+    book = FakeTable()
     assert recover(tmp_path, "us", book) == 1
     assert book.committed == ["b"]
     assert (tmp_path / "a").read_bytes() == b"another"
@@ -161,7 +161,7 @@ def test_recovery_overwrites_nothing_that_has_come_meanwhile(tmp_path):
 def test_a_run_alive_is_left_alone(tmp_path):
     with Staging(tmp_path, "us") as staging:
         (file,) = stage(staging, "a")
-        recover(tmp_path, "us", Book())
+        recover(tmp_path, "us", FakeTable())
         clear(tmp_path)
         assert (staging.folder / file.name).read_bytes() == b"a"
     assert stagings(tmp_path) == []
@@ -173,7 +173,7 @@ def test_what_died_before_it_had_named_anything_is_removed(tmp_path, left):
     folder.mkdir()
     for name in left:
         (folder / name).write_bytes(b"x")
-    book = Book()
+    book = FakeTable()
     assert recover(tmp_path, "us", book) == 0
     assert not folder.exists()
     assert book.committed == []
@@ -186,7 +186,7 @@ def test_what_only_has_such_a_name_is_left_alone(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (tmp_path / (STAGING_PREFIX + "link")).symlink_to(elsewhere)
-    recover(tmp_path, "us", Book())
+    recover(tmp_path, "us", FakeTable())
     clear(tmp_path)
     assert len(stagings(tmp_path)) == 3
     assert (mine / "models").is_dir()
@@ -198,7 +198,7 @@ def test_a_damaged_journal_is_named(tmp_path):
     (journal,) = tmp_path.glob(STAGING_PREFIX + "*/journal.arrow")
     journal.write_bytes(journal.read_bytes()[:60])
     with pytest.raises(homing.ArchiveError, match=r"journal\.arrow.*is damaged"):
-        recover(tmp_path, "us", Book())
+        recover(tmp_path, "us", FakeTable())
 
 
 def test_an_interrupted_run_without_a_commit_under_way_leaves_nothing(tmp_path):
@@ -219,7 +219,7 @@ def test_a_file_system_without_hard_links(tmp_path, monkeypatch, code):
 
     monkeypatch.setattr(os, "link", refused)
     (tmp_path / "b").write_bytes(b"another")
-    book = Book()
+    book = FakeTable()
     with Staging(tmp_path, "us") as staging:
         fates = staging.commit(rows("a", "b"), stage(staging, "a", "b"), book)
     assert fates == ["recorded", "name taken"]

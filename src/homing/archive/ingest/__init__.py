@@ -1,1 +1,1 @@
-"""Pictures going in: planned, described or activated, written and recorded."""
+"""Ingest: pictures planned, described or activated, written and recorded."""

@@ -1,27 +1,28 @@
-"""Activating files without an archive: nothing is recorded."""
+"""Files activated without an archive: nothing is recorded."""
 
 import hashlib
-import math
 import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from homing.activation import Activated, Activator
+from homing.activation.activator import Activated, Activator
 from homing.archive.ingest.run import (
     OnOutcome,
     collect,
+    outcome_with_file,
+    outcome_without_file,
     refuse_output,
     refuse_store,
 )
 from homing.archive.ingest.staging import Staging, clear
 from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
-from homing.codebooks import Codebook
+from homing.codebooks.codebook import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
 from homing.files.durable import publish, refuses_name
-from homing.images import shown
+from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
 
 
@@ -35,22 +36,9 @@ def activate_files(
     limits: Limits = DEFAULT_LIMITS,
     on_outcome: OnOutcome | None = None,
 ) -> Report:
-    """Activate files into a folder; an existing file is never overwritten.
+    """Activate files into a folder, made if need be; an existing file is never overwritten.
 
-    Parameters
-    ----------
-    inputs : sequence of Input
-        What to activate, from :func:`~homing.archive.inputs.find_inputs`.
-    descriptor, codebook
-        What the pictures are activated for.
-    out : path
-        Folder for the results; it is made if need be.
-    on_outcome : callable or None
-        Called with each outcome.
-    activation : Activation
-        Its further codebooks loaded.
-    limits : Limits
-        Bounds on decoding.
+    The further codebooks of `activation` must be loaded.
     """
     refuse_store(out)
     folder = Path(out)
@@ -63,13 +51,8 @@ def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Itera
     to_do, clock = [], time.perf_counter()
     for item in inputs:
         final = out / item.destination_as(activator.kind)
-        if os.path.exists(final):  # noqa: PTH110 - a path's own raises where no such name can be
-            yield Outcome(
-                source=shown(item.path),
-                status="skipped",
-                id=item.id,
-                reason=f"{shown(final)} exists already",
-            )
+        if os.path.exists(final):  # noqa: PTH110 - Path.exists raises for impossible names
+            yield outcome_without_file(item, "skipped", f"{shown(final)} exists already")
         else:
             to_do.append(item)
     results = activator.run(item.path for item in to_do)
@@ -88,33 +71,21 @@ def _place(
     destination: Path,
     seconds: float,
 ) -> Outcome:
-    source = shown(item.path)
+    """Write a picture's file and give it its name."""
     if isinstance(result, PictureError):
-        return Outcome(source=source, status="failed", id=item.id, reason=str(result))
+        return outcome_without_file(item, "failed", str(result))
     final = staging.out / destination
     staged = staging.write(result.data, destination, hashlib.sha256(result.data).digest())
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         publish(staging.folder / staged.name, final)
     except (FileExistsError, NotADirectoryError):
-        reason = f"{shown(final)} exists already"
-        return Outcome(source=source, status="skipped", id=item.id, reason=reason)
+        return outcome_without_file(item, "skipped", f"{shown(final)} exists already")
     except OSError as error:
         if not refuses_name(error):
             raise
         reason = f"{shown(final)} cannot be written: {error.strerror}; rename the picture"
-        return Outcome(source=source, status="failed", id=item.id, reason=reason)
+        return outcome_without_file(item, "failed", reason)
     finally:
         staging.discard(staged)
-    return Outcome(
-        source=source,
-        status="activated",
-        id=item.id,
-        file=shown(final),
-        psnr=None if math.isinf(result.psnr) else result.psnr,
-        ssim=result.ssim,
-        cell_kept=result.cell_kept,
-        also_kept=result.also_kept,
-        seconds=seconds,
-        notes=result.notes,
-    )
+    return outcome_with_file(item, result, final, status="activated", seconds=seconds)

@@ -1,4 +1,4 @@
-"""Add: record pictures as they are."""
+"""Add: pictures recorded as they are."""
 
 import datetime
 import itertools
@@ -7,62 +7,62 @@ from collections.abc import Generator, Iterable, Sequence
 
 import numpy as np
 
-from homing.archive.ingest.describe import Described, Seen
+from homing.archive.ingest.describe import DescribedInput, Description
 from homing.archive.inputs import Input
 from homing.archive.results import Outcome
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook
-from homing.images import SHOWS_NOTHING, shown
+from homing.codebooks.codebook import Codebook
+from homing.images.limits import shown
+from homing.images.read_small import SHOWS_NOTHING
 
 _COMMIT = 512  # pictures recorded together
 
 
 def add(
-    table: Table, generation: int, codebook: Codebook, described: Iterable[Described]
+    table: Table, generation: int, codebook: Codebook, described: Iterable[DescribedInput]
 ) -> Generator[Outcome, None, None]:
-    """Record pictures; an outcome comes once its picture is recorded, in the order given.
+    """Record pictures in order; an outcome comes once its picture is recorded.
 
-    Parameters
-    ----------
-    table : Table
-    generation, codebook
-        Of which rows are, and what encodes their vectors.
-    described : iterable of Described
+    `codebook`, that of the `generation`, encodes the vectors.
     """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
-        lost = _commit(table, generation, codebook, chunk)
+        refused = _commit(table, generation, codebook, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
-            yield _outcome(entry, entry.planned.item.id in lost, seconds)
+            yield _outcome(entry, entry.planned.item.id in refused, seconds)
 
 
 def _commit(
-    table: Table, generation: int, codebook: Codebook, chunk: Sequence[Described]
+    table: Table, generation: int, codebook: Codebook, chunk: Sequence[DescribedInput]
 ) -> set[str]:
-    """Record those of a chunk that were described; returns ids that other pictures have."""
-    seen = [(entry.planned.item, entry.seen) for entry in chunk if entry.seen is not None]
-    return commit_rows(table, table.to_arrow(_rows(generation, codebook, seen))) if seen else set()
+    """Record the described pictures of a chunk; return the ids that other pictures have."""
+    described = [
+        (each.planned.item, each.description) for each in chunk if each.description is not None
+    ]
+    if not described:
+        return set()
+    return commit_rows(table, table.to_arrow(_rows(generation, codebook, described)))
 
 
 def _rows(
-    generation: int, codebook: Codebook, described: Sequence[tuple[Input, Seen]]
+    generation: int, codebook: Codebook, described: Sequence[tuple[Input, Description]]
 ) -> list[Row]:
-    stacked = np.stack([seen.vector for _, seen in described])
-    vectors, cells, codes = quantize(codebook, stacked)
+    stacked = np.stack([description.vector for _, description in described])
+    quantized = zip(described, *quantize(codebook, stacked), strict=True)
     now = datetime.datetime.now(datetime.UTC)
     return [
         Row(
             id=item.id,
             state="added",
-            source_sha256=seen.sha256,
-            file_sha256=seen.sha256,
+            source_sha256=description.sha256,
+            file_sha256=description.sha256,
             file=None,
-            width=seen.width,
-            height=seen.height,
+            width=description.width,
+            height=description.height,
             psnr=None,
             created_at=now,
             vector=vector,
@@ -71,19 +71,19 @@ def _rows(
             code=code.tobytes(),
             metadata=item.metadata,
         )
-        for (item, seen), vector, cell, code in zip(described, vectors, cells, codes, strict=True)
+        for (item, description), vector, cell, code in quantized
     ]
 
 
-def _outcome(entry: Described, lost: bool, seconds: float) -> Outcome:
+def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
     planned = entry.planned
     reason = planned.skipped or planned.failed or entry.failed
     status = "skipped" if planned.skipped else "failed"
-    if lost:
+    if refused:
         reason = f"the id {planned.item.id!r} was taken by another picture meanwhile"
-    elif entry.seen is not None:
+    elif entry.description is not None:
         status = "added"
-    blank = entry.seen is not None and entry.seen.blank
+    blank = entry.description is not None and entry.description.blank
     return Outcome(
         source=shown(planned.item.path),
         status=status,

@@ -2,57 +2,47 @@
 
 import itertools
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.ingest.plan import Planned, plan
+from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.inputs import Input
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.images import Squashed, read_for_description, shows_nothing
+from homing.images.read_small import Squashed, read_for_description, shows_nothing
 from homing.options import Limits
+from homing.workers.ahead import submitted_ahead
 
-BATCH = 16
-"""Pictures described together; fixed, so that no picture's neighbours matter."""
+BATCH = 16  # pictures described together; fixed, so that a picture's neighbours do not matter
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What is recorded of a picture that was described.
+class Description:
+    """What is recorded of a picture that was described."""
 
-    Attributes
-    ----------
-    vector : array (D,), float32
-        Its descriptor.
-    sha256 : bytes
-        Of its file.
-    width, height : int
-        Of the file, as stored.
-    blank : bool
-        Whether it shows nothing.
-    """
-
-    vector: NDArray[np.float32]
-    sha256: bytes
-    width: int
+    vector: NDArray[np.float32]  # (D,), its descriptor
+    sha256: bytes  # of the file
+    width: int  # pixels, as stored
     height: int
-    blank: bool
+    blank: bool  # the picture shows nothing
 
 
 @dataclass(frozen=True)
-class Described:
-    """An input; what was seen of it, or why it could not be read; neither if nothing is to do."""
+class DescribedInput:
+    """An input with its description, or why it could not be read; neither if nothing is to do."""
 
-    planned: Planned
-    seen: Seen | None = None
+    planned: PlannedInput
+    description: Description | None = None
     failed: str | None = None
+
+
+_Read = tuple[PlannedInput, Squashed | PictureError | None]
 
 
 def describe(
@@ -63,70 +53,46 @@ def describe(
     archive: Location,
     limits: Limits,
     readers: int | None = None,
-) -> Iterator[Described]:
-    """Describe those of the inputs that are not in the record, in the order given.
+) -> Iterator[DescribedInput]:
+    """Describe the inputs that have no row in the table yet, in the order given.
 
-    Parameters
-    ----------
-    table : Table
-        The version in view when an input's turn comes counts.
-    descriptor : Descriptor
-    inputs : iterable of Input
-    archive : Location
-    limits : Limits
-    readers : int or None
-        Threads that decode, a few batches ahead of the network; one for each processor if None.
+    The table's version at an input's turn counts. `readers` threads (None: one per processor)
+    decode a few batches ahead of the network.
     """
 
-    def read(planned: Planned) -> _Read:
-        return _read(planned, descriptor.input_size, limits)
+    def read(planned: PlannedInput) -> _Read:
+        return planned, _read(planned, descriptor.input_size, limits)
 
-    reading: deque[Future[_Read]] = deque()
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
-        rest = iter(plan(table, inputs, archive, limits, release=False))
-        for entry in itertools.islice(rest, 4 * BATCH):
-            reading.append(pool.submit(read, entry))
-        while reading:
-            batch = [reading.popleft().result() for _ in range(min(BATCH, len(reading)))]
-            for entry in itertools.islice(rest, BATCH):
-                reading.append(pool.submit(read, entry))
-            yield from _described(batch, descriptor)
+        planned = plan(table, inputs, archive, limits, release=False)
+        reads = submitted_ahead((pool.submit(read, each) for each in planned), 4 * BATCH)
+        while batch := [future.result() for future in itertools.islice(reads, BATCH)]:
+            yield from _describe(batch, descriptor)
     finally:
-        pool.shutdown(cancel_futures=True)  # interrupted, it does not read on for nothing
+        pool.shutdown(cancel_futures=True)  # after an interrupt, it stops reading
 
 
-@dataclass(frozen=True)
-class _Read:
-    planned: Planned
-    result: Squashed | PictureError | None = None
-
-
-def _read(planned: Planned, size: int, limits: Limits) -> _Read:
+def _read(planned: PlannedInput, size: int, limits: Limits) -> Squashed | PictureError | None:
     if not planned.to_do:
-        return _Read(planned)
+        return None
     try:
-        return _Read(planned, read_for_description(planned.item.path, size, limits=limits))
+        return read_for_description(planned.item.path, size, limits=limits)
     except PictureError as error:
-        return _Read(planned, error)
+        return error
 
 
-def _described(batch: Sequence[_Read], descriptor: Descriptor) -> Iterator[Described]:
-    squashed = [entry.result.pixels for entry in batch if isinstance(entry.result, Squashed)]
+def _describe(batch: Sequence[_Read], descriptor: Descriptor) -> Iterator[DescribedInput]:
+    squashed = [read.pixels for _, read in batch if isinstance(read, Squashed)]
     if squashed:
         pixels = np.stack(squashed)
         vectors = iter(descriptor.describe_squashed(pixels, batch=BATCH, pad=True))
         blank = iter(shows_nothing(pixels))
-    for entry in batch:
-        if isinstance(entry.result, Squashed):
-            found = entry.result
-            seen = Seen(
-                next(vectors), found.sha256, found.width, found.height, blank=bool(next(blank))
+    for planned, read in batch:
+        if isinstance(read, Squashed):
+            description = Description(
+                next(vectors), read.sha256, read.width, read.height, blank=bool(next(blank))
             )
-            yield Described(entry.planned, seen)
+            yield DescribedInput(planned, description)
         else:
-            yield Described(entry.planned, failed=_reason(entry.result))
-
-
-def _reason(error: PictureError | None) -> str | None:
-    return None if error is None else str(error)
+            yield DescribedInput(planned, failed=None if read is None else str(read))

@@ -1,92 +1,76 @@
-"""Release: activate, write the file, record it."""
+"""Release: pictures activated, written to files and recorded."""
 
 import dataclasses
 import datetime
 import hashlib
-import math
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from homing.activation import Activated, Activator
-from homing.archive.ingest.activate_by_workers import Activate
-from homing.archive.ingest.plan import Planned, plan
-from homing.archive.ingest.sign import Seal
-from homing.archive.ingest.staging import Staged, Staging, recover
+from homing.archive.ingest.plan import PlannedInput, plan
+from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
+from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
 from homing.archive.query.manifests import MANIFEST
 from homing.archive.results import Outcome
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
-from homing.archive.table.table import Table
 from homing.errors import PictureError
-from homing.images import shown
+from homing.images.limits import shown
+
+if TYPE_CHECKING:
+    from homing.activation.activator import Activated, Activator
+    from homing.archive.ingest.by_workers import Activate
+    from homing.archive.ingest.sign import Seal
+    from homing.archive.table.table import Table
 
 _COMMIT = 64  # pictures recorded together, at most
-_SECONDS = 20.0  # a commit waits no longer: what is not recorded is lost by an interruption
-
-_Item = tuple[Planned, Activated | PictureError | None]
+_SECONDS = 20.0  # a commit waits no longer: an interrupt loses what is not recorded
 
 
 @dataclass(frozen=True)
-class _Written:
+class Run:
+    """What a release is made of, beside its pictures."""
+
+    table: "Table"
+    activator: "Activator"
+    out: Path  # folder for the released files; made if need be
+    archive: Location  # folder of the archive, which recorded places are relative to
+    owner: str  # identity of the archive; unfinished runs of others in `out` are left to them
+    generation: int = 1  # of the archive's codebooks, the activator's
+    seal: "Seal | None" = None  # signs the files, as Content Credentials
+    activate: "Activate | None" = None  # does the activator's work; None: the activator itself
+
+
+def release(run: Run, inputs: Iterable[Input]) -> Generator[Outcome, None, None]:
+    """Release pictures in order; an outcome comes once its picture is recorded."""
+    recover(run.out, run.owner, lambda rows: commit_rows(run.table, rows))
+    with Staging(run.out, run.owner) as staging:
+        steps = _Steps(run, staging)
+        # Staged one by one as they come, so that no more than a batch of files is in memory.
+        for chunk in _chunks(steps.stage(*activated) for activated in steps.activate(inputs)):
+            yield from steps.commit(chunk)
+
+
+@dataclass(frozen=True)
+class _StagedPicture:
     """A picture activated and staged, before it is recorded."""
 
     item: Input
-    activated: Activated
-    staged: Staged
+    activated: "Activated"  # without its file's bytes
+    staged: StagedFile
 
 
-def release(
-    table: Table,
-    activator: Activator,
-    inputs: Iterable[Input],
-    out: Path,
-    archive: Location,
-    *,
-    owner: str,
-    generation: int = 1,
-    seal: Seal | None = None,
-    activate: Activate | None = None,
-) -> Generator[Outcome, None, None]:
-    """Release pictures; an outcome comes once its picture is recorded, in the order given.
-
-    Parameters
-    ----------
-    table : Table
-        Where the rows go.
-    activator : Activator
-        How pictures are changed.
-    inputs : iterable of Input
-        What to release.
-    out : Path
-        Folder for the released files; it is made if need be.
-    archive : Path
-        Folder of the archive, which recorded places are relative to.
-    owner : str
-        Identity of the archive: what runs of others left unfinished in `out` is theirs to finish.
-    generation : int
-        Of the archive's codebooks, the activator's.
-    seal : Seal or None
-        Signs the files, as Content Credentials.
-    activate : callable or None
-        Has others do what the activator stands for; None: the activator does it.
-    """
-    recover(out, owner, lambda rows: commit_rows(table, rows))
-    with Staging(out, owner) as staging:
-        run = _Run(table, activator, generation, staging, archive, seal, activate)
-        # Staged one by one as they come, so that no more than a batch of files is in memory.
-        for chunk in _chunks(run.stage(*item) for item in run.activate(inputs)):
-            yield from run.commit(chunk)
-
-
-def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome | _Written"]]:
+def _chunks(
+    outcomes: Iterable[Outcome | _StagedPicture],
+) -> Iterator[list[Outcome | _StagedPicture]]:
     chunk, start = [], time.monotonic()
     for outcome in outcomes:
         chunk.append(outcome)
@@ -97,145 +81,123 @@ def _chunks(outcomes: Iterable["Outcome | _Written"]) -> Iterator[list["Outcome 
         yield chunk
 
 
-class _Run:
-    def __init__(
-        self,
-        table: Table,
-        activator: Activator,
-        generation: int,
-        staging: Staging,
-        archive: Location,
-        seal: Seal | None,
-        activate: Activate | None,
-    ) -> None:
-        self._table = table
-        self._activator = activator
-        self._generation = generation
+class _Steps:
+    """The steps of a run: activate, stage, commit."""
+
+    def __init__(self, run: Run, staging: Staging) -> None:
+        self._run = run
         self._staging = staging
-        self._archive = archive
-        self._seal = seal
-        self._activate = activate or activator.run
         self._clock = time.perf_counter()
 
-    def activate(self, inputs: Iterable[Input]) -> Iterator[_Item]:
-        """Pair every input with its activation; nothing for those that need none."""
-        waiting: deque[Planned] = deque()
+    def activate(
+        self, inputs: Iterable[Input]
+    ) -> Iterator[tuple[PlannedInput, "Activated | PictureError | None"]]:
+        """Pair every input with its activation; None for those that need none."""
+        run = self._run
+        waiting: deque[PlannedInput] = deque()
 
         def sources() -> Iterator[Path]:
-            planned = plan(self._table, inputs, self._archive, self._activator.limits, release=True)
-            for entry in planned:
-                waiting.append(entry)
-                if entry.to_do:
-                    yield entry.item.path
+            limits = run.activator.limits
+            for planned in plan(run.table, inputs, run.archive, limits, release=True):
+                waiting.append(planned)
+                if planned.to_do:
+                    yield planned.item.path
 
-        for result in self._activate(sources()):
+        activate = run.activate or run.activator.run
+        for activated in activate(sources()):
             while not waiting[0].to_do:
                 yield waiting.popleft(), None
-            yield waiting.popleft(), result
-        yield from ((entry, None) for entry in waiting)
+            yield waiting.popleft(), activated
+        yield from ((planned, None) for planned in waiting)
 
-    def commit(self, chunk: Sequence["Outcome | _Written"]) -> list[Outcome]:
-        """Publish and record a chunk; its outcomes in order."""
-        written = [entry for entry in chunk if isinstance(entry, _Written)]
+    def stage(
+        self, planned: PlannedInput, activated: "Activated | PictureError | None"
+    ) -> Outcome | _StagedPicture:
+        """Write the file of a picture, if it has one, and drop the file's bytes."""
+        item, seal = planned.item, self._run.seal
+        if seal is not None and activated is not None and not isinstance(activated, PictureError):
+            try:
+                item, activated = seal.put(item, activated)
+            except PictureError as error:
+                activated = error
+        if activated is None or isinstance(activated, PictureError):
+            failed = planned.failed if activated is None else str(activated)
+            status = "skipped" if failed is None else "failed"
+            return outcome_without_file(item, status, failed or planned.skipped)
+        destination = item.destination_as(self._run.activator.kind)
+        digest = hashlib.sha256(activated.data).digest()
+        staged = self._staging.write(activated.data, destination, digest)
+        return _StagedPicture(item, dataclasses.replace(activated, data=b""), staged)
+
+    def commit(self, chunk: Sequence[Outcome | _StagedPicture]) -> list[Outcome]:
+        """Publish and record a chunk; return its outcomes in order."""
+        pictures = [entry for entry in chunk if isinstance(entry, _StagedPicture)]
         fates: dict[str, str] = {}
-        if written:
-            found = self._staging.commit(
-                self._rows(written),
-                [entry.staged for entry in written],
-                lambda rows: commit_rows(self._table, rows),
+        if pictures:
+            committed = self._staging.commit(
+                self._rows(pictures),
+                [picture.staged for picture in pictures],
+                lambda rows: commit_rows(self._run.table, rows),
             )
-            fates = {entry.item.id: fate for entry, fate in zip(written, found, strict=True)}
+            fates = {each.item.id: fate for each, fate in zip(pictures, committed, strict=True)}
         now = time.perf_counter()
         seconds, self._clock = (now - self._clock) / len(chunk), now
         return [
             self._outcome(entry, fates[entry.item.id], seconds)
-            if isinstance(entry, _Written)
+            if isinstance(entry, _StagedPicture)
             else entry
             for entry in chunk
         ]
 
-    def stage(
-        self, planned: Planned, activated: Activated | PictureError | None
-    ) -> "Outcome | _Written":
-        """Write the file of a picture, if there is one, and let go of its bytes."""
-        item = planned.item
-        if isinstance(activated, Activated) and self._seal is not None:
-            try:
-                item, activated = self._seal.put(item, activated)
-            except PictureError as error:
-                activated = error
-        if isinstance(activated, Activated):
-            destination = item.destination_as(self._activator.kind)
-            digest = hashlib.sha256(activated.data).digest()
-            staged = self._staging.write(activated.data, destination, digest)
-            return _Written(item, dataclasses.replace(activated, data=b""), staged)
-        failed = str(activated) if isinstance(activated, PictureError) else planned.failed
-        return Outcome(
-            source=shown(item.path),
-            status="skipped" if failed is None else "failed",
-            id=item.id,
-            reason=failed or planned.skipped,
-        )
-
-    def _rows(self, written: Sequence[_Written]) -> pa.Table:
-        vectors, cells, codes = quantize(
-            self._activator.codebook, np.stack([entry.activated.vector for entry in written])
-        )
+    def _rows(self, pictures: Sequence[_StagedPicture]) -> pa.Table:
+        vectors = np.stack([picture.activated.vector for picture in pictures])
+        quantized = zip(pictures, *quantize(self._run.activator.codebook, vectors), strict=True)
         now = datetime.datetime.now(datetime.UTC)
         rows = [
             Row(
-                id=entry.item.id,
+                id=each.item.id,
                 state="released",
-                source_sha256=entry.activated.source_sha256,
-                file_sha256=entry.staged.sha256,
-                file=recorded_place(self._staging.out / entry.staged.destination, self._archive),
-                width=entry.activated.width,
-                height=entry.activated.height,
-                psnr=_finite(entry.activated.psnr),
+                source_sha256=each.activated.source_sha256,
+                file_sha256=each.staged.sha256,
+                file=recorded_place(self._final(each), self._run.archive),
+                width=each.activated.width,
+                height=each.activated.height,
+                psnr=finite_psnr(each.activated.psnr),
                 created_at=now,
                 vector=vector,
-                generation=self._generation,
+                generation=self._run.generation,
                 cell=int(cell),
                 code=code.tobytes(),
-                metadata=entry.item.metadata,
+                metadata=each.item.metadata,
             )
-            for entry, vector, cell, code in zip(written, vectors, cells, codes, strict=True)
+            for each, vector, cell, code in quantized
         ]
-        return self._table.to_arrow(rows)
+        return self._run.table.to_arrow(rows)
 
-    def _outcome(self, entry: _Written, fate: str, seconds: float) -> Outcome:
-        source, item = shown(entry.item.path), entry.item
+    def _outcome(self, picture: _StagedPicture, fate: str, seconds: float) -> Outcome:
+        item, final = picture.item, self._final(picture)
         if fate != "recorded":
-            reason = _refusal(entry, self._staging.out, fate)
-            return Outcome(source=source, status="failed", id=item.id, reason=reason)
-        return Outcome(
-            source=source,
+            return outcome_without_file(item, "failed", _reason(fate, item, shown(final)))
+        return outcome_with_file(
+            item,
+            picture.activated,
+            final,
             status="released",
-            id=item.id,
-            file=shown(self._staging.out / entry.staged.destination),
-            psnr=_finite(entry.activated.psnr),
-            ssim=entry.activated.ssim,
-            cell_kept=entry.activated.cell_kept,
-            also_kept=entry.activated.also_kept,
             seconds=seconds,
-            notes=entry.activated.notes,
-            c2pa_manifest=(item.metadata or {}).get(MANIFEST) if self._seal else None,
+            c2pa_manifest=(item.metadata or {}).get(MANIFEST) if self._run.seal else None,
         )
 
+    def _final(self, picture: _StagedPicture) -> Path:
+        return self._run.out / picture.staged.destination
 
-def _refusal(entry: _Written, out: Path, fate: str) -> str:
+
+def _reason(fate: str, item: Input, file: str) -> str:
+    """Say why a staged file was not released."""
     if fate == "name taken":
-        return (
-            f"{shown(out / entry.staged.destination)} exists and is another file; "
-            "move it away, or release into another folder"
-        )
+        return f"{file} exists and is another file; move it away, or release into another folder"
     if fate == "name refused":
         return (
-            f"{shown(out / entry.staged.destination)}: there can be no file of that name, or not "
-            "there; rename the picture, or release into another folder"
+            f"{file}: the file system does not allow a file of that name there; rename the "
+            "picture, or release into another folder"
         )
-    return f"the id {entry.item.id!r} was taken by another picture meanwhile"
-
-
-def _finite(psnr: float) -> float | None:
-    return None if math.isinf(psnr) else psnr
+    return f"the id {item.id!r} was taken by another picture meanwhile"

@@ -1,13 +1,20 @@
-"""What the runs over many pictures share: their settings checked, their outcomes collected."""
+"""Runs over many pictures: the output folder checked, outcomes made and collected."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
 from homing.archive.table.location import is_store
 from homing.errors import UsageError
+from homing.images.limits import shown
 from homing.options import PathLike
+
+if TYPE_CHECKING:
+    from homing.activation.activator import Activated
 
 OnOutcome = Callable[[Outcome], None]
 
@@ -34,11 +41,46 @@ def refuse_store(out: PathLike) -> None:
 
 
 def collect(outcomes: Iterable[Outcome], on_outcome: OnOutcome | None) -> Report:
-    """Run to the end, telling of each outcome as it comes."""
+    """Run to the end, calling `on_outcome` with each outcome as it comes."""
     start = time.perf_counter()
-    kept = []
+    collected = []
     for outcome in outcomes:
-        kept.append(outcome)
+        collected.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
-    return Report(tuple(kept), time.perf_counter() - start)
+    return Report(tuple(collected), time.perf_counter() - start)
+
+
+def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:
+    """Make the outcome of a picture that was skipped or has failed."""
+    return Outcome(source=shown(item.path), status=status, id=item.id, reason=reason)
+
+
+def outcome_with_file(
+    item: Input,
+    activated: "Activated",
+    file: Path,
+    *,
+    status: str,
+    seconds: float,
+    c2pa_manifest: str | None = None,
+) -> Outcome:
+    """Make the outcome of a picture that was activated and whose file has its final name."""
+    return Outcome(
+        source=shown(item.path),
+        status=status,
+        id=item.id,
+        file=shown(file),
+        psnr=finite_psnr(activated.psnr),
+        ssim=activated.ssim,
+        cell_kept=activated.cell_kept,
+        also_kept=activated.also_kept,
+        seconds=seconds,
+        notes=activated.notes,
+        c2pa_manifest=c2pa_manifest,
+    )
+
+
+def finite_psnr(psnr: float) -> float | None:
+    """Return a PSNR in dB; None if it is infinite: the file equals its source."""
+    return None if math.isinf(psnr) else psnr

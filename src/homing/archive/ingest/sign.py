@@ -3,55 +3,50 @@
 import dataclasses
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from homing.activation import Activated, Activator
 from homing.archive.inputs import Input
 from homing.archive.query.manifests import ENDPOINT, MANIFEST
-from homing.c2pa import Binding, ContentCredentials
+from homing.c2pa.binding import Binding
+from homing.c2pa.credentials import ContentCredentials
 from homing.c2pa.signing import ManifestSigner
 from homing.errors import PictureError
-from homing.images import CREDENTIALS_LEFT_OUT, read_bytes, same_but_for_credentials, sniff
+from homing.images.kinds import sniff
+from homing.images.limits import read_bytes
+from homing.images.metadata import same_but_for_credentials
+from homing.images.picture import CREDENTIALS_LEFT_OUT
 
-_KEPT = "content credentials of the source kept as those of its parent"
+if TYPE_CHECKING:
+    from homing.activation.activator import Activated, Activator
+
+_CREDENTIALS_AS_PARENT = "content credentials of the source kept as those of its parent"
 
 
 @dataclass(frozen=True)
 class Seal:
-    """Signs what an activator has made.
-
-    Attributes
-    ----------
-    signer : ManifestSigner
-    activator : Activator
-        Of which descriptor and codebook the soft binding is.
-    endpoint : str or None
-        Where the manifests are to be had.
-    """
+    """A signer of the files that an activator makes."""
 
     signer: ManifestSigner
-    activator: Activator
-    endpoint: str | None
+    activator: "Activator"  # its descriptor and codebook are the soft binding's
+    endpoint: str | None  # API that serves the manifests
 
     @classmethod
-    def of(cls, credentials: ContentCredentials, activator: Activator) -> "Seal":
+    def of(cls, credentials: ContentCredentials, activator: "Activator") -> "Seal":
         """Take credentials; `UsageError` if nothing can be signed with them."""
         return cls(ManifestSigner(credentials), activator, credentials.endpoint)
 
-    def put(self, item: Input, activated: Activated) -> tuple[Input, Activated]:
-        """Sign a file, and note its manifest in what is recorded of it.
+    def put(self, item: Input, activated: "Activated") -> tuple[Input, "Activated"]:
+        """Sign a file, and note its manifest in the entry's metadata.
 
-        Raises
-        ------
-        PictureError
-            Its entry is to have another manifest, the source has changed, or the file cannot be
-            signed, or would not be the same picture with a manifest.
+        `PictureError` if the metadata has a manifest already, the source has changed, or the file
+        cannot be signed or would not be the same picture with a manifest.
         """
-        known = dict(item.metadata or {})
-        if taken := {MANIFEST, ENDPOINT} & known.keys():
+        metadata = dict(item.metadata or {})
+        if taken := {MANIFEST, ENDPOINT} & metadata.keys():
             raise PictureError(
-                f"its metadata has {sorted(taken)} already, which is for the manifest signed now; "
+                f"its metadata already has {sorted(taken)}, meant for the manifest signed now; "
                 "take it out of the manifest of pictures"
             )
         source = self._source(item, activated)
@@ -68,15 +63,20 @@ class Seal:
         )
         if not same_but_for_credentials(activated.data, signed.data):
             raise PictureError("with content credentials the file would be another picture")
-        known |= {MANIFEST: signed.manifest} | ({ENDPOINT: self.endpoint} if self.endpoint else {})
-        notes = tuple(_KEPT if n == CREDENTIALS_LEFT_OUT else n for n in activated.notes)
+        metadata[MANIFEST] = signed.manifest
+        if self.endpoint:
+            metadata[ENDPOINT] = self.endpoint
+        notes = tuple(
+            _CREDENTIALS_AS_PARENT if note == CREDENTIALS_LEFT_OUT else note
+            for note in activated.notes
+        )
         return (
-            dataclasses.replace(item, metadata=known),
+            dataclasses.replace(item, metadata=metadata),
             dataclasses.replace(activated, data=signed.data, notes=notes),
         )
 
-    def _source(self, item: Input, activated: Activated) -> bytes:
+    def _source(self, item: Input, activated: "Activated") -> bytes:
         source = read_bytes(item.path, limits=self.activator.limits)
         if hashlib.sha256(source).digest() != activated.source_sha256:
-            raise PictureError("it changed while it was being activated; give it again")
+            raise PictureError("it changed while it was being activated; release it again")
         return source

@@ -33,7 +33,7 @@ from homing.archive.table.open_in_worker import reached_record
 from homing.archive.table.table import Table
 from homing.codebooks import Codebook
 from homing.errors import ArchiveError, UsageError
-from homing.files.run_folders import abandoned, new_folder
+from homing.files.run_folders import abandoned_folders, new_folder
 from homing.search.engines.lance import reason_against
 from homing.workers.choose import Workforce
 
@@ -278,7 +278,7 @@ def _build(table: Table, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
 def _working_folder() -> Iterator[Path]:
     """A temporary folder; those of runs that were killed are removed."""
     temporary = Path(tempfile.gettempdir())
-    for left in abandoned(temporary, _PREFIX, _OURS):
+    for left in abandoned_folders(temporary, _PREFIX, _OURS):
         left.remove()
     held = new_folder(temporary, _PREFIX)
     try:

@@ -29,7 +29,7 @@ from homing.archive.table.generations import CODE, KEY, Generations
 from homing.archive.table.location import Location, ObjectStorePath, reason_of
 from homing.archive.table.rows import Row, row_of, row_schema, rows_to_table
 from homing.errors import ArchiveError, UsageError
-from homing.files.locks import shared, soon_locked
+from homing.files.locks import hold_lock_within, share_lock
 from homing.images import shown
 
 INDEXED = "indexed"
@@ -234,7 +234,7 @@ class Table:
 
     def _unforgotten(self) -> AbstractContextManager[None]:
         lock = self._lock
-        return nullcontext() if lock is None else shared(lock)
+        return nullcontext() if lock is None else share_lock(lock)
 
     @property
     def _lock(self) -> Path | None:
@@ -403,7 +403,7 @@ class Table:
 
         metrics = self.written(merge)  # what another has removed meanwhile cannot be merged
         lock = self._lock
-        with nullcontext(False) if lock is None else soon_locked(lock, _PATIENCE) as alone:
+        with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
             older = keep if alone else max(keep, _IN_FLIGHT)
             with translated(self.path):
                 cleaned = self._dataset.cleanup_old_versions(

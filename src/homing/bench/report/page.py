@@ -14,7 +14,7 @@ from homing.bench.report.outcome_tables import notes_of, tables_of
 from homing.bench.report.plots import Plot
 from homing.bench.statistics.bootstrap import Interval
 from homing.bench.statistics.tables import NOTHING
-from homing.html import Figure, inlined, inlined_jpeg, template_of
+from homing.html import Figure, data_url, jpeg_data_url, load_template
 
 _SHOWN = 260  # pixels: the longest edge of a picture on the page
 _QUALITY = 82
@@ -39,13 +39,13 @@ def write_page(outcome: Outcome, plots: Sequence[Plot], path: Path, seconds: flo
 
     All text is escaped.
     """
-    text = template_of("homing.bench.report", "page.html.j2").render(
+    text = load_template("homing.bench.report", "page.html.j2").render(
         outcome=outcome,
         headline=headline(outcome),
         summary=list(_summary(outcome)),
         notes=notes_of(outcome),
         tables=tables_of(outcome),
-        plots=[(plot, inlined(plot.svg.read_bytes(), "svg+xml")) for plot in plots],
+        plots=[(plot, data_url(plot.svg.read_bytes(), "svg+xml")) for plot in plots],
         gallery=list(_gallery(outcome.examples)),
         duration=f"{seconds / 60:.1f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds",
     )
@@ -115,4 +115,4 @@ def _gallery(
 def _figure(caption: str, image: Image.Image) -> Figure:
     shown = image.convert("RGB")
     shown.thumbnail((_SHOWN, _SHOWN), Image.Resampling.LANCZOS)
-    return Figure(caption, inlined_jpeg(shown, _QUALITY), shown.width, shown.height)
+    return Figure(caption, jpeg_data_url(shown, _QUALITY), shown.width, shown.height)

@@ -13,7 +13,7 @@ from homing.bench.encode.code_checksum import code_checksum
 from homing.codebooks import (
     Codebook,
     Factory,
-    bundled,
+    bundled_codebooks,
     choose_bundled,
     load_codebook,
     parse_factory,
@@ -70,12 +70,12 @@ def find_quantizer(
     trained for another descriptor.
     """
     if name == "auto":
-        if not any(info.descriptor == descriptor.fingerprint for info in bundled()):
+        if not any(info.descriptor == descriptor.fingerprint for info in bundled_codebooks()):
             return _load_or_train(
                 _factory_for(len(distractors)), descriptor, distractors, cache, seed
             )
         codebook, reason = choose_bundled(descriptor.fingerprint, len(distractors))
-        name = next(i.name for i in bundled() if i.fingerprint == codebook.fingerprint)
+        name = next(i.name for i in bundled_codebooks() if i.fingerprint == codebook.fingerprint)
         return Quantizer(name, codebook, reason)
     found = _existing(name, descriptor)
     if isinstance(found, Quantizer):
@@ -94,7 +94,7 @@ def check_indexes(names: Sequence[str], descriptor: "Descriptor") -> None:
 
 def _existing(name: str, descriptor: "Descriptor") -> "Quantizer | Factory":
     """Return an existing codebook or, for any other name, the factory to train."""
-    info = next((each for each in bundled() if each.name.lower() == name.lower()), None)
+    info = next((each for each in bundled_codebooks() if each.name.lower() == name.lower()), None)
     if info is None and not Path(name).is_file():
         return parse_factory(name)
     codebook = load_codebook(name)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from homing.errors import UsageError
 from homing.files.durable import sync_folder
-from homing.files.locks import locked
+from homing.files.locks import hold_lock
 
 READ, WRITE = "read", "write"
 RIGHTS = (READ, WRITE)  # WRITE includes READ
@@ -82,7 +82,7 @@ class KeyRing:
         digest = hashlib.sha256(secret.encode()).hexdigest()
         key = Key(secrets.token_hex(4), name.strip(), rights, digest, now)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with locked(self._folder / "keys.lock"):
+        with hold_lock(self._folder / "keys.lock"):
             self._write([*self.all(), key])
         return key, secret
 
@@ -90,7 +90,7 @@ class KeyRing:
         """Remove and return a key; None if there is none of that id."""
         if not self.all():
             return None
-        with locked(self._folder / "keys.lock"):
+        with hold_lock(self._folder / "keys.lock"):
             gone = [key for key in self.all() if key.id == id]
             if gone:
                 self._write([key for key in self.all() if key.id != id])

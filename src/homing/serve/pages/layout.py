@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
-from homing.html import templates_of
+from homing.html import load_templates
 from homing.serve.access.guard import COOKIE, guarded
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.names import file_address, thumbnail_address
@@ -30,7 +30,7 @@ _HEADINGS = {
     413: "That is too much at once",
     429: "That was too often",
 }
-_TEMPLATES = templates_of(
+_TEMPLATES = load_templates(
     "homing.serve.pages",
     entry_address=lambda name: f"/browse/{quote(name)}",
     file_address=file_address,

@@ -16,7 +16,7 @@ import pytest
 
 import homing
 from homing.archive.ingest import add as adding
-from homing.archive.ingest import describe_by_workers as shards
+from homing.archive.ingest import by_workers
 from homing.workers import processes
 from tests.helpers.archive import facts, make_pictures, picture
 
@@ -28,7 +28,7 @@ def photos(tmp_path_factory):
     return make_pictures(tmp_path_factory.mktemp("workers") / "photos", COUNT)
 
 
-def told(report):
+def outcomes_of(report):
     return [(o.source, o.status, o.id, o.reason, o.notes) for o in report]
 
 
@@ -52,14 +52,14 @@ def test_what_is_recorded_is_the_same(create, photos, tmp_path):
             name for name in names if name not in {"501.jpg", "502.jpg", "503.jpg", "510.jpg"}
         ]
     (alone, rows), (together, same) = reports
-    assert told(together) == told(alone)
+    assert outcomes_of(together) == outcomes_of(alone)
     assert Counter(o.status for o in together) == {"added": 66, "skipped": 2, "failed": 2}
     assert same == rows
 
 
 def stalling(folder, *given):
     """As a worker begins, but at its first try the shard with 080.jpg waits to be killed."""
-    describe = shards._begin(*given)
+    describe = by_workers._begin_describing(*given)
 
     def described(shard):
         mark = Path(folder, str(os.getpid()))
@@ -77,7 +77,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, tmp_path, monkeypatch
     undisturbed.add(photos)
     marks = tmp_path / "marks"
     marks.mkdir()
-    monkeypatch.setattr(shards, "_begin", partial(stalling, str(marks)))
+    monkeypatch.setattr(by_workers, "_begin_describing", partial(stalling, str(marks)))
     monkeypatch.setattr(adding, "_COMMIT", 16)
     archive, killed = create(), []
 
@@ -106,7 +106,7 @@ def dying(*given):
 
 
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, monkeypatch):
-    monkeypatch.setattr(shards, "_begin", dying)
+    monkeypatch.setattr(by_workers, "_begin_describing", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that describe pictures die"):
         archive.add(photos / "000.jpg", workers=2)
@@ -148,19 +148,22 @@ def started(archive, photos):
 
 
 def goes_on(archive, photos, recorded):
-    """What was recorded is kept, and the same again does the rest."""
-    kept = [row.id for row in archive.entries()]
-    assert recorded <= len(kept) < COUNT
-    assert len(set(kept)) == len(kept)
+    """Recorded rows stay, and the same command again does the rest."""
+    recorded_ids = [row.id for row in archive.entries()]
+    assert recorded <= len(recorded_ids) < COUNT
+    assert len(set(recorded_ids)) == len(recorded_ids)
     report = archive.add(photos, workers=2)
-    assert (report.count("skipped"), report.count("added")) == (len(kept), COUNT - len(kept))
+    assert (report.count("skipped"), report.count("added")) == (
+        len(recorded_ids),
+        COUNT - len(recorded_ids),
+    )
     assert sorted(row.id for row in archive.entries()) == [f"{n:03}.jpg" for n in range(COUNT)]
     assert archive.verify().clean
 
 
 @pytest.mark.slow
 def test_interrupted_from_the_terminal_it_keeps_what_is_recorded(archive, photos):
-    """The terminal sends SIGINT to the workers too, of which nobody is to hear."""
+    """The terminal sends SIGINT to the workers too, which must not show it."""
     process, workers = started(archive, photos)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)

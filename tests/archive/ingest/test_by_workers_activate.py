@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import homing
 from homing.archive import archive as archives
-from homing.archive.ingest import activate_by_workers as activating
+from homing.archive.ingest import by_workers
 from homing.archive.ingest import release as releasing
 from homing.workers import processes
 from homing.workers.choose import ThisMachine
@@ -46,11 +46,11 @@ def alone(tmp_path_factory, network_file, codebook, photos):
     folder = tmp_path_factory.mktemp("alone")
     made = homing.create(folder / "archive", descriptor=network_file, codebook=codebook)
     report = made.release(photos, out=folder / "out", method=FAST)
-    return contents(folder / "out"), facts(made), told(report)
+    return contents(folder / "out"), facts(made), outcomes_of(report)
 
 
-def told(report):
-    """Outcomes, but for times and places."""
+def outcomes_of(report):
+    """Outcomes without times and places."""
     every = [outcome.as_dict() for outcome in report]
     return [{k: v for k, v in each.items() if k not in {"seconds", "file"}} for each in every]
 
@@ -96,7 +96,9 @@ def test_whoever_makes_them_the_files_are_the_same(
     if first:
         made.release(first, out=out, method=FAST)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archives, "hired", lambda _: contextlib.nullcontext(Here(count, lost)))
+        patch.setattr(
+            archives, "open_workforce", lambda _: contextlib.nullcontext(Here(count, lost))
+        )
         patch.setattr(releasing, "_COMMIT", commit)
         report = made.release(photos, out=out, method=FAST, workers=count)
         assert report.count("skipped") == len(first)
@@ -106,13 +108,13 @@ def test_whoever_makes_them_the_files_are_the_same(
     assert contents(out) == files
     assert facts(made) == rows
     if not first:
-        assert told(report) == outcomes
+        assert outcomes_of(report) == outcomes
     assert again.count("skipped") == len(files)
 
 
 def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path, monkeypatch):
     pytest.importorskip("c2pa")
-    monkeypatch.setattr(archives, "hired", lambda _: contextlib.nullcontext(Here(2)))
+    monkeypatch.setattr(archives, "open_workforce", lambda _: contextlib.nullcontext(Here(2)))
     some = [photos / "001.jpg", photos / "005.jpg", photos / "002.jpg"]
     report = archive.release(some, out=tmp_path / "out", method=FAST, c2pa=credentials, workers=2)
     assert [each.status for each in report] == ["released", "failed", "released"]
@@ -124,7 +126,7 @@ def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path
 
 def stalling(folder, *given):
     """As a worker begins, but at its first try the shard with 006.jpg waits to be killed."""
-    activate = activating._begin(*given)
+    activate = by_workers._begin_activating(*given)
 
     def activated(shard):
         if "006.jpg" in [path.name for path in shard] and not list(Path(folder).iterdir()):
@@ -148,7 +150,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, alone, tmp_path, monk
     """A worker killed by kill -9 costs its pictures another try; no file or row is lost."""
     marks, out = tmp_path / "marks", tmp_path / "out"
     marks.mkdir()
-    monkeypatch.setattr(activating, "_begin", partial(stalling, str(marks)))
+    monkeypatch.setattr(by_workers, "_begin_activating", partial(stalling, str(marks)))
     monkeypatch.setattr(releasing, "_COMMIT", 3)
     archive = create()
     thread = threading.Thread(target=killed_at_its_mark, args=[marks])
@@ -158,7 +160,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, alone, tmp_path, monk
     assert not psutil.pid_exists(int(next(marks.iterdir()).name))
     assert contents(out) == alone[0]  # nor is anything left of a staging folder
     assert facts(archive) == alone[1]
-    assert told(report) == alone[2]
+    assert outcomes_of(report) == alone[2]
     assert archive.verify().clean
     assert archive.release(photos, out=out, method=FAST, workers=2).count("skipped") == COUNT + 1
 
@@ -169,7 +171,7 @@ def dying(*given):
 
 @pytest.mark.slow
 def test_workers_that_die_again_and_again_are_told_of(archive, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr(activating, "_begin", dying)
+    monkeypatch.setattr(by_workers, "_begin_activating", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     out = tmp_path / "out"
     with pytest.raises(homing.UsageError, match="the processes that activate pictures die"):
@@ -189,24 +191,6 @@ def test_a_descriptor_that_other_processes_cannot_load_is_refused(tmp_path, phot
     with pytest.raises(homing.DescriptorError, match=r"cannot be loaded by other processes.*mine"):
         archive.release(photos, out=tmp_path / "out", workers=2)
     assert not (tmp_path / "out").exists()
-
-
-def test_a_picture_that_a_worker_does_not_see_as_we_do(photos):
-    path = photos / "000.jpg"
-    length = path.stat().st_size
-
-    def seen(length):
-        (found,) = activating._Shard("far-away", [path], ["made"], [length]).as_seen_here()
-        return found
-
-    assert seen(length) == "made"
-    assert str(seen(length + 1)).startswith(f"the worker on far-away sees a file of {length + 1}")
-    with pytest.raises(homing.UsageError, match=r"on far-away does not see .*000\.jpg, which is"):
-        seen(None)
-
-
-def test_networks_of_a_worker_have_batches_enough():
-    assert [activating._shard_size(networks) for networks in (1, 2, 8)] == [4, 16, 64]
 
 
 def started(archive, photos, out, *more):
@@ -229,7 +213,7 @@ def started(archive, photos, out, *more):
 
 
 def ended(process):
-    """What the command still said, told apart by stream, once it is over.
+    """The rest of the command's output, by stream, once it has ended.
 
     ``communicate`` would lose what came together with the first line: it reads beside the buffer.
     """
@@ -257,13 +241,15 @@ def many(tmp_path):
 
 
 def goes_on(archive, many, out, recorded):
-    """What was recorded is kept, and the same again does the rest."""
+    """Recorded rows stay, and the same command again does the rest."""
     archive._table.refresh()
-    kept = [row.id for row in archive.entries()]
-    assert recorded <= len(kept) < 40
-    assert all((out / name).exists() for name in kept)
+    recorded_ids = [row.id for row in archive.entries()]
+    assert recorded <= len(recorded_ids) < 40
+    assert all((out / name).exists() for name in recorded_ids)
     report = archive.release(many, out=out, method=FAST)
-    assert report.count("skipped") >= len(kept)  # more, where a commit was brought to its end
+    assert report.count("skipped") >= len(
+        recorded_ids
+    )  # more, where a commit was brought to its end
     assert report.count("skipped") + report.count("released") == 40
     assert sorted(each.name for each in out.iterdir()) == [f"{n:03}.jpg" for n in range(40)]
     assert archive.verify().clean
