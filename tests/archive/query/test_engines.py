@@ -15,7 +15,12 @@ from homing.archive.query import engines
 from homing.archive.query.calibrate import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
-from homing.archive.table.index import add_column, build, commit, coverage
+from homing.archive.table.index import (
+    add_index_column,
+    build_segment,
+    commit_segment,
+    read_coverage,
+)
 from homing.search import Deadline, Part, Partial
 from homing.search.engines.deadline import answers
 from tests.helpers.archive import make_pictures, unit_vectors, write
@@ -34,13 +39,13 @@ def fill(archive, parts):
 
 def index_apart(archive, groups, tmp_path):
     """Segments over such fragments; the rest stays without."""
-    table = archive._table.of(1)
-    add_column(table, archive.codebook)
+    table = archive._table.of_generation(1)
+    add_index_column(table, archive.codebook)
     for number, group in enumerate(groups):
         folder = tmp_path / f"{archive.path.name}-{number}"
         folder.mkdir()
-        segment = build(table, archive.codebook, group, folder)
-        assert commit(table, archive.codebook, group, segment)
+        segment = build_segment(table, archive.codebook, group, folder)
+        assert commit_segment(table, archive.codebook, group, segment)
     archive._table.refresh()
 
 
@@ -137,7 +142,9 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
 
 
 def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
-    lost = next(s for s in coverage(divided._table.of(1), divided.codebook).segments)
+    lost = next(
+        s for s in read_coverage(divided._table.of_generation(1), divided.codebook).segments
+    )
     divided.warm()
     shutil.rmtree(divided.path / "entries.lance" / "_indices" / lost.uuid)
     partial = found(divided, deadline=30)
@@ -302,7 +309,7 @@ def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
 
 def test_segments_is_what_is_asked(divided):
     """Each segment answers for its own fragments alone."""
-    table, book = divided._table.of(1), divided.codebook
-    for segment in coverage(table, book).segments:
+    table, book = divided._table.of_generation(1), divided.codebook
+    for segment in read_coverage(table, book).segments:
         _, addresses, _ = segments.nearest(table, book, [segment], unit_vectors(2, 1), 500, 8)
         assert {int(address) >> 32 for address in addresses} == segment.fragments

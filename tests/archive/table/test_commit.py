@@ -26,7 +26,7 @@ while not Path({signal!r}).exists():
 for start in range({first}, {first} + {count}, 512):
     count = min(512, {first} + {count} - start)
     names = [f"{{number:06}}" for number in range(start, start + count)]
-    write(archive._record, archive.codebook, names, unit_vectors(count, start))
+    write(archive._table, archive.codebook, names, unit_vectors(count, start))
 sys.exit()
 """
 

@@ -17,11 +17,18 @@ import homing
 from homing.archive.query import engines
 from homing.archive.query.engines import choose
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import build_index
+from homing.archive.table import build_index as indexing
 from homing.archive.table import index as segments
-from homing.archive.table.addresses import runs_of
-from homing.archive.table.build_index import index, plan_segments
-from homing.archive.table.index import Coverage, Segment, add_column, build, commit, coverage
+from homing.archive.table.addresses import read_runs
+from homing.archive.table.build_index import build_index, plan_segments
+from homing.archive.table.index import (
+    Coverage,
+    Segment,
+    add_index_column,
+    build_segment,
+    commit_segment,
+    read_coverage,
+)
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.search import reason_against
@@ -83,34 +90,34 @@ def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory):
     table = new_record(tmp_path, codebook)
     write(table, codebook, names(0, 300), unit_vectors(300, 10))
     compare(table, codebook)  # nothing is indexed
-    done = index(table, codebook)
+    done = build_index(table, codebook)
     assert (done.entries, done.indexed, done.added, done.segments) == (300, 300, 300, 1)
     compare(table, codebook)
     write(table, codebook, names(300, 40), unit_vectors(40, 11))
-    assert sum(coverage(table, codebook).loose.values()) == 40
+    assert sum(read_coverage(table, codebook).unindexed.values()) == 40
     compare(table, codebook)  # some are
     table.delete(names(20, 30))
     write(table, codebook, names(5, 10), unit_vectors(10, 12), "released")  # other vectors
     compare(table, codebook)
-    assert index(table, codebook).added == 50
+    assert build_index(table, codebook).added == 50
     compare(table, codebook)
-    assert index(table, codebook).added == 0
+    assert build_index(table, codebook).added == 0
     table.compact()
-    assert not coverage(table, codebook).loose
+    assert not read_coverage(table, codebook).unindexed
     compare(table, codebook)
 
 
 def test_few_entries_in_many_cells(tmp_path, codebooks):
     codebook = codebooks["IVF8,PQ8x8"]
     table = new_record(tmp_path, codebook)
-    assert index(table, codebook).segments == 0  # an empty archive
+    assert build_index(table, codebook).segments == 0  # an empty archive
     compare_empty = Snapshot(table, codebook, "lance").search(
         unit_vectors(2, 5), k=3, probes=1, rerank=0
     )
     assert (compare_empty.positions == -1).all()
     write(table, codebook, names(0, 3), unit_vectors(3, 10))
     compare(table, codebook)
-    index(table, codebook)
+    build_index(table, codebook)
     compare(table, codebook)
 
 
@@ -123,7 +130,7 @@ def test_rows_beyond_what_is_held_are_read_anew(tmp_path, codebooks, monkeypatch
         write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
     table.delete(names(30, 15))
     compare(table, codebook)
-    index(table, codebook)
+    build_index(table, codebook)
     for part in range(6, 11):
         write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
     compare(table, codebook)
@@ -134,18 +141,18 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     table = new_record(tmp_path, codebook)
     for part in range(9):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-        index(table, codebook)
-    now = coverage(table, codebook)
+        build_index(table, codebook)
+    now = read_coverage(table, codebook)
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(table, codebook)
-    monkeypatch.setattr(build_index, "_most_rows", lambda codebook: 50)
+    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
     write(table, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(table, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
-    index(table, codebook)
-    assert not coverage(table, codebook).loose
-    assert {120, 30} <= {s.rows for s in coverage(table, codebook).segments}
+    build_index(table, codebook)
+    assert not read_coverage(table, codebook).unindexed
+    assert {120, 30} <= {s.rows for s in read_coverage(table, codebook).segments}
     compare(table, codebook)
 
 
@@ -224,14 +231,14 @@ def other_centroids(monkeypatch, codebook):
         codebook.dimension,
         codebook.arrays | {"coarse": codebook.arrays["coarse"] + np.float32(0.01)},
     )
-    kind = segments._kind(moved)
-    monkeypatch.setattr(segments, "_kind", lambda codebook: kind)
+    kind = segments._index_type(moved)
+    monkeypatch.setattr(segments, "_index_type", lambda codebook: kind)
 
 
 def rows_left_out(monkeypatch, codebook):
-    staged = segments._staged
+    staged = segments._rows_to_index
     monkeypatch.setattr(
-        segments, "_staged", lambda *given: (batch[:-1] for batch in staged(*given))
+        segments, "_rows_to_index", lambda *given: (batch[:-1] for batch in staged(*given))
     )
 
 
@@ -241,14 +248,14 @@ def test_an_index_that_is_not_the_records_is_not_trusted(archive, spoil):
     with pytest.MonkeyPatch.context() as patched:
         spoil(patched, archive.codebook)
         archive.index()
-    assert not coverage(archive._table, archive.codebook).sound
+    assert not read_coverage(archive._table, archive.codebook).is_sound
     compare(archive._table, archive.codebook)
     problems = archive.verify(files=False).problems
     assert [problem.message for problem in problems][-1:] == [
-        "the index is not this record's; run 'homing index' to replace it"
+        "the index is not this archive's; run 'homing index' to replace it"
     ]
     assert archive.index().added == 300
-    assert coverage(archive._table, archive.codebook).sound
+    assert read_coverage(archive._table, archive.codebook).is_sound
     assert archive.stats()["indexed"] == 300
     compare(archive._table, archive.codebook)
 
@@ -271,13 +278,13 @@ SLOWLY = """
 import os, time
 import homing.archive.table.build_index as indexing
 indexing._most_rows = lambda codebook: 1
-build = indexing.build
+build_segment = indexing.build_segment
 def told(*arguments):
-    segment = build(*arguments)
+    segment = build_segment(*arguments)
     open({flag!r}, "a").write("x")
     time.sleep({pause})
     return segment
-indexing.build = told
+indexing.build_segment = told
 """
 
 
@@ -350,7 +357,7 @@ from tests.helpers.archive import unit_vectors, write
 archive = homing.open({archive!r})
 for part in range({first}, {first} + 12):
     names = [f"{{20 * part + n:05}}" for n in range(20)]
-    write(archive._record, archive.codebook, names, unit_vectors(20, 100 + part))
+    write(archive._table, archive.codebook, names, unit_vectors(20, 100 + part))
     if part % 4 == 3:
         archive.remove(names[:5])
         archive.compact()
@@ -361,7 +368,7 @@ sys.exit()
 def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
     table = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
     write(table, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
-    runs = runs_of(table)
+    runs = read_runs(table)
     for file in table.path.glob("data/*.lance"):
         file.unlink()
     with pytest.raises(homing.ArchiveError, match="cannot be read"):
@@ -380,7 +387,7 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
             assert status == 0, err
         table = Table.open(archive.path / "entries.lance")
         # Again where compaction has taken the version away, as an archive's own methods do.
-        table.retried(partial(compare, table, archive.codebook, probes=(2,)))
+        table.retry(partial(compare, table, archive.codebook, probes=(2,)))
     for writer in writers:
         status, _, err = completed(writer)
         assert status == 0, err
@@ -407,19 +414,19 @@ def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
     table = new_record(tmp_path, codebook)
     for part in range(2):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-    add_column(table, codebook)
+    add_index_column(table, codebook)
     late = Table.open(table.path)
     (tmp_path / "late").mkdir()
-    segment = build(late, codebook, [0, 1], tmp_path / "late")
+    segment = build_segment(late, codebook, [0, 1], tmp_path / "late")
     if between == "indexed":
-        index(table, codebook)
+        build_index(table, codebook)
         write(table, codebook, names(40, 20), unit_vectors(20, 3))
         table.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
     else:
         table.compact()
-    assert not commit(late, codebook, [0, 1], segment)
-    assert len(coverage(late, codebook).segments) == (between == "indexed")
-    assert index(late, codebook).indexed == len(late)
+    assert not commit_segment(late, codebook, [0, 1], segment)
+    assert len(read_coverage(late, codebook).segments) == (between == "indexed")
+    assert build_index(late, codebook).indexed == len(late)
     compare(late, codebook)
 
 
@@ -428,10 +435,10 @@ def test_segments_whose_fragments_have_gone_are_replaced(tmp_path, codebooks):
     table = new_record(tmp_path, codebook)
     for part in range(2):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-    index(table, codebook)
+    build_index(table, codebook)
     table.delete(names(0, 20))  # all of the first
     write(table, codebook, names(40, 30), unit_vectors(30, 3))
-    assert index(table, codebook).segments == 1
+    assert build_index(table, codebook).segments == 1
     compare(table, codebook)
 
 
@@ -471,7 +478,7 @@ def test_several_workers_and_one_of_them_killed(archive):
 def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
     for part in range(4):
         write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    monkeypatch.setattr(build_index, "_begin", dying)
+    monkeypatch.setattr(indexing, "_begin", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that build the index die"):
         archive.index(workers=2)

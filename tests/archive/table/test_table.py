@@ -159,7 +159,7 @@ def test_a_damaged_record_is_an_error_that_names_it(table):
     commit_rows(table, table.to_arrow([row("a")]))
     for file in (table.path / "data").iterdir():
         file.write_bytes(file.read_bytes()[:100])
-    with pytest.raises(homing.ArchiveError, match=r"record at .*record"):
+    with pytest.raises(homing.ArchiveError, match=r"table at .*record"):
         list(Table.open(table.path).rows())
 
 
@@ -183,7 +183,7 @@ def test_a_version_compacted_away_is_left_for_the_newest(table):
 
 def test_no_version_is_forgotten_under_a_commit(table, monkeypatch):
     """Else a compaction in flight brings back what was removed since it began."""
-    monkeypatch.setattr("homing.archive.table.table._PATIENCE", 0.1)
+    monkeypatch.setattr("homing.archive.table.versions._PATIENCE", 0.1)
     for number in range(3):
         commit_rows(table, table.to_arrow([row(f"r{number}", number + 1)]))
     other = Table.open(table.path)
@@ -201,7 +201,7 @@ def test_no_version_is_forgotten_under_a_commit(table, monkeypatch):
 
     first = table.versions()[0]["version"]
     with pytest.raises(OSError, match="preempted"):
-        table.written(rewrite_while_another_removes)
+        table.write(rewrite_while_another_removes)
     table.refresh()
     assert sorted(r.id for r in table.rows()) == ["new", "r0", "r2"]
     other.compact()

@@ -20,10 +20,9 @@ from homing.archive.ingest.worker import (
     worker_descriptor,
 )
 from homing.archive.inputs import Input
-from homing.archive.settings import ArchiveSettings
+from homing.archive.settings import ArchiveSettings, check_same_archive
 from homing.archive.table.location import Location
-from homing.archive.table.open_in_worker import reached_record, refuse_another
-from homing.archive.table.table import Table
+from homing.archive.table.table import Table, open_in_worker
 from homing.options import Limits
 from homing.workers.choose import Workforce
 
@@ -115,8 +114,8 @@ def _begin(
     neighbours: int,
 ) -> Callable[[list[Input]], _Shard]:
     """Make a worker ready, one of so many of its machine; returns what describes a shard."""
-    refuse_another(archive, settings)
-    table = reached_record(place)
+    check_same_archive(archive, settings)
+    table = open_in_worker(place)
     descriptor = worker_descriptor(settings, archive, device, neighbours)
     readers = max(1, (os.cpu_count() or 1) // neighbours)
 

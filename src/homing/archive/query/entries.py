@@ -42,11 +42,11 @@ class HeldEntries:
 
     def __init__(self, table: Table, columns: Columns) -> None:
         self._table = table
-        self._layout = table.layout
+        self._layout = table.generations
         self._ids = columns.ids
         self._cells = columns.cells
         self._released = columns.released
-        self._described = columns.described
+        self._described = columns.has_metadata
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Ids, in the shape of the positions; None for the position −1."""
@@ -66,7 +66,7 @@ class HeldEntries:
             Entry(
                 name,
                 state,
-                *self._layout.own(int(self._cells[position])),
+                *self._layout.split_cell(int(self._cells[position])),
                 metadata.get(int(position)),
             )
             for position, (name, state) in zip(positions, self.named(positions), strict=True)
@@ -85,7 +85,7 @@ class ReadEntries:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._layout = table.layout
+        self._layout = table.generations
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Ids, in the shape of the positions; None for the position −1."""
@@ -108,7 +108,7 @@ class ReadEntries:
             Entry(
                 row["id"],
                 row["state"],
-                *self._layout.own(row["cell"]),
+                *self._layout.split_cell(row["cell"]),
                 json.loads(row["metadata"]) if row["metadata"] else None,
             )
             for row in rows

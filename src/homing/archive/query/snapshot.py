@@ -7,10 +7,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.codebooks import Codebooks
+from homing.archive.codebooks import CodebookFiles
 from homing.archive.query.engines import check_engine, choose, opened
 from homing.archive.results import Hit, Hits
-from homing.archive.table.table import Table, translated
+from homing.archive.table.table import Table
+from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
 from homing.options import SearchOptions
 from homing.search import Deadline, Partial, Probes, rank, similarities
@@ -181,7 +182,7 @@ class Snapshot:
             vectors = self._vectors.take(positions[part])
             found[part] = similarities(queries[part], vectors, positions[part])
             if self._lean:
-                self._vectors.let_go()
+                self._vectors.release_memory()
         return found
 
     def neighbours(
@@ -276,7 +277,7 @@ class Current:
     Parameters
     ----------
     table : Table
-    codebooks : Codebooks
+    codebooks : CodebookFiles
         Of its generations.
     engine : {"auto", "memory", "lance"}
         What searches.
@@ -287,7 +288,7 @@ class Current:
         There is no such engine.
     """
 
-    def __init__(self, table: Table, codebooks: Codebooks, engine: str) -> None:
+    def __init__(self, table: Table, codebooks: CodebookFiles, engine: str) -> None:
         self._engine = check_engine(engine)
         self._table = table
         self._codebooks = codebooks
@@ -297,8 +298,8 @@ class Current:
         """Move on to the newest version; its codes are loaded if they are not yet."""
         self._table.refresh()
         if self._snapshot is None or self._snapshot.version != self._table.version:
-            with translated(self._table.path):
-                books = self._codebooks.of(self._table)
+            with translate_errors(self._table.path):
+                books = self._codebooks.read(self._table)
                 engine = choose(self._engine, self._table, books)
                 self._snapshot = Snapshot(self._table, books, engine)
         return self._snapshot
@@ -308,4 +309,4 @@ class Current:
 
         Where its files are removed meanwhile, a newer one is asked from the beginning.
         """
-        return self._table.retried(lambda: question(self.snapshot()))
+        return self._table.retry(lambda: question(self.snapshot()))
