@@ -1,4 +1,4 @@
-"""A codebook adopted beside the first: old pictures keep theirs, and a search asks both."""
+"""A codebook adopted beside the first: old pictures are unchanged, and a search visits both."""
 
 import json
 import threading

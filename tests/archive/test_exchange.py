@@ -1,4 +1,4 @@
-"""Rows out to Parquet and in again, and versions that are past."""
+"""Export to Parquet and import, and earlier versions."""
 
 import datetime
 import json

@@ -1,3 +1,5 @@
+"""Inputs of files, folders and manifests: ids, destinations, metadata."""
+
 import json
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a user holds: the record of what was released or added, and what can be asked of it."""
+"""Archives: pictures released or added, searched and maintained."""
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import Generation, choose_codebook, choose_codebooks
@@ -18,7 +18,8 @@ from homing.archive.results import (
 )
 from homing.archive.table.build_index import Indexed
 from homing.archive.table.rows import Row
-from homing.search import Partial, in_words
+from homing.search.engines.deadline import Partial
+from homing.search.false_alarms import in_words
 
 __all__ = [
     "Archive",

@@ -51,11 +51,6 @@ def create(
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
 
-    Returns
-    -------
-    Archive
-        The new archive, open.
-
     Raises
     ------
     ArchiveError
@@ -113,11 +108,6 @@ def open_archive(
         memory. Both give the same answers. "auto" holds up to half a gigabyte.
     version : int or None
         An earlier version, to be read as it was: one of :meth:`Archive.versions`.
-
-    Returns
-    -------
-    Archive
-        The archive.
 
     Raises
     ------

@@ -244,11 +244,6 @@ class ArchiveReader:
             Unit vectors of the archive's descriptor.
         k, probes, rerank, deadline
             As for :meth:`search`; one deadline for all vectors.
-
-        Returns
-        -------
-        VectorMatches
-            Arrays (n, k) of ids and similarities.
         """
         if vectors.ndim != 2 or vectors.shape[1] != self.settings.dimension:
             raise UsageError(

@@ -29,10 +29,8 @@ class Outcome:
         dB; None if nothing was written or nothing changed.
     ssim : float or None
         Structural similarity of the luminance, up to 1.
-    cell_kept : bool or None
-        Whether the file falls in the cell it was activated for.
-    also_kept : tuple of bool
-        The same for each further codebook it was activated for.
+    cell_kept, also_kept : bool or None, tuple of bool
+        Whether the file falls in the cell it was activated for; the same of further codebooks.
     seconds : float
         Share of the run's time.
     notes : tuple of str
@@ -75,18 +73,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Report:
-    """The outcomes of one run, in the order of its inputs.
-
-    Attributes
-    ----------
-    outcomes : tuple of Outcome
-        One per picture.
-    seconds : float
-        Time of the run.
-    """
+    """The outcomes of one run, in the order of its inputs."""
 
     outcomes: tuple[Outcome, ...]
-    seconds: float
+    seconds: float  # that the run took
 
     def __iter__(self) -> Iterator[Outcome]:
         """Iterate over the outcomes."""
@@ -212,7 +202,6 @@ class SearchResult:
     seconds : float
         Share of the run's time.
     hits : tuple of Hit
-        Best first.
     reason : str or None
         Why the picture could not be searched for.
     note : str or None
@@ -244,17 +233,9 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem found in an archive or in a file to import.
+    """A problem found in an archive or in a file to import."""
 
-    Attributes
-    ----------
-    id : str or None
-        Id of the entry; None if the problem is the archive's.
-    message : str
-        What is wrong.
-    """
-
-    id: str | None
+    id: str | None  # None: the archive's own
     message: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -264,35 +245,19 @@ class Problem:
 
 @dataclass(frozen=True)
 class Imported:
-    """Result of importing the rows of a file.
-
-    Attributes
-    ----------
-    imported, skipped : int
-        Rows recorded, and rows that existed already.
-    problems : tuple of Problem
-        Rows left out, with the reason.
-    """
+    """Result of importing a file: counts of rows, and those left out with the reason."""
 
     imported: int
-    skipped: int
+    skipped: int  # existed already
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Result of verifying an archive.
+    """Result of verifying an archive."""
 
-    Attributes
-    ----------
-    entries, files : int
-        Entries and released files checked.
-    problems : tuple of Problem
-        What was found.
-    """
-
-    entries: int
-    files: int
+    entries: int  # checked
+    files: int  # released ones, checked
     problems: tuple[Problem, ...]
 
     @property

@@ -72,14 +72,9 @@ class ArchiveUpkeep(ArchiveReader):
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None
     ) -> Verification:
-        """Check every entry against codebook and descriptor, and released files against entries.
+        """Check every entry against codebook and descriptor, and with `files` released files too.
 
-        Parameters
-        ----------
-        files : bool
-            Whether released files are read and their checksums compared.
-        progress : callable or None
-            Called with the number of entries checked since the last call.
+        `progress` is called with the number of entries checked since the last call.
         """
         table = self._refreshed()
         _ = self.descriptor  # one that is not the archive's is refused here
@@ -192,13 +187,6 @@ class ArchiveUpkeep(ArchiveReader):
         Both must have the same descriptor, and this one the codebooks of the other, in any order.
         An existing entry is unchanged; an entry that its codebook does not confirm, or whose id
         another picture has, is left out.
-
-        Parameters
-        ----------
-        file : path
-            An exported Parquet file.
-        progress : callable or None
-            Called with the number of entries read since the last call.
         """
         from homing.archive.exchange import import_rows
 

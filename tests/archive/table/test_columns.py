@@ -1,4 +1,4 @@
-"""What is held in memory for a search: what the record says, and little more than that."""
+"""Columns in memory: equal to the table's, and little larger."""
 
 import subprocess
 import sys
