@@ -123,14 +123,14 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
     whole = found(divided)
     assert whole.partial is None
     assert ids(whole) == of_parts(*range(5))
-    ask, free = engines.nearest, threading.Event()
+    ask, free = engines.nearest_codes, threading.Event()
 
     def slow(table, codebook, asked, *given):
         if any(0 in segment.fragments for segment in asked):
             free.wait(60)
         return ask(table, codebook, asked, *given)
 
-    monkeypatch.setattr(engines, "nearest", slow)
+    monkeypatch.setattr(engines, "nearest_codes", slow)
     start = time.monotonic()
     partial = found(divided, deadline=0.4)
     assert 0.3 < time.monotonic() - start < 10
@@ -165,7 +165,7 @@ def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
     def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
-    monkeypatch.setattr(engines, "nearest", broken)
+    monkeypatch.setattr(engines, "nearest_codes", broken)
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
         calibrate_on_entries(divided._current.snapshot())
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
@@ -177,7 +177,7 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
     divided.warm()
     other = homing.open(divided.path)
     write(other._table, other.codebook, names(9), unit_vectors(ROWS, 9))
-    ask, tried = engines.nearest, []
+    ask, tried = engines.nearest_codes, []
 
     def once(*given):
         tried.append(1)
@@ -185,7 +185,7 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
             raise homing.ArchiveError("gone")
         return ask(*given)
 
-    monkeypatch.setattr(engines, "nearest", once)
+    monkeypatch.setattr(engines, "nearest_codes", once)
     monkeypatch.setattr(
         divided._current, "snapshot", kept_once(divided._current, divided._current.snapshot)
     )
@@ -220,7 +220,7 @@ def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, 
     def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
-    monkeypatch.setattr(engines, "nearest", broken)
+    monkeypatch.setattr(engines, "nearest_codes", broken)
     ended = homing_cli(*command, "--deadline", 30, "--json")
     assert ended.status == 1
     (line,) = map(json.loads, ended.out.splitlines())
@@ -246,7 +246,7 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
     opened = homing.open(archive.path, engine="lance")
     stranger = make_pictures(tmp_path / "stranger", 1, first=999) / "999.jpg"
     first = opened.search(stranger, probes=1)
-    ask, calls = engines.nearest, []
+    ask, calls = engines.nearest_codes, []
 
     def only_once(*given):
         calls.append(1)
@@ -254,7 +254,7 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
             raise homing.ArchiveError("a part is broken")
         return ask(*given)
 
-    monkeypatch.setattr(engines, "nearest", only_once)
+    monkeypatch.setattr(engines, "nearest_codes", only_once)
     hits = opened.search(stranger, deadline=30)
     assert len(calls) > 1
     assert hits.partial == Partial(230, "a part is broken")
@@ -311,5 +311,5 @@ def test_segments_is_what_is_asked(divided):
     """Each segment answers for its own fragments alone."""
     table, book = divided._table.of_generation(1), divided.codebook
     for segment in read_coverage(table, book).segments:
-        _, addresses, _ = segments.nearest(table, book, [segment], unit_vectors(2, 1), 500, 8)
+        _, addresses, _ = segments.nearest_codes(table, book, [segment], unit_vectors(2, 1), 500, 8)
         assert {int(address) >> 32 for address in addresses} == segment.fragments

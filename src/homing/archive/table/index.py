@@ -210,15 +210,14 @@ def commit_segment(
     covered = frozenset(fragments)
 
     def commit() -> bool:
-        with translate_errors(table.path):
-            if not _fits(table, codebook, covered):
-                return False
-            table.dataset.commit_existing_index_segments(
-                index_name(codebook), table.indexed_column, [segment]
-            )
+        if not _fits(table, codebook, covered):
+            return False
+        table.dataset.commit_existing_index_segments(
+            index_name(codebook), table.indexed_column, [segment]
+        )
         return True
 
-    return table.write(commit)
+    return table.commit(commit)
 
 
 def _fits(table: Table, codebook: Codebook, covered: frozenset[int]) -> bool:
@@ -232,11 +231,10 @@ def drop_index(table: Table, codebook: Codebook) -> None:
     """Remove the index, if one exists."""
 
     def drop() -> None:
-        with translate_errors(table.path):
-            if _stored_segments(table.dataset, codebook):
-                table.dataset.drop_index(index_name(codebook))
+        if _stored_segments(table.dataset, codebook):
+            table.dataset.drop_index(index_name(codebook))
 
-    table.write(drop)
+    table.commit(drop)
 
 
 def nearest_codes(

@@ -80,12 +80,10 @@ class Table(VersionedDataset):
         """Add a column of nulls, unless one of that name exists."""
 
         def add() -> None:
-            if field.name in self._dataset.schema.names:
-                return
-            with translate_errors(self.path):
+            if field.name not in self._dataset.schema.names:
                 self._dataset.add_columns(field)
 
-        self.write(add)
+        self.commit(add)
 
     def __len__(self) -> int:
         """Count the rows in view."""
@@ -101,31 +99,23 @@ class Table(VersionedDataset):
         """Add the rows with new ids and leave all others unchanged; returns how many were added."""
 
         def insert() -> int:
-            with translate_errors(self.path):
-                merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
-                done = merge.conflict_retries(30).execute(rows)
-            return int(done["num_inserted_rows"])
+            merge = self._dataset.merge_insert("id").when_not_matched_insert_all()
+            return int(merge.conflict_retries(30).execute(rows)["num_inserted_rows"])
 
-        return self.write(insert)
+        return self.commit(insert)
 
     def upsert(self, rows: pa.Table) -> None:
         """Add rows, replacing those of the same ids."""
 
         def upsert() -> None:
-            with translate_errors(self.path):
-                merge = self._dataset.merge_insert("id").when_matched_update_all()
-                merge.when_not_matched_insert_all().conflict_retries(30).execute(rows)
+            merge = self._dataset.merge_insert("id").when_matched_update_all()
+            merge.when_not_matched_insert_all().conflict_retries(30).execute(rows)
 
-        self.write(upsert)
+        self.commit(upsert)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of these ids."""
-
-        def delete() -> None:
-            with translate_errors(self.path):
-                self._dataset.delete(_one_of(ids))
-
-        self.write(delete)
+        self.commit(lambda: self._dataset.delete(_one_of(ids)))
 
     def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Read some columns of those of the ids that exist."""

@@ -153,6 +153,15 @@ class VersionedDataset:
             self.refresh()
         return result
 
+    def commit(self, operation: Callable[[], _T]) -> _T:
+        """Run an operation of Lance as :meth:`write`, with its errors translated."""
+
+        def action() -> _T:
+            with translate_errors(self.path):
+                return operation()
+
+        return self.write(action)
+
     def _hold_versions(self) -> AbstractContextManager[None]:
         lock = self._lock
         return nullcontext() if lock is None else shared(lock)
@@ -170,10 +179,9 @@ class VersionedDataset:
         """
 
         def merge() -> Any:
-            with translate_errors(self.path):
-                return self._dataset.optimize.compact_files()
+            return self._dataset.optimize.compact_files()
 
-        metrics = self.write(merge)  # rows that another process has removed are not merged
+        metrics = self.commit(merge)  # rows that another process has removed are not merged
         lock = self._lock
         with nullcontext(False) if lock is None else soon_locked(lock, _PATIENCE) as alone:
             older = keep if alone else max(keep, _IN_FLIGHT)
