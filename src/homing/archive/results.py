@@ -262,7 +262,7 @@ class Verification:
 
     @property
     def clean(self) -> bool:
-        """Whether no problem was found."""
+        """True if no problem was found."""
         return not self.problems
 
 

@@ -1,4 +1,4 @@
-"""What homing relies on inside Lance beyond its documented interface, all in one place.
+"""Internals of Lance that homing relies on, beyond its documented interface.
 
 tests/archive/table/test_lance_internals.py fails where a later Lance changes any of it. At run time
 a changed file layout costs speed only: vectors are then read through Lance.

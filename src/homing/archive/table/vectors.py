@@ -36,7 +36,7 @@ class StoredVectors:
 
     @property
     def mapped(self) -> bool:
-        """Whether the vectors are read from mapped memory."""
+        """True if the vectors are read from mapped memory."""
         return self._mapping is not None
 
     def release_memory(self) -> None:
@@ -70,7 +70,7 @@ class StoredVectors:
 
 @dataclass(frozen=True)
 class _Mapping:
-    """Where each vector begins: the rows of a run are consecutive in a file.
+    """Mapped files and the beginning of each vector; rows of a run are consecutive in a file.
 
     Pages may begin at any half, not only at multiples of a vector's size.
     """
