@@ -1,4 +1,4 @@
-"""What the benchmarks share: settings of the process, pictures, timing side by side, verdicts."""
+"""Shared parts of the benchmarks: process settings, pictures, paired timing, verdicts."""
 
 import argparse
 import importlib.metadata
@@ -140,7 +140,7 @@ def _processor() -> str:
 
 
 def require(condition: bool, message: str) -> None:
-    """Stop the benchmark if something it rests on does not hold."""
+    """Stop the benchmark if a precondition fails."""
     if not condition:
         _stop(f"precondition failed: {message}")
 
@@ -151,7 +151,7 @@ def _stop(message: str) -> NoReturn:
 
 
 def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float = 0) -> bool:
-    """Print a figure beside what is asked, and tell whether it is met."""
+    """Print a figure beside its target; return whether it is met."""
     met = value >= at_least and (at_most is None or value <= at_most)
     asked = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
     print(f"{name}: {value:.3f}, asked {asked}: {'met' if met else 'NOT MET'}", flush=True)
@@ -196,7 +196,7 @@ def describe_copies(
 
 @contextmanager
 def working_folder(kept: Path | None) -> Iterator[Path]:
-    """Give the folder asked for, or one that goes away afterwards."""
+    """Give the requested folder, or a temporary one."""
     if kept is not None:
         kept.mkdir(parents=True, exist_ok=True)
         yield kept

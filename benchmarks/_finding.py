@@ -1,4 +1,4 @@
-"""Archives and queries of `finding.py`: made once, kept in files, gone on with after a break."""
+"""Archives and queries of `finding.py`: made once, stored in files, resumed after a break."""
 
 import contextlib
 import hashlib
@@ -18,10 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import homing
-from homing.archive.query.calibrate import Strangers, calibrate_on_pictures, look_at_strangers
-from homing.archive.query.calibration import write_calibration
+from homing.archive.query.calibration import (
+    Strangers,
+    calibrate_on_pictures,
+    describe_strangers,
+    write_calibration,
+)
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import DescribedQuery
+from homing.archive.query.queries import DescribedQuery
 from homing.archive.table.commit import commit_rows
 from homing.bench.context import Run
 from homing.bench.dataset.base import Base, Plan, make_base, make_plan
@@ -33,9 +37,10 @@ from homing.bench.settings import Sizes
 from homing.bench.workers import Workers
 from homing.edits import Edit
 from homing.errors import PictureError
-from homing.images import QueryHits, find_pictures, read_rgb
+from homing.images import FoundPicture, find_pictures, read_rgb
 from homing.options import DEFAULT_LIMITS
-from homing.search import LEAST_BACKGROUND, query_views
+from homing.search.false_alarms import LEAST_BACKGROUND
+from homing.search.views import query_views
 
 _ROWS = 8192  # entries recorded together
 _CHUNK = 50  # queries that are kept in one file
@@ -84,7 +89,7 @@ class Query:
 
 
 def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
-    """Arrays of a file, which is written first if it is not there."""
+    """Read the arrays of a file; compute and write them first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_suffix(f".{os.getpid()}.part")
@@ -96,19 +101,19 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
 
 
 def known_by(*parts: object, sources: Sequence[str]) -> str:
-    """Name for what is made of these, by that part of our code."""
+    """Return a cache name for results made from these values by that part of our code."""
     code = definitions(tuple(sources), ("pillow", "numpy", "torch"))
     return hashlib.sha256(repr((code, *parts)).encode()).hexdigest()[:12]
 
 
 def make_states(
-    photos: Sequence[QueryHits], options, workers: Workers, folder: Path
+    photos: Sequence[FoundPicture], options, workers: Workers, folder: Path
 ) -> dict[str, State]:
     """Make an archive with the photos as they are, and one with the photos released.
 
     Parameters
     ----------
-    photos : sequence of QueryHits
+    photos : sequence of FoundPicture
     options : argparse.Namespace
         With `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`.
     workers : Workers
@@ -148,7 +153,7 @@ def make_states(
 
 
 def calibrated(
-    states: Mapping[str, State], photos: Sequence[QueryHits], options, folder: Path
+    states: Mapping[str, State], photos: Sequence[FoundPicture], options, folder: Path
 ) -> dict[str, State]:
     """The same archives, but calibrated on pictures that match nothing: background out of the base.
 
@@ -172,25 +177,25 @@ def calibrated(
         if not target.exists():
             if not looked:
                 looked.append(
-                    look_at_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
+                    describe_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
                 )
             shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(state.archive.path, building)
             archive = homing.open(building)
-            made = archive._current.asked(partial(calibrate_on_pictures, strangers=looked[0]))
+            made = archive._current.run(partial(calibrate_on_pictures, strangers=looked[0]))
             write_calibration(archive.path, archive.settings, made)
             building.rename(target)
         found[name] = replace(state, archive=homing.open(target))
     return found
 
 
-def _plan(photos: Sequence[QueryHits], options) -> Plan:
+def _plan(photos: Sequence[FoundPicture], options) -> Plan:
     background = list(find_pictures([options.background]))
     return make_plan(photos, background, Sizes(base_size=options.base_size, seed=options.seed))
 
 
 def _record_base(base: Base, first: int, codebook: str, workers: Workers, folder: Path) -> None:
-    """Make the archive of what is never searched for: photographs and crops of them."""
+    """Make the archive of the distractors: photographs and crops of them."""
     target, building = folder / "base", folder / "base-unfinished"
     if target.exists():
         return
@@ -221,7 +226,7 @@ def _opened(folder: Path, name: str) -> homing.Archive:
 
 
 def _files(base: Base, crops: Path) -> dict[str, Callable[[], Path]]:
-    """Where the pictures of the base lie; a crop is written when it is asked for."""
+    """Files of the base's pictures; crops are written when they are needed."""
     found: dict[str, Callable[[], Path]] = {}
     for row in range(len(base.owner)):
         task, recipe = base.made_by(row)
@@ -255,7 +260,7 @@ class _Places(Sources):
 def queries_of(
     files: Sequence[Path], ids: Sequence[str], edit: Edit, place: int, seed: int
 ) -> list[list[Query]]:
-    """Copies of files under an edit, in chunks that are kept together."""
+    """Copies of files under an edit, in chunks that are stored together."""
     made = iter(
         Query(path, edit, (seed, _EDITED, place, number), wanted)
         for number, (path, wanted) in enumerate(zip(files, ids, strict=True))

@@ -1,8 +1,8 @@
 """Attacks on an archive: published pictures hidden from it, and strangers passed off as its own.
 
 Half of PHOTOS are released into an archive, to which the background is added; it calibrates itself.
-Their files are then attacked by somebody who knows nothing, the descriptor, or the codebook too,
-and searched for. The other half, which the archive does not hold, are moved towards the entry that
+Adversaries who know nothing, the descriptor, or the codebook too then attack their files, which
+are searched for. The other half, which the archive does not hold, are moved towards the entry that
 is most like each of them, and must not be taken for copies of it.
 """
 
@@ -38,7 +38,7 @@ class Suspects:
 
 @dataclass(frozen=True)
 class Base:
-    """An archive, and what stands in it.
+    """An archive and its entries.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ def _calibration(base: Base) -> str:
 
 
 def _hidden(options, base: Base, released: Suspects, folder: Path):
-    """Yield what the archive must find, under each attack."""
+    """Yield the pictures that the archive must find, under each attack."""
     from homing.activation import find_method
     from homing.bench.questions.adversary import WASHES, elsewhere
     from homing.edits import make_edit
@@ -146,7 +146,7 @@ def _grey(image, _generator):
 
 
 def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
-    """Yield what the archive must not take for a copy."""
+    """Yield the pictures that the archive must not call copies."""
     import numpy as np
 
     from homing.activation import find_method
@@ -169,7 +169,7 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
 
 
 def _bold(method):
-    """Return the method of somebody who does not mind what shows."""
+    """Return a method whose changes may be visible."""
     from homing.activation.simulated_edits.looks import NO_EDITS
 
     return replace(
@@ -182,17 +182,17 @@ def _bold(method):
 
 
 def _away(_codebook, vectors, _cells, _settings, device):
-    """Unlike itself."""
+    """Objective: away from the picture itself."""
     return _nearness(vectors, device, sign=1)
 
 
 def _towards(where: Callable, codebook, vectors, _cells, _settings, device):
-    """Like something else."""
+    """Objective: towards another vector."""
     return _nearness(where(codebook, vectors), device, sign=-1)
 
 
 def _most_like(entries, _codebook, vectors):
-    """Of the entries, those that are most like the vectors."""
+    """Return the entries most similar to the vectors."""
     import numpy as np
 
     return entries[np.argmax(vectors @ entries.T, axis=1)]

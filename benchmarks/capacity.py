@@ -1,9 +1,9 @@
-"""What an archive of any size takes: fitted to made-up archives of some sizes, checked at another.
+"""Requirements of an archive by size: fitted to made-up archives, checked at another size.
 
 Each figure is taken to be a + b · n, n being the entries (of a query: the entries in the cells that
-it visits), neither below 0. The line is fitted to the figures of the --fit sizes; what it says of
-the --check size is printed beside what was measured there. Then it is fitted to all three, and put
-to sizes that nobody has measured, for codebooks of several kinds. Memory is the process's own
+it visits), neither below 0. The line is fitted to the figures of the --fit sizes; its prediction
+for the --check size is printed beside the measurement. Then it is fitted to all three, and applied
+to sizes beyond all measurements, for several codebooks. Memory is the process's own
 (libraries included, mapped files not) when all has been measured. Archives that are there already
 in the folder of --work are taken.
 """
@@ -184,7 +184,7 @@ def _print_model(
 
 
 def _longer(title: str, more: int) -> float:
-    """What longer codes add to a figure, an entry: their bytes where these are kept."""
+    """Return what longer codes add to a figure per entry: their bytes if it counts codes."""
     kept = "record", "index of", "memory engine: memory"
     return more / 1e9 if title.startswith(kept) else 0.0
 

@@ -1,6 +1,6 @@
-"""What a release changes most, to be looked at: original, released, ten times the change.
+"""The largest changes of a release, as pictures: original, released, ten times the change.
 
-PHOTOS are activated in memory. The figures of all are printed, and those that are least like their
+PHOTOS are activated in memory. The figures of all are printed, and those least similar to their
 sources by structural similarity make the sheet, each at the size at which it is seen.
 """
 
@@ -18,7 +18,7 @@ _GAP, _TEXT = 8, 18  # pixels between pictures, and for a line above a row
 
 
 def main() -> int:
-    """Activate, print what the files keep, and write the sheet."""
+    """Activate, print the figures of the files, and write the sheet."""
     options = _options()
     prepare_process(options.threads)
     import numpy as np

@@ -1,4 +1,4 @@
-"""What Content Credentials cost: a release's time and bytes, and finding a manifest by its id.
+"""Cost of Content Credentials: a release's time and bytes, and finding a manifest by its id.
 
 Pictures activated and then signed, in processor time, which other work on the machine changes
 least; then a record of made-up entries that all have a manifest.

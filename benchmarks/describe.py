@@ -1,4 +1,4 @@
-"""The adding of a folder of photographs against the bare forward passes it needs.
+"""Adding a folder of photographs against the bare forward passes it needs.
 
 Ours: Archive.add of all photographs into a new archive, decoding and commits included. Bare: the
 descriptor's forward pass on ready-made tensors, in batches of sixteen. Taken in turn.

@@ -1,9 +1,9 @@
-"""What re-ranking, views, probes and local features buy, by searches of real archives.
+"""Gains of re-ranking, views, probes and local features, by searches of real archives.
 
 Some of PHOTOS are added as they are to one archive and released into another, among photographs of
 the background and crops of these; the others are never recorded, and their copies are queries
-without a match. Everything made is kept in the folder of --work: the same command goes on where it
-was broken off.
+without a match. All results are stored in the folder of --work: after an interruption the same
+command goes on.
 """
 
 import sys
@@ -33,7 +33,7 @@ _K = 5  # hits: what --confirm compares
 
 @dataclass(frozen=True)
 class Answers:
-    """What queries were answered, as arrays; the first hit of each counts.
+    """Answers to queries, as arrays; the first hit of each counts.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Answers:
     score : float
         What hits are ordered by, of all queries; −inf where there are none.
     copy : bool
-        Whether it is called a copy at the rate told by default.
+        Whether it is called a copy at the default rate.
     """
 
     right: object
@@ -125,10 +125,10 @@ def _asked(name: str):
 
 
 def _check(states: Mapping[str, object], edit) -> None:
-    """What is kept of queries is answered as a search of the picture is."""
+    """Check that stored queries give the answers of a search of the picture."""
     from _finding import queries_of
 
-    from homing.archive.query.search import DescribedQuery, look
+    from homing.archive.query.queries import DescribedQuery, describe_query
     from homing.options import SearchOptions
 
     for state in states.values():
@@ -136,7 +136,7 @@ def _check(states: Mapping[str, object], edit) -> None:
         (chunk,) = queries_of(state.files[:2], state.ids[:2], edit, 0, 0)
         for query, name in ((query, name) for query in chunk for name in ASKED):
             picture = query.picture()
-            looked = look(archive.descriptor, picture, SearchOptions(views="all"))
+            looked = describe_query(archive.descriptor, picture, SearchOptions(views="all"))
             views = _VIEWS[_asked(name).views]
             cut = DescribedQuery(looked.views[:views], looked.vectors[:views], picture)
             (ours,) = archive.answer([cut], _asked(name))
@@ -176,7 +176,7 @@ def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
     """Answers to a chunk's queries, by each way to ask."""
     from _finding import kept, known_by, looked_at
 
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
 
     archive = state.archive
     made = [(query.path, query.path.stat().st_mtime_ns, query.edit.name) for query in chunk]
@@ -230,7 +230,7 @@ def _as_arrays(wanted: Sequence[str], answers: Sequence, *, by_code: bool):
 
 
 def _score(hit, *, by_code: bool) -> float:
-    """What hits are put in order by: what local features say first, then how alike they are."""
+    """Return the sort key of hits: the result of local features, then similarity."""
     if hit is None:
         return float("-inf")
     said = {True: 10.0, None: 0.0, False: -10.0}[hit.confirmed]

@@ -1,7 +1,7 @@
 """Building the lance engine's index by two workers against one, by the command line.
 
-Taken in turn, at two sizes of made-up entries: a small one tells what the start costs, which is
-taken off the other.
+Taken in turn, at two sizes of made-up entries: a small one gives the cost of the start, which is
+subtracted from the other.
 """
 
 import statistics
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def _seconds(path: str | Path, rounds: int) -> dict[int, float]:
-    """Median seconds of ``homing index`` by so many workers, each time from no index."""
+    """Median seconds of ``homing index`` by `workers` processes, each time without an index."""
     took: dict[int, list[float]] = {1: [], 2: []}
     for number in range(rounds):
         for workers in (1, 2) if number % 2 == 0 else (2, 1):

@@ -1,8 +1,8 @@
-"""What one search of untouched pictures misses and of activated ones finds, and the reverse.
+"""Copies found only among untouched, or only among activated pictures.
 
-OUT is what `homing bench` wrote. Copies are compared one by one: the same edit and draw of the same
-picture, untouched and activated. A copy is found if its entry is first, at least by an even chance
-where others are as near. No index stands for an exact search.
+OUT is the output folder of `homing bench`. Copies are compared one by one: the same edit and draw
+of the same picture, untouched and activated. A copy is found if its entry is first, at least by an
+even chance if others are as near. No index stands for an exact search.
 """
 
 import argparse

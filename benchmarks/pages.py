@@ -1,6 +1,6 @@
-"""Pictures of the service's pages: those of docs/serving.md, or all of them, to be looked at.
+"""Pictures of the service's pages: those of docs/serving.md, or of every page.
 
-An archive of scikit-image's pictures and generated ones is made and served, and a browser looks at
+An archive of scikit-image's pictures and generated ones is made and served, and a browser visits
 it. Needs Chromium (found in PATH), Playwright and the extra ``serve``.
 """
 

@@ -33,7 +33,7 @@ def main() -> int:
     prepare_process(options.threads)
     from _synthetic import FACTORY, make_archive
 
-    from homing.archive.query.search import look_at_all
+    from homing.archive.query.queries import describe_queries
     from homing.options import SearchOptions
 
     paths = picture_paths(options.photos, options.pictures)
@@ -45,7 +45,7 @@ def main() -> int:
         archive.warm()
 
         def bare() -> None:
-            list(look_at_all(archive.descriptor, paths, SearchOptions()))
+            list(describe_queries(archive.descriptor, paths, SearchOptions()))
 
         met = True
         for name in options.ways:

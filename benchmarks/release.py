@@ -43,7 +43,7 @@ def main() -> int:
     import homing
     from homing.activation import find_method
     from homing.activation.activator import BATCH
-    from homing.descriptors.workers import network_workers
+    from homing.descriptors.workers import network_pool
 
     with working_folder(options.work) as folder:
         paths = make_pictures(
@@ -76,7 +76,7 @@ def main() -> int:
             passes(ready, wanted * len(paths) // _BARE_BATCH)
 
         def beside() -> None:
-            with network_workers() as (pool, _):
+            with network_pool() as (pool, _):
                 batches = range(len(paths) // BATCH)
                 running: list[Future[None]] = [
                     pool.submit(passes, ready[:BATCH], wanted) for _ in batches

@@ -1,4 +1,4 @@
-"""What activation costs at 0.3, 2 and 12 megapixels, coding apart, beside the published loop.
+"""Cost of activation at 0.3, 2 and 12 megapixels, without coding, beside the published loop.
 
 Published (Fernandez et al. 2023, section 4.1): ten steps of Adam on a change of the picture's own
 size; every step lays it on all pixels, scales the picture to the network and goes back through all

@@ -23,7 +23,7 @@ def main() -> int:
     from _synthetic import FACTORY, make_archive, make_queries
 
     import homing
-    from homing.search import automatic_probes
+    from homing.search.engines.memory import automatic_probes
 
     with working(options.work) as folder:
         per_file = options.per_file or options.entries

@@ -1,4 +1,4 @@
-"""Segments of an index asked apart at the same time, one after the other, and by Lance at once.
+"""Segments of an index searched separately at once, one after the other, and by Lance's one call.
 
 The same synthetic entries in one, two, four and eight segments. Three ways to ask them: as under a
 deadline (a thread for each segment, answers merged), the same with one thread, and as without a
@@ -42,7 +42,7 @@ def _parser():
 
 
 def _index(archive, count: int) -> None:
-    """Make an index of so many segments of the same size, in place of the one there is."""
+    """Replace the index by one of `count` segments of the same size."""
     from homing.archive.table.index import (
         add_index_column,
         build_segment,
@@ -96,11 +96,11 @@ def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object
 
 
 def _ways(archive, probes: int) -> list[Callable]:
-    from homing.archive.query.engines import opened
-    from homing.search import Deadline
+    from homing.archive.query.engines import open_engine
     from homing.search.engines import deadline
+    from homing.search.engines.deadline import Deadline
 
-    engine, _, _ = opened(archive._table, [archive.codebook], "lance")
+    engine, _, _ = open_engine(archive._table, [archive.codebook], "lance")
     asked = {"candidates": _CANDIDATES, "probes": (probes,)}
 
     def apart(queries, at_once: int = 8):

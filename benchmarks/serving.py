@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
-    """What :func:`sent` is told, for each kind of arrivals."""
+    """Arguments of :func:`sent` for each kind of arrivals."""
     draw = np.random.default_rng(0)
     pause = users / rate  # an answer takes a small part of it; the longest leaves connections open
     many = {"connections": 4 * users}  # so that none waits for another's answer

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive import find_files
-from homing.search import fit_tail, highest_background
+from homing.search.false_alarms import fit_tail, highest_background
 
 STATED = (1e-2, 1e-3, 1e-4)
 NEIGHBOURS = 17

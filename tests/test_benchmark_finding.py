@@ -1,4 +1,4 @@
-"""The benchmark of finding copies, in miniature: it goes on where it was, its table is whole."""
+"""benchmarks/finding.py in miniature: its table is complete, and it resumes."""
 
 import re
 import subprocess
@@ -40,7 +40,7 @@ def test_a_miniature_gives_a_table_and_goes_on_where_it_was(tmp_path: Path) -> N
     ]
     assert len(rows) == 2 * 8
     for row in rows:
-        assert float(row[3]) >= 0.9  # unedited pictures are found, however it is asked
+        assert float(row[3]) >= 0.9  # unedited pictures are found by every kind of search
     made = {
         path: path.stat().st_mtime_ns
         for kind in ("queries", "answers")

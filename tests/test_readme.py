@@ -1,4 +1,4 @@
-"""The README's Python is run as it stands."""
+"""The README: its Python runs unchanged, and it names every command."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What each choice of the recipe buys: short runs that differ from it in one thing.
+"""Gain of each choice of the recipe, by short runs that differ from it in one thing.
 
     python training/ablate.py PHOTOS --work runs/ablations --start weights.safetensors
 
@@ -80,7 +80,7 @@ def _options() -> argparse.Namespace:
 
 @dataclass(frozen=True)
 class _Common:
-    """What all runs have in common."""
+    """Shared state of all runs."""
 
     material: Material
     weights: Mapping[str, torch.Tensor]

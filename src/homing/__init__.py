@@ -1,19 +1,19 @@
 """homing: release pictures so that edited copies of them are found again.
 
-A map of the package, from what a user holds to what it is made of::
+The package, from the top down::
 
-    homing.archive      the record of what was released or added; release, search, verify
-    homing.activation   changing pictures within a budget so that edited copies keep their cell
+    homing.archive      archives: release, add, search, verify
+    homing.activation   changing pictures so that edited copies stay in their cells
     homing.c2pa         Content Credentials: signed manifests in released files
-    homing.search       engines that find entries by their codes, and exact ranking
-    homing.edits        what copies suffer, one definition each
+    homing.search       engines that search codes, and ranking by exact similarity
+    homing.edits        the edits of copies
     homing.codebooks    frozen quantizers: cells and codes
     homing.descriptors  networks from pictures to unit vectors
-    homing.images       pictures in and out, exactly
+    homing.images       reading and writing pictures exactly
     homing.errors       all errors raised on purpose
 
-What stands in ``homing.__all__`` is public and stable; it is loaded when first touched, so that
-``import homing`` costs nothing.
+Names in ``homing.__all__`` are public and stable. Each is imported when it is first used, so that
+``import homing`` is quick.
 """
 
 import importlib
@@ -91,32 +91,19 @@ __all__ = [
     "train_codebook",
 ]
 
+_NAMES = {
+    "homing.activation": "activate",
+    "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed Outcome Partial "
+    "Problem Report SearchResult VectorMatches Verification create open",
+    "homing.c2pa": "ContentCredentials",
+    "homing.codebooks": "Codebook load_codebook train_codebook",
+    "homing.descriptors": "Descriptor descriptor_from_callable load_descriptor",
+    "homing.options": "Limits",
+}
 _HOMES = {
-    "Archive": ("homing.archive", "Archive"),
-    "Calibration": ("homing.archive", "Calibration"),
-    "Codebook": ("homing.codebooks", "Codebook"),
-    "ContentCredentials": ("homing.c2pa", "ContentCredentials"),
-    "Descriptor": ("homing.descriptors", "Descriptor"),
-    "Generation": ("homing.archive", "Generation"),
-    "Hit": ("homing.archive", "Hit"),
-    "Hits": ("homing.archive", "Hits"),
-    "Imported": ("homing.archive", "Imported"),
-    "Indexed": ("homing.archive", "Indexed"),
-    "Limits": ("homing.options", "Limits"),
-    "VectorMatches": ("homing.archive", "VectorMatches"),
-    "Outcome": ("homing.archive", "Outcome"),
-    "Partial": ("homing.archive", "Partial"),
-    "Problem": ("homing.archive", "Problem"),
-    "Report": ("homing.archive", "Report"),
-    "SearchResult": ("homing.archive", "SearchResult"),
-    "Verification": ("homing.archive", "Verification"),
-    "activate": ("homing.activation", "activate"),
-    "create": ("homing.archive", "create"),
-    "descriptor_from_callable": ("homing.descriptors", "descriptor_from_callable"),
-    "load_codebook": ("homing.codebooks", "load_codebook"),
-    "load_descriptor": ("homing.descriptors", "load_descriptor"),
-    "open": ("homing.archive", "open_archive"),
-    "train_codebook": ("homing.codebooks", "train_codebook"),
+    name: (module, "open_archive" if name == "open" else name)
+    for module, names in _NAMES.items()
+    for name in names.split()
 }
 
 

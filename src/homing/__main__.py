@@ -1,4 +1,4 @@
-"""``python -m homing``: the command line, where the script is not on the path."""
+"""``python -m homing``: the command line, if the script is not on the path."""
 
 from homing.cli import main
 

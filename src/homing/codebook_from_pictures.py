@@ -172,7 +172,7 @@ def training_vectors(
             f"per_picture is at least 1 and the seed at least 0; got {per_picture} and {seed}."
         )
 
-    from homing.descriptors.workers import in_order
+    from homing.descriptors.workers import map_in_order
 
     def describe(window: Sequence[tuple[int, Source]]) -> _Window:
         sampled = [
@@ -195,7 +195,7 @@ def training_vectors(
     done = 0
     numbered = enumerate(sources)
     windows = iter(lambda: list(islice(numbered, _WINDOW)), [])
-    for result in in_order(describe, windows):
+    for result in map_in_order(describe, windows):
         found.append(result.vectors)
         failures.extend(result.failures)
         done += result.pictures

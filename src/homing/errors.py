@@ -3,15 +3,15 @@
 ::
 
     HomingError
-    ├── UsageError         what was asked for cannot be done as asked
-    ├── PictureError       one picture cannot be read, kept or written
+    ├── UsageError         arguments are wrong or contradictory
+    ├── PictureError       one picture cannot be read, released or written
     ├── DescriptorError    a descriptor is unknown, missing or not the one expected
     ├── CodebookError      a codebook is unknown, damaged or not the one expected
     └── ArchiveError       an archive is missing, damaged or not what was expected
         └── EntryNotFoundError   no entry of that id
 
-A :class:`PictureError` concerns one input: a run over many pictures reports it and goes on. The
-others concern the whole call. Every message says what was wrong, with what, and what to do.
+A run over many pictures reports a :class:`PictureError` and goes on; the others end the call. Every
+message says what was wrong, with what, and what to do.
 """
 
 __all__ = [
@@ -32,11 +32,11 @@ class HomingError(Exception):
 
 
 class UsageError(HomingError):
-    """What was asked for cannot be done as asked: wrong or contradictory arguments."""
+    """Arguments are wrong or contradictory."""
 
 
 class PictureError(HomingError):
-    """One picture cannot be read, kept in its kind, or written; the message is the reason."""
+    """One picture cannot be read, released in its format, or written; the message says why."""
 
     exit_code = 1
 

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 import homing
+import homing.options
 from homing.archive.ingest import describe_by_workers as shards
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import build_index as building
@@ -167,7 +168,7 @@ def shards_planned(item):
 
 def test_an_archive_that_a_worker_does_not_see_as_we_do(archive, tmp_path):
     settings = archive.settings
-    given = (homing.images.DEFAULT_LIMITS, "cpu", 1)
+    given = (homing.options.DEFAULT_LIMITS, "cpu", 1)
     place = archive._table.path
     shards._begin(place, settings, archive.path, *given)
     with pytest.raises(homing.UsageError, match="another archive at"):

@@ -16,7 +16,7 @@ from homing.archive.table.generations import KEY
 from homing.archive.table.index import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
-from homing.search import reason_against
+from homing.search.engines.lance import reason_against
 from tests.helpers import ROOT
 from tests.helpers.archive import (
     DIMENSION,
@@ -131,7 +131,7 @@ def test_hits_say_their_generation_where_there_are_several(archive, books):
     write(archive._table, archive.codebook, names(0, 5), unit_vectors(5, 1))
     snapshot = archive._current.snapshot()
     matches = snapshot.search(unit_vectors(1, 1), k=5, probes=8, rerank=64)
-    (hit, *_) = snapshot.hits(snapshot.best(matches, slice(0, 1), ["upright"]))
+    (hit, *_) = snapshot.hits(snapshot.best_views(matches, slice(0, 1), ["upright"]))
     assert hit.generation is None
     assert "generation" not in hit.as_dict()
     archive.adopt(books[WIDER])
@@ -140,7 +140,7 @@ def test_hits_say_their_generation_where_there_are_several(archive, books):
     queries = np.concatenate([unit_vectors(1, 1), unit_vectors(1, 9)])
     matches = snapshot.search(queries, k=6, probes=8, rerank=64)
     for row, book in enumerate((books[FIRST], books[WIDER])):
-        hit = snapshot.hits(snapshot.best(matches, slice(row, row + 1), ["upright"]))[0]
+        hit = snapshot.hits(snapshot.best_views(matches, slice(row, row + 1), ["upright"]))[0]
         assert hit.as_dict()["generation"] == row + 1
         stored = queries[row : row + 1].astype(np.float16).astype(np.float32)
         assert hit.cell == int(book.cells(stored)[0])

@@ -1,4 +1,4 @@
-"""The soft binding: a vector and what it is of, as bytes and as text."""
+"""The soft binding: a vector and its fingerprints, as bytes and as text."""
 
 import contextlib
 

@@ -26,8 +26,8 @@ def codebook_file(tmp_path_factory: pytest.TempPathFactory, network_file: Path) 
 
 @pytest.fixture
 def homing_cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    """Run the command line in this process; its exit status, output and errors."""
-    # These belong to a process of its own.
+    """Return a function that runs a command in this process."""
+    # They change the whole process, here that of the tests.
     module = sys.modules["homing.cli.main"]  # not the function that the package names alike
     monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
     monkeypatch.setattr(module, "die_at_next_interruption", lambda: None)

@@ -1,4 +1,8 @@
-"""Every command: what it prints, for people and for machines, and its exit status."""
+"""Every command: its help, its output for people and for machines, and its exit status.
+
+Covers cli/main.py and, through the commands, archive, entries, release, search, codebook, demo,
+serve and output; tests/bench runs cli/bench.py.
+"""
 
 import json
 import re
@@ -43,6 +47,18 @@ def test_the_group_lists_all_commands(homing_cli):
     for name in [*wanted.split(), "codebook", "demo"]:
         assert re.search(rf"^  {name}\b", shown, re.MULTILINE), name
     assert homing_cli("--version").out.strip().endswith(homing.__version__)
+
+
+def test_the_help_has_four_groups(homing_cli):
+    shown = homing_cli("--help").out
+    sections = re.split(r"^(\w+):\n", shown.partition("Options:\n")[2], flags=re.MULTILINE)[1:]
+    assert sections[::2] == ["Pictures", "Archive", "Measure", "Serve"]
+    listed = [re.findall(r"^  (\w+)  ", text, re.MULTILINE) for text in sections[1::2]]
+    assert [name for names in listed for name in names] == list(_COMMANDS)
+    assert listed[0][:2] == ["release", "add"]
+    assert listed[1][0] == "init"
+    assert set(listed[2]) == {"demo", "bench", "descriptors", "codebook"}
+    assert listed[3] == ["serve", "keys"]
 
 
 def test_the_readme_names_every_command():
@@ -240,8 +256,8 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
 
 @pytest.fixture
 def few_suffice(monkeypatch):
-    """A verdict from tens of pictures: whether it is right is tested elsewhere."""
-    for name in ("homing.archive.query.calibrate", "homing.search.false_alarms"):
+    """Let verdicts rest on tens of pictures; whether they are right is tested elsewhere."""
+    for name in ("homing.archive.query.calibration", "homing.search.false_alarms"):
         monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     monkeypatch.setattr("homing.search.false_alarms._FAR", 1e300)  # none is a bound
@@ -336,9 +352,7 @@ def test_a_blank_picture_is_told_so(homing_cli, archive, photos):
     Image.new("RGB", (40, 40)).save("dark.png")
     ran = homing_cli("search", archive, "dark.png")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out == (
-        "dark.png: it shows next to nothing, and cannot be told from other blank pictures\n"
-    )
+    assert ran.out == ("dark.png: it shows next to nothing, and resembles every blank picture\n")
     (told,) = homing_cli("search", archive, "dark.png", "--json").objects
     assert (told["hits"], told["note"][:12]) == ([], "it shows nex")
 

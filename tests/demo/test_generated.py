@@ -1,4 +1,7 @@
-"""The generated background pictures: deterministic, of the size asked for, various, quick."""
+"""Generated background pictures: deterministic, of the requested size, various, quick.
+
+Covers generated.py and the families of _fields.py, _scenes.py and _documents.py with _colours.py.
+"""
 
 import statistics
 import time

@@ -1,4 +1,4 @@
-"""The demonstration's page: complete, self-contained, escaped, and true to the figures."""
+"""Page and report of the demonstration: complete, self-contained, escaped, correct figures."""
 
 import base64
 import io

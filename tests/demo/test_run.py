@@ -1,4 +1,4 @@
-"""The demonstration from end to end, small."""
+"""The demonstration from end to end, small; run.py with material.py."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Downloads from a server on loopback that can break off, change its file or refuse ranges."""
+"""Downloads from a server on loopback that can break off, change its file or refuse ranges.
+
+Those of load_descriptor are here too: fetched, recorded and verified weights.
+"""
 
 import hashlib
 import json
@@ -17,7 +20,7 @@ DATA = bytes(range(256)) * 4000  # about 1 MB
 
 @dataclass
 class Served:
-    """What the server does; the test changes it as it goes."""
+    """Behaviour of the server; the test changes it as it goes."""
 
     data: bytes = DATA
     etag: str = '"one"'

@@ -1,3 +1,5 @@
+"""Generalised-mean pooling against its formula and its limits."""
+
 import pytest
 import torch
 

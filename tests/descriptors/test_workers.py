@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from homing.descriptors.workers import MOST_WORKERS, network_workers, networks_beside
+from homing.descriptors.workers import MOST_WORKERS, network_pool, networks_per_process
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def threads():
 @pytest.mark.parametrize("total", [1, 2, 3, MOST_WORKERS, 2 * MOST_WORKERS + 1])
 def test_threads_are_shared_out(threads, total: int) -> None:
     threads(total)
-    with network_workers() as (pool, count):
+    with network_pool() as (pool, count):
         assert count == min(total, MOST_WORKERS)
         assert torch.get_num_threads() == total
         together = threading.Barrier(count)  # each worker is asked once
@@ -35,7 +35,7 @@ def test_threads_are_shared_out(threads, total: int) -> None:
 
 def test_those_of_several_processes_are_fewer(threads) -> None:
     threads(2 * MOST_WORKERS)
-    assert [networks_beside(processes) for processes in (1, 2, 4, 99)] == [
+    assert [networks_per_process(processes) for processes in (1, 2, 4, 99)] == [
         MOST_WORKERS,
         MOST_WORKERS,
         MOST_WORKERS // 2,
@@ -45,7 +45,7 @@ def test_those_of_several_processes_are_fewer(threads) -> None:
 
 def test_each_has_as_many_threads_as_asked_for(threads) -> None:
     threads(2 * MOST_WORKERS)
-    with network_workers(1) as (pool, count):
+    with network_pool(1) as (pool, count):
         assert count == MOST_WORKERS
         together = threading.Barrier(count)
         found = list(pool.map(lambda _: (together.wait(), torch.get_num_threads())[1], range(8)))
@@ -55,7 +55,7 @@ def test_each_has_as_many_threads_as_asked_for(threads) -> None:
 def test_a_thread_begun_meanwhile_gets_the_number_of_the_process(threads) -> None:
     threads(3)
     found = []
-    with network_workers():
+    with network_pool():
         thread = threading.Thread(target=lambda: found.append(torch.get_num_threads()))
         thread.start()
         thread.join()
@@ -71,7 +71,7 @@ def test_what_was_not_begun_is_dropped(threads) -> None:
         go_on.wait()
 
     def stopped() -> None:
-        with network_workers() as (pool, _):
+        with network_pool() as (pool, _):
             pool.submit(first)
             pool.submit(done.append, "second")
             running.wait()

@@ -1,4 +1,7 @@
-"""How one picture lies in another, and what it has suffered, against what was done to it."""
+"""Alignment of one picture in another, and its edits, against those applied.
+
+These tests also cover evidence/features, evidence/edits and evidence/page.
+"""
 
 import importlib.util
 
@@ -8,7 +11,7 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 from homing.errors import UsageError
-from homing.evidence import Sheet, Suspect, compare, edits_seen, render_sheet
+from homing.evidence import Sheet, Suspect, compare, name_edits, render_sheet
 from homing.evidence.features import features_of
 
 
@@ -29,7 +32,7 @@ def test_the_same_picture_lies_on_itself(original) -> None:
     assert np.allclose(found.matrix / found.matrix[2, 2], np.eye(3), atol=0.05)
     assert (found.shown, found.covered) == pytest.approx((1, 1), abs=0.01)
     assert not found.mirrored
-    assert edits_seen(original, original, found) == ()
+    assert name_edits(original, original, found) == ()
 
 
 @pytest.mark.parametrize("turns", range(4))
@@ -40,7 +43,7 @@ def test_postures(original, turns, mirrored) -> None:
     found = aligned(original, copy)
     assert found.mirrored == mirrored
     assert (found.turned - 90 * turns + 180) % 360 - 180 == pytest.approx(0, abs=1)
-    said = edits_seen(original, copy, found)
+    said = name_edits(original, copy, found)
     assert ("mirrored" in said) == mirrored
     assert any(text.startswith("turned") for text in said) == bool(turns)
     if turns == 1:
@@ -55,7 +58,7 @@ def test_a_crop_is_found_where_it_was_cut(original) -> None:
     assert found.scale == pytest.approx(2, abs=0.03)
     low, high = found.in_record.min(axis=0), found.in_record.max(axis=0)
     assert np.abs(np.r_[low, high] - box).max() < 4
-    said = edits_seen(original, original.crop(box).resize((600, 800)), found)
+    said = name_edits(original, original.crop(box).resize((600, 800)), found)
     assert "cropped to 46 % of the picture" in said
     assert "resized to 200 % of its edges" in said
 
@@ -67,18 +70,18 @@ def test_a_frame_hides_what_lies_behind_it(original) -> None:
     found = aligned(original, copy, (50, 150, 400, 500))
     assert found.shown == pytest.approx(350**2 / 512**2, abs=0.02)
     assert found.covered == pytest.approx(350**2 / (450 * 550), abs=0.02)
-    said = edits_seen(original, copy, found)
+    said = name_edits(original, copy, found)
     assert "put into a larger one, of which it fills 49 %" in said
     assert not {"brighter", "darker", "more contrast"} & set(said)
 
 
 def test_tones(original) -> None:
     darker = ImageEnhance.Brightness(original).enhance(0.6)
-    assert "darker" in edits_seen(original, darker, aligned(original, darker))
+    assert "darker" in name_edits(original, darker, aligned(original, darker))
     flat = ImageEnhance.Contrast(original).enhance(0.6)
-    assert "less contrast" in edits_seen(original, flat, aligned(original, flat))
+    assert "less contrast" in name_edits(original, flat, aligned(original, flat))
     grey = original.convert("L").convert("RGB")
-    assert "without its colours" in edits_seen(original, grey, aligned(original, grey))
+    assert "without its colours" in name_edits(original, grey, aligned(original, grey))
 
 
 def test_other_pictures_do_not_agree_and_plain_ones_say_nothing(original) -> None:

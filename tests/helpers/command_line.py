@@ -1,4 +1,4 @@
-"""Running the command line, in this process and in others."""
+"""Helpers that run the command line, in this process and in others."""
 
 import json
 import os
@@ -19,7 +19,7 @@ EXECUTABLE = Path(sys.executable).parent / "homing"
 
 @dataclass(frozen=True)
 class Ran:
-    """What a command did."""
+    """Status and output of a command."""
 
     status: int
     out: str
@@ -44,7 +44,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ran:
 
 
 def run_apart(*arguments: object, **options: Any) -> Ran:
-    """Run the installed command as users do; no traceback is ever seen."""
+    """Run the installed command as users do, and check that it prints no traceback."""
     done = subprocess.run(
         [os.fspath(EXECUTABLE), *(a if isinstance(a, bytes) else str(a) for a in arguments)],
         capture_output=True,
@@ -59,13 +59,13 @@ def run_apart(*arguments: object, **options: Any) -> Ran:
 
 
 def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Smooth coloured noise: every seed another picture."""
+    """Make a picture of smooth coloured noise; every seed gives another."""
     coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
 def make_pictures(folder: Path, count: int) -> Path:
-    """A folder of pictures 0.jpg, 1.jpg …."""
+    """Write pictures 0.jpg, 1.jpg … to a new folder."""
     folder.mkdir(parents=True)
     for number in range(count):
         picture(number).save(folder / f"{number}.jpg", quality=92)

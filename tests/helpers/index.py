@@ -39,10 +39,10 @@ def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
             np.testing.assert_allclose(one.code_distance, other.code_distance, atol=1e-5)
             for row in range(3):
                 part = slice(row, row + 1)
-                told = [s.hits(s.best(one, part, ["upright"])) for s in (memory, lance)]
+                told = [s.hits(s.best_views(one, part, ["upright"])) for s in (memory, lance)]
                 assert [hit.as_dict() for hit in told[0]] == [hit.as_dict() for hit in told[1]]
     some = np.arange(len(table))[::7]
     assert np.array_equal(
         memory.neighbours(some, k=4, probes=2).ids, lance.neighbours(some, k=4, probes=2).ids
     )
-    assert memory.named(some.tolist()) == lance.named(some.tolist())
+    assert memory.ids_and_states(some.tolist()) == lance.ids_and_states(some.tolist())

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a b="\xc3\xa9"/></x:xmpmeta>'
 IPTC = b"8BIM\x04\x04\0\0\0\0\0\x09\x1c\x02\x05\0\x04Dune\0"
+PHOTOSHOP = b"Photoshop 3.0\0" + IPTC
 
 
 def noise(height: int, width: int, channels: int = 3, dtype: str = "u1") -> np.ndarray:
@@ -136,3 +137,41 @@ def interlaced_png(samples: np.ndarray, *between: bytes, depth: int, colour: int
     idats = chunk(b"IDAT", compressed[:half]) + chunk(b"IDAT", compressed[half:])
     head = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header)
     return head + b"".join(between) + idats + chunk(b"IEND", b"")
+
+
+def rich_jpeg(orientation: int = 6, **options: object) -> bytes:
+    """A JPEG with every sort of metadata, a colour profile of several segments among it."""
+    profile = PROFILE[:128] + bytes(140_000)
+    data = saved(
+        scene(40, 56),
+        "JPEG",
+        quality=80,
+        exif=exif(orientation),
+        dpi=(300, 300),
+        icc_profile=profile,
+        comment=b"said aside",
+        xmp=XMP,
+        **options,
+    )
+    return with_segments(data, [(0xED, PHOTOSHOP)])
+
+
+def rich_png() -> bytes:
+    """A PNG with every sort of metadata."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Title", "Dunes")
+    text.add_itxt("Comment", "été", zip=True)
+    text.add_text("Long", "x" * 3000, zip=True)
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    data = saved(
+        scene(9, 13), "PNG", exif=exif(3), icc_profile=PROFILE, dpi=(300, 300), pnginfo=text
+    )
+    added = chunk(b"gAMA", b"\0\0\xb1\x8f") + chunk(b"cICP", b"\1\x0d\0\1")
+    return data[:33] + added + data[33:-12] + chunk(b"tIME", b"\x07\xe9\1\2\3\4\5") + data[-12:]
+
+
+def squashed_by_pillow(image: Image.Image, size: int = 32) -> np.ndarray:
+    """The rule written out: upright, RGB, squashed."""
+    image = image.convert("LA") if image.mode == "La" else image
+    image = ImageOps.exif_transpose(image).convert("RGB")
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)).astype(int)

@@ -1,3 +1,5 @@
+"""Pictures found in folders; the tests of find and of kinds."""
+
 import os
 from pathlib import Path
 

@@ -1,4 +1,8 @@
-"""Whatever the bytes, only a PictureError comes out, no warning, and what is read is written."""
+"""Damaged files of every kind, across modules: reading and writing them.
+
+Whatever the bytes, only a PictureError comes out, no warning, and what is read can be written. The
+tests in formats/ are those of picture.
+"""
 
 import contextlib
 import zlib

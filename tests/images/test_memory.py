@@ -1,3 +1,5 @@
+"""Memory of reading, writing and comparing a large JPEG, across modules."""
+
 import subprocess
 import sys
 

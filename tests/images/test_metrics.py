@@ -1,3 +1,5 @@
+"""PSNR and SSIM against scikit-image."""
+
 import math
 
 import numpy as np

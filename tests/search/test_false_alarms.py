@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from homing.errors import UsageError
-from homing.search import fit_tail, highest_background, in_words
+from homing.search.false_alarms import fit_tail, highest_background
 
 DIMENSION = 48
 
@@ -102,22 +102,6 @@ def test_entries_that_are_all_alike_leave_no_background() -> None:
     assert np.isfinite(tail.rate([0.4, 0.5, 0.9, 1.0], entries=300)).all()
 
 
-@pytest.mark.parametrize(
-    ("rate", "words"),
-    [
-        (0.9, "more often than not"),
-        (0.3, "1 in 3 queries"),
-        (0.0103, "1 in 97 queries"),
-        (1.04e-4, "1 in 9,600 queries"),
-        (3e-8, "1 in 33,000,000 queries"),
-    ],
-)
-def test_rates_in_words(rate, words) -> None:
-    assert in_words(rate) == words
-
-
 def test_no_rate_is_told_that_nothing_observed_supports() -> None:
     values = np.random.default_rng(0).uniform(0.2, 0.6, 1000)
     assert fit_tail(values, entries=500).least == pytest.approx(1e-5)
-    words = in_words(1e-5, bound=True)
-    assert words == "less than 1 in 100,000 queries, as far as this archive can tell"

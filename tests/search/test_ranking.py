@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from homing.search import rank, ranking, similarities
+from homing.search import ranking
+from homing.search.ranking import rank, similarities
 
 
 def units(generator: np.random.Generator, *shape: int) -> np.ndarray:
@@ -47,7 +48,7 @@ def test_a_vector_and_itself() -> None:
 def test_halves_are_widened_exactly() -> None:
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
     halves = halves[np.isfinite(halves)]
-    widened = ranking._widened(halves)
+    widened = ranking._widen(halves)
     assert widened.dtype == np.float32
     assert np.array_equal(widened.view(np.int32), halves.astype(np.float32).view(np.int32))
 

@@ -1,4 +1,4 @@
-"""Views: what was done to a query, and that it is done rightly."""
+"""Views: the edits undone for a query, and their names."""
 
 import io
 
@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from homing.errors import PictureError, UsageError
 from homing.images import squash
 from homing.options import VIEWS
-from homing.search import query_views
+from homing.search.views import query_views
 
 SIZE = 32
 

@@ -1,4 +1,4 @@
-"""How homing-s is trained: material, views, network, losses, the loop, and its check.
+"""Training of homing-s: material, views, network, losses, the loop, and its validation.
 
 Imports go one way: ``train_descriptor.py → loop → batches → views → geometry, tones, overlays``,
 with ``losses``, ``trainable``, ``validation`` and ``material`` beside them. Nothing of ``homing``

@@ -17,7 +17,7 @@ from recipe.views import collage, finish, light_view, picture_in_picture, strong
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """What a batch is made of.
+    """Sources of a batch.
 
     Attributes
     ----------

@@ -89,7 +89,7 @@ _FILL_SHARES = (0.6, 0.2, 0.05, 0.15)
 def _window(
     moved: NDArray[np.float32], change: Warp, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lower and upper corner of what is kept, about the centre."""
+    """Lower and upper corner of a window about the centre."""
     if change.inner:
         if change.perspective:
             ordered = np.sort(moved, axis=0)

@@ -24,7 +24,7 @@ from recipe.views import finish
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How a run goes. Its fields are the options of ``train_descriptor.py``.
+    """Settings of a run. Its fields are the options of ``train_descriptor.py``.
 
     Attributes
     ----------
@@ -104,7 +104,7 @@ class Settings:
 
 @dataclass
 class State:
-    """What a run needs to go on where it stopped.
+    """State with which a stopped run goes on.
 
     Attributes
     ----------

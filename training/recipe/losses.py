@@ -1,4 +1,4 @@
-"""What is asked of the descriptors of a batch.
+"""Losses of the descriptors of a batch.
 
 P pictures with V views each; B = P·V descriptors of D dimensions, those of one picture together
 and the light view first. The bank holds one descriptor of each training picture as it is, from an

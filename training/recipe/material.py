@@ -1,4 +1,4 @@
-"""The photographs to train on: small encoded copies in one file, read as they are wanted."""
+"""Training photographs: small encoded copies in one file, read on demand."""
 
 import hashlib
 import json
@@ -61,8 +61,8 @@ def pack(photos: Sequence[Path], work: Path, *, generated: int, seed: int) -> Ma
     work : Path
         Folder for the packed file.
     generated : int
-        How many pictures of text, flat graphics, charts and fractals to add, so that such pictures
-        are told apart as well.
+        Number of pictures of text, flat graphics, charts and fractals to add, so that the
+        descriptor separates such pictures too.
     seed : int
         Of the generated pictures and of the order: pictures are shuffled, so that any tail of them
         may serve for validation.

@@ -1,4 +1,4 @@
-"""Which edits a copy suffers, by name: one definition for the two ways of making views.
+"""Edits of copies, by name: one definition for the two ways of making views.
 
 :mod:`recipe.views` carries the names out picture by picture on a processor, :mod:`recipe.on_device`
 batch by batch on a graphics card.
@@ -60,7 +60,7 @@ def mix(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def collage_or_inset(rng: np.random.Generator) -> str:
-    """How a second picture comes into a view: ``"collage"`` or ``"inset"``."""
+    """Draw how a second picture enters a view: ``"collage"`` or ``"inset"``."""
     return "collage" if rng.random() < 0.5 else "inset"
 
 

@@ -1,9 +1,9 @@
-"""How well copies of pictures that were not trained on are found, while training goes on.
+"""Recall of copies of held-out pictures, while training goes on.
 
-Pictures held back from the photographs are edited as the benchmark edits them (AugLy's random mix,
-and the fixed edits that are hardest), made once and kept. They are searched for among all training
-pictures, whose descriptors are in the bank, and among themselves. It chooses nothing by itself: it
-is what ablations are judged by, so that the photographs for measuring stay untouched.
+Held-out photographs are edited as in the benchmark (AugLy's random mix, and the hardest fixed
+edits), once, and stored. They are searched for among all training
+pictures, whose descriptors are in the bank, and among themselves. Ablations are
+compared by it, so that the photographs for measurements stay unused.
 """
 
 from collections.abc import Callable, Mapping
@@ -54,7 +54,7 @@ class Similarity:
 
 @dataclass(frozen=True)
 class Validation:
-    """Pictures held back and edited copies of them, squashed.
+    """Held-out pictures and edited copies of them, squashed.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Views: what a network is shown of a picture, so that it learns what copies suffer.
+"""Views of a picture, from which the network learns the edits of copies.
 
 A *light* view is the picture nearly as it is, as an archive records it. A *strong* view is a copy,
 edited as :mod:`recipe.mixes` draws it.
@@ -42,7 +42,7 @@ def light_view(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def strong_view(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
-    """A copy that has suffered."""
+    """An edited copy."""
     steps = _steps(overlays)
     for name in mix(rng):
         picture = _bounded(steps[name](picture, rng))

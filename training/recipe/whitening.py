@@ -18,7 +18,7 @@ def principal(features: torch.Tensor, dimension: int) -> tuple[torch.Tensor, tor
 
 
 def scatter(vectors: torch.Tensor, *, part: int = 1024) -> tuple[torch.Tensor, torch.Tensor]:
-    """How views of one picture differ, and how pictures do.
+    """Scatter of views about their picture, and of pictures.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def scatter(vectors: torch.Tensor, *, part: int = 1024) -> tuple[torch.Tensor, t
 def discriminant(
     within: torch.Tensor, between: torch.Tensor, dimension: int, *, shrinkage: float
 ) -> torch.Tensor:
-    """Linear discriminant map: what edits move counts little, what tells pictures apart much.
+    """Linear discriminant map: directions of edits shrink, those between pictures grow.
 
     In its coordinates the views of a picture scatter alike in all directions, and the pictures'
     variances b are along the axes, of which the largest are kept; each axis is scaled by

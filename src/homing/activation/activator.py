@@ -41,7 +41,7 @@ from homing.activation.simulated_edits.looks import NO_EDITS
 from homing.activation.target_cells import aims_of
 from homing.codebooks import Codebook
 from homing.descriptors import Descriptor
-from homing.descriptors.workers import in_order
+from homing.descriptors.workers import map_in_order
 from homing.errors import PictureError, UsageError
 from homing.images import KINDS, Kind, Picture, encodings, read_picture
 from homing.options import DEFAULT_LIMITS, Activation, Limits
@@ -183,7 +183,7 @@ class Activator:
         """
         rest = iter(sources)
         batches = iter(lambda: list(itertools.islice(rest, BATCH)), [])
-        for results in in_order(self._activate, batches, threads=1):
+        for results in map_in_order(self._activate, batches, threads=1):
             yield from results
 
     def _activate(self, batch: Sequence[Source]) -> list[Activated | PictureError]:

@@ -31,7 +31,7 @@ from homing.images import (
     encode,
     encodings,
     read_squashed,
-    seen_as,
+    round_trip,
     shows_nothing,
     ssim,
     upright,
@@ -378,7 +378,7 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
         return data, decode_pixels(data)
 
     def preview(pixels: NDArray[np.integer]) -> NDArray[np.integer]:
-        return seen_as(pixels, encoding)
+        return round_trip(pixels, encoding)
 
     # A WebP block is predicted from its neighbours: of its rows alone, coding costs more.
     return Coder(encoding.name, encoding.lossy, code, preview if kind == "JPEG" else None)

@@ -6,6 +6,7 @@ from homing.archive.inputs import find_files, find_inputs
 from homing.archive.open import create, open_archive
 from homing.archive.query.calibration import Calibration
 from homing.archive.query.snapshot import VectorMatches
+from homing.archive.query.verdict import rate_in_words
 from homing.archive.results import (
     Hit,
     Hits,
@@ -19,7 +20,6 @@ from homing.archive.results import (
 from homing.archive.table.build_index import Indexed
 from homing.archive.table.rows import Row
 from homing.search.engines.deadline import Partial
-from homing.search.false_alarms import in_words
 
 __all__ = [
     "Archive",
@@ -42,6 +42,6 @@ __all__ = [
     "create",
     "find_files",
     "find_inputs",
-    "in_words",
     "open_archive",
+    "rate_in_words",
 ]

@@ -12,18 +12,20 @@ from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles, Generation, list_generations
 from homing.archive.inputs import find_files
-from homing.archive.query.answers import answered, confirmed_answers
-from homing.archive.query.calibrate import (
+from homing.archive.query.answers import answer_queries, confirm_answers, search_results
+from homing.archive.query.calibration import (
+    Calibration,
     calibrate_on_entries,
     calibrate_on_pictures,
-    look_at_strangers,
-    outgrown,
+    describe_strangers,
+    needs_calibration,
+    read_calibration,
+    write_calibration,
 )
-from homing.archive.query.calibration import Calibration, read_calibration, write_calibration
-from homing.archive.query.manifests import ManifestIndex, store_of
+from homing.archive.query.manifests import ManifestIndex, read_manifest_store
 from homing.archive.query.originals import Sources
-from homing.archive.query.search import DescribedQuery, look, look_at_all, results
-from homing.archive.query.snapshot import Current, VectorMatches
+from homing.archive.query.queries import DescribedQuery, describe_queries, describe_query
+from homing.archive.query.snapshot import CurrentSnapshot, VectorMatches
 from homing.archive.results import Hits, SearchResult
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.table.location import Location
@@ -62,7 +64,7 @@ class ArchiveReader:
         self.settings = settings
         self._codebooks = codebooks
         self._table = table
-        self._current = Current(table, codebooks, engine)
+        self._current = CurrentSnapshot(table, codebooks, engine)
         self._device = device
         self._descriptor: Descriptor | None = None
         self._manifests = ManifestIndex(table.reopen)
@@ -163,15 +165,15 @@ class ArchiveReader:
         ...     print(hit.id, hit.similarity, hit.is_copy)
         """
         options = SearchOptions(**keywords)
-        return self.answer([look(self.descriptor, picture, options)], options)[0]
+        return self.answer([describe_query(self.descriptor, picture, options)], options)[0]
 
     def answer(self, queries: Sequence[DescribedQuery], options: SearchOptions) -> list[Hits]:
         """Find the hits of queries that are described already, all in one search."""
-        answers = self._current.asked(
-            lambda snapshot: answered(snapshot, queries, options, self._calibration())
+        answers = self._current.run(
+            lambda snapshot: answer_queries(snapshot, queries, options, self._calibration())
         )
         if options.confirm:
-            answers = confirmed_answers(answers, queries, options, self.sources(options.folders))
+            answers = confirm_answers(answers, queries, options, self.sources(options.folders))
         return answers
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
@@ -198,14 +200,15 @@ class ArchiveReader:
         picture, views, rate, files, limits
             As for :meth:`search`.
         """
-        from homing.archive.query.explain import explained
+        from homing.archive.query.explain import cell_of, explain
 
         options = SearchOptions(k=1, views=views, rate=rate, files=files, limits=limits)
-        query = look(self.descriptor, picture, options)
+        query = describe_query(self.descriptor, picture, options)
         (hits,) = self.answer([query], options)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit, sources = hits[0] if hits else None, self.sources(options.folders)
-        return explained(name, query, hit, self.codebooks, sources, limits)
+        hit = hits[0] if hits else None
+        place = None if hit is None else self.sources(options.folders).find(hit.id)
+        return explain(name, query, hit, cell_of(query, hit, self.codebooks), place, limits)
 
     def search_each(
         self,
@@ -224,8 +227,8 @@ class ArchiveReader:
             As for :meth:`search`; pictures are searched for 16 at a time, under one deadline.
         """
         options = SearchOptions(**keywords)
-        batches = look_at_all(self.descriptor, find_files(photos), options)
-        yield from results(batches, lambda queries: self.answer(queries, options))
+        batches = describe_queries(self.descriptor, find_files(photos), options)
+        yield from search_results(batches, lambda queries: self.answer(queries, options))
 
     def search_vectors(
         self,
@@ -250,7 +253,7 @@ class ArchiveReader:
                 f"expected descriptors of shape (n, {self.settings.dimension}), not {vectors.shape}"
             )
         options = SearchOptions(k=k, probes=probes, rerank=rerank, deadline=deadline)
-        return self._current.asked(
+        return self._current.run(
             lambda now: now.search(
                 vectors,
                 k=options.k,
@@ -288,10 +291,10 @@ class ArchiveReader:
         """
         if paths := as_paths(photos):
             found = find_files(paths)
-            strangers = look_at_strangers(self.descriptor, found, limits, progress)
-            calibration = self._current.asked(partial(calibrate_on_pictures, strangers=strangers))
+            strangers = describe_strangers(self.descriptor, found, limits, progress)
+            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
         else:
-            calibration = self._current.asked(calibrate_on_entries)
+            calibration = self._current.run(calibrate_on_entries)
         write_calibration(self.path, self.settings, calibration)
         return calibration
 
@@ -318,15 +321,15 @@ class ArchiveReader:
         UsageError
             The archive is not calibrated and no similarity is given, or one out of [−1, 1].
         """
-        from homing.archive.query.duplicates import Alike, duplicate_groups
+        from homing.archive.query.duplicates import CopyThreshold, duplicate_groups
 
-        alike = Alike(self._calibration(), rate, similarity)
+        alike = CopyThreshold(self._calibration(), rate, similarity)
         if alike.calibration is None and similarity is None:
             raise UsageError(
                 f"{str(self.path)!r} is not calibrated, so that the similarity of copies is not "
                 "known; calibrate it with 'homing calibrate', or give a similarity"
             )
-        return self._current.asked(lambda snapshot: duplicate_groups(snapshot, alike, progress))
+        return self._current.run(lambda snapshot: duplicate_groups(snapshot, alike, progress))
 
     def manifest_store(self, manifest: str) -> bytes:
         """Return the C2PA manifest store in the released file whose active manifest has that id.
@@ -344,7 +347,7 @@ class ArchiveReader:
         reason = "no entry has it"
         for row in self._manifests.find(manifest):
             try:
-                return store_of(row, self.path)
+                return read_manifest_store(row, self.path)
             except PictureError as error:
                 reason = str(error)
         raise EntryNotFoundError(f"the manifest {manifest!r} is not available: {reason}")
@@ -353,11 +356,11 @@ class ArchiveReader:
         return read_calibration(self.path, self.settings)
 
     def _keep_calibrated(self) -> None:
-        """Calibrate again on entries where the archive has outgrown its calibration."""
+        """Calibrate again on entries where the archive has needs_calibration its calibration."""
         try:
             calibration = self._calibration()
         except ArchiveError:  # damaged: made again
             calibration = None
-        if outgrown(calibration, len(self)):
+        if needs_calibration(calibration, len(self)):
             with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
                 self.calibrate()

@@ -1,14 +1,14 @@
-"""The soft binding that homing computes over a picture: its descriptor, as an archive records it.
+"""Soft binding that homing computes over a picture: its descriptor, as an archive records it.
 
-The value is bytes, written in base64 where text is wanted::
+The value is bytes; as text, it is in base64::
 
     0        1       layout, 1
     1        8       SHA-256 of the descriptor's fingerprint (as text), its first eight bytes
     9        8       the same of the codebook that the picture was activated for
     17       2·D     the descriptor's components, float16, little-endian
 
-Vectors of different descriptors have nothing in common, so that a value says which one it is of.
-The codebook decides where an index keeps the picture; a search by the vector does not need it.
+Vectors of different descriptors cannot be compared: the value therefore names its descriptor.
+The codebook decides the picture's cell in an index; a search by the vector does not need it.
 """
 
 import base64
@@ -32,19 +32,11 @@ _UNIT_TOLERANCE = 2e-2  # of a vector's length, rounded to half precision
 
 @dataclass(frozen=True, eq=False)
 class Binding:
-    """A soft binding.
+    """Soft binding of a picture."""
 
-    Attributes
-    ----------
-    descriptor, codebook : bytes
-        Eight bytes each that tell them apart.
-    vector : array (D,), float16
-        The picture's descriptor, of unit length.
-    """
-
-    descriptor: bytes
-    codebook: bytes
-    vector: NDArray[np.float16]
+    descriptor: bytes  # eight bytes of its fingerprint's digest
+    codebook: bytes  # the same
+    vector: NDArray[np.float16]  # (D,), the picture's descriptor, of unit length
 
     @classmethod
     def of(cls, vector: NDArray[np.floating], *, descriptor: str, codebook: str) -> "Binding":
@@ -53,13 +45,7 @@ class Binding:
 
     @classmethod
     def from_value(cls, value: bytes) -> "Binding":
-        """Understand a value.
-
-        Raises
-        ------
-        UsageError
-            It has another layout, is too short, or holds no unit vector.
-        """
+        """Parse a value; `UsageError` if it has another layout or holds no unit vector."""
         if value[:1] != _LAYOUT or len(value) <= _HEAD or (len(value) - _HEAD) % 2:
             raise UsageError(
                 f"{len(value)} bytes are no value of {ALGORITHM}: it begins with {_LAYOUT!r}, "
@@ -67,7 +53,7 @@ class Binding:
             )
         vector = np.frombuffer(value, dtype="<f2", offset=_HEAD)
         length = float(np.linalg.norm(vector.astype(np.float64)))
-        if not abs(length - 1) < _UNIT_TOLERANCE:  # also where it is no number
+        if not abs(length - 1) < _UNIT_TOLERANCE:  # also if it is NaN
             raise UsageError(
                 f"the value's vector has the length {length:g}; a descriptor has the length 1"
             )
@@ -75,7 +61,7 @@ class Binding:
 
     @classmethod
     def from_text(cls, text: str) -> "Binding":
-        """Understand a value in base64; `UsageError` if it is none."""
+        """Parse a value in base64; `UsageError` if it is none."""
         try:
             value = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as error:
@@ -84,16 +70,16 @@ class Binding:
 
     @property
     def value(self) -> bytes:
-        """The value."""
+        """The binding as bytes."""
         return b"".join((_LAYOUT, self.descriptor, self.codebook, self.vector.tobytes()))
 
     @property
     def text(self) -> str:
-        """The value in base64."""
+        """The binding in base64."""
         return base64.b64encode(self.value).decode()
 
     def is_of(self, descriptor: str) -> bool:
-        """Whether it is of the descriptor with that fingerprint."""
+        """Whether the descriptor has that fingerprint."""
         return self.descriptor == _mark(descriptor)
 
 

@@ -1,4 +1,4 @@
-"""What a publisher signs manifests with."""
+"""Credentials that a publisher signs manifests with."""
 
 import os
 from collections.abc import Callable
@@ -10,28 +10,32 @@ from homing.errors import UsageError
 
 @dataclass(frozen=True)
 class ContentCredentials:
-    """What released files are signed with, as Content Credentials (C2PA).
+    """Certificates and key that released files are signed with, as Content Credentials (C2PA).
 
     Parameters
     ----------
     chain : path
         Certificates in PEM: the signer's, then those above it. Its purpose must be one that C2PA
-        takes (``emailProtection`` or document signing), and it must not be self-signed.
+        accepts (``emailProtection`` or document signing), and it must not be self-signed.
     key : path or callable
         The signer's private key in PEM (PKCS #8, not encrypted). Or a function from the bytes to
-        be signed to the signature, where the key is kept elsewhere; for elliptic curves the
-        signature is r and s one after the other.
+        sign to the signature, if the key is stored elsewhere; for elliptic curves the signature is
+        r followed by s.
     endpoint : str or None
-        Where manifests are to be had: base address of a Soft Binding Resolution API, such as
+        Base address of the Soft Binding Resolution API that serves the manifests, such as
         ``https://pictures.example.org/v1``. It is recorded with every entry.
     timestamp : str or None
-        Address of a time-stamping authority (RFC 3161), asked once for each file. None: nobody
-        is asked, and a signature is valid only as long as its certificate.
+        Address of a time-stamping authority (RFC 3161), queried once for each file. None: without
+        time stamps, a signature is valid only as long as its certificate.
 
     Raises
     ------
     UsageError
-        An address is none.
+        An address is not an http or https address.
+
+    Examples
+    --------
+    >>> archive.release(photos, out="out", c2pa=ContentCredentials("chain.pem", "key.pem"))
     """
 
     chain: str | os.PathLike[str]

@@ -1,26 +1,23 @@
-"""Manifests written into files, with c2pa-python; nothing is fetched unless an address is given."""
+"""Signing of files with manifests, by c2pa-python; nothing is fetched without an address given."""
 
 import importlib.util
 import io
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from homing._version import __version__
 from homing.c2pa.binding import ALGORITHM, Binding
 from homing.c2pa.credentials import ContentCredentials
 from homing.errors import PictureError, UsageError
 
-if TYPE_CHECKING:
-    from cryptography.x509 import Certificate
-
 _TYPES = MappingProxyType(
     {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
 )
+_CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})
 
 # Thumbnails would put a second, unactivated picture into the file.
 _SETTINGS = {
@@ -34,35 +31,21 @@ _DONE = (
 
 @dataclass(frozen=True)
 class Signed:
-    """A file with a manifest.
+    """File with a manifest."""
 
-    Attributes
-    ----------
-    data : bytes
-        The file.
-    manifest : str
-        Id of its active manifest.
-    """
-
-    data: bytes
-    manifest: str
+    data: bytes  # the file
+    manifest: str  # id of its active manifest
 
 
 class ManifestSigner:
-    """Signs files; what it signs with is tried once at the beginning.
-
-    Parameters
-    ----------
-    credentials : ContentCredentials
-
-    Raises
-    ------
-    UsageError
-        c2pa-python is missing, or nothing can be signed with these credentials.
-    """
+    """Signer of files; tries the credentials once, and raises `UsageError` if they do not work."""
 
     def __init__(self, credentials: ContentCredentials) -> None:
-        _require_c2pa()
+        if importlib.util.find_spec("c2pa") is None:
+            raise UsageError(
+                "content credentials need c2pa-python, not installed here: "
+                "pip install 'homing[c2pa]'"
+            )
         import c2pa
 
         try:
@@ -78,27 +61,10 @@ class ManifestSigner:
     def sign(
         self, data: bytes, kind: str, binding: Binding, *, source: bytes, source_kind: str
     ) -> Signed:
-        """Write a manifest into a file.
+        """Write a manifest into a file; `PictureError` if that fails or it would not be valid.
 
-        It says that the file is `source`, opened and edited by homing, and holds the soft binding.
-        Credentials that the source carries are kept as those of its parent. Names of files are not
-        told.
-
-        Parameters
-        ----------
-        data : bytes
-            The file, without a manifest.
-        kind, source_kind : {"JPEG", "PNG", "WEBP", "TIFF"}
-            What the file and its source are.
-        binding : Binding
-            The file's own.
-        source : bytes
-            The file that it was made of.
-
-        Raises
-        ------
-        PictureError
-            The manifest cannot be written, or would not be valid.
+        It states that the file is `source`, edited by homing, and holds the soft binding.
+        Credentials of the source are stored as those of its parent. File names are not stated.
         """
         import c2pa
 
@@ -115,13 +81,13 @@ class ManifestSigner:
             raise PictureError(f"no content credentials can be written: {error}") from error
 
     def _manifest_in(self, file: io.BytesIO, kind: str) -> str:
-        """Id of the manifest just written, read back and found valid."""
+        """Read back the manifest just written, check it, and return its id."""
         import c2pa
 
         file.seek(0)
         with c2pa.Reader(_TYPES[kind], file, context=self._reading) as reader:
             found = json.loads(reader.json())
-        # "Valid": whole and rightly signed; whom to trust is for the reader of the file to say.
+        # "Valid": whole and rightly signed; whom to trust is the decision of the file's reader.
         if found["validation_state"] not in {"Valid", "Trusted"}:
             codes = [each["code"] for each in found.get("validation_status", [])]
             raise PictureError(f"the content credentials written are not valid: {codes}")
@@ -139,7 +105,7 @@ class ManifestSigner:
 
 
 def _definition(binding: Binding) -> dict[str, Any]:
-    """What the manifest says, in c2pa's JSON."""
+    """Return the content of the manifest, in c2pa's JSON."""
     bound = {"alg": ALGORITHM, "blocks": [{"scope": {}, "value": binding.text}]}
     return {
         "claim_generator_info": [{"name": "homing", "version": __version__}],
@@ -147,33 +113,18 @@ def _definition(binding: Binding) -> dict[str, Any]:
     }
 
 
-def _require_c2pa() -> None:
-    if importlib.util.find_spec("c2pa") is None:
-        raise UsageError(
-            "content credentials need c2pa-python, not installed here: pip install 'homing[c2pa]'"
-        )
-
-
 def _signer(credentials: ContentCredentials) -> Any:
-    """c2pa's own signer."""
     import c2pa
 
     chain = _read(credentials.chain, "certificates")
-    algorithm = _algorithm(_first_certificate(chain, credentials.chain))
+    algorithm = _algorithm(chain, credentials.chain)
     key = credentials.key
     if callable(key):
-        return _calling(key, algorithm, chain, credentials.timestamp)
+        named = c2pa.C2paSigningAlg[algorithm.upper()]
+        certificates = chain.decode("ascii", "replace")
+        return c2pa.Signer.from_callback(key, named, certificates, credentials.timestamp)
     info = c2pa.C2paSignerInfo(algorithm, chain, _read(key, "private key"), credentials.timestamp)
     return c2pa.Signer.from_info(info)
-
-
-def _calling(
-    key: Callable[[bytes], bytes], algorithm: str, chain: bytes, timestamp: str | None
-) -> Any:
-    import c2pa
-
-    named = c2pa.C2paSigningAlg[algorithm.upper()]
-    return c2pa.Signer.from_callback(key, named, chain.decode("ascii", "replace"), timestamp)
 
 
 def _read(path: str | os.PathLike[str], what: str) -> bytes:
@@ -185,20 +136,15 @@ def _read(path: str | os.PathLike[str], what: str) -> bytes:
         ) from error
 
 
-def _first_certificate(chain: bytes, path: str | os.PathLike[str]) -> "Certificate":
+def _algorithm(chain: bytes, path: str | os.PathLike[str]) -> str:
+    """Return C2PA's name of the algorithm that the first certificate's key signs with."""
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
     from cryptography.x509 import load_pem_x509_certificates
 
     try:
-        return load_pem_x509_certificates(chain)[0]
+        key = load_pem_x509_certificates(chain)[0].public_key()
     except ValueError as error:
         raise UsageError(f"{os.fspath(path)!r} holds no certificate in PEM: {error}") from error
-
-
-def _algorithm(certificate: "Certificate") -> str:
-    """How a certificate's key signs, by C2PA's name."""
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-
-    key = certificate.public_key()
     if isinstance(key, rsa.RSAPublicKey):
         return "ps256"
     if isinstance(key, ed25519.Ed25519PublicKey):
@@ -210,6 +156,3 @@ def _algorithm(certificate: "Certificate") -> str:
             "P-384, P-521, RSA or Ed25519"
         )
     return _CURVES[curve]
-
-
-_CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})

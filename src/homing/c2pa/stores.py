@@ -1,4 +1,4 @@
-"""C2PA manifest stores as bytes: JUMBF boxes (ISO 19566-5), looked into no deeper than needed.
+"""C2PA manifest stores as bytes: JUMBF boxes (ISO 19566-5), parsed no deeper than needed.
 
 A store is a box of type ``jumb`` whose first child describes it (type ``c2pa``) and whose others
 are the manifests, boxes of the same kind with their ids as labels. The last one is the active one.
@@ -11,25 +11,19 @@ from homing.errors import PictureError
 _HEAD = 8  # length and type of a box
 _BOX, _DESCRIPTION = b"jumb", b"jumd"
 _STORE = b"c2pa"
-_LABELLED = 3  # bits of a description: it has a label, and may be asked for by it
+_LABELLED = 3  # bits of a description: it has a label, and may be requested by it
 _UUID = 16
 
 
 def active_manifest(store: bytes) -> str:
-    """Id of the active manifest of a store.
-
-    Raises
-    ------
-    PictureError
-        The bytes are no manifest store, or it holds no manifest.
-    """
+    """Return the id of the active manifest of a store; `PictureError` if it is none or damaged."""
     return list(_manifests(store))[-1][0]
 
 
-def only(store: bytes, manifest: str) -> bytes:
-    """Return a store that holds one manifest of `store` and no other; `PictureError` if not there.
+def extract_manifest(store: bytes, manifest: str) -> bytes:
+    """Return a store that holds one manifest of `store` alone; `PictureError` if it has none such.
 
-    Where it refers to others (what the picture was made of), they are missing.
+    Other manifests that it refers to (of the picture's sources) are missing.
     """
     for name, box in _manifests(store):
         if name == manifest:
@@ -40,7 +34,7 @@ def only(store: bytes, manifest: str) -> bytes:
 
 
 def _manifests(store: bytes) -> Iterator[tuple[str, bytes]]:
-    """Id and box of each manifest, in their order; at least one."""
+    """Yield the id and box of each manifest, in order; at least one."""
     if store[4:_HEAD] != _BOX or int.from_bytes(store[:4], "big") != len(store):
         raise _damaged()
     (start, end), *manifests = _boxes(store, _HEAD, len(store))
@@ -54,7 +48,7 @@ def _manifests(store: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
-    """Where each box between two places begins and ends; at least one."""
+    """Yield begin and end of each box between two places; at least one."""
     while True:
         length = int.from_bytes(data[at : at + 4], "big")
         if length < _HEAD or at + length > end:
@@ -66,7 +60,7 @@ def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _label(data: bytes, start: int, end: int) -> str:
-    """Label in a description box."""
+    """Return the label in a description box."""
     flags = start + _HEAD + _UUID
     if data[start + 4 : start + _HEAD] != _DESCRIPTION or flags >= end:
         raise _damaged()

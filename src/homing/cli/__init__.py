@@ -1,4 +1,4 @@
-"""The command line: parse, show, call the archive; no logic of its own."""
+"""The command line: it parses options, calls the library and prints results."""
 
 from homing.cli.main import main
 

@@ -1,32 +1,17 @@
-"""``bench``: measure, on one's own pictures."""
+"""``bench`` and ``bench descriptors``: measurements on the user's own pictures.
 
-from collections.abc import Mapping
+Defaults repeat those of the two ``Settings``, which are slow to import; a test compares them.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.bench_descriptors import descriptors
-from homing.cli.bench_options import (
-    background_option,
-    base_option,
-    draws_option,
-    finish,
-    hashes_option,
-    out_option,
-    pictures_option,
-    seed_option,
-)
-from homing.cli.output import (
-    device_option,
-    json_option,
-    limit_options,
-    limits_of,
-    load_network,
-    progress,
-    show_tables,
-)
-from homing.cli.with_parts import WithParts
+from homing.cli import options as shared
+from homing.cli.output import emit, printable, progress, say, show_tables
 from homing.options import Activation
 
 if TYPE_CHECKING:
@@ -34,82 +19,215 @@ if TYPE_CHECKING:
     from homing.bench.settings import Settings
 
 
-@click.command(cls=WithParts, short_help="Measure how well copies are found, on your pictures.")
-@click.argument("photos", nargs=-1, required=True, type=click.Path())
-@background_option(required=False)
+class _BenchCommand(click.Command):
+    """``bench``, with ``bench descriptors`` beside ``bench PHOTOS``.
+
+    A group would take no pictures of its own. (A folder named like a part is ``./descriptors``.)
+    """
+
+    parts: Mapping[str, click.Command]
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        """Parse the arguments: those of a part, if the first one is its name."""
+        part = self.parts.get(args[0]) if args else None
+        if part is None:
+            return super().make_context(info_name, args, parent, **extra)
+        return part.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the parts."""
+        with formatter.section("Alone"):
+            formatter.write_dl(
+                [
+                    (f"{ctx.command_path} {name}", part.get_short_help_str(limit=70))
+                    for name, part in self.parts.items()
+                ]
+            )
+
+
+def _background_option(*, required: bool) -> shared.Option:
+    return click.option(
+        "--background",
+        multiple=True,
+        required=required,
+        type=click.Path(),
+        help="Folder of other pictures, among which copies are searched for. May be repeated.",
+    )
+
+
+def _draws_option(default: int) -> shared.Option:
+    return click.option(
+        "--random-draws",
+        type=click.IntRange(min=1),
+        default=default,
+        help="Copies of each picture under the random edit.",
+    )
+
+
+def _hashes_option(beside: str) -> shared.Option:
+    return click.option(
+        "--hashes/--no-hashes",
+        default=True,
+        help=f"Compare the {beside} with pHash, dHash and PDQ.",
+    )
+
+
+def _out_option(content: str) -> shared.Option:
+    return click.option(
+        "--out",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path("homing-bench"),
+        help=f"Folder for {content}, and the cache with which an interrupted run goes on.",
+    )
+
+
+_base_option = click.option(
+    "--base-size",
+    type=shared.count,
+    default=100_000,
+    help="Distractors besides PHOTOS: background pictures, then random crops of them.",
+)
+_pictures_option = click.option(
+    "--pictures",
+    type=click.IntRange(min=1),
+    help="Number of PHOTOS to take, drawn by the seed.  [default: all]",
+)
+
+
+@click.command(short_help="Measure descriptors by exact search.")
+@shared.photos_argument
+@_background_option(required=True)
+@click.option(
+    "--descriptor",
+    "names",
+    multiple=True,
+    default=("homing-s",),
+    help="Name, or path to your own. May be repeated: one column each.",
+)
+@_hashes_option("descriptors")
+@_base_option
+@_draws_option(5)
+@_pictures_option
+@shared.seed_option
+@_out_option("results.json, results.md, the observations")
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
+def descriptors(photos: tuple[str, ...], **options: Any) -> int:
+    """Measure descriptors by exact search: copies found, verdicts, false matches.
+
+    \b
+    homing bench descriptors photos/ --background others/
+    homing bench descriptors photos/ --background others/ --descriptor sscd_disc_mixup
+
+    Each of PHOTOS is edited in the paper's fourteen ways, and by the screenshot, which the mean
+    leaves out. Each copy is searched for among PHOTOS, the background and crops of the background.
+    Intervals are 95 % by bootstrap over the pictures.
+    """
+    from homing.bench.extra import require_extra
+
+    require_extra()
+    from homing.bench import run_descriptors as bench_descriptors
+    from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
+    from homing.images import find_pictures
+
+    networks = [shared.load_network(name, options["device"]) for name in options["names"]]
+    names = [network.name for network in networks]
+    encoders = [
+        # Versions of one descriptor in several folders may share a name.
+        descriptor_encoder(network, given if names.count(network.name) > 1 else network.name)
+        for network, given in zip(networks, options["names"], strict=True)
+    ]
+    report = bench_descriptors.run_descriptors(
+        list(find_pictures(photos)),
+        list(find_pictures(options["background"])),
+        [*encoders, *(hash_encoders() if options["hashes"] else ())],
+        options["out"],
+        progress,
+        settings=bench_descriptors.Settings(
+            **{key: options[key] for key in ("base_size", "random_draws", "pictures", "seed")}
+        ),
+        limits=shared.limits_of(options),
+    )
+    return _finish(
+        report.failures,
+        options["out"],
+        report.lines() if options["as_json"] else None,
+        lambda: show_tables(report.notes, report.tables),
+    )
+
+
+@click.command(cls=_BenchCommand, short_help="Measure how well copies of your pictures are found.")
+@shared.photos_argument
+@_background_option(required=False)
 @click.option(
     "--layout",
     type=click.Choice(["disc21", "copydays"]),
     help="PHOTOS is one folder, laid out as that data set is published. DISC21 is its own "
     "background.",
 )
-@click.option(
-    "--descriptor", default="homing-s", show_default=True, help="Name, or path to your own."
-)
+@shared.descriptor_option
 @click.option(
     "--index",
     "indexes",
     multiple=True,
     default=("auto",),
-    show_default=True,
-    help="Bundled codebook, a codebook's file, or a factory such as IVF256,PQ8x8, which is trained "
-    "on the base. May be repeated.",
+    help="A bundled codebook, a codebook's file, or a factory such as IVF256,PQ8x8, which is "
+    "trained on the base. May be repeated.",
 )
 @click.option(
     "--method",
     "methods",
     default=f"{Activation.method},paper",
-    show_default=True,
-    help="Methods of activation, with commas between them. The first leads: the headline, the "
-    "pictures shown, costs and questions are of it.",
+    help="Methods of activation, separated by commas. Headline, pictures shown, costs and "
+    "questions are those of the first.",
 )
 @click.option(
     "--suite",
     type=click.Choice(["paper", "sweep", "full"]),
     default="paper",
-    show_default=True,
-    help="Edits: the paper's fourteen and the screenshot; over strengths; or all.",
+    help="Edits: paper: its fourteen and the screenshot; sweep: edits over strengths; full: both.",
 )
-@base_option
-@pictures_option
-@draws_option(3)
-@click.option(
-    "--psnr", type=float, default=42.0, show_default=True, help="Least PSNR of each file, dB."
-)
+@_base_option
+@_pictures_option
+@_draws_option(3)
+@shared.psnr_option
 @click.option(
     "--format",
     type=click.Choice(["png", "jpeg", "webp", "tiff", "own"]),
     default="png",
-    show_default=True,
-    help="Kind of the released files; own: that of each picture.",
+    help="Format of the released files; own: that of each picture.",
 )
 @click.option(
     "--sample",
     type=click.IntRange(min=0),
     default=60,
-    show_default=True,
-    help="Pictures for what needs files of its own, costs and questions; 0: none of this.",
+    help="Pictures for costs and questions, which release files of their own; 0: neither.",
 )
 @click.option(
     "--costs/--no-costs",
     default=True,
-    show_default=True,
-    help="Recall against time and memory, five indexes with files released for each.",
+    help="Measure recall against time and memory, for five indexes.",
 )
 @click.option(
     "--questions",
     default="all",
-    show_default=True,
     metavar="NAMES",
-    help="What the paper left open: density, lossy, foreign, budgets, adversary, rivals, with "
-    "commas between them; all; none.",
+    help="Questions that the paper left open: density, lossy, foreign, budgets, adversary, rivals, "
+    "separated by commas; all; none.",
 )
-@hashes_option("descriptor")
-@seed_option
-@out_option("the report, the released files")
-@limit_options
-@device_option
-@json_option
+@_hashes_option("descriptor")
+@shared.seed_option
+@_out_option("the report, the released files")
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def bench(photos: tuple[str, ...], **options: Any) -> int:
     """Measure how well edited copies are found, untouched and activated, and write a report.
 
@@ -117,7 +235,7 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     homing bench photos/ --background others/
     homing bench photos/ --background others/ --index IVF256,PQ8x8 --pictures 200 --out report/
 
-    PHOTOS are activated; their copies under the paper's edits are searched for among PHOTOS, the
+    PHOTOS are activated. Their copies under the paper's edits are searched for among PHOTOS, the
     background and crops of the background, through each index and exactly. Needs the extra:
     pip install 'homing[bench]'
     """
@@ -130,14 +248,14 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
     outcome = run_retrieval(
         _data(photos, options["background"], options["layout"]),
-        load_network(options["descriptor"], options["device"]),
+        shared.load_network(options["descriptor"], options["device"]),
         options["out"],
         progress,
         methods=[find_method(name.strip()) for name in options["methods"].split(",")],
         settings=_settings(options),
-        limits=limits_of(options["max_pixels"], options["max_bytes"]),
+        limits=shared.limits_of(options),
     )
-    return finish(
+    return _finish(
         outcome.failures,
         options["out"],
         outcome.lines() if options["as_json"] else None,
@@ -145,8 +263,11 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     )
 
 
+bench.parts = {"descriptors": descriptors}
+
+
 def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "DataSet":
-    """The pictures, wherever they are."""
+    """Find the pictures."""
     from homing.bench.dataset.layouts import DataSet, read_layout
     from homing.images import find_pictures
 
@@ -165,22 +286,27 @@ def _settings(options: Mapping[str, Any]) -> "Settings":
     from homing.bench.questions import find_questions
     from homing.bench.settings import Settings
 
-    return Settings(
-        suite=options["suite"],
-        indexes=tuple(options["indexes"]),
-        base_size=options["base_size"],
-        random_draws=options["random_draws"],
-        pictures=options["pictures"],
-        psnr=options["psnr"],
-        format=None if options["format"] == "own" else options["format"],
-        hashes=options["hashes"],
-        sample=options["sample"],
-        costs=options["costs"],
-        questions=find_questions(options["questions"]),
-        seed=options["seed"],
-    )
+    changed = {
+        "format": None if options["format"] == "own" else options["format"],
+        "questions": find_questions(options["questions"]),
+    }
+    every = {**options, **changed}
+    return Settings(**{field.name: every[field.name] for field in fields(Settings)})
 
 
-bench.parts = {"descriptors": descriptors}
-
-COMMANDS = {"bench": bench}
+def _finish(
+    failures: Mapping[str, str],
+    out: Path,
+    lines: Iterable[Mapping[str, Any]] | None,
+    show: Callable[[], None],
+) -> int:
+    """Report failures, print the results, and return the exit status."""
+    for name, reason in failures.items():
+        say(f"failed     {printable(name)}  ({printable(reason)})")
+    if lines is None:
+        show()
+    else:
+        for line in lines:
+            emit(line)
+    say(f"written: {out}")
+    return 1 if failures else 0

@@ -1,36 +1,27 @@
-"""``descriptors`` and ``codebook``: what archives are made of."""
+"""``descriptors`` and ``codebook``: the parts that archives are made of."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.output import (
-    archive_argument,
-    device_option,
-    echo,
-    emit,
-    json_option,
-    limit_options,
-    limits_of,
-    load_network,
-    printable,
-    progress,
-    say,
-)
+from homing.cli import options as shared
+from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
 from homing.errors import UsageError
+
+if TYPE_CHECKING:
+    from homing.codebooks import Codebook
 
 
 @click.command()
-@json_option
+@shared.json_option
 def descriptors(as_json: bool) -> None:
     """List the descriptors that homing knows by name.
 
     \b
     homing descriptors
     """
-    from dataclasses import asdict
-
     from homing.descriptors import registry
 
     for info in registry():
@@ -38,13 +29,13 @@ def descriptors(as_json: bool) -> None:
             emit(asdict(info))
             continue
         where = "bundled" if info.bundled else "downloaded when first used"
-        click.echo(f"{info.name}  ({info.dimension} dimensions, {info.licence}, {where})")
-        click.echo(f"    {info.origin}")
+        echo(f"{info.name}  ({info.dimension} dimensions, {info.licence}, {where})")
+        echo(f"    {info.origin}")
 
 
-@click.group(short_help="Train a codebook, look at one, or have an archive adopt it.")
+@click.group(short_help="Train, show or adopt a codebook.")
 def codebook() -> None:
-    """Train a codebook, look at one, or have an archive adopt it.
+    """Train a codebook, show one, or let an archive adopt one.
 
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
@@ -54,31 +45,25 @@ def codebook() -> None:
 
 
 @codebook.command()
-@click.argument("photos", nargs=-1, required=True, type=click.Path())
+@shared.photos_argument
 @click.option("--factory", required=True, help="For example IVF1024,PQ8x8 (Faiss's notation).")
-@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to be written.")
-@click.option("--descriptor", default="homing-s", show_default=True, help="Name, or path to yours.")
+@click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write.")
+@shared.descriptor_option
 @click.option(
     "--per-picture",
     type=click.IntRange(min=1),
-    help="Vectors from each picture: itself, then random crops and edits of it. "
+    help="Vectors per picture: its own, then those of random crops and edits. "
     "[default: as many as the factory needs]",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of edits and training.",
-)
-@limit_options
-@device_option
-@json_option
+@shared.seed_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def train(photos: tuple[str, ...], **options: Any) -> int:
     """Train a codebook on a folder of pictures.
 
-    A small folder is multiplied by random crops and edits of its pictures, and the command says
-    so; pictures like those to be searched later serve best.
+    Pictures like those to be searched serve best. Where there are too few, random crops and edits
+    of them are added, and the command says so.
 
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
@@ -89,58 +74,49 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     if not (folder := Path(options["out"]).absolute().parent).is_dir():
         raise UsageError(f"there is no folder {printable(str(folder))!r} to write the codebook to")
     pictures = find_files(photos)
-    network = load_network(options["descriptor"], options["device"])
-    with progress(len(pictures), "describing") as reach:
+    network = shared.load_network(options["descriptor"], options["device"])
+    with progress(len(pictures), "describing") as bar:
         trained = train_codebook_on(
             pictures,
             network,
             options["factory"],
             per_picture=options["per_picture"],
             seed=options["seed"],
-            limits=limits_of(options["max_pixels"], options["max_bytes"]),
-            progress=reach.to,
+            limits=shared.limits_of(options),
+            progress=bar.to,
         )
     trained.codebook.save(options["out"])
     for failure in trained.failures:
-        source, reason = printable(failure.source), printable(failure.reason)
-        click.echo(f"failed     {source}  ({reason})", err=True)
+        say(f"failed     {printable(failure.source)}  ({printable(failure.reason)})")
     say(f"trained on {trained.note}")
-    _describe(trained.codebook, options["as_json"])
+    _describe(trained.codebook, as_json=options["as_json"])
     return 1 if trained.failures else 0
 
 
-@codebook.command(short_help="Show what a codebook is.")
+@codebook.command(short_help="Show the properties of a codebook.")
 @click.argument("source", metavar="FILE|FACTORY|ARCHIVE")
-@json_option
+@shared.json_option
 def show(source: str, as_json: bool) -> None:
-    """Show what a codebook is: a file, or the factory string of a bundled one.
+    """Show the properties of a codebook: a file, or a bundled one by its factory string.
 
     \b
     homing codebook show IVF1024,PQ8x8
     homing codebook show archive
 
-    Of an archive: its codebook's generations, in the order adopted. New pictures get the last one.
+    An archive's codebooks are listed in the order adopted; new pictures get the last one.
     """
     from homing.codebooks import bundled, load_codebook
 
     if Path(source).is_dir() or "://" in source:
-        _list_generations(source, as_json)
+        for each in shared.open_archive(source).generations:
+            line = f"generation {each.number}  {each.codebook}  {each.fingerprint}"
+            print_result(each.as_dict(), line, as_json=as_json)
         return
     names = {info.factory: info.name for info in bundled()}
-    _describe(load_codebook(names.get(source, source)), as_json)
+    _describe(load_codebook(names.get(source, source)), as_json=as_json)
 
 
-def _list_generations(archive: str, as_json: bool) -> None:
-    from homing.archive import open_archive
-
-    for each in open_archive(archive).generations:
-        if as_json:
-            emit(each.as_dict())
-        else:
-            echo(f"generation {each.number}  {each.codebook}  {each.fingerprint}")
-
-
-def _describe(shown: Any, as_json: bool) -> None:
+def _describe(shown: "Codebook", *, as_json: bool) -> None:
     values = {
         "factory": str(shown.factory),
         "dimension": shown.dimension,
@@ -150,38 +126,26 @@ def _describe(shown: Any, as_json: bool) -> None:
         "descriptor_fingerprint": shown.descriptor,
         "fingerprint": shown.fingerprint,
     }
-    if as_json:
-        emit(values)
-        return
-    for key, value in values.items():
-        click.echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
+    print_values(values, as_json=as_json)
 
 
 @codebook.command(short_help="Make a codebook an archive's newest generation.")
-@archive_argument
+@shared.archive_argument
 @click.argument("source", metavar="FILE|FACTORY")
-@json_option
+@shared.json_option
 def adopt(archive: str, source: str, as_json: bool) -> None:
-    """Make a codebook the newest generation of an archive: new pictures get its cells and codes.
+    """Make a codebook an archive's newest generation: new pictures get its cells and codes.
 
     \b
     homing codebook adopt archive codebook.safetensors
     homing codebook adopt archive IVF4096,PQ8x8
 
-    Entries keep the codebook that they have, and a search asks all generations. There is no way
-    back: what is released for a codebook cannot be called back. Running it again changes nothing.
+    Earlier entries keep their codebook, and a search covers all generations. An adoption cannot be
+    undone, because released pictures cannot be called back. A second run changes nothing.
     """
-    from homing.archive import open_archive
-
-    opened = open_archive(archive)
-    newest = opened.adopt(source)
-    if as_json:
-        emit({"archive": archive} | newest.as_dict())
-        return
-    echo(
+    newest = shared.open_archive(archive).adopt(source)
+    line = (
         f"{printable(archive)}: new pictures get {newest.codebook}, generation {newest.number} "
         f"of its codebook ({newest.fingerprint[:12]}…)"
     )
-
-
-COMMANDS = {"descriptors": descriptors, "codebook": codebook}
+    print_result({"archive": archive} | newest.as_dict(), line, as_json=as_json)

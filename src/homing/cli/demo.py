@@ -1,14 +1,15 @@
-"""``demo``: see it work."""
+"""``demo``: the demonstration."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
-from homing.cli.output import echo, emit, json_option, progress, say
+from homing.cli import options as shared
+from homing.cli.output import echo, print_result, progress, say
 
 
-@click.command(short_help="See it work: release, edit, search, compare.")
+@click.command(short_help="Release, edit and search sample pictures.")
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -18,24 +19,16 @@ from homing.cli.output import echo, emit, json_option, progress, say
     "--out",
     type=click.Path(path_type=Path),
     default=Path("homing-demo"),
-    show_default=True,
     help="New folder for the page, the archives and the released files.",
 )
 @click.option(
     "--background",
     type=click.IntRange(min=1),
     default=2000,
-    show_default=True,
-    help="Generated pictures recorded besides.",
+    help="Generated pictures to add as distractors.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Of what is generated and drawn.",
-)
-@json_option
+@shared.seed_option
+@shared.json_option
 def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bool) -> None:
     """Release pictures, edit them as the paper does, and search for the copies.
 
@@ -43,22 +36,20 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
     homing demo
     homing demo --photos holidays/ --out report/
 
-    Prints how many edited copies are found among untouched (passive) and among released (active)
-    pictures, visiting one cell, and writes a page that shows it.
+    Prints the share of edited copies found among untouched (passive) and among released (active)
+    pictures when one cell is visited, and writes a page with examples.
     """
     from homing.demo.page import render_page
     from homing.demo.report import EditRow
     from homing.demo.run import run_demo
 
-    heading = [f"{'edit':16}  {'passive':>7}  {'active':>7}"]  # not before there are rows
+    heading = [f"{'edit':16}  {'passive':>7}  {'active':>7}"]  # printed before the first row
 
     def show(row: EditRow) -> None:
-        if as_json:
-            emit(asdict(row))
-            return
-        while heading:
+        while heading and not as_json:
             echo(heading.pop())
-        echo(f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}")
+        line = f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}"
+        print_result(asdict(row), line, as_json=as_json)
 
     report = run_demo(
         out, photos=photos, background=background, seed=seed, progress=progress, on_row=show
@@ -75,17 +66,11 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
         "seconds_total": round(report.seconds_total, 1),
         "page": str(page),
     }
-    if as_json:
-        emit(totals)
-    else:
-        echo(
-            f"\n{report.pictures} pictures released among {report.background} others in "
-            f"{report.seconds_release:.1f} s; PSNR {report.psnr_mean:.2f} dB, "
-            f"least {report.psnr_least:.2f} dB; all in {report.seconds_total:.0f} s"
-        )
-        echo(f"page: {page}")
+    text = (
+        f"\n{report.pictures} pictures released among {report.background} others in "
+        f"{report.seconds_release:.1f} s; PSNR {report.psnr_mean:.2f} dB, "
+        f"least {report.psnr_least:.2f} dB; all in {report.seconds_total:.0f} s\npage: {page}"
+    )
+    print_result(totals, text, as_json=as_json)
     for note in report.notes:
         say(note)
-
-
-COMMANDS = {"demo": demo}

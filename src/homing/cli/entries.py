@@ -1,54 +1,42 @@
-"""``list``, ``show``, ``remove``: single entries."""
+"""``list``, ``show``, ``remove``, ``export``, ``import``, ``versions``: entries of an archive."""
 
 import click
 
-from homing.cli.output import (
-    archive_argument,
-    emit,
-    json_option,
-    printable,
-    say,
-    version_option,
-)
+from homing.cli import options as shared
+from homing.cli.output import echo, emit, print_result, printable, progress, say
 from homing.errors import EntryNotFoundError
 
 
 @click.command("list")
-@archive_argument
-@version_option
-@json_option
-def list_entries(archive: str, version: int | None, as_json: bool) -> None:
-    """List the entries in the order recorded.
+@shared.archive_argument
+@shared.version_option
+@shared.json_option
+def list_(archive: str, version: int | None, as_json: bool) -> None:
+    """List the entries in the order in which they were recorded.
 
     \b
     homing list archive
     homing list archive --json | jq .id
     """
-    from homing.archive import open_archive
-
-    for row in open_archive(archive, version=version).entries():
-        if as_json:
-            emit(row.as_dict())
-        else:
-            decibels = "" if row.psnr is None else f"{row.psnr:5.2f} dB"
-            size = f"{row.width}x{row.height}"
-            click.echo(f"{row.state:8}  {size:>11}  {decibels:8}  {printable(row.id)}")
+    for row in shared.open_archive(archive, version=version).entries():
+        decibels = "" if row.psnr is None else f"{row.psnr:5.2f} dB"
+        size = f"{row.width}x{row.height}"
+        line = f"{row.state:8}  {size:>11}  {decibels:8}  {printable(row.id)}"
+        print_result(row.as_dict(), line, as_json=as_json)
 
 
 @click.command()
-@archive_argument
-@click.argument("ids", nargs=-1, required=True)
-@version_option
-@json_option
+@shared.archive_argument
+@shared.ids_argument
+@shared.version_option
+@shared.json_option
 def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool) -> int:
-    """Show all that is recorded of an entry.
+    """Show all fields of entries.
 
     \b
     homing show archive holidays/beach.jpg
     """
-    from homing.archive import open_archive
-
-    opened = open_archive(archive, version=version)
+    opened = shared.open_archive(archive, version=version)
     status = 0
     for entry in ids:
         try:
@@ -61,30 +49,87 @@ def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool)
             emit(values)
             continue
         for key, value in values.items():
-            click.echo(f"{key:14}  {printable(str(value))}")
+            echo(f"{key:14}  {printable(str(value))}")
     return status
 
 
 @click.command(short_help="Remove entries; released files stay.")
-@archive_argument
-@click.argument("ids", nargs=-1, required=True)
-@json_option
+@shared.archive_argument
+@shared.ids_argument
+@shared.json_option
 def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
-    """Remove entries from the record; released files stay where they are.
+    """Remove entries from the archive; released files stay where they are.
 
     \b
     homing remove archive holidays/beach.jpg
     """
-    from homing.archive import open_archive
-
-    removed = set(open_archive(archive).remove(ids))
+    removed = set(shared.open_archive(archive).remove(ids))
     for entry in ids:
         status = "removed" if entry in removed else "not there"
-        if as_json:
-            emit({"id": entry, "status": status})
-        else:
-            click.echo(f"{status:9}  {printable(entry)}", err=entry not in removed)
+        line = f"{status:9}  {printable(entry)}"
+        print_result(
+            {"id": entry, "status": status}, line, as_json=as_json, err=entry not in removed
+        )
     return 0 if removed >= set(ids) else 1
 
 
-COMMANDS = {"list": list_entries, "show": show, "remove": remove}
+@click.command(short_help="Write all entries to a Parquet file.")
+@shared.archive_argument
+@click.argument("file", type=click.Path(dir_okay=False))
+@shared.version_option
+@shared.json_option
+def export(archive: str, file: str, version: int | None, as_json: bool) -> None:
+    """Write all entries, with their vectors, to a new Parquet file.
+
+    \b
+    homing export archive rows.parquet
+    homing export archive before.parquet --version 12
+    """
+    opened = shared.open_archive(archive, version=version)
+    with progress(len(opened), "exporting") as bar:
+        rows = opened.export(file, progress=bar.by)
+    line = f"{printable(file)}: {rows} rows"
+    print_result({"file": file, "rows": rows}, line, as_json=as_json)
+
+
+@click.command("import", short_help="Add the entries of an exported file.")
+@shared.archive_argument
+@click.argument("file", type=click.Path(dir_okay=False))
+@shared.json_option
+def import_(archive: str, file: str, as_json: bool) -> int:
+    """Add the entries of a file that 'homing export' wrote.
+
+    \b
+    homing import archive rows.parquet
+
+    The archive must have the descriptor and the codebook of the exported one. Entries that it
+    already has are unchanged. Rows whose codes do not match the codebook are refused and named.
+    """
+    opened = shared.open_archive(archive)
+    with progress(None, "importing") as bar:
+        done = opened.import_rows(file, progress=bar.by)
+    for problem in done.problems:
+        values = {"id": problem.id, "status": "failed", "reason": problem.message}
+        line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
+        print_result(values, line, as_json=as_json, err=True)
+    failed = len(done.problems)
+    counts = {"imported": done.imported, "skipped": done.skipped, "failed": failed}
+    line = f"{done.imported} rows imported, {done.skipped} there already, {failed} refused"
+    print_result({"file": file, **counts}, line, as_json=as_json)
+    return 1 if failed else 0
+
+
+@click.command(short_help="List the versions that can still be read.")
+@shared.archive_argument
+@shared.json_option
+def versions(archive: str, as_json: bool) -> None:
+    """List the versions that can still be read; every change makes one, 'compact' removes them.
+
+    \b
+    homing versions archive
+    homing list archive --version 12
+    """
+    for known in shared.open_archive(archive).versions():
+        values = known | {"created_at": known["created_at"].isoformat(timespec="seconds")}
+        line = f"{values['version']:8}  {values['created_at']}"
+        print_result(values, line, as_json=as_json)

@@ -21,32 +21,22 @@ from homing.cli.process import (
 from homing.errors import HomingError
 from homing.workers.memory import keep_freed_memory
 
-#: Where each command lives; its module is imported when the command is used or listed.
+_GROUPS = {
+    "Pictures": {"release": "release add activate", "search": "search explain duplicates"},
+    "Archive": {
+        "archive": "init stats verify compact index calibrate",
+        "entries": "list show remove export import versions",
+    },
+    "Measure": {"demo": "demo", "bench": "bench", "codebook": "descriptors codebook"},
+    "Serve": {"serve": "serve keys"},
+}
+"""Commands by group of the help and by module, which is imported when a command is needed."""
+
 _COMMANDS = {
-    "init": "homing.cli.release",
-    "release": "homing.cli.release",
-    "add": "homing.cli.release",
-    "search": "homing.cli.search",
-    "explain": "homing.cli.search",
-    "list": "homing.cli.entries",
-    "show": "homing.cli.entries",
-    "remove": "homing.cli.entries",
-    "stats": "homing.cli.archive",
-    "verify": "homing.cli.archive",
-    "compact": "homing.cli.archive",
-    "index": "homing.cli.growing",
-    "export": "homing.cli.growing",
-    "import": "homing.cli.growing",
-    "versions": "homing.cli.growing",
-    "calibrate": "homing.cli.archive",
-    "duplicates": "homing.cli.archive",
-    "activate": "homing.cli.release",
-    "descriptors": "homing.cli.codebook",
-    "codebook": "homing.cli.codebook",
-    "demo": "homing.cli.demo",
-    "bench": "homing.cli.bench",
-    "serve": "homing.cli.serve",
-    "keys": "homing.cli.serve",
+    command: f"homing.cli.{module}"
+    for modules in _GROUPS.values()
+    for module, commands in modules.items()
+    for command in commands.split()
 }
 
 _T = TypeVar("_T")
@@ -59,7 +49,7 @@ class _LazyGroup(click.Group):
     """A group that imports a command's module only when it is needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return the names in the order of the table above, which is that of use."""
+        """Return the names of all commands, group by group."""
         return list(_COMMANDS)
 
     def get_command(
@@ -67,26 +57,39 @@ class _LazyGroup(click.Group):
         ctx: click.Context,  # noqa: ARG002 - click's signature
         cmd_name: str,
     ) -> click.Command | None:
-        """Import and return a command."""
+        """Import and return a command: the function of its name, or with ``_`` if Python has it."""
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(_COMMANDS[cmd_name])
-        command: click.Command = module.COMMANDS[cmd_name]
+        functions = vars(importlib.import_module(_COMMANDS[cmd_name]))
+        command: click.Command = functions.get(cmd_name) or functions[f"{cmd_name}_"]
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands under the headings of their groups."""
+        width = max(map(len, _COMMANDS))
+        for heading, modules in _GROUPS.items():
+            with formatter.section(heading):
+                rows = []
+                for name in " ".join(modules.values()).split():
+                    command = self.get_command(ctx, name)
+                    assert command is not None
+                    text = command.get_short_help_str(formatter.width - width - 6)
+                    rows.append((name.ljust(width), text))
+                formatter.write_dl(rows)
 
     def make_context(self, *arguments: Any, **options: Any) -> click.Context:
         """Parse the command line, which may print the help."""
-        return _unheard(lambda: super(_LazyGroup, self).make_context(*arguments, **options))
+        return _end_when_unread(lambda: super(_LazyGroup, self).make_context(*arguments, **options))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        return _unheard(lambda: super(_LazyGroup, self).invoke(ctx))
+        return _end_when_unread(lambda: super(_LazyGroup, self).invoke(ctx))
 
 
-def _unheard(action: Callable[[], _T]) -> _T:
-    """Do something; where nobody reads its output any more, it ends, and all is well.
+def _end_when_unread(action: Callable[[], _T]) -> _T:
+    """Do something; end with status 0 if the reader of the output has gone.
 
-    It is caught here because click itself makes an exit status of 1 of it.
+    Click would otherwise exit with status 1.
     """
     try:
         return action()
@@ -95,7 +98,9 @@ def _unheard(action: Callable[[], _T]) -> _T:
         raise click.exceptions.Exit(0) from None
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
+)
 @click.version_option(__version__, prog_name="homing")
 def cli() -> None:
     """Release pictures so that edited copies of them are found again.
@@ -105,19 +110,19 @@ def cli() -> None:
     homing release archive photos/ --out released/
     homing search archive suspect.jpg
 
-    Results go to standard output, everything else to standard error. Exit status: 0 all well,
-    1 some inputs failed (each named with its reason), 2 wrong use, 130 interrupted.
+    Results go to standard output, everything else to standard error. Exit status: 0 success,
+    1 some inputs failed (each is named, with the reason), 2 wrong use, 130 interrupted.
     """
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit status."""
     prepare_streams()
-    os.environ.setdefault("LANCE_LOG", "error")  # its warnings are of what is tried again
+    os.environ.setdefault("LANCE_LOG", "error")  # Lance warns of what it retries
     keep_freed_memory()
     share_processors()
     if not os.environ.get("HOMING_DEBUG"):
-        sys.excepthook = _one_line
+        sys.excepthook = _print_in_short
     with terminable():
         sys.exit(_run(arguments))
 
@@ -130,24 +135,19 @@ def _run(arguments: Sequence[str] | None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        return _stopped(error)
-    except HomingError as error:
-        if os.environ.get("HOMING_DEBUG"):
-            raise
-        click.echo(f"homing: {error}", err=True)
-        return error.exit_code
+        return _stop(error)
     except BrokenPipeError:
         silence_broken()
         return 0
-    except OSError as error:  # a full disk, a file that cannot be written
+    except (HomingError, OSError) as error:  # OSError: a full disk, a file that cannot be written
         if os.environ.get("HOMING_DEBUG"):
             raise
         click.echo(f"homing: {error}", err=True)
-        return _FAILED
+        return error.exit_code if isinstance(error, HomingError) else _FAILED
     return status if isinstance(status, int) else 0
 
 
-def _stopped(error: BaseException) -> int:
+def _stop(error: BaseException) -> int:
     die_at_next_interruption()
     terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
     how = "terminated" if terminated else "interrupted"
@@ -155,10 +155,12 @@ def _stopped(error: BaseException) -> int:
     return _TERMINATED if terminated else _INTERRUPTED
 
 
-def _one_line(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Show an error of ours without its traceback."""
+def _print_in_short(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Print an internal error without its traceback."""
     del trace
-    if issubclass(kind, KeyboardInterrupt):  # once more, while the first was being told
+    if issubclass(kind, KeyboardInterrupt):  # a second one, while the first was being reported
         os._exit(_INTERRUPTED)
     click.echo(
         f"homing: internal error, {kind.__name__}: {error}\n"

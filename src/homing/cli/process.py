@@ -1,4 +1,4 @@
-"""Settings of our own process, which a library must not touch."""
+"""Settings of the command's process: signals, streams, threads. A library must not touch them."""
 
 import io
 import os
@@ -11,12 +11,12 @@ from types import FrameType
 
 
 class Terminated(KeyboardInterrupt):
-    """Somebody asked the process to end (SIGTERM); it ends as if interrupted."""
+    """SIGTERM: the process ends as if interrupted."""
 
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM unwind the work, as Ctrl-C does, so that nothing is left lying about."""
+    """Let SIGTERM unwind the work, as Ctrl-C does, so that temporary files are removed."""
     if (
         threading.current_thread() is not threading.main_thread()
         or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
@@ -36,27 +36,27 @@ def terminable() -> Iterator[None]:
 
 
 def die_at_next_interruption() -> None:
-    """Let another Ctrl-C kill the process, which has no more to do than to wait for its threads.
+    """Let a second Ctrl-C kill the process, which only waits for its threads.
 
-    Python would show a traceback of its own waiting.
+    Python would otherwise show a traceback of the wait.
     """
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def prepare_streams() -> None:
-    """Make the standard streams ones that everything can be written to.
+    """Make every text printable on the standard streams.
 
-    A stream that was closed (``>&-``) leads nowhere: left closed, the next file opened would take
-    its place, and what is printed would go into that file. A name that the terminal's encoding
-    lacks is shown with its escape.
+    A closed stream (``>&-``) is opened to nowhere. Otherwise the next file opened would get its
+    number, and printed text would go into that file. Characters that the terminal's encoding lacks
+    are escaped.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             with suppress(OSError):
-                os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+                os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     if sys.stderr is None:
@@ -69,11 +69,11 @@ def prepare_streams() -> None:
 def share_processors() -> None:
     """Let the network's threads sleep soon while they wait, unless the user says otherwise.
 
-    By default OpenMP's threads spin for long at every barrier. Where other work wants the
-    processors (our own decoding threads, or another program) the one waited for is then kept from
-    running: seven times slower was seen beside one busy process. To sleep at once (the policy
-    "passive") costs a tenth on a quiet machine; some microseconds of spinning cost nothing in
-    either case. Must be called before torch is imported.
+    OpenMP's threads spin for long at every barrier by default. Beside other work (our decoding
+    threads, another program) they keep the awaited thread from running: a network ran seven times
+    slower beside one busy process. Sleeping at once (the policy "passive") costs a tenth on a quiet
+    machine; a few microseconds of spinning cost nothing in either case. Must run before torch is
+    imported.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", "10000")

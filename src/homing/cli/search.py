@@ -1,93 +1,59 @@
-"""``search`` and ``explain``: is this one of ours, and why?"""
+"""``search``, ``explain``, ``duplicates``: finding copies."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from homing.cli.output import (
-    archive_argument,
-    device_option,
-    echo,
-    emit,
-    engine_option,
-    json_option,
-    limit_options,
-    limits_of,
-    printable,
-    progress,
-    rate_option,
-    say,
-    version_option,
-)
+from homing.cli import options as shared
+from homing.cli.output import echo, emit, printable, progress, say
 from homing.errors import UsageError
+from homing.options import SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
-    from homing.archive import Hit, SearchResult
-
-files_option = click.option(
-    "--files",
-    multiple=True,
-    type=click.Path(file_okay=False, exists=True),
-    help="Folder of the entries' pictures, their ids being paths in it; not needed for released "
-    "ones. May be repeated.",
-)
+    from homing.archive import SearchResult
 
 
-def _views_option(default: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    return click.option(
-        "--views",
-        type=click.Choice(["upright", "turned", "all"]),
-        default=default,
-        show_default=True,
-        help=text,
-    )
-
-
-@click.command(short_help="Find what a picture is a copy of.")
-@archive_argument
-@click.argument("photos", nargs=-1, required=True, type=click.Path())
-@click.option(
-    "--k", type=click.IntRange(min=1), default=10, show_default=True, help="Hits a query."
-)
+@click.command(short_help="Find the entries that a picture is a copy of.")
+@shared.archive_argument
+@shared.photos_argument
+@click.option("--k", type=click.IntRange(min=1), default=SearchOptions.k, help="Hits per query.")
 @click.option(
     "--probes",
     default="auto",
-    show_default=True,
-    help="Cells to visit: a number, or auto: one, and more while no hit is a copy (in an archive "
-    "without calibration one in 64, at least 4). One finds what was released.",
+    help="Cells to visit: a number, or auto: one, and more while no hit is a copy (without "
+    "calibration one in 64, at least 4). One cell finds released pictures.",
 )
 @click.option(
     "--rerank",
     type=click.IntRange(min=0),
-    default=64,
-    show_default=True,
-    help="Nearest codes put in order by exact similarity; 0: codes only.",
+    default=SearchOptions.rerank,
+    help="Number of nearest codes to sort by exact similarity; 0: codes only.",
 )
-@_views_option(
-    "upright",
-    "Also look for the picture turned and mirrored; all: cut out of its frame, and in part.",
+@shared.views_option(
+    SearchOptions.views,
+    "upright: the query as it is; turned: also turned and mirrored; all: also without its frame, "
+    "and parts of it.",
 )
-@rate_option
+@shared.rate_option
 @click.option(
     "--confirm",
     is_flag=True,
-    help="Compare with the pictures of the best hits by local features; needs OpenCV.",
+    help="Compare the query with the best hits' pictures by local features; needs OpenCV.",
 )
-@files_option
-@engine_option
+@shared.files_option
+@shared.engine_option
 @click.option(
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Seconds that the parts of a large archive have to answer; the rest is then left out, "
-    "which the answer says. Exit status 1 where something was.",
+    help="Time limit for the parts of a large archive. A late part is left out: the answer says "
+    "so, and the exit status is 1.",
 )
-@version_option
-@limit_options
-@device_option
-@json_option
+@shared.version_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """Find the entries most similar to a picture, or to every picture of a folder.
 
@@ -97,34 +63,18 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive meme.png --views all
     homing search s3://bucket/archive suspects/ --deadline 2
 
-    Similarity is the cosine of the descriptors: 1 is the same picture. What it means is told in
-    words once the archive is calibrated, which it is by itself from 200 entries on.
+    Similarity is the cosine of the descriptors: 1 is the same picture. A calibrated archive adds a
+    verdict in words; an archive calibrates itself from 200 entries on.
     """
-    from homing.archive import find_files, open_archive
+    from homing.archive import find_files
 
-    probes = _probes(options["probes"])
-    opened = open_archive(
-        archive,
-        device=options["device"],
-        engine=options["engine"],
-        version=options["version"],
+    keywords = _keywords(options)
+    opened = shared.open_archive(
+        archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
     failed = found = compared = 0
-    total = len(find_files(photos))
-    with progress(total, "searching") as bar:
-        results = opened.search_each(
-            photos,
-            k=options["k"],
-            probes=probes,
-            rerank=options["rerank"],
-            views=options["views"],
-            rate=options["rate"],
-            confirm=options["confirm"],
-            files=options["files"],
-            limits=limits_of(options["max_pixels"], options["max_bytes"]),
-            deadline=options["deadline"],
-        )
-        for result in results:
+    with progress(len(find_files(photos)), "searching") as bar:
+        for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
             found += len(result.hits)
             compared += sum(hit.confirmed is not None for hit in result.hits)
@@ -132,10 +82,16 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             bar.by(1)
     if options["confirm"] and found and not compared:
         say(
-            "no hit could be confirmed or not: pictures without texture, or none at hand; where "
-            "those lie that were only added is told by --files"
+            "no hit could be confirmed or rejected: no file is available, or pictures have too "
+            "little texture; name folders of added pictures with --files"
         )
     return 1 if failed else 0
+
+
+def _keywords(options: dict[str, Any]) -> SearchKeywords:
+    derived = {"probes": _probes(options["probes"]), "limits": shared.limits_of(options)}
+    every = options | derived
+    return {key: every[key] for key in SearchKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def _probes(text: str) -> int | None:
@@ -147,6 +103,8 @@ def _probes(text: str) -> int | None:
 
 
 def _show(result: "SearchResult") -> None:
+    from homing.archive.query.verdict import hit_in_words
+
     name = printable(result.query)
     if result.reason is not None:
         echo(f"{name}: failed: {printable(result.reason)}", err=True)
@@ -157,60 +115,44 @@ def _show(result: "SearchResult") -> None:
     nothing = result.note or "nothing in the cells visited"
     echo(f"{name}:" if result.hits else f"{name}: {nothing}")
     for hit in result.hits:
-        told = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
+        metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
-        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + told)}{view}"
-        echo(line + _verdict(hit))
+        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
+        verdict = hit_in_words(hit)
+        echo(line + (f"  {verdict}" if verdict else ""))
 
 
-def _verdict(hit: "Hit") -> str:
-    """What a hit's false-alarm rate and details say, in words."""
-    from homing.archive import in_words
-
-    details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
-    chance = hit.false_alarm_rate
-    by_chance = ""
-    if chance is not None:
-        by_chance = f"by chance: {in_words(chance, bound=bool(hit.rate_is_bound))}"
-    reasons = "; ".join(filter(None, (by_chance, details)))
-    if hit.is_copy is None:
-        return f"  ({reasons})" if reasons else ""
-    return f"  {'a copy' if hit.is_copy else 'no sure copy'} ({reasons})"
-
-
-@click.command(short_help="Show why a picture is taken for a copy.")
-@archive_argument
+@click.command(short_help="Show why a picture counts as a copy.")
+@shared.archive_argument
 @click.argument("picture", type=click.Path())
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
-@_views_option("all", "As for search.")
-@rate_option
-@files_option
-@engine_option
-@limit_options
-@device_option
-@json_option
+@shared.views_option("all", "As for search.")
+@shared.rate_option
+@shared.files_option
+@shared.engine_option
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
 def explain(archive: str, picture: str, **options: Any) -> None:
-    """Show why a picture is, or is not, taken for a copy of an entry.
+    """Show why a picture counts as a copy of an entry, or does not.
 
     \b
     homing explain archive suspect.jpg
     homing explain archive suspect.jpg --html why.html --files photos/
 
-    The record's picture is laid over it by local features, if OpenCV is installed and the
-    record's file is at hand: released files are, where they were written; of others --files says
-    where they lie.
+    With OpenCV and the entry's file, the two pictures are laid over each other by local features.
+    Released files are found where they were written; name folders of added ones with --files.
     """
-    from homing.archive import open_archive
-
     html = Path(options["html"]) if options["html"] else None
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"--html: there is no folder {str(html.parent)!r}")
-    found = open_archive(archive, device=options["device"], engine=options["engine"]).explain(
+    opened = shared.open_archive(archive, device=options["device"], engine=options["engine"])
+    found = opened.explain(
         picture,
         views=options["views"],
         rate=options["rate"],
         files=options["files"],
-        limits=limits_of(options["max_pixels"], options["max_bytes"]),
+        limits=shared.limits_of(options),
     )
     if html is not None:
         _write(html, found.page())
@@ -233,4 +175,37 @@ def _write(path: Path, page: str) -> None:
         raise UsageError(f"--html: {str(path)!r} cannot be written: {error.strerror}") from error
 
 
-COMMANDS = {"search": search, "explain": explain}
+@click.command(short_help="Find entries that are copies of each other.")
+@shared.archive_argument
+@shared.rate_option
+@click.option(
+    "--similarity",
+    type=click.FloatRange(min=-1, max=1),
+    help="Least similarity of copies; replaces the rate.",
+)
+@shared.engine_option
+@shared.json_option
+def duplicates(
+    archive: str, rate: float, similarity: float | None, engine: str, as_json: bool
+) -> None:
+    """Find entries that are copies of each other, and print them group by group.
+
+    \b
+    homing duplicates archive
+    homing duplicates archive --similarity 0.98 --json
+
+    The number beside an entry is its similarity to the most similar entry of its group.
+    """
+    opened = shared.open_archive(archive, engine=engine)
+    with progress(len(opened), "comparing") as bar:
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+    for number, group in enumerate(groups):
+        if as_json:
+            emit(group.as_dict())
+            continue
+        if number:
+            echo("")
+        for entry in group.entries:
+            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}")
+    doubles = sum(len(group.entries) for group in groups)
+    say(f"{doubles} of {len(opened)} entries in {len(groups)} groups")

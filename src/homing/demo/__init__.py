@@ -1,1 +1,1 @@
-"""The demonstration: release some pictures, edit them, search for them, show what was found."""
+"""The demonstration: release pictures, edit them, search for the copies, show the results."""

@@ -33,18 +33,7 @@ _PALETTES = (
 
 
 def palette(generator: np.random.Generator) -> list[Colour]:
-    """Draw five colours from dark to light that go together.
-
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Chooses one of sixteen palettes and turns its hues, saturation and lightness.
-
-    Returns
-    -------
-    list of tuple of int
-        Five colours, red, green and blue from 0 to 255.
-    """
+    """Draw a palette of five colours, from dark to light, and vary its hues and strength."""
     line = _PALETTES[int(generator.integers(len(_PALETTES)))].split()
     turn = float(generator.uniform()) if generator.uniform() < 0.5 else 0.0
     strength = float(generator.uniform(0.75, 1.15))
@@ -58,57 +47,18 @@ def palette(generator: np.random.Generator) -> list[Colour]:
 
 
 def mix(first: Colour, second: Colour, share: float) -> Colour:
-    """Blend two colours.
-
-    Parameters
-    ----------
-    first, second : tuple of int
-        Red, green and blue, 0 to 255.
-    share : float
-        Of the second colour, 0 to 1.
-
-    Returns
-    -------
-    tuple of int
-        The blend.
-    """
+    """Blend two colours; `share` of the second, 0 to 1."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(first, second, strict=True))
     return red, green, blue
 
 
 def dark_first(generator: np.random.Generator, colours: list[Colour]) -> list[Colour]:
-    """Give the colours as they are, from dark to light, or, one time in three, reversed.
-
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Decides.
-    colours : list of tuple of int
-        From dark to light.
-
-    Returns
-    -------
-    list of tuple of int
-        The same colours.
-    """
+    """Return the colours from dark to light or, one time in three, from light to dark."""
     return colours if generator.uniform() < 2 / 3 else colours[::-1]
 
 
 def colourise(field: NDArray[np.float32], colours: list[Colour]) -> Image.Image:
-    """Colour a field of values by a gradient through colours.
-
-    Parameters
-    ----------
-    field : ndarray, shape (height, width), float32
-        Values; 0 gets the first colour, 1 the last, others outside are clipped.
-    colours : list of tuple of int
-        Two or more.
-
-    Returns
-    -------
-    PIL.Image.Image
-        8-bit RGB.
-    """
+    """Colour a (height, width) field: 0 gets the first colour, 1 the last."""
     places = np.linspace(0, 255, len(colours))
     table = np.stack(
         [np.interp(np.arange(256), places, channel) for channel in np.array(colours).T], axis=1
@@ -118,19 +68,6 @@ def colourise(field: NDArray[np.float32], colours: list[Colour]) -> Image.Image:
 
 
 def gradient(size: tuple[int, int], colours: list[Colour]) -> Image.Image:
-    """Run through colours from the upper edge to the lower.
-
-    Parameters
-    ----------
-    size : tuple of int
-        Width and height in pixels.
-    colours : list of tuple of int
-        Two or more.
-
-    Returns
-    -------
-    PIL.Image.Image
-        8-bit RGB.
-    """
+    """Paint a gradient from the upper edge to the lower."""
     column = colourise(np.linspace(0, 1, size[1], dtype=np.float32)[:, None], colours)
     return column.resize(size, Image.Resampling.NEAREST)

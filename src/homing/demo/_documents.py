@@ -12,7 +12,7 @@ _Size = tuple[int, int]
 
 def chart(generator: np.random.Generator, size: _Size) -> Image.Image:
     """Draw a chart on a card: bars, lines or a ring."""
-    width, height = 2 * size[0], 2 * size[1]  # reduced at the end
+    width, height = 2 * size[0], 2 * size[1]  # reduced at the end, which smooths edges
     colours = palette(generator)
     dark = generator.uniform() < 0.3
     paper, ink = mix(colours[4], (255, 255, 255), 0.6), colours[0]
@@ -94,36 +94,16 @@ def _ring(
     draw.circle((x, y), radius * float(generator.choice([0.01, 0.5, 0.7])), fill=colours[4])
 
 
-_SYLLABLES = (
-    "an",
-    "ber",
-    "cal",
-    "dor",
-    "el",
-    "fin",
-    "gra",
-    "hol",
-    "im",
-    "jun",
-    "kel",
-    "lo",
-    "mar",
-    "nes",
-    "or",
-    "pra",
-    "qui",
-    "ral",
-    "sen",
-    "tor",
-)
+_SYLLABLES = "an ber cal dor el fin gra hol im jun kel lo mar nes or pra qui ral sen tor"
 
 
 def _words(generator: np.random.Generator, count: int) -> str:
     lengths = generator.integers(1, 4, size=count).tolist()
-    parts = generator.integers(len(_SYLLABLES), size=sum(lengths)).tolist()
+    syllables = _SYLLABLES.split()
+    parts = generator.integers(len(syllables), size=sum(lengths)).tolist()
     words = []
     for length in lengths:
-        words.append("".join(_SYLLABLES[parts.pop()] for _ in range(length)))
+        words.append("".join(syllables[parts.pop()] for _ in range(length)))
     return " ".join(words)
 
 
@@ -166,3 +146,6 @@ def page(generator: np.random.Generator, size: _Size) -> Image.Image:
             (left, top), "\n".join(lines), fill=colours[0], font=font, spacing=letters * 0.4
         )
     return picture
+
+
+PAINTERS = (chart, page)

@@ -1,4 +1,4 @@
-"""Generated pictures that are fields of values: noise, cells, fractals, waves, blurred lights."""
+"""Generated pictures of fields: noise, cells, fractals, waves, blurred lights."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +90,7 @@ def julia(generator: np.random.Generator, size: _Size) -> Image.Image:
     angle = float(generator.uniform(0.1, 2 * np.pi - 0.1))
     edge = np.exp(1j * angle) / 2 - np.exp(2j * angle) / 4
     c = np.complex64(edge * generator.uniform(1.02, 1.08))
-    small = (max(8, size[0] // 2), max(8, size[1] // 2))  # smooth values: half the grid will do
+    small = (max(8, size[0] // 2), max(8, size[1] // 2))  # smooth values: half the grid suffices
     along, across = _coordinates(small, float(generator.uniform(0, np.pi)))
     zoom = np.float32(generator.uniform(1.2, 2.4))
     z = (zoom * (along + 1j * across)).astype(np.complex64)
@@ -161,7 +161,7 @@ def lights(generator: np.random.Generator, size: _Size) -> Image.Image:
     for _ in range(int(generator.integers(10, 34))):
         radius = float(generator.uniform(0.03, 0.17))
         left, top = float(generator.uniform(-0.66, 0.66)), float(generator.uniform(-0.5, 0.5))
-        # Only the square around the disc is touched: most of the cost is pixels.
+        # Only the square around the disc is computed: most of the cost is pixels.
         columns = slice(
             max(0, int((left - radius) * height + width / 2)),
             max(0, int((left + radius) * height + width / 2) + 2),
@@ -175,3 +175,6 @@ def lights(generator: np.random.Generator, size: _Size) -> Image.Image:
         light = colours[int(generator.integers(2, 5))] * np.float32(generator.uniform(0.2, 0.7))
         pixels[rows, columns] += disc[..., None] * light
     return Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+
+
+PAINTERS = (clouds, marble, mosaic, julia, rings, plaid, lights)

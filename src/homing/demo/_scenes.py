@@ -1,6 +1,6 @@
-"""Generated pictures that are drawn: landscapes, towns, shapes, tiles, brush strokes.
+"""Generated drawings: landscapes, towns, shapes, tiles, brush strokes.
 
-They are drawn at twice the size and reduced, which smooths the edges.
+All are drawn at twice the size and reduced, which smooths edges.
 """
 
 import numpy as np
@@ -204,3 +204,6 @@ def strokes(generator: np.random.Generator, size: _Size) -> Image.Image:
     for path, ink, thickness in zip(paths, tone.astype(int), wide.tolist(), strict=True):
         draw.line(path.ravel().tolist(), fill=colours[ink], width=thickness, joint="curve")
     return picture.reduce(2)
+
+
+PAINTERS = (landscape, skyline, shapes, tiles, strokes)

@@ -1,13 +1,9 @@
-"""Background pictures for the demonstration, made from a generator and from nothing else.
+"""Background pictures for the demonstration, drawn at random in fourteen families.
 
-An index of one's own few pictures proves little: a search is hard among many others. Where no
-other photographs are at hand, these stand in: fourteen families of pictures (clouds, mosaics,
-landscapes, charts, pages of text…), with colours, composition and detail drawn at random. They
-are easier to tell from photographs than photographs are, which the demonstration says.
+A search among a few pictures proves little, and other photographs may be missing. Generated
+pictures are easier to tell from photographs than photographs are, which the demonstration says.
+The recipe in ``training/`` adds them to its photographs: their draws must not change.
 """
-
-from collections.abc import Mapping
-from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
@@ -16,54 +12,22 @@ from homing.demo import _documents, _fields, _scenes
 from homing.demo._colours import Painter
 from homing.errors import UsageError
 
-_LEAST = 16  # pixels; no composition is left in less
+_LEAST = 16  # pixels; smaller pictures have no composition
 
-FAMILIES: Mapping[str, Painter] = MappingProxyType(
-    {
-        "clouds": _fields.clouds,
-        "marble": _fields.marble,
-        "mosaic": _fields.mosaic,
-        "julia": _fields.julia,
-        "rings": _fields.rings,
-        "plaid": _fields.plaid,
-        "lights": _fields.lights,
-        "landscape": _scenes.landscape,
-        "skyline": _scenes.skyline,
-        "shapes": _scenes.shapes,
-        "tiles": _scenes.tiles,
-        "strokes": _scenes.strokes,
-        "chart": _documents.chart,
-        "page": _documents.page,
-    }
-)
-"""The families of pictures by name; each maps a generator and a size to a picture."""
+_PAINTERS: tuple[Painter, ...] = (*_fields.PAINTERS, *_scenes.PAINTERS, *_documents.PAINTERS)
+FAMILIES = {painter.__name__: painter for painter in _PAINTERS}
+"""Families of pictures by name; each maps a generator and a size to a picture."""
 
 
 def generated_picture(
     generator: np.random.Generator, size: tuple[int, int] = (320, 240)
 ) -> Image.Image:
-    """Draw one background picture.
+    """Draw one background picture, 8-bit RGB; the same state of `generator` gives the same pixels.
 
-    Parameters
-    ----------
-    generator : numpy.random.Generator
-        Chooses the family and everything in the picture: the same state gives the same pixels.
-    size : tuple of int
-        Width and height in pixels, each 16 or more.
-
-    Returns
-    -------
-    PIL.Image.Image
-        8-bit RGB, of that size.
-
-    Raises
-    ------
-    UsageError
-        For a size below 16 pixels in either direction.
+    `size` is (width, height), each at least 16 pixels, or a `UsageError` is raised.
     """
     if min(size) < _LEAST:
         raise UsageError(
             f"a generated picture is at least {_LEAST}x{_LEAST} pixels, not {size[0]}x{size[1]}"
         )
-    painters = tuple(FAMILIES.values())
-    return painters[int(generator.integers(len(painters)))](generator, size)
+    return _PAINTERS[int(generator.integers(len(_PAINTERS)))](generator, size)

@@ -1,4 +1,4 @@
-"""The demonstration's page: one HTML file that needs nothing besides itself."""
+"""Page of the demonstration: one HTML file with style and pictures inline."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from homing.demo.report import DemoReport, EditRow, Example
 from homing.html import inlined_jpeg, template_of
 
 _SHOWN = 480  # pixels: the longest edge of a picture on the page
-_FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to be compared closely, and of others
+_FINE, _COARSE = 92, 85  # JPEG qualities: of pictures to compare closely, and of others
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,7 @@ class _Outcome:
 
 
 def render_page(report: DemoReport) -> str:
-    """Show a demonstration's outcome as a page.
-
-    Parameters
-    ----------
-    report : DemoReport
-        What was found.
-
-    Returns
-    -------
-    str
-        A complete HTML document in UTF-8: style and pictures inline, no script, no address of
-        another place. All text of the report is escaped. The pictures are shown as JPEG, scaled
-        to 480 pixels at most.
-    """
+    """Return an HTML document without scripts or links to other places; all text is escaped."""
     template = template_of(
         "homing.demo",
         "page.html.j2",
@@ -70,7 +57,7 @@ def _headline(mean: EditRow) -> str:
 
 
 def _percent(share: float) -> str:
-    """Write a share as whole percents; 100 and 0 stand for all and none, never for nearly."""
+    """Return a share as whole percents; only all is 100 % and only none is 0 %."""
     if math.isnan(share):
         return "\N{EN DASH}"
     percents = round(100 * share)
@@ -82,7 +69,7 @@ def _percent(share: float) -> str:
 
 
 def _width(share: float) -> str:
-    """Give a share as a CSS length, within the bar's bounds."""
+    """Return a share as a CSS length, within the bar's bounds."""
     return f"{100 * min(1.0, max(0.0, share)):.1f}%" if not math.isnan(share) else "0%"
 
 

@@ -1,4 +1,4 @@
-"""The demonstration, step by step: release, edit, search passively and actively, compare."""
+"""Steps of the demonstration: release, edit, search both archives, compare."""
 
 import shutil
 import time
@@ -32,8 +32,8 @@ Progress = Callable[[int, str], AbstractContextManager[_Bar]]
 
 
 @dataclass(frozen=True)
-class _Copies:
-    """One picture in both its states."""
+class _Pair:
+    """One picture, untouched and released, as RGB in memory."""
 
     id: str
     original: Image.Image
@@ -52,39 +52,24 @@ def run_demo(
 ) -> DemoReport:
     """Release pictures, edit them, and search for the copies.
 
-    Parameters
-    ----------
-    out : Path
-        A new or empty folder: it will hold the archives and the released files.
-    photos : Path or None
-        A folder of pictures (the first 200 count); None takes those that scikit-image ships.
-    background : int
-        How many generated pictures are recorded besides.
-    seed : int
-        Of all randomness.
-    progress : callable
-        Opens a progress bar.
-    on_row : callable or None
-        Called with each row of the table as it comes.
-
-    Returns
-    -------
-    DemoReport
-        What was found, with examples.
+    `out` must be new or empty; it will hold the archives and the released files. `photos` is a
+    folder, of which the first 200 pictures count; None takes those that scikit-image ships.
+    `background` is the number of generated pictures, `seed` that of all random draws. `on_row`
+    gets each row of the table as soon as it is known.
     """
     start = time.perf_counter()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UsageError(f"{str(out)!r} is there already and not empty; name another folder")
+        raise UsageError(f"{str(out)!r} exists and is not empty; name another folder")
     pictures = photos if photos is not None else out / "pictures"
     if photos is None:
         copy_bundled_pictures(pictures)
     active, passive, report = _fill(out, pictures, background, seed, progress)
-    copies = _load(report, active)
+    pairs = _load(report, active)
     edits = paper_edits(with_random=random_available())
-    rows, examples = _compare(active, passive, copies, edits, seed, progress, on_row)
-    decibels = [copy.psnr for copy in copies]
+    rows, examples = _compare(active, passive, pairs, edits, seed, progress, on_row)
+    decibels = [pair.psnr for pair in pairs]
     return DemoReport(
-        pictures=len(copies),
+        pictures=len(pairs),
         background=background,
         descriptor=active.settings.descriptor,
         codebook=active.settings.codebook,
@@ -102,7 +87,7 @@ def run_demo(
 def _fill(
     out: Path, pictures: Path, background: int, seed: int, progress: Progress
 ) -> tuple[Archive, Archive, Report]:
-    """Two archives of the same background: one with the pictures released, one as they are."""
+    """Make two archives of one background: with the pictures released, and as they are."""
     with progress(background, "drawing background") as bar:
         write_background(out / "background", background, seed=seed, progress=bar.by)
     base = create(out / "archive")
@@ -120,10 +105,9 @@ def _fill(
     return active, passive, report
 
 
-def _load(report: Report, active: Archive) -> list[_Copies]:
-    """Both states of every picture that was released, as RGB in memory."""
-    copies = [
-        _Copies(
+def _load(report: Report, active: Archive) -> list[_Pair]:
+    pairs = [
+        _Pair(
             outcome.id,
             _rgb(Path(outcome.source)),
             _rgb(Path(outcome.file)),
@@ -132,10 +116,10 @@ def _load(report: Report, active: Archive) -> list[_Copies]:
         for outcome in report
         if outcome.status == "released" and outcome.id is not None and outcome.file is not None
     ]
-    if not copies:
+    if not pairs:
         reasons = "; ".join(f"{o.source}: {o.reason}" for o in report.failures[:3])
         raise ArchiveError(f"no picture could be released into {str(active.path)!r} ({reasons})")
-    return copies
+    return pairs
 
 
 def _rgb(path: Path) -> Image.Image:
@@ -146,7 +130,7 @@ def _rgb(path: Path) -> Image.Image:
 def _compare(
     active: Archive,
     passive: Archive,
-    copies: Sequence[_Copies],
+    pairs: Sequence[_Pair],
     edits: Sequence[Edit],
     seed: int,
     progress: Progress,
@@ -157,21 +141,21 @@ def _compare(
     shown: set[str] = set()
     with progress(len(edits), "searching") as bar:
         for number, edit in enumerate(edits):
-            found = _search(active, [copy.released for copy in copies], edit, seed, number)
-            missed = _search(passive, [copy.original for copy in copies], edit, seed, number)
-            ids = np.array([copy.id for copy in copies], dtype=object)
+            found = _search(active, [pair.released for pair in pairs], edit, seed, number)
+            missed = _search(passive, [pair.original for pair in pairs], edit, seed, number)
+            ids = np.array([pair.id for pair in pairs], dtype=object)
             hit_active, hit_passive = found.ids[:, 0] == ids, missed.ids[:, 0] == ids
             rows.append(EditRow(edit.name, float(hit_passive.mean()), float(hit_active.mean())))
             if on_row is not None:
                 on_row(rows[-1])
             gained = np.flatnonzero(hit_active & ~hit_passive).tolist()
-            fresh = [place for place in gained if copies[place].id not in shown]
+            fresh = [place for place in gained if pairs[place].id not in shown]
             if fresh and len(examples) < _EXAMPLES:
-                # One an edit, so that the page shows several; in colour if there is a choice.
-                place = max(fresh, key=lambda place: _saturation(copies[place].original))
-                shown.add(copies[place].id)
+                # One per edit, so that the page shows several edits; the most colourful.
+                place = max(fresh, key=lambda place: _saturation(pairs[place].original))
+                shown.add(pairs[place].id)
                 generator = _generator(seed, number, place)
-                examples.append(_example(copies[place], edit, generator, found, missed, place))
+                examples.append(_example(pairs[place], edit, generator, found, missed, place))
             bar.by(1)
     return tuple(rows), tuple(examples)
 
@@ -188,12 +172,12 @@ def _search(
 
 
 def _generator(seed: int, edit: int, place: int) -> np.random.Generator:
-    """Same draws for the released and the untouched picture."""
+    """Give the released and the untouched picture the same draws."""
     return np.random.default_rng([seed, edit, place])
 
 
 def _example(
-    copy: _Copies,
+    pair: _Pair,
     edit: Edit,
     generator: np.random.Generator,
     found: VectorMatches,
@@ -201,16 +185,16 @@ def _example(
     place: int,
 ) -> Example:
     return Example(
-        title=copy.id,
-        original=copy.original,
-        released=copy.released,
-        difference=_difference(copy.original, copy.released),
-        edited=edit.apply(copy.released, generator),
+        title=pair.id,
+        original=pair.original,
+        released=pair.released,
+        difference=_difference(pair.original, pair.released),
+        edited=edit.apply(pair.released, generator),
         edit=edit.name,
         active_hit=found.ids[place, 0],
         active_similarity=float(found.similarity[place, 0]),
         passive_hit=missed.ids[place, 0],
-        psnr=copy.psnr,
+        psnr=pair.psnr,
     )
 
 
@@ -219,7 +203,6 @@ def _saturation(image: Image.Image) -> float:
 
 
 def _difference(original: Image.Image, released: Image.Image) -> Image.Image:
-    """Released minus original, amplified, around mid-grey."""
     change = np.asarray(released, dtype=np.int16) - np.asarray(original, dtype=np.int16)
     amplified = np.clip(128 + _AMPLIFIED * change, 0, 255)
     return Image.fromarray(amplified.astype(np.uint8))

@@ -9,8 +9,8 @@
 from homing.descriptors.descriptor import Descriptor, PictureLike, descriptor_from_callable
 from homing.descriptors.download import Progress, cache_folder
 from homing.descriptors.loading import load_descriptor, weights_path
+from homing.descriptors.preprocessing import InputRule
 from homing.descriptors.registry import DescriptorInfo, registry
-from homing.descriptors.rule import InputRule
 
 __all__ = [
     "Descriptor",

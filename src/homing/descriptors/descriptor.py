@@ -1,10 +1,11 @@
-"""The descriptor: from pictures to unit vectors, the same for everything that homing does."""
+"""Descriptor: from pictures to unit vectors."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,26 +13,66 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from homing.descriptors.device import resolve_device
-from homing.descriptors.networks import FunctionNetwork, Network
-from homing.descriptors.rule import InputRule, make_fingerprint
+from homing.descriptors.preprocessing import InputRule, make_fingerprint
 from homing.errors import DescriptorError, PictureError, UsageError
-from homing.images import read_squashed, shown, squash
+from homing.images.limits import shown
+from homing.images.read_small import read_squashed, squash
 from homing.options import DEFAULT_LIMITS, Limits
 
-#: A PIL image, an encoded file's path or bytes, or (S, S, 3) uint8 squashed already.
 PictureLike = Image.Image | str | PathLike[str] | bytes | NDArray[np.uint8]
+"""A PIL image, an encoded file's path or bytes, or (S, S, 3) uint8 squashed already."""
 
 _BATCH = 16  # a picture in sixteen takes half the time of a picture alone; more gains little
 _READERS = 2  # threads that decode while the network computes
 
 
+class Network(Protocol):
+    """Computes features (B, D), of any length, of preprocessed pixels (B, 3, S, S)."""
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        """Compute the features, differentiably."""
+        ...
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
+        """Copy to another device or precision."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class _FunctionNetwork:
+    """A user's Python function, who is in charge of its weights."""
+
+    function: Callable[[torch.Tensor], torch.Tensor]
+
+    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
+        return self.function(inputs)
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "_FunctionNetwork":  # noqa: ARG002
+        return self  # inputs will come on that device and in that precision
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device of a name: "cpu", "cuda", "cuda:1", "mps", or "auto" (a GPU if any)."""
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UsageError(
+            f"device {str(device)!r} cannot be used here; use 'auto' or 'cpu'."
+        ) from error
+    return found
+
+
 @dataclass(frozen=True, eq=False)
 class Descriptor:
-    """Maps pictures to unit vectors: two copies of a picture get near vectors.
+    """Map from pictures to unit vectors: two copies of a picture get near vectors.
 
-    Immutable, and safe to use from several threads at once: its weights are fixed and nothing is
-    kept between calls. Made by :func:`load_descriptor` and :func:`descriptor_from_callable`.
+    Immutable, and safe to use from several threads at once: its weights are fixed and calls leave
+    no trace. Made by :func:`load_descriptor` and :func:`descriptor_from_callable`.
 
     Attributes
     ----------
@@ -40,13 +81,20 @@ class Descriptor:
     dimension : int
         D, the length of the vectors.
     rule : InputRule
-        How pixels are prepared.
+        Preprocessing of the pixels.
     fingerprint : str
         SHA-256 (hexadecimal) of the weights as stored, the architecture, the input rule and the
-        version: equal on every machine, and never of a path.
+        version: equal on every machine, and independent of paths.
     device : torch.device
     dtype : torch.dtype
         float32, or float64 after :meth:`double`.
+
+    Examples
+    --------
+    >>> import homing
+    >>> descriptor = homing.load_descriptor("homing-s")
+    >>> vectors = descriptor.describe(["a.jpg", "b.png"])
+    >>> similarity = vectors[0] @ vectors[1]
     """
 
     name: str
@@ -78,18 +126,19 @@ class Descriptor:
         Raises
         ------
         UsageError
-            There is no such device here.
+            This machine has no such device.
         """
-        where = self.device if device is None else resolve_device(device)
-        what = self.dtype if dtype is None else dtype
-        return replace(self, network=self.network.to(where, what), device=where, dtype=what)
+        device = self.device if device is None else resolve_device(device)
+        dtype = self.dtype if dtype is None else dtype
+        network = self.network.to(device, dtype)
+        return replace(self, network=network, device=device, dtype=dtype)
 
     def double(self) -> "Descriptor":
         """Copy the descriptor to float64, for checks of gradients and of rounding."""
         return self.to(dtype=torch.float64)
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Describe pictures ready-made, differentiably.
+        """Describe a batch of pixels, differentiably.
 
         Parameters
         ----------
@@ -100,8 +149,7 @@ class Descriptor:
         Returns
         -------
         torch.Tensor
-            (B, D) of unit length; differentiable with respect to `batch`. The weights take no part
-            in the gradient.
+            (B, D) of unit length; differentiable with respect to `batch` alone, not the weights.
 
         Raises
         ------
@@ -136,7 +184,7 @@ class Descriptor:
             Each a PIL image, a path, an encoded file's bytes, or an array (S, S, 3) uint8 squashed
             already.
         limits : Limits
-            What is decoded at most.
+            The most pixels and bytes of one picture.
 
         Returns
         -------
@@ -150,18 +198,18 @@ class Descriptor:
         UsageError
             An array is not (S, S, 3) uint8.
         """
-        found = [
+        chunks = [
             self.describe_squashed(np.stack(chunk), pad=len(pictures) > 1)
-            for chunk in self._squashed(pictures, limits)
+            for chunk in self._read_chunks(pictures, limits)
         ]
-        if not found:
+        if not chunks:
             return np.empty((0, self.dimension), np.float32)
-        return np.concatenate(found)
+        return np.concatenate(chunks)
 
-    def _squashed(
+    def _read_chunks(
         self, pictures: Sequence[PictureLike], limits: Limits
     ) -> Iterator[list[NDArray[np.uint8]]]:
-        """Read in chunks of a batch, the next while the caller computes with this one."""
+        """Yield the pictures squashed, a batch at a time, and read the next batch meanwhile."""
 
         def read(place: int) -> NDArray[np.uint8]:
             try:
@@ -186,7 +234,7 @@ class Descriptor:
 
     def _read(self, picture: PictureLike, limits: Limits) -> NDArray[np.uint8]:
         if isinstance(picture, np.ndarray):
-            squashed: NDArray[np.uint8] = self._checked(picture[None])[0]
+            squashed: NDArray[np.uint8] = self._check_squashed(picture[None])[0]
             return squashed
         if isinstance(picture, Image.Image):
             return squash(picture, self.input_size)
@@ -195,12 +243,12 @@ class Descriptor:
     def describe_squashed(
         self, squashed: NDArray[np.uint8], *, batch: int = _BATCH, pad: bool = False
     ) -> NDArray[np.float32]:
-        """Describe pictures squashed already.
+        """Describe pictures that are squashed already.
 
         Several pictures go in chunks of exactly `batch`, the last one filled with zeros: at one
         fixed shape a row does not depend, to the last bit, on its companions or its place, so the
         same picture gets the same vector in every run. One picture goes alone, which is quicker
-        and may differ in the last bits, unless `pad` asks otherwise.
+        and may differ in the last bits, unless `pad` is true.
 
         Parameters
         ----------
@@ -223,7 +271,7 @@ class Descriptor:
         DescriptorError
             The network gave values that are not finite.
         """
-        self._checked(squashed)
+        self._check_squashed(squashed)
         if batch < 1:
             raise UsageError(f"a batch of {batch} pictures: give at least 1.")
         count = len(squashed)
@@ -242,7 +290,7 @@ class Descriptor:
             )
         return vectors
 
-    def _checked(self, squashed: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _check_squashed(self, squashed: NDArray[np.uint8]) -> NDArray[np.uint8]:
         size = self.input_size
         if squashed.dtype != np.uint8 or squashed.shape[1:] != (size, size, 3):
             raise UsageError(
@@ -255,9 +303,9 @@ class Descriptor:
         with torch.inference_mode():
             # A copy: torch warns of sharing memory with an array that is read-only.
             pixels = torch.tensor(chunk, device=self.device).permute(0, 3, 1, 2)
-            vectors = self.forward(pixels.to(self.dtype) / 255)
-            found: NDArray[np.float32] = vectors.float().cpu().numpy()
-        return found
+            features = self.forward(pixels.to(self.dtype) / 255)
+            vectors: NDArray[np.float32] = features.float().cpu().numpy()
+        return vectors
 
 
 def descriptor_from_callable(
@@ -268,35 +316,44 @@ def descriptor_from_callable(
     input_size: int,
     fingerprint: str | None = None,
 ) -> Descriptor:
-    """Make a descriptor of a Python function.
+    """Make a descriptor from a Python function.
 
     Parameters
     ----------
     function : callable
-        Tensor (B, 3, S, S), RGB in [0, 1] -> tensor (B, D), of any length. To be activated for, it
-        must be differentiable; to be used from threads, safe for that. It should be in evaluation
-        mode, its parameters without gradients.
+        Tensor (B, 3, S, S), RGB in [0, 1] -> tensor (B, D), of any length. It should be in
+        evaluation mode, its parameters without gradients; for activation it must be
+        differentiable, for use from several threads safe for that.
     name : str
-        What archives call it.
+        Name in archives.
     dimension : int
         D.
     input_size : int
         S, pixels.
     fingerprint : str, optional
-        Names what the function computes; a change of weights must change it. Without one it is
-        made of name, dimension and size only, since a function's bytes are not to be had: then
-        give changed weights another name, or an archive takes them for the old ones.
+        Identifies what the function computes; changed weights must change it. By default it is
+        made of name, dimension and size only, since a function has no bytes to hash: then give
+        changed weights another name, or an archive takes them for the old ones.
 
     Returns
     -------
     Descriptor
-        On the CPU; with :meth:`Descriptor.to` its inputs go to another device, where the function
-        must be already.
+        On the CPU. :meth:`Descriptor.to` moves its inputs to another device; the function must be
+        there already.
 
     Raises
     ------
     DescriptorError
         The name is empty, or dimension or size are not positive.
+
+    Examples
+    --------
+    >>> import homing
+    >>> descriptor = homing.descriptor_from_callable(
+    ...     lambda batch: batch.mean(dim=(2, 3)), name="mean-colour", dimension=3, input_size=32
+    ... )
+    >>> descriptor.dimension
+    3
     """
     if not name or dimension < 1:
         raise DescriptorError(
@@ -311,4 +368,4 @@ def descriptor_from_callable(
         rule=rule,
         weights=hashlib.sha256(name.encode()).hexdigest(),
     )
-    return Descriptor(name, "1", dimension, rule, named, FunctionNetwork(function))
+    return Descriptor(name, "1", dimension, rule, named, _FunctionNetwork(function))

@@ -1,6 +1,6 @@
-"""Published weights: fetched once into a cache, resumed when broken off, verified at every load.
+"""Download of published weights: once into a cache, resumed after a break, verified at every load.
 
-Nothing here is called unless a user asks by name for a descriptor that is not in the package.
+Nothing is downloaded unless a user loads a descriptor by name that is not in the package.
 """
 
 import hashlib
@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from homing.errors import DescriptorError
+from homing.files.durable import replace_durably
 from homing.files.locks import locked
 
 if TYPE_CHECKING:
     import urllib3
 
-#: Called with the bytes that are there and the bytes there will be (None: the server did not say).
 Progress = Callable[[int, int | None], None]
+"""Called with the bytes received and the bytes in all (None: the server did not say)."""
 
 _CHUNK = 1 << 18
 _ATTEMPTS = 5  # without a byte of progress
@@ -29,18 +30,14 @@ _PAUSE = 0.5  # seconds before the second attempt, doubled for each further one
 _OK, _PARTIAL, _UNSATISFIABLE = 200, 206, 416
 
 
-class _BrokenOff(Exception):  # noqa: N818 - it never leaves this module
-    """The connection failed; another attempt may go on from where this one ended."""
+class _ConnectionLost(Exception):  # noqa: N818 - it never leaves this module
+    """The connection failed; another attempt may resume where this one ended."""
 
 
 def cache_folder() -> Path:
-    """Where fetched weights are kept.
+    """Return the folder of fetched weights, which need not exist.
 
-    Returns
-    -------
-    pathlib.Path
-        ``$HOMING_CACHE``, or the platform's place for caches with ``homing`` added; it need not
-        exist.
+    It is ``$HOMING_CACHE``, or ``homing`` in the platform's place for caches.
     """
     if given := os.environ.get("HOMING_CACHE"):
         return Path(given).expanduser()
@@ -57,29 +54,10 @@ def _beside(path: Path, suffix: str) -> Path:
     return path.with_name(path.name + suffix)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    staged = _beside(path, f".{os.getpid()}.new")
-    staged.write_text(text, encoding="utf-8")
-    staged.replace(path)
-
-
 def read_record(path: Path) -> dict[str, str | int] | None:
-    """Read what was recorded of a fetched file: ``sha256``, ``size_bytes`` and ``url``.
+    """Read the record of a fetched file, ``.json`` beside it: ``sha256``, ``size_bytes``, ``url``.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file itself; its record is beside it, ``.json`` added.
-
-    Returns
-    -------
-    dict or None
-        None if there is no record.
-
-    Raises
-    ------
-    DescriptorError
-        The record is damaged.
+    None if there is no record; a damaged one raises.
     """
     beside = _beside(path, ".json")
     try:
@@ -96,49 +74,21 @@ def read_record(path: Path) -> dict[str, str | int] | None:
 
 
 def write_record(path: Path, data: bytes, url: str) -> None:
-    """Record the checksum of a fetched file, unless it is recorded already.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    data : bytes
-        What it holds.
-    url : str
-        Where it comes from.
-
-    Raises
-    ------
-    DescriptorError
-        The cache cannot be written.
-    """
+    """Record the checksum of a fetched file, unless it is recorded already."""
     if read_record(path) is not None:
         return
     digest = hashlib.sha256(data).hexdigest()
     record = {"sha256": digest, "size_bytes": len(data), "url": url}
     try:
-        _write_whole(_beside(path, ".json"), json.dumps(record, indent=2) + "\n")
+        replace_durably(_beside(path, ".json"), (json.dumps(record, indent=2) + "\n").encode())
     except OSError as error:
         raise DescriptorError(f"{path.parent}: cannot record a checksum ({error}).") from error
 
 
 def verify(path: Path, data: bytes, expected: str | None) -> None:
-    """Compare a file with a checksum published or recorded.
+    """Raise if a file's SHA-256 is not the one expected, or else the one recorded.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        The file.
-    data : bytes
-        What it holds.
-    expected : str or None
-        Its published SHA-256, hexadecimal; without one the recorded one counts, and without
-        either nothing is compared.
-
-    Raises
-    ------
-    DescriptorError
-        They differ; both are shown.
+    Without either nothing is compared.
     """
     if expected is None:
         record = read_record(path)
@@ -153,28 +103,12 @@ def verify(path: Path, data: bytes, expected: str | None) -> None:
 
 
 def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: float = _PAUSE) -> None:
-    """Fetch a file; it has its name only when it is whole.
+    """Fetch a file over HTTP or HTTPS; it gets its name only when it is complete.
 
-    What has come is kept in ``.part`` beside it, and a later call goes on from there if the server
-    still has the same file. Of several processes that want the same file one fetches it and the
-    others wait; a file that is there already is left as it is.
-
-    Parameters
-    ----------
-    url : str
-        HTTP or HTTPS; proxies as the environment says.
-    path : pathlib.Path
-        Where the file goes; its folder is made.
-    progress : callable, optional
-        Called with (bytes there, bytes in all or None) after each part.
-    pause : float
-        Seconds before a second attempt, doubled for each further one that brought nothing.
-
-    Raises
-    ------
-    DescriptorError
-        The server cannot be reached, refuses, or breaks off again and again, or the disk cannot be
-        written.
+    Received bytes stay in ``.part`` beside it, and a later call resumes there if the server still
+    has the same file. Of several processes that want the same file one fetches it and the others
+    wait; an existing file is left as it is. `pause` is the time in seconds before the second
+    attempt, doubled for each further one that brought nothing.
     """
     part = _beside(path, ".part")
     try:
@@ -183,24 +117,24 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
             if path.exists():  # another process fetched it while this one waited
                 return
             part.touch()
-            _insist(url, part, progress, pause)
+            _fetch_with_retries(url, part, progress, pause)
             part.replace(path)
             _beside(part, ".json").unlink(missing_ok=True)
     except OSError as error:
         raise DescriptorError(f"{path}: cannot be written ({error}).") from error
 
 
-def _insist(url: str, part: Path, progress: Progress | None, pause: float) -> None:
-    """Ask until the file is whole, as long as some of it comes now and then."""
+def _fetch_with_retries(url: str, part: Path, progress: Progress | None, pause: float) -> None:
+    """Repeat requests until the file is complete, as long as some bring bytes."""
     failures, moving = 0, False
     while True:
         before = part.stat().st_size
         try:
-            return _go_on(url, part, progress)
-        except _BrokenOff as error:
-            came = part.stat().st_size != before  # less: it was thrown away, to start again
+            return _resume(url, part, progress)
+        except _ConnectionLost as error:
+            came = part.stat().st_size != before  # fewer bytes: it starts again
             failures, moving = (0 if came else failures + 1), moving or came
-            # Where nothing has ever come there is likely no network: say so without delay.
+            # If nothing has ever come there is likely no network: say so without delay.
             if not moving or failures >= _ATTEMPTS:
                 raise DescriptorError(f"{url}: {error}.") from error
             time.sleep(pause * 2 ** max(failures - 1, 0))
@@ -211,14 +145,14 @@ def _client(url: str) -> "urllib3.PoolManager":
 
     parts = urlsplit(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
-    # urllib3 does not look for proxies; newsrooms have them.
+    # urllib3 does not know of proxies; newsrooms have them.
     if proxy and not urllib.request.proxy_bypass(parts.hostname or ""):
         return urllib3.ProxyManager(proxy)
     return urllib3.PoolManager()
 
 
-def _go_on(url: str, part: Path, progress: Progress | None) -> None:
-    """One request for what is still missing; returns when the file is whole."""
+def _resume(url: str, part: Path, progress: Progress | None) -> None:
+    """Request the missing bytes once; return when the file is complete."""
     import urllib3
 
     there, validator = part.stat().st_size, _read_validator(part)
@@ -240,7 +174,7 @@ def _go_on(url: str, part: Path, progress: Progress | None) -> None:
             with response, part.open("r+b") as file:
                 _receive(response, file, part, progress)
         except urllib3.exceptions.HTTPError as error:
-            raise _BrokenOff(f"the connection failed ({error})") from error
+            raise _ConnectionLost(f"the connection failed ({error})") from error
 
 
 def _receive(
@@ -251,14 +185,14 @@ def _receive(
 ) -> None:
     if response.status == _UNSATISFIABLE:
         file.truncate(0)
-        raise _BrokenOff("the server has less than was fetched before")
+        raise _ConnectionLost("the server has less than was fetched before")
     if response.status not in {_OK, _PARTIAL}:
         raise DescriptorError(f"{response.url}: the server answered {response.status}.")
-    there = _start(response)
+    there = _first_offset(response)
     found = response.headers.get("ETag") or response.headers.get("Last-Modified")
     if there == 0:
         file.truncate(0)
-        _write_whole(_beside(part, ".json"), json.dumps({"validator": found}))
+        replace_durably(_beside(part, ".json"), json.dumps({"validator": found}).encode())
     file.seek(there)
     length = response.headers.get("Content-Length")
     total = None if length is None else there + int(length)
@@ -268,14 +202,14 @@ def _receive(
         if progress is not None:
             progress(there, total)
     if total is not None and there != total:
-        raise _BrokenOff(f"{there} of {total} bytes came")
+        raise _ConnectionLost(f"{there} of {total} bytes came")
     file.truncate(there)
     file.flush()
     os.fsync(file.fileno())
 
 
-def _start(response: "urllib3.BaseHTTPResponse") -> int:
-    """Place of the first byte that comes."""
+def _first_offset(response: "urllib3.BaseHTTPResponse") -> int:
+    """Return the offset of the first byte that comes."""
     if response.status == _OK:
         return 0
     try:

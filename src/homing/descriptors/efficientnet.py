@@ -30,23 +30,18 @@ _STEM, _HEAD = 32, 1280
 class Block:
     """An inverted bottleneck: expand (1×1), depthwise (k×k), project (1×1).
 
-    Attributes
-    ----------
-    inputs, expanded, outputs : int
-        Channels before, inside and after; without an expansion `expanded` equals `inputs`.
-    stride, kernel : int
-        Of the depthwise convolution.
+    Without an expansion `expanded` equals `inputs`.
     """
 
-    inputs: int
+    inputs: int  # channels before, inside and after
     expanded: int
     outputs: int
-    stride: int
+    stride: int  # of the depthwise convolution, as is the kernel
     kernel: int
 
     @property
     def residual(self) -> bool:
-        """Whether the block's input is added to its output."""
+        """Return whether the block's input is added to its output."""
         return self.stride == 1 and self.inputs == self.outputs
 
 
@@ -64,18 +59,10 @@ BLOCKS: tuple[Block, ...] = _blocks()
 
 
 def efficientnet_lite0_shapes(dimension: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights of trunk and projection.
+    """Return names and shapes of the weights of trunk and projection.
 
-    Parameters
-    ----------
-    dimension : int
-        Length of the descriptor.
-
-    Returns
-    -------
-    dict
-        ``trunk.stem``, ``trunk.blocks.N.{e,d,p}`` (expand, depthwise, project; block 0 has no
-        ``e``), ``trunk.head`` and ``projection``, each ``.weight`` and ``.bias``.
+    Names are ``trunk.stem``, ``trunk.blocks.N.{e,d,p}`` (expand, depthwise, project; block 0 has no
+    ``e``), ``trunk.head`` and ``projection``, each ``.weight`` and ``.bias``.
     """
     weights: dict[str, tuple[int, ...]] = {"trunk.stem": (_STEM, 3, 3, 3)}
     for number, block in enumerate(BLOCKS):
@@ -121,21 +108,11 @@ def _convolve(
 def efficientnet_lite0(
     weights: Mapping[str, torch.Tensor], inputs: torch.Tensor, power: float = 3.0
 ) -> torch.Tensor:
-    """Trunk, generalised-mean pooling and projection; the caller normalises the result.
+    """Compute the features (B, D) of inputs (B, 3, S, S) by the input rule, in [-1, 1].
 
-    Parameters
-    ----------
-    weights : mapping of str to torch.Tensor
-        As :func:`efficientnet_lite0_shapes` names them, all of one dtype and device.
-    inputs : torch.Tensor
-        (B, 3, S, S) of the same dtype, already by the input rule (values in [-1, 1]).
-    power : float
-        Of the pooling.
-
-    Returns
-    -------
-    torch.Tensor
-        (B, D), not of unit length; differentiable with respect to `inputs`.
+    Trunk, generalised-mean pooling of that power and projection; the caller normalises the result.
+    The weights are named as by :func:`efficientnet_lite0_shapes`, all of the inputs' dtype and
+    device.
     """
     maps = F.relu6(_convolve(inputs, weights, "trunk.stem", stride=2))
     for number, block in enumerate(BLOCKS):

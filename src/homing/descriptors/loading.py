@@ -1,27 +1,20 @@
-"""From a name or a path to a descriptor ready to use."""
+"""Loading of descriptors by name or path."""
 
 from importlib import resources
 from pathlib import Path
 
 import torch
 
-from homing.descriptors.descriptor import Descriptor
-from homing.descriptors.device import resolve_device
+from homing.descriptors.custom import SCRIPT_SUFFIXES, build_descriptor, load_folder, load_script
+from homing.descriptors.descriptor import Descriptor, resolve_device
 from homing.descriptors.download import Progress, cache_folder, fetch, verify, write_record
-from homing.descriptors.own import SCRIPT_SUFFIXES, build, load_folder, load_script
 from homing.descriptors.registry import DescriptorInfo, find_descriptor, registry
 from homing.descriptors.weights_file import WeightsFile, read_weights_file
 from homing.errors import DescriptorError
 
 
 def weights_path(info: DescriptorInfo) -> Path:
-    """Where in the cache a descriptor's fetched weights are, or would be.
-
-    Parameters
-    ----------
-    info : DescriptorInfo
-        Of a descriptor that is not bundled.
-    """
+    """Return where in the cache a descriptor's fetched weights are, or would be."""
     return cache_folder() / "descriptors" / info.file_name
 
 
@@ -33,22 +26,22 @@ def load_descriptor(
     download: bool = True,
     progress: Progress | None = None,
 ) -> Descriptor:
-    """Load a descriptor by name, or one's own by path.
+    """Load a descriptor by name, or a custom one by path.
 
     Parameters
     ----------
     name_or_path : str or pathlib.Path
         A name of :func:`registry`; or a folder with ``config.json`` and weights, or a TorchScript
-        file (:mod:`homing.descriptors.own` says what goes into them).
+        file (:mod:`homing.descriptors.custom` describes both).
     weights : path, optional
-        With a name: use this file instead of the bundled or published one, in the same layout. Its
-        fingerprint tells it apart.
+        With a name: use this file instead of the bundled or published one, in the same layout. The
+        descriptor then has another fingerprint.
     device : str or torch.device
         ``"cpu"``, ``"cuda"``, ``"mps"``, or ``"auto"``: a GPU where there is one.
     download : bool
-        Whether weights that are not here may be fetched. The bundled descriptor never needs it.
+        Whether missing weights may be fetched. The bundled descriptor never needs it.
     progress : callable, optional
-        Called with (bytes there, bytes in all or None) while fetching.
+        Called with (bytes received, bytes in all or None) while fetching.
 
     Returns
     -------
@@ -61,7 +54,13 @@ def load_descriptor(
         The name is unknown; the weights are missing and cannot be fetched (the message says which
         file to put where), damaged, changed since they were recorded, or of another network.
     UsageError
-        There is no such device here.
+        This machine has no such device.
+
+    Examples
+    --------
+    >>> import homing
+    >>> homing.load_descriptor("homing-s").dimension
+    256
     """
     where = resolve_device(device)
     known = {info.name: info for info in registry()}
@@ -70,23 +69,23 @@ def load_descriptor(
         if weights is not None:
             found = _build(info, read_weights_file(Path(weights)))
         elif info.bundled:
-            found = _bundled(info)
+            found = _load_bundled(info)
         else:
-            found = _published(info, download=download, progress=progress)
+            found = _load_published(info, download=download, progress=progress)
     else:
         if weights is not None:
             raise DescriptorError(
                 f"{name_or_path}: weights are given apart only to a descriptor known by name."
             )
-        found = _own(Path(name_or_path))
+        found = _load_path(Path(name_or_path))
     return found if where.type == "cpu" else found.to(where)
 
 
-def _own(path: Path) -> Descriptor:
+def _load_path(path: Path) -> Descriptor:
     if path.is_dir():
         return load_folder(path)
     if not path.exists():
-        find_descriptor(str(path))  # raises, and lists what there is
+        find_descriptor(str(path))  # raises, and lists the known names
     for info in registry():
         if path.name == info.file_name:  # a published file, fetched by hand
             return _build(info, read_weights_file(path))
@@ -99,7 +98,7 @@ def _own(path: Path) -> Descriptor:
 
 
 def _build(info: DescriptorInfo, file: WeightsFile) -> Descriptor:
-    return build(
+    return build_descriptor(
         file,
         architecture=info.architecture,
         name=info.name,
@@ -109,7 +108,7 @@ def _build(info: DescriptorInfo, file: WeightsFile) -> Descriptor:
     )
 
 
-def _bundled(info: DescriptorInfo) -> Descriptor:
+def _load_bundled(info: DescriptorInfo) -> Descriptor:
     stored = resources.files("homing.descriptors") / "weights" / info.file_name
     try:
         file = WeightsFile(info.file_name, stored.read_bytes())
@@ -125,24 +124,28 @@ def _bundled(info: DescriptorInfo) -> Descriptor:
     return _build(info, file)
 
 
-def _published(info: DescriptorInfo, *, download: bool, progress: Progress | None) -> Descriptor:
+def _load_published(
+    info: DescriptorInfo, *, download: bool, progress: Progress | None
+) -> Descriptor:
     path = weights_path(info)
     fresh = not path.exists()
     if fresh:
-        _obtain(info, path, download=download, progress=progress)
+        _fetch_weights(info, path, download=download, progress=progress)
     file = read_weights_file(path)
     verify(path, file.data, info.sha256)
     try:
         descriptor = _build(info, file)
     except DescriptorError:
-        if fresh:  # a proxy's page, say: neither to be kept nor its checksum to be recorded
+        if fresh:  # a proxy's page, say: neither it nor its checksum is stored
             path.unlink(missing_ok=True)
         raise
     write_record(path, file.data, info.url or "")
     return descriptor
 
 
-def _obtain(info: DescriptorInfo, path: Path, *, download: bool, progress: Progress | None) -> None:
+def _fetch_weights(
+    info: DescriptorInfo, path: Path, *, download: bool, progress: Progress | None
+) -> None:
     remedy = (
         f"Fetch {info.url} on a machine with a connection and put it at {path}, or give the file "
         "as weights."

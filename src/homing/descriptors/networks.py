@@ -1,10 +1,10 @@
-"""What turns prepared pixels into features: weights with an architecture, a script, a function."""
+"""Networks from prepared pixels to features: an architecture with weights, or a script."""
 
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 
@@ -15,37 +15,16 @@ from homing.errors import DescriptorError
 _NAMES_SHOWN = 5
 
 
-class Network(Protocol):
-    """Computes features (B, D) of prepared pixels (B, 3, S, S), differentiably."""
-
-    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
-        """Features (B, D), of any length, of inputs (B, 3, S, S)."""
-        ...
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> "Network":
-        """Copy to another device or precision."""
-        ...
-
-
 @dataclass(frozen=True)
 class Architecture:
-    """A network whose weights come from a file.
+    """A network whose weights come from a file."""
 
-    Attributes
-    ----------
-    name : str
-        As ``config.json`` names it.
-    shapes : callable
-        dimension -> name and shape of every weight in the file.
-    prepare : callable
-        Weights as stored -> weights as :attr:`apply` wants them.
-    apply : callable
-        (weights, inputs (B, 3, S, S), pooling power) -> features (B, D).
-    """
-
-    name: str
+    name: str  # as in config.json
+    # Dimension -> name and shape of every weight in the file.
     shapes: Callable[[int], dict[str, tuple[int, ...]]]
+    # Weights as stored -> weights for `apply`.
     prepare: Callable[[Mapping[str, torch.Tensor]], dict[str, torch.Tensor]]
+    # (weights, inputs (B, 3, S, S), pooling power) -> features (B, D).
     apply: Callable[[Mapping[str, torch.Tensor], torch.Tensor, float], torch.Tensor]
 
 
@@ -76,20 +55,11 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
 
 @dataclass(frozen=True, eq=False)
 class WeightedNetwork:
-    """An architecture with fixed weights.
-
-    Attributes
-    ----------
-    architecture : Architecture
-    weights : mapping of str to torch.Tensor
-        Prepared; none requires a gradient.
-    power : float
-        Of the generalised-mean pooling.
-    """
+    """An architecture with fixed weights, none of which requires a gradient."""
 
     architecture: Architecture
-    weights: Mapping[str, torch.Tensor]
-    power: float = 3.0
+    weights: Mapping[str, torch.Tensor]  # prepared
+    power: float = 3.0  # of the generalised-mean pooling
 
     def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
         """Features (B, D) of inputs (B, 3, S, S)."""
@@ -101,7 +71,7 @@ class WeightedNetwork:
         return WeightedNetwork(self.architecture, MappingProxyType(moved), self.power)
 
 
-def _shown(names: list[str]) -> str:
+def _list_names(names: list[str]) -> str:
     rest = len(names) - _NAMES_SHOWN
     return ", ".join(names[:_NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -111,20 +81,20 @@ def _check(
 ) -> None:
     faults = []
     if missing := [name for name in shapes if name not in stored]:
-        faults.append(f"missing: {_shown(missing)}")
+        faults.append(f"missing: {_list_names(missing)}")
     if foreign := [name for name in stored if name not in shapes]:
-        faults.append(f"unexpected: {_shown(foreign)}")
+        faults.append(f"unexpected: {_list_names(foreign)}")
     wrong = [
         f"{name} {tuple(stored[name].shape)} instead of {shape}"
         for name, shape in shapes.items()
         if name in stored and tuple(stored[name].shape) != shape
     ]
     if wrong:
-        faults.append(f"of the wrong shape: {_shown(wrong)}")
+        faults.append(f"of the wrong shape: {_list_names(wrong)}")
     if not faults:
         bad = [n for n in shapes if not bool(torch.isfinite(stored[n]).all())]
         if bad:
-            faults.append(f"with values that are not finite numbers: {_shown(bad)}")
+            faults.append(f"with values that are not finite numbers: {_list_names(bad)}")
     if faults:
         raise DescriptorError(
             f"{source}: not the weights of this network; {'; '.join(faults)}. "
@@ -140,34 +110,16 @@ def weighted_network(
     power: float = 3.0,
     source: str,
 ) -> WeightedNetwork:
-    """Make a network of the weights of a file, strictly.
+    """Make a network of all weights of a file, in any floating-point precision, strictly.
 
-    Parameters
-    ----------
-    architecture : Architecture
-    stored : mapping of str to torch.Tensor
-        Every weight of the architecture and nothing else, in any floating-point precision.
-    dimension : int
-        Length of the descriptor.
-    power : float
-        Of the generalised-mean pooling.
-    source : str
-        What error messages call the file.
-
-    Returns
-    -------
-    WeightedNetwork
-        In float32 on the CPU, kernels laid out channels last.
-
-    Raises
-    ------
-    DescriptorError
-        Weights are missing, unexpected, of the wrong shape or not finite; they are named.
+    The network is in float32 on the CPU, kernels laid out channels last. A
+    :class:`DescriptorError` names the weights of `source` that are missing, unexpected, of the
+    wrong shape or not finite.
     """
     _check(stored, architecture.shapes(dimension), source)
     weights = {}
     for name, weight in architecture.prepare(stored).items():
-        # Channels last is what the convolutions of a CPU are quick with: half the time.
+        # Channels last halves the time of convolutions on a CPU.
         layout = torch.channels_last if weight.dim() == 4 else torch.contiguous_format
         weights[name] = weight.detach().contiguous(memory_format=layout)
     return WeightedNetwork(architecture, MappingProxyType(weights), power)
@@ -187,18 +139,3 @@ class ScriptedNetwork:
     def to(self, device: torch.device, dtype: torch.dtype) -> "ScriptedNetwork":
         """Copy to another device or precision."""
         return ScriptedNetwork(copy.deepcopy(self.module).to(device=device, dtype=dtype))
-
-
-@dataclass(frozen=True, eq=False)
-class FunctionNetwork:
-    """A user's Python function; where its weights are is its own affair."""
-
-    function: Callable[[torch.Tensor], torch.Tensor]
-
-    def __call__(self, inputs: torch.Tensor, /) -> torch.Tensor:
-        """Features (B, D) of inputs (B, 3, S, S)."""
-        return self.function(inputs)
-
-    def to(self, device: torch.device, dtype: torch.dtype) -> "FunctionNetwork":  # noqa: ARG002
-        """Itself: the inputs it is given will be on that device and of that precision."""
-        return self

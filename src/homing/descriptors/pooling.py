@@ -1,4 +1,4 @@
-"""Generalised-mean pooling, and its gradient without overflow or underflow."""
+"""Generalised-mean pooling, its gradient free of overflow and underflow."""
 
 import torch
 
@@ -12,17 +12,8 @@ def generalised_mean(features: torch.Tensor, power: float = 3.0) -> torch.Tensor
 
     (Radenović, Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation", 2018.)
 
-    Parameters
-    ----------
-    features : torch.Tensor
-        Channel maps (B, C, h, w); what is below 1e-6 counts as 1e-6.
-    power : float
-        p, at least 1: 1 is the mean, infinity the maximum.
-
-    Returns
-    -------
-    torch.Tensor
-        (B, C), each at least 1e-6.
+    `features` are channel maps (B, C, h, w), the result is (B, C), at least 1e-6. The power p is at
+    least 1: 1 is the mean, infinity the maximum.
     """
     floored = features.clamp(min=_FLOOR)
     # Taken out of the powers, the maximum keeps them in [0, 1] with one of them 1: neither the

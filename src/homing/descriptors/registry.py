@@ -1,56 +1,30 @@
-"""The descriptors that homing knows by name."""
+"""Registry of the descriptors that homing knows by name."""
 
 from dataclasses import dataclass
 
-from homing.descriptors.rule import IMAGENET_MEAN, IMAGENET_STD, InputRule
+from homing.descriptors.preprocessing import IMAGENET_MEAN, IMAGENET_STD, InputRule
 from homing.errors import DescriptorError
 
 
 @dataclass(frozen=True)
 class DescriptorInfo:
-    """What is known of a descriptor before it is loaded.
-
-    Attributes
-    ----------
-    name, version : str
-    architecture : str
-        ``"efficientnet-lite0"``, ``"resnet50"`` or ``"torchscript"``.
-    origin : str
-        Who made the weights, of what, and the paper.
-    licence : str
-        Of the weights.
-    dimension : int
-        Length of the vectors.
-    input_rule : InputRule
-        How pixels are prepared; ``str()`` of it is for people.
-    file_name : str
-        Of the weights, in the package or in the cache.
-    size_bytes : int or None
-        Of the weights; None where nobody publishes it.
-    sha256 : str or None
-        Of the weights, hexadecimal; None where nobody publishes it: then it is recorded beside the
-        fetched file at the first load and verified at every later one.
-    url : str or None
-        Where to fetch the weights; None for those in the package.
-    bundled : bool
-        Whether the weights are in the package.
-    note : str
-        When to use it.
-    """
+    """Facts about a descriptor that is not loaded yet."""
 
     name: str
     version: str
-    architecture: str
-    origin: str
-    licence: str
-    dimension: int
+    architecture: str  # "efficientnet-lite0", "resnet50" or "torchscript"
+    origin: str  # maker of the weights, training data, paper
+    licence: str  # of the weights
+    dimension: int  # length of the vectors
     input_rule: InputRule
-    file_name: str
-    size_bytes: int | None = None
+    file_name: str  # of the weights, in the package or in the cache
+    size_bytes: int | None = None  # of the weights; None where it is not published
+    # Of the weights, hexadecimal. Where it is not published (None) it is recorded beside the
+    # fetched file at the first load and verified at every later one.
     sha256: str | None = None
-    url: str | None = None
-    bundled: bool = False
-    note: str = ""
+    url: str | None = None  # of the weights; None for those in the package
+    bundled: bool = False  # whether the weights are in the package
+    note: str = ""  # when to use it
 
 
 _HOMING_S = DescriptorInfo(
@@ -102,28 +76,12 @@ _REGISTRY = (_HOMING_S, *(_sscd(name, note) for name, note in _SSCD_NOTES.items(
 
 
 def registry() -> tuple[DescriptorInfo, ...]:
-    """All descriptors that :func:`load_descriptor` knows by name, the default first.
-
-    Returns
-    -------
-    tuple of DescriptorInfo
-    """
+    """Return all descriptors that :func:`load_descriptor` knows by name, the default first."""
     return _REGISTRY
 
 
 def find_descriptor(name: str) -> DescriptorInfo:
-    """Look a descriptor up by name.
-
-    Parameters
-    ----------
-    name : str
-        ``"homing-s"``, ``"sscd_disc_mixup"``...
-
-    Raises
-    ------
-    DescriptorError
-        None has this name; those there are are listed.
-    """
+    """Look a descriptor up by name; a :class:`DescriptorError` lists those known."""
     for info in _REGISTRY:
         if info.name == name:
             return info
@@ -135,17 +93,9 @@ def find_descriptor(name: str) -> DescriptorInfo:
 
 
 def published_script(file_name: str) -> tuple[str, int, InputRule] | None:
-    """Recognise a TorchScript file that SSCD's authors publish, by its name.
+    """Return name, dimension and input rule of a TorchScript file of SSCD's authors, by its name.
 
-    Parameters
-    ----------
-    file_name : str
-        ``"sscd_disc_large.torchscript.pt"``...
-
-    Returns
-    -------
-    tuple or None
-        Name, dimension and input rule; None if it is none of theirs.
+    None if it is none of theirs.
     """
     name = file_name.removesuffix(".torchscript.pt")
     if name == file_name:

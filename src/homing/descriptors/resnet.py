@@ -1,9 +1,9 @@
 """ResNet-50 with generalised-mean pooling, in torchvision's key layout.
 
-He et al., "Deep residual learning for image recognition", 2016, in the variant that all common
-weights are for: a bottleneck halves the picture in its 3×3 convolution. The published SSCD
-descriptors (Pizzi et al., "A self-supervised descriptor for image copy detection", 2022) are this
-network with pooling power 3 and a linear layer to 512, their keys under ``backbone.``.
+He et al., "Deep residual learning for image recognition", 2016, in the variant of all common
+weights: a bottleneck halves the picture in its 3×3 convolution. The published SSCD descriptors
+(Pizzi et al., "A self-supervised descriptor for image copy detection", 2022) are this network with
+pooling power 3 and a linear layer to 512, their keys under ``backbone.``.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ _EPSILON = 1e-5  # of the batch normalisation
 
 
 def _convolutions() -> dict[str, tuple[str, tuple[int, int, int, int]]]:
-    """Each convolution's name with its normalisation's name and its weight's shape."""
+    """Return each convolution's name with its normalisation's name and its weight's shape."""
     found = {"conv1": ("bn1", (64, 3, 7, 7))}
     inputs = 64
     for layer, count, width, _ in _LAYERS:
@@ -43,18 +43,10 @@ def _convolutions() -> dict[str, tuple[str, tuple[int, int, int, int]]]:
 
 
 def resnet50_shapes(dimension: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights as torchvision stores them, without ``backbone.``.
+    """Return names and shapes of the weights as torchvision stores them, without ``backbone.``.
 
-    Parameters
-    ----------
-    dimension : int
-        Outputs of the last layer, ``fc``: the length of the descriptor.
-
-    Returns
-    -------
-    dict
-        Convolutions, the five arrays of each batch normalisation (``num_batches_tracked``
-        included, a scalar), and ``fc``.
+    They are convolutions, the five arrays of each batch normalisation (``num_batches_tracked``
+    included, a scalar), and the last layer ``fc`` with `dimension` outputs.
     """
     shapes: dict[str, tuple[int, ...]] = {}
     for convolution, (normalisation, shape) in _convolutions().items():
@@ -73,15 +65,8 @@ def fold_resnet50(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor
     With fixed statistics it is an affine map of each channel, so the network computes the same
     with fewer steps: a third less memory read and written.
 
-    Parameters
-    ----------
-    weights : mapping of str to torch.Tensor
-        As :func:`resnet50_shapes` names them.
-
-    Returns
-    -------
-    dict
-        ``.weight`` and ``.bias`` for each convolution and for ``fc``, float32.
+    Takes weights named as by :func:`resnet50_shapes`; gives ``.weight`` and ``.bias`` for each
+    convolution and for ``fc``, float32.
     """
     folded: dict[str, torch.Tensor] = {}
     for convolution, (normalisation, _) in _convolutions().items():
@@ -117,21 +102,10 @@ def _bottleneck(
 def resnet50(
     weights: Mapping[str, torch.Tensor], inputs: torch.Tensor, power: float = 3.0
 ) -> torch.Tensor:
-    """Trunk, generalised-mean pooling and last layer; the caller normalises the result.
+    """Compute the features (B, D) of inputs (B, 3, S, S) by the input rule.
 
-    Parameters
-    ----------
-    weights : mapping of str to torch.Tensor
-        From :func:`fold_resnet50`, all of one dtype and device.
-    inputs : torch.Tensor
-        (B, 3, S, S) of the same dtype, already by the input rule.
-    power : float
-        Of the pooling.
-
-    Returns
-    -------
-    torch.Tensor
-        (B, D), not of unit length; differentiable with respect to `inputs`.
+    Trunk, generalised-mean pooling of that power and last layer; the caller normalises the result.
+    The weights come from :func:`fold_resnet50`, all of the inputs' dtype and device.
     """
     maps = F.relu(F.conv2d(inputs, weights["conv1.weight"], weights["conv1.bias"], 2, 3))
     maps = F.max_pool2d(maps, 3, 2, 1)

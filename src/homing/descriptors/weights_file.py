@@ -1,4 +1,4 @@
-"""Weight files: read once, so that what is hashed is what is used; never unpickled freely."""
+"""Weights files: read once, so that the bytes hashed are those used; never unpickled freely."""
 
 import hashlib
 import io
@@ -18,14 +18,7 @@ from homing.errors import DescriptorError
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A file's bytes.
-
-    Attributes
-    ----------
-    name : str
-        What error messages call it.
-    data : bytes
-    """
+    """A file's bytes, and the name by which error messages call it."""
 
     name: str
     data: bytes
@@ -37,13 +30,7 @@ class WeightsFile:
 
 
 def read_weights_file(path: Path) -> WeightsFile:
-    """Read a file whole.
-
-    Raises
-    ------
-    DescriptorError
-        It cannot be read.
-    """
+    """Read a file; a :class:`DescriptorError` says why it cannot be read."""
     try:
         return WeightsFile(str(path), path.read_bytes())
     except OSError as error:
@@ -52,21 +39,9 @@ def read_weights_file(path: Path) -> WeightsFile:
 
 
 def parse_weights(file: WeightsFile) -> Mapping[str, torch.Tensor]:
-    """Take a file of named tensors apart: safetensors, or a checkpoint of PyTorch's.
+    """Parse a file of named tensors: safetensors, or a checkpoint of PyTorch.
 
-    Parameters
-    ----------
-    file : WeightsFile
-        A checkpoint is read by PyTorch's restricted reader, which makes tensors and nothing else.
-
-    Returns
-    -------
-    mapping of str to torch.Tensor
-
-    Raises
-    ------
-    DescriptorError
-        It is neither, damaged, or holds something other than named tensors.
+    A checkpoint is read by PyTorch's restricted reader, which makes tensors and nothing else.
     """
     try:
         if file.name.endswith(".safetensors"):
@@ -82,7 +57,7 @@ def parse_weights(file: WeightsFile) -> Mapping[str, torch.Tensor]:
     ) as error:
         raise DescriptorError(
             f"{file.name}: damaged, or not a file of weights ({_first_line(error)}). "
-            "Fetch it again; a TorchScript file is given by its own path."
+            "Fetch it again; a TorchScript file is loaded by its path."
         ) from error
     named = isinstance(stored, Mapping) and all(
         isinstance(name, str) and isinstance(weight, torch.Tensor)
@@ -99,25 +74,10 @@ def _first_line(error: Exception) -> str:
 
 
 def script_network(file: WeightsFile) -> ScriptedNetwork:
-    """Read a TorchScript file; its operations run as it says, so trust who made it.
-
-    Parameters
-    ----------
-    file : WeightsFile
-
-    Returns
-    -------
-    ScriptedNetwork
-        In float32 on the CPU.
-
-    Raises
-    ------
-    DescriptorError
-        It is not TorchScript, or damaged.
-    """
+    """Read a TorchScript file, in float32 on the CPU; its operations run, so trust who made it."""
     try:
         with warnings.catch_warnings():
-            # PyTorch discourages writing TorchScript; reading what is published stays needed.
+            # PyTorch discourages writing TorchScript; published files must still be read.
             warnings.simplefilter("ignore", DeprecationWarning)
             module = torch.jit.load(io.BytesIO(file.data), map_location="cpu")  # type: ignore[no-untyped-call]
     except (RuntimeError, ValueError) as error:

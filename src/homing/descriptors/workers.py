@@ -1,8 +1,8 @@
-"""Threads that each run a network of their own, beside each other.
+"""Worker threads for networks, each with its share of torch's threads.
 
 A network on small pictures scales badly over the threads of one operation: its depthwise
-convolutions wait for each other at hundreds of barriers a pass. One thread a network and several
-networks side by side take about half of the processor time for the same passes.
+convolutions wait for each other at hundreds of barriers a pass. Several networks side by side, each
+on one thread, take about half of the processor time for the same passes.
 """
 
 import threading
@@ -20,69 +20,64 @@ _Result = TypeVar("_Result")
 
 MOST_WORKERS = 8  # each holds a batch: this bounds memory on machines of many processors
 
-_setting = threading.Lock()  # of torch's number of threads, which belongs to the process
+_setting = threading.Lock()  # torch's number of threads belongs to the process
 
 
-def in_order(
+def map_in_order(
     function: Callable[[_Item], _Result], items: Iterable[_Item], *, threads: int | None = None
 ) -> Iterator[_Result]:
-    """Yield what the function makes of each item, in their order, by :func:`network_workers`.
+    """Yield the function's results in the order of the items, computed by :func:`network_pool`.
 
-    Items are taken one further than the workers can hold, so that none of them waits for whoever
-    takes the results; no further, so that memory stays bounded however many there are.
+    Items are taken one further than the workers can hold, so that no worker waits for the
+    consumer; no further, so that memory stays bounded.
     """
-    with network_workers(threads) as (pool, count):
+    with network_pool(threads) as (pool, count):
         for future in begun_ahead((pool.submit(function, item) for item in items), count):
             yield future.result()
 
 
 @contextmanager
-def network_workers(threads: int | None = None) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """Give a pool of threads that share torch's threads evenly, and how many they are.
+def network_pool(threads: int | None = None) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Yield a pool of threads that share torch's threads evenly, and their number.
 
-    torch's own number of threads (that of the processors, or what the user asked for) is that of
-    the calling thread afterwards as before. What was not begun at the end is dropped.
-
-    Parameters
-    ----------
-    threads : int or None
-        torch's threads of each worker; None: an even share. The last bits of what a network
-        computes depend on this number.
+    `threads` is torch's number of threads for each worker, an even share by default; the last bits
+    of a network's results depend on it. The calling thread's number is the same afterwards. Tasks
+    not started at the end are dropped.
     """
     with _setting:
         total = torch.get_num_threads()
         count = min(total, MOST_WORKERS)
-        begun = threading.Barrier(count + 1)
+        started = threading.Barrier(count + 1)
         pool = ThreadPoolExecutor(count, "homing-network")
         try:
             for _ in range(count):
-                pool.submit(_begin, threads or total // count, begun)
-            begun.wait()
+                pool.submit(_start_worker, threads or total // count, started)
+            started.wait()
         except BaseException:
-            begun.abort()
+            started.abort()
             pool.shutdown()
             raise
         finally:
-            torch.set_num_threads(total)  # a worker sets that of the process beside its own
+            torch.set_num_threads(total)  # workers change it for the process, too
     try:
         yield pool, count
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _begin(threads: int, begun: threading.Barrier) -> None:
-    torch.get_num_threads()  # the first use of a thread takes the process's number; later ones not
+def _start_worker(threads: int, started: threading.Barrier) -> None:
+    torch.get_num_threads()  # a thread's first use takes the process's number; later ones do not
     torch.set_num_threads(threads)
-    begun.wait()
+    started.wait()
 
 
-def networks_beside(processes: int) -> int:
-    """How many networks of one thread each of so many processes of this machine runs."""
+def networks_per_process(processes: int) -> int:
+    """Return how many networks, of one thread each, a process runs if this machine has several."""
     return min(_share(processes), MOST_WORKERS)
 
 
 def share_threads(processes: int) -> None:
-    """Take this process's share of torch's threads, where so many processes run networks."""
+    """Limit torch's threads to the share of one of several processes on this machine."""
     torch.set_num_threads(_share(processes))
 
 

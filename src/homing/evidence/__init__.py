@@ -1,4 +1,4 @@
-"""Evidence that one picture is a copy of another, from their pixels and from no descriptor.
+"""Evidence that one picture is a copy of another, from their pixels alone, without a descriptor.
 
 Needs OpenCV (``pip install 'homing[evidence]'``), which is imported where it is used.
 """
@@ -7,11 +7,10 @@ from homing.evidence.alignment import (
     Alignment,
     Comparison,
     Suspect,
-    available,
     compare,
-    require_opencv,
+    has_opencv,
 )
-from homing.evidence.edits import edits_seen
+from homing.evidence.edits import name_edits
 from homing.evidence.page import Sheet, figures_of, render_sheet
 
 __all__ = [
@@ -19,10 +18,9 @@ __all__ = [
     "Comparison",
     "Sheet",
     "Suspect",
-    "available",
     "compare",
-    "edits_seen",
     "figures_of",
+    "has_opencv",
+    "name_edits",
     "render_sheet",
-    "require_opencv",
 ]

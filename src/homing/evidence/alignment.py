@@ -1,50 +1,36 @@
-"""Laying one picture over another by local features.
+"""Alignment of a record's picture with a suspect's, by local features.
 
 The pictures show the same if their features agree (:mod:`homing.evidence.features`). Pictures
-without texture cannot be laid over each other; that says nothing against their being copies.
+without texture cannot be aligned, which is no evidence against a copy.
 """
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.evidence.features import Features, Rule, derivative, features_of, fitted
+from homing.evidence.features import Array, Features, Rule, derivative, features_of, fit_homography
 from homing.extras import EVIDENCE, missing_packages, require_packages
 
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
-_TEXTURED = 100  # features, from which on their not agreeing says something
-
-Array = NDArray[Any]
+_TEXTURED = 100  # least features whose disagreement is evidence
 
 
 @dataclass(frozen=True, eq=False)
 class Alignment:
-    """How a record's picture lies in a suspect's.
+    """Position of a record's picture in a suspect's.
 
-    Attributes
-    ----------
-    matrix : array (3, 3), float64
-        Homography from the record's pixels to the suspect's, both at full size.
-    agreeing : int
-        Matches of local features that it explains.
-    in_record, in_suspect : array (n, 2), float64
-        Corners of what both show: a convex polygon, in pixels of each.
-    shown : float
-        Share of the record's area that the suspect shows.
-    covered : float
-        Share of the suspect's area that shows the record.
+    The corners are those of the convex polygon that both pictures show, in pixels of each.
     """
 
-    matrix: NDArray[np.float64]
-    agreeing: int
-    in_record: NDArray[np.float64]
-    in_suspect: NDArray[np.float64]
-    shown: float
-    covered: float
+    matrix: NDArray[np.float64]  # (3, 3) homography from the record's pixels to the suspect's
+    agreeing: int  # matches of local features that it explains
+    in_record: NDArray[np.float64]  # (n, 2) corners
+    in_suspect: NDArray[np.float64]  # (n, 2) corners
+    shown: float  # share of the record's area that the suspect shows
+    covered: float  # share of the suspect's area that shows the record
 
     @property
     def jacobian(self) -> NDArray[np.float64]:
@@ -74,34 +60,21 @@ class Alignment:
         return float(large / small)
 
 
-def available() -> bool:
+def has_opencv() -> bool:
     """Whether OpenCV is installed."""
     return not missing_packages(EVIDENCE)
 
 
-def require_opencv() -> None:
-    """Refuse with what to do, where OpenCV is missing."""
-    require_packages("evidence", EVIDENCE)
-
-
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """What laying two pictures over each other has come to.
+    """Result of comparing two pictures by local features."""
 
-    Attributes
-    ----------
-    alignment : Alignment or None
-        None where they do not agree.
-    textured : bool
-        Whether both have texture enough for that to say something.
-    """
-
-    alignment: Alignment | None
-    textured: bool
+    alignment: Alignment | None  # None if they do not agree
+    textured: bool  # both have texture enough for disagreement to be evidence
 
     @property
     def confirmed(self) -> bool | None:
-        """Whether one is a copy of the other; None where nothing can be said."""
+        """Whether one is a copy of the other; None if unknown."""
         if self.alignment is not None:
             return True
         return False if self.textured else None
@@ -109,89 +82,74 @@ class Comparison:
 
 @dataclass(frozen=True, eq=False)
 class Suspect:
-    """A picture to lay records over; its features are sought once, however many records there are.
+    """Picture to compare with records; its features are detected once for all of them.
 
-    Attributes
-    ----------
-    picture : PIL.Image.Image
-        8-bit RGB, upright.
-    within : tuple of int or None
-        Left, top, right and bottom of what its frame holds, if it has one: beside it the suspect
-        shows nothing of a record.
+    If the picture is framed, `within` is the left, top, right and bottom of the frame's content:
+    outside of it the suspect shows nothing of a record.
     """
 
-    picture: Image.Image
+    picture: Image.Image  # 8-bit RGB, upright
     within: tuple[int, int, int, int] | None = None
 
     @cached_property
     def features(self) -> Features:
-        """Of the picture."""
+        """Features of the picture."""
         return features_of(self.picture, _RULE)
 
     @cached_property
     def mirrored(self) -> Features:
-        """Of its mirror image."""
+        """Features of its mirror image."""
         return features_of(self.picture, _RULE, mirrored=True)
 
 
 def compare(record: Image.Image, suspect: Suspect) -> Comparison:
-    """Lay a record's picture over a suspect's.
-
-    Parameters
-    ----------
-    record : PIL.Image.Image
-        8-bit RGB, upright.
-    suspect : Suspect
-
-    Raises
-    ------
-    UsageError
-        OpenCV is not installed.
-    """
-    require_opencv()
+    """Compare a record's picture (8-bit RGB, upright) with a suspect's; needs OpenCV."""
+    require_packages("evidence", EVIDENCE)
     theirs = features_of(record, _RULE)
     textured = len(theirs.points) >= _TEXTURED
     size = suspect.picture.size
     for mirrored in (False, True):
         ours = suspect.mirrored if mirrored else suspect.features
         textured &= len(ours.points) >= _TEXTURED
-        found = fitted(theirs, ours, _RULE)
+        found = fit_homography(theirs, ours, _RULE)
         if found is not None:
             matrix, agreeing = found
             to_suspect = _to_full(ours.size, size, mirrored=mirrored)
             matrix = to_suspect @ matrix @ np.linalg.inv(_to_full(theirs.size, record.size))
             box = suspect.within or (0, 0, *size)
-            return Comparison(_laid(matrix, agreeing, record.size, size, box), textured)
+            return Comparison(_alignment(matrix, agreeing, record.size, size, box), textured)
     return Comparison(None, textured)
 
 
 def _to_full(seen: tuple[int, int], full: tuple[int, int], *, mirrored: bool = False) -> Array:
-    """From the pixels of a picture as looked at to its own, unmirrored, (3, 3)."""
+    """Return the map from pixels of a picture as analysed to its own, unmirrored, (3, 3)."""
     matrix = np.diag([full[0] / seen[0], full[1] / seen[1], 1.0])
     if mirrored:
         matrix = matrix @ np.array([[-1.0, 0, seen[0] - 1], [0, 1, 0], [0, 0, 1]])
     return matrix
 
 
-def _laid(
+def _alignment(
     matrix: Array,
     agreeing: int,
     record: tuple[int, int],
     suspect: tuple[int, int],
     box: tuple[int, int, int, int],
 ) -> Alignment | None:
-    """Alignment with what both pictures show; None where that is nothing."""
-    polygon = _clipped(_mapped(np.linalg.inv(matrix), _corners(*box)), *record)
+    """Return the alignment of pictures of these sizes; None if they share no area."""
+    left, top, right, bottom = box
+    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
+    polygon = _clip(_map(np.linalg.inv(matrix), corners), *record)
     if len(polygon) < 3:
         return None
-    placed = _mapped(matrix, polygon)
+    placed = _map(matrix, polygon)
     shown = _area(polygon) / (record[0] * record[1])
     covered = _area(placed) / (suspect[0] * suspect[1])
     return Alignment(matrix, agreeing, polygon, placed, min(shown, 1.0), min(covered, 1.0))
 
 
-def _clipped(polygon: Array, width: int, height: int) -> NDArray[np.float64]:
-    """Part of a convex polygon within a picture of that size (Sutherland and Hodgman).
+def _clip(polygon: Array, width: int, height: int) -> NDArray[np.float64]:
+    """Clip a convex polygon to a picture of that size (Sutherland and Hodgman).
 
     OpenCV's own clipping was seen to lose corners where edges nearly coincide.
     """
@@ -199,23 +157,19 @@ def _clipped(polygon: Array, width: int, height: int) -> NDArray[np.float64]:
     # Within where axis · point ≤ border.
     for axis, border in (((-1, 0), 0), ((1, 0), width), ((0, -1), 0), ((0, 1), height)):
         beyond = [float(np.dot(axis, point)) - border for point in points]
-        kept = []
+        clipped = []
         for here, there, depth, next_depth in zip(
             points, points[1:] + points[:1], beyond, beyond[1:] + beyond[:1], strict=True
         ):
             if depth <= 0:
-                kept.append(here)
+                clipped.append(here)
             if depth * next_depth < 0:
-                kept.append(here + depth / (depth - next_depth) * (there - here))
-        points = kept
+                clipped.append(here + depth / (depth - next_depth) * (there - here))
+        points = clipped
     return np.array(points, np.float64).reshape(-1, 2)
 
 
-def _corners(left: int, top: int, right: int, bottom: int) -> Array:
-    return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)
-
-
-def _mapped(matrix: Array, points: Array) -> NDArray[np.float64]:
+def _map(matrix: Array, points: Array) -> NDArray[np.float64]:
     ahead = np.c_[points, np.ones(len(points))] @ matrix.T
     found: NDArray[np.float64] = ahead[:, :2] / ahead[:, 2:]
     return found

@@ -1,4 +1,4 @@
-"""What a copy seems to have suffered, read from how it lies on its original."""
+"""Edits that a copy seems to have suffered, read from its alignment with the original."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,28 +7,15 @@ from PIL import Image, ImageDraw
 from homing.evidence.alignment import Alignment
 
 _SIDE = 256  # pixels of the longer side at which tones are compared
-_TURN = 2.0  # degrees, from which on a turn is told
-_WHOLE = 0.97  # share from which on a picture counts as whole
+_TURN = 2.0  # least degrees of a turn to report
+_WHOLE = 0.97  # least share of a picture that counts as whole
 _RESIZED, _STRETCHED = 0.04, 1.06
 _TONE, _CONTRAST = 10.0, 0.15  # levels, and share of the contrast
 _GREY, _COLOURED = 3.0, 8.0  # mean distance of the channels, levels
 
 
-def edits_seen(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> tuple[str, ...]:
-    """Name what a copy seems to have suffered.
-
-    Parameters
-    ----------
-    record, suspect : PIL.Image.Image
-        8-bit RGB, upright.
-    alignment : Alignment
-        Of the two.
-
-    Returns
-    -------
-    tuple of str
-        In words, the coarsest first; empty where no change is seen.
-    """
+def name_edits(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> tuple[str, ...]:
+    """Name the edits between two 8-bit RGB pictures, the coarsest first; none if they are equal."""
     return (*_geometry(alignment), *_tones(record, suspect, alignment))
 
 
@@ -52,7 +39,7 @@ def _geometry(alignment: Alignment) -> list[str]:
 
 
 def _tones(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> list[str]:
-    before, after = _laid_over(record, suspect, alignment)
+    before, after = _common_pixels(record, suspect, alignment)
     if len(before) < 100:
         return []
     found = []
@@ -72,29 +59,28 @@ def _colour(pixels: NDArray[np.float64]) -> float:
     return float((pixels.max(axis=1) - pixels.min(axis=1)).mean())
 
 
-def _laid_over(
+def _common_pixels(
     record: Image.Image, suspect: Image.Image, alignment: Alignment
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pixels of the record and those of the suspect that lie on them, (n, 3) each."""
+    """Return pixels of the record and those of the suspect that lie on them, (n, 3) each."""
     factor = min(1.0, _SIDE / max(record.size))
     size = (max(1, round(record.width * factor)), max(1, round(record.height * factor)))
     small = np.asarray(record.resize(size, Image.Resampling.BOX), dtype=np.float64)
-    seen = np.asarray(laid_on(suspect, alignment, size, record.size), dtype=np.float64)
+    seen = np.asarray(overlay(suspect, alignment, size, record.size), dtype=np.float64)
     common = Image.new("L", suspect.size, 0)
     corners = [(float(x), float(y)) for x, y in alignment.in_suspect]
     ImageDraw.Draw(common).polygon(corners, fill=255)
-    inside = np.asarray(laid_on(common, alignment, size, record.size))
-    kept = inside == 255
-    return small[kept], seen[kept]
+    inside = np.asarray(overlay(common, alignment, size, record.size)) == 255
+    return small[inside], seen[inside]
 
 
-def laid_on(
+def overlay(
     suspect: Image.Image, alignment: Alignment, size: tuple[int, int], record: tuple[int, int]
 ) -> Image.Image:
-    """Suspect as it lies on the record, which is `record` pixels large, drawn at `size`."""
-    # Pillow asks where each pixel comes from: from the record's place to the suspect's.
+    """Draw the suspect at `size` as it lies on the record, which is `record` pixels large."""
+    # Pillow needs the source of each pixel: from the record's place to the suspect's.
     enlarged = np.diag([record[0] / size[0], record[1] / size[1], 1.0])
-    # A reduced suspect, so that far apart pixels are averages and not single ones.
+    # A reduced suspect, so that distant pixels are averages and not single ones.
     step = max(1, int(alignment.scale * record[0] / size[0]))
     reduced = suspect.reduce(step) if step > 1 else suspect
     shrunk = np.diag([reduced.width / suspect.width, reduced.height / suspect.height, 1.0])

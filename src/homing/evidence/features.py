@@ -1,9 +1,8 @@
-"""Local features of two pictures, matched and fitted.
+"""Local features of pictures, and the homography between two.
 
-SIFT features [1]_ of both are matched by the ratio test, and a homography is fitted to the matches.
-It stands if enough matches agree with it, spread over enough of both pictures, and if it is a
-change that a copy may have suffered. How strict that is differs between those who ask: a
-:class:`Rule` says it.
+SIFT features [1]_ are matched by the ratio test, and a homography is fitted to the matches. It is
+accepted if enough matches agree with it, spread over enough of both pictures, and if it is a change
+that a copy may have suffered; a :class:`Rule` sets the thresholds.
 
 References
 ----------
@@ -26,54 +25,26 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What counts as agreement.
+    """Thresholds of agreement."""
 
-    Attributes
-    ----------
-    side : int
-        Pixels of the longer side on which features are sought.
-    features : int
-        Sought in a picture, at most.
-    agreeing : int
-        Matches that agree with one homography, at least.
-    spread : float
-        Share of each picture's area that these span, at least.
-    zoom : float
-        Most that the homography may enlarge or shrink.
-    """
-
-    side: int
-    features: int
-    agreeing: int
-    spread: float
-    zoom: float
+    side: int  # pixels of the longer side at which features are detected
+    features: int  # most features of a picture
+    agreeing: int  # least matches that agree with one homography
+    spread: float  # least share of each picture's area that these span
+    zoom: float  # most that the homography may enlarge or shrink
 
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Local features of a picture as it was looked at: shrunk, perhaps mirrored.
+    """Local features of a picture as analysed: shrunk, perhaps mirrored."""
 
-    Attributes
-    ----------
-    points : array (n, 2), float32
-        In pixels.
-    values : array (n, 128), float32
-    size : tuple of int
-        Width and height.
-    """
-
-    points: Array
-    values: Array
-    size: tuple[int, int]
-
-    @property
-    def area(self) -> float:
-        """In pixels."""
-        return float(self.size[0] * self.size[1])
+    points: Array  # (n, 2) float32, pixels
+    values: Array  # (n, 128) float32
+    size: tuple[int, int]  # width and height
 
 
 def features_of(image: Image.Image, rule: Rule, *, mirrored: bool = False) -> Features:
-    """Find the features of an 8-bit picture, or of its mirror image."""
+    """Detect the features of an 8-bit picture, or of its mirror image."""
     import cv2
 
     sift: Any = cv2.SIFT_create(rule.features)  # type: ignore[attr-defined]
@@ -90,10 +61,10 @@ def features_of(image: Image.Image, rule: Rule, *, mirrored: bool = False) -> Fe
     return Features(places, values, size)
 
 
-def fitted(first: Features, second: Features, rule: Rule) -> tuple[Array, int] | None:
-    """Homography from the first's pixels to the second's, and how many matches agree with it.
+def fit_homography(first: Features, second: Features, rule: Rule) -> tuple[Array, int] | None:
+    """Fit the homography from the first's pixels to the second's, and count the matches agreeing.
 
-    None where they are too few, lie too close together, or no copy would be changed like that.
+    None if they are too few, lie too close together, or no copy would be changed like that.
     """
     import cv2
 
@@ -103,18 +74,18 @@ def fitted(first: Features, second: Features, rule: Rule) -> tuple[Array, int] |
     matrix, mask = cv2.findHomography(here, there, cv2.RANSAC, _TOLERANCE)
     if matrix is None:
         return None
-    kept = mask.ravel().astype(bool)
-    here, there = here[kept], there[kept]
-    if len(here) < rule.agreeing or not _plausible(matrix, here, rule.zoom):
+    agree = mask.ravel().astype(bool)
+    here, there = here[agree], there[agree]
+    if len(here) < rule.agreeing or not _is_plausible(matrix, here, rule.zoom):
         return None
-    for points, area in ((here, first.area), (there, second.area)):
-        if cv2.contourArea(cv2.convexHull(points)) < rule.spread * area:
+    for points, (width, height) in ((here, first.size), (there, second.size)):
+        if cv2.contourArea(cv2.convexHull(points)) < rule.spread * (width * height):
             return None
     return matrix, len(here)
 
 
 def _matches(first: Features, second: Features) -> tuple[Array, Array]:
-    """Pairs of points that pass the ratio test, each point in one pair only."""
+    """Return pairs of points that pass the ratio test, each point in one pair only."""
     if len(first.values) < 2 or len(second.values) < 2:
         return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
     squared = (
@@ -127,13 +98,13 @@ def _matches(first: Features, second: Features) -> tuple[Array, Array]:
     values = np.take_along_axis(distances, two, axis=1)
     nearest = np.take_along_axis(two, values.argmin(axis=1)[:, None], axis=1)[:, 0]
     passed = np.flatnonzero(values.min(axis=1) < _RATIO * values.max(axis=1))
-    # Mutual: many points of a repeated pattern would else be matched to one.
+    # Mutual: otherwise many points of a repeated pattern would be matched to one.
     passed = passed[distances.argmin(axis=0)[nearest[passed]] == passed]
     return first.points[passed], second.points[nearest[passed]]
 
 
-def _plausible(matrix: Array, points: Array, zoom: float) -> bool:
-    """Whether a homography near these points is what a copy may have suffered."""
+def _is_plausible(matrix: Array, points: Array, zoom: float) -> bool:
+    """Whether a homography, near these points, is an edit that a copy may have suffered."""
     x, y = points.mean(axis=0)
     if abs(matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) < 1e-9:
         return False
@@ -148,7 +119,7 @@ def _plausible(matrix: Array, points: Array, zoom: float) -> bool:
 
 
 def derivative(matrix: Array, point: Array) -> NDArray[np.float64]:
-    """Derivative of a homography, (Ax + b)/(cx + d), at a point, (2, 2)."""
+    """Return the derivative of a homography, (Ax + b)/(cx + d), at a point, (2, 2)."""
     x, y = point
     scale = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
     image = (matrix @ (x, y, 1.0))[:2] / scale

@@ -1,4 +1,4 @@
-"""The page that shows why a picture is taken for a copy: one HTML file that needs nothing else."""
+"""Page that shows why a picture is taken for a copy: one self-contained HTML file."""
 
 from dataclasses import dataclass
 
@@ -7,85 +7,54 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
-from homing.evidence.edits import laid_on
+from homing.evidence.edits import overlay
 from homing.html import Figure, inlined_jpeg, template_of
 
 _SHOWN = 640  # pixels: the longest edge of a picture on the page
 _QUALITY = 88  # of the JPEG on the page
 _LINE = (255, 196, 0)
-_SHADE = 0.45  # brightness of what only one of the pictures shows
+_SHADE = 0.45  # brightness of areas that only one of the pictures shows
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What the page tells.
+    """Content of the page; pictures are 8-bit RGB."""
 
-    Attributes
-    ----------
-    title : str
-        Name of the suspect.
-    verdict : str
-        A sentence.
-    positive : bool or None
-        Whether it is taken for a copy; None: undecided.
-    suspect : PIL.Image.Image
-        8-bit RGB.
-    record : PIL.Image.Image or None
-        The same of what it was found to resemble; None where its file is not at hand.
-    alignment : Alignment or None
-        Of the two.
-    edits : tuple of str
-        What the copy seems to have suffered.
-    facts : tuple of (str, str)
-        Names and values.
-    notes : tuple of str
-        What could not be shown, and why.
-    """
-
-    title: str
-    verdict: str
-    positive: bool | None
+    title: str  # name of the suspect
+    verdict: str  # a sentence
+    positive: bool | None  # taken for a copy; None: undecided
     suspect: Image.Image
-    record: Image.Image | None
+    record: Image.Image | None  # None if its file is unavailable
     alignment: Alignment | None
-    edits: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    notes: tuple[str, ...]
+    edits: tuple[str, ...]  # edits that the copy seems to have suffered
+    facts: tuple[tuple[str, str], ...]  # names and values
+    notes: tuple[str, ...]  # reasons why something is not shown
 
 
 def render_sheet(sheet: Sheet) -> str:
-    """Write the page.
-
-    Returns
-    -------
-    str
-        A complete HTML document in UTF-8: style and pictures inline, no script, no address of
-        another place. All text is escaped.
-    """
+    """Return a complete HTML document: style and pictures inline, no script, all text escaped."""
     template = template_of("homing.evidence", "sheet.html.j2")
     return template.render(sheet=sheet, figures=figures_of(sheet))
 
 
 def figures_of(sheet: Sheet) -> list[Figure]:
     """Return the pictures that the page shows: the suspect, the record, one laid over the other."""
+    query, record = "the picture asked about", "the record"
     if sheet.record is None:
-        return [_figure(sheet.suspect, "the picture asked about")]
+        return [_figure(sheet.suspect, query)]
     if sheet.alignment is None:
-        return [
-            _figure(sheet.suspect, "the picture asked about"),
-            _figure(sheet.record, "the record"),
-        ]
-    laid = laid_on(sheet.suspect, sheet.alignment, _bounded(sheet.record), sheet.record.size)
+        return [_figure(sheet.suspect, query), _figure(sheet.record, record)]
+    laid = overlay(sheet.suspect, sheet.alignment, _bounded(sheet.record), sheet.record.size)
     return [
         _figure(
-            _outlined(sheet.suspect, sheet.alignment.in_suspect),
-            "the picture asked about; framed: what the record shows too",
+            _outline(sheet.suspect, sheet.alignment.in_suspect),
+            f"{query}; framed: what the record shows too",
         ),
         _figure(
-            _outlined(sheet.record, sheet.alignment.in_record),
-            "the record; framed: what is left of it in the picture asked about",
+            _outline(sheet.record, sheet.alignment.in_record),
+            f"{record}; framed: what is left of it in {query}",
         ),
-        _figure(laid, "the picture asked about, laid over the record"),
+        _figure(laid, f"{query}, laid over {record}"),
     ]
 
 
@@ -94,8 +63,8 @@ def _bounded(image: Image.Image) -> tuple[int, int]:
     return max(1, round(image.width * factor)), max(1, round(image.height * factor))
 
 
-def _outlined(image: Image.Image, polygon: NDArray[np.float64]) -> Image.Image:
-    """Picture with what lies outside of a polygon darkened, and its outline drawn."""
+def _outline(image: Image.Image, polygon: NDArray[np.float64]) -> Image.Image:
+    """Darken a picture outside of a polygon, and draw the outline."""
     size = _bounded(image)
     shown = image.resize(size, Image.Resampling.LANCZOS)
     places = polygon * (size[0] / image.width, size[1] / image.height)

@@ -5,11 +5,11 @@ may be called from several threads at once. Whatever the bytes of a file, only
 :class:`homing.errors.PictureError` is raised for it.
 """
 
-from homing.images.c2pa_store import manifest_store, same_but_for_credentials
-from homing.images.encode import Encoding, encode, encodings, seen_as
+from homing.images.encode import Encoding, encode, encodings, round_trip
 from homing.images.find import FoundPicture, find_pictures
 from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
 from homing.images.limits import Source, read_bytes, shown
+from homing.images.metadata import manifest_store, same_but_for_credentials
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
 from homing.images.pixels import LUMA, as_stored, upright
@@ -50,8 +50,8 @@ __all__ = [
     "read_picture",
     "read_rgb",
     "read_squashed",
+    "round_trip",
     "same_but_for_credentials",
-    "seen_as",
     "shown",
     "shows_nothing",
     "sniff",

@@ -1,4 +1,4 @@
-"""Which kind of picture a file is, by its first bytes and by its suffix."""
+"""Kinds of picture: by a file's first bytes, and by its suffix."""
 
 from types import MappingProxyType
 from typing import Literal, TypeAlias
@@ -29,37 +29,9 @@ OTHER_SUFFIXES = frozenset({".gif", ".bmp", ".jp2", ".avif", ".heic"})
 """Suffixes of pictures that homing may read but does not write."""
 
 MAGIC_LENGTH = 16
-"""How many of a file's first bytes :func:`sniff` looks at."""
+"""Number of a file's first bytes that :func:`sniff` needs."""
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-
-
-def sniff(data: bytes) -> str:
-    """Return the kind of a file by its first bytes.
-
-    Parameters
-    ----------
-    data : bytes
-        The file, or at least its first :data:`MAGIC_LENGTH` bytes.
-
-    Returns
-    -------
-    str
-        "JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "JPEG2000", "AVIF", "HEIC", or "" if unknown.
-    """
-    head = data[:MAGIC_LENGTH]
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "WEBP"
-    if head[4:8] == b"ftyp":
-        if head[8:12] in (b"avif", b"avis"):
-            return "AVIF"
-        return "HEIC" if head[8:12] in _HEIF_BRANDS else ""
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    return ""
-
-
 _MAGIC = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -75,9 +47,22 @@ _MAGIC = (
 )
 
 
-def is_kept_kind(data: bytes) -> bool:
-    """Whether the first bytes are those of a kind that homing also writes."""
-    return sniff(data) in {"JPEG", "PNG", "WEBP", "TIFF"}
+def sniff(data: bytes) -> str:
+    """Return the kind of a file by its first bytes: a key of :data:`SUFFIXES` or another.
+
+    The others are "GIF", "BMP", "JPEG2000", "AVIF" and "HEIC"; "" if the kind is unknown.
+    """
+    head = data[:MAGIC_LENGTH]
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    if head[4:8] == b"ftyp":
+        if head[8:12] in (b"avif", b"avis"):
+            return "AVIF"
+        return "HEIC" if head[8:12] in _HEIF_BRANDS else ""
+    for magic, kind in _MAGIC:
+        if head.startswith(magic):
+            return kind
+    return ""
 
 
 def unknown(data: bytes) -> PictureError:

@@ -1,9 +1,16 @@
-"""How much one picture may ask for, and the reading of its bytes within that."""
+"""Limits of one picture, the reading of its bytes, and the errors of foreign decoders."""
 
+import io
 import os
 import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeAlias
+
+from PIL import Image
 
 from homing.errors import PictureError, UsageError
 from homing.options import DEFAULT_LIMITS, Limits
@@ -11,20 +18,38 @@ from homing.options import DEFAULT_LIMITS, Limits
 Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview
 """A path (``str`` or path-like), or the encoded file's bytes (``bytes`` and the like)."""
 
+UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
+"""For files that were read within limits before, or that homing wrote."""
+
+_DECODER_ERRORS = (
+    OSError,  # most errors of Pillow, UnidentifiedImageError among them
+    SyntaxError,  # a Pillow plugin does not recognise the file
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,  # base class of imagecodecs' errors
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@contextmanager
+def decoder_errors_as(message: str) -> Iterator[None]:
+    """Turn what Pillow and imagecodecs raise on damaged files into ``PictureError(message: …)``."""
+    try:
+        yield
+    except _DECODER_ERRORS as error:
+        raise PictureError(f"{message}: {error}") from error
+
 
 def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
-    r"""Return a path as text that can always be written as UTF-8.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Any path that the system can hold.
-
-    Returns
-    -------
-    str
-        The path; bytes of it that are no UTF-8 stand as ``\xNN``.
-    """
+    r"""Return a path as text that UTF-8 can hold; its other bytes stand as ``\xNN``."""
     try:
         name = os.fsencode(path)
     except UnicodeEncodeError:  # a lone surrogate that stands for no byte
@@ -33,20 +58,7 @@ def shown(path: str | bytes | os.PathLike[str] | os.PathLike[bytes]) -> str:
 
 
 def check_pixels(width: int, height: int, limits: Limits) -> None:
-    """Refuse a picture that has no pixels or claims too many.
-
-    Parameters
-    ----------
-    width, height : int
-        As the file's header says.
-    limits : Limits
-        The most that is allowed.
-
-    Raises
-    ------
-    PictureError
-        If either is less than one or the product is above ``limits.max_pixels``.
-    """
+    """Refuse a picture whose header claims no pixels, or more than the limits allow."""
     if width < 1 or height < 1:
         raise PictureError(f"the file claims {width} x {height} pixels; it is damaged or empty")
     if width * height > limits.max_pixels:
@@ -57,27 +69,10 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
 
 
 def read_bytes(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """Return the encoded file, never blocking and never reading more than is allowed.
+    """Return the encoded file whole, never blocking and never reading more than is allowed.
 
-    Parameters
-    ----------
-    source : Source
-        A path or the bytes themselves.
-    limits : Limits
-        ``max_bytes`` is checked before the file is read.
-
-    Returns
-    -------
-    bytes
-        The whole file.
-
-    Raises
-    ------
-    PictureError
-        If the file is missing, no regular file (a folder, pipe or device is never opened for
-        reading), unreadable, empty or too large.
-    UsageError
-        If `source` is neither path nor bytes.
+    A :class:`PictureError` says what is wrong with the file: missing, not a regular file (a
+    folder, pipe or device is never opened for reading), unreadable, empty or too large.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         _check_bytes(len(source) if not isinstance(source, memoryview) else source.nbytes, limits)
@@ -98,14 +93,17 @@ def read_bytes(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
         raise PictureError(f"not a path: {error}") from error
 
 
-def _read_file(path: str | bytes, limits: Limits) -> bytes:
-    """Read a regular file whole; refuse anything else before it can block."""
-    _check_regular(os.stat(path))  # noqa: PTH116 (bytes paths have no pathlib)
-    # Between the look and the opening the file may have become a pipe: without O_NONBLOCK the
-    # opening would wait for a writer.
+def open_unblocked(path: str | bytes | Path) -> io.FileIO:
+    """Open a file for reading, without waiting for a writer if it is a pipe."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-    with open(os.open(path, flags), "rb", buffering=0) as file:  # noqa: PTH123
-        status = os.fstat(file.fileno())
+    return open(os.open(path, flags), "rb", buffering=0)  # noqa: PTH123 (bytes paths)
+
+
+def _read_file(path: str | bytes, limits: Limits) -> bytes:
+    """Read a regular file; refuse anything else before it can block."""
+    _check_regular(os.stat(path))  # noqa: PTH116 (bytes paths have no pathlib)
+    with open_unblocked(path) as file:
+        status = os.fstat(file.fileno())  # since the check it may have become a pipe
         _check_regular(status)
         _check_bytes(status.st_size, limits)
         parts, left = [], limits.max_bytes + 1

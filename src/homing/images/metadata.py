@@ -1,4 +1,4 @@
-"""What a file says besides its pixels, carried from one kind of picture to another."""
+"""Metadata of a picture's file: carried from one kind to another; its C2PA manifest store."""
 
 import struct
 import zlib
@@ -6,61 +6,79 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import numpy as np
+
 from homing.errors import PictureError
-from homing.images.formats.jpeg import parse_jpeg
-from homing.images.formats.png import parse_png
-from homing.images.formats.tiff import STRUCTURAL, parse_tiff
+from homing.images.formats.jpeg import JpegHeader, parse_jpeg
+from homing.images.formats.png import PngHeader, parse_png
+from homing.images.formats.tiff import STRUCTURAL, TiffHeader, parse_tiff
 from homing.images.formats.tiff_tags import Directory, Entry, parse_block, write_directory
-from homing.images.formats.webp import parse_webp
+from homing.images.formats.webp import WebpHeader, parse_webp
+from homing.images.kinds import sniff
+from homing.images.limits import UNLIMITED
+from homing.images.picture import Picture, read_picture
+from homing.images.pixels import Pixels
 from homing.options import Limits
 
-_UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 _XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
-_SEGMENT = 65533
+_SEGMENT = 65533  # bytes that a JPEG segment holds
 _ICC_PART = 65519
 _INFLATED = 64 * 2**20
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
-_RESOLUTIONS = (282, 283, 296)
+
+_PARSERS: MappingProxyType[
+    str, Callable[[bytes, Limits], JpegHeader | PngHeader | WebpHeader | TiffHeader]
+] = MappingProxyType({"JPEG": parse_jpeg, "PNG": parse_png, "WEBP": parse_webp, "TIFF": parse_tiff})
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is carried when a picture changes its kind.
+    """Metadata that a picture carries into another kind."""
 
-    Parameters
-    ----------
-    exif : bytes or None
-        EXIF block, beginning with its TIFF header.
-    icc : bytes or None
-        Colour profile.
-    xmp : bytes or None
-        XMP packet.
-    photoshop : bytes or None
-        Photoshop's image resources, which hold IPTC; JPEG and TIFF only.
-    """
-
-    exif: bytes | None = None
+    exif: bytes | None = None  # block, beginning with its TIFF header
     icc: bytes | None = None
     xmp: bytes | None = None
-    photoshop: bytes | None = None
+    photoshop: bytes | None = None  # image resources, which hold IPTC; JPEG and TIFF only
 
 
 def read_metadata(kind: str, data: bytes) -> Metadata:
-    """Gather what a file of a kind says besides its pixels.
-
-    Parameters
-    ----------
-    kind : {"JPEG", "PNG", "WEBP", "TIFF"}
-        Kind of the file.
-    data : bytes
-        The file, already read once without error.
-    """
+    """Read the metadata of a file of a kind, which was read before without error."""
     return _READERS[kind](data)
 
 
+def manifest_store(data: bytes) -> bytes | None:
+    """Return the C2PA manifest store of a JPEG, PNG, WebP or TIFF; None if it carries none.
+
+    It is a JUMBF superbox (ISO 19566-5): ``application/c2pa``.
+    """
+    kind = sniff(data)
+    if kind not in _PARSERS:
+        raise PictureError(
+            f"Content Credentials are not read from a {kind or 'file of unknown kind'}; "
+            "give JPEG, PNG, WebP or TIFF"
+        )
+    return _PARSERS[kind](data, UNLIMITED).manifest_store
+
+
+def same_but_for_credentials(one: bytes, other: bytes) -> bool:
+    """Return whether two files hold the same picture and metadata, C2PA manifests left aside."""
+    a, b = (read_picture(data, limits=UNLIMITED) for data in (one, other))
+    return (
+        a.kind == b.kind
+        and a.orientation == b.orientation
+        and np.array_equal(a.pixels, b.pixels)
+        and np.array_equal(_alpha(a), _alpha(b))
+        and read_metadata(a.kind, one) == read_metadata(b.kind, other)
+    )
+
+
+def _alpha(picture: Picture) -> Pixels:
+    return np.empty((0, 0), np.uint8) if picture.alpha is None else picture.alpha
+
+
 def _from_jpeg(data: bytes) -> Metadata:
-    header = parse_jpeg(data, _UNLIMITED)
+    header = parse_jpeg(data, UNLIMITED)
     parts = sorted(
         (part for part in header.payloads(0xE2, b"ICC_PROFILE\0") if len(part) > 2),
         key=lambda part: part[0],
@@ -74,8 +92,8 @@ def _from_jpeg(data: bytes) -> Metadata:
     )
 
 
-def _inflated(content: bytes) -> bytes | None:
-    """Inflate, but no bomb; None if it is damaged."""
+def _inflate(content: bytes) -> bytes | None:
+    """Inflate at most 64 MiB; None if there is more or it is damaged."""
     inflater = zlib.decompressobj()
     try:
         found = inflater.decompress(content, _INFLATED)
@@ -85,13 +103,13 @@ def _inflated(content: bytes) -> bytes | None:
 
 
 def _from_png(data: bytes) -> Metadata:
-    header = parse_png(data, _UNLIMITED)
+    header = parse_png(data, UNLIMITED)
     exif = icc = xmp = None
     for name, content in header.before + header.after:
         if name == b"eXIf":
             exif = content
         elif name == b"iCCP":
-            icc = _inflated(content.partition(b"\0")[2][1:])
+            icc = _inflate(content.partition(b"\0")[2][1:])
         elif name == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0"):
             xmp = _international_text(content)
     return Metadata(exif, icc, xmp)
@@ -101,23 +119,23 @@ def _international_text(content: bytes) -> bytes | None:
     """Return the text of an iTXt chunk: keyword, two flags, language, keyword, text."""
     rest = content.partition(b"\0")[2]
     text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return _inflated(text) if rest[:1] == b"\1" else text
+    return _inflate(text) if rest[:1] == b"\1" else text
 
 
 def _from_webp(data: bytes) -> Metadata:
-    header = parse_webp(data, _UNLIMITED)
+    header = parse_webp(data, UNLIMITED)
     exif = header.exif.removeprefix(b"Exif\0\0") if header.exif is not None else None
     return Metadata(exif, header.icc, header.xmp)
 
 
 def _from_tiff(data: bytes) -> Metadata:
-    directory = parse_tiff(data, _UNLIMITED).directory
+    directory = parse_tiff(data, UNLIMITED).directory
     apart = STRUCTURAL | {254, _XMP, _IPTC, _PHOTOSHOP, _ICC}
-    kept = {tag: entry for tag, entry in directory.entries.items() if tag not in apart}
+    carried = {tag: entry for tag, entry in directory.entries.items() if tag not in apart}
     exif = None
-    if kept or directory.beneath:
+    if carried or directory.beneath:
         mark = b"II*\0\x08\0\0\0" if directory.order == "<" else b"MM\0*\0\0\0\x08"
-        exif = mark + write_directory(Directory(directory.order, kept, directory.beneath), 8)
+        exif = mark + write_directory(Directory(directory.order, carried, directory.beneath), 8)
 
     def content(tag: int) -> bytes | None:
         entry = directory.entries.get(tag)
@@ -137,13 +155,7 @@ _READERS: MappingProxyType[str, Callable[[bytes], Metadata]] = MappingProxyType(
 
 
 def jpeg_segments(metadata: Metadata) -> tuple[tuple[int, bytes], ...]:
-    """Return metadata as the markers and payloads of JPEG segments.
-
-    Raises
-    ------
-    PictureError
-        If EXIF, XMP or the profile is longer than segments can hold.
-    """
+    """Return metadata as the markers and payloads of JPEG segments, refused if it is too long."""
     segments: list[tuple[int, bytes]] = []
     for name, marker, prefix, content in (
         ("EXIF block", 0xE1, b"Exif\0\0", metadata.exif),
@@ -179,13 +191,7 @@ def png_chunks(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
 
 
 def tiff_directory(metadata: Metadata) -> Directory:
-    """Return metadata as the tags of a TIFF.
-
-    Raises
-    ------
-    PictureError
-        If the EXIF block is damaged, so that its tags cannot be carried.
-    """
+    """Return metadata as the tags of a TIFF, refused if the EXIF block is damaged."""
     found = Directory("<", {})
     if metadata.exif is not None:
         block = parse_block(metadata.exif)

@@ -1,4 +1,4 @@
-"""How far two pictures are apart: PSNR and SSIM, in strips so that memory stays flat."""
+"""Distances of two pictures: PSNR and SSIM, in strips so that memory stays flat."""
 
 import math
 
@@ -8,33 +8,15 @@ import numpy.typing as npt
 from homing.errors import UsageError
 from homing.images.pixels import LUMA, Pixels
 
-_CHUNK = 1 << 15
-"""Samples of one step: small enough for a core's cache."""
-
+_CHUNK = 1 << 15  # samples of one step: small enough for a core's cache
 _WINDOW = 7
 
 
 def psnr(a: Pixels, b: Pixels, *, peak: int) -> float:
-    """Return the peak signal-to-noise ratio of two pictures.
+    """Return the peak signal-to-noise ratio of two pictures in dB; infinite if they are equal.
 
-    ``10 · log10(peak² / mean((a − b)²))``, the mean over all pixels and channels, exact in float64.
-
-    Parameters
-    ----------
-    a, b : numpy.ndarray
-        Equal shape, whole or real numbers in 0..`peak`.
-    peak : int
-        255 for 8 bits, 65535 for 16.
-
-    Returns
-    -------
-    float
-        Decibels; infinite if the two are equal.
-
-    Raises
-    ------
-    UsageError
-        If the shapes differ, the arrays are empty, or `peak` is not positive.
+    ``10 · log10(peak² / mean((a − b)²))``, the mean over all samples, exact in float64. `peak` is
+    255 for 8 bits and 65535 for 16.
     """
     _check(a, b, peak)
     row = max(1, math.prod(a.shape[1:]))
@@ -51,28 +33,12 @@ def psnr(a: Pixels, b: Pixels, *, peak: int) -> float:
 
 
 def ssim(a: Pixels, b: Pixels, *, peak: int) -> float | None:
-    """Return the mean structural similarity of two pictures' luminance.
+    """Return the mean structural similarity of two pictures' luminance, −1..1.
 
     Wang et al. 2004 as scikit-image computes it by default: a uniform window of 7 × 7, sample
     covariance, K1 = 0.01, K2 = 0.03, the mean over all windows inside the picture. Luminance is
-    0.299 R + 0.587 G + 0.114 B.
-
-    Parameters
-    ----------
-    a, b : numpy.ndarray
-        (h, w), (h, w, 1) or (h, w, 3), equal shape, values in 0..`peak`.
-    peak : int
-        The data range: 255 for 8 bits, 65535 for 16.
-
-    Returns
-    -------
-    float or None
-        −1..1, 1 if equal; None if a side is shorter than the window.
-
-    Raises
-    ------
-    UsageError
-        If the shapes differ or are none of the above, or `peak` is not positive.
+    0.299 R + 0.587 G + 0.114 B. The pictures are (h, w), (h, w, 1) or (h, w, 3); None if a side is
+    shorter than the window.
     """
     _check(a, b, peak)
     if a.ndim not in (2, 3) or (a.ndim == 3 and a.shape[2] not in (1, 3)):

@@ -1,4 +1,4 @@
-"""A picture that can be written again in its own kind, and the strict reading of one."""
+"""Picture that can be written again in its own kind, and the strict reading of one."""
 
 import hashlib
 from collections.abc import Callable
@@ -8,59 +8,33 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg import APP11, decode_jpeg, parse_jpeg
 from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
-from homing.images.formats.tiff import ASSOCIATED, CREDENTIALS, parse_tiff
+from homing.images.formats.tiff import ASSOCIATED, parse_tiff
 from homing.images.formats.tiff_pixels import decode_tiff
-from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import decode_webp, parse_webp
 from homing.images.kinds import Kind, sniff, unknown
-from homing.images.limits import Source, read_bytes
+from homing.images.limits import UNLIMITED, Source, read_bytes
 from homing.images.pixels import Pixels
 from homing.options import DEFAULT_LIMITS, Limits
 
 CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
 """Note on a picture that carries a C2PA manifest store, which is not written again."""
 
-_UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
-
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A decoded file that can be written again in its own kind.
-
-    Parameters
-    ----------
-    kind : {"JPEG", "PNG", "WEBP", "TIFF"}
-        What the file is.
-    pixels : numpy.ndarray
-        (h, w, c), c = 1 grey or 3 RGB, uint8 or uint16, as stored (not turned upright), read-only.
-    alpha : numpy.ndarray or None
-        (h, w) of the same dtype, straight (not multiplied into the colours), read-only; None if
-        the file has none.
-    orientation : int
-        EXIF orientation, 1..8; 1 is upright.
-    notes : tuple of str
-        What a written file cannot keep, for people to read.
-    encoded : bytes
-        The source file.
-    progressive : bool
-        A JPEG of several scans.
-    lossless : bool
-        Whether the file holds its pixels exactly: false for JPEG and ordinary WebP.
-    quality : int or None
-        Estimated quality of a JPEG, 1..100 on libjpeg's scale.
-    """
+    """A decoded file that can be written again in its own kind."""
 
     kind: Kind
-    pixels: Pixels
-    alpha: Pixels | None
-    orientation: int
-    notes: tuple[str, ...]
-    encoded: bytes
-    progressive: bool = False
-    lossless: bool = True
-    quality: int | None = None
+    pixels: Pixels  # (h, w, c), 1 grey or 3 RGB, uint8 or uint16, as stored, read-only
+    alpha: Pixels | None  # (h, w) of the same dtype, straight, read-only
+    orientation: int  # EXIF, 1..8; 1 is upright
+    notes: tuple[str, ...]  # losses of a written file, for people to read
+    encoded: bytes  # the source file
+    progressive: bool = False  # a JPEG of several scans
+    lossless: bool = True  # false for JPEG and ordinary WebP
+    quality: int | None = None  # estimated for a JPEG, 1..100 on libjpeg's scale
 
     @property
     def width(self) -> int:
@@ -89,29 +63,13 @@ class Picture:
 
 
 def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """Read a picture strictly: what could not be written again as it is, is refused.
+    """Read a picture strictly: one that could not be written again unchanged is refused.
 
-    Parameters
-    ----------
-    source : Source
-        A path, or the encoded file's bytes.
-    limits : Limits
-        The most pixels and bytes, checked before memory is taken.
-
-    Returns
-    -------
-    Picture
-        JPEG (grey, RGB), PNG (8 and 16 bit; palettes and lower depths expanded, with a note),
-        WebP or TIFF (8 and 16 bit; grey, RGB, palette).
-
-    Raises
-    ------
-    PictureError
-        With reason and remedy: missing, empty, truncated, damaged or too large; CMYK; animated
-        or several pictures in one file (APNG, animated WebP, MPO, multi-page TIFF); 1-bit, 32-bit
-        and real-valued samples; premultiplied alpha; any other kind of file.
-    UsageError
-        If `source` is neither path nor bytes.
+    Read are JPEG (grey, RGB), PNG (8 and 16 bits; palettes and lower depths expanded, with a
+    note), WebP and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason
+    and remedy for the others: missing, empty, truncated, damaged or too large files; CMYK;
+    animations and several pictures in one file (APNG, animated WebP, MPO, multi-page TIFF);
+    1-bit, 32-bit and real-valued samples; premultiplied alpha; other kinds.
     """
     data = read_bytes(source, limits=limits)
     kind = sniff(data)
@@ -125,27 +83,11 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
 
 
 def decode_pixels(data: bytes) -> Pixels:
-    """Decode a written file completely, to measure what it holds.
-
-    Parameters
-    ----------
-    data : bytes
-        A file as :func:`homing.images.encode` returns it.
-
-    Returns
-    -------
-    numpy.ndarray
-        (h, w, c) as ``read_picture(data).pixels``.
-
-    Raises
-    ------
-    PictureError
-        As :func:`read_picture`, but for the limits: there are none.
-    """
-    return read_picture(data, limits=_UNLIMITED).pixels
+    """Decode a file that :func:`homing.images.encode` wrote: ``read_picture(data).pixels``."""
+    return read_picture(data, limits=UNLIMITED).pixels
 
 
-def _frozen(pixels: Pixels) -> Pixels:
+def _freeze(pixels: Pixels) -> Pixels:
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     return pixels
@@ -154,23 +96,27 @@ def _frozen(pixels: Pixels) -> Pixels:
 def _split(samples: Pixels) -> tuple[Pixels, Pixels | None]:
     """Return colours and alpha of (h, w, 1..4) samples, read-only."""
     if samples.shape[2] % 2:
-        return _frozen(samples), None
-    return _frozen(samples[..., :-1]), _frozen(samples[..., -1])
+        return _freeze(samples), None
+    return _freeze(samples[..., :-1]), _freeze(samples[..., -1])
+
+
+def _credentials_note(present: bool) -> tuple[str, ...]:
+    return (CREDENTIALS_LEFT_OUT,) if present else ()
 
 
 def _read_jpeg(data: bytes, limits: Limits) -> Picture:
     header = parse_jpeg(data, limits)
     if header.pictures > 1:
         raise PictureError(
-            f"a file of {header.pictures} pictures (MPO) cannot be kept as it is; save the first "
+            f"a file of {header.pictures} pictures (MPO) cannot be written back; save the first "
             "one as a plain JPEG"
         )
     return Picture(
         "JPEG",
-        _frozen(decode_jpeg(data, header)),
+        _freeze(decode_jpeg(data, header)),
         None,
-        orientation_of(header.exif),
-        _c2pa_note(any(marker == 0xEB for marker, _ in header.segments)),
+        header.orientation,
+        _credentials_note(any(marker == APP11 for marker, _ in header.segments)),
         data,
         progressive=header.progressive,
         lossless=False,
@@ -178,20 +124,15 @@ def _read_jpeg(data: bytes, limits: Limits) -> Picture:
     )
 
 
-def _c2pa_note(present: bool) -> tuple[str, ...]:
-    return (CREDENTIALS_LEFT_OUT,) if present else ()
-
-
 def _read_png(data: bytes, limits: Limits) -> Picture:
     header = parse_png(data, limits)
     if header.animated:
-        raise PictureError("an animated PNG cannot be kept as it is; save one frame as PNG")
+        raise PictureError("an animated PNG cannot be written back; save one frame as PNG")
     if header.depth == 1 and header.colour != PALETTE:
         raise PictureError("a 1-bit PNG cannot hold the change; convert it to 8-bit grey first")
     colours, alpha = _split(decode_png(data, header))
-    chunks = dict(header.before + header.after)
-    notes = _png_notes(header) + _c2pa_note(b"caBX" in chunks)
-    return Picture("PNG", colours, alpha, orientation_of(chunks.get(b"eXIf")), notes, data)
+    notes = _png_notes(header) + _credentials_note(header.manifest_store is not None)
+    return Picture("PNG", colours, alpha, header.orientation, notes, data)
 
 
 def _png_notes(header: PngHeader) -> tuple[str, ...]:
@@ -210,16 +151,11 @@ def _png_notes(header: PngHeader) -> tuple[str, ...]:
 def _read_webp(data: bytes, limits: Limits) -> Picture:
     header = parse_webp(data, limits)
     if header.animated:
-        raise PictureError("an animated WebP cannot be kept as it is; save one frame as WebP")
+        raise PictureError("an animated WebP cannot be written back; save one frame as WebP")
     colours, alpha = _split(decode_webp(data, header))
+    notes = _credentials_note(header.manifest_store is not None)
     return Picture(
-        "WEBP",
-        colours,
-        alpha,
-        orientation_of(header.exif),
-        _c2pa_note(header.credentials is not None),
-        data,
-        lossless=header.lossless,
+        "WEBP", colours, alpha, header.orientation, notes, data, lossless=header.lossless
     )
 
 
@@ -232,10 +168,8 @@ def _read_tiff(data: bytes, limits: Limits) -> Picture:
         raise PictureError(
             "a TIFF with premultiplied alpha cannot hold the change; save it with straight alpha"
         )
-    orientation = header.directory.number(ORIENTATION, 1)
-    orientation = orientation if 1 <= orientation <= 8 else 1
-    notes = header.notes + _c2pa_note(CREDENTIALS in header.directory.entries)
-    return Picture("TIFF", colours, alpha, orientation, notes, data)
+    notes = header.notes + _credentials_note(header.manifest_store is not None)
+    return Picture("TIFF", colours, alpha, header.orientation, notes, data)
 
 
 _READERS: MappingProxyType[str, Callable[[bytes, Limits], Picture]] = MappingProxyType(

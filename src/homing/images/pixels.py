@@ -1,4 +1,4 @@
-"""Samples of a picture as stored and upright: EXIF orientation applied and undone."""
+"""Samples of a picture: EXIF orientation applied and undone, and the weights of luma."""
 
 from typing import Any, TypeAlias, TypeVar
 
@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the luma of ITU-R BT.601."""
+
+Pixels: TypeAlias = npt.NDArray[Any]
+"""Samples of a picture, uint8 or uint16: (h, w, c)."""
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -37,7 +40,3 @@ def as_stored(pixels: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scal
     if orientation in _TRANSPOSED:
         turned = turned.swapaxes(0, 1)
     return np.ascontiguousarray(turned)
-
-
-Pixels: TypeAlias = npt.NDArray[Any]
-"""Samples of a picture, uint8 or uint16: (h, w, c)."""

@@ -1,6 +1,7 @@
-"""Any picture as a small square of RGB: what a descriptor looks at."""
+"""Small squares of RGB, the input of descriptors, read liberally from pictures of any kind."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from homing.errors import PictureError, UsageError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.jpeg import open_jpeg, parse_jpeg
 from homing.images.formats.png import decode_png, parse_png
 from homing.images.formats.read_only import open_other, open_unusual_tiff
@@ -17,7 +17,7 @@ from homing.images.formats.tiff_pixels import decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
-from homing.images.limits import Source, read_bytes
+from homing.images.limits import Source, decoder_errors_as, read_bytes
 from homing.images.pixels import Pixels, upright
 from homing.options import DEFAULT_LIMITS, Limits
 
@@ -25,160 +25,92 @@ _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
 _FULL = 65535  # a JPEG's largest side: nothing is shrunk on reading
 
+SHOWS_NOTHING = "it shows next to nothing, and resembles every blank picture"
 
-def read_squashed(
-    source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS
-) -> npt.NDArray[np.uint8]:
-    """Read a picture liberally and squash it to a square, whatever its aspect.
+BLANK = 1.0
+"""Standard deviation, in levels of 255, below which a channel counts as flat.
 
-    The whole picture is resampled to `size` × `size` (antialiased bilinear), then turned upright
-    by its EXIF orientation. CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by
-    dividing by 257, palettes are expanded, and of several pictures in one file the first counts.
-    A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times
-    `size` pixels in both directions.
+Of photographs whose contrast was lowered to so little, one in fifty was found again by homing-s,
+by three times as much every third; of 1,000 photographs none had less than 15.
+"""
 
-    Parameters
-    ----------
-    source : Source
-        A path, or the encoded file's bytes: JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000, AVIF
-        (where Pillow has it).
-    size : int
-        Side of the square, 1..8192 pixels.
-    limits : Limits
-        The most pixels and bytes, checked before memory is taken.
-
-    Returns
-    -------
-    numpy.ndarray
-        (size, size, 3) uint8, RGB, a copy of its own.
-
-    Raises
-    ------
-    PictureError
-        If the picture is missing, empty, truncated, damaged, too large or of no known kind.
-    UsageError
-        If `source` is neither path nor bytes, or `size` is out of range.
-    """
-    return read_for_description(source, size, limits=limits).pixels
+_STEP = 2  # every second row and column will do
 
 
 @dataclass(frozen=True, eq=False)
 class Squashed:
-    """A picture as a descriptor looks at it, and what its file says of it.
+    """A picture as a descriptor gets it, with size and checksum of its file."""
 
-    Attributes
-    ----------
-    pixels : numpy.ndarray
-        (size, size, 3) uint8, RGB, upright.
-    width, height : int
-        Of the file, as stored.
-    sha256 : bytes
-        Of the file's bytes.
-    """
-
-    pixels: npt.NDArray[np.uint8]
-    width: int
+    pixels: npt.NDArray[np.uint8]  # (size, size, 3), RGB, upright
+    width: int  # of the file, as stored
     height: int
-    sha256: bytes
+    sha256: bytes  # of the file
+
+
+def read_squashed(
+    source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS
+) -> npt.NDArray[np.uint8]:
+    """Read a picture liberally and squash it to (size, size, 3) RGB, whatever its aspect.
+
+    The kinds are JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 and AVIF (where Pillow has it). The
+    whole picture is resampled (antialiased bilinear), then turned upright by its EXIF orientation.
+    CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by dividing by 257, palettes are
+    expanded, and of several pictures in one file the first counts. A JPEG is decoded at the
+    smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size` pixels in both
+    directions. `size` is 1..8192.
+    """
+    return read_for_description(source, size, limits=limits).pixels
 
 
 def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS) -> Squashed:
     """Read a picture as :func:`read_squashed` does, with its size and checksum."""
-    _check(size)
+    _check_size(size)
     data = read_bytes(source, limits=limits)
-    try:
+    with decoder_errors_as("the picture is truncated or damaged"):
         found = _open(data, size, limits)
-        pixels = upright(_shrunk(found.image, size, found.box), found.orientation)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the picture is truncated or damaged: {error}") from error
+        pixels = upright(_shrink(found.image, size, found.box), found.orientation)
     return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest())
 
 
 def read_rgb(
     source: Source, *, limits: Limits = DEFAULT_LIMITS, least: int | None = None
 ) -> Image.Image:
-    """Read a picture as liberally as :func:`read_squashed` does, at its full size.
+    """Read a picture as liberally as :func:`read_squashed` does, at its full size: upright RGB.
 
-    Parameters
-    ----------
-    source : Source
-        A path, or the encoded file's bytes.
-    limits : Limits
-        The most pixels and bytes, checked before memory is taken.
-    least : int or None
-        If given, a JPEG may come at 1/2, 1/4 or 1/8 of its size, with at least 1.25 times that
-        many pixels in both directions.
-
-    Returns
-    -------
-    PIL.Image.Image
-        8-bit RGB, upright.
-
-    Raises
-    ------
-    PictureError
-        As :func:`read_squashed`.
-    UsageError
-        If `source` is neither path nor bytes.
+    With `least` a JPEG may come at 1/2, 1/4 or 1/8 of its size, with at least 1.25 times that many
+    pixels in both directions.
     """
     data = read_bytes(source, limits=limits)
-    try:
+    with decoder_errors_as("the picture is truncated or damaged"):
         found = _open(data, _FULL if least is None else least, limits)
         return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the picture is truncated or damaged: {error}") from error
 
 
 def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
-    """Squash a picture in memory by the rule of :func:`read_squashed`.
+    """Squash a picture in memory to (size, size, 3) by the rule of :func:`read_squashed`.
 
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        Of any mode but "F" and "LAB"; its EXIF orientation is respected. It is not changed
-        (a lazily opened file is loaded).
-    size : int
-        Side of the square, 1..8192 pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        (size, size, 3) uint8, RGB.
-
-    Raises
-    ------
-    PictureError
-        If the pixels cannot be loaded, are none, or of a mode that has no agreed range.
-    UsageError
-        If `size` is out of range, or `image` is no PIL image.
+    `image` is of any mode but "F" and "LAB", and is not changed (a lazily opened file is loaded).
     """
-    _check(size)
+    _check_size(size)
     if not isinstance(image, Image.Image):
-        raise UsageError(f"a PIL image is wanted, not {type(image).__name__}")
-    if not image.width or not image.height:
-        raise PictureError(f"the picture has {image.width} x {image.height} pixels")
-    try:
-        image.load()
-        return upright(_shrunk(image, size), _orientation(image))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the picture cannot be read: {error}") from error
+        raise UsageError(f"squash takes a PIL image, not {type(image).__name__}")
+    return _load(image, lambda loaded: _shrink(loaded, size))
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Turn a picture in memory into 8-bit RGB at its full size, upright, as :func:`squash` sees it.
+    """Turn a picture in memory into upright 8-bit RGB at its full size, as :func:`squash` does."""
+    return Image.fromarray(_load(image, lambda loaded: np.array(_rgb(loaded))))
 
-    Raises
-    ------
-    PictureError
-        If the pixels cannot be loaded, are none, or of a mode that has no agreed range.
-    """
+
+def _load(
+    image: Image.Image, samples: Callable[[Image.Image], npt.NDArray[np.uint8]]
+) -> npt.NDArray[np.uint8]:
+    """Return the samples of a picture in memory, turned upright."""
     if not image.width or not image.height:
         raise PictureError(f"the picture has {image.width} x {image.height} pixels")
-    try:
+    with decoder_errors_as("the picture cannot be read"):
         image.load()
-        return Image.fromarray(upright(np.array(_rgb(image)), _orientation(image)))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the picture cannot be read: {error}") from error
+        return upright(samples(image), _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -190,14 +122,14 @@ def _orientation(image: Image.Image) -> int:
     return found
 
 
-def _check(size: int) -> None:
+def _check_size(size: int) -> None:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= _LARGEST:
         raise UsageError(f"the side of the square must be 1..{_LARGEST} pixels, not {size!r}")
 
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """A picture, perhaps at less than its full size, and what its file says of it."""
+    """A picture, perhaps at less than its full size, with orientation and size of its file."""
 
     image: Image.Image
     orientation: int
@@ -208,7 +140,6 @@ class _Opened:
 
 
 def _open(data: bytes, size: int, limits: Limits) -> _Opened:
-    """Return a picture of any kind."""
     kind = sniff(data)
     if kind == "JPEG":
         header = parse_jpeg(data, limits)
@@ -216,14 +147,13 @@ def _open(data: bytes, size: int, limits: Limits) -> _Opened:
         wanted = int(np.ceil(_DRAFT * size))
         draft = image.draft(None, (wanted, wanted))
         box = draft[1] if draft else None
-        return _Opened(image, orientation_of(header.exif), header.width, header.height, box)
+        return _Opened(image, header.orientation, header.width, header.height, box)
     if kind == "PNG":
         png = parse_png(data, limits)
-        block = dict(png.before + png.after).get(b"eXIf")
-        return _Opened(_image(decode_png(data, png)), orientation_of(block), png.width, png.height)
+        return _Opened(_image(decode_png(data, png)), png.orientation, png.width, png.height)
     if kind == "WEBP":
         webp = parse_webp(data, limits)
-        return _Opened(open_webp(data), orientation_of(webp.exif), webp.width, webp.height)
+        return _Opened(open_webp(data), webp.orientation, webp.width, webp.height)
     if kind == "TIFF":
         return _open_tiff(data, limits)
     if not kind:
@@ -234,7 +164,6 @@ def _open(data: bytes, size: int, limits: Limits) -> _Opened:
 
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
-    orientation = header.directory.number(ORIENTATION, 1)
     if header.refusal:
         image = open_unusual_tiff(data, header.directory)
     else:
@@ -242,7 +171,7 @@ def _open_tiff(data: bytes, limits: Limits) -> _Opened:
         if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
             samples = samples[..., :-1]
         image = _image(samples)
-    return _Opened(image, orientation, header.width, header.height)
+    return _Opened(image, header.orientation, header.width, header.height)
 
 
 def _image(samples: Pixels) -> Image.Image:
@@ -284,40 +213,17 @@ def _rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _shrunk(
+def _shrink(
     image: Image.Image, size: int, box: tuple[float, float, float, float] | None = None
 ) -> npt.NDArray[np.uint8]:
     return np.array(_rgb(image).resize((size, size), Image.Resampling.BILINEAR, box))
 
 
-BLANK = 1.0
-"""Standard deviation, in levels of 255, below which a channel counts as flat.
-
-Of photographs whose contrast was lowered to so little, one in fifty was found again by homing-s,
-by three times as much every third; of 1,000 photographs none had less than 15.
-"""
-
-SHOWS_NOTHING = "it shows next to nothing, and cannot be told from other blank pictures"
-
-_STEP = 2  # every second row and column will do
-
-
 def shows_nothing(squares: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
-    """Tell squares in which there is nothing to be recognised.
+    """Return which squares, (..., S, S, 3), are blank: no channel deviates by :data:`BLANK`.
 
     The descriptor of such a picture is that of its colour: alike for all blank pictures, however
-    they came about, and close to that of any dark corner or clear sky. It is no ground for a
-    verdict.
-
-    Parameters
-    ----------
-    squares : array (..., S, S, 3), uint8
-        Pictures squashed for a descriptor.
-
-    Returns
-    -------
-    array (...), bool
-        Whether no channel's standard deviation reaches :data:`BLANK`.
+    they came about, and near that of any dark corner or clear sky. It is no ground for a verdict.
     """
     seen = squares[..., ::_STEP, ::_STEP, :].astype(np.float32)
     flat: npt.NDArray[np.bool_] = (seen.std(axis=(-3, -2)) < BLANK).all(axis=-1)

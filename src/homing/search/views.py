@@ -1,9 +1,8 @@
 """Views of a query: a copy may be turned, mirrored, framed, or have much around it.
 
-A descriptor sees one picture of one posture. What it does not forgive is tried: the query is
-turned, cut out of its frame, and looked at in part, and the view that some entry resembles most
-counts. Each further view costs one more pass of the descriptor, and one more chance of a false
-alarm, which the verdict reckons with.
+A descriptor forgives none of these. The query is therefore turned, cut out of its frame, and seen
+in part, and the view that an entry resembles most counts. Each further view costs one more pass of
+the descriptor, and one more chance of a false alarm, which the verdict takes into account.
 """
 
 from collections.abc import Iterator
@@ -31,15 +30,10 @@ Squares = NDArray[np.uint8]
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """One way to look at a query.
+    """View of a query: its name, and its pixels squashed for the descriptor, (S, S, 3).
 
-    Attributes
-    ----------
-    name : str
-        What was done to the query: "upright" (nothing), or some of "border cut", "inner crop
-        (centre)", "mirrored", "turned 90°" (counter-clockwise), in that order, with commas.
-    pixels : array (S, S, 3), uint8
-        Squashed for the descriptor.
+    The name says what was done to the query: "upright" (nothing), or some of "border cut", "inner
+    crop (centre)", "mirrored", "turned 90°" (counter-clockwise), in that order, with commas.
     """
 
     name: str
@@ -49,60 +43,34 @@ class View:
 def query_views(
     picture: Source | Image.Image, size: int, views: str, *, limits: Limits = DEFAULT_LIMITS
 ) -> list[View]:
-    """Look at a picture in several ways.
+    """Return the views of a picture, the upright one first, `size` pixels a side.
 
-    Parameters
-    ----------
-    picture : Source or PIL.Image.Image
-        A path, an encoded file's bytes, or a picture in memory.
-    size : int
-        Side of the descriptor's square, pixels.
-    views : str
-        One of :data:`homing.options.VIEWS`: 1 view, 8, or 13 (21 of a framed picture).
-    limits : Limits
-        Bounds on decoding.
-
-    Returns
-    -------
-    list of View
-        The upright one first; none that shows nothing, so none at all of a blank picture.
-
-    Raises
-    ------
-    PictureError
-        The picture cannot be read.
-    UsageError
-        There is no such set of views.
+    `views` is one of :data:`homing.options.VIEWS`: 1 view, 8, or 13 (21 of a framed picture). Views
+    that show nothing are left out, so that a blank picture has none.
     """
     check_views(views)
-    source = picture if isinstance(picture, Image.Image) else read_bytes(picture, limits=limits)
-    whole = _squashed(source, size, limits)
+    if isinstance(picture, Image.Image):
+        whole = squash(picture, size)
+    else:
+        picture = read_bytes(picture, limits=limits)
+        whole = read_squashed(picture, size, limits=limits)
     if shows_nothing(whole):
         return []
     if views == UPRIGHT:
         return [View(UPRIGHT, whole)]
     found = list(_postures("", whole))
     if views == "all":
-        parts = _cut(_readable(source, size, limits), size)
+        if isinstance(picture, Image.Image):
+            image = as_rgb(picture)
+        else:  # of a JPEG not much more is decoded than needed
+            image = read_rgb(picture, limits=limits, least=_SPARE * size)
+        parts = _inner_views(image, size)
         found += [part for part in parts if not shows_nothing(part.pixels)]
     return found
 
 
-def _squashed(source: bytes | Image.Image, size: int, limits: Limits) -> Squares:
-    if isinstance(source, Image.Image):
-        return squash(source, size)
-    return read_squashed(source, size, limits=limits)
-
-
-def _readable(source: bytes | Image.Image, size: int, limits: Limits) -> Image.Image:
-    """Picture to be cut: RGB and upright; a JPEG not much larger than needed."""
-    if isinstance(source, Image.Image):
-        return as_rgb(source)
-    return read_rgb(source, limits=limits, least=_SPARE * size)
-
-
 def _postures(done: str, pixels: Squares) -> Iterator[View]:
-    """Four quarter turns of a square, and of its mirror image.
+    """Yield four quarter turns of a square, and of its mirror image.
 
     To squash and then to turn is the same as the other way round.
     """
@@ -114,8 +82,8 @@ def _postures(done: str, pixels: Squares) -> Iterator[View]:
             yield View(name, np.rot90(seen, turns))
 
 
-def _cut(image: Image.Image, size: int) -> Iterator[View]:
-    """What lies inside a frame, in eight postures, and parts of it."""
+def _inner_views(image: Image.Image, size: int) -> Iterator[View]:
+    """Yield the content of a frame in eight postures, and parts of it."""
     inner = without_frame(image)
     done = ""
     if inner is not None:

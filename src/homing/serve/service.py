@@ -14,7 +14,7 @@ import numpy as np
 from homing.archive import Archive, Row, SearchResult, open_archive
 from homing.archive.query.answers import MOST_CONFIRMED
 from homing.archive.query.explain import cell_of
-from homing.archive.query.search import DescribedQuery
+from homing.archive.query.queries import DescribedQuery
 from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING

@@ -1,4 +1,8 @@
-"""An archive's parts asked by themselves: all of them, or those that answer in time."""
+"""Engines of an archive divided into parts: all of them answer, or those in time.
+
+These tests also cover search/engines/lance; search/engines/combined is covered by
+tests/archive/test_codebooks.
+"""
 
 import json
 import shutil
@@ -12,7 +16,7 @@ from hypothesis import strategies as st
 
 import homing
 from homing.archive.query import engines
-from homing.archive.query.calibrate import calibrate_on_entries
+from homing.archive.query.calibration import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.index import (
@@ -21,8 +25,7 @@ from homing.archive.table.index import (
     commit_segment,
     read_coverage,
 )
-from homing.search import Deadline, Part, Partial
-from homing.search.engines.deadline import answers
+from homing.search.engines.deadline import Deadline, Partial
 from tests.helpers.archive import make_pictures, unit_vectors, write
 
 ROWS = 40  # of a file
@@ -280,31 +283,6 @@ def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypat
     monkeypatch.setattr(engines.Table, "batches", batches)
     assert ids(found(divided)) == of_parts(*range(5), 9)
     free.set()
-
-
-def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
-    together, free = threading.Barrier(3), threading.Event()
-
-    def meeting(number):
-        together.wait(20)
-        return number
-
-    def answered(parts, deadline=None):
-        return answers(parts, (5,), deadline, lambda: True)
-
-    assert answered([Part(1, meeting)] * 3, Deadline(30)) == [5, 5, 5]
-    for deadline in (None, Deadline(30)):
-        assert answered([Part(1, lambda n: n), Part(1, lambda n: n + 1)], deadline) == [5, 6]
-        assert answered([], deadline) == []
-    silent = Part(7, lambda n: free.wait(60))
-    deadline = Deadline(0.01)
-    for _ in range(40):
-        deadline = Deadline(0.01)
-        assert answered([silent, Part(1, lambda n: n)], deadline) in ([5], [])
-    assert "32 earlier questions are unanswered yet" in deadline.partial.reason
-    free.set()
-    with pytest.raises(ZeroDivisionError):
-        answered([Part(1, lambda n: n // 0), Part(1, lambda n: n)], Deadline(10))
 
 
 def test_segments_is_what_is_asked(divided):

@@ -1,33 +1,12 @@
-"""Evidence for hits: the record's file found by its checksum, compared, and told."""
-
-import importlib.util
+"""Explanations: the record's file found by its checksum (originals), compared, and described."""
 
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image, ImageOps
+from PIL import Image
 
 import homing
 from homing.archive.query.explain import Explanation
-
-NAMES = ("astronaut", "coffee", "chelsea")
-
-
-@pytest.fixture
-def photos(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for name in NAMES:
-        Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
-    return folder
-
-
-@pytest.fixture
-def suspect(photos, tmp_path):
-    """The mirrored astronaut, cropped to the left three quarters."""
-    image = ImageOps.mirror(Image.open(photos / "astronaut.png").crop((0, 0, 384, 512)))
-    image.save(tmp_path / "suspect.jpg", quality=80)
-    return tmp_path / "suspect.jpg"
 
 
 def test_a_released_copy_is_explained(archive, photos, suspect, tmp_path):
@@ -90,56 +69,11 @@ def test_a_picture_that_shows_nothing_gets_no_verdict(archive, photos):
 
 def test_without_opencv_the_rest_is_shown(archive, photos, suspect, tmp_path, monkeypatch):
     archive.release(photos, out=tmp_path / "out")
-    monkeypatch.setattr("homing.archive.query.explain.available", lambda: False)
+    monkeypatch.setattr("homing.archive.query.explain.has_opencv", lambda: False)
     found = archive.explain(suspect)
     assert found.hit is not None
     assert "OpenCV" in str(found.reason)
     assert found.page().count("<img ") == 2
-
-
-def test_confirming_lifts_copies_and_drops_others(archive, photos, suspect, tmp_path):
-    archive.release(photos, out=tmp_path / "out")
-    plain = archive.search(suspect, k=3, probes=8)
-    assert all(hit.confirmed is None for hit in plain)
-    for source in (suspect, suspect.read_bytes(), Image.open(suspect)):
-        hits = archive.search(source, k=3, probes=8, confirm=True)
-        assert [hit.confirmed for hit in hits] == [True, False, False]
-        assert [hit.is_copy for hit in hits] == [True, False, False]
-        assert hits[0].id == "astronaut.png"
-        assert hits[0].as_dict()["confirmed"] is True
-    (result,) = archive.search_each([suspect], k=3, probes=8, confirm=True)
-    assert [hit.confirmed for hit in result.hits] == [True, False, False]
-
-
-def test_confirming_leaves_what_it_cannot_see(archive, photos, suspect):
-    archive.add(photos)
-    hits = archive.search(suspect, k=3, probes=8, confirm=True)
-    assert [(hit.confirmed, hit.is_copy) for hit in hits] == [(None, None)] * 3
-    named = archive.search(suspect, k=3, probes=8, confirm=True, files=[photos])
-    assert named[0].confirmed is True
-
-
-def test_confirming_costs_no_answer_where_a_query_has_gone(archive, photos, suspect):
-    archive.add(photos)
-    results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=photos)
-    look = archive.descriptor.describe_squashed
-
-    def gone(self, *arguments, **options):
-        suspect.write_bytes(b"changed meanwhile")
-        return look(*arguments, **options)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(homing.Descriptor, "describe_squashed", gone)
-        (result,) = results
-    assert result.reason is None
-    assert [hit.confirmed for hit in result.hits] == [None] * 3
-
-
-def test_confirming_needs_opencv(archive, suspect, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "cv2" else found(n))
-    with pytest.raises(homing.UsageError, match="homing\\[evidence\\]"):
-        archive.search(suspect, confirm=True)
 
 
 def test_divided_evidence_is_said_to_be():

@@ -1,4 +1,4 @@
-"""Searches and mapped vectors against the plain truth, however the record came about."""
+"""Snapshots, their entries and mapped vectors against the plain truth, for any record."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from tests.helpers.archive import unit_vectors, write
 
 
 def hits_of(snapshot: Snapshot, matches: VectorMatches, query: int, *, by_code: bool = False):
-    found = snapshot.best(matches, slice(query, query + 1), ["upright"], by_code=by_code)
+    found = snapshot.best_views(matches, slice(query, query + 1), ["upright"], by_code=by_code)
     return snapshot.hits(found)
 
 
@@ -164,11 +164,11 @@ def test_the_best_view_of_each_entry_counts(table, codebook):
     between = (vectors[0] + 0.5 * vectors[1]) / np.linalg.norm(vectors[0] + 0.5 * vectors[1])
     queries = np.stack([vectors[2], between, vectors[1], vectors[1]])
     matches = snapshot.search(queries, k=3, probes=8, rerank=64)
-    found = snapshot.best(matches, slice(1, 4), ["first", "second", "third"])
-    assert found.looked == 3
+    found = snapshot.best_views(matches, slice(1, 4), ["first", "second", "third"])
+    assert found.view_count == 3
     hits = snapshot.hits(found)
     assert [(hit.id, hit.view) for hit in hits[:2]] == [("b", "second"), ("a", "first")]
     assert sorted(hit.id for hit in hits) == ["a", "b", "c"]  # each once
     assert list(found.similarity) == sorted(found.similarity, reverse=True)
-    by_code = snapshot.best(matches, slice(1, 4), ["first", "second", "third"], by_code=True)
+    by_code = snapshot.best_views(matches, slice(1, 4), ["first", "second", "third"], by_code=True)
     assert list(by_code.code_distance) == sorted(by_code.code_distance)

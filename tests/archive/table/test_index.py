@@ -7,7 +7,7 @@ import pytest
 
 import homing
 from homing.archive.query import engines
-from homing.archive.query.engines import choose
+from homing.archive.query.engines import choose_engine
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.addresses import read_runs
@@ -91,17 +91,17 @@ def test_a_codebook_that_lance_cannot_hold_is_refused(
     ended = homing_cli("index", archive.path)
     assert ended.status == 2
     assert reason in ended.err
-    assert choose("auto", archive._table, [archive.codebook]) == "memory"
+    assert choose_engine("auto", archive._table, [archive.codebook]) == "memory"
 
 
 def test_the_engine_is_chosen_by_size(tmp_path, codebooks, archive, monkeypatch):
     table = new_table(tmp_path, codebooks["PQ8"])
     write(table, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
-    assert choose("auto", table, [codebooks["PQ8"]]) == "memory"
-    assert choose("lance", table, [codebooks["PQ8"]]) == "lance"
+    assert choose_engine("auto", table, [codebooks["PQ8"]]) == "memory"
+    assert choose_engine("lance", table, [codebooks["PQ8"]]) == "lance"
     monkeypatch.setattr(engines, "_HELD", 30 * 68 - 1)
-    assert choose("auto", table, [codebooks["PQ8"]]) == "lance"
-    assert choose("memory", table, [codebooks["PQ8"]]) == "memory"
+    assert choose_engine("auto", table, [codebooks["PQ8"]]) == "lance"
+    assert choose_engine("memory", table, [codebooks["PQ8"]]) == "memory"
     with pytest.raises(homing.UsageError, match="no engine 'faiss'; there are auto, memory, lance"):
         homing.open(archive.path, engine="faiss")
 

@@ -1,43 +1,24 @@
+"""JPEG read and written back."""
+
 import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from homing.errors import PictureError, UsageError
-from homing.images import decode_pixels, encode, encodings, psnr, read_picture, seen_as
+from homing.errors import PictureError
+from homing.images import decode_pixels, encode, encodings, psnr, read_picture
 from tests.helpers.picture_files import (
-    IPTC,
-    PROFILE,
-    XMP,
-    exif,
     noise,
     opened,
+    rich_jpeg,
     saved,
     scene,
     segments,
     with_segments,
 )
 
-PHOTOSHOP = b"Photoshop 3.0\0" + IPTC
 CARRIED = (0xE0, 0xE1, 0xE2, 0xED, 0xFE)
-
-
-def rich_jpeg(orientation: int = 6, **options: object) -> bytes:
-    """A JPEG with every sort of metadata, a colour profile of several segments among it."""
-    profile = PROFILE[:128] + bytes(140_000)
-    data = saved(
-        scene(40, 56),
-        "JPEG",
-        quality=80,
-        exif=exif(orientation),
-        dpi=(300, 300),
-        icc_profile=profile,
-        comment=b"said aside",
-        xmp=XMP,
-        **options,
-    )
-    return with_segments(data, [(0xED, PHOTOSHOP)])
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
@@ -154,50 +135,3 @@ def test_damaged_exif_is_carried_and_warns_nobody() -> None:
     picture = read_picture(source)
     written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
     assert (0xE1, block) in segments(written)
-
-
-def test_wrong_pixels_and_kinds_are_wrong_use() -> None:
-    picture = read_picture(saved(scene(16, 16), "JPEG"))
-    best = encodings(picture)[-1]
-    with pytest.raises(UsageError, match="alike"):
-        encode(picture, picture.pixels[:-1], encoding=best)
-    with pytest.raises(UsageError, match="alike"):
-        encode(picture, picture.pixels.astype(np.uint16), encoding=best)
-    with pytest.raises(UsageError, match="does not write"):
-        encode(picture, picture.pixels, encoding=best, kind="PNG")
-    with pytest.raises(UsageError, match="choose JPEG"):
-        encodings(picture, "GIF")
-
-
-@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
-def test_other_kinds_carry_exif_profile_and_xmp(kind: str) -> None:
-    picture = read_picture(rich_jpeg(orientation=8))
-    written = encode(picture, picture.pixels, encoding=encodings(picture, kind)[-1])
-    after = read_picture(written)
-    assert after.kind == kind
-    assert np.array_equal(after.pixels, picture.pixels)
-    assert after.orientation == 8
-    image = opened(written)
-    assert image.info["icc_profile"] == PROFILE[:128] + bytes(140_000)
-    assert image.info["xmp"] == XMP
-    tags = Image.open(io.BytesIO(written)).getexif()
-    assert tags[0x010F] == "Camera maker of some length"
-    assert tags.get_ifd(0x8769)[0x829A] == (1, 125)
-    assert tags.get_ifd(0x8825)[1] == "N"
-
-
-def test_a_part_is_seen_as_in_the_whole_file() -> None:
-    picture = read_picture(saved(scene(64, 50), "JPEG", quality=90, subsampling=0))
-    for encoding in encodings(picture):
-        whole = decode_pixels(encode(picture, picture.pixels, encoding=encoding))
-        rows = np.r_[8:24, 40:48]  # blocks know nothing of each other
-        assert np.array_equal(seen_as(picture.pixels[rows], encoding), whole[rows])
-
-
-def test_only_what_is_foreseen_is_seen() -> None:
-    pixels = scene(16, 16)
-    (png,) = encodings(read_picture(saved(pixels, "PNG")))
-    assert np.array_equal(seen_as(pixels, png), pixels)
-    webp = encodings(read_picture(saved(pixels, "WEBP", quality=80)))[0]
-    with pytest.raises(UsageError, match="WebP"):
-        seen_as(pixels, webp)

@@ -1,22 +1,21 @@
-import io
+"""PNG read and written back: depths, palettes, colour keys, interlacing."""
+
 import zlib
 
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import decode_pixels, encode, encodings, read_picture
 from tests.helpers.picture_files import (
-    PROFILE,
-    XMP,
     chunk,
     chunks,
-    exif,
     interlaced_png,
     noise,
     opened,
+    rich_png,
     saved,
     scene,
 )
@@ -47,19 +46,6 @@ def test_samples_depth_and_alpha_are_kept(channels: int, dtype: str) -> None:
     assert np.array_equal(found[..., :colours], changed)
     assert np.array_equal(found[..., colours:], samples[..., colours:])
     assert np.array_equal(decode_pixels(written), changed)
-
-
-def rich_png() -> bytes:
-    text = PngImagePlugin.PngInfo()
-    text.add_text("Title", "Dunes")
-    text.add_itxt("Comment", "été", zip=True)
-    text.add_text("Long", "x" * 3000, zip=True)
-    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
-    data = saved(
-        scene(9, 13), "PNG", exif=exif(3), icc_profile=PROFILE, dpi=(300, 300), pnginfo=text
-    )
-    added = chunk(b"gAMA", b"\0\0\xb1\x8f") + chunk(b"cICP", b"\1\x0d\0\1")
-    return data[:33] + added + data[33:-12] + chunk(b"tIME", b"\x07\xe9\1\2\3\4\5") + data[-12:]
 
 
 def test_chunks_are_carried_byte_for_byte() -> None:
@@ -214,29 +200,3 @@ def test_a_text_bomb_is_never_inflated() -> None:
     data = data[:33] + bomb + data[33:]
     assert read_picture(data).pixels.shape == (9, 13, 3)
     assert bomb in rewritten(data)
-
-
-def test_a_wide_png_keeps_out_of_jpeg_and_webp() -> None:
-    wide = read_picture(bytes(imagecodecs.png_encode(noise(9, 13, 3, "u2"))))
-    clear = read_picture(saved(noise(9, 13, 4), "PNG"))
-    for kind in ("JPEG", "WEBP"):
-        with pytest.raises(PictureError, match="16 bits"):
-            encodings(wide, kind)
-    with pytest.raises(PictureError, match="transparency"):
-        encodings(clear, "JPEG")
-    for kind in ("WEBP", "TIFF"):
-        written = encode(clear, clear.pixels, encoding=encodings(clear, kind)[-1])
-        after = read_picture(written)
-        assert np.array_equal(after.pixels, clear.pixels)
-        assert np.array_equal(after.alpha, clear.alpha)
-
-
-def test_jpeg_of_a_png_carries_its_metadata() -> None:
-    picture = read_picture(rich_png())
-    image = Image.open(
-        io.BytesIO(encode(picture, picture.pixels, encoding=encodings(picture, "jpg")[0]))
-    )
-    assert image.info["icc_profile"] == PROFILE
-    assert image.info["xmp"] == XMP
-    assert image.getexif()[0x0112] == 3
-    assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3

@@ -1,3 +1,5 @@
+"""TIFF read and written back; the tests of tiff, tiff_pixels and tiff_tags."""
+
 import io
 import zlib
 
@@ -218,22 +220,3 @@ def test_unusual_ones_are_still_looked_at(compression: str) -> None:
     data = saved(image, "TIFF", compression=compression if compression != "raw" else None)
     wanted = np.asarray(opened(data).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR))
     assert np.abs(read_squashed(data, 16).astype(int) - wanted).max() <= 2
-
-
-def test_jpeg_of_a_tiff_carries_its_metadata() -> None:
-    tags = TiffImagePlugin.ImageFileDirectory_v2()
-    tags[271] = "Camera"
-    tags[274] = 6
-    tags[700] = XMP
-    tags[34377] = IPTC
-    tags[34665] = {36867: "2025:01:02 03:04:05"}
-    picture = read_picture(saved(scene(20, 31), "TIFF", tiffinfo=tags, icc_profile=PROFILE))
-    image = Image.open(
-        io.BytesIO(encode(picture, picture.pixels, encoding=encodings(picture, "JPEG")[0]))
-    )
-    assert image.info["icc_profile"] == PROFILE
-    assert image.info["xmp"] == XMP
-    assert image.info["photoshop"][0x0404] == b"\x1c\x02\x05\0\x04Dune"
-    assert image.getexif()[271] == "Camera"
-    assert image.getexif()[274] == 6
-    assert image.getexif().get_ifd(34665)[36867] == "2025:01:02 03:04:05"

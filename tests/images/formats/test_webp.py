@@ -1,3 +1,5 @@
+"""WebP read and written back."""
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -5,7 +5,7 @@ import pytest
 
 from homing.codebooks import Codebook, train_codebook
 from homing.errors import UsageError
-from homing.search import MemoryEngine, automatic_probes
+from homing.search.engines.memory import MemoryEngine, automatic_probes
 
 DIMENSION = 24
 FORMS = ("IVF16,Flat", "IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "IVF16,SQ8", "PQ4x8", "OPQ4,PQ4x8")

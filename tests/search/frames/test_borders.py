@@ -1,4 +1,4 @@
-"""What frames a picture is found to within two pixels, and a picture without a frame is left."""
+"""Borders are found to within two pixels, and pictures without a frame are unchanged."""
 
 import io
 

@@ -14,7 +14,7 @@ import pytest
 
 import homing
 from homing.c2pa import active_manifest
-from homing.images.c2pa_store import manifest_store
+from homing.images.metadata import manifest_store
 from homing.options import Activation
 from homing.serve.jobs.queue import Jobs
 from homing.serve.jobs.store import JobFolder, Picture

@@ -13,9 +13,9 @@ import pytest
 
 import homing
 from homing.archive import Hit
-from homing.archive.query.search import DescribedQuery
+from homing.archive.query.queries import DescribedQuery
 from homing.options import DEFAULT_LIMITS, SearchOptions
-from homing.search import query_views
+from homing.search.views import query_views
 from homing.serve.tasks.decode import Compare, Decoders, Look
 from homing.serve.tasks.query_batches import Batcher
 from tests.helpers.service import encoded, picture

@@ -19,7 +19,7 @@ from homing.archive.ingest.worker import length_of, otherwise_seen, worker_descr
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.descriptors import Descriptor
-from homing.descriptors.workers import networks_beside
+from homing.descriptors.workers import networks_per_process
 from homing.errors import PictureError
 from homing.workers.choose import Workforce
 
@@ -62,7 +62,7 @@ def activate_by_workers(
         iterator.
     """
     begin = partial(_begin, make, settings, archive, device, workforce.per_machine)
-    size = _shard_size(networks_beside(workforce.per_machine))
+    size = _shard_size(networks_per_process(workforce.per_machine))
 
     def activate(sources: Iterable[Path]) -> Iterator[Activated | PictureError]:
         rest = iter(sources)

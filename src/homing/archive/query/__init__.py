@@ -1,1 +1,1 @@
-"""Searching an archive: engines, answers and their verdicts, evidence, duplicates."""
+"""Queries of an archive: engines, answers with their verdicts, evidence, near duplicates."""

@@ -1,4 +1,4 @@
-"""Duplicates: entries of an archive that are copies of each other."""
+"""Near duplicates: entries of an archive that are copies of each other."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,20 +18,11 @@ _NEIGHBOURS = 17  # of an entry, itself among them
 
 @dataclass(frozen=True)
 class Duplicate:
-    """An entry of a group.
-
-    Attributes
-    ----------
-    id : str
-    similarity : float
-        To that of the others which it resembles most.
-    state : str
-        "released" or "added".
-    """
+    """Entry of a group."""
 
     id: str
-    similarity: float
-    state: str
+    similarity: float  # to the most similar other one
+    state: str  # "released" or "added"
 
 
 @dataclass(frozen=True)
@@ -44,46 +35,27 @@ class Group:
         """Return the keys of a ``--json`` line."""
         return {
             "entries": [
-                {
-                    "id": entry.id,
-                    "similarity": round(entry.similarity, 5),
-                    "state": entry.state,
-                }
+                {"id": entry.id, "similarity": round(entry.similarity, 5), "state": entry.state}
                 for entry in self.entries
             ]
         }
 
 
 @dataclass(frozen=True, eq=False)
-class Alike:
-    """From what similarity on entries count as copies.
+class CopyThreshold:
+    """Threshold from which entries count as copies; `UsageError` if it is out of range."""
 
-    Attributes
-    ----------
-    calibration : Calibration or None
-        Of the archive; None only where a similarity is given.
-    rate : float
-        False alarms an entry, at most.
-    similarity : float or None
-        If given, it decides, whatever the calibration.
-
-    Raises
-    ------
-    UsageError
-        One of the two makes no sense.
-    """
-
-    calibration: Calibration | None
-    rate: float
-    similarity: float | None = None
+    calibration: Calibration | None  # None only if a similarity is given
+    rate: float  # most false alarms per entry
+    similarity: float | None = None  # if given, it decides, whatever the calibration
 
     def __post_init__(self) -> None:
         SearchOptions(rate=self.rate)
         if self.similarity is not None and not -1 <= self.similarity <= 1:
             raise UsageError(f"the similarity must be between -1 and 1, not {self.similarity:g}")
 
-    def copies(self, values: NDArray[np.float32], entries: int) -> NDArray[np.bool_]:
-        """Which similarities are those of copies, among so many entries."""
+    def are_copies(self, values: NDArray[np.float32], entries: int) -> NDArray[np.bool_]:
+        """Return a mask of the similarities that copies have, in an archive of `entries`."""
         if self.similarity is not None:
             return values >= self.similarity
         assert self.calibration is not None
@@ -91,29 +63,19 @@ class Alike:
 
 
 def duplicate_groups(
-    snapshot: Snapshot, alike: Alike, progress: Callable[[int], None] | None = None
+    snapshot: Snapshot, threshold: CopyThreshold, progress: Callable[[int], None] | None = None
 ) -> list[Group]:
-    """Search for every entry among all, and put together those that are alike.
+    """Search for every entry among all, and group copies, in the order of their first entries.
 
-    Parameters
-    ----------
-    snapshot : Snapshot
-    alike : Alike
-        Which of them are copies.
-    progress : callable or None
-        Called with the number of entries searched for since the last call.
-
-    Returns
-    -------
-    list of Group
-        In the order of their first entries. Whoever is a copy of a copy is in the group too.
+    A copy of a copy is in the group, too. `progress` is called with the number of entries searched
+    for since the last call.
     """
     count = len(snapshot)
     parent = np.arange(count)
     highest = np.full(count, -np.inf, np.float32)
     for first in range(0, count, _AT_ONCE):
         entries = np.arange(first, min(first + _AT_ONCE, count))
-        for one, other, similarity in _pairs(snapshot, entries, alike):
+        for one, other, similarity in _pairs(snapshot, entries, threshold):
             _join(parent, one, other)
             highest[one] = max(highest[one], similarity)
             highest[other] = max(highest[other], similarity)
@@ -126,29 +88,21 @@ def duplicate_groups(
 
 
 def _pairs(
-    snapshot: Snapshot, entries: NDArray[np.int64], alike: Alike
+    snapshot: Snapshot, entries: NDArray[np.int64], threshold: CopyThreshold
 ) -> list[tuple[int, int, float]]:
-    """Entries and others that are copies of each other, with their similarity."""
+    """Return pairs of entries that are copies of each other, with their similarity."""
     matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=snapshot.automatic_probes())
-    copies = alike.copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
+    copies = threshold.are_copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
     copies &= matches.positions != entries[:, None]
     rows, places = np.nonzero(copies)
-    return list(
-        zip(
-            entries[rows].tolist(),
-            matches.positions[rows, places].tolist(),
-            matches.similarity[rows, places].tolist(),
-            strict=True,
-        )
-    )
+    columns = (entries[rows], matches.positions[rows, places], matches.similarity[rows, places])
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 def _group(snapshot: Snapshot, positions: list[int], highest: NDArray[np.float32]) -> Group:
+    named = zip(positions, snapshot.ids_and_states(positions), strict=True)
     return Group(
-        tuple(
-            Duplicate(name, float(highest[position]), state)
-            for position, (name, state) in zip(positions, snapshot.named(positions), strict=True)
-        )
+        tuple(Duplicate(name, float(highest[place]), state) for place, (name, state) in named)
     )
 
 
@@ -160,6 +114,6 @@ def _root(parent: NDArray[np.int64], position: int) -> int:
 
 
 def _join(parent: NDArray[np.int64], one: int, other: int) -> None:
-    """Put two entries in one group, whose root is its first entry."""
+    """Join the groups of two entries; the root is the first entry."""
     first, last = sorted((_root(parent, one), _root(parent, other)))
     parent[last] = first

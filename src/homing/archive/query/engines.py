@@ -1,4 +1,4 @@
-"""Which engine searches an archive, and what it is made of."""
+"""Engines of an archive: chosen by its size and place, and built from its table."""
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.query.entries import Entries, HeldEntries, ReadEntries
+from homing.archive.query.entries import Entries, HeldEntries
 from homing.archive.table.addresses import Runs, read_runs
 from homing.archive.table.columns import Columns, load_columns, return_freed_memory
 from homing.archive.table.generations import StoredGenerations
@@ -17,89 +17,75 @@ from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.codebooks import Codebook
 from homing.errors import UsageError
-from homing.search import (
+from homing.search.engines.combined import CombinedEngine
+from homing.search.engines.deadline import Part
+from homing.search.engines.lance import (
     Block,
-    CombinedEngine,
+    Found,
     LanceEngine,
-    MemoryEngine,
-    Nearest,
-    Part,
-    indexed,
+    indexed_part,
     reason_against,
-    unindexed,
+    unindexed_part,
 )
+from homing.search.engines.memory import MemoryEngine, Nearest
 
 ENGINES = ("auto", "memory", "lance")
 
-_HELD = 512 << 20  # bytes of codes and ids that are held in memory without being asked to
+_HELD = 512 << 20  # bytes of codes and ids up to which "auto" holds them in memory
 _BYTES_AN_ID = 48
 
 _ROWS_A_BLOCK = 1 << 20
-_RESIDENT = 4  # blocks of rows without an index that stay in memory; further ones are read anew
+_RESIDENT = 4  # blocks of unindexed rows that stay in memory; further ones are read again
 
 
 def check_engine(engine: str) -> str:
-    """Refuse a name that is no engine's."""
+    """Return the name of an engine; `UsageError` if it is none."""
     if engine not in ENGINES:
         raise UsageError(f"no engine {engine!r}; there are {', '.join(ENGINES)}")
     return engine
 
 
-def choose(asked: str, table: Table, codebooks: Sequence[Codebook]) -> str:
-    """Name the engine that searches a record.
+def choose_engine(engine: str, table: Table, codebooks: Sequence[Codebook]) -> str:
+    """Resolve "auto" to "memory" or "lance".
 
-    Parameters
-    ----------
-    asked : {"auto", "memory", "lance"}
-        "auto": in memory what is small and on this machine, and all that Lance's index cannot
-        hold; else "lance".
-    table : Table
-    codebooks : sequence of Codebook
-        Of its generations.
+    An archive is searched in memory if it is small and on this machine, or if Lance's index cannot
+    hold its codes.
     """
-    if asked != "auto":
-        return asked
+    if engine != "auto":
+        return engine
     if any(reason_against(codebook.factory) is not None for codebook in codebooks):
         return "memory"
     if not isinstance(table.path, Path):
-        return "lance"  # it takes the codes alone, and those only that no index covers
+        return "lance"  # it transfers codes alone, and only those of unindexed rows
     longest = max(codebook.code_size for codebook in codebooks)
     held = len(table) * (longest + 12 + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 
 
-def opened(
+def open_engine(
     table: Table, codebooks: Sequence[Codebook], engine: str
 ) -> tuple[CombinedEngine, Entries, StoredVectors]:
-    """Engine, entries and vectors of the version of a record that is in view."""
+    """Return the engine, entries and vectors of the current version of a table."""
     if engine == "memory":
-        return _in_memory(table, codebooks)
+        columns = load_columns(table)
+        parts = list(_blocks_in_memory(columns, codebooks, table.generations))
+        entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
+        del columns
+        return_freed_memory()
+        return CombinedEngine(codebooks, parts), entries, vectors
     runs = read_runs(table)
     vectors = StoredVectors(table, runs)
-    parts = [
-        _through_lance(table.of_generation(number), codebook, runs)
+    segmented = [
+        _open_lance(table.of_generation(number), codebook, runs)
         for number, codebook in enumerate(codebooks, start=1)
     ]
-    return CombinedEngine(codebooks, parts), ReadEntries(table), vectors
-
-
-def _in_memory(
-    table: Table, codebooks: Sequence[Codebook]
-) -> tuple[CombinedEngine, HeldEntries, StoredVectors]:
-    columns = load_columns(table)
-    engine = CombinedEngine(
-        codebooks, list(_blocks_in_memory(columns, codebooks, table.generations))
-    )
-    entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
-    del columns
-    return_freed_memory()
-    return engine, entries, vectors
+    return CombinedEngine(codebooks, segmented), Entries(table), vectors
 
 
 def _blocks_in_memory(
     columns: Columns, codebooks: Sequence[Codebook], layout: StoredGenerations
 ) -> Iterator[MemoryEngine | Block]:
-    """Each generation's rows; all of them where there is one."""
+    """Yield the rows of each generation; if there is one, an engine over all rows."""
     if len(codebooks) == 1:
         yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.code_column(1)])
         return
@@ -111,7 +97,7 @@ def _blocks_in_memory(
         yield Block(MemoryEngine(codebook, cells, codes), rows)
 
 
-def _through_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
+def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
     now = read_coverage(table, codebook)
     read = table.pinned()
     blocks = list(_blocks(read, codebook, runs, now.unindexed))
@@ -119,41 +105,42 @@ def _through_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
     together = [_segments(read, codebook, runs, now.segments)] if each else []
     apart = [_segments(read, codebook, runs, alone) for alone in each]
 
-    def worth_it() -> bool:
+    def accepts_partial() -> bool:
         return not (table.follows_writes() and read.is_superseded())
 
-    return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, worth_it)
+    return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, accepts_partial)
 
 
 def _segments(
     table: Table, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
 ) -> Part[Nearest]:
-    def ask(
-        queries: NDArray[np.float32], candidates: int, probes: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    def search(queries: NDArray[np.float32], candidates: int, probes: int) -> Found:
         query, address, distance = nearest_codes(
             table, codebook, segments, queries, candidates, probes
         )
         return query, runs.numbers(address), distance
 
-    return indexed(sum(segment.rows for segment in segments), ask)
+    return indexed_part(sum(segment.rows for segment in segments), search)
 
 
 def _blocks(
-    table: Table, codebook: Codebook, runs: Runs, loose: Mapping[int, int]
+    table: Table, codebook: Codebook, runs: Runs, unindexed: Mapping[int, int]
 ) -> Iterator[Part[Nearest]]:
-    """Rows that no index covers, some at a time: the first held, the others read when wanted."""
-    for number, group in enumerate(_grouped(loose)):
-        read = functools.partial(_block, table, codebook, runs, group)
-        rows = sum(loose[fragment] for fragment in group)
-        yield unindexed(rows, functools.cache(read) if number < _RESIDENT else read)
+    """Yield blocks of unindexed rows: the first are held, the others read when needed.
+
+    `unindexed` has the number of rows of each fragment.
+    """
+    for number, group in enumerate(_group_fragments(unindexed)):
+        read = functools.partial(_read_block, table, codebook, runs, group)
+        rows = sum(unindexed[fragment] for fragment in group)
+        yield unindexed_part(rows, functools.cache(read) if number < _RESIDENT else read)
 
 
-def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
-    """Fragments in groups of about so many rows as make a block."""
+def _group_fragments(unindexed: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
+    """Yield groups of fragments of about a block's rows each."""
     group: list[int] = []
     rows = 0
-    for number, count in loose.items():
+    for number, count in unindexed.items():
         group.append(number)
         rows += count
         if rows >= _ROWS_A_BLOCK:
@@ -163,7 +150,7 @@ def _grouped(loose: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
         yield tuple(group)
 
 
-def _block(table: Table, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
+def _read_block(table: Table, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
     cells, codes, addresses = [], [], []
     for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
         cells.append(batch.column("cell").to_numpy())

@@ -1,4 +1,4 @@
-"""Evidence for a hit: the record's picture found again, laid over the query, and told in words."""
+"""Explanations: the record's picture of the best hit, compared with the query."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from typing import Any
 
 from PIL import Image
 
-from homing.archive.query.originals import Sources
-from homing.archive.query.search import DescribedQuery, full_picture
+from homing.archive.query.queries import DescribedQuery, full_picture
+from homing.archive.query.verdict import explanation_in_words, rate_in_words
 from homing.archive.results import Hit
 from homing.codebooks import Codebook
 from homing.errors import PictureError
@@ -16,77 +16,45 @@ from homing.evidence import (
     Comparison,
     Sheet,
     Suspect,
-    available,
     compare,
-    edits_seen,
     figures_of,
+    has_opencv,
+    name_edits,
     render_sheet,
 )
 from homing.html import Figure
 from homing.images import SHOWS_NOTHING, read_rgb, shown
 from homing.options import Limits
-from homing.search import in_words, inner_box
+from homing.search.frames.borders import inner_box
 
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Why a picture is, or is not, taken for a copy of an entry.
+    """Evidence that a picture is, or is not, a copy of an entry."""
 
-    Attributes
-    ----------
-    query : str
-        Name of the picture asked about.
-    hit : Hit or None
-        The best one; None where nothing was found.
-    query_cell : int or None
-        Cell that the winning view of the query falls in, by the codebook of the hit.
-    file : str or None
-        Where the record's picture was read.
-    reason : str or None
-        Why it was not, or why the two were not compared; or why there can be no hit.
-    comparison : Comparison or None
-        Of the two.
-    edits : tuple of str
-        What the copy seems to have suffered.
-    """
-
-    query: str
-    hit: Hit | None
-    query_cell: int | None = None
-    file: str | None = None
-    reason: str | None = None
+    query: str  # name of the picture
+    hit: Hit | None  # the best one; None if nothing was found
+    query_cell: int | None = None  # cell of the query's best view, by the codebook of the hit
+    file: str | None = None  # file of the record's picture, if it was read
+    reason: str | None = None  # why it was not read or compared, or why there can be no hit
     comparison: Comparison | None = None
-    edits: tuple[str, ...] = ()
+    edits: tuple[str, ...] = ()  # edits that the copy seems to have suffered
     suspect: Image.Image | None = field(default=None, repr=False)
     record: Image.Image | None = field(default=None, repr=False)
 
     @property
     def confirmed(self) -> bool | None:
-        """Whether local features agree; None where that cannot be told."""
+        """Whether local features agree; None if unknown."""
         return None if self.comparison is None else self.comparison.confirmed
 
     @property
     def verdict(self) -> str:
-        """The finding, in a sentence."""
-        if self.hit is None:
-            if self.reason:
-                return f"No verdict: {self.reason}."
-            return "Nothing was found in the cells visited."
-        name = self.hit.id
-        if self.confirmed:
-            return f"A copy of {name}: the two agree in their details."
-        if self.hit.is_copy:
-            doubt = "" if self.confirmed is None else "; yet the two do not agree in their details"
-            return f"Taken for a copy of {name}{doubt}."
-        if self.confirmed is False:
-            return f"No copy: most like {name}, and the two do not agree in their details."
-        if self.hit.is_copy is None:
-            return f"Most like {name}; the archive is not calibrated, so there is no verdict."
-        return f"No sure copy of anything; most like {name}."
+        """Verdict, as a sentence."""
+        return explanation_in_words(self.hit, self.confirmed, self.reason)
 
     @property
     def positive(self) -> bool | None:
-        """The finding, in a word: a copy or not; None where the evidence is divided or missing."""
+        """Whether it is a copy; None if the evidence is divided or missing."""
         if self.hit is None:
             return False
         if self.confirmed is None:
@@ -94,24 +62,21 @@ class Explanation:
         return None if self.hit.is_copy and not self.confirmed else self.confirmed
 
     def facts(self) -> dict[str, str]:
-        """Names and values, for people."""
+        """Return names and values, for people."""
         if self.hit is None:
             return {}
         hit, rate = self.hit, self.hit.false_alarm_rate
-        kept = (
-            "the same cell"
-            if hit.cell == self.query_cell
-            else f"the picture's is {self.query_cell}"
-        )
+        same = hit.cell == self.query_cell
+        cell = "the same cell" if same else f"the picture's is {self.query_cell}"
         generation = "" if hit.generation is None else f" of generation {hit.generation}"
         facts = {
             "record": f"{hit.id} ({hit.state})",
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
             "as similar by chance": (
-                "not known" if rate is None else in_words(rate, bound=bool(hit.rate_is_bound))
+                "not known" if rate is None else rate_in_words(rate, bound=bool(hit.rate_is_bound))
             ),
             "view": hit.view,
-            "cell": f"{hit.cell}{generation}; {kept}",
+            "cell": f"{hit.cell}{generation}; {cell}",
             "distance to the code": f"{hit.code_distance:.4f}",
         }
         alignment = self.comparison.alignment if self.comparison else None
@@ -154,7 +119,7 @@ class Explanation:
         }
 
     def page(self) -> str:
-        """Show it all as one HTML file that needs nothing besides itself."""
+        """Return one self-contained HTML file."""
         return render_sheet(self._sheet())
 
     def figures(self) -> list[Figure]:
@@ -176,40 +141,8 @@ class Explanation:
         )
 
 
-def explained(
-    name: str,
-    query: DescribedQuery,
-    hit: Hit | None,
-    codebooks: Sequence[Codebook],
-    sources: Sources,
-    limits: Limits,
-) -> Explanation:
-    """Look for the record's picture, and compare the two.
-
-    Parameters
-    ----------
-    name : str
-        Of the picture asked about.
-    query : DescribedQuery
-        The same as described.
-    hit : Hit or None
-        The best one.
-    codebooks : sequence of Codebook
-        Of the archive's generations.
-    sources : Sources
-    limits : Limits
-
-    Raises
-    ------
-    PictureError
-        The picture asked about cannot be read at its full size.
-    """
-    place = None if hit is None else sources.find(hit.id)
-    return compared(name, query, hit, cell_of(query, hit, codebooks), place, limits)
-
-
 def cell_of(query: DescribedQuery, hit: Hit | None, codebooks: Sequence[Codebook]) -> int | None:
-    """Cell that the view of a query falls in by which it was found, of the hit's generation."""
+    """Return the cell of the query's view that found a hit, in the hit's generation."""
     if hit is None or not query.views:
         return None
     vector = query.vectors[query.views.index(hit.view)]
@@ -217,7 +150,7 @@ def cell_of(query: DescribedQuery, hit: Hit | None, codebooks: Sequence[Codebook
     return int(codebook.cells(vector[None])[0])
 
 
-def compared(
+def explain(
     name: str,
     query: DescribedQuery,
     hit: Hit | None,
@@ -225,7 +158,10 @@ def compared(
     place: Path | str | None,
     limits: Limits,
 ) -> Explanation:
-    """Compare a picture with that of the best hit, whose file, or why there is none, is known."""
+    """Compare a query with the best hit's picture; `place` is its file, or why there is none.
+
+    Raises `PictureError` if the query cannot be read at its full size.
+    """
     suspect = full_picture(query, limits)
     about: dict[str, Any] = {"query": name, "hit": hit, "suspect": suspect}
     if not query.views:
@@ -241,11 +177,10 @@ def compared(
     except PictureError as error:
         return Explanation(**about, reason=f"the record's picture {shown(place)}: {error}")
     about |= {"record": record, "file": shown(place)}
-    if not available():
+    if not has_opencv():
         reason = "the two laid over each other: OpenCV is missing (pip install 'homing[evidence]')"
         return Explanation(**about, reason=reason)
     comparison = compare(record, Suspect(suspect, inner_box(suspect)))
-    edits: tuple[str, ...] = ()
-    if comparison.alignment is not None:
-        edits = edits_seen(record, suspect, comparison.alignment)
+    alignment = comparison.alignment
+    edits = () if alignment is None else name_edits(record, suspect, alignment)
     return Explanation(**about, comparison=comparison, edits=edits)

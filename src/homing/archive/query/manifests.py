@@ -1,7 +1,7 @@
-"""C2PA manifests of entries: which entry has which, and the manifest store in its file.
+"""C2PA manifests of entries: an index by their ids, and the manifest stores in their files.
 
-What an entry knows of its manifest stands in its metadata, whoever wrote it there: a release with
-Content Credentials, or a publisher whose manifests are kept elsewhere.
+An entry's metadata hold the id of its manifest, written by a release with Content Credentials, or
+by a publisher whose manifests are stored elsewhere.
 """
 
 import functools
@@ -23,27 +23,22 @@ from homing.images import manifest_store, read_bytes
 from homing.options import Limits
 
 MANIFEST, ENDPOINT = "c2pa_manifest", "c2pa_endpoint"
-"""Keys of an entry's metadata: the id of its manifest, and the API where that is to be had."""
+"""Keys of an entry's metadata: the id of its manifest, and the API that serves it."""
 
-_FILES = Limits(max_bytes=1 << 40)  # released files are our own
+_FILES = Limits(max_bytes=1 << 40)  # released files are written by homing, and trusted
 _MARKED = f"metadata LIKE '%\"{MANIFEST}\"%'"
 
 
 class ManifestIndex:
-    """Finds entries by the id of their manifest.
+    """Index of entries by the id of their manifest; may be used from several threads.
 
-    It is kept up with the record: of a newer version only those fragments are read that are new or
-    have lost rows. It holds sixteen bytes an entry that has a manifest. May be used from several
-    threads.
-
-    Parameters
-    ----------
-    opened : callable
-        Opens the record, at the first question; nothing else may move that one on.
+    It follows the table: of a newer version it reads only the fragments that are new or have lost
+    rows. It holds sixteen bytes for each entry with a manifest. `open_table` is called at the first
+    query; nothing else may refresh that table.
     """
 
-    def __init__(self, opened: Callable[[], Table]) -> None:
-        self._opened = functools.cache(opened)
+    def __init__(self, open_table: Callable[[], Table]) -> None:
+        self._open_table = open_table
         self._lock = threading.Lock()
         self._version: int | None = None
         self._removed: dict[int, int] = {}  # rows removed of each fragment when it was read
@@ -52,18 +47,18 @@ class ManifestIndex:
         self._runs = Runs.joined([])
 
     def find(self, manifest: str) -> list[Row]:
-        """Entries with that manifest, as recorded now; none, one, or several copies."""
+        """Return the entries with that manifest, as recorded now; none, one, or several copies."""
         with self._lock:
             self._table.refresh()
-            return self._table.retry(lambda: self._found(manifest))
+            return self._table.retry(lambda: self._rows(manifest))
 
-    @property
+    @functools.cached_property
     def _table(self) -> Table:
-        return self._opened()
+        return self._open_table()
 
-    def _found(self, manifest: str) -> list[Row]:
+    def _rows(self, manifest: str) -> list[Row]:
         if self._version != self._table.version:
-            self._follow()
+            self._update()
         digest = _digests([manifest])[0]
         first = int(np.searchsorted(self._digests, digest, side="left"))
         last = int(np.searchsorted(self._digests, digest, side="right"))
@@ -75,20 +70,20 @@ class ManifestIndex:
         rows = [row_from_values(each, None, self._table.generations) for each in values]
         return [row for row in rows if (row.metadata or {}).get(MANIFEST) == manifest]
 
-    def _follow(self) -> None:
-        """Make the index that of the version in view."""
+    def _update(self) -> None:
+        """Bring the index to the table's version."""
         removed, runs = removed_rows(self._table), read_runs(self._table)
         unread = [number for number, count in removed.items() if self._removed.get(number) != count]
-        kept = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
+        known = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
         digests, addresses = self._read(unread)
-        digests = np.concatenate([self._digests[kept], digests])
-        addresses = np.concatenate([self._addresses[kept], addresses])
+        digests = np.concatenate([self._digests[known], digests])
+        addresses = np.concatenate([self._addresses[known], addresses])
         order = np.argsort(digests, kind="stable")
         self._digests, self._addresses = digests[order], addresses[order]
         self._removed, self._runs, self._version = removed, runs, self._table.version
 
     def _read(self, fragments: Sequence[int]) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
-        """Digest and address of each entry of some fragments that has a manifest."""
+        """Return digest and address of each entry of some fragments that has a manifest."""
         digests, addresses = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
         scan = self._table.batches(
             ["metadata"], condition=_MARKED, addresses=True, fragments=fragments
@@ -101,13 +96,10 @@ class ManifestIndex:
         return np.concatenate(digests), np.concatenate(addresses)
 
 
-def store_of(row: Row, archive: Location) -> bytes:
-    """Manifest store in the file of an entry, if the file is at hand and the one recorded.
+def read_manifest_store(row: Row, archive: Location) -> bytes:
+    """Return the manifest store in the released file of an entry.
 
-    Raises
-    ------
-    PictureError
-        It is not, or carries no such manifest; with the reason.
+    Raises `PictureError` if the file is missing or changed, or carries another manifest.
     """
     if row.file is None:
         raise PictureError(f"the entry {row.id!r} has no released file")

@@ -1,9 +1,8 @@
-"""Where the pictures of entries may lie."""
+"""Originals: the pictures of entries, found by their checksums."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.table import Table
@@ -11,49 +10,27 @@ from homing.files.durable import file_sha256
 from homing.images import shown
 
 
-class Finder(Protocol):
-    """Knows where pictures of entries lie."""
-
-    def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, or why there is none at hand."""
-
-
 @dataclass(frozen=True)
 class Places:
-    """Files of some entries, as they were found: what another process can be told.
+    """Files of some entries, found in advance: can be sent to another process."""
 
-    Attributes
-    ----------
-    found : mapping of str to Path or str
-        By id, the file, or why there is none.
-    """
-
-    found: Mapping[str, Path | str]
+    files: Mapping[str, Path | str]  # by id, the file, or why there is none
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, or why there is none at hand."""
-        return self.found[id]
+        """Return the file of an entry, or why there is none."""
+        return self.files[id]
 
 
 @dataclass(frozen=True)
 class Sources:
-    """Where pictures of entries may lie.
-
-    Attributes
-    ----------
-    table : Table
-    archive : Path or ObjectStorePath
-        Folder that recorded places are relative to.
-    folders : sequence of Path
-        In which an entry's id is a path.
-    """
+    """Finder of entries' pictures where they were released to, and in folders."""
 
     table: Table
-    archive: Location
-    folders: Sequence[Path] = ()
+    archive: Location  # folder that recorded places are relative to
+    folders: Sequence[Path] = ()  # an entry's id is a path in them
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, by its checksum the one recorded; or why there is none at hand."""
+        """Return the file of an entry with the recorded checksum, or why there is none."""
         rows = self.table.lookup([id], ["file", "source_sha256", "file_sha256"])
         if id not in rows:
             return "the entry is gone"
@@ -72,5 +49,5 @@ class Sources:
         return reason
 
     def places(self, ids: Iterable[str]) -> Places:
-        """Look for the files of some entries now."""
+        """Find the files of some entries now."""
         return Places({id: self.find(id) for id in ids})  # noqa: A001 - the column's name

@@ -1,25 +1,29 @@
-"""An archive as searched: one version of its record, through one of the engines."""
+"""Snapshots: one version of an archive's table, ready to be searched by one of the engines."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles
-from homing.archive.query.engines import check_engine, choose, opened
+from homing.archive.query.engines import check_engine, choose_engine, open_engine
 from homing.archive.results import Hit, Hits
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
 from homing.options import SearchOptions
-from homing.search import Deadline, Partial, Probes, rank, similarities
+from homing.search.engines.combined import Probes
+from homing.search.engines.deadline import Deadline, Partial
+from homing.search.ranking import rank, similarities
 
-_VECTORS_AT_ONCE = 8192  # fetched and widened: memory stays flat however many queries come
+_VECTORS_AT_ONCE = 8192  # fetched and widened: bounds memory for any number of queries
 
 # Around each vector that is fetched from a mapped file the system maps up to 64 KiB.
 _LEAN_AT_ONCE = 1024
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,14 @@ class VectorMatches:
     ids : array (n, k), object
         Ids of the entries; None where fewer than k were found.
     similarity : array (n, k), float32
-        Cosine to the stored vector; −inf where nothing was found.
+        Cosine to the stored vector, in [−1, 1]; −inf where nothing was found.
     code_distance : array (n, k), float32
         Distance to the entry's code.
     positions : array (n, k), int64
         Number of the entry in the snapshot; −1 where nothing was found.
     partial : Partial or None
-        What the answers leave out, where a deadline was given; None if all entries were asked.
+        Part of the archive that the answer leaves out, if a deadline was given; None if all of it
+        was searched.
     """
 
     ids: NDArray[np.object_]
@@ -55,56 +60,47 @@ class VectorMatches:
 class QueryHits:
     """Entries found for one query, best first, each once.
 
-    Attributes
-    ----------
-    positions : array (m,), int64
-        Number of each entry in the snapshot.
-    similarity, code_distance : array (m,), float32
-        As in :class:`VectorMatches`, for the view that resembles the entry most.
-    views : tuple of m str
-        Which view that is.
-    looked : int
-        How many views there were.
-    partial : Partial or None
-        As in :class:`VectorMatches`.
+    Similarity and distance are those of the view that resembles the entry most.
     """
 
-    positions: NDArray[np.int64]
-    similarity: NDArray[np.float32]
-    code_distance: NDArray[np.float32]
-    views: tuple[str, ...]
-    looked: int
-    partial: Partial | None = None
+    positions: NDArray[np.int64]  # (m,), number of each entry in the snapshot
+    similarity: NDArray[np.float32]  # (m,)
+    code_distance: NDArray[np.float32]  # (m,)
+    views: Sequence[str]  # m names of the best views
+    view_count: int  # number of views of the query
+    partial: Partial | None = None  # as in VectorMatches
 
     def with_earlier(self, earlier: "QueryHits", k: int, *, by_code: bool) -> "QueryHits":
-        """Add what an earlier, less thorough look has found; the best `k` of both."""
-        positions = np.concatenate([self.positions, earlier.positions])
-        similarity = np.concatenate([self.similarity, earlier.similarity])
-        distance = np.concatenate([self.code_distance, earlier.code_distance])
-        order = np.argsort(distance if by_code else -similarity, kind="stable")
-        _, first = np.unique(positions[order], return_index=True)
-        order = order[np.sort(first)][:k]
-        views = self.views + earlier.views
-        return QueryHits(
-            positions[order],
-            similarity[order],
-            distance[order],
-            tuple(views[place] for place in order),
-            self.looked,
+        """Return the best `k` of these and of an earlier, less thorough search."""
+        both = QueryHits(
+            np.concatenate([self.positions, earlier.positions]),
+            np.concatenate([self.similarity, earlier.similarity]),
+            np.concatenate([self.code_distance, earlier.code_distance]),
+            (*self.views, *earlier.views),
+            self.view_count,
             self.partial,
+        )
+        return both.best(k, by_code=by_code)
+
+    def best(self, k: int, *, by_code: bool) -> "QueryHits":
+        """Return at most `k` of the hits, each entry once, by similarity or by code distance."""
+        order = np.argsort(self.code_distance if by_code else -self.similarity, kind="stable")
+        order = order[self.positions[order] >= 0]
+        _, first = np.unique(self.positions[order], return_index=True)
+        order = order[np.sort(first)][:k]
+        return replace(
+            self,
+            positions=self.positions[order],
+            similarity=self.similarity[order],
+            code_distance=self.code_distance[order],
+            views=tuple(self.views[place] for place in order),
         )
 
 
 class Snapshot:
-    """One version of a record, ready to be searched.
+    """One version of a table of entries, searched by one engine.
 
-    Parameters
-    ----------
-    table : Table
-    codebooks : Codebook or sequence of these
-        Of its generations.
-    engine : {"memory", "lance"}
-        Whether codes and ids are held in memory, or read where they lie.
+    `engine` is "memory", which holds codes and ids, or "lance", which reads them in place.
     """
 
     def __init__(
@@ -113,19 +109,19 @@ class Snapshot:
         self.version = table.version
         books = [codebooks] if isinstance(codebooks, Codebook) else codebooks
         self._lean = engine == "lance"
-        self._engine, self._entries, self._vectors = opened(table, books, engine)
+        self._engine, self._entries, self._vectors = open_engine(table, books, engine)
 
     def __len__(self) -> int:
         """Count the entries."""
         return len(self._engine)
 
     def automatic_probes(self) -> Probes:
-        """Cells to visit in each generation when nobody says."""
-        return self._engine.visited(None)
+        """Return the default number of cells to visit in each generation."""
+        return self._engine.probes_by_generation(None)
 
     def probe_stages(self) -> tuple[Probes, ...]:
-        """Cells to visit in each generation until there is a hit to be sure of."""
-        return self._engine.stages()
+        """Return the cells to visit in each generation, stage by stage, until a hit is a copy."""
+        return self._engine.probe_stages()
 
     def search(
         self,
@@ -136,27 +132,17 @@ class Snapshot:
         rerank: int,
         deadline: Deadline | None = None,
     ) -> VectorMatches:
-        """Find the `k` nearest entries of each query.
+        """Find the `k` nearest entries of each query; `queries` is (n, D) of unit length.
 
-        Parameters
-        ----------
-        queries : array (n, D), float32
-            Unit descriptors.
-        k : int
-            How many entries.
-        probes : int or tuple of int
-            How many cells to visit in each generation.
-        rerank : int
-            How many of the nearest codes of each generation are ordered again by exact
-            similarity; 0 keeps the order of the codes (the similarity is exact all the same).
-        deadline : Deadline or None
-            If given, parts of the archive that cannot be read or do not answer in time are left
-            out, which `partial` says. The vectors of what was found are waited for.
+        Of each generation `probes` cells are visited, and the `rerank` nearest codes are ordered
+        again by exact similarity; 0 leaves the order of the codes. With a deadline, parts of the
+        archive that are unreadable or late are left out, but vectors of entries found are waited
+        for.
         """
         positions, distances = self._engine.search(
             queries,
             candidates=max(k, rerank),
-            probes=self._engine.visited(probes) if isinstance(probes, int) else probes,
+            probes=self._engine.probes_by_generation(probes) if isinstance(probes, int) else probes,
             deadline=deadline,
         )
         if rerank == 0:
@@ -188,105 +174,70 @@ class Snapshot:
     def neighbours(
         self, positions: NDArray[np.int64], *, k: int, probes: int | Probes
     ) -> VectorMatches:
-        """Find the `k` nearest entries of each of these entries, itself mostly among them."""
+        """Find the `k` nearest entries of each of these entries, usually including itself."""
         vectors = self._vectors.take(positions).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         return self.search(vectors, k=k, probes=probes, rerank=SearchOptions.rerank)
 
-    def named(self, positions: Sequence[int]) -> list[tuple[str, str]]:
-        """Id and state of entries."""
-        return self._entries.named(np.asarray(positions, dtype=np.int64))
+    def ids_and_states(self, positions: Sequence[int]) -> list[tuple[str, str]]:
+        """Return the id and state of each of some entries."""
+        return self._entries.ids_and_states(np.asarray(positions, dtype=np.int64))
 
-    def best(
+    def best_views(
         self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False
     ) -> QueryHits:
-        """Put together what the views of one query have found.
+        """Combine the matches of one query's views, which are `rows` of the matches.
 
-        Parameters
-        ----------
-        matches : VectorMatches
-            Of all views of all queries, most similar first.
-        rows : slice
-            Those of the query's views.
-        views : sequence of str
-            What these are; among equally similar ones the first counts.
-        by_code : bool
-            Order by the distance to the codes.
+        Hits are ordered by similarity, or by the distance to the codes; among equal ones the first
+        view counts.
         """
-        positions = matches.positions[rows]
-        similarity, distance = matches.similarity[rows], matches.code_distance[rows]
-        order = np.argsort(distance if by_code else -similarity, axis=None, kind="stable")
-        order = order[positions.ravel()[order] >= 0]
-        _, first = np.unique(positions.ravel()[order], return_index=True)
-        order = order[np.sort(first)][: positions.shape[1]]
-        return QueryHits(
-            positions.ravel()[order],
-            similarity.ravel()[order],
-            distance.ravel()[order],
-            tuple(views[view] for view in order // positions.shape[1]),
+        k = matches.positions.shape[1]
+        found = QueryHits(
+            matches.positions[rows].ravel(),
+            matches.similarity[rows].ravel(),
+            matches.code_distance[rows].ravel(),
+            [view for view in views for _ in range(k)],
             len(views),
             matches.partial,
         )
+        return found.best(k, by_code=by_code)
 
     def hits(
         self,
-        found: QueryHits,
+        hits: QueryHits,
         rates: NDArray[np.float64] | None = None,
         *,
         rate: float = 0.0,
         least: float = 0.0,
     ) -> Hits:
-        """Write out what was found, with what the manifest said of each entry.
+        """Return hits with the facts and metadata of their entries.
 
-        Parameters
-        ----------
-        found : QueryHits
-        rates : array (m,) or None
-            False-alarm rate of each.
-        rate : float
-            Up to which an entry is taken for what the query is a copy of.
-        least : float
-            Lower rates are told as this one.
+        `rates`, (m,), are their false-alarm rates: up to `rate` an entry is a copy, and rates below
+        `least` are reported as `least`.
         """
-        told = self._entries.described(found.positions)
-        hits = (
+        entries = self._entries.describe(hits.positions)
+        several = self._engine.has_several_generations
+        found = (
             Hit(
                 id=entry.id,
-                similarity=float(found.similarity[place]),
-                view=found.views[place],
+                similarity=float(hits.similarity[place]),
+                view=hits.views[place],
                 cell=entry.cell,
-                generation=entry.generation if self._engine.several else None,
-                code_distance=float(found.code_distance[place]),
+                generation=entry.generation if several else None,
+                code_distance=float(hits.code_distance[place]),
                 state=entry.state,
                 false_alarm_rate=None if rates is None else max(least, float(rates[place])),
                 rate_is_bound=None if rates is None else bool(rates[place] < least),
                 is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=entry.metadata,
             )
-            for place, entry in enumerate(told)
+            for place, entry in enumerate(entries)
         )
-        return Hits(hits, found.partial)
+        return Hits(found, hits.partial)
 
 
-_T = TypeVar("_T")
-
-
-class Current:
-    """Keeps the snapshot of the newest version, and takes another where there is a newer one.
-
-    Parameters
-    ----------
-    table : Table
-    codebooks : CodebookFiles
-        Of its generations.
-    engine : {"auto", "memory", "lance"}
-        What searches.
-
-    Raises
-    ------
-    UsageError
-        There is no such engine.
-    """
+class CurrentSnapshot:
+    """The snapshot of a table's newest version, replaced once there is a newer one."""
 
     def __init__(self, table: Table, codebooks: CodebookFiles, engine: str) -> None:
         self._engine = check_engine(engine)
@@ -295,18 +246,18 @@ class Current:
         self._snapshot: Snapshot | None = None
 
     def snapshot(self) -> Snapshot:
-        """Move on to the newest version; its codes are loaded if they are not yet."""
+        """Return the newest version's snapshot; loads its codes if necessary."""
         self._table.refresh()
         if self._snapshot is None or self._snapshot.version != self._table.version:
             with translate_errors(self._table.path):
                 books = self._codebooks.read(self._table)
-                engine = choose(self._engine, self._table, books)
+                engine = choose_engine(self._engine, self._table, books)
                 self._snapshot = Snapshot(self._table, books, engine)
         return self._snapshot
 
-    def asked(self, question: Callable[[Snapshot], _T]) -> _T:
-        """Ask one snapshot, since positions mean nothing in the next one.
+    def run(self, query: Callable[[Snapshot], _T]) -> _T:
+        """Run a query on one snapshot, since positions mean nothing in the next one.
 
-        Where its files are removed meanwhile, a newer one is asked from the beginning.
+        If its files are removed meanwhile, the query starts again on a newer one.
         """
-        return self._table.retry(lambda: question(self.snapshot()))
+        return self._table.retry(lambda: query(self.snapshot()))

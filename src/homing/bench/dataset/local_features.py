@@ -14,7 +14,7 @@ from PIL import Image
 
 from homing.bench.encode.variants import Crop, Recipe, cropped
 from homing.errors import PictureError
-from homing.evidence.features import Features, Rule, features_of, fitted
+from homing.evidence.features import Features, Rule, features_of, fit_homography
 from homing.images import read_rgb
 from homing.options import Limits
 
@@ -111,7 +111,7 @@ def _both_ways(picture: Image.Image) -> Iterator[Features]:
 
 def _judged(ours: Iterable[Features], theirs: Features) -> Evidence | None:
     for mirrored, features in enumerate(ours):
-        found = fitted(features, theirs, _RULE)
+        found = fit_homography(features, theirs, _RULE)
         if found is not None:
             return Evidence(found[1], bool(mirrored))
     return None

@@ -67,9 +67,9 @@ def _threads(encoders: Sequence[Encoder]) -> Iterator[Executor]:
         with ThreadPoolExecutor(1) as pool:
             yield pool
         return
-    from homing.descriptors.workers import network_workers
+    from homing.descriptors.workers import network_pool
 
-    with network_workers() as (pool, _):
+    with network_pool() as (pool, _):
         yield pool
 
 

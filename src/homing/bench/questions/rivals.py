@@ -11,7 +11,7 @@ import numpy as np
 from homing.bench.questions.case import Answer, Case, Line, measure_engine
 from homing.bench.questions.cells import nearest_cells
 from homing.bench.search.engine import Engine
-from homing.search import MemoryEngine
+from homing.search.engines.memory import MemoryEngine
 
 _CELLS = (2, 4)  # an entry
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from homing.bench.statistics.measures import Places
 from homing.codebooks import Codebook
-from homing.search import MemoryEngine, automatic_probes, rank, similarities
+from homing.search.engines.memory import MemoryEngine, automatic_probes
+from homing.search.ranking import rank, similarities
 
 CANDIDATES = 100
 """Entries a query that the codes bring; what is not among them is not found."""

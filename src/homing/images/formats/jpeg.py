@@ -1,6 +1,7 @@
-"""JPEG: what its segments say, its pixels, and new pixels among the old segments."""
+"""JPEG: its header, its pixels, and new pixels among the old segments."""
 
 import io
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,44 +10,32 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
-from homing.images.limits import check_pixels
+from homing.images.formats.tiff_tags import first_number, orientation_of
+from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+APP11 = 0xEB
 _ADOBE = 0xEE
-_LARGEST_SIDE = 65500  # libjpeg's own
+_BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
+_LARGEST_SIDE = 65500  # of libjpeg
 
 
 @dataclass(frozen=True)
 class JpegHeader:
-    """What stands before a JPEG's first scan.
+    """Header of a JPEG: everything before its first scan."""
 
-    Parameters
-    ----------
-    width, height : int
-        Stored size in pixels.
-    components : int
-        1 grey, 3 colour, 4 CMYK.
-    progressive : bool
-        Whether the coefficients come in several scans.
-    segments : tuple of (int, bytes)
-        Marker (0xE1 for APP1 …) and payload of each segment, in order.
-    scan : int
-        Offset of the first scan's marker.
-    """
-
-    width: int
+    width: int  # as stored
     height: int
-    components: int
+    components: int  # 1 grey, 3 colour, 4 CMYK
     progressive: bool
-    segments: tuple[tuple[int, bytes], ...]
-    scan: int
+    segments: tuple[tuple[int, bytes], ...]  # marker (0xE1 for APP1 …) and payload
+    scan: int  # offset of the first scan's marker
 
     def payloads(self, marker: int, prefix: bytes) -> tuple[bytes, ...]:
-        """Return what follows `prefix` in each segment of that marker that begins with it."""
+        """Return the payloads of a marker that begin with `prefix`, without it."""
         return tuple(
             payload[len(prefix) :]
             for found, payload in self.segments
@@ -59,8 +48,28 @@ class JpegHeader:
         return next(iter(self.payloads(0xE1, b"Exif\0\0")), None)
 
     @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1..8."""
+        return orientation_of(self.exif)
+
+    @property
+    def manifest_store(self) -> bytes | None:
+        """The first C2PA manifest store, its segments joined (ISO 19566-5, annex D)."""
+        boxes: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+        for payload in self.payloads(APP11, b"JP"):
+            instance, number, part = payload[:2], int.from_bytes(payload[2:6], "big"), payload[6:]
+            if part[4:_BOX_HEAD] == b"jumb":
+                boxes[instance].append((number, part))
+        for parts in boxes.values():
+            first, *rest = (part for _, part in sorted(parts))
+            store = b"".join((first, *(part[_BOX_HEAD:] for part in rest)))
+            if store[16:20] == b"c2pa":  # type in the box's own description
+                return store
+        return None
+
+    @property
     def quality(self) -> int | None:
-        """Quality (1..100) on libjpeg's scale, estimated from the luminance table, or None."""
+        """Quality on libjpeg's scale, 1..100, estimated from the luminance table, or None."""
         for marker, payload in self.segments:
             if marker == _DQT and payload and payload[0] & 15 == 0:
                 wide = payload[0] >> 4
@@ -71,8 +80,6 @@ class JpegHeader:
     @property
     def pictures(self) -> int:
         """Number of pictures that a multi-picture index (MPF) names; 1 without one."""
-        from homing.images.formats.tiff_tags import first_number
-
         index = self.payloads(0xE2, b"MPF\0")
         return max((first_number(block, 0xB001) or 1 for block in index), default=1)
 
@@ -101,7 +108,7 @@ def _quality_of(total: int) -> int:
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield (marker, start, end) of each segment's payload up to and with the first scan."""
+    """Yield marker, start and end of each segment's payload, the first scan's the last."""
     at = 2
     while True:
         if at + 4 > len(data) or data[at] != 0xFF:
@@ -120,20 +127,7 @@ def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
 
 
 def parse_jpeg(data: bytes, limits: Limits) -> JpegHeader:
-    """Read the segments before the first scan and check the size.
-
-    Parameters
-    ----------
-    data : bytes
-        A file that begins with 0xFFD8FF.
-    limits : Limits
-        The most pixels allowed.
-
-    Raises
-    ------
-    PictureError
-        If the header is truncated, damaged, or claims too many pixels.
-    """
+    """Read the segments before the first scan, and check the size."""
     segments: list[tuple[int, bytes]] = []
     frames: list[tuple[int, bytes]] = []
     scan = 0
@@ -161,7 +155,7 @@ def _segment(marker: int, payload: bytes) -> bytes:
 
 
 class _WholeJpeg(JpegImagePlugin.JpegImageFile):
-    """Pillow's decoder, strict even where another library has told Pillow to forgive truncation."""
+    """Pillow's decoder, strict even where another library has set Pillow to forgive truncation."""
 
     def load_read(self, read_bytes: int) -> bytes:
         part = self.fp.read(read_bytes) if self.fp is not None else b""
@@ -175,70 +169,38 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
 
     Pillow would otherwise parse EXIF and multi-picture blocks and warn about damaged ones, and
     warnings cannot be silenced in one thread only.
-
-    Raises
-    ------
-    PictureError
-        If Pillow cannot read the header.
     """
-    kept = [
+    coding = [
         _segment(marker, payload)
         for marker, payload in header.segments
         if not (0xE0 < marker <= 0xEF or marker == _COM) or marker == _ADOBE
     ]
-    stream = b"".join((b"\xff\xd8", *kept, memoryview(data)[header.scan :]))
-    try:
+    stream = b"".join((b"\xff\xd8", *coding, memoryview(data)[header.scan :]))
+    with decoder_errors_as("the JPEG cannot be read"):
         image = _WholeJpeg(io.BytesIO(stream))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the JPEG cannot be read: {error}") from error
     if image.size != (header.width, header.height):
         raise PictureError("the JPEG contradicts itself about its size; export it again")
     return image
 
 
 def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
-    """Decode all pixels of a grey or RGB JPEG.
-
-    Returns
-    -------
-    numpy.ndarray
-        (h, w, 1) or (h, w, 3) uint8.
-
-    Raises
-    ------
-    PictureError
-        If it is CMYK, truncated or damaged.
-    """
+    """Decode all pixels of a grey or RGB JPEG: (h, w, 1) or (h, w, 3)."""
     if header.components not in (1, 3):
         raise PictureError(
-            f"a JPEG of {header.components} components (CMYK) cannot be kept as it is; "
+            f"a JPEG of {header.components} components (CMYK) cannot be written back; "
             "convert it to RGB first"
         )
     image = open_jpeg(data, header)
-    try:
+    with decoder_errors_as("the JPEG is truncated or damaged"):
         pixels = np.asarray(image)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the JPEG is truncated or damaged: {error}") from error
     return pixels.reshape(header.height, header.width, -1)
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: bool) -> bytes:
-    """Encode grey or RGB pixels, 4:4:4 and with Huffman tables of their own.
+    """Encode (h, w, 1) or (h, w, 3) pixels, 4:4:4 and with optimised Huffman tables.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray
-        (h, w, 1) or (h, w, 3) uint8.
-    quality : int
-        1..100 on libjpeg's scale.
-    progressive : bool
-        Write several scans; kept back where the picture is so noisy that Pillow's buffer of two
-        bytes a pixel might not hold it (a baseline JPEG is written then).
-
-    Raises
-    ------
-    PictureError
-        If a side is longer than a JPEG can hold.
+    A picture so noisy that Pillow's buffer of two bytes a pixel might not hold its progressive
+    file is written as a baseline JPEG.
     """
     import imagecodecs
 
@@ -248,7 +210,7 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: boo
             f"a JPEG holds at most {_LARGEST_SIDE} pixels a side, not {width} x {height}"
         )
     pixels = np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels)
-    try:
+    with decoder_errors_as("the JPEG cannot be written"):
         data = bytes(
             imagecodecs.jpeg8_encode(pixels, level=quality, subsampling="444", optimize=True)
             if channels == 3
@@ -261,29 +223,21 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: boo
         Image.fromarray(pixels).save(
             stream, "JPEG", quality=quality, subsampling=0, progressive=True
         )
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the JPEG cannot be written: {error}") from error
     return stream.getvalue()
 
 
-def is_kept(marker: int, payload: bytes) -> bool:
-    """Whether a segment is metadata that goes from the source into the written file."""
+def is_metadata(marker: int, payload: bytes) -> bool:
+    """Return whether a segment is metadata that a written file carries on."""
     if marker == 0xE2:
         return payload.startswith(b"ICC_PROFILE\0")
     return marker in (0xE0, 0xE1, 0xED, _COM)
 
 
 def splice_jpeg(data: bytes, segments: tuple[tuple[int, bytes], ...]) -> bytes:
-    """Return `data` with `segments` instead of the metadata it carries.
-
-    Parameters
-    ----------
-    data : bytes
-        A JPEG as :func:`encode_jpeg` returns it.
-    segments : tuple of (int, bytes)
-        Marker and payload of each segment to carry.
-    """
-    own = parse_jpeg(data, Limits(max_pixels=2**40))
-    coding = [(marker, payload) for marker, payload in own.segments if not 0xE0 <= marker <= 0xEF]
+    """Return a JPEG of :func:`encode_jpeg` with `segments` instead of its own metadata."""
+    header = parse_jpeg(data, UNLIMITED)
+    coding = [
+        (marker, payload) for marker, payload in header.segments if not 0xE0 <= marker <= 0xEF
+    ]
     parts = [_segment(marker, payload) for marker, payload in (*segments, *coding)]
-    return b"".join((b"\xff\xd8", *parts, memoryview(data)[own.scan :]))
+    return b"".join((b"\xff\xd8", *parts, memoryview(data)[header.scan :]))

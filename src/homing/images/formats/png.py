@@ -1,4 +1,4 @@
-"""PNG: its chunks, its pixels (8 and 16 bit), and new pixels among the old chunks."""
+"""PNG: its chunks, its pixels (8 and 16 bits), and new pixels among the old chunks."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,14 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
-from homing.images.formats.png_interlace import join_passes
-from homing.images.limits import check_pixels
+from homing.images.formats.tiff_tags import orientation_of
+from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-KEPT = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
+CARRIED = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
 """Ancillary chunks that stay true when pixels change."""
 
 _CODED = frozenset(b"IHDR PLTE tRNS IDAT IEND".split())
@@ -27,40 +26,50 @@ _DEPTHS = {
     GREY_ALPHA: (8, 16),
     COLOUR_ALPHA: (8, 16),
 }
-
 _CHANNELS = {GREY: 1, COLOUR: 3, PALETTE: 1, GREY_ALPHA: 2, COLOUR_ALPHA: 4}
+
+# Adam7: column and row of each pass's first pixel, and the steps to the next ones.
+_PASSES = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
 
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What a PNG's chunks say.
-
-    Parameters
-    ----------
-    width, height : int
-        Size in pixels.
-    depth : int
-        Bits a sample as stored: 1, 2, 4, 8 or 16.
-    colour : int
-        PNG colour type.
-    interlaced, animated, keyed : bool
-        Adam7; APNG (an acTL chunk); has a tRNS chunk.
-    before, after : tuple of (bytes, bytes)
-        Type and content of the ancillary chunks in front of and behind the pixels.
-    coded : tuple of (int, int)
-        Where the chunks needed for the pixels (IHDR, PLTE, tRNS, IDAT, IEND) begin and end.
-    """
+    """Contents of a PNG's chunks."""
 
     width: int
     height: int
-    depth: int
-    colour: int
-    interlaced: bool
-    animated: bool
-    keyed: bool
+    depth: int  # bits a sample as stored: 1, 2, 4, 8 or 16
+    colour: int  # PNG colour type
+    interlaced: bool  # Adam7
+    animated: bool  # has an acTL chunk
+    keyed: bool  # has a tRNS chunk
+    # Type and content of the ancillary chunks in front of and behind the pixels.
     before: tuple[tuple[bytes, bytes], ...]
     after: tuple[tuple[bytes, bytes], ...]
-    coded: tuple[tuple[int, int], ...]
+    coded: tuple[tuple[int, int], ...]  # start and end of IHDR, PLTE, tRNS, IDAT and IEND
+
+    @property
+    def ancillary(self) -> dict[bytes, bytes]:
+        """Content of the ancillary chunks by type; of several the last."""
+        return dict(self.before + self.after)
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1..8."""
+        return orientation_of(self.ancillary.get(b"eXIf"))
+
+    @property
+    def manifest_store(self) -> bytes | None:
+        """The C2PA manifest store."""
+        return self.ancillary.get(b"caBX")
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -81,20 +90,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def parse_png(data: bytes, limits: Limits) -> PngHeader:
-    """Read all chunks and check the size.
-
-    Parameters
-    ----------
-    data : bytes
-        A file that begins with the PNG signature.
-    limits : Limits
-        The most pixels allowed.
-
-    Raises
-    ------
-    PictureError
-        If it is truncated, a checksum is wrong, or it claims too many pixels.
-    """
+    """Read all chunks, and check their checksums and the size."""
     head = data[16:29]
     if data[8:16] != b"\0\0\0\rIHDR" or len(head) < 13:
         raise PictureError("the PNG has no header; it is truncated or damaged, export it again")
@@ -152,27 +148,16 @@ def _coded_part(data: bytes, header: PngHeader, start: int, end: int) -> bytes |
 
 
 def decode_png(data: bytes, header: PngHeader) -> Pixels:
-    """Decode all pixels; palettes, colour keys and low depths are expanded.
+    """Decode all pixels to (h, w, c), uint8 or uint16; palettes, keys, low depths expanded.
 
-    Returns
-    -------
-    numpy.ndarray
-        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; uint8, or uint16 where
-        the file has 16 bits.
-
-    Raises
-    ------
-    PictureError
-        If the pixels are truncated or damaged.
+    c is 1 grey, 2 grey and alpha, 3 RGB, or 4 RGB and alpha.
     """
     parts = [_coded_part(data, header, start, end) for start, end in header.coded]
-    try:
+    with decoder_errors_as("the PNG is truncated or damaged"):
         if header.interlaced:
             return _decode_interlaced(header, [bytes(part) for part in parts])
-        # Only what the pixels need: text and profiles may be bombs, and libpng warns about them.
+        # Only what the pixels need: text and profiles may be bombs, and libpng warns of them.
         return _decode_stream(b"".join((SIGNATURE, *parts)), header.width, header.height)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the PNG is truncated or damaged: {error}") from error
 
 
 def _decode_stream(stream: bytes, width: int, height: int) -> Pixels:
@@ -183,19 +168,47 @@ def _decode_stream(stream: bytes, width: int, height: int) -> Pixels:
 
 
 def _decode_interlaced(header: PngHeader, parts: list[bytes]) -> Pixels:
-    """Decode each pass as a picture of its own."""
+    """Decode each of the seven passes as a small picture, and put their pixels in place.
+
+    libpng would join them, but as called here it warns on the terminal of every such picture.
+    """
     coded = b"".join(part[8:-4] for part in parts if part[4:8] == b"IDAT")
     between = b"".join(part for part in parts if part[4:8] in (b"PLTE", b"tRNS"))
-
-    def decode(width: int, height: int, rows: bytes) -> Pixels:
-        size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
-        kind = bytes((header.depth, header.colour, 0, 0, 0))
-        pixels = chunk(b"IDAT", zlib.compress(rows, 1))
-        stream = (SIGNATURE, chunk(b"IHDR", size + kind), between, pixels, chunk(b"IEND", b""))
-        return _decode_stream(b"".join(stream), width, height)
-
     pixel_bits = header.depth * _CHANNELS[header.colour]
-    return join_passes(coded, (header.height, header.width), pixel_bits, decode)
+    sizes = [
+        (max(0, -(-(header.width - left) // across)), max(0, -(-(header.height - top) // down)))
+        for left, top, across, down in _PASSES
+    ]
+    lengths = [
+        rows * (1 + -(-columns * pixel_bits // 8)) * bool(columns) for columns, rows in sizes
+    ]
+    raw = zlib.decompressobj().decompress(coded, sum(lengths))
+    if len(raw) < sum(lengths):
+        raise PictureError("the PNG is truncated or damaged: too few rows")
+    out: Pixels | None = None
+    at = 0
+    for (left, top, across, down), (columns, rows), length in zip(
+        _PASSES, sizes, lengths, strict=True
+    ):
+        if not length:
+            continue
+        part = _decode_pass(header, between, columns, rows, raw[at : at + length])
+        if out is None:  # the first pass has a pixel of every picture
+            out = np.empty((header.height, header.width, part.shape[2]), part.dtype)
+        out[top::down, left::across] = part
+        at += length
+    if out is None:
+        raise PictureError("the PNG holds no pixels; export it again")
+    return out
+
+
+def _decode_pass(header: PngHeader, between: bytes, width: int, height: int, rows: bytes) -> Pixels:
+    """Decode filtered rows as a PNG of their own, with the palette and key `between`."""
+    size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
+    kind = bytes((header.depth, header.colour, 0, 0, 0))
+    pixels = chunk(b"IDAT", zlib.compress(rows, 1))
+    stream = (SIGNATURE, chunk(b"IHDR", size + kind), between, pixels, chunk(b"IEND", b""))
+    return _decode_stream(b"".join(stream), width, height)
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -205,20 +218,12 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def encode_png(pixels: Pixels) -> bytes:
-    """Encode (h, w, c) pixels, c in 1..4, 8 or 16 bit, without loss.
-
-    Raises
-    ------
-    PictureError
-        If libpng refuses.
-    """
+    """Encode (h, w, c) pixels, c in 1..4, 8 or 16 bits, without loss."""
     import imagecodecs
 
-    try:
+    with decoder_errors_as("the PNG cannot be written"):
         # Level 3 halves the time of 6; photographs come out 2 % longer.
         return bytes(imagecodecs.png_encode(np.ascontiguousarray(pixels), level=3))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the PNG cannot be written: {error}") from error
 
 
 def splice_png(
@@ -226,15 +231,7 @@ def splice_png(
     before: tuple[tuple[bytes, bytes], ...],
     after: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
-    """Return `data` with ancillary chunks in front of and behind its pixels.
-
-    Parameters
-    ----------
-    data : bytes
-        A PNG as :func:`encode_png` returns it.
-    before, after : tuple of (bytes, bytes)
-        Type and content of each chunk.
-    """
+    """Return a PNG of :func:`encode_png` with ancillary chunks around its pixels."""
     start = len(SIGNATURE) + 25  # behind IHDR
     return b"".join(
         (

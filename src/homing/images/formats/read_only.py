@@ -1,4 +1,4 @@
-"""Pictures that are only looked at, never written: through Pillow, beneath its own size check."""
+"""Pictures that are only read, never written: through Pillow, beneath its own size check."""
 
 import io
 from collections.abc import Callable
@@ -7,7 +7,6 @@ from types import MappingProxyType
 from PIL import BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, TiffImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.tiff import STRUCTURAL, SUB_PICTURES
 from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
@@ -16,7 +15,7 @@ from homing.images.formats.tiff_tags import (
     orientation_of,
     write_directory,
 )
-from homing.images.limits import check_pixels
+from homing.images.limits import check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _PILLOW_PIXELS = 89_478_485
@@ -45,38 +44,17 @@ _OPENERS: MappingProxyType[str, Callable[[io.BytesIO], Image.Image]] = MappingPr
 
 
 def open_other(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, int]:
-    """Open a GIF, BMP, JPEG 2000 or AVIF; of an animation the first frame.
+    """Open a GIF, BMP, JPEG 2000 or AVIF (of an animation the first frame), not yet decoded.
 
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    kind : str
-        As :func:`homing.images.kinds.sniff` says.
-    limits : Limits
-        The most pixels allowed; at most 89 million for these kinds.
-
-    Returns
-    -------
-    PIL.Image.Image
-        Not yet decoded.
-    int
-        EXIF orientation, 1..8.
-
-    Raises
-    ------
-    PictureError
-        If the kind is not handled, or the header is damaged or claims too much.
+    Returns its EXIF orientation, 1..8, too. These kinds may have at most 89 million pixels.
     """
     if kind not in _OPENERS:
         raise PictureError(f"{kind} is not handled; convert the picture to JPEG or PNG")
     limits = Limits(min(limits.max_pixels, _PILLOW_PIXELS), limits.max_bytes)
     if kind == "GIF":
         check_pixels(*_gif_size(data), limits)
-    try:
+    with decoder_errors_as(f"the {kind} picture is truncated or damaged"):
         image = _OPENERS[kind](io.BytesIO(data))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the {kind} picture is truncated or damaged: {error}") from error
     check_pixels(*image.size, limits)
     block = image.info.get("exif")
     orientation = orientation_of(block.removeprefix(b"Exif\0\0")) if block else 1
@@ -104,12 +82,7 @@ def _gif_size(data: bytes) -> tuple[int, int]:
 def open_unusual_tiff(data: bytes, directory: Directory) -> Image.Image:
     """Open the first page of a TIFF that homing does not decode itself (CMYK, JPEG, fax, 1 bit).
 
-    Pillow is shown the structural tags alone: it warns about damaged ones of the others.
-
-    Raises
-    ------
-    PictureError
-        If Pillow cannot read it either.
+    Pillow gets the structural tags alone: it warns about damaged ones of the others.
     """
     entries = {
         tag: entry if tag in _LISTS else _first(entry)
@@ -124,10 +97,8 @@ def open_unusual_tiff(data: bytes, directory: Directory) -> Image.Image:
     at = len(data) + len(padding)
     offset = at.to_bytes(4, BYTE_ORDERS[directory.order])
     stream = b"".join((data[:4], offset, memoryview(data)[8:], padding, write_directory(alone, at)))
-    try:
+    with decoder_errors_as("the TIFF cannot be read"):
         return TiffImagePlugin.TiffImageFile(io.BytesIO(stream))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the TIFF cannot be read: {error}") from error
 
 
 def _first(entry: Entry) -> Entry:

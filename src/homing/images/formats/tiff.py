@@ -1,4 +1,4 @@
-"""TIFF: what its first directory says, and new pixels beneath the old tags."""
+"""TIFF: its first directory, and new pixels beneath the old tags."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -6,24 +6,23 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
+    ORIENTATION,
     Directory,
     Entry,
     Order,
     read_directory,
     write_directory,
 )
-from homing.images.limits import check_pixels
+from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2
 SUB_PICTURES = 330
-CREDENTIALS = 52545
-"""Tag of a C2PA manifest store, which vouches for the pixels of its own file alone."""
+MANIFEST_STORE = 52545  # C2PA; it vouches for the pixels of its own file alone
 
 COMPRESSIONS = MappingProxyType(
     {1: "none", 5: "lzw", 8: "deflate", 32946: "deflate", 32773: "packbits"}
@@ -31,9 +30,9 @@ COMPRESSIONS = MappingProxyType(
 STRUCTURAL = frozenset(
     {255, *range(256, 260), 262, 263, 264, 265, 266, 273, *range(277, 282), 284, 288, 289}
     | {290, 291, 292, 293, 317, *range(320, 329), SUB_PICTURES, 332, 333, 334, 336, 338, 339, 340}
-    | {341, 343, 344, 345, 347, *range(512, 522), *range(529, 533), CREDENTIALS}
+    | {341, 343, 344, 345, 347, *range(512, 522), *range(529, 533), MANIFEST_STORE}
 )
-"""Tags that describe these very pixels or how they are stored; a written file has its own."""
+"""Tags about these very pixels or their storage; a written file has its own."""
 
 _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
@@ -43,36 +42,32 @@ _STRIP_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """What the first directory of a TIFF says.
-
-    Parameters
-    ----------
-    directory : Directory
-        All its tags.
-    width, height, samples : int
-        Size in pixels and samples a pixel.
-    depth : int
-        Bits a sample.
-    photometric : int
-        0 and 1 grey, 2 RGB, 3 palette; others are refused.
-    extra : int
-        What the sample beyond the colours means: 0 unspecified, 1 premultiplied alpha, 2 alpha.
-    refusal : str
-        Why the picture cannot be read strictly; empty if it can.
-    """
+    """First directory of a TIFF."""
 
     directory: Directory
     width: int
     height: int
-    samples: int
-    depth: int
-    photometric: int
-    extra: int
-    refusal: str
+    samples: int  # a pixel
+    depth: int  # bits a sample
+    photometric: int  # 0 and 1 grey, 2 RGB, 3 palette; others are refused
+    extra: int  # sample beyond the colours: 0 unspecified, 1 premultiplied alpha, 2 alpha
+    refusal: str  # why the picture cannot be read strictly; empty if it can
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1..8."""
+        found = self.directory.number(ORIENTATION, 1)
+        return found if 1 <= found <= 8 else 1
+
+    @property
+    def manifest_store(self) -> bytes | None:
+        """The C2PA manifest store."""
+        entry = self.directory.entries.get(MANIFEST_STORE)
+        return entry.data if entry else None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a written file will not keep."""
+        """Properties that a written file loses, for people to read."""
         notes = []
         if self.photometric == PALETTE:
             notes.append("palette expanded to RGB")
@@ -84,19 +79,7 @@ class TiffHeader:
 def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> TiffHeader:
     """Read the first directory and check the size.
 
-    Parameters
-    ----------
-    data : bytes
-        A file that begins with "II" or "MM".
-    limits : Limits
-        The most pixels allowed.
-    first_page : bool
-        Whether further pages and pictures inside are no reason for refusal.
-
-    Raises
-    ------
-    PictureError
-        If it is truncated, damaged, a BigTIFF, or claims too many pixels.
+    With `first_page`, further pages and pictures inside are no reason for refusal.
     """
     order: Order = "<" if data[:2] == b"II" else ">"
     if int.from_bytes(data[2:4], BYTE_ORDERS[order]) == 43:
@@ -125,10 +108,10 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
 def _several(directory: Directory) -> str:
     """Return why a TIFF of several pictures is refused; "" if it has one."""
     if directory.following:
-        return "cannot be kept as it is: a TIFF of several pages; save one page as TIFF"
+        return "cannot be written back: a TIFF of several pages; save one page as TIFF"
     if SUB_PICTURES in directory.entries:
         return (
-            "cannot be kept as it is: a TIFF with further pictures inside (thumbnails, a pyramid "
+            "cannot be written back: a TIFF with further pictures inside (thumbnails, a pyramid "
             "or raw data); save it flat"
         )
     return ""
@@ -165,7 +148,7 @@ def _refusal(directory: Directory, samples: int, bits: tuple[int, ...], photomet
         ),
         (directory.number(266, 1) != 1, "a TIFF with reversed bits; save it again"),
     )
-    return next((f"cannot be kept as it is: {reason}" for failed, reason in checks if failed), "")
+    return next((f"cannot be written back: {reason}" for failed, reason in checks if failed), "")
 
 
 def _deflate(strip: Pixels, order: Order) -> bytes:
@@ -178,36 +161,19 @@ def _deflate(strip: Pixels, order: Order) -> bytes:
     return bytes(imagecodecs.deflate_encode(coded.tobytes(), level=6))
 
 
-def encode_tiff(
-    pixels: Pixels,
-    kept: Directory,
-    *,
-    extra: int = STRAIGHT,
-) -> bytes:
-    """Write a TIFF of one page, deflated with horizontal differences, without loss.
+def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> bytes:
+    """Write (h, w, 1..4) pixels as a TIFF of one page, deflated with horizontal differences.
 
-    Written here because Pillow holds no RGB of 16 bits and drops tags it does not know.
-
-    Parameters
-    ----------
-    pixels : numpy.ndarray
-        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; uint8 or uint16.
-    kept : Directory
-        Tags to carry, structural ones left out here; its byte order is the file's.
-    extra : int
-        What the alpha means, as in :class:`TiffHeader`.
-
-    Raises
-    ------
-    PictureError
-        If the file would pass the 4 GiB that a TIFF can address.
+    Byte order and all but the structural tags come from `source`; `extra` is as in
+    :class:`TiffHeader`. Not written by Pillow, which holds no RGB of 16 bits and drops tags it
+    does not know.
     """
     height, width, samples = pixels.shape
     rows = max(1, _STRIP_BYTES // (width * samples * pixels.itemsize))
-    try:
-        strips = [_deflate(pixels[top : top + rows], kept.order) for top in range(0, height, rows)]
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the TIFF cannot be written: {error}") from error
+    with decoder_errors_as("the TIFF cannot be written"):
+        strips = [
+            _deflate(pixels[top : top + rows], source.order) for top in range(0, height, rows)
+        ]
     offsets, at = [], 8
     for strip in strips:
         offsets.append(at)
@@ -216,13 +182,13 @@ def encode_tiff(
     at += len(padding)
     if at > 2**32 - 2**24:
         raise PictureError("the TIFF would pass 4 GiB; save the picture in parts")
-    structure = _structure(pixels, kept.order, extra, rows)
-    structure[273] = _long(kept.order, *offsets)
-    structure[279] = _long(kept.order, *(len(strip) for strip in strips))
-    carried = {tag: entry for tag, entry in kept.entries.items() if tag not in STRUCTURAL}
-    directory = Directory(kept.order, {**carried, **structure}, kept.beneath)
-    mark = b"II*\0" if kept.order == "<" else b"MM\0*"
-    head = mark + at.to_bytes(4, BYTE_ORDERS[kept.order])
+    structure = _structure(pixels, source.order, extra, rows)
+    structure[273] = _long(source.order, *offsets)
+    structure[279] = _long(source.order, *(len(strip) for strip in strips))
+    carried = {tag: entry for tag, entry in source.entries.items() if tag not in STRUCTURAL}
+    directory = Directory(source.order, {**carried, **structure}, source.beneath)
+    mark = b"II*\0" if source.order == "<" else b"MM\0*"
+    head = mark + at.to_bytes(4, BYTE_ORDERS[source.order])
     return b"".join((head, *strips, padding, write_directory(directory, at)))
 
 

@@ -1,7 +1,7 @@
-"""TIFF: the decoding of strips and tiles, each bounded by the size its directory claims.
+"""TIFF pixels: strips and tiles decoded, each bounded by the size its directory claims.
 
-Written here, not left to a general reader, because a strip may be a deflate bomb: the decoders
-called here never return more than what the directory says a strip holds.
+Not left to a general reader, because a strip may be a deflate bomb: the decoders called here never
+return more than the directory says a strip holds.
 """
 
 import zlib
@@ -11,40 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
 from homing.images.formats.tiff import COMPRESSIONS, PALETTE, WHITE_IS_ZERO, TiffHeader
-from homing.images.limits import check_pixels
+from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
 
 def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
-    """Decode all pixels of a TIFF that :func:`parse_tiff` did not refuse.
+    """Decode a TIFF without a refusal to (h, w, c), uint8 or uint16.
 
-    Parameters
-    ----------
-    data : bytes
-        The file.
-    header : TiffHeader
-        Its first directory; ``refusal`` must be empty.
-    limits : Limits
-        The most pixels of one tile.
-
-    Returns
-    -------
-    numpy.ndarray
-        (h, w, c), c = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha; palettes expanded,
-        inverted grey turned; uint8 or uint16.
-
-    Raises
-    ------
-    PictureError
-        If the pixels are truncated or damaged.
+    c is 1 grey, 2 grey and alpha, 3 RGB, or 4 RGB and alpha; palettes are expanded and inverted
+    grey is turned. One tile may have at most ``limits.max_pixels``.
     """
-    try:
+    with decoder_errors_as("the TIFF is truncated or damaged"):
         samples = _assemble(data, header, limits)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the TIFF is truncated or damaged: {error}") from error
     if header.photometric == WHITE_IS_ZERO:
         samples[..., 0] = ~samples[..., 0]
     if header.photometric == PALETTE:
@@ -53,7 +33,7 @@ def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
 
 
 def _expand(samples: Pixels, header: TiffHeader) -> npt.NDArray[np.uint8]:
-    """Look palette indices up; a sample beyond the index is kept as alpha."""
+    """Look palette indices up; a sample beyond the index is alpha."""
     table = header.directory.numbers(320)
     if len(table) != 768:
         raise PictureError("the TIFF's palette is damaged; export it again")
@@ -76,9 +56,9 @@ def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     out = np.empty((header.height, header.width, header.samples), stored.newbyteorder("="))
     codec = COMPRESSIONS[directory.number(259, 1)]
     differences = directory.number(317, 1) == 2
-    places = _places(header, planes, limits)
-    for (plane, top, left, rows, columns), part in zip(places, _parts(data, header), strict=True):
-        flat = _decoded(part, rows * columns * channels * stored.itemsize, codec)
+    blocks = _blocks(header, planes, limits)
+    for (plane, top, left, rows, columns), part in zip(blocks, _parts(data, header), strict=True):
+        flat = _decode_part(part, rows * columns * channels * stored.itemsize, codec)
         block = np.frombuffer(flat, stored).reshape(rows, columns, channels)
         if differences:
             block = np.cumsum(block, axis=1, dtype=out.dtype)
@@ -88,7 +68,7 @@ def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     return out
 
 
-def _places(
+def _blocks(
     header: TiffHeader, planes: int, limits: Limits
 ) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield plane, top, left, rows and columns of each strip or tile."""
@@ -125,7 +105,7 @@ def _parts(data: bytes, header: TiffHeader) -> Iterator[memoryview]:
         yield view[offset : offset + count]
 
 
-def _decoded(part: memoryview, expected: int, codec: str) -> bytes | bytearray | memoryview:
+def _decode_part(part: memoryview, expected: int, codec: str) -> bytes | bytearray | memoryview:
     """Return exactly `expected` decoded bytes."""
     import imagecodecs
 

@@ -1,4 +1,4 @@
-"""TIFF image file directories, as TIFF files and EXIF blocks hold them: read and written."""
+"""Image file directories of TIFF files and EXIF blocks, read and written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,24 +45,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Directory:
-    """A directory: its tags, the directories beneath it, and where the next one stands.
+    """A directory: its tags, the directories beneath it, and the place of the next one."""
 
-    Parameters
-    ----------
-    order : {"<", ">"}
-        "<" or ">", the byte order of all values.
-    entries : mapping of int to Entry
-        By tag; those of :data:`SUB_DIRECTORIES` left out.
-    beneath : mapping of int to Directory
-        EXIF, GPS and interoperability directories by tag.
-    following : int
-        Offset of the next directory, 0 if none.
-    """
-
-    order: Order
-    entries: Mapping[int, Entry]
+    order: Order  # byte order of all values
+    entries: Mapping[int, Entry]  # by tag; those of SUB_DIRECTORIES left out
     beneath: Mapping[int, "Directory"] = field(default_factory=lambda: MappingProxyType({}))
-    following: int = 0
+    following: int = 0  # offset of the next directory, 0 if none
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         """Return the whole values of a tag; empty if absent or of another type."""
@@ -85,23 +73,9 @@ def _number(data: bytes, at: int, size: int, order: Order) -> int:
 
 
 def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Directory:
-    """Read the directory at an offset, with those beneath it.
+    """Read the directory at an offset, and `depth` levels of directories beneath it.
 
-    Parameters
-    ----------
-    data : bytes
-        The TIFF file or EXIF block, beginning with its "II" or "MM".
-    at : int
-        Offset of the directory.
-    order : {"<", ">"}
-        "<" or ">".
-    depth : int
-        How many levels of directories beneath are followed.
-
-    Raises
-    ------
-    PictureError
-        If it reaches beyond the data.
+    `data` begins with the "II" or "MM" of the TIFF file or EXIF block.
     """
     count = _number(data, at, 2, order)
     entries: dict[int, Entry] = {}
@@ -145,8 +119,7 @@ def parse_block(block: bytes) -> Directory | None:
 def first_number(block: bytes, tag: int) -> int | None:
     """Return a whole value of an EXIF or MPF block's first directory, or None.
 
-    Only the directory itself is looked at, so a block whose other values are damaged still
-    answers.
+    Only the directory itself is read, so other values of the block may be damaged.
     """
     order = _order(block)
     if order is None or len(block) < 8:
@@ -163,23 +136,16 @@ def first_number(block: bytes, tag: int) -> int | None:
 
 
 def orientation_of(exif: bytes | None) -> int:
-    """Return the EXIF orientation (1..8) of a block; 1 if there is none or it is nonsense."""
+    """Return the EXIF orientation (1..8) of a block; 1 if it has none."""
     found = first_number(exif, ORIENTATION) if exif else None
     return found if found is not None and 1 <= found <= 8 else 1
 
 
 def write_directory(directory: Directory, at: int) -> bytes:
-    """Return the bytes of a directory that will stand at an even offset.
+    """Return the bytes of a directory that will stand at `at`, an even offset of a file.
 
     Layout: the entries, no following directory, then the longer values and the directories
     beneath, each at an even offset.
-
-    Parameters
-    ----------
-    directory : Directory
-        What to write; ``following`` is written as 0.
-    at : int
-        Where in the file the bytes will stand.
     """
 
     def packed(value: int, size: int) -> bytes:

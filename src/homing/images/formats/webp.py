@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image, WebPImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.decoder_errors import DECODER_ERRORS
-from homing.images.limits import check_pixels
+from homing.images.formats.tiff_tags import orientation_of
+from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _LARGEST_SIDE = 16383
@@ -20,28 +20,21 @@ _CODED = (b"ALPH", b"VP8 ", b"VP8L")
 
 @dataclass(frozen=True)
 class WebpHeader:
-    """What a WebP's chunks say.
-
-    Parameters
-    ----------
-    width, height : int
-        Size in pixels.
-    lossless, animated : bool
-        Coded without loss; holds an animation.
-    exif, icc, xmp : bytes or None
-        Content of these chunks.
-    credentials : bytes or None
-        Content of the chunk that holds a C2PA manifest store.
-    """
+    """Contents of a WebP's chunks."""
 
     width: int
     height: int
     lossless: bool
     animated: bool
-    exif: bytes | None = None
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    credentials: bytes | None = None
+    exif: bytes | None
+    icc: bytes | None
+    xmp: bytes | None
+    manifest_store: bytes | None  # C2PA
+
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1..8."""
+        return orientation_of(self.exif)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -73,20 +66,7 @@ def _coded_size(name: bytes, content: bytes) -> tuple[int, int]:
 
 
 def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
-    """Read all chunks and check the size.
-
-    Parameters
-    ----------
-    data : bytes
-        A file that begins with "RIFF" and has "WEBP" at 8.
-    limits : Limits
-        The most pixels allowed.
-
-    Raises
-    ------
-    PictureError
-        If it is truncated, damaged, or claims too many pixels.
-    """
+    """Read all chunks and check the size."""
     found: dict[bytes, bytes] = {}
     for name, content in _chunks(data):
         found.setdefault(name, content)
@@ -116,37 +96,16 @@ def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
 
 
 def open_webp(data: bytes) -> WebPImagePlugin.WebPImageFile:
-    """Return Pillow's decoder.
-
-    Raises
-    ------
-    PictureError
-        If Pillow cannot read the header.
-    """
-    try:
+    """Return Pillow's decoder."""
+    with decoder_errors_as("the WebP is truncated or damaged"):
         return WebPImagePlugin.WebPImageFile(io.BytesIO(data))
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the WebP is truncated or damaged: {error}") from error
 
 
 def decode_webp(data: bytes, header: WebpHeader) -> npt.NDArray[np.uint8]:
-    """Decode all pixels of a still WebP.
-
-    Returns
-    -------
-    numpy.ndarray
-        (h, w, 3) or, with alpha, (h, w, 4) uint8.
-
-    Raises
-    ------
-    PictureError
-        If the pixels are truncated or damaged.
-    """
+    """Decode a still WebP to (h, w, 3) or, with alpha, (h, w, 4)."""
     image = open_webp(data)
-    try:
+    with decoder_errors_as("the WebP is truncated or damaged"):
         pixels = np.asarray(image)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the WebP is truncated or damaged: {error}") from error
     if pixels.shape[:2] != (header.height, header.width):
         raise PictureError("the WebP contradicts itself about its size; export it again")
     # Pillow leaves the fourth channel of its padding out of RGB, so this is 3 or 4.
@@ -154,20 +113,9 @@ def decode_webp(data: bytes, header: WebpHeader) -> npt.NDArray[np.uint8]:
 
 
 def encode_webp(pixels: npt.NDArray[np.uint8], quality: int | None) -> bytes:
-    """Encode RGB or RGBA pixels.
+    """Encode (h, w, 3) or (h, w, 4) pixels; `quality` is 1..100, or None for a lossless file.
 
-    Parameters
-    ----------
-    pixels : numpy.ndarray
-        (h, w, 3) or (h, w, 4) uint8.
-    quality : int or None
-        1..100, or None for a lossless file. Alpha is kept without loss either way, and so are
-        the colours beneath transparent pixels in a lossless file.
-
-    Raises
-    ------
-    PictureError
-        If a side is longer than a WebP can hold.
+    Alpha is always lossless; a lossless file also has the colours beneath transparent pixels.
     """
     height, width = pixels.shape[:2]
     if max(height, width) > _LARGEST_SIDE:
@@ -175,13 +123,11 @@ def encode_webp(pixels: npt.NDArray[np.uint8], quality: int | None) -> bytes:
             f"a WebP holds at most {_LARGEST_SIDE} pixels a side, not {width} x {height}"
         )
     image, stream = Image.fromarray(pixels), io.BytesIO()
-    try:
+    with decoder_errors_as("the WebP cannot be written"):
         if quality is None:
             image.save(stream, "WEBP", lossless=True, quality=75, method=4, exact=True)
         else:
             image.save(stream, "WEBP", quality=quality, alpha_quality=100, method=4, exact=True)
-    except DECODER_ERRORS as error:
-        raise PictureError(f"the WebP cannot be written: {error}") from error
     return stream.getvalue()
 
 
@@ -191,16 +137,8 @@ def _chunk(name: bytes, content: bytes) -> bytes:
 
 
 def splice_webp(data: bytes, *, exif: bytes | None, icc: bytes | None, xmp: bytes | None) -> bytes:
-    """Return `data`, a WebP as :func:`encode_webp` returns it, with metadata chunks.
-
-    Parameters
-    ----------
-    data : bytes
-        The coded picture.
-    exif, icc, xmp : bytes or None
-        Contents, written byte for byte.
-    """
-    header = parse_webp(data, Limits(max_pixels=2**40))
+    """Return a WebP of :func:`encode_webp` with metadata chunks, written byte for byte."""
+    header = parse_webp(data, UNLIMITED)
     coded = [(name, content) for name, content in _chunks(data) if name in _CODED]
     canvas = next((content for name, content in _chunks(data) if name == b"VP8X"), None)
     if exif is None and icc is None and xmp is None:

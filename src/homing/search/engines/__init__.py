@@ -1,1 +1,1 @@
-"""Engines that find entries by their codes: in memory, through Lance, and several combined."""
+"""Engines that find the entries whose codes are nearest to a query."""

@@ -1,13 +1,10 @@
-"""Entries of several codebooks, each searched by its own engine and put together.
+"""The combined engine: the entries of several codebook generations, ranked together.
 
-Entries of one archive may be of several generations of its codebook. Each generation has its own
-cells and codes, so that each is searched by itself, in as many cells as a search of it alone would
-visit; the candidates of all are then put in order together.
-
-Distances to codes are of one unit whatever the codebook: squared Euclidean distances, of unit
-vectors, between the query and what the code stands for. Rotations in front of a quantizer leave
-them as they are. Only sign codes (LSH) have another: where there are several generations, h
-differing bits of b are told as the squared distance of the angle that they stand for,
+Each generation is searched by its own engine, in as many cells as a search of it alone would visit;
+then the candidates of all are ordered by their distances to codes. These are squared Euclidean
+distances of unit vectors whatever the codebook; rotations in front of a quantizer keep them. Only
+sign codes (LSH) have another unit: in an archive of several generations, h differing bits of b
+count as the squared distance of the angle that they stand for,
 
     2 − 2 cos(π h / b)
 
@@ -18,6 +15,7 @@ References
 .. [1] M. Charikar. "Similarity Estimation Techniques from Rounding Algorithms". STOC 2002.
 """
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,24 +24,24 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook
 from homing.search.engines.deadline import Deadline
 from homing.search.engines.lance import Block, LanceEngine
-from homing.search.engines.memory import MemoryEngine, automatic_probes, probe_stages
+from homing.search.engines.memory import (
+    NO_DISTANCE,
+    MemoryEngine,
+    Nearest,
+    automatic_probes,
+    merge_nearest,
+    probe_stages,
+)
 
 Probes = tuple[int, ...]
-"""How many cells of each generation are visited."""
-
-_NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
+"""Number of cells to visit in each generation."""
 
 
 class CombinedEngine:
     """Approximate search over the codes of an archive, generation by generation.
 
-    Parameters
-    ----------
-    codebooks : sequence of Codebook
-        Of the generations.
-    parts : sequence of MemoryEngine, LanceEngine or Block
-        The entries of each; engines give the numbers of entries in the archive, and blocks say
-        which these are.
+    `parts` holds one engine or block for each codebook. An engine returns the numbers of entries in
+    the archive; a block maps its own to them.
     """
 
     def __init__(
@@ -54,23 +52,23 @@ class CombinedEngine:
 
     def __len__(self) -> int:
         """Count the entries."""
-        return sum(len(p.engine if isinstance(p, Block) else p) for p in self._parts)
+        return sum(len(part) for part in self._parts)
 
     @property
-    def several(self) -> bool:
+    def has_several_generations(self) -> bool:
         """Whether there is more than one generation."""
         return len(self._parts) > 1
 
-    def visited(self, probes: int | None) -> Probes:
-        """Cells to visit in each generation: as many as given, or those of nobody's choice."""
+    def probes_by_generation(self, probes: int | None) -> Probes:
+        """Return the cells to visit in each generation: `probes`, or the automatic number."""
         if probes is not None:
             return (probes,) * len(self._codebooks)
         return tuple(automatic_probes(codebook.cell_count) for codebook in self._codebooks)
 
-    def stages(self) -> tuple[Probes, ...]:
-        """Cells to visit in each generation until there is a hit to be sure of.
+    def probe_stages(self) -> tuple[Probes, ...]:
+        """Return the cells to visit in each generation, stage by stage, until a hit is a copy.
 
-        A generation of fewer stages stays at its last one while others go on.
+        A generation of fewer stages repeats its last one.
         """
         stages = [probe_stages(codebook.cell_count) for codebook in self._codebooks]
         longest = max(map(len, stages))
@@ -85,68 +83,39 @@ class CombinedEngine:
         candidates: int,
         probes: Probes,
         deadline: Deadline | None = None,
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Entries whose codes are nearest, of each generation; all of them in order of distance.
+    ) -> Nearest:
+        """Find the entries of each generation whose codes are nearest, nearest first.
 
-        Parameters
-        ----------
-        queries : array (n, D), float32
-            Descriptors.
-        candidates : int
-            How many entries a query, of each generation.
-        probes : tuple of int
-            How many cells of each generation a query visits.
-        deadline : Deadline or None
-            As for :meth:`LanceEngine.search`; what is in memory answers.
-
-        Returns
-        -------
-        positions : array (n, c), int64
-            Numbers of the entries, nearest first; −1 where there are no more.
-        distances : array (n, c), float32
-            Squared Euclidean distance to the decoded code. With a single LSH codebook: differing
-            bits.
+        `queries` is (n, D); the result has `candidates` columns for each generation. A deadline is
+        for :class:`LanceEngine`; parts in memory always answer.
         """
         found = [
-            _searched(part, queries, candidates, visited, deadline)
+            _search_part(part, queries, candidates, visited, deadline)
             for part, visited in zip(self._parts, probes, strict=True)
         ]
         if len(found) == 1:
             return found[0]
-        positions = np.concatenate([numbers for numbers, _ in found], axis=1)
-        distances = np.concatenate(
-            [
-                np.where(numbers < 0, _NOTHING, _squared(codebook, measured))
-                for codebook, (numbers, measured) in zip(self._codebooks, found, strict=True)
-            ],
-            axis=1,
-        )
-        order = np.argsort(distances, axis=1, kind="stable")
-        return (
-            np.take_along_axis(positions, order, axis=1),
-            np.take_along_axis(distances, order, axis=1),
-        )
+        squared = [
+            (numbers, np.where(numbers < 0, NO_DISTANCE, _squared_distances(codebook, measured)))
+            for codebook, (numbers, measured) in zip(self._codebooks, found, strict=True)
+        ]
+        return functools.reduce(merge_nearest, squared)
 
 
-def _searched(
+def _search_part(
     part: MemoryEngine | LanceEngine | Block,
     queries: NDArray[np.float32],
     candidates: int,
     probes: int,
     deadline: Deadline | None,
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+) -> Nearest:
     if isinstance(part, LanceEngine):
         return part.search(queries, candidates=candidates, probes=probes, deadline=deadline)
-    if isinstance(part, MemoryEngine):
-        return part.search(queries, candidates=candidates, probes=probes)
-    positions, distances = part.engine.search(queries, candidates=candidates, probes=probes)
-    if not len(part.numbers):
-        return positions, distances  # none of them is an entry
-    return np.where(positions < 0, -1, part.numbers[positions]), distances
+    return part.search(queries, candidates=candidates, probes=probes)
 
 
-def _squared(codebook: Codebook, distances: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Distances to codes as squared Euclidean ones."""
+def _squared_distances(codebook: Codebook, distances: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return distances to codes as squared Euclidean ones."""
     if codebook.factory.fine != "LSH":
         return distances
     bits = codebook.factory.inner_dimension(codebook.dimension)

@@ -1,13 +1,14 @@
-"""Parts of an archive asked at the same time, and what is said of those that do not answer.
+"""A deadline for the parts of an archive: they are queried in parallel, and late ones left out.
 
-Each part is asked by a thread of its own. One that hangs, as an object store may, cannot be called
-back: its thread is left to itself, and what it says later is not heard.
+A part that hangs, as an object store may, cannot be called back: its thread is abandoned, and its
+late answer dropped.
 """
 
-import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -15,13 +16,13 @@ from homing.errors import HomingError
 
 Answer = TypeVar("Answer")
 
-_AT_ONCE = 8  # parts asked at the same time: each may hold a million rows meanwhile
-_LATE = 32  # questions that a part may have left unanswered before it is asked no more
+_AT_ONCE = 8  # parts queried at the same time: each may hold a million rows meanwhile
+_LATE = 32  # queries that a part may leave unanswered before it gets no more
 
 
 @dataclass(frozen=True)
 class Partial:
-    """What an answer leaves out.
+    """Part of an archive that an answer leaves out.
 
     Attributes
     ----------
@@ -40,14 +41,9 @@ class Partial:
 
 
 class Deadline:
-    """How long the parts of an archive have to answer; what does not answer is noted here.
+    """Time that the parts of an archive have to answer, from now; notes the answers missing.
 
-    Without one, a part that cannot be read is an error, and one that is slow is waited for.
-
-    Parameters
-    ----------
-    seconds : float
-        From now on.
+    Without a deadline, a part that cannot be read is an error, and a slow one is waited for.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -57,27 +53,27 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> "Deadline | None":
-        """Return one that ends in so many seconds; None is without end."""
+        """Return a deadline in `seconds`; None for None, which is without end."""
         return None if seconds is None else cls(seconds)
 
-    def again(self) -> "Deadline":
-        """For another question, with the same end; nothing is noted yet."""
+    def fresh(self) -> "Deadline":
+        """Return a deadline for another query: the same end, nothing missing yet."""
         other = Deadline(self._seconds)
         other._end = self._end
         return other
 
     @property
-    def left(self) -> float:
-        """Seconds left."""
+    def seconds_left(self) -> float:
+        """Seconds left, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     def miss(self, entries: int, reason: str = "") -> None:
-        """Note entries that gave no answer: for some reason, or in time."""
+        """Note that `entries` gave no answer: for a reason, or in time."""
         self._missing.append((entries, reason or f"no answer within {self._seconds:g} s"))
 
     @property
     def partial(self) -> Partial | None:
-        """What was noted; None: all have answered."""
+        """Missing part of the answer; None if all parts have answered."""
         if not self._missing:
             return None
         reasons = dict.fromkeys(reason for _, reason in self._missing)
@@ -85,104 +81,71 @@ class Deadline:
 
 
 class Part(Generic[Answer]):
-    """A part of an archive that is asked by itself.
+    """Part of an archive: a number of entries, and a function that answers queries over them."""
 
-    Parameters
-    ----------
-    entries : int
-        How many it holds.
-    ask : callable
-        Given a question's arguments, it returns the answer.
-    """
-
-    def __init__(self, entries: int, ask: Callable[..., Answer]) -> None:
+    def __init__(self, entries: int, search: Callable[..., Answer]) -> None:
         self.entries = entries
-        self.ask = ask
-        self.late = threading.BoundedSemaphore(_LATE)
+        self.search = search
+        self.slots = threading.BoundedSemaphore(_LATE)
 
 
-@dataclass(frozen=True)
-class _Heard(Generic[Answer]):
-    """What a part has said, or why it could not; `final` if the whole question is in vain."""
-
-    number: int
-    answer: Answer | None = None
-    error: Exception | None = None
-    final: bool = True
-
-
-def answers(
+def query_parts(
     parts: Sequence[Part[Answer]],
-    question: tuple[Any, ...],
+    query: tuple[Any, ...],
     deadline: Deadline | None,
-    worth_it: Callable[[], bool],
+    accepts_partial: Callable[[], bool],
 ) -> list[Answer]:
-    """Ask all parts; their answers in the order of the parts.
+    """Return the answers of all parts to one query (arguments of their search), in order.
 
-    Parameters
-    ----------
-    parts : sequence of Part
-    question : tuple
-        Arguments for each.
-    deadline : Deadline or None
-        With it, all are asked at the same time, and those that cannot be read, or do not answer in
-        time, are noted there and left out. Without, one is asked after the other.
-    worth_it : callable
-        Asked once a part cannot be read: False if another try will do better than going on.
+    With a deadline, all are queried at the same time; unreadable and late ones are noted there and
+    left out. Without, one is queried after the other. `accepts_partial` is called once a part
+    cannot be read: False means that a new attempt will do better, and the error is raised.
     """
     if deadline is None:
-        return [part.ask(*question) for part in parts]
-    heard: queue.SimpleQueue[_Heard[Answer]] = queue.SimpleQueue()
-    asking = iter(list(enumerate(parts)))
-    lock = threading.Lock()
+        return [part.search(*query) for part in parts]
+    replies: list[Future[Answer | HomingError]] = [Future() for _ in parts]
+    waiting = deque(zip(parts, replies, strict=True))
 
-    def ask() -> None:
-        while (taken := _next(asking, lock)) is not None and deadline.left:
-            heard.put(_told(*taken, question, worth_it))
+    def work() -> None:
+        while deadline.seconds_left:
+            try:
+                part, reply = waiting.popleft()
+            except IndexError:
+                return
+            _query_part(part, query, reply, accepts_partial)
 
     for _ in range(min(_AT_ONCE, len(parts))):
-        threading.Thread(target=ask, name="homing-part", daemon=True).start()
-    found: dict[int, Answer] = {}
-    left = dict(enumerate(parts))
-    while left:
-        try:
-            said = heard.get(timeout=deadline.left)
-        except queue.Empty:
-            break
-        part = left.pop(said.number)
-        if said.error is None:
-            found[said.number] = said.answer  # type: ignore[assignment] # there is one
-        elif said.final:
-            raise said.error
+        threading.Thread(target=work, name="homing-part", daemon=True).start()
+    in_time, _ = wait(replies, timeout=deadline.seconds_left, return_when=FIRST_EXCEPTION)
+    answers: list[Answer] = []
+    for part, reply in zip(parts, replies, strict=True):
+        if reply not in in_time:
+            deadline.miss(part.entries)
+        elif isinstance(answer := reply.result(), HomingError):
+            deadline.miss(part.entries, str(answer))
         else:
-            deadline.miss(part.entries, str(said.error))
-    for part in left.values():
-        deadline.miss(part.entries)
-    return [found[number] for number in sorted(found)]
+            answers.append(answer)
+    return answers
 
 
-def _next(
-    asking: Iterator[tuple[int, Part[Answer]]], lock: threading.Lock
-) -> tuple[int, Part[Answer]] | None:
-    with lock:
-        return next(asking, None)
-
-
-def _told(
-    number: int,
+def _query_part(
     part: Part[Answer],
-    question: tuple[Any, ...],
-    worth_it: Callable[[], bool],
-) -> _Heard[Answer]:
-    """Ask one part; runs in a thread of its own."""
-    if not part.late.acquire(blocking=False):
-        silent = HomingError(f"{_LATE} earlier questions are unanswered yet")
-        return _Heard(number, error=silent, final=False)
+    query: tuple[Any, ...],
+    reply: "Future[Answer | HomingError]",
+    accepts_partial: Callable[[], bool],
+) -> None:
+    """Query one part; the reply gets its answer, an error to note, or one to raise."""
+    if not part.slots.acquire(blocking=False):
+        reply.set_result(HomingError(f"{_LATE} earlier questions are unanswered yet"))
+        return
     try:
-        return _Heard(number, part.ask(*question))
+        reply.set_result(part.search(*query))
     except HomingError as error:
-        return _Heard(number, error=error, final=not worth_it())
+        if accepts_partial():
+            reply.set_result(error)
+        else:
+            reply.set_exception(error)
     except Exception as error:  # noqa: BLE001 - raised where the answers are wanted
-        return _Heard(number, error=error)
+        reply.set_exception(error)
     finally:
-        part.late.release()
+        part.slots.release()

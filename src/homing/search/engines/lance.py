@@ -1,9 +1,8 @@
-"""The lance engine: an archive's own IVF_PQ index on disk or in an object store, and what is new.
+"""The lance engine: an archive's IVF_PQ index on disk or in an object store, and unindexed rows.
 
-The index holds the archive's stored cells and codes with its frozen centroids and code words, so
-Lance visits the cells that Faiss would and computes the same distances. Rows that it does not cover
-yet are searched exhaustively by their codes, in the same cells: the answers are the memory engine's
-whatever part of an archive is indexed.
+The index holds the stored cells and codes with the frozen centroids and code words: Lance visits
+the cells that Faiss would and computes the same distances. Unindexed rows are searched by their
+codes, in the same cells. The answers are the memory engine's, whatever is indexed.
 """
 
 import functools
@@ -15,23 +14,17 @@ from numpy.typing import NDArray
 
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
-from homing.search.engines.deadline import Deadline, Part, answers
-from homing.search.engines.memory import MemoryEngine
+from homing.search.engines.deadline import Deadline, Part, query_parts
+from homing.search.engines.memory import NO_DISTANCE, MemoryEngine, Nearest, merge_nearest
 
-_NOTHING = np.finfo(np.float32).max  # Faiss's distance where there is no candidate
-_AT_ONCE = 256  # queries that Lance is asked together: it holds the results of all
+_AT_ONCE = 256  # queries in one call of Lance, which holds the results of all
 
-Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
-"""Numbers of the nearest entries of each query, and their distances."""
-
-Ask = Callable[
-    [NDArray[np.float32], int, int],
-    tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
-]
+Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
+"""One row per candidate: number of the query, number of the entry, distance."""
 
 
 def reason_against(factory: Factory) -> str | None:
-    """Why Lance's index cannot hold a codebook of this kind; None if it can."""
+    """Return why Lance's index cannot hold codes of a codebook; None if it can."""
     if factory.fine == "LSH":
         return f"Lance has no index of sign bits, which {factory} is made of"
     if factory.fine == "SQ8":
@@ -44,38 +37,30 @@ def reason_against(factory: Factory) -> str | None:
 
 @dataclass(frozen=True)
 class Block:
-    """Rows that no index covers.
-
-    Attributes
-    ----------
-    engine : MemoryEngine
-        Over their codes.
-    numbers : array (n,), int64
-        Their numbers in the archive.
-    """
+    """Rows searched by themselves: an engine over their codes, and their numbers, (n,)."""
 
     engine: MemoryEngine
     numbers: NDArray[np.int64]
 
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.engine)
+
+    def search(self, queries: NDArray[np.float32], *, candidates: int, probes: int) -> Nearest:
+        """Find the rows whose codes are nearest, as :meth:`MemoryEngine.search`."""
+        positions, distances = self.engine.search(queries, candidates=candidates, probes=probes)
+        if not len(self.numbers):
+            return positions, distances  # none of them is an entry
+        return np.where(positions < 0, -1, self.numbers[positions]), distances
+
 
 class LanceEngine:
-    """Approximate search over the codes of an archive, which stay where they are.
+    """Approximate search over the codes of an archive of `count` entries, where they are stored.
 
-    It consists of segments of an index, and of blocks of what no segment covers. Lance divides the
-    work on several segments by itself; only where not all may answer, each is asked apart.
-
-    Parameters
-    ----------
-    codebook : Codebook
-        What the cells and codes were made with.
-    count : int
-        How many entries the archive has.
-    together, apart : sequence of Part
-        Made by :func:`indexed` and :func:`unindexed`, with each entry in one of them: all segments
-        as one part, and each by itself.
-    worth_it : callable
-        Whether an answer without a part that cannot be read is of use; False where the archive has
-        changed, so that all is to be asked again.
+    Parts are segments of the index and blocks of unindexed rows, each entry in one of them.
+    `together` holds all segments as one part, since Lance divides the work itself; `apart` has a
+    part for each, for searches that leave out late ones. `accepts_partial` is as for
+    :func:`query_parts`: False if the archive has changed.
     """
 
     def __init__(
@@ -84,13 +69,13 @@ class LanceEngine:
         count: int,
         together: Sequence[Part[Nearest]],
         apart: Sequence[Part[Nearest]],
-        worth_it: Callable[[], bool] = lambda: True,
+        accepts_partial: Callable[[], bool] = lambda: True,
     ) -> None:
         self._codebook = codebook
         self._count = count
         self._together = tuple(together)
         self._apart = tuple(apart)
-        self._worth_it = worth_it
+        self._accepts_partial = accepts_partial
         self.dimension = codebook.dimension
 
     def __len__(self) -> int:
@@ -105,15 +90,9 @@ class LanceEngine:
         probes: int,
         deadline: Deadline | None = None,
     ) -> Nearest:
-        """Entries whose codes are nearest; as :meth:`MemoryEngine.search`.
+        """Find the entries whose codes are nearest, as :meth:`MemoryEngine.search`.
 
-        Parameters
-        ----------
-        queries, candidates, probes
-            As for :meth:`MemoryEngine.search`.
-        deadline : Deadline or None
-            If given, parts that cannot be read or do not answer in time are left out, and noted
-            there.
+        With a deadline, parts that are unreadable or late are left out and noted in it.
         """
         if probes < 1:
             raise UsageError(f"probes must be at least 1, not {probes}")
@@ -121,87 +100,54 @@ class LanceEngine:
         visited = min(probes, self._codebook.cell_count)
         queries = np.ascontiguousarray(queries, dtype=np.float32)
         parts = self._together if deadline is None else self._apart
-        found = answers(parts, (queries, wanted, visited), deadline, self._worth_it)
-        if not found:
-            return _nothing(len(queries), wanted)
-        return functools.reduce(_merged, found)
+        answers = query_parts(parts, (queries, wanted, visited), deadline, self._accepts_partial)
+        if not answers:
+            return _no_candidates(len(queries), wanted)
+        return functools.reduce(functools.partial(merge_nearest, most=wanted), answers)
 
 
-def indexed(entries: int, ask: Ask) -> Part[Nearest]:
-    """Make a segment of the index, or several, a part.
+def indexed_part(
+    entries: int, nearest: Callable[[NDArray[np.float32], int, int], Found]
+) -> Part[Nearest]:
+    """Make a part of one or more segments; `nearest` queries Lance for candidates and probes."""
 
-    Parameters
-    ----------
-    entries : int
-        Covered by it.
-    ask : callable
-        Asks Lance: given queries, a number of candidates and one of cells, it returns for
-        each candidate found the query's number, the entry's number and the distance.
-    """
-
-    def nearest(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
-        positions, distances = _nothing(len(queries), wanted)
+    def search(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
+        positions, distances = _no_candidates(len(queries), wanted)
         for first in range(0, len(queries), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            _spread(ask(queries[part], wanted, probes), positions[part], distances[part])
+            _fill_in(nearest(queries[part], wanted, probes), positions[part], distances[part])
         return positions, distances
 
-    return Part(entries, nearest)
+    return Part(entries, search)
 
 
-def unindexed(entries: int, block: Callable[[], Block]) -> Part[Nearest]:
-    """Make rows that no index covers a part; they are given when called for."""
+def unindexed_part(entries: int, block: Callable[[], Block]) -> Part[Nearest]:
+    """Make a part of unindexed rows, which `block` returns when they are needed."""
 
-    def nearest(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
-        return _padded(_within(block(), queries, wanted, probes), wanted)
+    def search(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
+        found, measured = block().search(queries, candidates=wanted, probes=probes)
+        positions, distances = _no_candidates(len(queries), wanted)
+        count = found.shape[1]  # a small block has fewer candidates than wanted
+        positions[:, :count] = found
+        distances[:, :count] = np.where(found < 0, NO_DISTANCE, measured)
+        return positions, distances
 
-    return Part(entries, nearest)
+    return Part(entries, search)
 
 
-def _nothing(queries: int, wanted: int) -> Nearest:
+def _no_candidates(queries: int, wanted: int) -> Nearest:
     return (
         np.full((queries, wanted), -1, dtype=np.int64),
-        np.full((queries, wanted), _NOTHING, dtype=np.float32),
+        np.full((queries, wanted), NO_DISTANCE, dtype=np.float32),
     )
 
 
-def _padded(found: Nearest, wanted: int) -> Nearest:
-    """The same for so many candidates, of which a small block has not so many."""
-    positions, distances = _nothing(len(found[0]), wanted)
-    count = found[0].shape[1]
-    positions[:, :count], distances[:, :count] = found
-    return positions, distances
-
-
-def _spread(
-    found: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]],
-    positions: NDArray[np.int64],
-    distances: NDArray[np.float32],
-) -> None:
-    """Put what Lance found, in one long list, in the rows of its queries."""
+def _fill_in(found: Found, positions: NDArray[np.int64], distances: NDArray[np.float32]) -> None:
+    """Write Lance's one long list of candidates into the rows of its queries."""
     query, number, distance = found
     order = np.lexsort((number, distance, query))
     query = query[order]
     place = np.arange(len(query)) - np.searchsorted(query, query)
-    kept = place < positions.shape[1]
-    positions[query[kept], place[kept]] = number[order][kept]
-    distances[query[kept], place[kept]] = distance[order][kept]
-
-
-def _within(
-    block: Block, queries: NDArray[np.float32], wanted: int, probes: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    positions, distances = block.engine.search(queries, candidates=wanted, probes=probes)
-    there = positions >= 0
-    numbers = np.where(there, block.numbers[np.maximum(positions, 0)], -1)
-    return numbers, np.where(there, distances, _NOTHING)
-
-
-def _merged(first: Nearest, second: Nearest) -> Nearest:
-    """The nearest of two lists for each query."""
-    positions = np.concatenate([first[0], second[0]], axis=1)
-    distances = np.concatenate([first[1], second[1]], axis=1)
-    order = np.argsort(distances, axis=1, kind="stable")[:, : first[0].shape[1]]
-    return np.take_along_axis(positions, order, axis=1), np.take_along_axis(
-        distances, order, axis=1
-    )
+    wanted = place < positions.shape[1]
+    positions[query[wanted], place[wanted]] = number[order][wanted]
+    distances[query[wanted], place[wanted]] = distance[order][wanted]

@@ -1,4 +1,4 @@
-"""The memory engine: a Faiss index made from stored cells and codes; nothing is encoded again."""
+"""The memory engine: a Faiss index built from stored cells and codes, without encoding again."""
 
 import math
 from typing import Any
@@ -10,43 +10,48 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook
 from homing.errors import UsageError
 
+Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
+"""Numbers of the nearest entries, and distances, (n, candidates); -1 and NO_DISTANCE for none."""
+
+NO_DISTANCE = np.finfo(np.float32).max  # as Faiss has it
+
 _CELLS_A_PROBE = 64
 _LEAST_PROBES = 4
-_THOROUGH = 4  # times the automatic number of cells, where nothing sure was found
+_THOROUGH = 4  # times the automatic number of cells, where no hit is a copy
 
 
 def automatic_probes(cell_count: int) -> int:
-    """How many cells to visit when nobody says: one in 64, at least four.
+    """Return the default number of cells to visit: one in 64, at least four.
 
-    Copies of pictures that were released need one; pictures only added leave their cell under
-    half of the edits, and one cell in 64 finds most of these again at a small cost. Where cells are
-    few, so are entries: to look through four costs microseconds.
+    Copies of released pictures need one. Pictures only added leave their cell under half of the
+    edits; one cell in 64 finds most of these, and four cost microseconds.
     """
     wanted = max(_LEAST_PROBES, math.ceil(cell_count / _CELLS_A_PROBE))
     return min(wanted, cell_count)
 
 
 def probe_stages(cell_count: int) -> tuple[int, ...]:
-    """How many cells to visit until there is a hit to be sure of: one, some, many.
+    """Return the numbers of cells to visit until a hit is a copy: one, some, many.
 
-    A copy of a released picture is in the first cell, and nearly all of the time is saved for it;
-    what is nowhere is looked for in four times the automatic number.
+    A copy of a released picture is in the first cell, which saves nearly all of the time.
     """
     some = automatic_probes(cell_count)
     return tuple(sorted({1, some, min(_THOROUGH * some, cell_count)}))
 
 
+def merge_nearest(first: Nearest, second: Nearest, most: int | None = None) -> Nearest:
+    """Merge two lists of candidates of each query, nearest first, at most `most`."""
+    positions = np.concatenate([first[0], second[0]], axis=1)
+    distances = np.concatenate([first[1], second[1]], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, :most]
+    positions = np.take_along_axis(positions, order, axis=1)
+    return positions, np.take_along_axis(distances, order, axis=1)
+
+
 class MemoryEngine:
     """Approximate search over the codes of an archive, held in memory.
 
-    Parameters
-    ----------
-    codebook : Codebook
-        What the cells and codes were made with.
-    cells : array (n,), int32
-        Cell of every entry.
-    codes : array (n, code_size), uint8
-        Code of every entry.
+    `cells` is (n,) int32 and `codes` (n, code_size) uint8, both made by `codebook`.
     """
 
     def __init__(
@@ -60,26 +65,11 @@ class MemoryEngine:
         """Count the entries."""
         return int(self._index.ntotal)
 
-    def search(
-        self, queries: NDArray[np.float32], *, candidates: int, probes: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Entries whose codes are nearest.
+    def search(self, queries: NDArray[np.float32], *, candidates: int, probes: int) -> Nearest:
+        """Find the entries whose codes are nearest, nearest first.
 
-        Parameters
-        ----------
-        queries : array (n, D), float32
-            Descriptors.
-        candidates : int
-            How many entries a query.
-        probes : int
-            How many cells a query visits; at most all of them.
-
-        Returns
-        -------
-        positions : array (n, candidates), int64
-            Numbers of the entries, nearest first; −1 where the cells visited held no more.
-        distances : array (n, candidates), float32
-            Squared Euclidean distance to the decoded code (for LSH: differing bits).
+        `queries` is (n, D); each visits `probes` cells, at most all. Distances are squared
+        Euclidean distances to the decoded codes (for LSH: differing bits).
         """
         if probes < 1:
             raise UsageError(f"probes must be at least 1, not {probes}")

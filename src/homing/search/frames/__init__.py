@@ -1,1 +1,1 @@
-"""What frames a picture: bars and bands around it, or a page that shows it."""
+"""Frames of pictures: bars and bands around them, or a page that shows them."""

@@ -1,15 +1,14 @@
-"""Finding what frames a picture: bars of letterboxes, bands of memes, parts of a screen.
+"""Borders of pictures: bars of letterboxes, bands of memes, parts of a screen.
 
-Copies are put into frames that the original did not have. On a page the picture is found first
-(:mod:`homing.search.frames.panels`). Then two kinds of bands are found:
+On a page the picture is found first (:mod:`homing.search.frames.panels`). Then two kinds of bands
+are found:
 
 - **solid** bands, of one colour but for text and signs upon it, on any side;
 - **blurred** bands, as video platforms put them beside a picture that is too narrow: smooth, on
   two opposite sides, of equal widths.
 
-Either ends in a straight step across the picture, which is what tells a band from a sky or a wall.
-A horizon under a cloudless sky does too; what is cut is therefore only ever searched *besides* the
-whole picture, never instead of it.
+Either ends in a straight step across the picture. So does a cloudless sky at the horizon: the inner
+picture is therefore only searched *besides* the whole one, never instead of it.
 """
 
 import math
@@ -18,18 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.search.frames.panels import find_panel
+from homing.search.frames.panels import Box, find_panel
 
-Box = tuple[int, int, int, int]
-"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
-
-_SIDE = 512  # pixels of the longer side at which frames are looked for
+_SIDE = 512  # pixels of the longer side at which frames are detected
 _ROUNDS = 16  # bands within bands: a screen has a bar above a bar above the picture
 _LEAST_BAND = 0.015  # of the side; thinner ones change no descriptor
 _MOST_BAND = 0.65  # of the side; a picture on a plain ground is no band of its frame
-_LEAST_PICTURE = 0.15  # of each side of the whole, below which something else was found
+_LEAST_PICTURE = 0.15  # of each side of the whole; something smaller is not the picture
 
-_TOLERANCE = 14  # levels from the band's colour: what JPEG does beside a sharp edge
+_TOLERANCE = 14  # levels from the band's colour: the ringing of JPEG beside a sharp edge
 _DRIFT = 3  # levels that the colour of a band without text may change by: skies change more
 _PLAIN = 0.97  # share of a row in the band's colour where nothing stands upon it
 _WRITTEN = 0.2  # the same, at least, in a row of large text
@@ -47,35 +43,13 @@ Pixels = NDArray[np.uint8]
 
 
 def without_frame(image: Image.Image) -> Image.Image | None:
-    """Cut a picture's frame away.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB.
-
-    Returns
-    -------
-    PIL.Image.Image or None
-        What lies inside; None where there is no frame.
-    """
+    """Return an 8-bit RGB picture without its frame; None if it has none."""
     box = inner_box(image)
     return None if box is None else image.crop(box)
 
 
 def inner_box(image: Image.Image) -> Box | None:
-    """Find the picture on a page or within its frame, of a picture of any size.
-
-    Parameters
-    ----------
-    image : PIL.Image.Image
-        8-bit RGB; looked at with 512 pixels on its longer side, if it has more.
-
-    Returns
-    -------
-    Box or None
-        As of :func:`find_frame`, in the pixels given.
-    """
+    """Find the picture on a page or within its frame, in an 8-bit RGB picture of any size."""
     small = _scaled_down(image)
     panel = find_panel(small)
     if panel is None:
@@ -100,24 +74,16 @@ def _scaled_down(image: Image.Image) -> Pixels:
 
 
 def _enlarged(box: Box, small: Pixels, image: Image.Image) -> Box:
-    """What was found in the picture scaled down, in its own pixels."""
+    """Convert a box in the small picture to the pixels of the full one."""
     across, down = image.width / small.shape[1], image.height / small.shape[0]
     left, top, right, bottom = box
     return round(left * across), round(top * down), round(right * across), round(bottom * down)
 
 
 def find_frame(pixels: Pixels) -> Box | None:
-    """Find the picture within its frame.
+    """Find the picture within its frame; None if it has none.
 
-    Parameters
-    ----------
-    pixels : array (h, w, 3), uint8
-        RGB; best of some hundred pixels a side.
-
-    Returns
-    -------
-    Box or None
-        Where the picture lies; None if nothing frames it.
+    `pixels` is (h, w, 3) RGB, best of some hundred pixels a side.
     """
     height, width = pixels.shape[:2]
     whole = box = (0, 0, width, height)
@@ -133,10 +99,11 @@ def find_frame(pixels: Pixels) -> Box | None:
 
 
 def _within(pixels: Pixels, box: Box, least: float) -> Box:
-    """Box without its outermost bands, each of at least that share of its side."""
+    """Return a box without its outermost bands of at least a share `least` of its side."""
     left, top, right, bottom = box
-    sides = [_from_top(pixels[top:bottom, left:right], turns) for turns in range(4)]
-    cuts = [0, 0, 0, 0]  # top, right, bottom, left
+    # Each side turned to the top: the top, right, bottom and left one.
+    sides = [np.rot90(pixels[top:bottom, left:right], turns) for turns in range(4)]
+    cuts = [0, 0, 0, 0]
     for first in (0, 1):
         cuts[first], cuts[first + 2] = _blurred_bands(sides[first], sides[first + 2], least)
     if not any(cuts):
@@ -146,24 +113,19 @@ def _within(pixels: Pixels, box: Box, least: float) -> Box:
     return left + cuts[3], top + cuts[0], right - cuts[1], bottom - cuts[2]
 
 
-def _from_top(pixels: Pixels, turns: int) -> Pixels:
-    """Turn a side of the picture to the top: the top, right, bottom or left one."""
-    return np.rot90(pixels, turns)
-
-
 def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
-    """Rows at the top that are a band of one colour, perhaps written upon, and how full they are.
+    """Return the height of a band of one colour at the top, perhaps with text, and its fullness.
 
-    Nothing but that colour counts more than the fullest with text; 0 rows where there is no band.
+    A band without text counts as fuller than any with text; 0 rows where there is no band.
     """
     height = len(rows)
     if height < 4:
         return 0, 0.0
     colour = np.median(rows[:2].reshape(-1, 3), axis=0).astype(np.int16)
     thinnest = max(2, math.ceil(least * height))
-    if (_alike(rows[:thinnest], colour).mean(axis=1) < _WRITTEN).any():
-        return 0, 0.0  # as most photographs are done with, before all rows are looked at
-    alike = _alike(rows, colour)
+    if (_has_colour(rows[:thinnest], colour).mean(axis=1) < _WRITTEN).any():
+        return 0, 0.0  # most photographs end here, before all rows are examined
+    alike = _has_colour(rows, colour)
     share = alike.mean(axis=1)
     reach = min(_prefix(share >= _WRITTEN), height - 1, int(_MOST_BAND * height))
     if reach < thinnest:
@@ -174,7 +136,8 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
     ends = np.arange(1, reach)
     filled = np.cumsum(share)[: reach - 1] / ends
     plain = np.minimum.accumulate(share)[: reach - 1] >= _PLAIN
-    plain &= ends <= _steady(rows, reach, colour)
+    drift = np.abs(np.median(rows[:reach, ::4], axis=1) - colour)
+    plain &= ends <= _prefix((drift <= _DRIFT).all(axis=1))
     good = (share[: reach - 1] >= _MARGIN) & (filled >= _FILLED)
     good &= leaves >= np.where(plain, _PLAIN_STEP, _WRITTEN_STEP)
     good &= ends >= thinnest
@@ -186,20 +149,13 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
     return end + int(share[end] >= _MARGIN), float(filled[end - 1] + plain[end - 1])
 
 
-def _alike(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
-    """Which pixels have the band's colour."""
+def _has_colour(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
     found: NDArray[np.bool_] = (np.abs(rows - colour) <= _TOLERANCE).all(axis=2)
     return found
 
 
-def _steady(rows: Pixels, reach: int, colour: NDArray[np.int16]) -> int:
-    """How many rows keep the band's colour closely."""
-    middles = np.median(rows[:reach, ::4], axis=1)
-    return _prefix((np.abs(middles - colour) <= _DRIFT).all(axis=1))
-
-
 def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:
-    """Rows at two opposite sides that are blurred bands of equal widths; 0 and 0 where not."""
+    """Return the heights of blurred bands of equal width at two opposite sides; else 0 and 0."""
     widths = _blurred_band(here, least), _blurred_band(there, least)
     if not all(widths) or abs(widths[0] - widths[1]) > max(2, _ASYMMETRY * len(here)):
         return 0, 0
@@ -207,7 +163,7 @@ def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]
 
 
 def _blurred_band(rows: Pixels, least: float) -> int:
-    """Rows at the top before the first jump, if that goes across the picture; else 0."""
+    """Count the rows at the top before the first jump, if it goes across the picture; else 0."""
     changes = np.abs(np.diff(rows[..., 1].astype(np.int16), axis=0))
     jumps = (changes > _JUMP).mean(axis=1)
     end = _prefix(jumps <= _STILL)
@@ -220,5 +176,5 @@ def _blurred_band(rows: Pixels, least: float) -> int:
 
 
 def _prefix(true: NDArray[np.bool_]) -> int:
-    """How many are true before the first that is not."""
+    """Count the true values before the first false one."""
     return len(true) if true.all() else int(true.argmin())

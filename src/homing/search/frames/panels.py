@@ -1,10 +1,9 @@
-"""Finding the picture on a page: screenshots of web pages show one among plain grounds and text.
+"""Panels: pictures on a page, such as a screenshot, among plain grounds and text.
 
-What frames a picture on a page is no band (:mod:`homing.search.frames.borders`): there are columns
-beside it, and other things in them. But pages are drawn, most of them in a few plain colours, so
-that what is *not* of these falls apart into rectangles along gaps (the recursive cut in x and y of
-document analysis [1]_). The largest of them that is filled to its straight edges is taken for the
-picture.
+A picture on a page is not framed by bands (:mod:`homing.search.frames.borders`): there are columns
+beside it with other content. But most pages are drawn in a few plain colours. All other pixels
+fall apart into rectangles along gaps (the recursive x–y cut of document analysis [1]_), and the
+largest rectangle that is filled to straight edges is taken for the picture.
 
 References
 ----------
@@ -17,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
+
 Mask = NDArray[np.bool_]
 
-_STILL = 3  # levels between neighbours on a plain ground, coded
+_STILL = 3  # levels between neighbours on a plain ground, after coding
 _TOLERANCE = 10  # levels from a ground's colour
 _GROUND = 0.05  # share of all pixels that a colour needs to be a ground
 _RIM = 0.03  # the same, of the pixels along the rim
@@ -27,7 +28,7 @@ _PAGE = 0.4  # share of all pixels that grounds have on a page
 _EMPTY = 0.02  # share of a row or column that is not ground, in a gap
 _GAP = 0.006  # of the longer side: the least gap, which also parts text from pictures
 _LEAST = 0.12  # of the longer side: each side of a picture
-_THINNEST = 4  # pixels: of fewer nothing is left once its rim is taken off
+_THINNEST = 4  # pixels: thinner ones vanish once their rim is taken off
 _FILLED = 0.6  # share of the rectangle that is not ground
 _EDGE = 0.5  # the same, of each of its sides
 _RAGGED = 0.05  # of a side: how far in that may begin
@@ -35,17 +36,9 @@ _DEPTH = 8  # cuts within cuts
 
 
 def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
-    """Find the picture on a page.
+    """Find the picture on a page; None if this is no page, or has no picture.
 
-    Parameters
-    ----------
-    pixels : array (h, w, 3), uint8
-        RGB; best of some hundred pixels a side.
-
-    Returns
-    -------
-    (left, top, right, bottom) or None
-        Where the picture lies; None if this is no page, or there is none on it.
+    `pixels` is (h, w, 3) RGB, best of some hundred pixels a side.
     """
     height, width = pixels.shape[:2]
     side = max(height, width)
@@ -56,27 +49,27 @@ def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
     leaves = _leaves(content, (0, 0, width, height), max(2, round(_GAP * side)), _DEPTH)
     found = [
         box
-        for box in (_straightened(content, leaf) for leaf in leaves)
+        for box in (_straighten(content, leaf) for leaf in leaves)
         if box is not None
         and min(box[2] - box[0], box[3] - box[1]) >= max(_THINNEST, _LEAST * side)
     ]
     if not found:
         return None
-    left, top, right, bottom = max(found, key=_area)
+    left, top, right, bottom = max(found, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
     # Scaling mixes the picture's own rim with the ground beside it.
     return left + (left > 0), top + (top > 0), right - (right < width), bottom - (bottom < height)
 
 
 def _ground(pixels: NDArray[np.uint8]) -> Mask:
-    """Which pixels have one of the colours that large plain parts have, some at the rim.
+    """Mark the pixels in a colour of large plain parts of which some are at the rim.
 
-    Bars of a picture on the page are plain as well, and are not at the rim: they are cut later.
+    Bars of a picture on the page are plain, too, but not at the rim: they are cut later.
     """
     levels = pixels.astype(np.int16)
     still = np.ones(levels.shape[:2], dtype=bool)
     still[:, 1:] &= (np.abs(np.diff(levels, axis=1)) <= _STILL).all(axis=2)
     still[1:] &= (np.abs(np.diff(levels, axis=0)) <= _STILL).all(axis=2)
-    if still.mean() < _PAGE / 2:  # as most photographs are done with: text has no plain pixels
+    if still.mean() < _PAGE / 2:  # most photographs end here: text has no plain pixels
         return np.zeros(still.shape, dtype=bool)
     seen = levels[still]
     rim = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
@@ -96,7 +89,7 @@ def _ground(pixels: NDArray[np.uint8]) -> Mask:
 
 
 def _leaves(content: Mask, box: Box, gap: int, depth: int) -> Iterator[Box]:
-    """Rectangles that gaps part from each other, each with nothing plain around it."""
+    """Yield the rectangles between gaps, each without plain margins."""
     left, top, right, bottom = box
     part = content[top:bottom, left:right]
     rows = _runs(part.mean(axis=1) > _EMPTY, gap)
@@ -114,7 +107,7 @@ def _leaves(content: Mask, box: Box, gap: int, depth: int) -> Iterator[Box]:
 
 
 def _runs(full: Mask, gap: int) -> list[tuple[int, int]]:
-    """Where the true ones begin and end; shorter gaps than that are passed over."""
+    """Return begin and end of each run of true values; shorter gaps than `gap` do not end one."""
     places = np.flatnonzero(full)
     if not len(places):
         return []
@@ -124,14 +117,14 @@ def _runs(full: Mask, gap: int) -> list[tuple[int, int]]:
     return list(zip(first, last, strict=True))
 
 
-def _straightened(content: Mask, box: Box) -> Box | None:
-    """Rectangle within its first filled rows and columns; None if too far in, or not filled.
+def _straighten(content: Mask, box: Box) -> Box | None:
+    """Cut a rectangle to its first filled rows and columns; None if too far in, or not filled.
 
-    What coding leaves around a picture is taken off, what has no straight edges is no picture.
+    This removes coding noise around a picture, and refuses content without straight edges.
     """
     left, top, right, bottom = box
     part = content[top:bottom, left:right]
-    kept = []
+    ranges = []
     for axis in (0, 1):
         filled = np.flatnonzero(part.mean(axis=axis) >= _EDGE)
         length = part.shape[1 - axis]
@@ -140,12 +133,8 @@ def _straightened(content: Mask, box: Box) -> Box | None:
         first, last = int(filled[0]), int(filled[-1]) + 1
         if max(first, length - last) > max(2, _RAGGED * length):
             return None
-        kept.append((first, last))
-    (start, end), (first, last) = kept
+        ranges.append((first, last))
+    (start, end), (first, last) = ranges
     if part[first:last, start:end].mean() < _FILLED:
         return None
     return left + start, top + first, left + end, top + last
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])

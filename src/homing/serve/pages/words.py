@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from homing.archive.query.verdict import copy_in_words
 from homing.html import Figure
 from homing.serve.http.names import file_address
 from homing.serve.pages.rendering import thumbnail_address
@@ -55,13 +56,10 @@ def card_of(entry: Mapping[str, Any]) -> Card:
 
 def hit_card(hit: Mapping[str, Any]) -> Card:
     """A hit, as ``homing search --json`` prints it, among others."""
-    told = [f"{hit['similarity']:.3f}"]
     copy = hit.get("is_copy")
-    if copy is not None:
-        told.append("a copy" if copy else "no sure copy")
-    if copy and hit["view"] != "upright":
-        told.append(hit["view"])
-    return Card(hit["id"], " · ".join(told))
+    view = hit["view"] if copy and hit["view"] != "upright" else ""
+    told = (f"{hit['similarity']:.3f}", copy_in_words(copy), view)
+    return Card(hit["id"], " · ".join(filter(None, told)))
 
 
 def entry_view(entry: Mapping[str, Any], place: Path | str) -> EntryView:

@@ -90,7 +90,7 @@ def _following() -> APIRouter:
         places = await service.reading(lambda archive: archive.sources().places(ids))
         named = [
             (str(PurePosixPath(id_).with_suffix(place.suffix)), place)
-            for id_, place in places.found.items()
+            for id_, place in places.files.items()
             if not isinstance(place, str)
         ]
         return StreamingResponse(

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
-from homing.c2pa import ALGORITHM, only
+from homing.c2pa import ALGORITHM, extract_manifest
 from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
@@ -195,7 +195,7 @@ def _fetching() -> APIRouter:
         # It has a record of its own: it need not wait for what else the archive is asked.
         fetch = _service(request).archive.manifest_store
         store = await asyncio.to_thread(fetch, manifestId)
-        content = only(store, manifestId) if alone else store
+        content = extract_manifest(store, manifestId) if alone else store
         headers = {"X-Content-Type-Options": "nosniff"}
         return Response(content, media_type="application/c2pa", headers=headers)
 

@@ -16,15 +16,15 @@ from typing import Any, Protocol, TypeVar
 
 from PIL import Image, ImageChops
 
-from homing.archive.query.answers import confirmed
-from homing.archive.query.explain import compared
+from homing.archive.query.answers import confirm
+from homing.archive.query.explain import explain
 from homing.archive.query.originals import Places
-from homing.archive.query.search import DescribedQuery
+from homing.archive.query.queries import DescribedQuery
 from homing.archive.results import Hit
 from homing.errors import PictureError
 from homing.images import read_picture, read_rgb, shown
 from homing.options import Limits
-from homing.search import View, query_views
+from homing.search.views import View, query_views
 from homing.serve.http.names import file_address
 from homing.serve.tasks.limits import LOST, bound_memory
 from homing.workers.processes import Workers
@@ -76,7 +76,7 @@ class Confirm:
     def do(self) -> tuple[Hit, ...]:
         """Return the hits in their new order."""
         suspect = read_rgb(self.data, limits=self.limits)
-        return confirmed(self.hits, suspect, self.places, self.limits)
+        return confirm(self.hits, suspect, self.places, self.limits)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Compare:
         Where the record's file lies is left out: ``file`` is the address that it is to be had at.
         """
         looked = DescribedQuery(self.looked.views, self.looked.vectors, self.data)
-        found = compared(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
+        found = explain(self.name, looked, self.hit, self.query_cell, self.place, self.limits)
         drawn = [figure.address for figure in found.figures()]
         names = ("query", "entry", "overlap")
         return {

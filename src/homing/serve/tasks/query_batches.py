@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from homing.archive.query.search import DescribedQuery, look_through
+from homing.archive.query.queries import DescribedQuery, describe_views
 from homing.archive.results import Hit
 from homing.descriptors import Descriptor
-from homing.descriptors.workers import network_workers
+from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions
-from homing.search import View
+from homing.search.views import View
 
 Answer = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[tuple[Hit, ...]]]
 
@@ -72,7 +72,7 @@ class Batcher(AbstractContextManager["Batcher"]):
 
     def __enter__(self) -> "Batcher":
         """Start the threads that run the network."""
-        pool, count = self._open.enter_context(network_workers())
+        pool, count = self._open.enter_context(network_pool())
         for _ in range(count):
             pool.submit(self._work)
         return self
@@ -139,7 +139,9 @@ class Batcher(AbstractContextManager["Batcher"]):
         # The smallest of a few sizes: a pass costs what it holds, filled or not.
         size = min(self._most, 1 << max(0, count - 1).bit_length())
         seen = iter(
-            look_through(self._descriptor, [query.views for query in to_see], batch=size, pad=True)
+            describe_views(
+                self._descriptor, [query.views for query in to_see], batch=size, pad=True
+            )
         )
         looked = [query.looked or next(seen) for query in batch]
         for asked in dict.fromkeys(query.asked for query in batch):

@@ -1,4 +1,5 @@
-import hashlib
+"""Custom descriptors: folders and scripts, and the preprocessing that they name."""
+
 import json
 import warnings
 from importlib import resources
@@ -9,7 +10,7 @@ import safetensors.numpy
 import safetensors.torch
 import torch
 
-from homing.descriptors import descriptor_from_callable, load_descriptor
+from homing.descriptors import load_descriptor
 from homing.errors import DescriptorError
 
 WEIGHTS = resources.files("homing.descriptors") / "weights" / "homing-s.safetensors"
@@ -206,42 +207,3 @@ def test_a_published_script_is_known_by_its_name(tmp_path):
     script(tmp_path / "sscd_disc_large.torchscript.pt")
     with pytest.raises(DescriptorError, match=r"instead of \(1, 1024\)"):
         load_descriptor(tmp_path / "sscd_disc_large.torchscript.pt")
-
-
-def colours(batch):
-    return batch.mean(dim=(2, 3)) + 0.1
-
-
-def test_a_function(squashed):
-    own = descriptor_from_callable(colours, name="colours", dimension=3, input_size=160)
-    vectors = own.describe_squashed(squashed)
-    means = squashed.astype(np.float64).mean(axis=(1, 2)) / 255 + 0.1
-    expected = means / np.linalg.norm(means, axis=1, keepdims=True)
-    np.testing.assert_allclose(vectors, expected, atol=1e-5)
-
-
-def test_a_function_is_named_by_its_maker():
-    def made(**changes):
-        given = {"name": "colours", "dimension": 3, "input_size": 32, **changes}
-        return descriptor_from_callable(colours, **given).fingerprint
-
-    assert made() == made()
-    assert len({made(), made(name="c"), made(dimension=4), made(input_size=33)}) == 4
-    given = hashlib.sha256(b"weights of march").hexdigest()
-    assert made(fingerprint=given) == given
-
-
-def test_a_function_that_breaks_its_word_is_refused():
-    pixels = np.zeros((1, 8, 8, 3), np.uint8)
-    own = descriptor_from_callable(colours, name="c", dimension=4, input_size=8)
-    with pytest.raises(DescriptorError, match=r"\(1, 3\)"):
-        own.describe_squashed(pixels)
-    own = descriptor_from_callable(
-        lambda b: colours(b) * float("nan"), name="c", dimension=3, input_size=8
-    )
-    with pytest.raises(DescriptorError, match="not finite"):
-        own.describe_squashed(pixels)
-    with pytest.raises(DescriptorError, match="dimension"):
-        descriptor_from_callable(colours, name="c", dimension=0, input_size=8)
-    with pytest.raises(DescriptorError, match="input size"):
-        descriptor_from_callable(colours, name="c", dimension=3, input_size=0)

@@ -1,4 +1,4 @@
-"""Searches of views, of many pictures, and what is refused."""
+"""Queries of pictures in their views, of many pictures, and those refused."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""A user's own descriptor: a folder with ``config.json`` and weights, or a TorchScript file.
+"""Custom descriptors: a folder with ``config.json`` and weights, or a TorchScript file.
 
 ``config.json`` in the folder (for ``model.ts`` or ``model.pt`` given by itself: ``model.json``
 beside it):
@@ -32,10 +32,10 @@ from typing import Any
 
 import torch
 
-from homing.descriptors.descriptor import Descriptor
-from homing.descriptors.networks import ARCHITECTURES, Network, weighted_network
+from homing.descriptors.descriptor import Descriptor, Network
+from homing.descriptors.networks import ARCHITECTURES, weighted_network
+from homing.descriptors.preprocessing import InputRule, make_fingerprint
 from homing.descriptors.registry import published_script
-from homing.descriptors.rule import InputRule, make_fingerprint
 from homing.descriptors.weights_file import (
     WeightsFile,
     parse_weights,
@@ -98,7 +98,7 @@ def _read_config(path: Path) -> _Config:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DescriptorError(
-            f"{path}: cannot be read ({error}). A descriptor of your own needs it; write for "
+            f"{path}: cannot be read ({error}). A custom descriptor needs it; write for "
             'example {"architecture": "efficientnet-lite0", "dimension": 256, "input_size": 160}.'
         ) from error
     if not isinstance(values, dict):
@@ -125,7 +125,7 @@ def _weights_path(folder: Path, config: _Config, suffixes: tuple[str, ...]) -> P
     return found[0]
 
 
-def build(
+def build_descriptor(
     file: WeightsFile,
     *,
     architecture: str,
@@ -135,28 +135,10 @@ def build(
     rule: InputRule,
     power: float = 3.0,
 ) -> Descriptor:
-    """Make a descriptor of a file's bytes.
+    """Build a descriptor of a file's bytes, in float32 on the CPU.
 
-    Parameters
-    ----------
-    file : WeightsFile
-    architecture : str
-        A key of `ARCHITECTURES`, or ``"torchscript"``.
-    name, version : str
-    dimension : int
-    rule : InputRule
-    power : float
-        Of the generalised-mean pooling; a script has its own.
-
-    Returns
-    -------
-    Descriptor
-        In float32 on the CPU.
-
-    Raises
-    ------
-    DescriptorError
-        The architecture is unknown, or the file is not of it.
+    `architecture` is a key of `ARCHITECTURES` or ``"torchscript"``; `power` is of the
+    generalised-mean pooling, and does not concern a script.
     """
     network: Network
     if architecture == _SCRIPT:
@@ -181,17 +163,11 @@ def build(
 
 
 def load_folder(folder: Path) -> Descriptor:
-    """Load a descriptor from a folder with ``config.json``.
-
-    Raises
-    ------
-    DescriptorError
-        The configuration or the weights are missing, wrong or damaged.
-    """
+    """Load a descriptor from a folder with ``config.json``."""
     config = _read_config(folder / "config.json")
     architecture = config.text("architecture")
     suffixes = SCRIPT_SUFFIXES if architecture == _SCRIPT else (".safetensors",)
-    return build(
+    return build_descriptor(
         read_weights_file(_weights_path(folder, config, suffixes)),
         architecture=architecture,
         name=config.text("name", folder.resolve().name),
@@ -206,12 +182,7 @@ def load_script(path: Path) -> Descriptor:
     """Load a descriptor from a TorchScript file.
 
     A published SSCD file is known by its name; any other needs a ``.json`` of the same name beside
-    it, since nothing in a script says how pixels are prepared.
-
-    Raises
-    ------
-    DescriptorError
-        File or configuration is missing, wrong or damaged.
+    it, since nothing in a script says how pixels are preprocessed.
     """
     file = read_weights_file(path)
     beside = path.with_suffix(".json")
@@ -223,7 +194,7 @@ def load_script(path: Path) -> Descriptor:
         config = _read_config(beside)
         name, version = config.text("name", path.stem), config.text("version", "1")
         dimension, rule = config.whole("dimension"), config.rule()
-    descriptor = build(
+    descriptor = build_descriptor(
         file, architecture=_SCRIPT, name=name, version=version, dimension=dimension, rule=rule
     )
     with torch.inference_mode():

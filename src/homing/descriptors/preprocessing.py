@@ -1,4 +1,4 @@
-"""How pixels are prepared for a network, and the fingerprint that this is a part of."""
+"""Preprocessing of a descriptor's input, and the fingerprint that it is a part of."""
 
 import hashlib
 import json
@@ -19,21 +19,9 @@ class InputRule:
 
     The squash is :func:`homing.images.squash`, the same for every descriptor; it skews the picture
     rather than lose its borders, which an edit may have made anyway.
-
-    Attributes
-    ----------
-    size : int
-        Pixels on a side, 1 to 4096.
-    mean, std : tuple of three floats
-        For red, green and blue.
-
-    Raises
-    ------
-    DescriptorError
-        The size or a deviation is not positive, or there are not three channels.
     """
 
-    size: int
+    size: int  # pixels on a side, 1 to 4096
     mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
     std: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
@@ -58,18 +46,7 @@ class InputRule:
         return f"{text}, (x - ({mean})) / ({std})"
 
     def apply(self, batch: torch.Tensor) -> torch.Tensor:
-        """Shift and scale.
-
-        Parameters
-        ----------
-        batch : torch.Tensor
-            (B, 3, S, S) RGB in [0, 1].
-
-        Returns
-        -------
-        torch.Tensor
-            The same shape, dtype, device and memory layout.
-        """
+        """Normalise a batch, (B, 3, S, S) RGB in [0, 1]."""
         mean, std = (batch.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
         return (batch - mean) / std
 
@@ -77,25 +54,10 @@ class InputRule:
 def make_fingerprint(
     *, architecture: str, version: str, dimension: int, rule: InputRule, weights: str
 ) -> str:
-    """Name a descriptor by what it computes, the same on every machine.
+    """Return the SHA-256, hexadecimal, of what a descriptor computes, the same on every machine.
 
-    Parameters
-    ----------
-    architecture : str
-        The network, with all that its weights do not say (pooling power).
-    version : str
-        Of the descriptor.
-    dimension : int
-        Length of the vectors.
-    rule : InputRule
-        How pixels are prepared.
-    weights : str
-        SHA-256 of the weights as stored, hexadecimal.
-
-    Returns
-    -------
-    str
-        SHA-256, hexadecimal.
+    `architecture` names the network and all that its weights do not say (pooling power);
+    `weights` is the SHA-256 of the weights as stored.
     """
     parts = {
         "format": 1,

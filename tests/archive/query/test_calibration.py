@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import homing
-from homing.archive.query import calibrate as calibrating
+from homing.archive.query import calibration
 from homing.archive.query.calibration import read_calibration
 from tests.helpers.archive import DIMENSION, make_pictures, write
 
@@ -36,7 +36,7 @@ def stored(archive):
 
 
 def answers(archive, vectors, **asked):
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
     from homing.options import SearchOptions
 
     looked = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
@@ -91,7 +91,7 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
 
 
 def test_more_views_count_for_more_chances(filled):
-    from homing.archive.query.search import DescribedQuery
+    from homing.archive.query.queries import DescribedQuery
     from homing.options import SearchOptions
 
     filled.calibrate()
@@ -140,7 +140,7 @@ def test_what_is_written_is_read_again(filled):
 
 
 def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
-    monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 30)
+    monkeypatch.setattr(calibration, "LEAST_BACKGROUND", 30)
     monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 30)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 10)
     photos = make_pictures(tmp_path / "photos", 100)
@@ -158,18 +158,18 @@ def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
 
 
 def test_pictures_that_match_nothing_calibrate_every_set_of_views(filled, tmp_path, monkeypatch):
-    monkeypatch.setattr(calibrating, "LEAST_BACKGROUND", 20)
+    monkeypatch.setattr(calibration, "LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     photos = make_pictures(tmp_path / "photos", 25)
     (photos / "bad.jpg").write_bytes(b"no picture")
     done = []
-    calibration = filled.calibrate(photos, progress=done.append)
+    made = filled.calibrate(photos, progress=done.append)
     assert sum(done) == 26
-    assert calibration.background == "pictures"
-    assert set(calibration.tails) == {"upright", "turned", "all"}
-    assert {tail.queries for tail in calibration.tails.values()} == {25}
-    upright, turned, everything = (calibration.tails[v] for v in ("upright", "turned", "all"))
+    assert made.background == "pictures"
+    assert set(made.tails) == {"upright", "turned", "all"}
+    assert {tail.queries for tail in made.tails.values()} == {25}
+    upright, turned, everything = (made.tails[v] for v in ("upright", "turned", "all"))
     assert upright.threshold <= turned.threshold <= everything.threshold
     with pytest.raises(homing.UsageError, match="20"):
         filled.calibrate(sorted(photos.iterdir())[:19])

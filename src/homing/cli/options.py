@@ -1,0 +1,208 @@
+"""Options that several commands share, and the values made of them."""
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from homing.cli.output import progress
+from homing.errors import UsageError
+from homing.options import (
+    DEFAULT_LIMITS,
+    GREATEST_PSNR,
+    LEAST_PSNR,
+    Activation,
+    Limits,
+    SearchOptions,
+)
+
+if TYPE_CHECKING:
+    from homing.archive import Archive
+    from homing.c2pa import ContentCredentials
+    from homing.descriptors import Descriptor
+
+Command = Callable[..., Any]
+Option = Callable[[Command], Command]
+
+_MOST_WORKERS = 256
+
+
+def combine(*options: Option) -> Option:
+    """Make several options one decorator; the help lists them in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+def count(text: str) -> int:
+    """Type of an option: a whole number of at least one, also written as 1e6."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 1):
+        raise click.BadParameter(f"{text!r} is not a number of at least 1")
+    return int(number)
+
+
+def _workers(text: str) -> int | str:
+    """Type of an option: a number of processes, or the name of a Ray cluster."""
+    from homing.workers.choose import workers_named
+
+    try:
+        workers = workers_named(text)
+    except UsageError as error:
+        raise click.BadParameter(str(error)) from error
+    if isinstance(workers, int) and not 1 <= workers <= _MOST_WORKERS:
+        raise click.BadParameter(f"{workers} is not in the range 1<=x<={_MOST_WORKERS}.")
+    return workers
+
+
+archive_argument = click.argument("archive", type=click.Path(path_type=str))
+photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path())
+optional_photos_argument = click.argument("photos", nargs=-1, type=click.Path())
+ids_argument = click.argument("ids", nargs=-1, required=True)
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys."
+)
+device_option = click.option(
+    "--device", default="cpu", help="Where the descriptor runs: cpu, cuda, mps, or auto."
+)
+descriptor_option = click.option(
+    "--descriptor", default="homing-s", help="Name, or path to your own."
+)
+codebook_option = click.option(
+    "--codebook",
+    default="auto",
+    help="'auto', a file, or the factory string of a bundled codebook.",
+)
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "memory", "lance"]),
+    default="auto",
+    help="Where codes are searched: in memory, or in the archive's index on disk ('homing "
+    "index'). Both give the same answers; auto loads up to half a gigabyte.",
+)
+version_option = click.option(
+    "--version",
+    type=click.IntRange(min=1),
+    help="Read an earlier version, as listed by 'homing versions'.",
+)
+files_option = click.option(
+    "--files",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="Folder of the pictures of added entries; ids are paths in it. Released files are found "
+    "without it. May be repeated.",
+)
+workers_option = click.option(
+    "--workers",
+    type=_workers,
+    default="1",
+    metavar="N|ray://HOST:PORT",
+    help="Number of processes on this machine, or a Ray cluster: ray://HOST:PORT, or ray for the "
+    "one that RAY_ADDRESS names (if unset: ray:N on this machine).",
+)
+rate_option = click.option(
+    "--rate",
+    type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
+    default=SearchOptions.rate,
+    help="Highest false-alarm rate per query at which a hit is called a copy.",
+)
+psnr_option = click.option(
+    "--psnr",
+    type=click.FloatRange(LEAST_PSNR, GREATEST_PSNR),
+    default=Activation.psnr,
+    help="Least PSNR of every released file, in dB.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=Activation.seed, help="Seed of all random draws."
+)
+
+
+def views_option(default: str, text: str) -> Option:
+    """Return the option that names a set of views."""
+    return click.option(
+        "--views", type=click.Choice(["upright", "turned", "all"]), default=default, help=text
+    )
+
+
+def limits_option(limits: Limits = DEFAULT_LIMITS) -> Option:
+    """Return the options that bound decoding, which :func:`limits_of` collects."""
+    return combine(
+        click.option(
+            "--max-pixels",
+            type=click.IntRange(min=1),
+            default=limits.max_pixels,
+            help="Refuse pictures of more pixels.",
+        ),
+        click.option(
+            "--max-bytes",
+            type=click.IntRange(min=1),
+            default=limits.max_bytes,
+            help="Refuse files of more bytes.",
+        ),
+    )
+
+
+def limits_of(options: dict[str, Any]) -> Limits:
+    """Collect the bounds on decoding."""
+    return Limits(max_pixels=options["max_pixels"], max_bytes=options["max_bytes"])
+
+
+c2pa_options = combine(
+    click.option(
+        "--c2pa",
+        nargs=2,
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="CHAIN KEY",
+        help="Sign every file with Content Credentials: the certificates and the private key, in "
+        "PEM (docs/c2pa.md).",
+    ),
+    click.option(
+        "--c2pa-endpoint",
+        metavar="URL",
+        help="With --c2pa: the Soft Binding Resolution API that serves the manifests.",
+    ),
+    click.option(
+        "--c2pa-timestamp",
+        metavar="URL",
+        help="With --c2pa: a time-stamping authority (RFC 3161), queried for each file.",
+    ),
+)
+
+
+def credentials_of(options: dict[str, Any]) -> "ContentCredentials | None":
+    """Collect the credentials that files are signed with; None without ``--c2pa``."""
+    endpoint, timestamp = options["c2pa_endpoint"], options["c2pa_timestamp"]
+    if not options["c2pa"]:
+        if endpoint or timestamp:
+            raise UsageError(
+                "--c2pa-endpoint and --c2pa-timestamp are for signing: give --c2pa CHAIN KEY too"
+            )
+        return None
+    from homing.c2pa import ContentCredentials
+
+    chain, key = options["c2pa"]
+    return ContentCredentials(chain, key, endpoint=endpoint, timestamp=timestamp)
+
+
+def open_archive(archive: str, **options: Any) -> "Archive":
+    """Open an archive; the import waits until here, so that ``--help`` stays quick."""
+    from homing.archive import open_archive as open_
+
+    return open_(archive, **options)
+
+
+def load_network(name: str, device: str = "cpu") -> "Descriptor":
+    """Load a descriptor, and show the download of its weights if there is one."""
+    from homing.descriptors import load_descriptor
+
+    with progress(None, f"fetching {name}") as bar:
+        return load_descriptor(name, device=device, progress=bar.to)

@@ -1,0 +1,24 @@
+"""Photographs to release, and an edited copy of one."""
+
+import pytest
+import skimage.data
+from PIL import Image, ImageOps
+
+NAMES = ("astronaut", "coffee", "chelsea")
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in NAMES:
+        Image.fromarray(getattr(skimage.data, name)()).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def suspect(photos, tmp_path):
+    """The mirrored astronaut, cropped to the left three quarters."""
+    image = ImageOps.mirror(Image.open(photos / "astronaut.png").crop((0, 0, 384, 512)))
+    image.save(tmp_path / "suspect.jpg", quality=80)
+    return tmp_path / "suspect.jpg"
