@@ -1,12 +1,4 @@
-"""A service asked from Python: :class:`Client` answers as an archive does, over HTTP.
-
-::
-
-    client = Client("http://127.0.0.1:8000", key="homing_...")
-    for hit in client.search("suspect.jpg", k=5):
-        print(hit.id, hit.similarity, hit.is_copy)
-    client.release(["a.jpg", "b.jpg"], psnr=44, prefix="news")
-"""
+"""Client of a service: :class:`Client` searches and releases as an archive does, over HTTP."""
 
 import dataclasses
 import json
@@ -22,14 +14,15 @@ import urllib3
 from homing import errors
 from homing.archive.results import Hit, Outcome
 from homing.errors import ArchiveError, HomingError, PictureError, UsageError
+from homing.options import Activation
 
 Picture = str | PathLike[str] | bytes
 
 _T = TypeVar("_T")
 
-_PAUSE = 0.5  # seconds between two looks at a release
-_TRIES = 6  # of a request that the service is too busy for
-_AT_ONCE, _BYTES = 100, 256 * 2**20  # of one upload
+_POLL = 0.5  # seconds between two requests for a release's progress
+_TRIES = 6  # of a request for which the service is too busy
+_MOST_PICTURES, _MOST_BYTES = 100, 256 * 2**20  # of one upload
 
 
 class Client:
@@ -38,11 +31,27 @@ class Client:
     Parameters
     ----------
     url : str
-        Where it is, ``http://host:port``.
+        Address of the service, ``http://host:port``.
     key : str or None
-        From ``homing keys add``; not needed where the service asks for none.
+        From ``homing keys add``; not needed where the service has no keys.
     timeout : float
         Seconds that an answer may take.
+
+    Raises
+    ------
+    UsageError
+        Raised by every method if an option is invalid, or the key does not allow the request.
+    ArchiveError
+        Raised by every method if the service cannot be reached, or cannot answer.
+
+    Examples
+    --------
+    ::
+
+        client = Client("http://127.0.0.1:8000", key="homing_...")
+        for hit in client.search("suspect.jpg", k=5):
+            print(hit.id, hit.similarity, hit.is_copy)
+        client.release(["a.jpg", "b.jpg"], psnr=44, prefix="news")
     """
 
     def __init__(self, url: str, key: str | None = None, *, timeout: float = 120.0) -> None:
@@ -50,8 +59,8 @@ class Client:
             raise UsageError(f"{url!r} is no address of a service: give http://HOST:PORT")
         self._url = url.rstrip("/")
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
-        # Nothing was done where a service says that it is too busy, so it may be asked again.
-        again = urllib3.Retry(
+        # A service that is too busy has done nothing, so that any request may be repeated.
+        retries = urllib3.Retry(
             _TRIES,
             connect=0,
             read=0,
@@ -61,10 +70,10 @@ class Client:
             backoff_factor=0.2,
             raise_on_status=False,
         )
-        self._pool = urllib3.PoolManager(timeout=timeout, retries=again)
+        self._pool = urllib3.PoolManager(timeout=timeout, retries=retries)
 
     def search(self, picture: Picture, **options: Any) -> tuple[Hit, ...]:
-        """Find the entries most similar to a picture.
+        """Find the entries most similar to a picture, best first.
 
         Parameters
         ----------
@@ -77,21 +86,24 @@ class Client:
         ------
         PictureError
             The picture cannot be read.
-        UsageError
-            What is asked makes no sense, or the key does not allow it.
-        ArchiveError
-            The service cannot be reached, or cannot answer.
         """
-        sent = {"picture": _file(picture)}
-        answer = self._json("POST", _with("/search", options), fields=sent)
-        return tuple(_made(Hit, hit) for hit in answer["hits"])
+        answer = self._json("POST", "/search", options, fields={"picture": _named_bytes(picture)})
+        return tuple(_result(Hit, hit) for hit in answer["hits"])
 
     def search_vector(self, vector: Sequence[float], **options: Any) -> tuple[Hit, ...]:
-        """Find the entries most similar to a descriptor that is at hand; else as :meth:`search`."""
+        """Find the entries most similar to a descriptor of the archive's network, best first.
+
+        Parameters
+        ----------
+        vector : sequence of float
+            It is scaled to unit length.
+        k, probes, rerank, rate
+            As for :meth:`homing.Archive.search`.
+        """
         body = json.dumps({"vector": [float(value) for value in vector]})
         headers = {"Content-Type": "application/json"}
-        answer = self._json("POST", _with("/search", options), body=body, headers=headers)
-        return tuple(_made(Hit, hit) for hit in answer["hits"])
+        answer = self._json("POST", "/search", options, body=body, headers=headers)
+        return tuple(_result(Hit, hit) for hit in answer["hits"])
 
     def explain(
         self,
@@ -100,71 +112,72 @@ class Client:
         id: str | None = None,  # noqa: A002 - the column's name
         **options: Any,
     ) -> dict[str, Any]:
-        """Show why a picture is, or is not, taken for a copy.
+        """Return the evidence for a picture being a copy of an entry.
 
         Parameters
         ----------
         picture : path or bytes
         id : str or None
-            Compare with this entry rather than with the best hit.
+            The entry; None: the best hit.
         views, rate
             As for :meth:`homing.Archive.explain`.
 
         Returns
         -------
         dict
-            What ``homing explain --json`` prints, and under "figures" pictures as data: addresses.
+            As ``homing explain --json`` prints it, and under "figures" pictures as data: addresses.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read.
+        EntryNotFoundError
+            The entry does not exist, or is not among the hits.
         """
-        target = _with("/explain", {"id": id, **options})
-        answer: dict[str, Any] = self._json("POST", target, fields={"picture": _file(picture)})
-        return answer
+        fields = {"picture": _named_bytes(picture)}
+        return self._json("POST", "/explain", {"id": id, **options}, fields=fields)
 
     def entries(
-        self,
-        *,
-        prefix: str | None = None,
-        state: str | None = None,
+        self, *, prefix: str | None = None, state: str | None = None
     ) -> Iterator[dict[str, Any]]:
         """Yield the entries in the order of their ids, as ``homing show --json`` prints them.
 
         Parameters
         ----------
         prefix : str or None
-            Of the ids.
+            Beginning of the ids.
         state : {"released", "added"} or None
         """
         after: str | None = None
         while True:
-            asked = {"prefix": prefix, "state": state, "after": after, "limit": 500}
-            page = self._json("GET", _with("/entries", asked))
+            query = {"prefix": prefix, "state": state, "after": after, "limit": 500}
+            page = self._json("GET", "/entries", query)
             yield from page["entries"]
             after = page["next"]
             if after is None:
                 return
 
     def entry(self, id: str) -> dict[str, Any]:  # noqa: A002 - the column's name
-        """Return what is recorded of an entry; `EntryNotFoundError` if there is none."""
-        answer: dict[str, Any] = self._json("GET", f"/entries/{quote(id)}")
-        return answer
+        """Return all that is recorded of an entry; `EntryNotFoundError` if it does not exist."""
+        return self._json("GET", f"/entries/{quote(id)}")
 
     def file(self, id: str) -> bytes:  # noqa: A002 - the column's name
-        """Return the picture of an entry; `EntryNotFoundError` if it is not at hand."""
+        """Return the picture of an entry; `EntryNotFoundError` if it is not available."""
         return self._request("GET", f"/files/{quote(id)}")
 
     def remove(self, id: str) -> None:  # noqa: A002 - the column's name
-        """Remove an entry from the record; `EntryNotFoundError` if there is none."""
+        """Remove an entry from the record; `EntryNotFoundError` if it does not exist."""
         self._request("DELETE", f"/entries/{quote(id)}")
 
     def statistics(self) -> dict[str, Any]:
-        """Figures of the archive and of the service."""
-        answer: dict[str, Any] = self._json("GET", "/statistics")
-        return answer
+        """Return figures of the archive, and of the service under "server"."""
+        return self._json("GET", "/statistics")
 
     def release(
         self,
         pictures: Sequence[str | PathLike[str]],
         *,
-        psnr: float = 42.0,
+        psnr: float = Activation.psnr,
         method: str | None = None,
         format: str | None = None,  # noqa: A002 - the word of the command line
         prefix: str = "",
@@ -186,36 +199,46 @@ class Client:
         Returns
         -------
         tuple of Outcome
-            One a picture, in their order; bad pictures are among them with their reasons.
+            One a picture, in their order; failed ones have their reasons.
         """
         settings = {"psnr": psnr, "method": method, "format": format, "prefix": prefix}
         given = [(key, str(value)) for key, value in settings.items() if value not in (None, "")]
         outcomes: list[Outcome] = []
-        for files in _parts([_file(picture) for picture in pictures]):
+        for files in _parts([_named_bytes(picture) for picture in pictures]):
             fields: list[Any] = [*given, *(("pictures", file) for file in files)]
             job = self._json("POST", "/release", fields=fields)
-            for outcome in self._followed(job["job"]):
+            for outcome in self._follow(job["job"]):
                 outcomes.append(outcome)
                 if on_outcome is not None:
                     on_outcome(outcome)
         return tuple(outcomes)
 
-    def _followed(self, token: str) -> Iterator[Outcome]:
-        """Outcomes of a release as they come, to its end."""
-        told = 0
+    def _follow(self, token: str) -> Iterator[Outcome]:
+        """Yield the outcomes of a release as they come, to its end."""
+        done = 0
         while True:
             job = self._json("GET", f"/releases/{quote(token)}")
-            for outcome in job["outcomes"][told:]:
-                yield _made(Outcome, outcome)
-            told = len(job["outcomes"])
+            for outcome in job["outcomes"][done:]:
+                yield _result(Outcome, outcome)
+            done = len(job["outcomes"])
             if job["state"] == "failed":
                 raise ArchiveError(f"the release {token} cannot go on: {job['reason']}")
             if job["state"] == "done":
                 return
-            time.sleep(_PAUSE)
+            time.sleep(_POLL)
 
-    def _json(self, method: str, target: str, **options: Any) -> Any:
-        return json.loads(self._request(method, target, **options))
+    def _json(
+        self, method: str, path: str, query: dict[str, Any] | None = None, **options: Any
+    ) -> dict[str, Any]:
+        """Return the object of an answer; options of the query that are None are left out."""
+        values = {
+            key: str(value).lower() if isinstance(value, bool) else value
+            for key, value in (query or {}).items()
+            if value is not None
+        }
+        target = f"{path}?{urlencode(values)}" if values else path
+        answer: dict[str, Any] = json.loads(self._request(method, target, **options))
+        return answer
 
     def _request(self, method: str, target: str, **options: Any) -> bytes:
         headers = {**self._headers, **options.pop("headers", {})}
@@ -230,18 +253,8 @@ class Client:
         return answer.data
 
 
-def _with(path: str, options: dict[str, Any]) -> str:
-    """Path with a query; what is None is left out."""
-    told = {
-        key: str(value).lower() if isinstance(value, bool) else value
-        for key, value in options.items()
-        if value is not None
-    }
-    return f"{path}?{urlencode(told)}" if told else path
-
-
-def _file(picture: Picture) -> tuple[str, bytes]:
-    """Name and bytes of a picture, as a form has them."""
+def _named_bytes(picture: Picture) -> tuple[str, bytes]:
+    """Return name and bytes of a picture, for a form."""
     if isinstance(picture, bytes):
         return "the picture", picture
     path = Path(fspath(picture))
@@ -256,7 +269,7 @@ def _parts(files: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes
     part: list[tuple[str, bytes]] = []
     size = 0
     for file in files:
-        if part and (len(part) >= _AT_ONCE or size + len(file[1]) > _BYTES):
+        if part and (len(part) >= _MOST_PICTURES or size + len(file[1]) > _MOST_BYTES):
             yield part
             part, size = [], 0
         part.append(file)
@@ -265,26 +278,26 @@ def _parts(files: Sequence[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes
         yield part
 
 
-def _made(kind: type[_T], values: dict[str, Any]) -> _T:
-    """Make a result of its keys; those of a newer service are left out."""
-    known = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
-    taken = {key: value for key, value in values.items() if key in known}
+def _result(kind: type[_T], values: dict[str, Any]) -> _T:
+    """Make a result from its keys; unknown ones, of a newer service, are left out."""
+    names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    known = {key: value for key, value in values.items() if key in names}
     for name in ("notes", "also_kept"):
-        if name in taken:
-            taken[name] = tuple(taken[name])
-    return kind(**taken)
+        if name in known:
+            known[name] = tuple(known[name])
+    return kind(**known)
 
 
 def _error(status: int, body: bytes) -> HomingError:
-    """Error of ours that an answer tells of."""
+    """Return the error that an answer reports."""
     try:
-        told = json.loads(body)
-        text, kind = str(told["error"]), str(told.get("kind"))
+        answer = json.loads(body)
+        text, kind = str(answer["error"]), str(answer.get("kind"))
     except (ValueError, KeyError, TypeError):
         text, kind = f"it answered with status {status}", ""
     if kind in errors.__all__:
-        made: HomingError = getattr(errors, kind)(text)
-        return made
+        error: HomingError = getattr(errors, kind)(text)
+        return error
     if status == 404:
         return errors.EntryNotFoundError(text)
     return UsageError(text) if status < 500 and status != 429 else ArchiveError(text)

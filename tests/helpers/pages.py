@@ -1,4 +1,4 @@
-"""A service to look at, pictures to show it, and what a browser complains of."""
+"""A service with pages, pictures for it, and the complaints of a browser."""
 
 import shutil
 import socket
@@ -86,18 +86,18 @@ class Running:
 
 
 def watch(page: Any, address: str, complaints: list[str]) -> None:
-    """Note what a page complains of (its policy, its scripts), and what it asks elsewhere."""
+    """Note the errors of a page (policy, scripts), and its requests to other places."""
 
-    def asked(request: Any) -> None:
+    def on_request(request: Any) -> None:
         if not request.url.startswith((address, "data:", "blob:")):
-            complaints.append(f"asked another place for {request.url}")
+            complaints.append(f"requested elsewhere: {request.url}")
 
     def said(message: Any) -> None:
-        # Chromium tells so of every answer with a failing status, which some tests are about.
+        # Chromium complains of every answer with a failing status, which some tests are about.
         own = message.text.startswith("Failed to load resource")
         if message.type in ("error", "warning") and not own:
             complaints.append(message.text)
 
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", asked)
+    page.on("request", on_request)
     page.on("console", said)

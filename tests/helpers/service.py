@@ -34,8 +34,8 @@ class Live:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.told = io.StringIO()
-        self.app = create_app(settings, Log(self.told))
+        self.log = io.StringIO()
+        self.app = create_app(settings, Log(self.log))
         config = uvicorn.Config(self.app, port=0, log_config=None, access_log=False)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run)
@@ -66,7 +66,7 @@ class Live:
 
 
 class Direct:
-    """Asks an application without a server; one that needs no start."""
+    """Client of an application that needs no server and no start."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app

@@ -26,7 +26,7 @@ def empty_archive(tmp_path_factory: pytest.TempPathFactory, network_file: Path) 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Iterator[Live]:
-    """A service of eight entries: 0 to 4 released, 5 to 7 added, of which 7 is not at hand."""
+    """A service of eight entries: 0 to 4 released, 5 to 7 added, the file of 7 being gone."""
     import shutil
 
     folder = tmp_path_factory.mktemp("live")
@@ -47,7 +47,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Itera
         most_bytes=1_000_000,
         workers=1,
         seconds=20,
-        kept=3,
+        saved_searches=3,
         files=(folder / "added",),
     )
     with Live(settings) as running:

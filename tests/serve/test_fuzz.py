@@ -147,9 +147,9 @@ def described(live, examples):
 
 
 def test_the_description_of_the_api_holds(live):
-    asked = list(described(live, 3))
-    assert "POST /search" in asked
-    assert len(asked) >= 15
+    operations = list(described(live, 3))
+    assert "POST /search" in operations
+    assert len(operations) >= 15
 
 
 @pytest.mark.slow
@@ -173,5 +173,5 @@ def test_parts_of_requests_are_no_failure(live):
             client.post("/search", content=broken(), headers=kind)
     assert live.http.get("/health").status_code == 200
     assert files_of(live) == before
-    lines = live.told.getvalue().splitlines()
+    lines = live.log.getvalue().splitlines()
     assert not [line for line in lines if '"level": "error"' in line]

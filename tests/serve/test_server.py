@@ -1,4 +1,4 @@
-"""The service as a process of its own: started, asked, ended, killed."""
+"""The service as a process of its own: started, used, ended, killed."""
 
 import json
 import os

@@ -78,7 +78,7 @@ def serve(archive: str, **options: Any) -> None:
     By default only this machine can connect; other addresses need keys. The API is described at
     /openapi.json. Ctrl-C ends the service once its current requests are done.
     """
-    from homing.serve.extra import require_extra
+    from homing.serve import require_extra
 
     require_extra()
     from homing.serve.server import serve as run

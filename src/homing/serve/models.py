@@ -1,6 +1,5 @@
-"""What goes in and comes out, for checking and for the description of the API (OpenAPI)."""
+"""Models of requests and answers, for checks and for the API's description (OpenAPI)."""
 
-import dataclasses
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -12,30 +11,32 @@ from homing.serve.settings import Settings
 
 _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
 
-_METHODS = ", ".join(METHODS)
-
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Views = Literal["upright", "turned", "all"]
 
 
 class Failed(BaseModel):
-    """Why something was not done."""
+    """The reason why a request failed."""
 
     error: str = Field(description="What was wrong, with what, and what to do.")
-    kind: str | None = Field(None, description="Name of the error in `homing.errors`, if of these.")
+    kind: str | None = Field(
+        None, description="Name of the error in `homing.errors`, if it is one of these."
+    )
 
 
 class Healthy(BaseModel):
-    """The service is there."""
+    """The service runs."""
 
     status: Literal["ok"]
     version: str
 
 
-class HitAnswer(BaseModel):
-    """An entry that was found."""
-
+class _Extensible(BaseModel):
     model_config = ConfigDict(extra="allow")
+
+
+class HitAnswer(_Extensible):
+    """An entry that a search returns."""
 
     id: str
     similarity: float = Field(description="Cosine of the descriptors; 1 is the same picture.")
@@ -50,32 +51,30 @@ class HitAnswer(BaseModel):
     metadata: dict[str, Any]
 
 
-class SearchAnswer(BaseModel):
+class SearchAnswer(_Extensible):
     """The object that ``homing search --json`` prints for a query."""
-
-    model_config = ConfigDict(extra="allow")
 
     query: str
     seconds: float
     hits: list[HitAnswer]
     note: str | None = None
-    permalink: str | None = Field(None, description="Where the answer is kept, if that was asked.")
+    permalink: str | None = Field(
+        None, description="Address of the saved answer, if `keep` was set."
+    )
 
 
-class Explained(BaseModel):
+class Explained(_Extensible):
     """The object that ``homing explain --json`` prints, with the pictures of its page.
 
-    Places of the service's machine are left out.
+    Paths of the service's machine are left out.
     """
-
-    model_config = ConfigDict(extra="allow")
 
     query: str
     verdict: str
     positive: bool | None
     hit: HitAnswer | None
     query_cell: int | None
-    file: str | None = Field(description="Address of the record's picture, if it is at hand.")
+    file: str | None = Field(description="Address of the record's picture, if it is available.")
     confirmed: bool | None
     alignment: dict[str, Any] | None
     edits: list[str]
@@ -84,10 +83,8 @@ class Explained(BaseModel):
     figures: dict[str, str] = Field(description="query, entry, overlap: data: URIs of JPEGs.")
 
 
-class EntryAnswer(BaseModel):
-    """The object that ``homing show --json`` prints; places of the service's machine left out."""
-
-    model_config = ConfigDict(extra="allow")
+class EntryAnswer(_Extensible):
+    """The object that ``homing show --json`` prints, without paths of the service's machine."""
 
     id: str
     state: Literal["released", "added"]
@@ -104,14 +101,14 @@ class EntryAnswer(BaseModel):
 
 
 class EntryPage(BaseModel):
-    """Some entries, in the order of their ids."""
+    """A page of entries, in the order of their ids."""
 
     entries: list[EntryAnswer]
     next: str | None = Field(description="Give it as `after` for the next page; null at the end.")
 
 
 class JobAnswer(BaseModel):
-    """A release by upload, and how far it has come."""
+    """A release by upload, and its progress."""
 
     job: str
     state: Literal["running", "done", "failed"]
@@ -122,7 +119,7 @@ class JobAnswer(BaseModel):
 
 
 class PreviewAnswer(BaseModel):
-    """What releasing would do to a picture."""
+    """The change that a release would make to a picture."""
 
     psnr: float | None = Field(description="dB; null if nothing would change.")
     ssim: float | None
@@ -133,36 +130,34 @@ class PreviewAnswer(BaseModel):
 
 
 class PreviewForm(BaseModel):
-    """How a picture would be released."""
+    """Options of a preview."""
 
     psnr: float = Field(
         Activation.psnr, ge=LEAST_PSNR, le=GREATEST_PSNR, description="Least PSNR of the file, dB."
     )
-    method: str = Field(Activation.method, max_length=40, description="Way to activate.")
+    method: str = Field(Activation.method, max_length=40, description="Method of activation.")
 
     @field_validator("method")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _check_method(cls, value: str) -> str:
         if value not in METHODS:
-            raise PydanticCustomError("method", "choose one of {known}", {"known": _METHODS})
+            raise PydanticCustomError(
+                "method", "choose one of {known}", {"known": ", ".join(METHODS)}
+            )
         return value
 
     def activation(self) -> Activation:
         """Return the options of the activation."""
-        return Activation(psnr=self.psnr, method=self.method)
+        return Activation(**self.model_dump(include={"psnr", "method", "format"}))
 
 
 class ReleaseForm(PreviewForm):
-    """How pictures are released."""
+    """Options of a release by upload."""
 
     format: Literal["jpeg", "png", "webp", "tiff"] | None = Field(
-        None, description="Kind of the files written; each picture's own if not given."
+        None, description="Format of the files written; each picture's own if not given."
     )
     prefix: str = Field("", max_length=200, description="Goes before each name in the ids.")
-
-    def activation(self) -> Activation:
-        """Return the options of the activation."""
-        return Activation(psnr=self.psnr, method=self.method, format=self.format)
 
 
 class SearchQuery(BaseModel):
@@ -180,30 +175,23 @@ class SearchQuery(BaseModel):
         le=_MOST_CANDIDATES,
         description="Nearest codes ordered by exact similarity.",
     )
-    views: Views = Field("upright", description="Also look for it turned, or in part.")
+    views: Views = Field("upright", description="Also search for it turned, or in part.")
     confirm: bool = Field(False, description="Compare the best hits by local features.")
     rate: Rate = Field(
         SearchOptions.rate, description="False alarms a query for a hit to be called a copy."
     )
 
-    def asked(self, settings: Settings) -> SearchOptions:
-        """Return what is asked of the archive."""
-        return SearchOptions(
-            k=self.k,
-            probes=None if self.probes == "auto" else self.probes,
-            rerank=self.rerank,
-            views=self.views,
-            rate=self.rate,
-            confirm=self.confirm,
-            files=settings.files,
-            limits=settings.limits,
-        )
+    def search_options(self, settings: Settings) -> SearchOptions:
+        """Return the options for the archive."""
+        values = self.model_dump(exclude={"probes", "keep"})
+        probes = None if self.probes == "auto" else self.probes
+        return SearchOptions(**values, probes=probes, files=settings.files, limits=settings.limits)
 
 
-class KeepingQuery(SearchQuery):
-    """Options of a search whose answer may be kept."""
+class SavedSearchQuery(SearchQuery):
+    """Options of a search whose answer may be saved."""
 
-    keep: bool = Field(False, description="Keep picture and answer under a link.")
+    keep: bool = Field(False, description="Save picture and answer under a link.")
 
 
 class VectorQuery(BaseModel):
@@ -212,8 +200,3 @@ class VectorQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     vector: list[float] = Field(min_length=1, max_length=65_536)
-
-
-def without_confirming(asked: SearchOptions) -> SearchOptions:
-    """Return the same, hits not confirmed."""
-    return dataclasses.replace(asked, confirm=False)

@@ -1,4 +1,4 @@
-"""Serving: listening, and ending when asked to."""
+"""The server: it listens until a signal ends it, and owns the service's folder meanwhile."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,33 +9,21 @@ from homing.errors import UsageError
 from homing.files.locks import try_lock
 from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
-from homing.serve.http.log import Log, hear_uvicorn
+from homing.serve.http.log import Log, capture_uvicorn_log
 from homing.serve.settings import Settings
 
 
-def refuse_open_doors(settings: Settings) -> None:
-    """Refuse to listen to other machines where no key is asked for.
-
-    Raises
-    ------
-    UsageError
-        There is no key yet.
-    """
+def refuse_open_access(settings: Settings) -> None:
+    """Raise `UsageError` where other machines could connect and no key exists."""
     if not settings.on_loopback and not KeyRing(settings.folder).all():
         raise UsageError(
-            f"{settings.host} can be reached from other machines, and there is no key yet; make "
-            f"one with 'homing keys add {settings.archive} NAME', or listen to 127.0.0.1"
+            f"{settings.host} can be reached from other machines, and the service has no key yet; "
+            f"make one with 'homing keys add {settings.archive} NAME', or listen to 127.0.0.1"
         )
 
 
-def try_signing(settings: Settings) -> None:
-    """Sign once, where files are to be signed.
-
-    Raises
-    ------
-    UsageError
-        Nothing can be signed; with the reason.
-    """
+def check_signing(settings: Settings) -> None:
+    """Sign once where files are to be signed; raise `UsageError` if that fails."""
     if settings.c2pa is not None:
         from homing.c2pa.signing import ManifestSigner
 
@@ -43,22 +31,16 @@ def try_signing(settings: Settings) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until asked to end (SIGINT, SIGTERM), which is no failure."""
-    refuse_open_doors(settings)
-    try_signing(settings)
-    with _alone(settings):
+    """Serve until SIGINT or SIGTERM, which is a normal end."""
+    refuse_open_access(settings)
+    check_signing(settings)
+    with _folder_lock(settings):
         _run(settings)
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
-    """Hold the service's folder, which two of them would spoil for each other.
-
-    Raises
-    ------
-    UsageError
-        Another service has it.
-    """
+def _folder_lock(settings: Settings) -> Iterator[None]:
+    """Hold the service's folder; raise `UsageError` where another service has it."""
     try:
         settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = (settings.folder / "lock").open("ab")
@@ -71,14 +53,14 @@ def _alone(settings: Settings) -> Iterator[None]:
         if not try_lock(lock):
             raise UsageError(
                 f"another service has the folder {str(settings.folder)!r}; end it, or give this "
-                "one a folder of its own with --folder"
+                "one another folder with --folder"
             )
         yield
 
 
 def _run(settings: Settings) -> None:
     log = Log()
-    hear_uvicorn(log)
+    capture_uvicorn_log(log)
     config = uvicorn.Config(
         create_app(settings, log),
         host=settings.host,
@@ -88,5 +70,5 @@ def _run(settings: Settings) -> None:
         server_header=False,
         timeout_graceful_shutdown=round(settings.stop_seconds),
     )
-    with suppress(KeyboardInterrupt):  # told once more by uvicorn when it has ended
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
         uvicorn.Server(config).run()

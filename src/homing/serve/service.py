@@ -1,15 +1,17 @@
-"""What the routes call: one archive with its model in memory, and the parts around it."""
+"""The service behind the routes: one archive with its model in memory, and the parts around it."""
 
 import asyncio
+import dataclasses
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from pathlib import Path, PurePath
-from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
+from fastapi import Request
 
 from homing.archive import Archive, Row, SearchResult, open_archive
 from homing.archive.query.answers import MOST_CONFIRMED
@@ -19,139 +21,102 @@ from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.options import UPRIGHT, SearchOptions
+from homing.search.views import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
-from homing.serve.jobs.uploads import Publishing
-from homing.serve.kept_searches import Kept
-from homing.serve.models import without_confirming
+from homing.serve.jobs.uploads import Releases
 from homing.serve.settings import Settings
-from homing.serve.tasks.decode import Compare, Confirm, Decoders, Look, Shrink
-from homing.serve.tasks.query_batches import Answered, Batcher
+from homing.serve.tasks.decode import Decoders, compare, confirm_hits, make_thumbnail
+from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher
+from homing.serve.token_folders import SavedSearches
 
 _T = TypeVar("_T")
 
 _THUMBNAIL = 320  # pixels
-_NOT_AT_HAND = "the service does not have its file, or has another one in its place"
+_NO_FILE = "the service does not have its file, or has another one in its place"
 
 
 class Service(AbstractContextManager["Service"]):
-    """An archive as served; a context manager, within which it can be asked.
+    """An archive as it is served, while the context lasts.
 
-    Attributes
-    ----------
-    settings : Settings
-    archive : Archive
-        For reading, by :meth:`reading` alone: an archive is not for two threads at once.
-    guard : Guard
-    metrics : Metrics
-    log : Log
-    keys : KeyRing
-    kept : Kept
-    decoders : Decoders
-    batcher : Batcher
-    publishing : Publishing
-        Pictures going in.
+    `archive` is for reading, by `call_archive` alone: one archive must not be used by two threads
+    at once.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
         self.metrics = metrics
         self.log = log
         self.settings = settings
-        self.keys = KeyRing(settings.folder)
-        self.guard = Guard(settings, self.keys)
-        self.kept = Kept(settings.folder / "kept", settings.kept)
-        self.archive = open_archive(
-            settings.archive, device=settings.device, engine=settings.engine
+        self.guard = Guard(settings, KeyRing(settings.folder))
+        self.saved_searches = SavedSearches(settings.folder / "kept", settings.saved_searches)
+        connect = partial(
+            open_archive, settings.archive, device=settings.device, engine=settings.engine
         )
-        self._reading = threading.Lock()
-        self._searched = self._another_archive()
+        self.archive = connect()
+        self._archive_lock = threading.Lock()
+        self._searching = connect(descriptor=self.archive.descriptor)  # for the batcher's threads
         self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
-        self.batcher = Batcher(
+        self.batcher = QueryBatcher(
             self.archive.descriptor,
-            self._searched.answer,
+            self._searching.answer,
             most=settings.batch,
             wait=settings.wait,
-            on_batch=metrics.batch,
+            on_batch=metrics.count_batch,
         )
         # As many pictures in memory at once as can be worked on, and some that come next.
         self._in_memory = asyncio.Semaphore(2 * settings.workers)
-        self.publishing = Publishing(settings, self.decoders, self._in_memory, log)
+        self.releases = Releases(settings, self.decoders, self._in_memory, log)
         self._open = ExitStack()
 
     def __enter__(self) -> "Service":
-        """Start the parts."""
-        self._searched.warm()
-        self.metrics.watch("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
-        jobs = self.publishing.jobs
-        self.metrics.watch("homing_releases_waiting", "Releases waiting.", jobs.__len__)
-        self._open.enter_context(self.decoders)
-        self._open.enter_context(self.batcher)
-        self._open.enter_context(self.publishing)
+        self._searching.warm()
+        self.metrics.add_gauge("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
+        jobs = self.releases.jobs
+        self.metrics.add_gauge("homing_releases_waiting", "Releases waiting.", jobs.__len__)
+        for part in (self.decoders, self.batcher, self.releases):
+            self._open.enter_context(part)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End them."""
-        self._open.__exit__(kind, error, trace)
-
-    def _another_archive(self) -> Archive:
-        """Open the archive once more, for another thread; the descriptor is the same."""
-        return open_archive(
-            self.settings.archive,
-            descriptor=self.archive.descriptor,
-            device=self.settings.device,
-            engine=self.settings.engine,
-        )
+    def __exit__(self, *error: object) -> None:
+        self._open.close()
 
     @property
     def name(self) -> str:
-        """What clients know the archive by: the last part of its place."""
+        """The archive's name for clients: the last part of its place."""
         return PurePath(self.settings.archive.rstrip("/")).name
 
     @property
     def descriptor_name(self) -> str:
-        """What clients know its descriptor by; one's own is recorded by its path."""
+        """The descriptor's name for clients, without a path."""
         return PurePath(self.archive.settings.descriptor).name
 
-    async def reading(self, question: Callable[[Archive], _T]) -> _T:
-        """Ask the archive something that takes no network."""
+    async def call_archive(self, function: Callable[[Archive], _T]) -> _T:
+        """Call a function that needs no network with the archive, in a thread."""
 
-        def ask() -> _T:
-            with self._reading:
-                return question(self.archive)
+        def call() -> _T:
+            with self._archive_lock:
+                return function(self.archive)
 
-        return await asyncio.to_thread(ask)
+        return await asyncio.to_thread(call)
 
-    async def search(self, upload: Upload, asked: SearchOptions) -> SearchResult:
-        """Search for a picture.
-
-        Raises
-        ------
-        PictureError
-            It cannot be read.
-        """
+    async def search(self, upload: Upload, options: SearchOptions) -> SearchResult:
+        """Search for a picture; `PictureError` if it cannot be read."""
         start = time.perf_counter()
-        answered = await self._answered(upload, asked)
-        hits = answered.hits
-        if asked.confirm and hits:
-            hits = await self._confirmed(upload, hits, asked)
-        note = None if answered.looked.views else SHOWS_NOTHING
+        found = await self._find(upload, options)
+        hits = found.hits
+        if options.confirm and hits:
+            hits = await self._confirm(upload, hits, options)
+        note = None if found.query.views else SHOWS_NOTHING
         return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
 
-    async def search_vector(self, vector: Sequence[float], asked: SearchOptions) -> SearchResult:
-        """Search with a descriptor; it is brought to unit length.
+    async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
+        """Search with a descriptor, which is scaled to unit length.
 
-        Raises
-        ------
-        UsageError
-            It is of another length than the archive's, zero, or to be confirmed.
+        `UsageError` if it is zero or of another length than the archive's, or if the options need a
+        picture.
         """
         start = time.perf_counter()
         values = np.asarray(vector, np.float64)
@@ -161,29 +126,29 @@ class Service(AbstractContextManager["Service"]):
             raise UsageError(
                 f"expected {dimension} finite numbers that are not all zero, not {len(values)}"
             )
-        if asked.confirm or asked.views != UPRIGHT:
+        if options.confirm or options.views != UPRIGHT:
             raise UsageError("a vector has no picture to be confirmed or turned; send the picture")
-        values /= largest  # first, so that no square is beyond what a number can hold
+        values /= largest  # first, so that no square overflows
         unit = (values / np.linalg.norm(values)).astype(np.float32)
-        looked = DescribedQuery((UPRIGHT,), unit[None])
-        answered = await asyncio.wrap_future(self.batcher.ask_vector(looked, asked))
-        return SearchResult("the vector", time.perf_counter() - start, answered.hits)
+        query = DescribedQuery((UPRIGHT,), unit[None])
+        found = await asyncio.wrap_future(self.batcher.submit(options, query=query))
+        return SearchResult("the vector", time.perf_counter() - start, found.hits)
 
     async def search_each(
-        self, uploads: Sequence[Upload], asked: SearchOptions
+        self, uploads: Sequence[Upload], options: SearchOptions
     ) -> AsyncIterator[SearchResult]:
-        """Search for several pictures; results come in their order, a bad one gives its reason."""
+        """Search for several pictures; results come in order, with the reason for an unread one."""
 
-        async def one(upload: Upload) -> SearchResult:
+        async def search(upload: Upload) -> SearchResult:
             try:
-                return await self.search(upload, asked)
+                return await self.search(upload, options)
             except PictureError as error:
                 return SearchResult(upload.name, reason=str(error))
 
         waiting: list[asyncio.Task[SearchResult]] = []
         try:
             for upload in uploads:
-                waiting.append(asyncio.create_task(one(upload)))
+                waiting.append(asyncio.create_task(search(upload)))
                 if len(waiting) > 2 * self.settings.batch:
                     yield await waiting.pop(0)
             while waiting:
@@ -200,93 +165,80 @@ class Service(AbstractContextManager["Service"]):
         views: str = "all",
         rate: float = SearchOptions.rate,
     ) -> dict[str, Any]:
-        """Show why a picture is, or is not, taken for a copy of the best hit, or of an entry.
+        """Return the evidence for a picture being a copy of the best hit, or of an entry.
 
-        Returns
-        -------
-        dict
-            What :meth:`homing.serve.tasks.decode.Compare.do` returns.
-
-        Raises
-        ------
-        PictureError
-            It cannot be read.
-        EntryNotFoundError
-            There is no such entry, or it is not among what was found.
+        The object is that of `tasks.decode.compare`. `PictureError` if the picture cannot be read,
+        `EntryNotFoundError` if the entry does not exist or is not among the hits.
         """
         k = 1 if id is None else 1000
-        settings = self.settings
-        asked = SearchOptions(
-            k=k, views=views, rate=rate, files=settings.files, limits=settings.limits
-        )
-        answered = await self._answered(upload, asked)
-        hit = next((hit for hit in answered.hits if id in (None, hit.id)), None)
+        files, limits = self.settings.files, self.settings.limits
+        options = SearchOptions(k=k, views=views, rate=rate, files=files, limits=limits)
+        found = await self._find(upload, options)
+        hit = next((hit for hit in found.hits if id in (None, hit.id)), None)
         if id is not None and hit is None:
-            await self.entry(id)  # says so if there is none
+            await self.entry(id)  # raises if it does not exist
             raise EntryNotFoundError(
                 f"the entry {id!r} is not among the {k} most alike; the two are no copies"
             )
-        place = None if hit is None else await self.place(hit.id)
-        cell = cell_of(answered.looked, hit, self.archive.codebooks)
+        place = None if hit is None else await self.picture_file(hit.id)
+        cell = cell_of(found.query, hit, self.archive.codebooks)
         async with self._in_memory:
-            task = Compare(
-                upload.name,
-                await upload.read(),
-                answered.looked,
-                hit,
-                cell,
-                place,
-                settings.limits,
-            )
+            data = await upload.read()
+            task = partial(compare, upload.name, data, found.query, hit, cell, place, limits)
             return await self.decoders.run(task)
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
-        """Return the row of an id.
-
-        Raises
-        ------
-        EntryNotFoundError
-        """
+        """Return the row of an id, or raise `EntryNotFoundError`."""
         try:
-            return await self.reading(lambda archive: archive.entry(id))
+            return await self.call_archive(lambda archive: archive.entry(id))
         except EntryNotFoundError as error:  # whose message is for those who run the service
-            raise EntryNotFoundError(f"there is no entry {id[:200]!r}; look at the id") from error
+            raise EntryNotFoundError(f"there is no entry {id[:200]!r}; check the id") from error
 
-    async def place(self, id: str) -> Path | str:  # noqa: A002 - the column's name
-        """File of an entry, by its checksum the one recorded; or why there is none at hand.
+    async def picture_file(self, id: str) -> Path | str:  # noqa: A002 - the column's name
+        """Return an entry's file if its checksum is the one recorded, or why there is none.
 
-        Where it was looked for is nothing that clients are told.
+        The reason names no path, since clients see it.
         """
         folders = self.settings.files
-        place = await self.reading(lambda archive: archive.sources(folders).find(id))
-        return place if isinstance(place, Path) else _NOT_AT_HAND
+        place = await self.call_archive(lambda archive: archive.sources(folders).find(id))
+        return place if isinstance(place, Path) else _NO_FILE
 
     async def thumbnail(self, source: Path | bytes) -> bytes:
-        """Make a small JPEG of a picture, up to 320 pixels a side."""
+        """Return a small JPEG of a picture, up to 320 pixels a side."""
         async with self._in_memory:
-            return await self.decoders.run(Shrink(source, _THUMBNAIL, self.settings.limits))
+            task = partial(make_thumbnail, source, _THUMBNAIL, self.settings.limits)
+            return await self.decoders.run(task)
 
-    async def _answered(self, upload: Upload, asked: SearchOptions) -> Answered:
-        """Describe a picture and look for it; nothing is confirmed."""
+    async def _find(self, upload: Upload, options: SearchOptions) -> BatchAnswer:
+        """Describe a picture and search for it, without confirming the hits."""
         async with self._in_memory:
             data = await upload.read()
             size = self.archive.descriptor.input_size
-            views = await self.decoders.run(Look(data, size, asked.views, asked.limits))
-        plain = without_confirming(asked)
-        return await asyncio.wrap_future(self.batcher.ask(views, plain))
+            task = partial(query_views, data, size, options.views, limits=options.limits)
+            views = await self.decoders.run(task)
+        plain = dataclasses.replace(options, confirm=False)
+        return await asyncio.wrap_future(self.batcher.submit(plain, views=views))
 
-    async def _confirmed(
-        self, upload: Upload, hits: tuple[Hit, ...], asked: SearchOptions
+    async def _confirm(
+        self, upload: Upload, hits: tuple[Hit, ...], options: SearchOptions
     ) -> tuple[Hit, ...]:
         best = [hit.id for hit in hits[:MOST_CONFIRMED]]
-        places = await self.reading(lambda archive: archive.sources(asked.folders).places(best))
+        folders = options.folders
+        places = await self.call_archive(lambda archive: archive.sources(folders).places(best))
         async with self._in_memory:
             data = await upload.read()
-            return await self.decoders.run(Confirm(data, hits, places, asked.limits))
+            task = partial(confirm_hits, data, hits, places, options.limits)
+            return await self.decoders.run(task)
 
     async def statistics(self) -> dict[str, Any]:
-        """Figures of the archive, and of the service under "server"."""
-        figures = await self.reading(lambda archive: archive.stats())
+        """Return figures of the archive, and of the service under "server"."""
+        figures = await self.call_archive(lambda archive: archive.stats())
         figures |= {"archive": self.name, "descriptor": self.descriptor_name}
-        waiting = {"queries": len(self.batcher), "releases": len(self.publishing.jobs)}
+        waiting = {"queries": len(self.batcher), "releases": len(self.releases.jobs)}
         return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}
+
+
+def service_of(request: Request) -> Service:
+    """Return the service that a request is for."""
+    service: Service = request.app.state.service
+    return service

@@ -15,8 +15,8 @@ from fastapi import APIRouter, FastAPI
 from homing.options import Limits
 from homing.serve.access.guard import Guard, guarded
 from homing.serve.access.keys import READ, KeyRing
-from homing.serve.app import _tell_failures
-from homing.serve.http.early_answers import Lingering
+from homing.serve.app import add_failure_handlers
+from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.settings import Settings
 
 SECONDS = 0.6
@@ -26,11 +26,11 @@ SLACK = 20 << 20  # what the kernel's buffers hold of a connection, at most
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory) -> Iterator[int]:
-    """A server with a route that needs a key, which nobody has."""
+    """A server with a route that needs a key, which no client has."""
     folder = tmp_path_factory.mktemp("served")
     settings = Settings(archive="archive", folder=folder, limits=Limits(max_bytes=LIMIT))
     ring = KeyRing(folder)
-    ring.add("somebody", READ)
+    ring.add("reader", READ)
     app = FastAPI()
     app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring))
     routes = APIRouter(route_class=guarded(READ))
@@ -40,8 +40,8 @@ def port(tmp_path_factory) -> Iterator[int]:
         raise AssertionError
 
     app.include_router(routes)
-    _tell_failures(app)
-    app.add_middleware(Lingering, most=LIMIT, seconds=SECONDS)
+    add_failure_handlers(app)
+    app.add_middleware(EarlyAnswers, limit=LIMIT, seconds=SECONDS)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -53,7 +53,7 @@ def port(tmp_path_factory) -> Iterator[int]:
     thread.join()
 
 
-def asked(port: int, length: int, *more: str) -> socket.socket:
+def connect(port: int, length: int, *more: str) -> socket.socket:
     """A connection on which a request's head has been sent."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     head = ["POST /search HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *more, "", ""]
@@ -76,7 +76,7 @@ def refused(head: bytes, said: dict[str, str]) -> bool:
 
 def test_who_sends_to_the_end_hears_why_every_time(port):
     for _ in range(20):
-        with asked(port, 400_000) as connection:
+        with connect(port, 400_000) as connection:
             for _ in range(40):
                 connection.sendall(bytes(10_000))
                 time.sleep(0.002)
@@ -87,7 +87,7 @@ def test_who_sends_to_the_end_hears_why_every_time(port):
 
 def test_who_waits_for_an_answer_has_it_at_once(port):
     start = time.monotonic()
-    with asked(port, 400_000, "Expect: 100-continue") as connection:
+    with connect(port, 400_000, "Expect: 100-continue") as connection:
         first = connection.recv(100)
         assert time.monotonic() - start < SECONDS
         assert first.startswith(b"HTTP/1.1 401 ")  # and not 100: nothing is to be sent
@@ -111,7 +111,7 @@ def test_a_connection_is_kept_where_nothing_is_left_to_read(port):
 def cut_off_after(port: int, part: bytes, pause: float) -> tuple[int, float]:
     """Bytes and seconds after which a client that sends without end is cut off."""
     sent, start = 0, time.monotonic()
-    with asked(port, 1 << 40) as connection:
+    with connect(port, 1 << 40) as connection:
         while sent < 4 * SLACK and time.monotonic() - start < 30:
             try:
                 sent += connection.send(part)

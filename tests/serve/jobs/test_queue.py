@@ -1,4 +1,4 @@
-"""Releases by upload: taken up, ended, lost with their process, given up."""
+"""Releases by upload (jobs.queue, jobs.store): continued, ended, lost with a process, given up."""
 
 import os
 import shutil
@@ -6,7 +6,8 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import psutil
@@ -16,11 +17,11 @@ import homing
 from homing.c2pa import active_manifest
 from homing.images.metadata import manifest_store
 from homing.options import Activation
-from homing.serve.jobs.queue import Jobs
-from homing.serve.jobs.store import JobFolder, Picture
+from homing.serve.jobs.queue import JobQueue
+from homing.serve.jobs.store import JobFolder, JobPicture
 from homing.serve.settings import Settings
-from homing.serve.tasks.limits import LOST
-from homing.serve.tasks.release import Ready, Release, Releaser, Try
+from homing.serve.tasks.processes import LOST, do_nothing
+from homing.serve.tasks.release import Releaser, release_pictures, try_activation
 from homing.workers.processes import LostTaskError
 from tests.helpers.service import encoded, picture
 
@@ -47,14 +48,16 @@ class Releasing:
         return made
 
     def _done(self, task):
-        if isinstance(task, Ready):
+        if task is do_nothing:
             return None
-        lines = task.manifest.read_text().splitlines()
+        assert task.func is release_pictures
+        _, manifest, *_ = task.args
+        lines = manifest.read_text().splitlines()
         ids = [line.split('"id": "')[1].split('"')[0] for line in lines]
         self.tried.append(ids)
         if self.deadly & set(ids):
             raise self.how("gone")
-        return task.do(homing.open(self.archive))
+        return task(archive=homing.open(self.archive))
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def made(settings):
     def make(**options):
         problems = []
         releasing = Releasing(settings.archive, **options)
-        jobs = Jobs(settings, releasing, lambda job, error: problems.append((job, error)))
+        jobs = JobQueue(settings, releasing, lambda job, error: problems.append((job, error)))
         jobs.problems, jobs.tried = problems, releasing.tried
         return jobs
 
@@ -75,7 +78,7 @@ def drafted(jobs, count):
     jobs._folder.mkdir(parents=True, exist_ok=True)
     draft = jobs.draft(Activation(method="paper"))
     for number in range(count):
-        draft.add(Picture(f"{number}.jpg", f"{number}.jpg"), encoded(picture(number)), "JPEG")
+        draft.add(JobPicture(f"{number}.jpg", f"{number}.jpg"), encoded(picture(number)), "JPEG")
     return draft
 
 
@@ -95,10 +98,10 @@ def statuses(job):
 
 def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(made, settings):
     jobs = made()
-    kept = drafted(jobs, 3).commit()
+    complete = drafted(jobs, 3).commit()
     lost = drafted(jobs, 1)
     with made() as later:
-        done = until_done(later, kept.token)
+        done = until_done(later, complete.token)
     assert statuses(done) == ["released"] * 3
     assert later.get(lost.token) is None
     assert not list((settings.folder / "jobs").glob(".*"))
@@ -157,9 +160,9 @@ def test_a_picture_that_ends_its_process_costs_itself_alone(made, settings, how)
         jobs.put(job)
         done = until_done(jobs, job.token)
     assert statuses(done) == ["released"] * 2 + ["failed"] + ["released"] * 7
-    told = done.outcomes[2]
-    assert told["id"] == told["source"] == "2.jpg"
-    assert told["reason"].startswith("given up after 2 tries: releasing it takes more than")
+    failed = done.outcomes[2]
+    assert failed["id"] == failed["source"] == "2.jpg"
+    assert failed["reason"].startswith("given up after 2 tries: releasing it takes more than")
     tries = [ids for ids in jobs.tried if "2.jpg" in ids]
     assert [len(ids) for ids in tries] == [8, 1]  # with the others, and alone
     assert len(jobs.problems) == 2
@@ -170,13 +173,13 @@ def test_what_ends_the_service_each_time_is_given_up_after_two(made, settings):
     """A process that dies leaves what it had written down before it began."""
     job = drafted(made(), 3).commit()
     place = JobFolder(settings.folder / "jobs" / job.token)
-    place.put_begun({0: 1, 1: 1, 2: 1})  # the first died over all three
+    place.write_attempts({0: 1, 1: 1, 2: 1})  # the first died over all three
     with made() as second:
         until_started(second, 1)
         assert second.tried[0] == ["0.jpg"]
         assert statuses(until_done(second, job.token)) == ["released"] * 3
     again = drafted(made(), 3).commit()
-    JobFolder(settings.folder / "jobs" / again.token).put_begun({0: 2, 1: 1, 2: 1})
+    JobFolder(settings.folder / "jobs" / again.token).write_attempts({0: 2, 1: 1, 2: 1})
     with made() as third:
         done = until_done(third, again.token)
     assert statuses(done)[0] == "failed"
@@ -194,7 +197,7 @@ def until_started(jobs, count):
 
 def test_files_are_signed_where_the_service_has_credentials(settings, credentials):
     signing = replace(settings, c2pa=credentials)
-    with Jobs(signing, Releasing(settings.archive), lambda *told: None) as jobs:
+    with JobQueue(signing, Releasing(settings.archive), lambda *problem: None) as jobs:
         job = drafted(jobs, 1).commit()
         jobs.put(job)
         (outcome,) = until_done(jobs, job.token).outcomes
@@ -212,24 +215,20 @@ class NeverReady:
 
 def test_an_end_does_not_wait_for_a_process_that_is_being_started(settings):
     start = time.monotonic()
-    with Jobs(settings, NeverReady(), lambda *told: None) as jobs:
+    with JobQueue(settings, NeverReady(), lambda *problem: None) as jobs:
         job = drafted(jobs, 1).commit()
         jobs.put(job)
     assert time.monotonic() - start < 5
     assert jobs.get(job.token).state == "running"
-    assert JobFolder(settings.folder / "jobs" / job.token).begun() == {}
+    assert JobFolder(settings.folder / "jobs" / job.token).read_attempts() == {}
 
 
-@dataclass(frozen=True)
-class Crash:
-    def do(self, archive):
-        os._exit(11)
+def crash(archive):
+    os._exit(11)
 
 
-@dataclass(frozen=True)
-class Swell:
-    def do(self, archive):
-        return len(np.ones(1 << 30, np.uint8).tobytes())
+def swell(archive):
+    return len(np.ones(1 << 30, np.uint8).tobytes())
 
 
 def processes():
@@ -244,17 +243,18 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
     """Crashing, taking too much, being killed: the next task is done all the same."""
     before = processes()
     small = Settings(archive=settings.archive, folder=settings.folder, memory=64 << 20)
-    trying = Try(encoded(picture(1)), Activation(method="paper"), small.limits)
+    activation = Activation(method="paper")
+    trying = partial(try_activation, encoded(picture(1)), activation, small.limits)
     with Releaser(small) as releaser:
-        for bad in (Crash(), Swell()):
+        for bad in (crash, swell):
             with pytest.raises(LOST):
                 releaser.submit(bad).result()
             tried = releaser.submit(trying).result()
             assert tried.psnr >= 42
         with pytest.raises(homing.PictureError, match="not a picture"):
-            releaser.submit(Try(b"x", Activation(method="paper"), small.limits)).result()
+            releaser.submit(partial(try_activation, b"x", activation, small.limits)).result()
         problems = []
-        with Jobs(small, releaser, lambda *told: problems.append(told)) as jobs:
+        with JobQueue(small, releaser, lambda *problem: problems.append(problem)) as jobs:
             job = drafted(jobs, 3).commit()
             killer = threading.Timer(0.2, kill_all, [before])
             killer.start()
@@ -271,15 +271,10 @@ def kill_all(before):
         process.kill()
 
 
-@dataclass(frozen=True)
-class Slow:
-    """Takes a while, and is asked to end meanwhile."""
-
-    release: Release
-
-    def do(self, archive):
-        signal.raise_signal(signal.SIGTERM)
-        return [outcome.status for outcome in self.release.do(archive)]
+def interrupted(task, archive):
+    """Do a task after its process gets the signal to end."""
+    signal.raise_signal(signal.SIGTERM)
+    return [outcome.status for outcome in task(archive=archive)]
 
 
 @pytest.mark.slow
@@ -287,14 +282,16 @@ def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settin
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(encoded(picture(1)))
     (tmp_path / "list.jsonl").write_text('{"path": "a.jpg", "id": "a"}\n')
-    task = Release(
+    task = partial(
+        release_pictures,
         tmp_path / "photos",
         tmp_path / "list.jsonl",
         tmp_path / "out",
         Activation(method="paper"),
         settings.limits,
+        None,
     )
     with Releaser(settings) as releaser:
-        assert releaser.submit(Slow(task)).result() == ["released"]
+        assert releaser.submit(partial(interrupted, task)).result() == ["released"]
         start = time.monotonic()
-    assert time.monotonic() - start < 4  # at rest they go when they are asked to
+    assert time.monotonic() - start < 4  # idle processes end at the signal

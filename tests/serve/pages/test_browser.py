@@ -1,4 +1,4 @@
-"""The pages as people use them: a real browser, a real service."""
+"""The pages (search, browse, publish, status) in a real browser, with a real service."""
 
 import io
 import shutil
@@ -46,7 +46,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator
         yield service
 
 
-@pytest.fixture(scope="module")  # while it is open, nobody else's event loop can run here
+@pytest.fixture(scope="module")  # while it is open, no other event loop can run here
 def chromium() -> Iterator[Any]:
     """A browser; without one in the system the tests are skipped."""
     sync_api = pytest.importorskip("playwright.sync_api")
@@ -61,7 +61,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browse(chromium: Any, served: Running) -> Iterator[Window]:
-    """Open windows; what a page complains of or asks elsewhere fails the test."""
+    """Open windows; an error of a page or a request to another place fails the test."""
     complaints: list[str] = []
     contexts = []
 
@@ -82,7 +82,7 @@ def browse(chromium: Any, served: Running) -> Iterator[Window]:
 
 @pytest.fixture
 def key(served: Running) -> Iterator[Callable[[str], str]]:
-    """Make keys that the service asks for until the test ends."""
+    """Make keys that the service requires until the test ends."""
     ring = KeyRing(served.settings.folder)
     made: list[str] = []
 
@@ -129,7 +129,7 @@ def test_a_crop_finds_the_released_picture(browse: Window, pictures: Path) -> No
     assert verdict.startswith("A copy of chelsea.png")
     assert focused(page) == "verdict"  # so that a screen reader says it
     assert verdict in page.title()
-    assert loaded(page, ".strip img") == 4  # asked about, record, one over the other
+    assert loaded(page, ".strip img") == 4  # query, record, one over the other
     assert "cropped" in page.inner_text("main ul")
     page.focus("#divide")
     page.keyboard.press("End")  # the record comes forth from under the other
@@ -273,7 +273,7 @@ def test_the_archive_is_filtered_and_paged(browse: Window) -> None:
     page.select_option("#state", "added")
     page.click("text=Filter")
     page.wait_for_selector(".notice")
-    assert page.inner_text(".notice") == "There is no entry that is so."
+    assert page.inner_text(".notice") == "There is no entry that matches."
 
 
 @pytest.mark.slow
@@ -296,7 +296,7 @@ def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
     page.wait_for_function("() => location.hash")  # a browser goes there in its own time
     comes_to(page, "one.id == 'picture'")
     with page.expect_file_chooser() as chooser:
-        page.evaluate("0")  # answered after the browser has heard that somebody waits for it
+        page.evaluate("0")  # answered after the browser has heard that a chooser is expected
         page.keyboard.press("Space")
     chooser.value.set_files(pictures / "crop.jpg")
     page.wait_for_url("**/found/*")
@@ -346,11 +346,11 @@ def test_the_state_of_the_service_is_told(browse: Window) -> None:
     page = browse()
     page.goto("/status")
     assert page.inner_text("h1") == "The service is well."
-    told = dict(
+    facts = dict(
         zip(page.locator("dt").all_inner_texts(), page.locator("dd").all_inner_texts(), strict=True)
     )
-    assert int(told["entries"]) >= 66
-    assert told["codebook"].startswith("IVF")
+    assert int(facts["entries"]) >= 66
+    assert facts["codebook"].startswith("IVF")
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-"""The API, asked over HTTP."""
+"""The API over HTTP: routes.entries, routes.releases, routes.searches, routes.status, and behind
+them service, models, jobs.uploads and token_folders."""
 
 import io
 import json
@@ -10,7 +11,6 @@ import httpx
 import pytest
 
 import homing
-from homing.client import Client
 from tests.helpers.service import encoded, picture
 
 
@@ -92,11 +92,11 @@ def test_several_pictures_are_answered_line_by_line(live):
 
 
 def test_an_explanation_shows_both_pictures(live):
-    told = live.post("/explain", encoded(picture(2))).json()
-    assert told["hit"]["id"] == "sea/2.jpg"
-    assert told["verdict"]
-    assert set(told["figures"]) >= {"query", "entry"}
-    assert all(a.startswith("data:image/jpeg;base64,") for a in told["figures"].values())
+    answer = live.post("/explain", encoded(picture(2))).json()
+    assert answer["hit"]["id"] == "sea/2.jpg"
+    assert answer["verdict"]
+    assert set(answer["figures"]) >= {"query", "entry"}
+    assert all(a.startswith("data:image/jpeg;base64,") for a in answer["figures"].values())
     other = live.post("/explain?id=sea/5.jpg", encoded(picture(2))).json()
     assert other["hit"]["id"] == "sea/5.jpg"
     missing = live.post("/explain?id=none", encoded(picture(2)))
@@ -125,7 +125,7 @@ def test_an_entry_its_file_and_a_small_picture_of_it(live):
     assert small.content[:3] == b"\xff\xd8\xff"
 
 
-def test_no_answer_tells_where_anything_lies(live):
+def test_no_answer_names_a_path(live):
     released = live.post("/explain?id=sea/2.jpg", encoded(picture(2)))
     gone = live.post("/explain?id=sea/7.jpg", encoded(picture(7)))
     assert released.json()["file"] == "/files/sea/2.jpg"
@@ -259,25 +259,25 @@ def test_two_pictures_of_one_name_are_refused(live):
 
 
 def test_a_preview_shows_the_change(live):
-    told = live.post("/preview", encoded(picture(40), "PNG"), method="paper", psnr=45).json()
-    assert told["psnr"] >= 45
+    answer = live.post("/preview", encoded(picture(40), "PNG"), method="paper", psnr=45).json()
+    assert answer["psnr"] >= 45
     for name in ("before", "after", "difference"):
-        shown = live.http.get(told[name])
+        shown = live.http.get(answer[name])
         assert shown.headers["content-type"] == "image/png"
     assert live.service.archive.entries  # nothing was recorded
     assert live.http.get("/entries?prefix=0.jpg").json()["entries"] == []
 
 
-def test_a_search_is_kept_under_its_link(live):
+def test_a_search_is_saved_under_its_link(live):
     data = encoded(picture(4))
     links = [live.post("/search?k=1&keep=true", data).json()["permalink"] for _ in range(5)]
     tokens = [link.removeprefix("/found/") for link in links]
-    kept = [live.service.kept.get(token) for token in tokens]
-    assert kept[:2] == [None, None]
-    assert all(each is not None for each in kept[2:])
-    assert kept[-1].answer["hits"][0]["id"] == "sea/4.jpg"
-    assert kept[-1].picture.read_bytes() == data
-    assert live.service.kept.get("../archive") is None
+    saved = [live.service.saved_searches.get(token) for token in tokens]
+    assert saved[:2] == [None, None]
+    assert all(each is not None for each in saved[2:])
+    assert saved[-1].answer["hits"][0]["id"] == "sea/4.jpg"
+    assert saved[-1].picture.read_bytes() == data
+    assert live.service.saved_searches.get("../archive") is None
 
 
 def test_a_page_of_another_site_may_not_do_anything(live):
@@ -289,64 +289,16 @@ def test_a_page_of_another_site_may_not_do_anything(live):
 
 def test_the_log_names_no_file_that_was_sent(live):
     live.http.post("/search", files={"picture": ("very-secret.jpg", encoded(picture(1)))})
-    lines = [json.loads(line) for line in live.told.getvalue().splitlines()]
-    told = {"event": "request", "method": "POST", "route": "/search", "status": 200}
-    assert any(told.items() <= line.items() for line in lines)
-    assert "very-secret" not in live.told.getvalue()
+    lines = [json.loads(line) for line in live.log.getvalue().splitlines()]
+    answer = {"event": "request", "method": "POST", "route": "/search", "status": 200}
+    assert any(answer.items() <= line.items() for line in lines)
+    assert "very-secret" not in live.log.getvalue()
     assert not [line for line in lines if line["level"] == "error"]
 
 
-def test_the_client_answers_as_the_archive_does(live, tmp_path):
-    client, archive = Client(live.url), homing.open(live.settings.archive)
-    (tmp_path / "a.jpg").write_bytes(encoded(picture(2)))
-    assert client.search(tmp_path / "a.jpg", k=2) == tuple(
-        rounded(hit) for hit in archive.search(tmp_path / "a.jpg", k=2)
-    )
-    assert client.search(encoded(picture(2)), k=1, confirm=True)[0].id == "sea/2.jpg"
-    assert client.explain(tmp_path / "a.jpg")["hit"]["id"] == "sea/2.jpg"
-    ids = [entry["id"] for entry in client.entries(prefix="sea")]
-    assert ids == [f"sea/{number}.jpg" for number in range(8)]
-    vector = archive.descriptor.describe([tmp_path / "a.jpg"])[0]
-    assert client.search_vector(vector, k=1)[0].id == "sea/2.jpg"
-    assert client.entry("sea/0.jpg")["state"] == "released"
-    assert client.file("sea/5.jpg") == encoded(picture(5))
-    assert client.statistics()["entries"] == 8
-    with pytest.raises(homing.PictureError, match="not a picture"):
-        client.search(b"nothing")
-    with pytest.raises(homing.PictureError, match="cannot be read"):
-        client.search(tmp_path / "none.jpg")
-    with pytest.raises(homing.UsageError):
-        client.search(encoded(picture(2)), k=0)
-    with pytest.raises(homing.EntryNotFoundError):
-        client.entry("none")
-    with pytest.raises(homing.ArchiveError, match="is it running"):
-        Client("http://127.0.0.1:9").statistics()
-    with pytest.raises(homing.UsageError, match="address"):
-        Client("localhost")
-
-
-def test_the_client_releases(live, tmp_path):
-    client, told = Client(live.url), []
-    for number in range(2):
-        (tmp_path / f"{number}.jpg").write_bytes(encoded(picture(50 + number)))
-    paths = [tmp_path / "0.jpg", tmp_path / "1.jpg"]
-    outcomes = client.release(paths, method="paper", prefix="new", on_outcome=told.append)
-    assert [outcome.status for outcome in outcomes] == ["released", "released"]
-    assert list(outcomes) == told
-    again = client.release(paths, method="paper", prefix="new")
-    assert [outcome.status for outcome in again] == ["skipped", "skipped"]
-    for outcome in outcomes:
-        client.remove(outcome.id)
-
-
-def rounded(hit):
-    values = hit.as_dict()
-    return homing.Hit(**values)
-
-
-def test_every_route_tells_of_its_failures(live):
+def test_every_route_describes_its_failures(live):
     described = live.http.get("/openapi.json").json()
     assert Path(described["info"]["title"]).name == "homing"
     for path, methods in described["paths"].items():
-        for method, told in methods.items():
-            assert {"401", "403", "429", "503"} <= set(told["responses"]), (method, path)
+        for method, answer in methods.items():
+            assert {"401", "403", "429", "503"} <= set(answer["responses"]), (method, path)

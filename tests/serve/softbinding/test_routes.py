@@ -115,7 +115,7 @@ def test_a_stripped_crop_leads_to_the_manifest(
     (match,) = found.json()["matches"]
     assert match["manifestId"] == manifests["2.png"]
     assert 80 <= match["similarityScore"] <= 100
-    assert "endpoint" not in match  # it is to be had here
+    assert "endpoint" not in match  # this service has it
     got = client.get(f"{ROOT}/manifests/{match['manifestId']}")
     assert got.status_code == 200
     assert got.headers["content-type"] == "application/c2pa"
@@ -319,11 +319,11 @@ def test_matches_and_manifests_need_a_key_where_there_are_keys(place: Path, tmp_
     with TestClient(create_app(settings), base_url="http://localhost") as opened:
         for path in ("services/supportedAlgorithms", "services/capabilities", "services/status"):
             assert opened.get(f"{ROOT}/{path}").status_code == 200
-        asked = {"alg": ALGORITHM, "value": value_of(place, "0.png")}
+        query = {"alg": ALGORITHM, "value": value_of(place, "0.png")}
         for path in ("matches/byBinding", "manifests/urn:c2pa:none"):
-            assert opened.get(f"{ROOT}/{path}", params=asked).status_code == 401
+            assert opened.get(f"{ROOT}/{path}", params=query).status_code == 401
         key = {"Authorization": f"Bearer {secret}"}
-        assert opened.get(BOUND, params=asked, headers=key).status_code == 200
+        assert opened.get(BOUND, params=query, headers=key).status_code == 200
 
 
 def hit(name: str, similarity: float, is_copy: bool | None, metadata: dict | None) -> Hit:
@@ -345,8 +345,8 @@ def test_copies_alone_are_matches_and_each_manifest_once() -> None:
         hit("h", 0.49, None, {"c2pa_manifest": "H"}),
         hit("i", -0.2, True, {"c2pa_manifest": "I"}),
     ]
-    told = [match.model_dump(exclude_none=True) for match in manifests_of(hits, 9)]
-    assert told == [
+    matches = [match.model_dump(exclude_none=True) for match in manifests_of(hits, 9)]
+    assert matches == [
         {"manifestId": "A", "similarityScore": 100},
         {"manifestId": "F", "endpoint": "https://f.example", "similarityScore": 56},
         {"manifestId": "G", "similarityScore": 50},
@@ -378,8 +378,10 @@ def test_the_description_has_what_the_specification_has(client: TestClient) -> N
     paths = client.get("/openapi.json").json()["paths"]
     for (method, path), (parameters, failures) in SPECIFIED.items():
         operation = paths[path][method]
-        told = {each["name"]: each["required"] for each in operation.get("parameters", [])}
-        assert told == parameters
+        parameters_here = {
+            each["name"]: each["required"] for each in operation.get("parameters", [])
+        }
+        assert parameters_here == parameters
         assert failures <= {int(c) for c in operation["responses"] if c.isdecimal()}
         for each in operation.get("parameters", []):
             if each["name"] == "maxResults":

@@ -111,7 +111,7 @@ def test_all_routes_are_tried(described: Any) -> None:
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 @pytest.mark.parametrize("mode", list(schemathesis.GenerationMode))
 def test_answers_are_as_described(described: Any, method: str, path: str, mode: Any) -> None:
-    """No failure of the server, and every answer of a status, type and form that is told."""
+    """No failure of the server, and every answer of a documented status, type and form."""
     operation = described[path][method]
     statuses = set()
 

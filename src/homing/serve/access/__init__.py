@@ -1,1 +1,1 @@
-"""Who may do what: keys, sessions, rates and bounds."""
+"""Access control: keys, sessions, rates and sizes."""

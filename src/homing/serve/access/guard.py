@@ -1,7 +1,6 @@
-"""Who may do what: keys, sessions of browsers, rates, and the sizes of what is sent.
+"""The guard: it checks keys, browser sessions, rates and sizes before a body is read.
 
-It is asked before a byte of a request's body is read; what becomes of the body of who is refused
-is :mod:`homing.serve.http.early_answers`'s.
+The body of a refused request is handled by :mod:`homing.serve.http.early_answers`.
 """
 
 import secrets
@@ -23,46 +22,31 @@ from homing.serve.settings import LOOPBACK_NAMES, Settings
 
 COOKIE = "homing_session"
 
+SESSION_SECONDS = 12 * 3600  # that a browser stays signed in
+
 _SESSIONS = 10_000  # of browsers, at once
-SESSION_SECONDS = 12 * 3600
-"""How long a browser stays signed in."""
-_FORM = 1 << 16  # bytes
+_FORM = 1 << 16  # bytes that a form has around its pictures
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who a request is from.
+    """The sender of an admitted request."""
 
-    Attributes
-    ----------
-    id : str
-        Of the key; "local" where no keys are needed.
-    rights : {"read", "write"}
-    """
-
-    id: str
-    rights: str
+    id: str  # of the key; "local" where no keys are needed
+    rights: str  # "read" or "write"
 
 
 @dataclass
 class _Bucket:
-    """What is left of a key's rate."""
+    """Requests left of a key's rate."""
 
     left: float
-    at: float
+    at: float  # seconds of the guard's clock
 
 
 class Guard:
-    """Lets requests through, or says why not.
-
-    Parameters
-    ----------
-    settings : Settings
-    keys : KeyRing
-    clock : callable
-        Seconds that only grow.
-    """
+    """Admits requests or refuses them with the reason; `clock` counts seconds."""
 
     def __init__(
         self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic
@@ -75,16 +59,13 @@ class Guard:
         self._lock = threading.Lock()
 
     def admit(self, request: Request, right: str | None) -> Caller | None:
-        """Tell who a request is from, if it may do that; nobody, if anybody may.
+        """Return the sender of a request that needs a right; None where it needs none.
 
-        Raises
-        ------
-        HTTPException
-            401 without a key, 403 with too few rights or from a page of another site, 429 if it
-            comes too often.
+        Raises HTTP 401 without a key, 403 with too few rights or from a page of another site, and
+        429 beyond the key's rate.
         """
         open_to_all = not self._keys.all() and self._settings.on_loopback
-        _refuse_strangers(request, by_name=open_to_all)
+        _refuse_other_sites(request, by_name=open_to_all)
         if right is None:
             return None
         if open_to_all:
@@ -98,11 +79,11 @@ class Guard:
             )
         if not key.allows(right):
             raise HTTPException(403, f"the key {key.id} may only read; ask for one that may write")
-        self._refuse_haste(key.id)
+        self._spend_rate(key.id)
         return Caller(key.id, key.rights)
 
     def sign_in(self, secret: str) -> str | None:
-        """Begin a session of a browser; None if that is no key."""
+        """Begin a browser's session and return its token; None if the secret is no key's."""
         key = self._keys.find(secret)
         if key is None:
             return None
@@ -114,7 +95,7 @@ class Guard:
         return token
 
     def sign_out(self, token: str) -> None:
-        """End a session."""
+        """End a browser's session."""
         with self._lock:
             self._sessions.pop(token, None)
 
@@ -128,8 +109,8 @@ class Guard:
             return None
         return next((key for key in self._keys.all() if key.id == id_), None)
 
-    def _refuse_haste(self, id_: str) -> None:
-        """Take one request from a key's rate: a bucket of a minute's requests, filled steadily."""
+    def _spend_rate(self, id_: str) -> None:
+        """Take one request from a key's token bucket: a minute's requests, filled steadily."""
         most = float(self._settings.rate_limit)
         if not most:
             return
@@ -148,21 +129,21 @@ class Guard:
             bucket.left -= 1
 
 
-def _refuse_strangers(request: Request, *, by_name: bool) -> None:
-    """Refuse what a page of another site makes a browser send.
+def _refuse_other_sites(request: Request, *, by_name: bool) -> None:
+    """Refuse requests that a page of another site makes a browser send.
 
-    Where no key is asked for, such a page could also have a name of its own lead to this machine.
+    Where no key is needed, such a page could also make its own name resolve to this machine.
     """
     host = request.headers.get("host", "")
-    if by_name and _name_of(host) not in LOOPBACK_NAMES:
-        raise HTTPException(403, f"{_name_of(host)[:100]!r} is not this machine; use localhost")
+    if by_name and _host_name(host) not in LOOPBACK_NAMES:
+        raise HTTPException(403, f"{_host_name(host)[:100]!r} is not this machine; use localhost")
     origin = request.headers.get("origin")
     if request.method not in _SAFE and origin and origin.partition("://")[2] != host:
         raise HTTPException(403, "a page of another site may not do this")
 
 
-def _name_of(host: str) -> str:
-    """Host without its port."""
+def _host_name(host: str) -> str:
+    """Return the name in a Host header, without the port."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:  # brackets that do not match
@@ -170,14 +151,10 @@ def _name_of(host: str) -> str:
 
 
 def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
-    """Class of routes that ask the guard first, for ``APIRouter(route_class=...)``.
+    """Return a class of guarded routes, for ``APIRouter(route_class=...)``.
 
-    Parameters
-    ----------
-    right : {"read", "write"} or None
-        What is needed; None: no key, and the body is small.
-    many : bool
-        Whether a request may bring several pictures.
+    `right` is "read", "write" or None: no key needed, and the body is small. `many` allows the size
+    of several pictures.
     """
 
     class Guarded(APIRoute):
@@ -186,30 +163,29 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
 
             async def handler(request: Request) -> Response:
                 service = request.app.state.service
-                most = _most_bytes(service.settings, right, many)
-                setattr(request.state, ALLOWED, most)
+                limit = _body_limit(service.settings, right, many)
+                setattr(request.state, ALLOWED, limit)
                 request.state.caller = service.guard.admit(request, right)
-                return await handle(Request(request.scope, _bounded(request, most)))
+                return await handle(Request(request.scope, _bounded(request, limit)))
 
             return handler
 
     return Guarded
 
 
-def _most_bytes(settings: Settings, right: str | None, many: bool) -> int:
-    """Bytes of a request's body: pictures, and what a form has around them."""
+def _body_limit(settings: Settings, right: str | None, many: bool) -> int:
     pictures = settings.most_bytes if many else settings.limits.max_bytes
     return (0 if right is None else pictures) + _FORM
 
 
-def _bounded(request: Request, most: int) -> Receive:
-    """Refuse a body that says it is too long, or turns out to be while it comes."""
+def _bounded(request: Request, limit: int) -> Receive:
+    """Return a `receive` that refuses a body whose stated or received length is beyond a limit."""
 
     def refuse() -> Any:
-        raise HTTPException(413, f"more than {most} bytes were sent; send less")
+        raise HTTPException(413, f"more than {limit} bytes were sent; send less")
 
-    said = request.headers.get("content-length", "")
-    if said.isdecimal() and int(said) > most:
+    stated = request.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated) > limit:
         refuse()
     received = 0
 
@@ -217,7 +193,7 @@ def _bounded(request: Request, most: int) -> Receive:
         nonlocal received
         message = await request.receive()
         received += len(message.get("body", b""))
-        if received > most:
+        if received > limit:
             refuse()
         return message
 

@@ -1,6 +1,6 @@
-"""Keys to a service: random secrets of 256 bits, of which only the SHA-256 is kept.
+"""Keys to a service: random secrets of 256 bits, of which only the SHA-256 is stored.
 
-A slow hash is for what people choose; nothing of 256 random bits can be guessed.
+A slow hash protects chosen passwords; 256 random bits cannot be guessed.
 """
 
 import datetime
@@ -20,76 +20,50 @@ from homing.files.durable import sync_folder
 from homing.files.locks import locked
 
 READ, WRITE = "read", "write"
-RIGHTS = (READ, WRITE)
-"""What a key allows; to write is to read too."""
+RIGHTS = (READ, WRITE)  # WRITE includes READ
 
 _FILE = "keys.json"
-_MARK = "homing_"
+_PREFIX = "homing_"
 
 
 @dataclass(frozen=True)
 class Key:
-    """What is kept of a key.
+    """A key as it is stored."""
 
-    Attributes
-    ----------
-    id : str
-        By which it is named in lists and logs; no secret.
-    name : str
-        Whose it is.
-    rights : {"read", "write"}
-    sha256 : str
-        Of the secret, hexadecimal.
-    created_at : str
-        ISO 8601.
-    """
-
-    id: str
-    name: str
-    rights: str
-    sha256: str
-    created_at: str
+    id: str  # its name in lists and logs; no secret
+    name: str  # of its holder
+    rights: str  # "read" or "write"
+    sha256: str  # of the secret, hexadecimal
+    created_at: str  # ISO 8601
 
     def allows(self, right: str) -> bool:
-        """Whether it allows that."""
+        """Return whether the key grants a right."""
         return right == READ or self.rights == WRITE
 
 
 class KeyRing:
-    """The keys of a service, in a file of its folder; changes count at once.
-
-    Parameters
-    ----------
-    folder : Path
-        The service's own.
-    """
+    """The keys in a service's folder; changes count at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / _FILE
-        self._held: tuple[tuple[int, int, int] | None, tuple[Key, ...]] = (None, ())
+        self._cached: tuple[tuple[int, int, int] | None, tuple[Key, ...]] = (None, ())
         self._lock = threading.Lock()
 
     def all(self) -> tuple[Key, ...]:
-        """All keys, oldest first; read again where the file has changed.
-
-        Raises
-        ------
-        UsageError
-            The file is damaged.
-        """
+        """Return all keys, oldest first; `UsageError` if their file is damaged."""
         with self._lock:
             try:
                 status = self._file.stat()
             except FileNotFoundError:
                 return ()
-            seen = (status.st_mtime_ns, status.st_size, status.st_ino)
-            if self._held[0] != seen:
-                self._held = (seen, self._read())
-            return self._held[1]
+            version = (status.st_mtime_ns, status.st_size, status.st_ino)
+            if self._cached[0] != version:
+                self._cached = (version, self._read())
+            return self._cached[1]
 
     def find(self, secret: str) -> Key | None:
-        """Return the key of a secret; takes as long whichever it is."""
+        """Return the key of a secret or None; the time taken does not tell which."""
         digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
         found = None
         for key in self.all():
@@ -98,12 +72,12 @@ class KeyRing:
         return found
 
     def add(self, name: str, rights: str) -> tuple[Key, str]:
-        """Make a key; its secret is told here and nowhere else."""
+        """Make a key; return it and its secret, which is not stored."""
         if rights not in RIGHTS:
             raise UsageError(f"rights are read or write, not {rights!r}")
         if not name.strip() or not name.isprintable():
-            raise UsageError("a key needs a printable name, of whoever is to have it")
-        secret = _MARK + secrets.token_urlsafe(32)
+            raise UsageError("a key needs a printable name: that of its holder")
+        secret = _PREFIX + secrets.token_urlsafe(32)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         digest = hashlib.sha256(secret.encode()).hexdigest()
         key = Key(secrets.token_hex(4), name.strip(), rights, digest, now)
@@ -113,7 +87,7 @@ class KeyRing:
         return key, secret
 
     def revoke(self, id: str) -> Key | None:  # noqa: A002 - the key's word
-        """Take a key back; None if there is no such one."""
+        """Remove and return a key; None if there is none of that id."""
         if not self.all():
             return None
         with locked(self._folder / "keys.lock"):
@@ -127,7 +101,7 @@ class KeyRing:
             return tuple(Key(**values) for values in json.loads(self._file.read_bytes()))
         except (ValueError, TypeError) as error:
             raise UsageError(
-                f"{str(self._file)!r} is damaged ({error}); remove it, and make the keys anew"
+                f"{str(self._file)!r} is damaged ({error}); remove it, and make new keys"
             ) from error
 
     def _write(self, keys: Sequence[Key]) -> None:

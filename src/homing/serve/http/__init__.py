@@ -1,1 +1,1 @@
-"""Requests and answers: uploads, names, early answers, counts and the log."""
+"""HTTP: uploads, early answers, requests, names, counts and the log."""

@@ -1,4 +1,4 @@
-"""A log of one JSON object a line; it never holds a picture, a key, or the name of a file sent."""
+"""The log: one JSON object a line, without pictures, keys, or the names of uploaded files."""
 
 import datetime
 import json
@@ -9,53 +9,45 @@ from typing import Any, TextIO
 
 
 class Log:
-    """Writes events.
-
-    Parameters
-    ----------
-    stream : text stream or None
-        Standard error if None.
-    """
+    """Writes events to a text stream; to standard error if it is None."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
     def write(self, event: str, *, level: str = "info", **values: Any) -> None:
-        """Write an event, with what is known of it."""
+        """Write an event and its values."""
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
         line = json.dumps({"at": now, "level": level, "event": event, **values}, default=str)
         stream = self._stream or sys.stderr
         stream.write(line + "\n")
         stream.flush()
 
-    def problem(self, event: str, error: BaseException, **values: Any) -> None:
-        """Write a failure of ours, with where it came from."""
+    def write_error(self, event: str, error: BaseException, **values: Any) -> None:
+        """Write an error of the service with its traceback."""
         trace = "".join(traceback.format_exception(error))
-        self.write(
-            event, level="error", error=f"{type(error).__name__}: {error}", trace=trace, **values
-        )
+        text = f"{type(error).__name__}: {error}"
+        self.write(event, level="error", error=text, trace=trace, **values)
 
 
-class _Heard(logging.Handler):
-    """Passes on what a library logs."""
+class _LogHandler(logging.Handler):
+    """Passes a library's log records on."""
 
     def __init__(self, log: Log) -> None:
         super().__init__(logging.INFO)
         self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record as an event."""
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
-            self._log.problem("server", error)
+            self._log.write_error("server", error)
         else:
             level = record.levelname.lower()
             self._log.write("server", level=level, message=record.getMessage())
 
 
-def hear_uvicorn(log: Log) -> None:
-    """Let the server's own messages go into the log; of its process, which is the service's."""
-    heard = logging.getLogger("uvicorn.error")
-    heard.handlers[:] = [_Heard(log)]
-    heard.setLevel(logging.INFO)
-    heard.propagate = False
+def capture_uvicorn_log(log: Log) -> None:
+    """Write uvicorn's messages to the log, for this whole process."""
+    logger = logging.getLogger("uvicorn.error")
+    logger.handlers[:] = [_LogHandler(log)]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False

@@ -1,4 +1,7 @@
-"""Names that clients give: made harmless. None of them ever becomes a name of a file."""
+"""Names from clients, made harmless, and addresses of entries; no client's name names a file.
+
+Without FastAPI, so that decoding processes can import it cheaply.
+"""
 
 import unicodedata
 from urllib.parse import quote
@@ -17,13 +20,7 @@ def harmless_name(name: str | None, otherwise: str = "the picture") -> str:
 
 
 def check_id(text: str) -> str:
-    """Refuse an id, or the beginning of one, that could be taken for a path leading elsewhere.
-
-    Raises
-    ------
-    UsageError
-        It is empty, too long, not printable, or has an empty part or one of dots alone.
-    """
+    """Return an id, or raise `UsageError` where it could be taken for a path leading elsewhere."""
     parts = text.split("/")
     sound = text.isprintable() and len(text) <= _LONGEST_ID and "\\" not in text
     if not sound or any(part.strip() in {"", ".", ".."} for part in parts):
@@ -35,11 +32,16 @@ def check_id(text: str) -> str:
 
 
 def id_of(name: str | None, prefix: str = "") -> str:
-    """Id of a picture that is uploaded under a name; the prefix goes before it, with a /."""
+    """Return the id of a picture uploaded under a name; ``prefix/`` goes before it."""
     last = harmless_name(name, otherwise="picture")
     return check_id(f"{prefix.strip('/')}/{last}" if prefix.strip("/") else last)
 
 
 def file_address(id: str) -> str:  # noqa: A002 - the column's name
-    """Address of an entry's file, of this service."""
+    """Return the service's address of an entry's file."""
     return f"/files/{quote(id)}"
+
+
+def thumbnail_address(id: str) -> str:  # noqa: A002 - the column's name
+    """Return the service's address of an entry's thumbnail."""
+    return f"/thumbnails/{quote(id)}"

@@ -1,4 +1,4 @@
-"""What requests bring: pictures in forms."""
+"""Uploads: the pictures that a request's form holds."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -17,22 +17,14 @@ _FIELDS = 50
 
 @dataclass(frozen=True)
 class Upload:
-    """A picture that was sent; on disk if it is large.
+    """A picture that was sent; on disk if it is large."""
 
-    Attributes
-    ----------
-    name : str
-        Harmless form of the name it was sent under.
-    read : callable
-        Gives its bytes.
-    """
-
-    name: str
+    name: str  # made harmless
     read: Callable[[], Awaitable[bytes]]
 
     @classmethod
-    def of(cls, data: bytes, name: str = "the picture") -> "Upload":
-        """A picture whose bytes are at hand."""
+    def from_bytes(cls, data: bytes, name: str = "the picture") -> "Upload":
+        """Return the upload of a file's bytes."""
 
         async def read() -> bytes:
             return data
@@ -40,8 +32,8 @@ class Upload:
         return cls(harmless_name(name), read)
 
     @classmethod
-    def of_file(cls, file: UploadFile) -> "Upload":
-        """A file of a form; it can be read as long as the form is open."""
+    def from_file(cls, file: UploadFile) -> "Upload":
+        """Return the upload of a form's file; it can be read while the form is open."""
 
         async def read() -> bytes:
             await file.seek(0)
@@ -50,39 +42,37 @@ class Upload:
         return cls(harmless_name(file.filename), read)
 
 
-@asynccontextmanager
-async def form_of(request: Request, *, pictures: int = 1) -> AsyncIterator[FormData]:
-    """Receive a form with up to so many pictures.
+def media_type_of(request: Request) -> str:
+    """Return the type of a request's body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
-    Raises
-    ------
-    HTTPException
-        400 if it is no form, or not a sound one.
-    """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "multipart/form-data":
-        raise HTTPException(
-            415, f"send a form of type multipart/form-data, not {kind[:80] or 'an untyped body'!r}"
-        )
+
+@asynccontextmanager
+async def receive_form(request: Request, *, pictures: int = 1) -> AsyncIterator[FormData]:
+    """Receive a form with at most `pictures` files; HTTP 400 or 415 if it is none."""
+    media_type = media_type_of(request)
+    if media_type != "multipart/form-data":
+        sent = media_type[:80] or "an untyped body"
+        raise HTTPException(415, f"send a form of type multipart/form-data, not {sent!r}")
     async with request.form(max_files=pictures, max_fields=_FIELDS) as form:
         yield form
 
 
 def picture_in(form: FormData) -> Upload:
-    """The one picture of a form."""
+    """Return the one picture of a form."""
     return pictures_in(form, PICTURE)[0]
 
 
 def pictures_in(form: FormData, field: str = PICTURES) -> list[Upload]:
-    """All pictures of a form, in their order."""
+    """Return all pictures of a form, in their order."""
     files = [value for value in form.getlist(field) if isinstance(value, UploadFile)]
     if not files:
-        raise HTTPException(422, f"the form has no file in a field {field!r}; send a picture so")
-    return [Upload.of_file(file) for file in files]
+        raise HTTPException(422, f"the form has no file in a field {field!r}; send a picture there")
+    return [Upload.from_file(file) for file in files]
 
 
 def form_body(field: str, fields: Mapping[str, Mapping[str, Any]] | None = None) -> dict[str, Any]:
-    """OpenAPI's description of such a form: its file or files, and further fields."""
+    """Return OpenAPI's description of a form with a picture or pictures, and further fields."""
     file: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
     many = {"type": "array", "items": file, "minItems": 1}
     schema = {

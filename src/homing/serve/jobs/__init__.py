@@ -1,1 +1,1 @@
-"""Releases by upload: stored, queued and followed."""
+"""Releases by upload: stored, queued, followed and previewed."""

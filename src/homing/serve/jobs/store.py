@@ -1,14 +1,14 @@
-"""Releases by upload, as they lie on disk.
+"""Releases by upload on disk.
 
 An upload is acknowledged once all of it is on disk under a token::
 
-    FOLDER/jobs/TOKEN/job.json      what is to be done; there once the upload is complete
+    FOLDER/jobs/TOKEN/job.json      the job; written once the upload is complete
     FOLDER/jobs/TOKEN/0, 1, 2 …     the uploads, until the job is done
-    FOLDER/jobs/TOKEN/outcomes-…    what became of some of them
-    FOLDER/jobs/TOKEN/begun.json    how often the others have been begun
+    FOLDER/jobs/TOKEN/outcomes-…    outcomes of the first pictures
+    FOLDER/jobs/TOKEN/begun.json    attempts at the others, by number
     FOLDER/released/TOKEN/          the released files
 
-No name that a client gives is one of a file.
+No client names a file.
 """
 
 import json
@@ -22,54 +22,34 @@ from homing.errors import UsageError
 from homing.files.durable import replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
 from homing.options import Activation
-from homing.serve.access.tokens import new_token
+from homing.serve.token_folders import new_token
 
-_JOB, _MANIFEST, _BEGUN = "job.json", "manifest.jsonl", "begun.json"
+_JOB, _MANIFEST, _ATTEMPTS = "job.json", "manifest.jsonl", "begun.json"
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One picture of a job.
+class JobPicture:
+    """One picture of a job."""
 
-    Attributes
-    ----------
-    name : str
-        Under which it was sent.
-    id : str
-        Under which it is recorded.
-    file : str or None
-        Where its bytes are in the job's folder.
-    reason : str or None
-        Why it cannot be released, if that is known already.
-    """
-
-    name: str
-    id: str
-    file: str | None = None
-    reason: str | None = None
+    name: str  # under which it was sent
+    id: str  # under which it is recorded
+    file: str | None = None  # in the job's folder
+    reason: str | None = None  # why it cannot be released, if that is known already
 
 
 @dataclass(frozen=True)
 class Job:
-    """A release by upload, and how far it has come.
+    """A release by upload, and its progress.
 
-    Attributes
-    ----------
-    token : str
-    settings : Activation
-    pictures : tuple of Picture
-    outcomes : tuple of dict
-        As ``homing release --json`` prints them, but that ``source`` is the name that was sent
-        and ``file`` the path of a URL; in the order of the pictures.
-    failed : str or None
-        Why it cannot go on; it is tried again when the service starts next.
+    Outcomes are in the pictures' order, as ``homing release --json`` prints them, but ``source`` is
+    the name that was sent and ``file`` the path of an address.
     """
 
     token: str
-    settings: Activation
-    pictures: tuple[Picture, ...]
+    activation: Activation
+    pictures: tuple[JobPicture, ...]
     outcomes: tuple[dict[str, Any], ...]
-    failed: str | None = None
+    failed: str | None = None  # why it stopped; it is tried again when the service starts next
 
     @property
     def state(self) -> str:
@@ -79,7 +59,7 @@ class Job:
         return "failed" if self.failed else "running"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what ``GET /releases/TOKEN`` answers."""
+        """Return the answer of ``GET /releases/TOKEN``."""
         return {
             "job": self.token,
             "state": self.state,
@@ -90,32 +70,32 @@ class Job:
         }
 
 
-class Draft:
-    """An upload that is being received; what is not committed is thrown away."""
+class JobDraft:
+    """An upload that is being received; it is a job once it is committed."""
 
-    def __init__(self, folder: Path, settings: Activation) -> None:
+    def __init__(self, folder: Path, activation: Activation) -> None:
         self.token = new_token()
-        self._settings = settings
+        self._activation = activation
         self._final = folder / self.token
         self._folder = folder / f".{self.token}"
         self._folder.mkdir(parents=True, mode=0o700)
-        self._pictures: list[Picture] = []
+        self._pictures: list[JobPicture] = []
 
-    def add(self, picture: Picture, data: bytes, kind: str) -> None:
-        """Put a picture on disk."""
+    def add(self, picture: JobPicture, data: bytes, kind: str) -> None:
+        """Write a picture to disk."""
         file = f"{len(self._pictures)}{SUFFIXES[kind]}"
         write_durably(self._folder / file, data)
         self._pictures.append(replace(picture, file=file))
 
-    def refuse(self, picture: Picture, reason: str) -> None:
+    def refuse(self, picture: JobPicture, reason: str) -> None:
         """Note that a picture cannot be released."""
         self._pictures.append(replace(picture, reason=reason))
 
     def commit(self) -> Job:
-        """Make a job of it: from now on it is done, whatever happens to the process."""
-        job = Job(self.token, self._settings, tuple(self._pictures), ())
+        """Make a job of it, which is done whatever happens to the process."""
+        job = Job(self.token, self._activation, tuple(self._pictures), ())
         values = {
-            "settings": asdict(job.settings),
+            "settings": asdict(job.activation),
             "pictures": [asdict(picture) for picture in job.pictures],
         }
         write_durably(self._folder / _JOB, json.dumps(values).encode())
@@ -125,22 +105,22 @@ class Draft:
         return job
 
     def discard(self) -> None:
-        """Throw away what was not committed."""
+        """Remove the upload if it was not committed."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class JobFolder:
-    """The folder of a job that was committed."""
+    """The folder of a committed job."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
 
     def exists(self) -> bool:
-        """Whether there is such a job."""
+        """Return whether the job exists."""
         return (self._place / _JOB).exists()
 
     def job(self, failed: str | None = None) -> Job:
-        """Read it; `failed` is why it cannot go on, if that is so."""
+        """Read the job; `failed` is why it stopped."""
         values = json.loads((self._place / _JOB).read_bytes())
         outcomes: list[dict[str, Any]] = []
         for file in sorted(self._place.glob("outcomes-*.json")):
@@ -148,13 +128,13 @@ class JobFolder:
         return Job(
             self._place.name,
             Activation(**values["settings"]),
-            tuple(Picture(**picture) for picture in values["pictures"]),
+            tuple(JobPicture(**picture) for picture in values["pictures"]),
             tuple(outcomes),
             failed,
         )
 
-    def write_manifest(self, pictures: Sequence[Picture]) -> Path:
-        """Write the list of some pictures: their files, relative to the folder of all jobs."""
+    def write_manifest(self, pictures: Sequence[JobPicture]) -> Path:
+        """List some pictures' files, relative to the folder of all jobs."""
         token = self._place.name
         lines = [{"path": f"{token}/{picture.file}", "id": picture.id} for picture in pictures]
         path = self._place / _MANIFEST
@@ -162,38 +142,38 @@ class JobFolder:
         return path
 
     def add_outcomes(self, first: int, outcomes: Sequence[Mapping[str, Any]]) -> None:
-        """Note what became of some pictures, of which `first` is the number of the first."""
+        """Write the outcomes of consecutive pictures; `first` is the number of the first."""
         # Six digits put the files in the order of the pictures.
         file = self._place / f"outcomes-{first:06}.json"
         replace_durably(file, json.dumps(list(outcomes)).encode())
 
-    def begun(self) -> dict[int, int]:
-        """How often each picture was begun whose outcome is not known; by number."""
+    def read_attempts(self) -> dict[int, int]:
+        """Return the attempts at each picture without an outcome, by number."""
         try:
-            values = json.loads((self._place / _BEGUN).read_bytes())
+            values = json.loads((self._place / _ATTEMPTS).read_bytes())
         except FileNotFoundError:
             return {}
         return {int(number): count for number, count in values.items()}
 
-    def put_begun(self, begun: Mapping[int, int]) -> None:
-        """Note it; the disk has it when this returns."""
-        replace_durably(self._place / _BEGUN, json.dumps(begun).encode())
+    def write_attempts(self, attempts: Mapping[int, int]) -> None:
+        """Write the attempts durably."""
+        replace_durably(self._place / _ATTEMPTS, json.dumps(attempts).encode())
 
-    def clear(self, pictures: Sequence[Picture]) -> None:
-        """Remove what a job that is done needs no longer."""
+    def clear(self, pictures: Sequence[JobPicture]) -> None:
+        """Remove files that a finished job no longer needs."""
         for picture in pictures:
             if picture.file is not None:
                 (self._place / picture.file).unlink(missing_ok=True)
-        (self._place / _BEGUN).unlink(missing_ok=True)
+        (self._place / _ATTEMPTS).unlink(missing_ok=True)
 
 
-def refuse_doubles(pictures: Sequence[Picture]) -> None:
-    """Refuse several pictures of one id."""
+def refuse_duplicate_ids(pictures: Sequence[JobPicture]) -> None:
+    """Raise `UsageError` if two pictures have the same id."""
     seen: set[str] = set()
     for picture in pictures:
         if picture.id in seen:
             raise UsageError(
                 f"two pictures would be recorded as {picture.id!r}; send them under different "
-                "names, or apart with another prefix"
+                "names, or separately with another prefix"
             )
         seen.add(picture.id)

@@ -1,33 +1,42 @@
-"""What the templates are given: plain values, in words where people read them."""
+"""Views of entries, searches and the service: the plain values that templates show."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
+from homing.archive.query.verdict import copy_in_words
 from homing.html import Figure
+from homing.serve.http.names import file_address, thumbnail_address
 
-Pairs = tuple[tuple[str, str], ...]
-"""Names and values."""
+Facts = tuple[tuple[str, str], ...]  # names and values
 
-
-@dataclass(frozen=True)
-class Site:
-    """What every page shows around its content.
-
-    Attributes
-    ----------
-    archive : str
-        Its name.
-    pages : tuple of (str, str)
-        Address and name of each page that may be visited.
-    may_read : bool
-        Whether there is anything to visit.
-    signed_in : bool
-        Whether there is anything to sign out of.
-    """
-
-    archive: str
-    pages: Pairs
-    may_read: bool
-    signed_in: bool
+_SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".png", ".webp", ".gif"}
+_ARCHIVE = {
+    "entries": "entries",
+    "released": "released",
+    "added": "added",
+    "psnr_mean": "PSNR of releases, mean",
+    "psnr_least": "PSNR of releases, least",
+    "bytes_on_disk": "on disk",
+    "descriptor": "descriptor",
+    "codebook": "codebook",
+    "cells": "cells",
+    "cells_used": "cells used",
+    "fullest_cell": "entries in the fullest cell",
+    "version": "version of the record",
+    "created_at": "made",
+}
+_CAPTIONS = {
+    "query": "the query",
+    "entry": "the record",
+    "overlap": "the query, laid over the record",
+}
+_FRAMED = {
+    "query": "the query; framed: what the record shows too",
+    "entry": "the record; framed: what is left of it in the query",
+}
 
 
 @dataclass(frozen=True)
@@ -35,79 +44,119 @@ class Card:
     """An entry among others."""
 
     id: str
-    told: str
+    summary: str
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """Which entries are listed: those whose id begins so, and of a state ("": of any)."""
-
-    prefix: str
-    state: str
+def entry_card(entry: Mapping[str, Any]) -> Card:
+    """Return the card of an entry as ``homing show --json`` prints it."""
+    psnr = entry["psnr"]
+    return Card(entry["id"], entry["state"] + ("" if psnr is None else f" · {psnr:.1f} dB"))
 
 
-@dataclass(frozen=True)
-class FoundView:
-    """The answer to a search.
-
-    Attributes
-    ----------
-    name : str
-        Of the picture asked about.
-    verdict : str
-        A sentence.
-    positive : bool or None
-        Whether it is taken for a copy; None: undecided.
-    figures : tuple of Figure
-        Both pictures, and one laid over the other, as far as there are any.
-    entry : str or None
-        Id of the best hit.
-    edits : tuple of str
-        What the copy seems to have suffered.
-    facts : tuple of (str, str)
-    notes : tuple of str
-        What is not shown, and why.
-    others : tuple of Card
-        The hits after the best.
-    address : str
-        That the answer is found under, whole.
-    kept : str or None
-        For how long.
-    """
-
-    name: str
-    verdict: str
-    positive: bool | None
-    figures: tuple[Figure, ...]
-    entry: str | None
-    edits: tuple[str, ...]
-    facts: Pairs
-    notes: tuple[str, ...]
-    others: tuple[Card, ...]
-    address: str
-    kept: str | None
+def hit_card(hit: Mapping[str, Any]) -> Card:
+    """Return the card of a hit as ``homing search --json`` prints it."""
+    parts = [f"{hit['similarity']:.3f}"]
+    copy = hit.get("is_copy")
+    if verdict := copy_in_words(copy):
+        parts.append(verdict)
+    if copy and hit["view"] != "upright":
+        parts.append(hit["view"])
+    return Card(hit["id"], " · ".join(parts))
 
 
-@dataclass(frozen=True)
-class EntryView:
-    """An entry by itself.
+def entry_facts(entry: Mapping[str, Any]) -> Facts:
+    """Return the facts of an entry as ``homing show --json`` prints it."""
+    psnr = entry["psnr"]
+    return (
+        ("state", entry["state"]),
+        ("size", f"{entry['width']:,} \N{MULTIPLICATION SIGN} {entry['height']:,} pixels"),
+        ("PSNR", "\N{EN DASH}" if psnr is None else f"{psnr:.2f} dB"),
+        ("recorded", format_time(entry["created_at"])),
+        ("cell", f"{entry['cell']:,}"),
+        ("SHA-256 of the file", entry["file_sha256"]),
+    )
 
-    Attributes
-    ----------
-    id : str
-    picture : str or None
-        Address of its picture, as browsers show it.
-    reason : str or None
-        Why there is none.
-    width, height : int
-        Pixels.
-    facts, metadata : tuple of (str, str)
-    """
 
-    id: str
-    picture: str | None
-    reason: str | None
-    width: int
-    height: int
-    facts: Pairs
-    metadata: Pairs
+def picture_address(id: str, file: Path) -> str:  # noqa: A002 - the column's name
+    """Return the address of an entry's picture as browsers show it."""
+    shown = file.suffix.lower() in _SHOWN_BY_BROWSERS
+    return file_address(id) if shown else thumbnail_address(id)
+
+
+def evidence_figures(evidence: Mapping[str, Any]) -> tuple[Figure, ...]:
+    """Return the pictures of ``POST /explain``'s answer with captions, as far as they exist."""
+    drawn = evidence["figures"]
+    captions = _CAPTIONS | (_FRAMED if "overlap" in drawn else {})
+    return tuple(Figure(captions[name], drawn[name], 0, 0) for name in drawn)
+
+
+def other_cards(evidence: Mapping[str, Any], hits: Sequence[Mapping[str, Any]]) -> tuple[Card, ...]:
+    """Return the cards of the hits other than the one that the evidence is for."""
+    best = evidence["hit"]
+    return tuple(hit_card(hit) for hit in hits if best is None or hit["id"] != best["id"])
+
+
+def archive_facts(figures: Mapping[str, Any]) -> Facts:
+    """Return the facts of an archive's figures as ``homing stats --json`` prints them."""
+    known = {name: label for name, label in _ARCHIVE.items() if figures.get(name) is not None}
+    values = dict(figures) | {"bytes_on_disk": format_bytes(figures["bytes_on_disk"])}
+    values |= {"created_at": format_time(figures["created_at"])}
+    values |= {
+        name: f"{figures[name]:.2f} dB" for name in ("psnr_mean", "psnr_least") if name in known
+    }
+    return tuple((label, _number(values[name])) for name, label in known.items())
+
+
+def service_facts(figures: Mapping[str, Any]) -> Facts:
+    """Return the facts of a service's figures as ``GET /statistics`` has them under "server"."""
+    waiting = figures["waiting"]
+    return (
+        ("up for", format_duration(figures["seconds_up"])),
+        ("requests", _number(figures["requests"])),
+        ("failures of its own", _number(figures["failures"])),
+        ("queries waiting", _number(waiting["queries"])),
+        ("releases waiting", _number(waiting["releases"])),
+    )
+
+
+def latency_rows(figures: Mapping[str, Any]) -> tuple[tuple[str, str, str, str], ...]:
+    """Return each route with its requests, and the median and 95 % quantile of their times."""
+    return tuple(
+        (route, _number(row["count"]), format_latency(row["p50"]), format_latency(row["p95"]))
+        for route, row in figures["latency"].items()
+    )
+
+
+def format_bytes(count: float) -> str:
+    """Format bytes in a unit in which they are a number of up to four digits."""
+    if count < 1024:
+        return f"{count:.0f} bytes"
+    unit = min(int(math.log(count, 1024)), 4)
+    value = count / 1024**unit
+    return f"{value:.{0 if value >= 9.95 else 1}f} {'_kMGT'[unit]}B"
+
+
+def format_time(time: str) -> str:
+    """Format a time in ISO 8601, UTC, as people write it."""
+    return time[:16].replace("T", " ") + " UTC"
+
+
+def format_latency(seconds: float) -> str:
+    """Format the time of an answer."""
+    if seconds < 0.0995:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:,.0f} s"
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in its two largest units."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86400)
+    if days:
+        return f"{days:,} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds % 60)} s" if minutes else f"{seconds:.0f} s"
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

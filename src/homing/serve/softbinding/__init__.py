@@ -1,10 +1,5 @@
-"""C2PA's Soft Binding Resolution API: a picture without its metadata leads back to its manifest.
+"""C2PA's Soft Binding Resolution API: a picture without its metadata leads back to its manifest."""
 
-``models``    what goes in and comes out, as the specification names it
-``matching``  from a soft binding or a picture to the manifests of entries
-``routes``    the routes, under ``/v1`` and ``/.well-known``
-"""
+from homing.serve.softbinding.routes import ROUTERS
 
-from homing.serve.softbinding.routes import router
-
-__all__ = ["router"]
+__all__ = ["ROUTERS"]

@@ -1,4 +1,4 @@
-"""From a soft binding or a picture to the manifests of entries."""
+"""Matching: from a soft binding or a picture to the manifests of entries."""
 
 from collections.abc import Iterable
 
@@ -16,26 +16,15 @@ from homing.serve.softbinding.models import Match
 # Entries without a manifest may be more like the query than those with one.
 _LEAST_HITS, _MOST_HITS = 64, 1000
 
-
-# An archive too small to be calibrated has no verdicts: then this is asked of the cosine.
+# An archive too small to be calibrated has no verdicts: its copies have at least this cosine.
 _ALIKE = 0.5
 
 
-async def matches_of_binding(service: Service, value: str, most: int) -> list[Match]:
-    """Find the manifests of entries like a vector.
+async def matches_of_binding(service: Service, value: str, limit: int) -> list[Match]:
+    """Return at most `limit` manifests of entries like a vector.
 
-    Parameters
-    ----------
-    service : Service
-    value : str
-        Of :data:`homing.c2pa.ALGORITHM`, in base64.
-    most : int
-        How many.
-
-    Raises
-    ------
-    UsageError
-        It is no value of the algorithm, or of another descriptor than the archive's.
+    `value` is one of :data:`homing.c2pa.ALGORITHM`, in base64; `UsageError` if it is none, or of
+    another descriptor than the archive's.
     """
     binding = Binding.from_text(value)
     settings = service.archive.settings
@@ -46,48 +35,42 @@ async def matches_of_binding(service: Service, value: str, most: int) -> list[Ma
             "picture itself to /v1/matches/byContent"
         )
     vector = binding.vector.astype(np.float64).tolist()
-    asked = SearchOptions(k=_hits_for(most), views=UPRIGHT)
-    found = await service.search_vector(vector, asked)
-    return manifests_of(found.hits, most)
+    options = SearchOptions(k=_hits_for(limit), views=UPRIGHT)
+    found = await service.search_vector(vector, options)
+    return manifests_of(found.hits, limit)
 
 
-async def matches_of_picture(service: Service, picture: Upload, most: int) -> list[Match]:
-    """Find the manifests of entries that a picture is a copy of, turned or framed as it may be.
+async def matches_of_picture(service: Service, picture: Upload, limit: int) -> list[Match]:
+    """Return at most `limit` manifests of entries that a picture is a copy of, in any view.
 
-    Raises
-    ------
-    PictureError
-        It cannot be read.
+    `PictureError` if the picture cannot be read.
     """
-    asked = SearchOptions(k=_hits_for(most), views="all", limits=service.settings.limits)
-    return manifests_of((await service.search(picture, asked)).hits, most)
+    options = SearchOptions(k=_hits_for(limit), views="all", limits=service.settings.limits)
+    return manifests_of((await service.search(picture, options)).hits, limit)
 
 
 def refuse_other_algorithm(name: str) -> None:
-    """Refuse an algorithm that is not homing's; `UsageError`."""
+    """Raise `UsageError` for an algorithm that is not homing's."""
     if name != ALGORITHM:
         raise UsageError(f"{name[:200]!r} is no algorithm of this service; it knows {ALGORITHM}")
 
 
-def _hits_for(most: int) -> int:
-    return min(max(most, _LEAST_HITS), _MOST_HITS)
+def _hits_for(limit: int) -> int:
+    return min(max(limit, _LEAST_HITS), _MOST_HITS)
 
 
-def manifests_of(hits: Iterable[Hit], most: int) -> list[Match]:
-    """Manifests of the hits that are copies, each once."""
+def manifests_of(hits: Iterable[Hit], limit: int) -> list[Match]:
+    """Return at most `limit` manifests of the hits that are copies, each once."""
     found: dict[str, Match] = {}
     for hit in hits:
-        known = hit.metadata or {}
-        manifest, endpoint = known.get(MANIFEST), known.get(ENDPOINT)
-        if not (_is_copy(hit) and isinstance(manifest, str)) or manifest in found:
+        metadata = hit.metadata or {}
+        manifest, endpoint = metadata.get(MANIFEST), metadata.get(ENDPOINT)
+        is_copy = hit.similarity >= _ALIKE if hit.is_copy is None else hit.is_copy
+        if not (is_copy and isinstance(manifest, str)) or manifest in found:
             continue
         found[manifest] = Match(
             manifestId=manifest,
             endpoint=endpoint if isinstance(endpoint, str) else None,
             similarityScore=round(100 * min(max(hit.similarity, 0.0), 1.0)),
         )
-    return list(found.values())[:most]
-
-
-def _is_copy(hit: Hit) -> bool:
-    return hit.is_copy if hit.is_copy is not None else hit.similarity >= _ALIKE
+    return list(found.values())[:limit]

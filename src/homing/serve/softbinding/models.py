@@ -1,4 +1,4 @@
-"""What goes in and comes out, in the names of the C2PA specification."""
+"""Models of requests and answers, in the names of the C2PA specification."""
 
 import datetime
 from typing import Literal
@@ -7,16 +7,15 @@ from pydantic import BaseModel, Field
 
 from homing.c2pa import ALGORITHM
 
-SPECIFICATION = "2.4.0"
-"""Version of the specification whose Soft Binding Resolution API this is."""
+SPECIFICATION = "2.4.0"  # version whose Soft Binding Resolution API this is
 
 
 class Match(BaseModel):
-    """A manifest that a picture is taken for a copy of."""
+    """The manifest of an entry that a picture is taken for a copy of."""
 
     manifestId: str = Field(description="Id of an active manifest.")  # noqa: N815 - C2PA's name
     endpoint: str | None = Field(
-        None, description="API where the manifest is to be had; absent: this one."
+        None, description="API that serves the manifest; absent: this one."
     )
     similarityScore: int = Field(  # noqa: N815 - C2PA's name
         ge=0, le=100, description="Cosine of the descriptors in hundredths; at least 0."
@@ -24,7 +23,7 @@ class Match(BaseModel):
 
 
 class Matches(BaseModel):
-    """Manifests that were found, most similar first."""
+    """Manifests, most similar first."""
 
     matches: list[Match]
 
@@ -50,21 +49,21 @@ class Algorithms(BaseModel):
 
 
 class Capabilities(BaseModel):
-    """What this service offers of what the specification leaves open."""
+    """The optional parts of the specification that this service offers."""
 
     c2paSpecificationVersion: str  # noqa: N815 - C2PA's name
     supportedCapabilities: list[str]  # noqa: N815 - C2PA's name
 
 
 class Status(BaseModel):
-    """Whether the service works."""
+    """The state of the service."""
 
     status: Literal["ok", "down"]
     timestamp: datetime.datetime
 
 
 class Discovery(BaseModel):
-    """Where the API is."""
+    """The addresses of the API."""
 
     apiEndpoint: str  # noqa: N815 - C2PA's name
     c2paSpecificationVersion: str  # noqa: N815 - C2PA's name

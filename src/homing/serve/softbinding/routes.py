@@ -18,10 +18,10 @@ from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageE
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
-from homing.serve.http.uploads import Upload
+from homing.serve.http.uploads import Upload, media_type_of
 from homing.serve.models import Failed
 from homing.serve.routes import failures
-from homing.serve.service import Service
+from homing.serve.service import service_of
 from homing.serve.softbinding.matching import (
     matches_of_binding,
     matches_of_picture,
@@ -38,36 +38,11 @@ from homing.serve.softbinding.models import (
     Status,
 )
 
-_API = "/v1"
-_LONGEST_VALUE = 4096  # characters, in an address
-_LONGEST_QUERY = 1 << 18  # bytes, in a body
-_SPOOLED = 1 << 20  # bytes of a picture that stay in memory
 
-_PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
-_PICTURE_BODY = {"required": True, "content": {"image/*": _PICTURE}}
+def _c2pa_routes(right: str | None) -> type[APIRoute]:
+    """Return a class of guarded routes that answer 400 to an invalid request, as C2PA does."""
 
-Most = Annotated[int, Query(alias="maxResults", ge=1, description="Manifests, at most.")]
-_OURS = {"enum": [ALGORITHM]}
-Alg = Annotated[
-    str, Query(description="Name of the soft binding's algorithm.", json_schema_extra=_OURS)
-]
-MaybeAlg = Annotated[
-    str | None, Query(description="The one algorithm to look by.", json_schema_extra=_OURS)
-]
-
-
-def router() -> APIRouter:
-    """Return the routes."""
-    routes = APIRouter(tags=["soft binding resolution"])
-    for part in (_matching_bindings(), _matching_pictures(), _fetching(), _telling()):
-        routes.include_router(part)
-    return routes
-
-
-def _reading(right: str | None) -> type[APIRoute]:
-    """Class of routes that ask the guard first, and call what makes no sense 400, as C2PA does."""
-
-    class Reading(guarded(right)):  # type: ignore[misc]
+    class C2paRoute(guarded(right)):  # type: ignore[misc]
         def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
             handle = super().get_route_handler()
 
@@ -75,180 +50,172 @@ def _reading(right: str | None) -> type[APIRoute]:
                 try:
                     answer: Response = await handle(request)
                 except RequestValidationError as error:
-                    raise HTTPException(400, _problem(error)) from error
+                    raise HTTPException(400, _first_problem(error)) from error
                 except EntryNotFoundError as error:
                     raise HTTPException(404, str(error)) from error
                 except (PictureError, UsageError) as error:
                     if isinstance(error, PictureError):
-                        _service(request).metrics.unreadable()
+                        service_of(request).metrics.count_unreadable()
                     raise HTTPException(400, str(error)) from error
                 return answer
 
             return handler
 
-    return Reading
+    return C2paRoute
 
 
 def _failures(*codes: int) -> dict[int | str, dict[str, Any]]:
-    # Without "4XX" FastAPI describes a 422 that there is not.
+    # Without "4XX" FastAPI describes a 422 that never comes.
     return {**failures(400, *codes), "4XX": {"model": Failed, "description": "It was refused."}}
 
 
-def _matches() -> APIRouter:
-    return APIRouter(prefix=f"{_API}/matches", route_class=_reading(READ))
+_TAG = "soft binding resolution"
+_reading = APIRouter(tags=[_TAG], prefix="/v1", route_class=_c2pa_routes(READ))
+_open = APIRouter(tags=[_TAG], route_class=_c2pa_routes(None))
+ROUTERS = (_reading, _open)
+
+_LONGEST_VALUE = 4096  # characters, in an address
+_LONGEST_QUERY = 1 << 18  # bytes, in a body
+_SPOOLED = 1 << 20  # bytes of a picture that stay in memory
+
+_PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
+_PICTURE_BODY = {"required": True, "content": {"image/*": _PICTURE}}
+_BINDING = {"schema": BindingQuery.model_json_schema()}
+_BINDING_BODY = {"required": True, "content": {"application/json": _BINDING}}
+
+Limit = Annotated[int, Query(alias="maxResults", ge=1, description="Manifests, at most.")]
+_OURS = {"enum": [ALGORITHM]}
+Alg = Annotated[
+    str, Query(description="Name of the soft binding's algorithm.", json_schema_extra=_OURS)
+]
+MaybeAlg = Annotated[
+    str | None, Query(description="The only algorithm to search by.", json_schema_extra=_OURS)
+]
 
 
-def _matching_bindings() -> APIRouter:
-    routes = _matches()
+@_reading.get(
+    "/matches/byBinding",
+    response_model=Matches,
+    response_model_exclude_none=True,
+    responses={**_failures(), 414: {"model": Failed, "description": "Send it by POST."}},
+)
+async def by_binding(
+    request: Request,
+    alg: Alg,
+    value: Annotated[str, Query(description="Value of the soft binding, in base64.")],
+    limit: Limit = 10,
+) -> Matches:
+    """Find the manifests that belong to a soft binding."""
+    if len(value) > _LONGEST_VALUE:
+        raise HTTPException(
+            414, f"the value has more than {_LONGEST_VALUE} characters; send it by POST"
+        )
+    refuse_other_algorithm(alg)
+    return Matches(matches=await matches_of_binding(service_of(request), value, limit))
 
-    @routes.get(
-        "/byBinding",
-        response_model=Matches,
-        response_model_exclude_none=True,
-        responses={**_failures(), 414: {"model": Failed, "description": "Send it by POST."}},
-    )
-    async def by_binding(
-        request: Request,
-        alg: Alg,
-        value: Annotated[str, Query(description="Of the soft binding, in base64.")],
-        most: Most = 10,
-    ) -> Matches:
-        """Find the manifests that belong to a soft binding."""
-        if len(value) > _LONGEST_VALUE:
-            raise HTTPException(
-                414, f"the value has more than {_LONGEST_VALUE} characters; send it by POST"
-            )
+
+@_reading.post(
+    "/matches/byBinding",
+    response_model=Matches,
+    response_model_exclude_none=True,
+    responses=_failures(413, 415),
+    openapi_extra={"requestBody": _BINDING_BODY},
+)
+async def by_large_binding(request: Request, limit: Limit = 10) -> Matches:
+    """Find the manifests that belong to a soft binding too long for an address."""
+    query = await _read_query(request)
+    refuse_other_algorithm(query.alg)
+    return Matches(matches=await matches_of_binding(service_of(request), query.value, limit))
+
+
+@_reading.post(
+    "/matches/byContent",
+    response_model=Matches,
+    response_model_exclude_none=True,
+    responses=_failures(413, 415),
+    openapi_extra={"requestBody": _PICTURE_BODY},
+)
+async def by_content(
+    request: Request,
+    alg: MaybeAlg = None,
+    limit: Limit = 10,
+    hint_alg: Annotated[str | None, Query(alias="hintAlg", description="Not used.")] = None,
+    hint_value: Annotated[str | None, Query(alias="hintValue", description="Not used.")] = None,
+) -> Matches:
+    """Find the manifests of what a picture is a copy of; the body is the picture's file."""
+    del hint_alg, hint_value
+    if alg is not None:
         refuse_other_algorithm(alg)
-        return Matches(matches=await matches_of_binding(_service(request), value, most))
+    async with _receive_picture(request) as picture:
+        return Matches(matches=await matches_of_picture(service_of(request), picture, limit))
 
-    @routes.post(
-        "/byBinding",
-        response_model=Matches,
-        response_model_exclude_none=True,
-        responses=_failures(413, 415),
-        openapi_extra={
-            "requestBody": {
-                "required": True,
-                "content": {"application/json": {"schema": BindingQuery.model_json_schema()}},
-            }
-        },
+
+@_reading.get(
+    "/manifests/{manifestId:path}",
+    response_class=Response,
+    responses={
+        **_failures(404),
+        200: {"description": "A C2PA manifest store.", "content": {"application/c2pa": {}}},
+    },
+)
+async def manifest(
+    request: Request,
+    manifestId: str,  # noqa: N803 - C2PA's name
+    alone: Annotated[
+        bool,
+        Query(
+            alias="returnActiveManifest",
+            description="Return this manifest alone, without those of its ingredients.",
+        ),
+    ] = False,
+) -> Response:
+    """Return the manifest store of a released file, by the id of its active manifest."""
+    # It opens a table of its own, and need not wait for other calls of the archive.
+    fetch = service_of(request).archive.manifest_store
+    store = await asyncio.to_thread(fetch, manifestId)
+    content = extract_manifest(store, manifestId) if alone else store
+    headers = {"X-Content-Type-Options": "nosniff"}
+    return Response(content, media_type="application/c2pa", headers=headers)
+
+
+@_open.get("/v1/services/supportedAlgorithms", responses=failures())
+async def algorithms() -> Algorithms:
+    """Name the algorithms of the soft bindings that are understood."""
+    return Algorithms(watermarks=[], fingerprints=[Algorithm(alg=ALGORITHM)])
+
+
+@_open.get("/v1/services/capabilities", responses=failures())
+async def capabilities() -> Capabilities:
+    """Name the optional parts of the API that are offered."""
+    return Capabilities(
+        c2paSpecificationVersion=SPECIFICATION, supportedCapabilities=["queryByContent"]
     )
-    async def by_large_binding(request: Request, most: Most = 10) -> Matches:
-        """Find the manifests that belong to a soft binding too long for an address."""
-        query = await _query_of(request)
-        refuse_other_algorithm(query.alg)
-        return Matches(matches=await matches_of_binding(_service(request), query.value, most))
-
-    return routes
 
 
-def _matching_pictures() -> APIRouter:
-    routes = _matches()
+@_open.get("/v1/services/status", responses=failures())
+async def status(request: Request) -> Status:
+    """Report whether the archive can be searched."""
+    try:
+        await service_of(request).call_archive(lambda archive: archive.versions())
+    except ArchiveError:
+        return Status(status="down", timestamp=datetime.datetime.now(datetime.UTC))
+    return Status(status="ok", timestamp=datetime.datetime.now(datetime.UTC))
 
-    @routes.post(
-        "/byContent",
-        response_model=Matches,
-        response_model_exclude_none=True,
-        responses=_failures(413, 415),
-        openapi_extra={"requestBody": _PICTURE_BODY},
+
+@_open.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
+async def discovery() -> Discovery:
+    """Return the addresses of the API (RFC 8615)."""
+    return Discovery(
+        apiEndpoint="/v1",
+        c2paSpecificationVersion=SPECIFICATION,
+        capabilitiesEndpoint="/v1/services/capabilities",
+        statusEndpoint="/v1/services/status",
     )
-    async def by_content(
-        request: Request,
-        alg: MaybeAlg = None,
-        most: Most = 10,
-        hint_alg: Annotated[str | None, Query(alias="hintAlg", description="Not used.")] = None,
-        hint_value: Annotated[str | None, Query(alias="hintValue", description="Not used.")] = None,
-    ) -> Matches:
-        """Find the manifests of what a picture is a copy of; the body is the picture's file."""
-        del hint_alg, hint_value
-        if alg is not None:
-            refuse_other_algorithm(alg)
-        async with _picture_of(request) as picture:
-            return Matches(matches=await matches_of_picture(_service(request), picture, most))
-
-    return routes
 
 
-def _fetching() -> APIRouter:
-    routes = APIRouter(prefix=_API, route_class=_reading(READ))
-
-    @routes.get(
-        "/manifests/{manifestId:path}",
-        response_class=Response,
-        responses={
-            **_failures(404),
-            200: {"description": "A C2PA manifest store.", "content": {"application/c2pa": {}}},
-        },
-    )
-    async def manifest(
-        request: Request,
-        manifestId: str,  # noqa: N803 - C2PA's name
-        alone: Annotated[
-            bool,
-            Query(
-                alias="returnActiveManifest",
-                description="Return this manifest alone, without those of what went into it.",
-            ),
-        ] = False,
-    ) -> Response:
-        """Return the manifest store of a released file, by the id of its active manifest."""
-        # It has a record of its own: it need not wait for what else the archive is asked.
-        fetch = _service(request).archive.manifest_store
-        store = await asyncio.to_thread(fetch, manifestId)
-        content = extract_manifest(store, manifestId) if alone else store
-        headers = {"X-Content-Type-Options": "nosniff"}
-        return Response(content, media_type="application/c2pa", headers=headers)
-
-    return routes
-
-
-def _telling() -> APIRouter:
-    routes = APIRouter(route_class=_reading(None))
-
-    @routes.get(f"{_API}/services/supportedAlgorithms", responses=failures())
-    async def algorithms() -> Algorithms:
-        """Name the algorithms that soft bindings may be of."""
-        return Algorithms(watermarks=[], fingerprints=[Algorithm(alg=ALGORITHM)])
-
-    @routes.get(f"{_API}/services/capabilities", responses=failures())
-    async def capabilities() -> Capabilities:
-        """Name the optional parts of the API that are here; others are not offered."""
-        return Capabilities(
-            c2paSpecificationVersion=SPECIFICATION, supportedCapabilities=["queryByContent"]
-        )
-
-    @routes.get(f"{_API}/services/status", responses=failures())
-    async def status(request: Request) -> Status:
-        """Tell whether the archive can be asked."""
-        try:
-            await _service(request).reading(lambda archive: archive.versions())
-        except ArchiveError:
-            state = Status(status="down", timestamp=datetime.datetime.now(datetime.UTC))
-        else:
-            state = Status(status="ok", timestamp=datetime.datetime.now(datetime.UTC))
-        return state
-
-    @routes.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
-    async def discovery() -> Discovery:
-        """Tell where the API is (RFC 8615)."""
-        return Discovery(
-            apiEndpoint=_API,
-            c2paSpecificationVersion=SPECIFICATION,
-            capabilitiesEndpoint=f"{_API}/services/capabilities",
-            statusEndpoint=f"{_API}/services/status",
-        )
-
-    return routes
-
-
-def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service
-
-
-async def _query_of(request: Request) -> BindingQuery:
+async def _read_query(request: Request) -> BindingQuery:
     """Read a soft binding from a body."""
-    if _type_of(request) != "application/json":
+    if media_type_of(request) != "application/json":
         raise HTTPException(415, 'send application/json: {"alg": …, "value": …}')
     body = bytearray()
     async for part in request.stream():
@@ -258,15 +225,15 @@ async def _query_of(request: Request) -> BindingQuery:
     try:
         return BindingQuery.model_validate_json(bytes(body))
     except ValidationError as error:
-        raise HTTPException(400, f"no soft binding: {_problem(error)}") from error
+        raise HTTPException(400, f"no soft binding: {_first_problem(error)}") from error
 
 
 @asynccontextmanager
-async def _picture_of(request: Request) -> AsyncIterator[Upload]:
+async def _receive_picture(request: Request) -> AsyncIterator[Upload]:
     """Receive a picture as a body; on disk if it is large."""
-    kind = _type_of(request)
-    if not kind.startswith("image/"):
-        raise HTTPException(415, f"send a picture as image/…, not {kind[:80] or 'untyped'!r}")
+    media_type = media_type_of(request)
+    if not media_type.startswith("image/"):
+        raise HTTPException(415, f"send a picture as image/…, not {media_type[:80] or 'untyped'!r}")
     with SpooledTemporaryFile(_SPOOLED) as spooled:
         file = UploadFile(spooled)  # type: ignore[arg-type]
         size = 0
@@ -280,14 +247,9 @@ async def _picture_of(request: Request) -> AsyncIterator[Upload]:
             raise HTTPException(
                 415, "the body is no picture of a kind that is read; send JPEG, PNG, WebP or TIFF"
             )
-        yield Upload.of_file(file)
+        yield Upload.from_file(file)
 
 
-def _type_of(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-def _problem(error: RequestValidationError | ValidationError) -> str:
-    """What is wrong first."""
+def _first_problem(error: RequestValidationError | ValidationError) -> str:
     first = error.errors()[0]
     return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -1,1 +1,1 @@
-"""Work on foreign bytes, in processes of their own with bounds on memory and time."""
+"""Tasks done outside the event loop: decoding, releasing, and batches of queries."""

@@ -1,4 +1,4 @@
-"""Queries of several clients described in one pass of the network and looked for together."""
+"""Batches of queries: several clients' queries described in one network pass and found together."""
 
 import queue
 import threading
@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from types import TracebackType
 
 from homing.archive.query.queries import DescribedQuery, describe_views
 from homing.archive.results import Hit
@@ -16,137 +15,119 @@ from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions
 from homing.search.views import View
 
-Answer = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[tuple[Hit, ...]]]
+FindHits = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[tuple[Hit, ...]]]
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A query as described, and its hits."""
+class BatchAnswer:
+    """A query as it was described, and its hits."""
 
-    looked: DescribedQuery
+    query: DescribedQuery
     hits: tuple[Hit, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _Query:
-    asked: SearchOptions
-    views: Sequence[View] = ()
-    looked: DescribedQuery | None = None  # of a query that came as a vector
-    future: "Future[Answered]" = field(default_factory=Future)
+class _PendingQuery:
+    options: SearchOptions
+    views: Sequence[View]
+    query: DescribedQuery | None  # of a query that came as a vector
+    future: "Future[BatchAnswer]" = field(default_factory=Future)
 
 
-class Batcher(AbstractContextManager["Batcher"]):
+class QueryBatcher(AbstractContextManager["QueryBatcher"]):
     """Collects queries for a moment, and answers them together.
 
-    Parameters
-    ----------
-    descriptor : Descriptor
-    answer : callable
-        Finds the hits of several queries that were asked alike.
-    most : int
-        Views that one pass takes.
-    wait : float
-        Seconds that the first query of a batch waits for others.
-    on_batch : callable or None
-        Called with the number of queries of each batch.
+    `find` returns the hits of several queries with the same options. A batch holds at most `most`
+    views, and its first query waits `wait` seconds for others. `on_batch` is called with the number
+    of queries of each batch.
     """
 
     def __init__(
         self,
         descriptor: Descriptor,
-        answer: Answer,
+        find: FindHits,
         *,
         most: int,
         wait: float,
         on_batch: Callable[[int], None] | None = None,
     ) -> None:
         self._descriptor = descriptor
-        self._answer = answer
+        self._find = find
         self._most = most
         self._wait = wait
         self._on_batch = on_batch
-        self._queue: queue.SimpleQueue[_Query | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_PendingQuery | None] = queue.SimpleQueue()
         self._collecting = threading.Lock()
-        self._answering = threading.Lock()
+        self._finding = threading.Lock()
         self._open = ExitStack()
 
-    def __enter__(self) -> "Batcher":
+    def __enter__(self) -> "QueryBatcher":
         """Start the threads that run the network."""
         pool, count = self._open.enter_context(network_pool())
         for _ in range(count):
             pool.submit(self._work)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Answer what has been asked, and end."""
+    def __exit__(self, *error: object) -> None:
+        """Answer the pending queries, and end."""
         self._queue.put(None)
         self._open.close()
 
-    def ask(self, views: Sequence[View], asked: SearchOptions) -> "Future[Answered]":
-        """Look for a picture, of which the views are given."""
-        return self._put(_Query(asked, views=views))
-
-    def ask_vector(self, looked: DescribedQuery, asked: SearchOptions) -> "Future[Answered]":
-        """Look for a query that is described already."""
-        return self._put(_Query(asked, looked=looked))
+    def submit(
+        self,
+        options: SearchOptions,
+        *,
+        views: Sequence[View] = (),
+        query: DescribedQuery | None = None,
+    ) -> "Future[BatchAnswer]":
+        """Search for a picture by its views, or for a query that is described already."""
+        pending = _PendingQuery(options, views, query)
+        self._queue.put(pending)
+        return pending.future
 
     def __len__(self) -> int:
-        """Count the queries that wait."""
         return self._queue.qsize()
-
-    def _put(self, query: _Query) -> "Future[Answered]":
-        self._queue.put(query)
-        return query.future
 
     def _work(self) -> None:
         while batch := self._collect():
             try:
-                self._do(batch)
+                self._answer(batch)
             except Exception as error:  # noqa: BLE001 - raised where the answers are awaited
-                for query in batch:
-                    if not query.future.done():
-                        query.future.set_exception(error)
+                for pending in batch:
+                    if not pending.future.done():
+                        pending.future.set_exception(error)
 
-    def _collect(self) -> list[_Query]:
+    def _collect(self) -> list[_PendingQuery]:
         """Take the queries of a batch, one thread at a time; none at the end."""
-        batch: list[_Query] = []
+        batch: list[_PendingQuery] = []
         views, until = 0, 0.0
         with self._collecting:
             while views < self._most:
                 try:
                     left = max(0.0, until - time.monotonic()) if batch else None
-                    query = self._queue.get(timeout=left)
+                    pending = self._queue.get(timeout=left)
                 except queue.Empty:
                     break
-                if query is None:
+                if pending is None:
                     self._queue.put(None)  # for the next thread
                     break
                 until = until or time.monotonic() + self._wait
-                batch.append(query)
-                views += len(query.views)
+                batch.append(pending)
+                views += len(pending.views)
         return batch
 
-    def _do(self, batch: Sequence[_Query]) -> None:
+    def _answer(self, batch: Sequence[_PendingQuery]) -> None:
         if self._on_batch is not None:
             self._on_batch(len(batch))
-        to_see = [query for query in batch if query.looked is None]
-        count = sum(len(query.views) for query in to_see)
-        # The smallest of a few sizes: a pass costs what it holds, filled or not.
+        pictures = [pending.views for pending in batch if pending.query is None]
+        count = sum(len(views) for views in pictures)
+        # The smallest of a few sizes: a pass costs the same filled or not.
         size = min(self._most, 1 << max(0, count - 1).bit_length())
-        seen = iter(
-            describe_views(
-                self._descriptor, [query.views for query in to_see], batch=size, pad=True
-            )
-        )
-        looked = [query.looked or next(seen) for query in batch]
-        for asked in dict.fromkeys(query.asked for query in batch):
-            alike = [n for n, query in enumerate(batch) if query.asked == asked]
-            with self._answering:
-                found = self._answer([looked[n] for n in alike], asked)
+        described = iter(describe_views(self._descriptor, pictures, batch=size, pad=True))
+        queries = [pending.query or next(described) for pending in batch]
+        for options in dict.fromkeys(pending.options for pending in batch):
+            alike = [n for n, pending in enumerate(batch) if pending.options == options]
+            with self._finding:
+                found = self._find([queries[n] for n in alike], options)
             for n, hits in zip(alike, found, strict=True):
-                batch[n].future.set_result(Answered(looked[n], hits))
+                batch[n].future.set_result(BatchAnswer(queries[n], hits))

@@ -1,13 +1,13 @@
-// What the pages share: asking the server, its refusals in words, sizes in words.
+// Shared by the pages: requests to the server, its refusals in words, sizes in words.
 
-/** The server did not answer, or not to the end; what was asked may be asked again. */
+/** The server did not answer, or not to the end; the request may be repeated. */
 export class Unreachable extends Error {
   constructor() {
     super("The server cannot be reached, or it broke off. Try again.");
   }
 }
 
-/** Answer of the server as an object; refused with its own words where there are any. */
+/** Return the server's answer as an object, or throw an error in its own words, if it has any. */
 export async function ask(address, options = {}) {
   let answer, text;
   try {
@@ -20,7 +20,7 @@ export async function ask(address, options = {}) {
   return understood(answer.status, text);
 }
 
-/** What an answer says, or an error with the reason that it gives. */
+/** Parse an answer, or throw an error with the reason that it gives. */
 export function understood(status, text) {
   let said = {};
   try {
@@ -37,14 +37,14 @@ export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** Bytes as people say them. */
+/** Format bytes for people. */
 export function bytes(count) {
   if (count < 1024) return `${count} bytes`;
   if (count < 1024 ** 2) return `${Math.round(count / 1024)} kB`;
   return `${(count / 1024 ** 2).toFixed(count < 10 * 1024 ** 2 ? 1 : 0)} MB`;
 }
 
-/** Why a file is not worth sending; null where it is. */
+/** Return why a file cannot be sent; null if it can. */
 export function refusal(file, limit) {
   if (file.size === 0) return `${file.name} is empty.`;
   if (limit && file.size > limit)
@@ -52,7 +52,7 @@ export function refusal(file, limit) {
   return null;
 }
 
-/** Calls back with the files that are dropped on an element; `over` marks it meanwhile. */
+/** Call back with the files that are dropped on an element; `over` marks the target meanwhile. */
 export function dropped(element, target, take) {
   let depth = 0;
   const holdsFiles = (event) => [...event.dataTransfer.types].includes("Files");
@@ -72,7 +72,7 @@ export function dropped(element, target, take) {
   });
 }
 
-/** Pictures that cannot be had are told so instead of shown broken. */
+/** Replace pictures that are not available by a note. */
 export function replaceBroken() {
   const replace = (picture) => {
     const blank = document.createElement("span");

@@ -1,4 +1,4 @@
-// Release by upload: choose pictures, see what the budget does to them, send them, fetch the zip.
+// Release by upload: choose pictures, see what the PSNR does to them, send them, fetch the zip.
 
 import { ask, bytes, capital, dropped, refusal, understood, Unreachable } from "./common.js";
 
@@ -7,9 +7,9 @@ const form = at("publish");
 const limit = Number(form.dataset.limit);
 const together = Number(form.dataset.together);
 const most = Number(form.dataset.most);
-const POLL = 1000; // milliseconds between looks at a running release
-const PATIENCE = 30; // looks in vain before a release is given up as lost from sight
-const SETTLED = 350; // milliseconds that the settings rest before a preview is asked for
+const POLL = 1000; // milliseconds between two requests for a release's progress
+const PATIENCE = 30; // failed requests before the page gives up on a release
+const SETTLED = 350; // milliseconds that the settings rest before a preview is requested
 
 let files = [];
 let shown = null; // the file of the preview
@@ -109,7 +109,7 @@ async function fetchPreview(file) {
   body.append("picture", file, file.name);
   body.append("psnr", at("psnr").value);
   body.append("method", at("method").value);
-  tell(`Trying it on ${file.name}…`);
+  report(`Trying it on ${file.name}…`);
   at("preview").classList.add("working");
   try {
     const made = await ask("/preview", { method: "POST", body, signal });
@@ -122,16 +122,16 @@ async function fetchPreview(file) {
     if (signal.aborted) return;
     at("views").hidden = false;
     divide();
-    tell(`${file.name}: ${likeness(made)}`);
+    report(`${file.name}: ${likeness(made)}`);
   } catch (error) {
     if (signal.aborted) return;
     at("views").hidden = true;
-    tell(error.message, true);
+    report(error.message, true);
   }
   at("preview").classList.remove("working");
 }
 
-function tell(text, bad = false) {
+function report(text, bad = false) {
   at("previewed").classList.toggle("bad", bad);
   at("previewed").textContent = text;
 }
@@ -147,7 +147,7 @@ at("psnr").addEventListener("input", () => {
 });
 at("method").addEventListener("change", () => preview(shown));
 
-/** Divides what is seen of the picture, wherever it is scrolled to. */
+/** Divide the visible part of the picture, wherever it is scrolled to. */
 function divide() {
   const [pane] = panes;
   const seen = Math.min(pane.clientWidth, at("after").clientWidth);
@@ -213,7 +213,7 @@ function announce(text) {
   at("announced").textContent = text;
 }
 
-/** Like ask(), with the progress of the upload, which fetch() does not tell. */
+/** Like ask(), with the progress of the upload, which fetch() does not report. */
 function send(address, body) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -237,7 +237,7 @@ function send(address, body) {
 }
 
 async function follow(job) {
-  let told = 0;
+  let announced = 0;
   let patience = PATIENCE;
   for (;;) {
     let run;
@@ -252,8 +252,8 @@ async function follow(job) {
     const share = run.total ? run.done / run.total : 0;
     progress(share, `${run.done} of ${run.total}`);
     if (run.state !== "running") return finish(job, run);
-    if (share >= told + 0.25) {
-      told = share;
+    if (share >= announced + 0.25) {
+      announced = share;
       announce(`${run.done} of ${run.total} released.`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL));
@@ -265,13 +265,13 @@ function finish(job, run) {
   const released = outcomes.filter((outcome) => outcome.status === "released").length;
   const failed = outcomes.filter((outcome) => outcome.status === "failed").length;
   const others = outcomes.length - released - failed;
-  const told = [`${released} released`];
-  if (others) told.push(`${others} skipped`);
-  if (failed) told.push(`${failed} failed`);
-  at("run-title").textContent = capital(told.join(", ")) + ".";
+  const counts = [`${released} released`];
+  if (others) counts.push(`${others} skipped`);
+  if (failed) counts.push(`${failed} failed`);
+  at("run-title").textContent = capital(counts.join(", ")) + ".";
   at("bar").hidden = true;
   at("progress").textContent = run.error ? capital(run.error) : "";
-  at("rows").replaceChildren(...outcomes.map(told_row));
+  at("rows").replaceChildren(...outcomes.map(outcomeRow));
   at("zip").href = `/releases/${encodeURIComponent(job)}/files.zip`;
   at("zip").hidden = released === 0;
   at("outcome").hidden = false;
@@ -279,7 +279,7 @@ function finish(job, run) {
   at("run-title").focus(); // so that it is read out
 }
 
-function told_row(outcome) {
+function outcomeRow(outcome) {
   const name = element("th", { scope: "row" });
   if (outcome.id && outcome.status !== "failed") {
     const path = outcome.id.split("/").map(encodeURIComponent).join("/");

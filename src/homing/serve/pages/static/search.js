@@ -1,4 +1,4 @@
-// A picture that is chosen, dropped or pasted is searched for at once.
+// Search at once for a picture that is chosen, dropped or pasted.
 
 import { ask, dropped, refusal, replaceBroken } from "./common.js";
 
@@ -66,7 +66,7 @@ addEventListener("pageshow", (event) => {
   say("");
 });
 
-/** Lets the record come forth from under the picture that is laid over it. */
+/** Let a slider uncover the record under the query that is laid over it. */
 function divide() {
   const [, record, laid] = document.querySelectorAll(".strip.of3 figure");
   if (!laid) return;

@@ -1,4 +1,4 @@
-// The figures are brought up to date while somebody looks at them.
+// Update the figures while the page is visible.
 
 const EVERY = 5000; // milliseconds
 

@@ -1,0 +1,190 @@
+"""``/release``, ``/releases``, ``/preview``, ``/previews``."""
+
+import asyncio
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi import Path as PathParameter
+from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData
+
+from homing.serve.access.guard import guarded
+from homing.serve.access.keys import WRITE
+from homing.serve.http.uploads import (
+    PICTURE,
+    PICTURES,
+    form_body,
+    picture_in,
+    pictures_in,
+    receive_form,
+)
+from homing.serve.jobs.store import Job
+from homing.serve.models import JobAnswer, PreviewAnswer, PreviewForm, ReleaseForm
+from homing.serve.routes import failures
+from homing.serve.service import Service, service_of
+from homing.serve.token_folders import PREVIEW_NAMES
+
+_one = APIRouter(tags=["release"], route_class=guarded(WRITE))
+_several = APIRouter(tags=["release"], route_class=guarded(WRITE, many=True))
+ROUTERS = (_several, _one)
+
+_CHUNK = 1 << 18  # bytes
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+Token = Annotated[str, PathParameter(max_length=100)]
+
+
+def _form_fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Return OpenAPI's description of a form's fields."""
+    properties: dict[str, Any] = model.model_json_schema()["properties"]
+    return properties
+
+
+@_several.post(
+    "/release",
+    status_code=202,
+    response_model=JobAnswer,
+    responses=failures(400, 413, 415, 422),
+    openapi_extra={"requestBody": form_body(PICTURES, _form_fields(ReleaseForm))},
+)
+async def release(request: Request) -> JSONResponse:
+    """Release pictures: they are stored, and activated one after the other.
+
+    Once this has answered, the pictures are on disk, and are released even if the service is
+    killed: it continues when it starts next. `/releases/JOB` reports the progress.
+    """
+    service = service_of(request)
+    async with receive_form(request, pictures=service.settings.most_pictures) as form:
+        options = _parse_fields(ReleaseForm, form)
+        uploads = pictures_in(form)
+        job = await service.releases.release(uploads, options.activation(), options.prefix)
+    return JSONResponse(job.as_dict(), 202, {"Location": f"/releases/{job.token}"})
+
+
+@_one.get("/releases/{job}", response_model=JobAnswer, responses=failures(404, 422))
+async def progress(request: Request, job: Token) -> JSONResponse:
+    """Return the progress of a release, and the outcome of each picture."""
+    return JSONResponse((await _job_of(service_of(request), job)).as_dict())
+
+
+@_one.get(
+    "/releases/{job}/files.zip",
+    response_class=StreamingResponse,
+    responses={**failures(404, 409, 422), 200: {"content": {"application/zip": {}}}},
+)
+async def files(request: Request, job: Token) -> StreamingResponse:
+    """Return the released files as one zip, once the release is done."""
+    service = service_of(request)
+    found = await _job_of(service, job)
+    if found.state != "done":
+        raise HTTPException(409, f"this release is {found.state}; come again when it is done")
+    ids = [outcome["id"] for outcome in found.outcomes if "file" in outcome]
+    places = await service.call_archive(lambda archive: archive.sources().places(ids))
+    named = [
+        (str(PurePosixPath(id_).with_suffix(place.suffix)), place)
+        for id_, place in places.files.items()
+        if not isinstance(place, str)
+    ]
+    return StreamingResponse(
+        _zip(named),
+        media_type="application/zip",
+        headers={"Content-Disposition": 'attachment; filename="released.zip"'},
+    )
+
+
+@_one.post(
+    "/preview",
+    response_model=PreviewAnswer,
+    responses=failures(400, 413, 415, 422),
+    openapi_extra={"requestBody": form_body(PICTURE, _form_fields(PreviewForm))},
+)
+async def preview(request: Request) -> JSONResponse:
+    """Show the change that a release would make to a picture; nothing is recorded.
+
+    The pictures are PNGs at 100 %, of the middle of a large one; the difference is shown twenty
+    times as strong.
+    """
+    async with receive_form(request) as form:
+        options = _parse_fields(PreviewForm, form)
+        releases = service_of(request).releases
+        answer = await releases.preview(picture_in(form), options.activation())
+    return JSONResponse(answer)
+
+
+@_one.get(
+    "/previews/{token}/{name}.png",
+    response_class=FileResponse,
+    responses={**failures(404, 422), 200: {"content": {"image/png": {}}}},
+)
+async def picture(request: Request, token: Token, name: Token) -> FileResponse:
+    """Return a picture of one of the last previews."""
+    previews = service_of(request).releases.previews
+    file = await asyncio.to_thread(previews.get, token, name)
+    if file is None:
+        names = ", ".join(PREVIEW_NAMES)
+        raise HTTPException(404, f"this preview ({names}) does not exist, or no longer does")
+    return FileResponse(file, media_type="image/png")
+
+
+async def _job_of(service: Service, token: str) -> Job:
+    job = await asyncio.to_thread(service.releases.jobs.get, token)
+    if job is None:
+        raise HTTPException(404, "there is no such release; check the token")
+    return job
+
+
+def _parse_fields(model: type[_Form], form: FormData) -> _Form:
+    """Check the fields of a form that are no files."""
+    values = {key: value for key, value in form.multi_items() if isinstance(value, str)}
+    try:
+        return model.model_validate({key: value for key, value in values.items() if value != ""})
+    except ValidationError as error:
+        problems: Any = error.errors(include_url=False, include_input=False)
+        text = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+        raise HTTPException(422, text) from error
+
+
+class _Buffer(io.RawIOBase):
+    """Holds written bytes until they are taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        part = bytes(data)  # type: ignore[call-overload]
+        self._parts.append(part)
+        return len(part)
+
+    def take(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def _zip(files: Sequence[tuple[str, Path]]) -> Iterator[bytes]:
+    """Yield a zip of named files, stored as they are: pictures are compressed already.
+
+    A file that is gone when its turn comes is left out.
+    """
+    out = _Buffer()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        for name, path in files:
+            try:
+                source = path.open("rb")
+            except OSError:
+                continue
+            with source, archive.open(zipfile.ZipInfo(name), "w", force_zip64=True) as entry:
+                while chunk := source.read(_CHUNK):
+                    entry.write(chunk)
+                    yield out.take()
+    yield out.take()
