@@ -75,7 +75,7 @@ def extend_archive(
     """
     record, newest = str(archive.path / "entries.lance"), archive.codebook
     schema = lance.dataset(record).schema
-    first_cell = np.int32(sum(each.cells for each in archive._table.layout.parts[:-1]))
+    first_cell = np.int32(sum(each.cells for each in archive._table.generations.members[:-1]))
     before = len(archive)
 
     def renumbered() -> Iterator[pa.RecordBatch]:

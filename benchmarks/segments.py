@@ -43,21 +43,30 @@ def _parser():
 
 def _index(archive, count: int) -> None:
     """Replace the index by one of `count` segments of the same size."""
-    from homing.archive.table.index import add_column, build, commit, coverage, drop
+    from homing.archive.table.index import (
+        add_index_column,
+        build_segment,
+        commit_segment,
+        drop_index,
+        read_coverage,
+    )
 
-    table, codebook = archive._table.of(1), archive.codebook
-    add_column(table, codebook)
-    if coverage(table, codebook).segments:
-        drop(table, codebook)
-    numbers = list(coverage(table, codebook).loose)
+    table, codebook = archive._table.of_generation(1), archive.codebook
+    add_index_column(table, codebook)
+    if read_coverage(table, codebook).segments:
+        drop_index(table, codebook)
+    numbers = list(read_coverage(table, codebook).unindexed)
     for group in np.array_split(numbers, count):
         with tempfile.TemporaryDirectory() as folder:
-            segment = build(table, codebook, group.tolist(), Path(folder))
+            segment = build_segment(table, codebook, group.tolist(), Path(folder))
             require(
-                commit(table, codebook, group.tolist(), segment), "another process came between"
+                commit_segment(table, codebook, group.tolist(), segment),
+                "another process came between",
             )
     archive._table.refresh()
-    require(len(coverage(table, codebook).segments) == count, "segments are not as many as asked")
+    require(
+        len(read_coverage(table, codebook).segments) == count, "segments are not as many as asked"
+    )
 
 
 def _measure(archive, count: int, queries: np.ndarray, options) -> None:

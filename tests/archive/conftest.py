@@ -1,3 +1,5 @@
+"""An archive with a small codebook, and the command line in this process."""
+
 import importlib
 import sys
 from collections.abc import Callable

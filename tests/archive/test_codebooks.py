@@ -1,4 +1,4 @@
-"""A codebook adopted beside the first: old pictures keep theirs, and a search asks both."""
+"""A codebook adopted beside the first: old pictures are unchanged, and a search visits both."""
 
 import json
 import threading
@@ -13,7 +13,7 @@ from homing.archive import codebooks as module
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.commit import commit_rows
 from homing.archive.table.generations import KEY
-from homing.archive.table.index import coverages
+from homing.archive.table.index import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.search.engines.lance import reason_against
@@ -219,7 +219,7 @@ def test_what_cannot_be_adopted_is_refused(archive, books, tmp_path):
     archive.adopt(books[SAME_WIDTH])
     with pytest.raises(homing.UsageError, match=r"is generation 1 .* newer ones up to 2"):
         archive.adopt(books[FIRST])
-    with pytest.raises(homing.UsageError, match="is past"):
+    with pytest.raises(homing.UsageError, match="is an earlier one"):
         homing.open(archive.path, version=version).adopt(books[WIDER])
     assert [each.codebook for each in archive.generations] == [FIRST, SAME_WIDTH]
 
@@ -317,14 +317,14 @@ def test_two_adopt_at_once(archive, books):
     refresh, other._table.refresh = other._table.refresh, lambda: None  # it looked before
     archive.adopt(books[WIDER])
     calls = []
-    set_layout = Table.set_layout
+    set_generations = Table.set_generations
 
-    def committed(table, layout):
-        calls.append(len(layout))
+    def committed(table, generations):
+        calls.append(len(generations))
         other._table.refresh = refresh
-        set_layout(table, layout)
+        set_generations(table, generations)
 
-    other._table.set_layout = lambda layout: committed(other._table, layout)
+    other._table.set_generations = lambda generations: committed(other._table, generations)
     assert other.adopt(books[SAME_WIDTH]).number == 3
     assert calls == [2, 3]  # refused by the record, and then right
     archive._table.refresh()
@@ -332,7 +332,7 @@ def test_two_adopt_at_once(archive, books):
     assert archive.verify().clean
 
 
-@pytest.mark.parametrize("point", ["_store", "raise_format", "code_column", "_tidy"])
+@pytest.mark.parametrize("point", ["_store", "raise_format", "code_column_name", "_tidy"])
 @pytest.mark.parametrize("after", [False, True])
 def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point, after):
     write(archive._table, archive.codebook, names(0, 10), unit_vectors(10, 1))
@@ -414,7 +414,7 @@ def test_the_index_of_each_generation_is_its_own(archive, books, factory):
     assert archive.unindexed == 70
     done = archive.index()
     assert (done.entries, done.indexed, done.added) == (130, 130, 70)
-    assert all(each.sound and each.segments for each in _coverages(archive))
+    assert all(each.is_sound and each.segments for each in _coverages(archive))
     compare()
     archive.remove(names(55, 15))
     write(archive._table, later, names(200, 20), unit_vectors(20, 13), generation=2)
@@ -431,7 +431,7 @@ def test_the_index_of_each_generation_is_its_own(archive, books, factory):
 
 def _coverages(archive):
     archive._table.refresh()
-    return coverages(archive._table, archive._codebooks.of(archive._table))
+    return read_coverages(archive._table, archive._codebooks.read(archive._table))
 
 
 @pytest.mark.parametrize("factory", [SAME_WIDTH, WIDER])
@@ -513,11 +513,11 @@ POINTS = [
     "dying(storage, 'write_durably', False)",
     "dying(storage, 'write_durably', True)",  # the codebook's file is whole, without its name
     "dying(storage, 'publish', True)",
-    "dying(record.Record, 'add_column', True)",
+    "dying(record.Table, 'add_column', True)",
     "dying(settings, 'replace_durably', False)",
     "dying(settings, 'replace_durably', True)",  # of the later format, with one generation
-    "dying(record.Record, 'set_layout', False)",
-    "dying(record.Record, 'set_layout', True)",
+    "dying(record.Table, 'set_generations', False)",
+    "dying(record.Table, 'set_generations', True)",
 ]
 
 
@@ -601,7 +601,7 @@ def test_processes_write_while_two_generations_are_adopted(archive, books, tmp_p
 def test_several_workers_index_two_generations(archive, books):
     two_generations(archive, books[WIDER])
     assert archive.index(workers=2).indexed == 200
-    assert all(each.sound and not each.loose for each in _coverages(archive))
+    assert all(each.is_sound and not each.unindexed for each in _coverages(archive))
     found = homing.open(archive.path, engine="lance").search_vectors(
         unit_vectors(80, 11), k=1, probes=1
     )

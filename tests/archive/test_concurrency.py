@@ -1,4 +1,4 @@
-"""Several real processes at one archive and one output folder at once."""
+"""Several real processes that use one archive and one output folder at the same time."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Rows out to Parquet and in again, and versions that are past."""
+"""Export to Parquet and import, and earlier versions."""
 
 import datetime
 import json
@@ -158,7 +158,7 @@ def test_what_is_past_does_not_change(filled, tmp_path):
         past.index,
         lambda: past.import_rows(tmp_path / "any.parquet"),
     ):
-        with pytest.raises(homing.UsageError, match="is past"):
+        with pytest.raises(homing.UsageError, match="is an earlier one"):
             change()
     assert len(filled.versions()) == count
     with pytest.raises(homing.ArchiveError, match="no version 999"):

@@ -1,10 +1,12 @@
+"""Inputs of files, folders and manifests: ids, destinations, metadata."""
+
 import json
 from pathlib import Path
 
 import pytest
 
 import homing
-from homing.archive.inputs import gather
+from homing.archive.inputs import gather_inputs
 from tests.helpers.archive import contents, make_pictures
 
 
@@ -16,7 +18,7 @@ def photos(tmp_path):
 def listed(tmp_path: Path, text: str | bytes, suffix: str = ".csv", base: bool = True):
     file = tmp_path / f"list{suffix}"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return gather([tmp_path / "photos"] if base else [], file)
+    return gather_inputs([tmp_path / "photos"] if base else [], file)
 
 
 TABLE = "path,id,title,year\n000.jpg,first,The sea,1999\n001.jpg,,,\n002.jpg,third,\n"
@@ -87,7 +89,7 @@ def test_what_cannot_be_understood_is_refused_with_its_line(tmp_path, photos, te
 
 def test_a_missing_manifest_is_named(tmp_path):
     with pytest.raises(homing.UsageError, match=r"nothere\.csv"):
-        gather([], tmp_path / "nothere.csv")
+        gather_inputs([], tmp_path / "nothere.csv")
 
 
 def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):
@@ -95,7 +97,7 @@ def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):
     file.write_text("path\n000.jpg\n")
     for given in ([photos, photos], [photos / "000.jpg"], [tmp_path / "missing"]):
         with pytest.raises(homing.UsageError, match="at most one folder"):
-            gather(given, file)
+            gather_inputs(given, file)
 
 
 def test_metadata_is_kept_and_returned_by_a_search(archive, photos, tmp_path):

@@ -1,3 +1,9 @@
+"""Archives created and opened, with their settings.
+
+This is the folder's main test: archive.py is tested by ingest/, reader.py by query/, upkeep.py by
+test_verification.py, test_exchange.py and table/, results.py by all of them.
+"""
+
 import dataclasses
 import json
 from pathlib import Path

@@ -660,7 +660,7 @@ def test_a_removed_archive_is_told(archive, photos):
     opened = homing.open(archive)
     shutil.rmtree(archive)
     for action in (opened.stats, opened.compact, lambda: opened.add(photos)):
-        with pytest.raises(homing.ArchiveError, match=r"there is no record at .* removed\?$"):
+        with pytest.raises(homing.ArchiveError, match=r"there is no table at .* removed\?$"):
             action()
 
 

@@ -1,4 +1,4 @@
-"""Pictures, vectors and child processes that the archive's tests share."""
+"""Pictures, vectors, rows and child processes that the archive's tests share."""
 
 import datetime
 import hashlib
@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,7 @@ def stamps(folder: Path) -> dict[str, int]:
 
 
 def facts(archive: "homing.Archive") -> list[tuple]:
-    """What is recorded, but for when; in the order of the ids."""
+    """All rows but for their times, in the order of their ids."""
     rows = archive._table.rows(with_vectors=True)
     return sorted(_facts(row) for row in rows)
 
@@ -97,7 +98,7 @@ def write(
 def rows_for(
     codebook, names: list[str], vectors: np.ndarray, state="added", generation: int = 1
 ) -> list[Row]:
-    """What is to be recorded of vectors under those names."""
+    """Rows for vectors under these names."""
     stored, cells, codes = quantize(codebook, vectors)
     return [
         Row(
@@ -118,3 +119,29 @@ def rows_for(
         )
         for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
     ]
+
+
+def row(name: str, source: int = 1, **changes) -> Row:
+    """An added row of made-up values; another `source` is another picture."""
+    made = Row(
+        id=name,
+        state="added",
+        source_sha256=bytes([source]) * 32,
+        file_sha256=bytes([source]) * 32,
+        file=None,
+        width=3,
+        height=2,
+        psnr=None,
+        created_at=NOW,
+        vector=unit_vectors(1, source)[0].astype(np.float16),
+        cell=source % 8,
+        code=bytes([source]) * 8,
+        metadata=None,
+    )
+    return replace(made, **changes)
+
+
+def released(name: str, source: int = 1, file: str = "../out/x", **changes) -> Row:
+    """The same, released."""
+    changes = {"psnr": 42.5, "file_sha256": b"f" * 32} | changes
+    return row(name, source, state="released", file=file, **changes)

@@ -1,10 +1,10 @@
 """A server that Lance's client for ``gs://`` can work with.
 
-Google's XML interface, which that client speaks, is that of S3 but for some headers. The emulators
-of Google's store do not take it: fake-gcs-server answers uploads with "invalid uploadType", and
-where it takes them knows no precondition; gcp-storage-emulator lists nothing. Here Moto's S3
-answers, with those headers translated. That shows that archives work through Lance's client for
-``gs://``; it is no proof of how Google itself behaves.
+Google's XML interface, which that client speaks, is S3's but for some headers. Emulators of
+Google's store do not take it: fake-gcs-server answers uploads with "invalid uploadType", and where
+it takes them knows no precondition; gcp-storage-emulator lists nothing. So Moto's S3 answers, with
+those headers translated. That proves that archives work through Lance's client for ``gs://``, and
+nothing about Google itself.
 """
 
 import contextlib
@@ -15,23 +15,23 @@ from typing import Any
 Environment = dict[str, Any]
 Application = Callable[[Environment, Any], Any]
 
-_SOMEBODY = (
+_AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, "
     "Signature=0"  # Moto looks at no signature
 )
 
 
 class _Translated:
-    """Google's headers as S3's; what it does not know of them is refused, not passed over."""
+    """Google's headers as S3's; unknown ones are refused, not ignored."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self.asked: set[str] = set()
+        self.requests: set[str] = set()
 
     def __call__(self, environ: Environment, start: Any) -> Any:
-        environ["HTTP_AUTHORIZATION"] = _SOMEBODY  # for an empty bearer
+        environ["HTTP_AUTHORIZATION"] = _AUTHORIZATION  # for an empty bearer
         given = {name for name in environ if name.startswith("HTTP_X_GOOG_")}
-        self.asked |= {f"{environ['REQUEST_METHOD']} {name}" for name in ("", *given)}
+        self.requests |= {f"{environ['REQUEST_METHOD']} {name}" for name in ("", *given)}
         generation = environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None)
         if generation == "0":  # only where there is no such object
             environ["HTTP_IF_NONE_MATCH"] = "*"
@@ -47,7 +47,7 @@ class _Translated:
 
 @contextlib.contextmanager
 def google_server() -> Iterator[tuple[str, set[str]]]:
-    """Serve on this machine; gives the address, and the set of what is being asked."""
+    """Serve on this machine; yields the address, and the set of requests made so far."""
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 
@@ -56,7 +56,7 @@ def google_server() -> Iterator[tuple[str, set[str]]]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", application.asked
+        yield f"http://127.0.0.1:{server.server_port}", application.requests
     finally:
         server.shutdown()
         thread.join()

@@ -1,4 +1,4 @@
-"""What a user holds: the record of what was released or added, and what can be asked of it."""
+"""Archives: pictures released or added, searched and maintained."""
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import Generation, choose_codebook, choose_codebooks

@@ -1,32 +1,23 @@
-"""The archive: what a user holds."""
+"""The archive: pictures released and added."""
 
 import contextlib
-import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
-from homing.archive.codebooks import Generation, adopt, choose_codebook, choose_codebooks
+from homing.archive.codebooks import choose_codebooks
 from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
-from homing.archive.inputs import Input, gather
-from homing.archive.maintenance import statistics, verify
-from homing.archive.reader import ArchiveReader
-from homing.archive.results import Imported, Problem, Report, Verification
-from homing.archive.table.build_index import Indexed, index_all, refuse_unless_held
-from homing.archive.table.index import coverages
-from homing.archive.table.page import page_of
-from homing.archive.table.rows import Row
-from homing.c2pa import ContentCredentials
-from homing.codebooks import Codebook
-from homing.errors import EntryNotFoundError
-from homing.images import shown
+from homing.archive.inputs import Input, gather_inputs
+from homing.archive.results import Report
+from homing.archive.upkeep import ArchiveUpkeep
+from homing.c2pa.credentials import ContentCredentials
+from homing.codebooks.codebook import Codebook
 from homing.options import (
     DEFAULT_LIMITS,
     Activation,
     ActivationKeywords,
-    CodebookLike,
     Limits,
     PathLike,
     as_paths,
@@ -36,27 +27,33 @@ from homing.workers.choose import Workforce, open_workforce
 if TYPE_CHECKING:
     from homing.archive.ingest.by_workers import Activate, MakeActivator
     from homing.archive.ingest.describe import DescribedInput
-    from homing.descriptors import Descriptor
+    from homing.descriptors.descriptor import Descriptor
 
 
-class Archive(ArchiveReader):
-    """The record of all pictures released or added, with its codebook.
+class Archive(ArchiveUpkeep):
+    """All pictures released or added, with the codebook that gives them cells and codes.
 
-    Made by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to one
-    archive at once.
+    Created by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to
+    one archive at once.
 
     Attributes
     ----------
     path : Path or ObjectStorePath
-        Its folder, or its place in an object store.
+        Its folder, also in an object store.
     settings : ArchiveSettings
         What it was made with.
     codebook : Codebook
-        Its frozen codebook; of as_paths generations the newest, which new pictures get.
+        Its frozen codebook; of several generations the newest, which new pictures get.
+
+    Examples
+    --------
+    >>> archive = homing.create("archive")
+    >>> report = archive.release("photos", out="released", psnr=42)
+    >>> archive.search("suspect.jpg")
     """
 
     def __repr__(self) -> str:
-        """Name the archive and what it is made of."""
+        """Name the archive, its size and its codebooks."""
         books = ", ".join(each.codebook for each in self.generations)
         made_of = f"{self.settings.descriptor}, {books}"
         return f"<homing.Archive {str(self.path)!r}: {len(self)} entries, {made_of}>"
@@ -75,7 +72,7 @@ class Archive(ArchiveReader):
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
 
-        Running it again does what is left to do and nothing else, also after a crash.
+        A further run does what is left to do and nothing else, also after a crash.
 
         Parameters
         ----------
@@ -88,41 +85,40 @@ class Archive(ArchiveReader):
         method : str, default "robust"
             Name of the activation method.
         seed : int, default 0
-            Of the initial noise and of the edits drawn.
+            Seed of the initial noise and of the edits drawn.
         format : {"jpeg", "png", "webp", "tiff"} or None, default None
-            Format of the files; None keeps each picture's own.
+            Format of the files; None is each picture's own.
         manifest : path or None
             ``.csv`` or ``.jsonl`` with a ``path`` column, an optional ``id``, and metadata.
         limits : Limits
             Bounds on decoding.
         also : str, Path, Codebook, or sequence of these, default none
-            Further codebooks that the files are activated for as well: a generation's to come, or
-            a partner's. They must be of the archive's descriptor. What is recorded is the archive's
-            own codebook's.
+            Further codebooks of the same descriptor that the files are activated for as well: a
+            coming generation's, or a partner's. Cells and codes recorded are those of the
+            archive's own codebook.
         c2pa : ContentCredentials or None
-            Signs every file, whose manifest's id is then in the entry's metadata (needs
-            c2pa-python). A manifest and its signature are another each time, and so are then the
-            files of two runs.
+            Signs every file and adds its manifest's id to the entry's metadata (needs c2pa-python).
+            Signatures, and so the files of two runs, differ each time.
         workers : int or str
             Processes that activate pictures at the same time; 1 is this one alone, which uses up to
             eight processors itself. Or the workers of a Ray cluster, which must see the pictures
-            under the same paths; as for :meth:`add`. Files are written by this process, and are the
-            same, on processors of the same kind. A worker that is killed costs the pictures in hand
-            another try.
+            under the same paths; as for :meth:`add`. This process writes the files, which are the
+            same on processors of the same kind. The current pictures of a killed worker are
+            activated again.
         on_outcome : callable or None
             Called with each outcome, once its picture is recorded.
 
         Returns
         -------
         Report
-            One outcome a picture; bad pictures are among them with their reasons.
+            One outcome per picture; bad pictures have their reasons.
 
         Raises
         ------
         CodebookError
             One of `also` cannot be found, or is of another descriptor.
         UsageError
-            A setting is out of range, a codebook is given twice, nothing can be signed, or workers
+            An option is out of range, a codebook is given twice, files cannot be signed, or workers
             fail as for :meth:`add`.
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
@@ -159,7 +155,7 @@ class Archive(ArchiveReader):
         return report
 
     def _descriptor_beside(self, workforce: Workforce | None) -> "Descriptor":
-        """The descriptor in this process; beside workers, loaded as they load it, on the CPU."""
+        """Descriptor of this process; with workers, loaded as they load it, on the CPU."""
         if workforce is None:
             return self.descriptor
         from homing.archive.ingest.by_workers import loadable_descriptor
@@ -186,7 +182,7 @@ class Archive(ArchiveReader):
     ) -> Report:
         """Record pictures as they are.
 
-        Running it again does what is left to do and nothing else, also after a crash.
+        A further run does what is left to do and nothing else, also after a crash.
 
         Parameters
         ----------
@@ -196,20 +192,19 @@ class Archive(ArchiveReader):
             Processes that read and describe pictures at the same time; 1 is this one alone. Or the
             workers of a Ray cluster, which must see archive and pictures under the same paths:
             "ray://HOST:PORT"; "ray" is the one that ``RAY_ADDRESS`` names, or this machine's
-            processors. What is recorded is the same. A worker that is killed costs the pictures in
-            hand another try.
+            processors. Entries are the same. The current pictures of a killed worker are described
+            again.
 
         Returns
         -------
         Report
-            One outcome a picture, in the order given; bad pictures are among them with their
-            reasons.
+            One outcome per picture, in the order given; bad pictures have their reasons.
 
         Raises
         ------
         UsageError
-            Workers die again and again over the same pictures, a Ray cluster cannot be reached, or
-            its machines do not see what is to be added.
+            Workers die repeatedly over the same pictures, a Ray cluster cannot be reached, or its
+            machines do not see the pictures.
         DescriptorError
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
@@ -226,9 +221,9 @@ class Archive(ArchiveReader):
         return report
 
     def _newest(self) -> tuple[int, Codebook]:
-        """Number and codebook of the newest generation.
+        """Number and codebook of the newest generation, for a whole run.
 
-        A run keeps them to its end, also where another process adopts a newer one meanwhile.
+        Another process may adopt a newer one meanwhile.
         """
         codebooks = self.codebooks
         return len(codebooks), codebooks[-1]
@@ -255,191 +250,5 @@ class Archive(ArchiveReader):
     def inputs(
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
     ) -> list[Input]:
-        """List what :meth:`release` or :meth:`add` would work on."""
-        return gather(as_paths(photos), Path(manifest) if manifest else None)
-
-    def entries(self) -> Iterator[Row]:
-        """All rows in the order recorded, without their vectors."""
-        self._table.refresh()
-        return self._table.rows()
-
-    def page(
-        self,
-        *,
-        prefix: str = "",
-        state: str | None = None,
-        after: str | None = None,
-        limit: int = 100,
-    ) -> list[Row]:
-        """Some of the rows, in the order of their ids, without their vectors.
-
-        Parameters
-        ----------
-        prefix : str
-            Of the ids.
-        state : {"released", "added"} or None
-            None: both.
-        after : str or None
-            The id that the page before ended with.
-        limit : int
-            How many, at most.
-        """
-        self._table.refresh()
-        return page_of(self._table, prefix=prefix, state=state, after=after, limit=limit)
-
-    def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
-        """The row of an id, with its vector."""
-        self._table.refresh()
-        for row in self._table.rows(ids=[shown(id)], with_vectors=True):
-            return row
-        raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
-
-    def remove(self, ids: Iterable[str]) -> tuple[str, ...]:
-        """Remove entries; released files stay where they are.
-
-        Returns
-        -------
-        tuple of str
-            Those of the ids that were there.
-        """
-        wanted = {i: shown(i) for i in ids}  # as ids are recorded: a name's bytes may be no UTF-8
-        self._table.refresh()
-        there = self._table.lookup(list(wanted.values()), [])
-        if there:
-            self._table.delete(list(there))
-        return tuple(i for i, recorded in wanted.items() if recorded in there)
-
-    def verify(
-        self, *, files: bool = True, progress: Callable[[int], None] | None = None
-    ) -> Verification:
-        """Check every row against codebook and descriptor, and released files against rows."""
-        self._table.refresh()
-        _ = self.descriptor  # a descriptor that is not the archive's is refused here
-        codebooks = self.codebooks
-        found = verify(self._table, codebooks, self.path, files=files, progress=progress)
-        if all(each.sound for each in coverages(self._table, codebooks)):
-            return found
-        problem = Problem(None, "the index is not this record's; run 'homing index' to replace it")
-        return replace(found, problems=(*found.problems, problem))
-
-    def index(
-        self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None
-    ) -> Indexed:
-        """Build or extend the index that the lance engine searches; the codebook stays as it is.
-
-        Entries that come later are searched all the same, one by one, until it is run again.
-
-        Parameters
-        ----------
-        workers : int or str
-            Processes that build parts of it at the same time, or the workers of a Ray cluster, as
-            for :meth:`add`. One that is killed costs its part another try. Each takes up to half a
-            gigabyte of memory.
-        progress : callable or None
-            Called with the number of entries indexed since the last call.
-
-        Raises
-        ------
-        UsageError
-            The index cannot hold a codebook of this kind (LSH, SQ8), workers die again and again
-            over the same part, or a Ray cluster cannot be reached or does not see the archive.
-        """
-        self._table.refuse_if_past()
-        self._table.refresh()
-        codebooks = self.codebooks
-        refuse_unless_held(codebooks, self.path)
-        with open_workforce(workers) as workforce:
-            return index_all(self._table, codebooks, workforce=workforce, progress=progress)
-
-    @property
-    def unindexed(self) -> int:
-        """How many entries :meth:`index` has left to do."""
-        self._table.refresh()
-        found = coverages(self._table, self.codebooks)
-        return sum(sum(each.loose.values()) for each in found)
-
-    def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
-        """Merge the record's small files and free what removed rows and old versions took.
-
-        Parameters
-        ----------
-        keep : timedelta
-            Versions that were the newest so long ago stay readable.
-        """
-        self._table.refresh()
-        return self._table.compact(keep)
-
-    def versions(self) -> list[dict[str, Any]]:
-        """Versions that :func:`homing.open` can still show; oldest first.
-
-        Every change makes one; compacting removes them.
-        """
-        self._table.refresh()
-        return self._table.versions()
-
-    def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
-        """Write all rows, with their vectors, to a new Parquet file; returns how many.
-
-        Parameters
-        ----------
-        file : path
-            It must not exist. It appears whole or not at all.
-        progress : callable or None
-            Called with the number of rows written since the last call.
-        """
-        from homing.archive.exchange import export_rows
-
-        self._table.refresh()
-        return export_rows(self._table, self.settings, self.path, file, progress)
-
-    def adopt(self, codebook: CodebookLike) -> Generation:
-        """Make a codebook the archive's newest generation: new pictures get its cells and codes.
-
-        Entries keep theirs, and a search asks all generations. There is no way back, since what
-        is released for a codebook cannot be called back. Adopting the newest one again changes
-        nothing.
-
-        Parameters
-        ----------
-        codebook : str, Path or Codebook
-            A file, a bundled one's factory string or name, or a loaded codebook; of the archive's
-            descriptor.
-
-        Raises
-        ------
-        CodebookError
-            It cannot be found, or is of another descriptor.
-        UsageError
-            It is an older generation, the archive is indexed and its index cannot hold such a
-            codebook, or it is open at a version that is past.
-        """
-        self._table.refuse_if_past()
-        self._table.refresh()
-        chosen, _ = choose_codebook(codebook, self.descriptor, None)
-        if any(each.segments for each in coverages(self._table, self.codebooks)):
-            refuse_unless_held([chosen], self.path)  # it could no longer be searched through it
-        return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
-
-    def import_rows(
-        self, file: PathLike, *, progress: Callable[[int], None] | None = None
-    ) -> Imported:
-        """Record the rows of a file that :meth:`export` wrote, of this or of another archive.
-
-        Both must have the same descriptor, and this one the codebooks of the other; of which
-        generation a row is does not matter. A row that is there already stays as it is; one that
-        its codebook does not confirm, or whose id another picture has, is left out.
-        """
-        from homing.archive.exchange import import_rows
-
-        self._table.refuse_if_past()
-        self._table.refresh()
-        codebooks = self.codebooks
-        imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
-        self._keep_calibrated()
-        return imported
-
-    def stats(self) -> dict[str, Any]:
-        """Figures of the archive, with stable keys."""
-        self._table.refresh()
-        codebooks = self.codebooks
-        return statistics(self._table, self.settings, codebooks, self.path)
+        """List the pictures that :meth:`release` or :meth:`add` would work on."""
+        return gather_inputs(as_paths(photos), Path(manifest) if manifest else None)

@@ -1,16 +1,14 @@
-"""Codebook generations: codebooks that came beside an archive's first one, for new pictures.
+"""Codebooks of an archive: the first one, and generations adopted beside it for new pictures.
 
-Pictures that are out in the world were activated for the codebook of their time and cannot be
-called back, so that its cells and codes stay as long as they do. A further codebook is adopted
-beside it: what is released or added from then on gets its cells and codes, and a search asks all
-generations.
+Published pictures were activated for the codebook of their time and cannot be called back, so that
+its cells and codes must stay. A further codebook is adopted beside it: pictures released or added
+from then on get its cells and codes, and a search visits all generations.
 
-Each codebook is a file of its own beside the record, named by its fingerprint and never changed:
-``codebook.safetensors`` is the first, ``codebook-FINGERPRINT.safetensors`` are later ones. Which
-of them are generations, and in which order, the record says
-(:mod:`homing.archive.table.generations`).
-Adopting is therefore one atomic commit, made when all else is there: a process that dies before it
-has adopted nothing, and the same command again does the rest.
+Each codebook is a file beside the table, named by its fingerprint and never changed:
+``codebook.safetensors`` is the first, ``codebook-FINGERPRINT.safetensors`` are later ones. The
+table lists which of them are generations, in order (:mod:`homing.archive.table.generations`).
+Adopting is therefore one atomic commit, made after all else: a process that dies before it has
+adopted nothing, and the same command again does the rest.
 """
 
 import contextlib
@@ -24,21 +22,26 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from homing.archive.settings import SETTINGS, ArchiveSettings, raise_format
-from homing.archive.table.generations import GenerationInfo, Generations, code_column
+from homing.archive.table.generations import (
+    StoredGeneration,
+    StoredGenerations,
+    code_column_name,
+)
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook, bundled_codebooks, choose_bundled, load_codebook
+from homing.codebooks.catalogue import bundled_codebooks, choose_bundled, load_codebook
+from homing.codebooks.codebook import Codebook
 from homing.errors import CodebookError, UsageError
-from homing.images import shown
+from homing.images.limits import shown
 from homing.options import CodebookLike
 
 if TYPE_CHECKING:
-    from homing.descriptors import Descriptor
+    from homing.descriptors.descriptor import Descriptor
 
 CODEBOOK = "codebook.safetensors"
 """The first generation's file."""
 
-_SETTLED = 60.0  # seconds after which nobody is still writing so small a file
+_SETTLED = 60.0  # seconds after which a file so small is no longer being written
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Generation:
     codebook : str
         Factory string.
     fingerprint : str
-        Of the codebook.
+        Fingerprint of the codebook.
     """
 
     number: int
@@ -68,36 +71,25 @@ class Generation:
         }
 
 
-class Codebooks:
-    """The codebooks of an archive, each read when it is first needed.
-
-    Parameters
-    ----------
-    folder : Path or ObjectStorePath
-        Of the archive.
-    first : Codebook
-        What the archive was made with; kept as an attribute.
-    """
+class CodebookFiles:
+    """The codebook files of an archive, each read when it is first needed."""
 
     def __init__(self, folder: Location, first: Codebook) -> None:
         self._folder = folder
         self.first = first
         self._read = {first.fingerprint: first}
 
-    def of(self, table: Table) -> tuple[Codebook, ...]:
-        """Codebooks of the generations of a record, as of the version in view.
+    def read(self, table: Table) -> tuple[Codebook, ...]:
+        """Read the codebooks of the generations in the version in view, oldest first.
 
-        Raises
-        ------
-        CodebookError
-            The file of one is missing, damaged, or another one's.
+        Raises CodebookError if a file is missing, damaged or another codebook's.
         """
-        later = table.layout.parts[1:]
-        return (self.first, *(self._later(part.fingerprint) for part in later))
+        later = table.generations.members[1:]
+        return (self.first, *(self._read_later(each.fingerprint) for each in later))
 
-    def _later(self, fingerprint: str) -> Codebook:
+    def _read_later(self, fingerprint: str) -> Codebook:
         if fingerprint not in self._read:
-            file = self._folder / _name(fingerprint)
+            file = self._folder / _file_name(fingerprint)
             codebook = read_codebook(file)
             if codebook.fingerprint != fingerprint:
                 raise CodebookError(
@@ -108,83 +100,67 @@ class Codebooks:
         return self._read[fingerprint]
 
 
-def generations(table: Table, settings: ArchiveSettings) -> tuple[Generation, ...]:
-    """Name the generations of a record, as of the version in view."""
+def list_generations(table: Table, settings: ArchiveSettings) -> tuple[Generation, ...]:
+    """List the generations of the version in view."""
     first = Generation(1, settings.codebook, settings.codebook_fingerprint)
-    later = enumerate(table.layout.parts[1:], start=2)
-    return (first, *(Generation(n, part.codebook, part.fingerprint) for n, part in later))
+    later = enumerate(table.generations.members[1:], start=2)
+    return (first, *(Generation(n, each.codebook, each.fingerprint) for n, each in later))
 
 
 def adopt(
     table: Table, settings: ArchiveSettings, folder: Location, first: Codebook, codebook: Codebook
 ) -> Generation:
-    """Make a codebook the newest generation; nothing if it is that already.
+    """Make a codebook the newest generation; no change if it is that already.
 
-    Parameters
-    ----------
-    table : Table
-        At its newest version.
-    settings : ArchiveSettings
-    folder : Path or ObjectStorePath
-        Of the archive.
-    first : Codebook
-        What the archive was made with.
-    codebook : Codebook
-        For the same descriptor.
-
-    Raises
-    ------
-    CodebookError
-        It is for another descriptor.
-    UsageError
-        It is an older generation.
+    The table is at its newest version, and `first` is the archive's first codebook. Raises
+    CodebookError for a codebook of another descriptor, UsageError for an older generation.
     """
     codebook.check_descriptor(
         settings.descriptor, settings.descriptor_fingerprint, settings.dimension
     )
     table.refuse_if_past()
 
-    def now() -> Generations:
-        """The generations there are, the first one named."""
-        return Generations((GenerationInfo.of(first), *table.layout.parts[1:]))
+    def current() -> StoredGenerations:
+        return StoredGenerations((StoredGeneration.of(first), *table.generations.members[1:]))
 
     def commit() -> None:
-        if _standing(now(), codebook) is None:  # another process may adopt one at the same time
-            table.set_layout(Generations((*now().parts, GenerationInfo.of(codebook))))
+        if _number_if_newest(current(), codebook) is None:  # another process may adopt one too
+            members = (*current().members, StoredGeneration.of(codebook))
+            table.set_generations(StoredGenerations(members))
 
-    if _standing(now(), codebook) is None:
-        _store(codebook, folder / _name(codebook.fingerprint))
+    if _number_if_newest(current(), codebook) is None:
+        _store(codebook, folder / _file_name(codebook.fingerprint))
         if codebook.code_size != first.code_size:
-            column = code_column(codebook.code_size, first.code_size)
+            column = code_column_name(codebook.code_size, first.code_size)
             table.add_column(pa.field(column, pa.binary(codebook.code_size)))
         raise_format(folder)
-        table.written(commit)
+        table.write(commit)
         _tidy(folder)
-    number = _standing(now(), codebook)
+    number = _number_if_newest(current(), codebook)
     assert number is not None
     return Generation(number, str(codebook.factory), codebook.fingerprint)
 
 
-def _standing(layout: Generations, codebook: Codebook) -> int | None:
-    """Number of a codebook that is the newest generation; None where it is none yet."""
-    fingerprints = [part.fingerprint for part in layout.parts]
+def _number_if_newest(generations: StoredGenerations, codebook: Codebook) -> int | None:
+    """Return a codebook's number; None if it is no generation yet. An older one is refused."""
+    fingerprints = [each.fingerprint for each in generations.members]
     if codebook.fingerprint not in fingerprints:
         return None
     number = fingerprints.index(codebook.fingerprint) + 1
-    if number < len(layout):
+    if number < len(generations):
         raise UsageError(
-            f"{codebook.title} is generation {number} of the archive, and there are newer ones up "
-            f"to {len(layout)}: a generation that is past is not adopted again"
+            f"{codebook.title} is generation {number} of the archive, which has newer ones up to "
+            f"{len(generations)}: an older generation cannot be adopted again"
         )
     return number
 
 
-def _name(fingerprint: str) -> str:
+def _file_name(fingerprint: str) -> str:
     return f"codebook-{fingerprint[:16]}.safetensors"
 
 
 def _store(codebook: Codebook, file: Location) -> None:
-    """Write a codebook's file, if it is not there: an adoption that died may have left it."""
+    """Write a codebook's file, unless it exists: an adoption that died may have left it."""
     if isinstance(file, Path):
         codebook.save(file)
     elif not file.exists():
@@ -193,7 +169,7 @@ def _store(codebook: Codebook, file: Location) -> None:
 
 
 def _tidy(folder: Location) -> None:
-    """Remove what processes that were killed in the midst of writing have left."""
+    """Remove the partial files of processes that were killed while writing."""
     if isinstance(folder, Path):
         for left in [*folder.glob(f".{SETTINGS}.*.part"), *folder.glob(".codebook-*.part")]:
             with contextlib.suppress(FileNotFoundError):  # its writer lives, or another tidies
@@ -202,13 +178,7 @@ def _tidy(folder: Location) -> None:
 
 
 def read_codebook(file: Location) -> Codebook:
-    """Read a codebook's file beside a record.
-
-    Raises
-    ------
-    CodebookError
-        It is missing or damaged.
-    """
+    """Read a codebook's file beside a table; CodebookError if it is missing or damaged."""
     if isinstance(file, Path):
         return load_codebook(file)
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
@@ -223,13 +193,7 @@ def read_codebook(file: Location) -> Codebook:
 def choose_codebook(
     codebook: CodebookLike, network: "Descriptor", expect: int | None
 ) -> tuple[Codebook, str]:
-    """Find the codebook asked for, see that it fits the descriptor, and say why it is this one.
-
-    Raises
-    ------
-    CodebookError
-        There is none of that name, or it is for another descriptor.
-    """
+    """Find a codebook, and why it is this one; CodebookError if it does not fit the descriptor."""
     if isinstance(codebook, Codebook):
         chosen, reason, called = codebook, "as given", ""
     else:
@@ -258,7 +222,7 @@ def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tu
     fitting = [info for info in bundled_codebooks() if info.descriptor == network.fingerprint]
     for info in fitting:
         if str(codebook) in {info.factory, info.name}:
-            return load_codebook(info.name), "bundled, as asked for"
+            return load_codebook(info.name), "bundled_codebooks, as asked for"
     names = ", ".join(info.factory for info in fitting)
     raise CodebookError(
         f"{str(codebook)!r} is neither a file nor a codebook that ships with homing for "

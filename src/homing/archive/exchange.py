@@ -1,4 +1,4 @@
-"""Rows out to a Parquet file and in again, for other tools, other places and other archives."""
+"""Exchange of rows by Parquet files: for other tools, other places and other archives."""
 
 import json
 import os
@@ -11,26 +11,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from homing.archive.codebooks import Generation, generations
+from homing.archive.codebooks import Generation, list_generations
 from homing.archive.ingest.run import refuse_store
 from homing.archive.results import Imported, Problem
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.commit import commit_rows
-from homing.archive.table.generations import GenerationInfo, Generations
+from homing.archive.table.commit import commit_rows, vector_problems
+from homing.archive.table.generations import StoredGeneration, StoredGenerations
 from homing.archive.table.location import Location, ObjectStorePath, recorded_place, resolve_place
-from homing.archive.table.recode import of_generation, recoded, schema_of
+from homing.archive.table.rows import codes_of_generation, renumber, schema_with_generations
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook
+from homing.codebooks.codebook import Codebook
 from homing.errors import UsageError
 from homing.files.durable import publish, staged_beside, sync_folder
-from homing.images import shown
+from homing.images.limits import shown
 from homing.options import PathLike
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 _HEADER = b"homing"
 _COMMIT = 4096  # rows recorded together
-_UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
-_NOWHERE = ObjectStorePath("")  # places are absolute in the file: it belongs to no folder
+_NO_FOLDER = ObjectStorePath("")  # places are absolute in the file: it belongs to no archive
 
 Progress = Callable[[int], None] | None
 
@@ -38,26 +37,20 @@ Progress = Callable[[int], None] | None
 def export_rows(
     table: Table, settings: ArchiveSettings, archive: Location, file: PathLike, progress: Progress
 ) -> int:
-    """Write the version in view to a new Parquet file.
-
-    Raises
-    ------
-    UsageError
-        The file exists, or cannot be written.
-    """
+    """Write the version in view to a new Parquet file; UsageError if that exists."""
     refuse_store(file)
     final = Path(file)
-    header = _header(settings, generations(table, settings))
+    header = _header(settings, list_generations(table, settings))
     schema = table.schema.with_metadata({_HEADER: json.dumps(header).encode()})
     count = 0
     taken = UsageError(f"{shown(final)} exists already; name another file")
-    if final.exists() or final.is_symlink():  # asked before the work, and again when it is named
+    if final.exists() or final.is_symlink():  # checked before the work, and again by `publish`
         raise taken
     try:
         with staged_beside(final) as staged:
             with pq.ParquetWriter(staged, schema) as writer:
                 for batch in table.batches(schema.names):
-                    rows = _moved(pa.Table.from_batches([batch]), archive, _NOWHERE)
+                    rows = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
                     writer.write_table(rows.cast(schema))
                     count += batch.num_rows
                     if progress is not None:
@@ -73,7 +66,7 @@ def export_rows(
     return count
 
 
-def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str, Any]:
+def _header(settings: ArchiveSettings, generations: Sequence[Generation]) -> dict[str, Any]:
     header = {
         "format": FORMAT,
         "descriptor": settings.descriptor,
@@ -81,16 +74,16 @@ def _header(settings: ArchiveSettings, named: Sequence[Generation]) -> dict[str,
         "codebook": settings.codebook,
         "codebook_fingerprint": settings.codebook_fingerprint,
     }
-    if len(named) == 1:
+    if len(generations) == 1:
         return header
     return header | {
         "format": SEVERAL_GENERATIONS,
-        "generations": [generation.as_dict() for generation in named],
+        "generations": [generation.as_dict() for generation in generations],
     }
 
 
-def _moved(rows: pa.Table, old: Location, new: Location) -> pa.Table:
-    """Rows whose files' places are written for another folder of the archive."""
+def _with_places(rows: pa.Table, old: Location, new: Location) -> pa.Table:
+    """Write the places of rows' files for another folder of the archive."""
     places = [
         None if text is None else recorded_place(resolve_place(text, old), new)
         for text in rows.column("file").to_pylist()
@@ -109,11 +102,8 @@ def import_rows(
 ) -> Imported:
     """Record the rows of an exported file.
 
-    Raises
-    ------
-    UsageError
-        The file cannot be read, is no export, or is of another descriptor or of a codebook that
-        the archive has not.
+    Raises UsageError if the file is unreadable or no export, or is of another descriptor or of a
+    codebook that the archive does not have.
     """
     refuse_store(file)
     path = Path(file)
@@ -121,24 +111,21 @@ def import_rows(
     problems: list[Problem] = []
     try:
         with pq.ParquetFile(path) as opened:
-            header = _checked_header(opened.schema_arrow.metadata or {}, settings, path)
+            header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)
-            theirs = Generations(
-                tuple(GenerationInfo.of(codebooks[number - 1]) for number in same.values())
-            )
-            # As they are now: generations that are adopted meanwhile come behind these.
-            ours = Generations(tuple(GenerationInfo.of(codebook) for codebook in codebooks))
-            read, schema = schema_of(theirs, settings.dimension), table.schema
+            theirs = _stored([codebooks[number - 1] for number in same.values()])
+            ours = _stored(codebooks)  # generations adopted from now on follow these
+            read, schema = schema_with_generations(theirs, settings.dimension), table.schema
             for batch in opened.iter_batches(_COMMIT, columns=read.names):
                 rows = pa.Table.from_batches([batch]).select(read.names).cast(read)
-                rows = recoded(rows, theirs, ours, same, schema)
-                rows = _moved(rows, _NOWHERE, archive)
+                rows = renumber(rows, theirs, ours, same, schema)
+                rows = _with_places(rows, _NO_FOLDER, archive)
                 reasons = _reasons(rows, ours, codebooks)
-                names = rows.column("id").to_pylist()
-                problems += (Problem(names[n], reason) for n, reason in reasons.items())
-                good = [number not in reasons for number in range(len(names))]
-                done, there, refused = _recorded(table, rows.filter(pa.array(good)))
-                imported, skipped = imported + done, skipped + there
+                ids = rows.column("id").to_pylist()
+                problems += (Problem(ids[n], reason) for n, reason in reasons.items())
+                good = [number not in reasons for number in range(len(ids))]
+                new, existing, refused = _record(table, rows.filter(pa.array(good)))
+                imported, skipped = imported + new, skipped + existing
                 problems += refused
                 if progress is not None:
                     progress(batch.num_rows)
@@ -147,7 +134,11 @@ def import_rows(
     return Imported(imported, skipped, tuple(problems))
 
 
-def _checked_header(
+def _stored(codebooks: Sequence[Codebook]) -> StoredGenerations:
+    return StoredGenerations(tuple(StoredGeneration.of(codebook) for codebook in codebooks))
+
+
+def _check_header(
     metadata: Mapping[bytes, bytes], settings: ArchiveSettings, path: Path
 ) -> Mapping[str, Any]:
     header = json.loads(metadata.get(_HEADER, b"null"))
@@ -188,28 +179,26 @@ def _same_generations(
     return same
 
 
-def _reasons(rows: pa.Table, layout: Generations, codebooks: Sequence[Codebook]) -> dict[int, str]:
-    """Rows that cannot be recorded, by their number, with the reason."""
+def _reasons(
+    rows: pa.Table, generations: StoredGenerations, codebooks: Sequence[Codebook]
+) -> dict[int, str]:
+    """Find rows that cannot be recorded: their positions, with the reason."""
     flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.reshape(rows.num_rows, -1).astype(np.float32)
-    lengths = np.linalg.norm(vectors, axis=1)
-    sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
-    vectors[~sound] = 0
-    coded = np.zeros(rows.num_rows, bool)
+    wrong: dict[int, str | None] = {}
     for number, codebook in enumerate(codebooks, start=1):
-        places, own, held = of_generation(rows, layout, number)
-        if len(places):
-            cells, codes = codebook.encode_with_cells(vectors[places])
-            coded[places] = (own == cells) & (held == codes).all(axis=1)
+        positions, cells, codes = codes_of_generation(rows, generations, number)
+        if len(positions):
+            stored = (code.tobytes() for code in codes)
+            found = vector_problems(codebook, vectors[positions], cells.tolist(), stored)
+            wrong |= dict(zip(positions.tolist(), found, strict=True))
     states = rows.column("state").to_pylist()
     seen: Counter[str] = Counter()
     reasons: dict[int, str] = {}
     for number, name in enumerate(rows.column("id").to_pylist()):
         seen[name] += 1
-        if not sound[number]:
-            reasons[number] = "its vector is not a unit vector"
-        elif not coded[number]:
-            reasons[number] = "its cell and code are not the codebook's for its vector"
+        if reason := wrong[number]:
+            reasons[number] = reason
         elif states[number] not in ("released", "added"):
             reasons[number] = f"its state is {states[number]!r}, neither released nor added"
         elif seen[name] > 1:
@@ -217,21 +206,21 @@ def _reasons(rows: pa.Table, layout: Generations, codebooks: Sequence[Codebook])
     return reasons
 
 
-def _recorded(table: Table, rows: pa.Table) -> tuple[int, int, list[Problem]]:
-    """Rows recorded, rows there before, and rows refused."""
+def _record(table: Table, rows: pa.Table) -> tuple[int, int, list[Problem]]:
+    """Commit rows; returns the counts of new and of existing ones, and the rows refused."""
     if not rows.num_rows:
         return 0, 0, []
-    names = rows.column("id").to_pylist()
-    before = table.lookup(names, ["state"])
+    ids = rows.column("id").to_pylist()
+    before = table.lookup(ids, ["state"])
     refused = commit_rows(table, rows)
-    states = dict(zip(names, rows.column("state").to_pylist(), strict=True))
-    there = [
+    states = dict(zip(ids, rows.column("state").to_pylist(), strict=True))
+    existing = [
         name
-        for name in names
+        for name in ids
         if name not in refused
         and name in before
         and not (states[name] == "released" and before[name]["state"] == "added")
     ]
     reason = "the id is taken by another picture; remove that entry first"
-    problems = [Problem(name, reason) for name in names if name in refused]
-    return len(names) - len(refused) - len(there), len(there), problems
+    problems = [Problem(name, reason) for name in ids if name in refused]
+    return len(ids) - len(refused) - len(existing), len(existing), problems

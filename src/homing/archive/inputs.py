@@ -1,4 +1,4 @@
-"""Which pictures a command is about, under which ids, with which metadata."""
+"""Inputs of a command: pictures of files, folders or a manifest, with ids and metadata."""
 
 import csv
 import json
@@ -8,33 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.images import KINDS, SUFFIXES, FoundPicture, find_pictures, shown
+from homing.images.find import FoundPicture, find_pictures
+from homing.images.kinds import KINDS, SUFFIXES
+from homing.images.limits import shown
 from homing.options import PathLike, as_paths
 
 
 @dataclass(frozen=True)
 class Input:
-    """One picture to be released or added.
-
-    Attributes
-    ----------
-    path : Path
-        Where it lies.
-    id : str
-        Under what it is recorded.
-    destination : Path
-        Where its released file goes, relative to the output folder.
-    metadata : mapping or None
-        Kept with it and returned with every hit.
-    """
+    """One picture to be released or added."""
 
     path: Path
     id: str
-    destination: Path
-    metadata: Mapping[str, Any] | None = None
+    destination: Path  # of its released file, relative to the output folder
+    metadata: Mapping[str, Any] | None = None  # stored with it and returned with every hit
 
     def destination_as(self, kind: str | None) -> Path:
-        """Where the file goes if it is written in another kind: its suffix follows the kind."""
+        """Return the destination of a file of another kind, which has that kind's suffix."""
         if kind is None or KINDS.get(self.destination.suffix.lower()) == kind:
             return self.destination
         return self.destination.with_suffix(SUFFIXES[kind])
@@ -42,16 +32,16 @@ class Input:
 
 def find_inputs(photos: PathLike | Sequence[PathLike]) -> list[Input]:
     """List the pictures of files and folders."""
-    return gather(as_paths(photos), None)
+    return gather_inputs(as_paths(photos), None)
 
 
 def find_files(photos: PathLike | Sequence[PathLike]) -> list[Path]:
-    """List the pictures of files and folders where no ids are wanted: names may be alike."""
+    """List the paths of pictures where ids do not matter: names may be alike."""
     return [found.path for found in _find(as_paths(photos))]
 
 
 def _find(photos: Sequence[Path]) -> list[FoundPicture]:
-    """Pictures of files and folders, each path once."""
+    """List the pictures of files and folders, each path once."""
     if not photos:
         raise UsageError("no pictures were given: name files or folders, or a manifest")
     for path in photos:
@@ -63,39 +53,31 @@ def _find(photos: Sequence[Path]) -> list[FoundPicture]:
     return found
 
 
-def gather(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
+def gather_inputs(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
     """List the pictures of files and folders, or of a manifest.
 
-    Parameters
-    ----------
-    photos : sequence of Path
-        Files and folders (walked). With a manifest, at most one folder that its paths start from.
-    manifest : Path or None
-        ``.csv`` with a header, or ``.jsonl``: a ``path`` column, an optional ``id`` and any
-        further columns, which are kept as metadata.
-
-    Raises
-    ------
-    UsageError
-        No picture is found, an id stands twice, or the manifest cannot be understood.
+    A manifest is ``.csv`` with a header, or ``.jsonl``: a ``path`` column, an optional ``id``, and
+    further columns that become metadata. Its paths start from the one folder in `photos`, or
+    from its own. Raises UsageError if there is no picture, an id stands twice, or the manifest
+    cannot be understood.
     """
     if manifest is not None:
         inputs = list(_from_manifest(manifest, _base_of(manifest, photos)))
         if not inputs:
             raise UsageError(f"no picture was found in {shown(manifest)!r}")
     else:
-        inputs = [_found(found) for found in _find(photos)]
-    _refuse_doubles(inputs)
+        inputs = [_input_of(found) for found in _find(photos)]
+    _refuse_duplicate_ids(inputs)
     return inputs
 
 
-def _found(found: FoundPicture) -> Input:
-    # `relative` is printable; the destination keeps the very bytes of the name.
+def _input_of(found: FoundPicture) -> Input:
+    # `relative` is printable; the destination has the very bytes of the name.
     depth = len(Path(found.relative).parts)
     return Input(found.path, found.relative, Path(*found.path.parts[-depth:]))
 
 
-def _refuse_doubles(inputs: Sequence[Input]) -> None:
+def _refuse_duplicate_ids(inputs: Sequence[Input]) -> None:
     seen: dict[str, Input] = {}
     for item in inputs:
         other = seen.setdefault(item.id, item)
@@ -117,22 +99,22 @@ def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
         path = values.pop("path", None)
         if not isinstance(path, str) or not path:
             raise UsageError(f"{manifest}, line {line}: it has no 'path'")
-        named = values.pop("id", None)
+        name = values.pop("id", None)
         try:
-            json.dumps([named, values], ensure_ascii=False).encode()
+            json.dumps([name, values], ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise UsageError(f"{manifest}, line {line}: not valid Unicode ({error})") from error
         destination = _destination(path, base)
         yield Input(
             path=base / path,
-            id=str(named) if named not in (None, "") else shown(destination.as_posix()),
+            id=str(name) if name not in (None, "") else shown(destination.as_posix()),
             destination=destination,
             metadata={k: v for k, v in values.items() if v not in (None, "")} or None,
         )
 
 
 def _destination(path: str, base: Path) -> Path:
-    """Where the released file goes: the path as listed, or the name alone if it leads elsewhere."""
+    """Return the path as listed, or its name only if it leads out of the manifest's folder."""
     listed = Path(path)
     if listed.is_absolute():
         listed = listed.relative_to(base) if listed.is_relative_to(base) else Path(listed.name)
@@ -156,7 +138,7 @@ def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             elif suffix in {".jsonl", ".ndjson"}:
                 for number, line in enumerate(file, start=1):
                     if line.strip():
-                        yield number, _object(manifest, number, line)
+                        yield number, _parse_object(manifest, number, line)
             else:
                 raise UsageError(f"a manifest ends in .csv or .jsonl; {manifest.name!r} does not")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -167,7 +149,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON value")
 
 
-def _object(manifest: Path, number: int, line: str) -> dict[str, Any]:
+def _parse_object(manifest: Path, number: int, line: str) -> dict[str, Any]:
     try:
         values = json.loads(line, parse_constant=_refuse_constant)
     except ValueError as error:

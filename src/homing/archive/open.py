@@ -1,4 +1,4 @@
-"""Making an archive and opening one."""
+"""Creation and opening of archives."""
 
 import os
 import shutil
@@ -8,23 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
-from homing.archive.codebooks import CODEBOOK, Codebooks, choose_codebook, read_codebook
+from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, read_codebook
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
-from homing.archive.table.build_index import refuse_unless_held
+from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook
+from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
-from homing.images import shown
+from homing.images.limits import shown
 from homing.options import PathLike
 
 if TYPE_CHECKING:
-    from homing.descriptors import Descriptor
+    from homing.descriptors.descriptor import Descriptor
 
-_SETTLED = 60.0  # seconds after which a record without settings is one whose maker has died
-
-_RECORD = "entries.lance"
+_TABLE = "entries.lance"
+_SETTLED = 60.0  # seconds after which the maker of a table without settings is taken for dead
 
 
 def create(
@@ -35,32 +34,36 @@ def create(
     expect: int | None = None,
     device: str = "cpu",
 ) -> "Archive":
-    """Make an empty archive.
+    """Create an empty archive.
 
     Parameters
     ----------
     path : path
-        Folder of the archive; it must not exist, or be empty. Or a place in an object store,
+        Folder of the archive; it must not exist, or be empty. Or a folder in an object store,
         ``s3://bucket/folder`` (``gs://``, ``az://``); credentials come from the environment.
     descriptor : str, Path or Descriptor
-        Name of a registered descriptor, a path to one's own, or a loaded one.
+        Name of a registered descriptor, path to your own, or a loaded one.
     codebook : str, Path or Codebook
-        "auto" (a bundled one for the expected size), a factory string of a bundled one, a file,
-        or a loaded codebook.
+        "auto" (a bundled one for the expected size), factory string of a bundled one, a file, or a
+        loaded codebook.
     expect : int or None
-        How many pictures the archive will hold; chooses the bundled codebook.
+        Count of pictures that the archive will hold; chooses the bundled codebook.
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
 
     Raises
     ------
     ArchiveError
-        Something is at `path` already.
+        `path` exists and is not an empty folder.
     CodebookError, DescriptorError
-        One of them cannot be loaded, or they do not belong together.
+        The codebook or descriptor cannot be loaded, or they do not belong together.
+
+    Examples
+    --------
+    >>> archive = homing.create("archive", expect=1_000_000)
     """
     folder = location_of(path)
-    if _taken(folder):
+    if _is_taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
     network = _load(descriptor, device)
     chosen, reason = choose_codebook(codebook, network, expect)
@@ -94,17 +97,17 @@ def open_archive(
     Parameters
     ----------
     path : path
-        Folder of the archive, or its place in an object store.
+        Folder of the archive, also in an object store.
     descriptor : Descriptor or None
-        Needed only where the archive was made with a descriptor that a name or path cannot load
-        (a Python callable). It must have the fingerprint the archive was made with.
+        Needed only if the archive's cannot be loaded by name or path (a Python callable). It must
+        have the fingerprint the archive was made with.
     device : str
         Where the descriptor runs.
     engine : {"auto", "memory", "lance"}
-        What searches: codes held in memory, or read from the archive's own index where it lies, in
-        little memory. Both give the same answers. "auto" holds up to half a gigabyte.
+        What searches: codes held in memory, or read from the archive's own index on disk, in little
+        memory. Both give the same answers. "auto" holds up to half a gigabyte.
     version : int or None
-        A version that is past, to be read as it was: one of :meth:`Archive.versions`.
+        An earlier version, to be read as it was: one of :meth:`Archive.versions`.
 
     Raises
     ------
@@ -112,6 +115,11 @@ def open_archive(
         There is no archive, or it is damaged.
     CodebookError, DescriptorError
         The codebook or descriptor is not the one the archive was made with.
+
+    Examples
+    --------
+    >>> archive = homing.open("archive")
+    >>> hits = archive.search("suspect.jpg")
     """
     folder = location_of(path)
     settings = read_settings(folder)
@@ -121,11 +129,11 @@ def open_archive(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
-    table = Table.open(folder / _RECORD, version=version)
-    codebooks = Codebooks(folder, codebook)
-    every = codebooks.of(table)
+    table = Table.open(folder / _TABLE, version=version)
+    codebooks = CodebookFiles(folder, codebook)
+    generations = codebooks.read(table)
     if engine == "lance":
-        refuse_unless_held(every, folder)
+        refuse_unindexable(generations, folder)
     archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
@@ -133,32 +141,31 @@ def open_archive(
 
 
 def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
-    """Build the archive beside its place and move it there whole."""
+    """Build the archive in a folder beside its own and move it there whole."""
     try:
         os.fsencode(folder.absolute()).decode()
     except UnicodeDecodeError:
         raise ArchiveError(
             f"the path {shown(folder.absolute())!r} is not UTF-8; choose another"
         ) from None
+    size = {"dimension": settings.dimension, "code_size": codebook.code_size}
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            Table.create(building / _TABLE, **size)
+            codebook.save(building / CODEBOOK)
+            write_settings(building, settings)
+            building.chmod(0o777 & ~_umask())
+            building.replace(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
-    try:
-        Table.create(building / _RECORD, dimension=settings.dimension, code_size=codebook.code_size)
-        codebook.save(building / CODEBOOK)
-        write_settings(building, settings)
-        building.chmod(0o777 & ~_umask())
-        building.replace(folder)
-    except OSError as error:
-        raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
 
 
-def _taken(folder: Location) -> bool:
-    """Whether something is there already."""
+def _is_taken(folder: Location) -> bool:
+    """Return whether the place holds anything already."""
     if not isinstance(folder, Path):
         return (folder / SETTINGS).exists()
     if folder.is_symlink():
@@ -167,18 +174,18 @@ def _taken(folder: Location) -> bool:
 
 
 def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook: Codebook) -> None:
-    """Build the archive in its place: it is there once its settings are.
+    """Build the archive in its place: it exists once its settings do.
 
-    Only one process can create the record. What one that died has left is taken over.
+    Only one process can create the table. The table of a process that died is taken over.
     """
     size = {"dimension": settings.dimension, "code_size": codebook.code_size}
     try:
-        Table.create(folder / _RECORD, **size)
+        Table.create(folder / _TABLE, **size)
     except ArchiveError:
-        left = Table.open(folder / _RECORD)  # or says why none can be made
+        left = Table.open(folder / _TABLE)  # or raises why none can be made
         if left.schema != row_schema(**size) or len(left):
             raise ArchiveError(
-                f"{str(folder)!r} holds a record without settings; remove what is there, or choose "
+                f"{str(folder)!r} holds a table without settings; remove what is there, or choose "
                 "another place"
             ) from None
         if left.age() < _SETTLED:
@@ -192,7 +199,8 @@ def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook:
 
 
 def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":
-    from homing.descriptors import Descriptor, load_descriptor
+    from homing.descriptors.descriptor import Descriptor
+    from homing.descriptors.loading import load_descriptor
 
     if isinstance(descriptor, Descriptor):
         return descriptor
@@ -200,7 +208,7 @@ def _load(descriptor: "str | Path | Descriptor", device: str) -> "Descriptor":
 
 
 def _name_of(descriptor: "str | Path | Descriptor", loaded: "Descriptor") -> str:
-    """What loads the descriptor again: its name, or the absolute path of a user's own."""
+    """Return what loads the descriptor again: its name, or the absolute path of a user's own."""
     if isinstance(descriptor, str | Path) and Path(descriptor).exists():
         return str(Path(descriptor).absolute())
     return loaded.name

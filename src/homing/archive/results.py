@@ -1,6 +1,7 @@
-"""What an archive answers: one outcome for each picture released or added, hits, and reports."""
+"""Results of an archive: outcomes of releasing and adding, hits of searches, verifications."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,32 +11,30 @@ from homing.search.engines.deadline import Partial
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one picture given to ``release``, ``add`` or ``activate``.
+    """Outcome of one picture given to ``release``, ``add`` or ``activate``.
 
     Attributes
     ----------
     source : str
-        The path as given.
+        Path as given.
     status : str
         "released", "added", "activated", "skipped" or "failed".
     id : str or None
-        Under what it is recorded.
+        Id of the entry.
     reason : str or None
-        Why it was skipped or failed.
+        Why the picture was skipped or failed.
     file : str or None
         The file written.
     psnr : float or None
         dB; None if nothing was written or nothing changed.
     ssim : float or None
         Structural similarity of the luminance, up to 1.
-    cell_kept : bool or None
-        Whether the file falls in the cell it was activated for.
-    also_kept : tuple of bool
-        The same for each further codebook that it was activated for.
+    cell_kept, also_kept : bool or None, tuple of bool
+        Whether the file falls in the cell it was activated for; the same of further codebooks.
     seconds : float
         Share of the run's time.
     notes : tuple of str
-        What was not kept, or not possible.
+        Properties of the source that were lost, or not possible.
     c2pa_manifest : str or None
         Id of the manifest that the file was signed with.
     """
@@ -55,13 +54,21 @@ class Outcome:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line; those without a value are left out."""
-        values: dict[str, Any] = {"source": self.source, "status": self.status, "id": self.id}
-        values |= {"reason": self.reason, "file": self.file}
-        values |= {"psnr": _rounded(self.psnr, 3), "ssim": _rounded(self.ssim, 5)}
-        values |= {"cell_kept": self.cell_kept, "also_kept": list(self.also_kept) or None}
-        values |= {"notes": list(self.notes) or None, "c2pa_manifest": self.c2pa_manifest}
-        kept = {key: value for key, value in values.items() if value is not None}
-        return kept | {"seconds": round(self.seconds, 4)}
+        values: dict[str, Any] = {
+            "source": self.source,
+            "status": self.status,
+            "id": self.id,
+            "reason": self.reason,
+            "file": self.file,
+            "psnr": _rounded(self.psnr, 3),
+            "ssim": _rounded(self.ssim, 5),
+            "cell_kept": self.cell_kept,
+            "also_kept": list(self.also_kept) or None,
+            "notes": list(self.notes) or None,
+            "c2pa_manifest": self.c2pa_manifest,
+            "seconds": round(self.seconds, 4),
+        }
+        return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ class Report:
     """The outcomes of one run, in the order of its inputs."""
 
     outcomes: tuple[Outcome, ...]
-    seconds: float
+    seconds: float  # that the run took
 
     def __iter__(self) -> Iterator[Outcome]:
         """Iterate over the outcomes."""
@@ -80,26 +87,19 @@ class Report:
         return len(self.outcomes)
 
     def count(self, status: str) -> int:
-        """How many outcomes have that status."""
+        """Count the outcomes of a status."""
         return sum(outcome.status == status for outcome in self.outcomes)
 
     @property
     def failures(self) -> tuple[Outcome, ...]:
-        """Return the outcomes that failed, each with its reason."""
+        """The outcomes that failed, each with its reason."""
         return tuple(outcome for outcome in self.outcomes if outcome.status == "failed")
 
     def __str__(self) -> str:
-        """Summarise in one line."""
-        return summary(self.outcomes, self.seconds)
-
-
-def summary(outcomes: tuple[Outcome, ...], seconds: float) -> str:
-    """One line that counts the outcomes by status."""
-    counts: dict[str, int] = {}
-    for outcome in outcomes:
-        counts[outcome.status] = counts.get(outcome.status, 0) + 1
-    parts = [f"{number} {status}" for status, number in counts.items()]
-    return f"{', '.join(parts) or 'nothing to do'} in {seconds:.1f} s"
+        """Count the outcomes by status, in one line."""
+        counts = Counter(outcome.status for outcome in self.outcomes)
+        parts = [f"{number} {status}" for status, number in counts.items()]
+        return f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,31 +109,32 @@ class Hit:
     Attributes
     ----------
     id : str
-        Of the entry.
+        Id of the entry.
     similarity : float
         Cosine of the query's descriptor and the entry's stored one, in [−1, 1].
     view : str
-        What was done to the query so that it matched: "upright" is nothing; else some of "border
-        cut", "inner crop (…)", "mirrored", "turned 90°" (counter-clockwise).
+        Transformation of the query that matched: "upright" is none; else some of "border cut",
+        "inner crop (…)", "mirrored", "turned 90°" (counter-clockwise).
     cell : int
-        Cell of the codebook that the entry lies in.
+        The entry's cell in its codebook.
     code_distance : float
         Distance of the query to the entry's code: squared Euclidean, or differing bits (LSH; in an
         archive of several generations the squared distance that these stand for).
     state : str
         "released" or "added".
-    false_alarm_rate, is_copy
-        The verdict, once the archive is calibrated (None before): the share of queries without a
-        match that have any hit as similar as this one, and whether that is low enough.
-    generation : int or None
-        Codebook generation that the cell and the code are of, from 1; None in an archive of one.
+    false_alarm_rate : float or None
+        Share of queries without a match that have any hit as similar as this one; None before the
+        archive is calibrated, as for the next two.
     rate_is_bound : bool or None
-        Whether that share is lower still: by how much, the archive's calibration cannot tell.
+        Whether the true share is lower, by how much the archive's calibration cannot tell.
+    is_copy : bool or None
+        The verdict: whether that share is low enough.
     confirmed : bool or None
-        Whether local features of the two pictures agree; None where that was not asked or cannot
-        be told.
+        Whether local features of the two pictures agree; None if not requested or undecidable.
     metadata : mapping or None
-        What the manifest said of it.
+        The entry's metadata from its manifest.
+    generation : int or None
+        Codebook generation of cell and code, from 1; None in an archive of one.
     """
 
     id: str
@@ -150,36 +151,35 @@ class Hit:
     generation: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the keys of a hit in a ``--json`` line."""
-        values: dict[str, Any] = {
+        """Return the keys of a hit in a ``--json`` line; verdicts without a value are left out."""
+        rate = self.false_alarm_rate
+        verdict = {
+            "generation": self.generation,
+            "false_alarm_rate": None if rate is None else float(f"{rate:.3g}"),
+            "rate_is_bound": self.rate_is_bound,
+            "is_copy": self.is_copy,
+            "confirmed": self.confirmed,
+        }
+        return {
             "id": self.id,
             "similarity": round(self.similarity, 5),
             "view": self.view,
             "cell": self.cell,
             "code_distance": round(self.code_distance, 5),
             "state": self.state,
+            **{key: value for key, value in verdict.items() if value is not None},
+            "metadata": dict(self.metadata) if self.metadata else {},
         }
-        if self.generation is not None:
-            values |= {"generation": self.generation}
-        if self.false_alarm_rate is not None:
-            values |= {"false_alarm_rate": float(f"{self.false_alarm_rate:.3g}")}
-        if self.rate_is_bound is not None:
-            values |= {"rate_is_bound": self.rate_is_bound}
-        if self.is_copy is not None:
-            values |= {"is_copy": self.is_copy}
-        if self.confirmed is not None:
-            values |= {"confirmed": self.confirmed}
-        return values | {"metadata": dict(self.metadata) if self.metadata else {}}
 
 
 class Hits(tuple[Hit, ...]):
-    """The hits of one query, best first: a tuple that says whether it is complete.
+    """The hits of one query, best first: a tuple that tells whether it is complete.
 
     Attributes
     ----------
     partial : Partial or None
-        What the answer leaves out; None if all entries were asked. Only where a deadline was given:
-        without one, what cannot be read is an error.
+        What the answer leaves out; None if all entries were searched. Only with a deadline: without
+        one, an unreadable part of the archive is an error.
     """
 
     partial: Partial | None
@@ -193,21 +193,21 @@ class Hits(tuple[Hit, ...]):
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The hits of one picture, or the reason why it could not be searched.
+    """The hits of one picture, or the reason why it could not be searched for.
 
     Attributes
     ----------
     query : str
-        The path as given.
+        Path as given.
     seconds : float
         Share of the run's time.
     hits : tuple of Hit
     reason : str or None
-        Why it could not be searched.
+        Why the picture could not be searched for.
     note : str or None
-        Why there can be no hits: it shows nothing.
+        Why no hits are possible: the picture shows nothing.
     partial : Partial or None
-        What the answer leaves out, where a deadline was given; None if all entries were asked.
+        What the answer leaves out, with a deadline; None if all entries were searched.
     """
 
     query: str
@@ -221,11 +221,10 @@ class SearchResult:
         """Return the keys of a ``--json`` line."""
         if self.reason is not None:
             return {"query": self.query, "status": "failed", "reason": self.reason}
-        hits = [hit.as_dict() for hit in self.hits]
         values: dict[str, Any] = {
             "query": self.query,
             "seconds": round(self.seconds, 4),
-            "hits": hits,
+            "hits": [hit.as_dict() for hit in self.hits],
         }
         if self.partial is not None:
             values |= {"partial": self.partial.as_dict()}
@@ -234,9 +233,9 @@ class SearchResult:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that an archive's verification found."""
+    """A problem found in an archive or in a file to import."""
 
-    id: str | None
+    id: str | None  # None: the archive's own
     message: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -246,32 +245,24 @@ class Problem:
 
 @dataclass(frozen=True)
 class Imported:
-    """What became of the rows of a file.
-
-    Attributes
-    ----------
-    imported, skipped : int
-        Rows recorded, and rows that were there already.
-    problems : tuple of Problem
-        Rows left out, with the reason.
-    """
+    """Result of importing a file: counts of rows, and those left out with the reason."""
 
     imported: int
-    skipped: int
+    skipped: int  # existed already
     problems: tuple[Problem, ...]
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a verification looked at, and what it found."""
+    """Result of verifying an archive."""
 
-    entries: int
-    files: int
+    entries: int  # checked
+    files: int  # released ones, checked
     problems: tuple[Problem, ...]
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was found."""
+        """True if no problem was found."""
         return not self.problems
 
 

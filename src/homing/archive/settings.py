@@ -1,22 +1,23 @@
-"""``archive.json``: what an archive was made with.
+"""``archive.json``: the settings an archive was made with.
 
-Nothing of it changes afterwards but the format, which is raised when an archive adopts a second
-codebook generation, so that versions of homing that know of one alone refuse it.
+Only the format changes afterwards: it is raised when an archive adopts a second codebook
+generation, so that versions of homing that know a single one refuse it.
 """
 
 import datetime
 import json
+import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
-from homing.archive.table.location import Location
-from homing.errors import ArchiveError, DescriptorError
+from homing.archive.table.location import SHARE_ARCHIVE_OR_STORE, Location, refuse_in_worker
+from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.files.durable import replace_durably
 
 if TYPE_CHECKING:
-    from homing.descriptors import Descriptor
+    from homing.descriptors.descriptor import Descriptor
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 SETTINGS = "archive.json"
@@ -24,36 +25,18 @@ SETTINGS = "archive.json"
 
 @dataclass(frozen=True, kw_only=True)
 class ArchiveSettings:
-    """What an archive was made with.
+    """The settings an archive was made with."""
 
-    Attributes
-    ----------
-    descriptor, descriptor_fingerprint
-        Name (or path) that loads the descriptor again, and the fingerprint it must have.
-    dimension : int
-        Of its vectors.
-    codebook, codebook_fingerprint
-        Factory string of the codebook, and the fingerprint that its file must have.
-    codebook_choice : str
-        Why that codebook, in words.
-    expect : int or None
-        How many pictures the archive was made for.
-    identity : str
-        A random name of this archive, by which an unfinished release is known to be its own.
-    created_at, created_by
-        Time (ISO 8601, UTC) and version of homing.
-    """
-
-    descriptor: str
+    descriptor: str  # name or path that loads it again
     descriptor_fingerprint: str
-    dimension: int
-    codebook: str
+    dimension: int  # of the descriptor's vectors
+    codebook: str  # factory string of the first generation's
     codebook_fingerprint: str
-    codebook_choice: str = ""
-    expect: int | None = None
-    identity: str = ""
-    created_at: str = ""
-    created_by: str = ""
+    codebook_choice: str = ""  # why that codebook, in words
+    expect: int | None = None  # pictures the archive was made for
+    identity: str = ""  # random name by which an unfinished release is recognised
+    created_at: str = ""  # ISO 8601, UTC
+    created_by: str = ""  # version of homing
     format: int = FORMAT
 
 
@@ -65,7 +48,7 @@ def write_settings(folder: Location, settings: ArchiveSettings) -> None:
 
 
 def raise_format(folder: Location) -> None:
-    """Mark an archive as one that may have several codebook generations; whole or not at all."""
+    """Mark an archive as one of several codebook generations; atomically."""
     path = folder / SETTINGS
     values = json.loads(path.read_text(encoding="utf-8"))
     if values["format"] == SEVERAL_GENERATIONS:
@@ -78,13 +61,7 @@ def raise_format(folder: Location) -> None:
 
 
 def read_settings(folder: Location) -> ArchiveSettings:
-    """Read ``archive.json``.
-
-    Raises
-    ------
-    ArchiveError
-        There is no archive, its file is damaged, or it has a format this version does not know.
-    """
+    """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -109,16 +86,23 @@ def read_settings(folder: Location) -> ArchiveSettings:
 def check_descriptor(
     descriptor: "Descriptor", settings: ArchiveSettings, archive: Location
 ) -> None:
-    """Refuse a descriptor that is not the one of the archive.
-
-    Raises
-    ------
-    DescriptorError
-        With both fingerprints.
-    """
+    """Refuse a descriptor that is not the archive's."""
     if descriptor.fingerprint != settings.descriptor_fingerprint:
         raise DescriptorError(
             f"descriptor {descriptor.name!r} has fingerprint {descriptor.fingerprint}, but "
             f"{str(archive)!r} was made with {settings.descriptor_fingerprint} "
             f"({settings.descriptor}); open the archive with that one"
+        )
+
+
+def check_same_archive(archive: Location, settings: ArchiveSettings) -> None:
+    """Refuse a worker whose machine has no archive, or another one, under the same path."""
+    try:
+        found = read_settings(archive)
+    except ArchiveError as error:
+        raise refuse_in_worker(error) from error
+    if found.identity != settings.identity:
+        raise UsageError(
+            f"the worker on {socket.gethostname()} has another archive at {archive}; "
+            f"{SHARE_ARCHIVE_OR_STORE}"
         )

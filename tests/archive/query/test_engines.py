@@ -19,7 +19,12 @@ from homing.archive.query import engines
 from homing.archive.query.calibration import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
-from homing.archive.table.index import add_column, build, commit, coverage
+from homing.archive.table.index import (
+    add_index_column,
+    build_segment,
+    commit_segment,
+    read_coverage,
+)
 from homing.search.engines.deadline import Deadline, Partial
 from tests.helpers.archive import make_pictures, unit_vectors, write
 
@@ -37,13 +42,13 @@ def fill(archive, parts):
 
 def index_apart(archive, groups, tmp_path):
     """Segments over such fragments; the rest stays without."""
-    table = archive._table.of(1)
-    add_column(table, archive.codebook)
+    table = archive._table.of_generation(1)
+    add_index_column(table, archive.codebook)
     for number, group in enumerate(groups):
         folder = tmp_path / f"{archive.path.name}-{number}"
         folder.mkdir()
-        segment = build(table, archive.codebook, group, folder)
-        assert commit(table, archive.codebook, group, segment)
+        segment = build_segment(table, archive.codebook, group, folder)
+        assert commit_segment(table, archive.codebook, group, segment)
     archive._table.refresh()
 
 
@@ -121,14 +126,14 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
     whole = found(divided)
     assert whole.partial is None
     assert ids(whole) == of_parts(*range(5))
-    ask, free = engines.nearest, threading.Event()
+    ask, free = engines.nearest_codes, threading.Event()
 
     def slow(table, codebook, asked, *given):
         if any(0 in segment.fragments for segment in asked):
             free.wait(60)
         return ask(table, codebook, asked, *given)
 
-    monkeypatch.setattr(engines, "nearest", slow)
+    monkeypatch.setattr(engines, "nearest_codes", slow)
     start = time.monotonic()
     partial = found(divided, deadline=0.4)
     assert 0.3 < time.monotonic() - start < 10
@@ -140,7 +145,9 @@ def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
 
 
 def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
-    lost = next(s for s in coverage(divided._table.of(1), divided.codebook).segments)
+    lost = next(
+        s for s in read_coverage(divided._table.of_generation(1), divided.codebook).segments
+    )
     divided.warm()
     shutil.rmtree(divided.path / "entries.lance" / "_indices" / lost.uuid)
     partial = found(divided, deadline=30)
@@ -161,7 +168,7 @@ def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
     def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
-    monkeypatch.setattr(engines, "nearest", broken)
+    monkeypatch.setattr(engines, "nearest_codes", broken)
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
         calibrate_on_entries(divided._current.snapshot())
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
@@ -173,7 +180,7 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
     divided.warm()
     other = homing.open(divided.path)
     write(other._table, other.codebook, names(9), unit_vectors(ROWS, 9))
-    ask, tried = engines.nearest, []
+    ask, tried = engines.nearest_codes, []
 
     def once(*given):
         tried.append(1)
@@ -181,7 +188,7 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
             raise homing.ArchiveError("gone")
         return ask(*given)
 
-    monkeypatch.setattr(engines, "nearest", once)
+    monkeypatch.setattr(engines, "nearest_codes", once)
     monkeypatch.setattr(
         divided._current, "snapshot", kept_once(divided._current, divided._current.snapshot)
     )
@@ -216,7 +223,7 @@ def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, 
     def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
-    monkeypatch.setattr(engines, "nearest", broken)
+    monkeypatch.setattr(engines, "nearest_codes", broken)
     ended = homing_cli(*command, "--deadline", 30, "--json")
     assert ended.status == 1
     (line,) = map(json.loads, ended.out.splitlines())
@@ -242,7 +249,7 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
     opened = homing.open(archive.path, engine="lance")
     stranger = make_pictures(tmp_path / "stranger", 1, first=999) / "999.jpg"
     first = opened.search(stranger, probes=1)
-    ask, calls = engines.nearest, []
+    ask, calls = engines.nearest_codes, []
 
     def only_once(*given):
         calls.append(1)
@@ -250,7 +257,7 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
             raise homing.ArchiveError("a part is broken")
         return ask(*given)
 
-    monkeypatch.setattr(engines, "nearest", only_once)
+    monkeypatch.setattr(engines, "nearest_codes", only_once)
     hits = opened.search(stranger, deadline=30)
     assert len(calls) > 1
     assert hits.partial == Partial(230, "a part is broken")
@@ -280,7 +287,7 @@ def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypat
 
 def test_segments_is_what_is_asked(divided):
     """Each segment answers for its own fragments alone."""
-    table, book = divided._table.of(1), divided.codebook
-    for segment in coverage(table, book).segments:
-        _, addresses, _ = segments.nearest(table, book, [segment], unit_vectors(2, 1), 500, 8)
+    table, book = divided._table.of_generation(1), divided.codebook
+    for segment in read_coverage(table, book).segments:
+        _, addresses, _ = segments.nearest_codes(table, book, [segment], unit_vectors(2, 1), 500, 8)
         assert {int(address) >> 32 for address in addresses} == segment.fragments

@@ -79,7 +79,7 @@ def test_mapped_vectors_after_compaction(table, truth, codebook):
 
 
 def test_where_files_do_not_lie_plainly_vectors_are_read(table, truth, monkeypatch):
-    monkeypatch.setattr("homing.archive.table.vectors._plain_pages", lambda table, dimension: [])
+    monkeypatch.setattr("homing.archive.table.vectors.plain_pages", lambda table, dimension: [])
     names, addresses = addresses_of(table)
     vectors = StoredVectors(table, Runs.of(addresses))
     assert not vectors.mapped
@@ -93,7 +93,7 @@ def test_where_files_do_not_lie_plainly_vectors_are_read(table, truth, monkeypat
 def test_mapped_pages_that_disagree_are_not_used(table, truth, monkeypatch):
     from homing.archive.table import vectors as module
 
-    plain = module._plain_pages
+    plain = module.plain_pages
 
     def shifted(table, dimension):
         return [
@@ -101,7 +101,7 @@ def test_mapped_pages_that_disagree_are_not_used(table, truth, monkeypatch):
             for page in plain(table, dimension)
         ]
 
-    monkeypatch.setattr(module, "_plain_pages", shifted)
+    monkeypatch.setattr(module, "plain_pages", shifted)
     assert not StoredVectors(table, Runs.of(addresses_of(table)[1])).mapped
 
 

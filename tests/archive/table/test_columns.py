@@ -1,4 +1,4 @@
-"""What is held in memory for a search: what the record says, and little more than that."""
+"""Columns in memory: equal to the table's, and little larger."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from homing.archive.table import columns as module
-from homing.archive.table.columns import load
+from homing.archive.table.columns import load_columns
 from homing.archive.table.table import Table
 from tests.helpers.archive import unit_vectors, write
 
@@ -25,7 +25,7 @@ def table(tmp_path, codebook) -> Table:
 @pytest.mark.parametrize("limit", [2**31 - 1, 10])
 def test_columns_are_those_of_the_record(table, codebook, monkeypatch, limit) -> None:
     monkeypatch.setattr(module, "_LARGEST_OFFSET", limit)
-    columns = load(table)
+    columns = load_columns(table)
     assert columns.ids.type == (pa.string() if limit > 10 else pa.large_string())
     columns.ids.validate(full=True)
     rows = list(table.rows(with_vectors=True))
@@ -34,18 +34,18 @@ def test_columns_are_those_of_the_record(table, codebook, monkeypatch, limit) ->
     assert columns.cells.tolist() == [row.cell for row in rows]
     assert [code.tobytes() for code in columns.codes["code"]] == [row.code for row in rows]
     assert columns.released.tolist() == [row.state == "released" for row in rows]
-    assert columns.described.tolist() == [row.metadata is not None for row in rows]
+    assert columns.has_metadata.tolist() == [row.metadata is not None for row in rows]
     assert columns.runs.count == len(rows)
 
 
 def test_an_empty_record(tmp_path, codebook) -> None:
-    columns = load(Table.create(tmp_path / "r", dimension=codebook.dimension, code_size=8))
+    columns = load_columns(Table.create(tmp_path / "r", dimension=codebook.dimension, code_size=8))
     assert len(columns.ids) == columns.runs.count == len(columns.codes["code"]) == 0
 
 
 _SCRIPT = """
 import pathlib
-from homing.archive.table.columns import release_freed
+from homing.archive.table.columns import return_freed_memory
 def resident():
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) // 1024
@@ -53,7 +53,7 @@ held = [bytearray(1500) for _ in range(60_000)]
 pins = held[::1000]  # what is in use keeps the heap from shrinking by itself
 del held
 before = resident()
-release_freed()
+return_freed_memory()
 print(before - resident())
 """
 

@@ -1,4 +1,4 @@
-"""Two processes that share no memory fill one archive at once."""
+"""No row becomes another picture's, whoever writes at the same time."""
 
 import time
 
@@ -6,11 +6,89 @@ import pyarrow as pa
 import pytest
 
 import homing
+from homing.archive.table.commit import commit_rows
+from homing.archive.table.table import Table
 from tests.helpers import ROOT
-from tests.helpers.archive import child, completed
+from tests.helpers.archive import child, completed, released, row
+
+
+def test_a_released_row_replaces_the_added_one_of_its_picture(table):
+    commit_rows(table, table.to_arrow([row("a"), row("b", 2)]))
+    assert commit_rows(table, table.to_arrow([released("a")])) == set()
+    assert [(r.id, r.state) for r in sorted(table.rows(), key=lambda r: r.id)] == [
+        ("a", "released"),
+        ("b", "added"),
+    ]
+
+
+def test_an_added_row_never_replaces_a_released_one(table):
+    commit_rows(table, table.to_arrow([released("a")]))
+    version = table.version
+    assert commit_rows(table, table.to_arrow([row("a")])) == set()
+    assert [r.state for r in table.rows()] == ["released"]
+    assert table.version == version
+
+
+def test_the_same_rows_again_write_nothing(table):
+    rows = table.to_arrow([released("a"), row("b", 2)])
+    commit_rows(table, rows)
+    version = table.version
+    assert commit_rows(table, rows) == set()
+    assert table.version == version
+
+
+def test_another_picture_under_a_taken_id_is_left_out(table):
+    commit_rows(table, table.to_arrow([released("a")]))
+    for other in (row("a", 2), released("a", 2)):
+        assert commit_rows(table, table.to_arrow([other, row("c", 3)])) == {"a"}
+    assert {r.id: r.source_sha256[0] for r in table.rows()} == {"a": 1, "c": 3}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kept"),
+    [
+        (row("a"), released("a"), "released"),  # somebody adds what is being released
+        (released("a"), row("a"), "released"),  # somebody releases what is being added
+        (row("a", 2), released("a"), "added"),  # somebody adds another picture
+    ],
+)
+def test_whoever_comes_in_between_looking_and_writing(table, monkeypatch, first, second, kept):
+    other = Table.open(table.path)
+    insert = Table.insert
+
+    def overtaken(self, table):
+        monkeypatch.undo()
+        insert(other, other.to_arrow([first]))
+        return insert(self, table)
+
+    monkeypatch.setattr(Table, "insert", overtaken)
+    refused = commit_rows(table, table.to_arrow([second, row("c", 3)]))
+    assert refused == ({"a"} if first.source_sha256 != second.source_sha256 else set())
+    states = {r.id: r.state for r in table.rows()}
+    assert states == {"a": kept, "c": "added"}
+
+
+def test_whoever_removes_a_row_just_inserted(table, monkeypatch):
+    other = Table.open(table.path)
+    insert = Table.insert
+
+    def undone(self, table):
+        inserted = insert(self, table)
+        other.refresh()
+        other.delete(["a"])
+        self.refresh()
+        return inserted
+
+    monkeypatch.setattr(Table, "insert", undone)
+    assert commit_rows(table, table.to_arrow([released("a"), row("b", 2)])) == set()
+    assert [r.id for r in Table.open(table.path).rows()] == ["b"]
+
 
 EACH = 20_000
+
+
 SHARED = 2_000  # which both of them add
+
 
 #: Adds made-up rows in commits as large as those of `add`, from a given number on.
 WRITER = """

@@ -1,116 +1,64 @@
-"""The lance engine against the memory engine, whatever part of an archive is indexed."""
+"""The index against the memory engine, whatever part of an archive is indexed."""
 
-import contextlib
 import datetime
-import os
-import signal
-import threading
-import time
-from functools import partial
-from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
 
 import homing
 from homing.archive.query import engines
 from homing.archive.query.engines import choose_engine
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import build_index
 from homing.archive.table import index as segments
-from homing.archive.table.addresses import runs_of
-from homing.archive.table.build_index import index, plan_segments
-from homing.archive.table.index import Coverage, Segment, add_column, build, commit, coverage
+from homing.archive.table.addresses import read_runs
+from homing.archive.table.build_index import build_index
+from homing.archive.table.index import (
+    add_index_column,
+    build_segment,
+    commit_segment,
+    read_coverage,
+)
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.search.engines.lance import reason_against
-from homing.workers import processes
-from tests.helpers import ROOT
-from tests.helpers.archive import child, completed, unit_vectors, write
-
-HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
-
-
-@pytest.fixture(scope="module")
-def codebooks(network) -> dict[str, homing.Codebook]:
-    factories = [*HELD, "PCA24,LSH", "IVF8,SQ8"]
-    return {
-        f: homing.train_codebook(unit_vectors(600, 1), f, descriptor=network.fingerprint)
-        for f in factories
-    }
-
-
-def new_record(folder: Path, codebook: homing.Codebook) -> Table:
-    folder.mkdir(exist_ok=True)
-    return Table.create(
-        folder / "record", dimension=codebook.dimension, code_size=codebook.code_size
-    )
-
-
-def names(first: int, count: int) -> list[str]:
-    return [f"{n:05}" for n in range(first, first + count)]
-
-
-def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
-    """Both engines find the same entries, at the same distances, and say the same of them."""
-    table.refresh()
-    memory, lance = Snapshot(table, codebook), Snapshot(table, codebook, "lance")
-    queries = unit_vectors(12, 5)
-    assert len(memory) == len(lance) == len(table)
-    for visited in probes:
-        for rerank in (0, 25):
-            one = memory.search(queries, k=10, probes=visited, rerank=rerank)
-            other = lance.search(queries, k=10, probes=visited, rerank=rerank)
-            assert np.array_equal(one.ids, other.ids)
-            assert np.array_equal(one.positions, other.positions)
-            assert np.array_equal(one.similarity, other.similarity)
-            np.testing.assert_allclose(one.code_distance, other.code_distance, atol=1e-5)
-            for row in range(3):
-                part = slice(row, row + 1)
-                told = [s.hits(s.best_views(one, part, ["upright"])) for s in (memory, lance)]
-                assert [hit.as_dict() for hit in told[0]] == [hit.as_dict() for hit in told[1]]
-    some = np.arange(len(table))[::7]
-    assert np.array_equal(
-        memory.neighbours(some, k=4, probes=2).ids, lance.neighbours(some, k=4, probes=2).ids
-    )
-    assert memory.ids_and_states(some.tolist()) == lance.ids_and_states(some.tolist())
+from tests.helpers.archive import unit_vectors, write
+from tests.helpers.index import HELD, compare, names, new_table
 
 
 @pytest.mark.parametrize("factory", HELD)
 def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory):
     codebook = codebooks[factory]
-    table = new_record(tmp_path, codebook)
+    table = new_table(tmp_path, codebook)
     write(table, codebook, names(0, 300), unit_vectors(300, 10))
     compare(table, codebook)  # nothing is indexed
-    done = index(table, codebook)
+    done = build_index(table, codebook)
     assert (done.entries, done.indexed, done.added, done.segments) == (300, 300, 300, 1)
     compare(table, codebook)
     write(table, codebook, names(300, 40), unit_vectors(40, 11))
-    assert sum(coverage(table, codebook).loose.values()) == 40
+    assert sum(read_coverage(table, codebook).unindexed.values()) == 40
     compare(table, codebook)  # some are
     table.delete(names(20, 30))
     write(table, codebook, names(5, 10), unit_vectors(10, 12), "released")  # other vectors
     compare(table, codebook)
-    assert index(table, codebook).added == 50
+    assert build_index(table, codebook).added == 50
     compare(table, codebook)
-    assert index(table, codebook).added == 0
+    assert build_index(table, codebook).added == 0
     table.compact()
-    assert not coverage(table, codebook).loose
+    assert not read_coverage(table, codebook).unindexed
     compare(table, codebook)
 
 
 def test_few_entries_in_many_cells(tmp_path, codebooks):
     codebook = codebooks["IVF8,PQ8x8"]
-    table = new_record(tmp_path, codebook)
-    assert index(table, codebook).segments == 0  # an empty archive
+    table = new_table(tmp_path, codebook)
+    assert build_index(table, codebook).segments == 0  # an empty archive
     compare_empty = Snapshot(table, codebook, "lance").search(
         unit_vectors(2, 5), k=3, probes=1, rerank=0
     )
     assert (compare_empty.positions == -1).all()
     write(table, codebook, names(0, 3), unit_vectors(3, 10))
     compare(table, codebook)
-    index(table, codebook)
+    build_index(table, codebook)
     compare(table, codebook)
 
 
@@ -118,75 +66,15 @@ def test_rows_beyond_what_is_held_are_read_anew(tmp_path, codebooks, monkeypatch
     monkeypatch.setattr(engines, "_ROWS_A_BLOCK", 20)
     monkeypatch.setattr(engines, "_RESIDENT", 1)
     codebook = codebooks["IVF8,PQ8x8"]
-    table = new_record(tmp_path, codebook)
+    table = new_table(tmp_path, codebook)
     for part in range(6):
         write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
     table.delete(names(30, 15))
     compare(table, codebook)
-    index(table, codebook)
+    build_index(table, codebook)
     for part in range(6, 11):
         write(table, codebook, names(15 * part, 15), unit_vectors(15, 20 + part))
     compare(table, codebook)
-
-
-def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
-    codebook = codebooks["IVF8,PQ8x8"]
-    table = new_record(tmp_path, codebook)
-    for part in range(9):
-        write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-        index(table, codebook)
-    now = coverage(table, codebook)
-    assert [s.rows for s in now.segments] != [20] * 9
-    assert len(now.segments) <= 4  # of a binary counter's nine
-    compare(table, codebook)
-    monkeypatch.setattr(build_index, "_most_rows", lambda codebook: 50)
-    write(table, codebook, names(500, 120), unit_vectors(120, 50))
-    for part in range(3):
-        write(table, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
-    index(table, codebook)
-    assert not coverage(table, codebook).loose
-    assert {120, 30} <= {s.rows for s in coverage(table, codebook).segments}
-    compare(table, codebook)
-
-
-def test_the_plan_covers_what_is_loose_and_nothing_twice():
-    generator = np.random.default_rng(0)
-    for _ in range(200):
-        most = int(generator.integers(5, 40))
-        rows = {n: int(generator.integers(1, 30)) for n in range(int(generator.integers(1, 12)))}
-        covered, number = [], 0
-        while number < len(rows) - 1 and generator.random() < 0.6:
-            size = int(generator.integers(1, 3))
-            part = frozenset(range(number, min(number + size, len(rows) - 1)))
-            covered.append(Segment(part, sum(rows[n] for n in part)))
-            number += size
-        loose = {n: rows[n] for n in rows if not any(n in s.fragments for s in covered)}
-        workers = int(generator.integers(1, 5))
-        plan = plan_segments(Coverage(tuple(covered), loose), most=most, workers=workers)
-        chosen = [n for group in plan for n in group]
-        assert len(chosen) == len(set(chosen))
-        assert set(loose) <= set(chosen)
-        for group in plan:
-            assert sum(rows[n] for n in group) <= most or len(group) == 1
-        for segment in covered:  # whole or not at all, in one group
-            touched = [group for group in plan if segment.fragments & set(group)]
-            assert not touched or (len(touched) == 1 and segment.fragments <= set(touched[0]))
-    assert plan_segments(Coverage((Segment(frozenset({1}), 3),), {}), most=10) == []
-
-
-@pytest.mark.parametrize("workers", [1, 2, 4])
-def test_segments_stay_few_however_often_and_by_however_many(workers):
-    segments, most = [], 5_000
-    for run in range(60):
-        loose = {8 * run + part: 125 for part in range(8)}
-        sizes = dict.fromkeys(range(8 * (run + 1)), 125)
-        for group in plan_segments(Coverage(tuple(segments), loose), most=most, workers=workers):
-            segments = [s for s in segments if not s.fragments <= set(group)]
-            segments.append(Segment(frozenset(group), sum(sizes[n] for n in group)))
-        assert sum(s.rows for s in segments) == 1000 * (run + 1)
-        assert max(s.rows for s in segments) <= most
-        full = 1000 * (run + 1) / most
-        assert len(segments) <= 2 * full + 4 * workers
 
 
 @pytest.mark.parametrize("factory", ["PCA24,LSH", "IVF8,SQ8"])
@@ -207,7 +95,7 @@ def test_a_codebook_that_lance_cannot_hold_is_refused(
 
 
 def test_the_engine_is_chosen_by_size(tmp_path, codebooks, archive, monkeypatch):
-    table = new_record(tmp_path, codebooks["PQ8"])
+    table = new_table(tmp_path, codebooks["PQ8"])
     write(table, codebooks["PQ8"], names(0, 30), unit_vectors(30, 10))
     assert choose_engine("auto", table, [codebooks["PQ8"]]) == "memory"
     assert choose_engine("lance", table, [codebooks["PQ8"]]) == "lance"
@@ -224,14 +112,14 @@ def other_centroids(monkeypatch, codebook):
         codebook.dimension,
         codebook.arrays | {"coarse": codebook.arrays["coarse"] + np.float32(0.01)},
     )
-    kind = segments._kind(moved)
-    monkeypatch.setattr(segments, "_kind", lambda codebook: kind)
+    kind = segments._index_type(moved)
+    monkeypatch.setattr(segments, "_index_type", lambda codebook: kind)
 
 
 def rows_left_out(monkeypatch, codebook):
-    staged = segments._staged
+    staged = segments._rows_to_index
     monkeypatch.setattr(
-        segments, "_staged", lambda *given: (batch[:-1] for batch in staged(*given))
+        segments, "_rows_to_index", lambda *given: (batch[:-1] for batch in staged(*given))
     )
 
 
@@ -241,14 +129,14 @@ def test_an_index_that_is_not_the_records_is_not_trusted(archive, spoil):
     with pytest.MonkeyPatch.context() as patched:
         spoil(patched, archive.codebook)
         archive.index()
-    assert not coverage(archive._table, archive.codebook).sound
+    assert not read_coverage(archive._table, archive.codebook).is_sound
     compare(archive._table, archive.codebook)
     problems = archive.verify(files=False).problems
     assert [problem.message for problem in problems][-1:] == [
-        "the index is not this record's; run 'homing index' to replace it"
+        "the index is not this archive's; run 'homing index' to replace it"
     ]
     assert archive.index().added == 300
-    assert coverage(archive._table, archive.codebook).sound
+    assert read_coverage(archive._table, archive.codebook).is_sound
     assert archive.stats()["indexed"] == 300
     compare(archive._table, archive.codebook)
 
@@ -266,136 +154,14 @@ def test_calibration_and_duplicates_are_the_same(archive):
     assert len(told[0][1]) == 10
 
 
-#: The indexer builds one segment for each fragment and says when it has made one.
-SLOWLY = """
-import os, time
-import homing.archive.table.build_index as indexing
-indexing._most_rows = lambda codebook: 1
-build = indexing.build
-def told(*arguments):
-    segment = build(*arguments)
-    open({flag!r}, "a").write("x")
-    time.sleep({pause})
-    return segment
-indexing.build = told
-"""
-
-
-def wait_for(path: Path, size: int = 1) -> None:
-    end = time.monotonic() + 100
-    while not path.exists() or path.stat().st_size < size:
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def leftovers() -> set[str]:
-    import tempfile
-
-    return {p.name for p in Path(tempfile.gettempdir()).glob("homing-index-*")}
-
-
-def test_killed_in_the_middle_of_indexing(archive, tmp_path):
-    for part in range(4):
-        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    before = leftovers()
-    flag = tmp_path / "flag"
-    process = child(["index", archive.path], before=SLOWLY.format(flag=str(flag), pause=600))
-    wait_for(flag)  # built and not yet committed
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert homing.open(archive.path).stats()["indexed"] == 0
-    compare(Table.open(archive.path / "entries.lance"), archive.codebook)
-    flag.unlink()
-    process = child(["index", archive.path], before=SLOWLY.format(flag=str(flag), pause=0.5))
-    wait_for(flag, 3)  # two committed, the third not yet
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    assert homing.open(archive.path).stats()["indexed"] == 100
-    compare(Table.open(archive.path / "entries.lance"), archive.codebook)
-    status, _, err = completed(child(["index", archive.path]))
-    assert status == 0, err
-    assert leftovers() <= before  # what the dead had in hand is gone too
-    opened = homing.open(archive.path)
-    assert opened.stats()["indexed"] == 200
-    assert opened.verify().clean
-    compare(opened._table, archive.codebook)
-
-
-def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
-    """An empty folder is tidied away; a run whose folder that befalls makes another."""
-    import tempfile
-
-    write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 0))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    (tmp_path / "homing-index-abandoned").mkdir()
-    make, made = tempfile.mkdtemp, []
-
-    def tidied(**options: str) -> str:
-        folder = make(**options)
-        if not made:
-            Path(folder).rmdir()
-        made.append(folder)
-        return folder
-
-    monkeypatch.setattr(tempfile, "mkdtemp", tidied)
-    assert archive.index().indexed == 50
-    assert len(made) > 1
-    assert leftovers() == set()
-
-
-WRITER = """
-import numpy as np, homing, sys
-sys.path.insert(0, {tests!r})
-from tests.helpers.archive import unit_vectors, write
-archive = homing.open({archive!r})
-for part in range({first}, {first} + 12):
-    names = [f"{{20 * part + n:05}}" for n in range(20)]
-    write(archive._table, archive.codebook, names, unit_vectors(20, 100 + part))
-    if part % 4 == 3:
-        archive.remove(names[:5])
-        archive.compact()
-sys.exit()
-"""
-
-
 def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
-    table = new_record(tmp_path, codebooks["IVF8,PQ8x8"])
+    table = new_table(tmp_path, codebooks["IVF8,PQ8x8"])
     write(table, codebooks["IVF8,PQ8x8"], names(0, 20), unit_vectors(20, 1))
-    runs = runs_of(table)
+    runs = read_runs(table)
     for file in table.path.glob("data/*.lance"):
         file.unlink()
     with pytest.raises(homing.ArchiveError, match="cannot be read"):
         StoredVectors(table, runs)
-
-
-def test_writers_and_indexers_at_once(archive, tmp_path):
-    """Two write, remove and compact while two index; nothing is lost or doubled."""
-    write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 1))
-    fill = {"tests": str(ROOT), "archive": str(archive.path)}
-    writers = [child([], before=WRITER.format(first=first, **fill)) for first in (5, 30)]
-    while any(writer.poll() is None for writer in writers):
-        indexers = [child(["index", archive.path]) for _ in range(2)]
-        for indexer in indexers:
-            status, _, err = completed(indexer)
-            assert status == 0, err
-        table = Table.open(archive.path / "entries.lance")
-        # Again where compaction has taken the version away, as an archive's own methods do.
-        table.retried(partial(compare, table, archive.codebook, probes=(2,)))
-    for writer in writers:
-        status, _, err = completed(writer)
-        assert status == 0, err
-    opened = homing.open(archive.path)
-    expected = set(names(0, 50)) | set(names(100, 240)) | set(names(600, 240))
-    for part in range(5, 42):
-        if part % 4 == 3 and (part < 17 or part >= 30):
-            expected -= set(names(20 * part, 5))
-    listed = [row.id for row in opened.entries()]
-    assert len(listed) == len(set(listed))
-    assert set(listed) == expected
-    opened.index()
-    assert opened.stats()["indexed"] == len(expected)
-    assert opened.verify().clean
-    compare(opened._table, archive.codebook)
 
 
 @pytest.mark.parametrize("between", ["indexed", "rewritten"])
@@ -404,81 +170,32 @@ def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
 ):
     """Lance cannot tell: what it would compare with is gone. It panicked."""
     codebook = codebooks["IVF8,PQ8x8"]
-    table = new_record(tmp_path, codebook)
+    table = new_table(tmp_path, codebook)
     for part in range(2):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-    add_column(table, codebook)
+    add_index_column(table, codebook)
     late = Table.open(table.path)
     (tmp_path / "late").mkdir()
-    segment = build(late, codebook, [0, 1], tmp_path / "late")
+    segment = build_segment(late, codebook, [0, 1], tmp_path / "late")
     if between == "indexed":
-        index(table, codebook)
+        build_index(table, codebook)
         write(table, codebook, names(40, 20), unit_vectors(20, 3))
         table.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
     else:
         table.compact()
-    assert not commit(late, codebook, [0, 1], segment)
-    assert len(coverage(late, codebook).segments) == (between == "indexed")
-    assert index(late, codebook).indexed == len(late)
+    assert not commit_segment(late, codebook, [0, 1], segment)
+    assert len(read_coverage(late, codebook).segments) == (between == "indexed")
+    assert build_index(late, codebook).indexed == len(late)
     compare(late, codebook)
 
 
 def test_segments_whose_fragments_have_gone_are_replaced(tmp_path, codebooks):
     codebook = codebooks["IVF8,PQ8x8"]
-    table = new_record(tmp_path, codebook)
+    table = new_table(tmp_path, codebook)
     for part in range(2):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-    index(table, codebook)
+    build_index(table, codebook)
     table.delete(names(0, 20))  # all of the first
     write(table, codebook, names(40, 30), unit_vectors(30, 3))
-    assert index(table, codebook).segments == 1
+    assert build_index(table, codebook).segments == 1
     compare(table, codebook)
-
-
-def test_several_workers_and_one_of_them_killed(archive):
-    """A worker that dies in the middle of its part costs a try; no row is doubled or lost."""
-    for part in range(6):
-        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    before = leftovers()
-    killed = []
-
-    def kill() -> None:
-        end = time.monotonic() + 100
-        while not killed and time.monotonic() < end:
-            if leftovers() - before:  # one has begun
-                for process in psutil.Process().children():
-                    with contextlib.suppress(psutil.NoSuchProcess):  # or one that has just ended
-                        if "spawn_main" in " ".join(process.cmdline()):
-                            process.kill()
-                            killed.append(process.pid)
-                            break
-            time.sleep(0.001)
-
-    thread = threading.Thread(target=kill)
-    thread.start()
-    done = archive.index(workers=2)
-    thread.join()
-    assert killed
-    assert (done.entries, done.indexed, done.added) == (300, 300, 300)
-    assert archive.verify(files=False).clean
-    compare(archive._table, archive.codebook)
-    archive.index()
-    write(archive._table, archive.codebook, names(900, 5), unit_vectors(5, 50))
-    archive.index()
-    assert leftovers() <= before
-
-
-def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
-    for part in range(4):
-        write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
-    monkeypatch.setattr(build_index, "_begin", dying)
-    monkeypatch.setattr(processes, "TRIES", 1)
-    with pytest.raises(homing.UsageError, match="the processes that build the index die"):
-        archive.index(workers=2)
-    with pytest.raises(homing.UsageError, match="at least one worker"):
-        archive.index(workers=0)
-    compare(archive._table, archive.codebook)
-
-
-def dying(*given: object) -> None:
-    os._exit(9)

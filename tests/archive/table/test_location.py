@@ -182,7 +182,7 @@ def test_a_record_of_others_is_not_taken_over(store, network_file, codebook, mon
     monkeypatch.setattr(opening, "_SETTLED", 0.0)
     table = Table.create(ObjectStorePath(store) / "entries.lance", dimension=192, code_size=8)
     write(table, codebook, ["a"], unit_vectors(1, 3))
-    with pytest.raises(homing.ArchiveError, match="a record without settings"):
+    with pytest.raises(homing.ArchiveError, match="a table without settings"):
         homing.create(store, descriptor=network_file, codebook=codebook)
 
 

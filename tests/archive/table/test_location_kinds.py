@@ -1,6 +1,6 @@
-"""Archives in az:// and gs://, and what is said where credentials are missing.
+"""Archives in az:// and gs://, and errors where credentials are missing.
 
-For ``az://`` Azure's own emulator is asked, Azurite, where it is installed: ``npm install -g
+``az://`` is tested against Azure's own emulator, Azurite, where it is installed: ``npm install -g
 azurite``, or ``HOMING_AZURITE`` names its ``azurite-blob``. For ``gs://`` see
 :mod:`tests.helpers.google_store`.
 """

@@ -22,10 +22,9 @@ from homing.activation.activator import BATCH as ACTIVATED_TOGETHER
 from homing.activation.activator import Activated, Activator
 from homing.archive.ingest.describe import BATCH, DescribedInput, describe
 from homing.archive.inputs import Input
-from homing.archive.settings import ArchiveSettings, check_descriptor
+from homing.archive.settings import ArchiveSettings, check_descriptor, check_same_archive
 from homing.archive.table.location import Location
-from homing.archive.table.open_in_worker import reached_record, refuse_another
-from homing.archive.table.table import Table
+from homing.archive.table.table import Table, open_in_worker
 from homing.descriptors import Descriptor, load_descriptor
 from homing.descriptors.workers import networks_per_process, share_threads
 from homing.errors import DescriptorError, PictureError, UsageError
@@ -225,8 +224,8 @@ def _begin_describing(
     worker: _WorkerSettings, place: Location, limits: Limits
 ) -> Callable[[list[Input]], _Shard[DescribedInput]]:
     """Prepare a worker; return the function that describes a shard. `place` is the table's."""
-    refuse_another(worker.archive, worker.settings)
-    table = reached_record(place)
+    check_same_archive(worker.archive, worker.settings)
+    table = open_in_worker(place)
     descriptor = worker.load_descriptor()
     readers = max(1, (os.cpu_count() or 1) // worker.per_machine)
 

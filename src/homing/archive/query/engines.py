@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.query.entries import Entries, HeldEntries
-from homing.archive.table.addresses import Runs, runs_of
-from homing.archive.table.columns import Columns, load, plain_bytes, release_freed
-from homing.archive.table.generations import Generations
-from homing.archive.table.index import Segment, coverage, nearest
+from homing.archive.table.addresses import Runs, read_runs
+from homing.archive.table.columns import Columns, load_columns, return_freed_memory
+from homing.archive.table.generations import StoredGenerations
+from homing.archive.table.index import Segment, nearest_codes, read_coverage
+from homing.archive.table.rows import code_array
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.codebooks import Codebook
@@ -66,46 +67,46 @@ def open_engine(
 ) -> tuple[CombinedEngine, Entries, StoredVectors]:
     """Return the engine, entries and vectors of the current version of a table."""
     if engine == "memory":
-        columns = load(table)
-        parts = list(_blocks_in_memory(columns, codebooks, table.layout))
+        columns = load_columns(table)
+        parts = list(_blocks_in_memory(columns, codebooks, table.generations))
         entries, vectors = HeldEntries(table, columns), StoredVectors(table, columns.runs)
         del columns
-        release_freed()
+        return_freed_memory()
         return CombinedEngine(codebooks, parts), entries, vectors
-    runs = runs_of(table)
+    runs = read_runs(table)
     vectors = StoredVectors(table, runs)
     segmented = [
-        _open_lance(table.of(number), codebook, runs)
+        _open_lance(table.of_generation(number), codebook, runs)
         for number, codebook in enumerate(codebooks, start=1)
     ]
     return CombinedEngine(codebooks, segmented), Entries(table), vectors
 
 
 def _blocks_in_memory(
-    columns: Columns, codebooks: Sequence[Codebook], layout: Generations
+    columns: Columns, codebooks: Sequence[Codebook], layout: StoredGenerations
 ) -> Iterator[MemoryEngine | Block]:
     """Yield the rows of each generation; if there is one, an engine over all rows."""
     if len(codebooks) == 1:
-        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.column(1)])
+        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.code_column(1)])
         return
-    generations = layout.generations(columns.cells)
+    generations = layout.numbers_of(columns.cells)
     for number, codebook in enumerate(codebooks, start=1):
         rows = np.flatnonzero(generations == number)
         cells = columns.cells[rows] - np.int32(layout.first_cell(number))
-        codes = columns.codes[layout.column(number)][rows]
+        codes = columns.codes[layout.code_column(number)][rows]
         yield Block(MemoryEngine(codebook, cells, codes), rows)
 
 
 def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
-    now = coverage(table, codebook)
-    read = table.still()
-    blocks = list(_blocks(read, codebook, runs, now.loose))
+    now = read_coverage(table, codebook)
+    read = table.pinned()
+    blocks = list(_blocks(read, codebook, runs, now.unindexed))
     each = [(segment,) for segment in now.segments]
     together = [_segments(read, codebook, runs, now.segments)] if each else []
     apart = [_segments(read, codebook, runs, alone) for alone in each]
 
     def accepts_partial() -> bool:
-        return not (table.moves_on() and read.superseded())
+        return not (table.follows_writes() and read.is_superseded())
 
     return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, accepts_partial)
 
@@ -114,7 +115,9 @@ def _segments(
     table: Table, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
 ) -> Part[Nearest]:
     def search(queries: NDArray[np.float32], candidates: int, probes: int) -> Found:
-        query, address, distance = nearest(table, codebook, segments, queries, candidates, probes)
+        query, address, distance = nearest_codes(
+            table, codebook, segments, queries, candidates, probes
+        )
         return query, runs.numbers(address), distance
 
     return indexed_part(sum(segment.rows for segment in segments), search)
@@ -151,7 +154,7 @@ def _read_block(table: Table, codebook: Codebook, runs: Runs, fragments: tuple[i
     cells, codes, addresses = [], [], []
     for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
         cells.append(batch.column("cell").to_numpy())
-        codes.append(plain_bytes(batch.column("code"), codebook.code_size))
+        codes.append(code_array(batch.column("code"), codebook.code_size))
         addresses.append(batch.column("_rowaddr").to_numpy())
     engine = MemoryEngine(codebook, np.concatenate(cells), np.concatenate(codes))
     return Block(engine, runs.numbers(np.concatenate(addresses)))

@@ -29,7 +29,7 @@ class Entries:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._layout = table.layout
+        self._layout = table.generations
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return ids in the shape of the positions; None for the position −1."""
@@ -53,7 +53,7 @@ class Entries:
             Entry(
                 row["id"],
                 row["state"],
-                *self._layout.own(row["cell"]),
+                *self._layout.split_cell(row["cell"]),
                 json.loads(row["metadata"]) if row["metadata"] else None,
             )
             for row in rows
@@ -75,7 +75,7 @@ class HeldEntries(Entries):
         self._ids = columns.ids
         self._cells = columns.cells
         self._released = columns.released
-        self._described = columns.described
+        self._described = columns.has_metadata
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return ids in the shape of the positions; None for the position −1."""

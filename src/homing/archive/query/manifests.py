@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.table.addresses import Runs, removed_rows, runs_of
+from homing.archive.table.addresses import Runs, read_runs, removed_rows
 from homing.archive.table.location import Location, resolve_place
-from homing.archive.table.rows import Row, row_of
+from homing.archive.table.rows import Row, row_from_values
 from homing.archive.table.table import Table
 from homing.c2pa import active_manifest
 from homing.errors import PictureError
@@ -50,7 +50,7 @@ class ManifestIndex:
         """Return the entries with that manifest, as recorded now; none, one, or several copies."""
         with self._lock:
             self._table.refresh()
-            return self._table.retried(lambda: self._rows(manifest))
+            return self._table.retry(lambda: self._rows(manifest))
 
     @functools.cached_property
     def _table(self) -> Table:
@@ -67,12 +67,12 @@ class ManifestIndex:
         positions = self._runs.numbers(self._addresses[first:last])
         columns = [name for name in self._table.schema.names if name != "vector"]
         values = self._table.take(positions.tolist(), columns).to_pylist()
-        rows = [row_of(each, None, self._table.layout) for each in values]
+        rows = [row_from_values(each, None, self._table.generations) for each in values]
         return [row for row in rows if (row.metadata or {}).get(MANIFEST) == manifest]
 
     def _update(self) -> None:
         """Bring the index to the table's version."""
-        removed, runs = removed_rows(self._table), runs_of(self._table)
+        removed, runs = removed_rows(self._table), read_runs(self._table)
         unread = [number for number, count in removed.items() if self._removed.get(number) != count]
         known = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
         digests, addresses = self._read(unread)
@@ -86,7 +86,7 @@ class ManifestIndex:
         """Return digest and address of each entry of some fragments that has a manifest."""
         digests, addresses = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
         scan = self._table.batches(
-            ["metadata"], chosen=_MARKED, addresses=True, fragments=fragments
+            ["metadata"], condition=_MARKED, addresses=True, fragments=fragments
         )
         for batch in scan if fragments else ():
             ids = [_manifest_in(text) for text in batch.column("metadata").to_pylist()]

@@ -7,10 +7,11 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.archive.codebooks import Codebooks
+from homing.archive.codebooks import CodebookFiles
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
 from homing.archive.results import Hit, Hits
-from homing.archive.table.table import Table, translated
+from homing.archive.table.table import Table
+from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
 from homing.options import SearchOptions
 from homing.search.engines.combined import Probes
@@ -167,7 +168,7 @@ class Snapshot:
             vectors = self._vectors.take(positions[part])
             found[part] = similarities(queries[part], vectors, positions[part])
             if self._lean:
-                self._vectors.let_go()
+                self._vectors.release_memory()
         return found
 
     def neighbours(
@@ -238,7 +239,7 @@ class Snapshot:
 class CurrentSnapshot:
     """The snapshot of a table's newest version, replaced once there is a newer one."""
 
-    def __init__(self, table: Table, codebooks: Codebooks, engine: str) -> None:
+    def __init__(self, table: Table, codebooks: CodebookFiles, engine: str) -> None:
         self._engine = check_engine(engine)
         self._table = table
         self._codebooks = codebooks
@@ -248,8 +249,8 @@ class CurrentSnapshot:
         """Return the newest version's snapshot; loads its codes if necessary."""
         self._table.refresh()
         if self._snapshot is None or self._snapshot.version != self._table.version:
-            with translated(self._table.path):
-                books = self._codebooks.of(self._table)
+            with translate_errors(self._table.path):
+                books = self._codebooks.read(self._table)
                 engine = choose_engine(self._engine, self._table, books)
                 self._snapshot = Snapshot(self._table, books, engine)
         return self._snapshot
@@ -259,4 +260,4 @@ class CurrentSnapshot:
 
         If its files are removed meanwhile, the query starts again on a newer one.
         """
-        return self._table.retried(lambda: query(self.snapshot()))
+        return self._table.retry(lambda: query(self.snapshot()))

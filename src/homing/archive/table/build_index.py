@@ -1,10 +1,10 @@
-"""Indexing: the record's index made to cover what has come since.
+"""Indexing: extending the table's index over rows that have come since.
 
 New fragments become a segment of their own, together with older segments that are no larger, so
-that there are few of them however often it is done (as in a log-structured merge tree). A segment
-holds so many rows at most that building it takes no more than some hundred megabytes, whatever the
-archive's size. Each is committed by itself: a run that dies has lost only the segment in hand, of
-which nobody has seen anything.
+that segments stay few however often it is done (as in a log-structured merge tree). The rows of a
+segment are bounded so that building it takes no more than some hundred megabytes, whatever the
+archive's size. Each is committed by itself: a run that dies loses only its current segment, which
+is not visible yet.
 """
 
 import itertools
@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,16 @@ from typing import Any
 from homing.archive.table.addresses import has_fragments
 from homing.archive.table.index import (
     Coverage,
-    add_column,
-    build,
-    commit,
-    coverage,
-    drop,
+    add_index_column,
+    build_segment,
+    commit_segment,
+    drop_index,
+    read_coverage,
     refuse_missing,
 )
 from homing.archive.table.location import Location
-from homing.archive.table.open_in_worker import reached_record
-from homing.archive.table.table import Table
-from homing.codebooks import Codebook
+from homing.archive.table.table import Table, open_in_worker
+from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, UsageError
 from homing.files.run_folders import abandoned_folders, new_folder
 from homing.search.engines.lance import reason_against
@@ -41,22 +40,26 @@ _BYTES = 400 << 20  # of memory that building one segment may take
 _BYTES_A_ROW = 80  # beside its code: measured with codes of 8 bytes
 _ATTEMPTS = 20
 
+_PREFIX = "homing-index-"
+_OURS = re.compile(r"lock|staged/")  # all that a working folder ever holds
+
 
 @dataclass(frozen=True)
 class Indexed:
-    """What was done.
+    """Result of indexing an archive.
 
     Attributes
     ----------
     entries : int
         Entries of the archive.
     indexed : int
-        Those of them that the index covers now.
+        Entries that the index covers now.
     added : int
-        Those that it had not covered before.
+        Entries that it did not cover before.
     segments : int
         Parts of the index.
     seconds : float
+        Time taken.
     """
 
     entries: int
@@ -67,23 +70,11 @@ class Indexed:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
-        return {
-            "entries": self.entries,
-            "indexed": self.indexed,
-            "added": self.added,
-            "segments": self.segments,
-            "seconds": round(self.seconds, 3),
-        }
+        return asdict(self) | {"seconds": round(self.seconds, 3)}
 
 
-def refuse_unless_held(codebooks: Sequence[Codebook], archive: object) -> None:
-    """Refuse an archive with a codebook that Lance's index cannot hold.
-
-    Raises
-    ------
-    UsageError
-        With the reason.
-    """
+def refuse_unindexable(codebooks: Sequence[Codebook], archive: object) -> None:
+    """Refuse an archive with a codebook that Lance's index cannot hold, with the reason."""
     for codebook in codebooks:
         reason = reason_against(codebook.factory)
         if reason is not None:
@@ -92,72 +83,63 @@ def refuse_unless_held(codebooks: Sequence[Codebook], archive: object) -> None:
             )
 
 
-def index(
+def build_index(
     table: Table,
     codebook: Codebook,
     *,
     workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
-    """Make the index cover all rows there are now.
+    """Make the index cover all present rows of one generation, with its codebook.
 
-    Parameters
-    ----------
-    table : Table
-        Of several generations, the rows of one.
-    codebook : Codebook
-        Theirs; it must be one that Lance can hold.
-    workforce : Workforce or None
-        Those who build segments at the same time; None: this process alone.
-    progress : callable or None
-        Called with the number of rows indexed since the last call.
+    The workforce builds segments at the same time; None is this process alone. `progress` is called
+    with the number of rows indexed since the last call.
     """
     workers = 1 if workforce is None else workforce.count
-    workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
-    add_column(table, codebook)
+    add_index_column(table, codebook)
     added = 0
     for left in reversed(range(_ATTEMPTS)):
-        now = _sound_coverage(table, codebook)
-        plan = plan_segments(now, most=_most_rows(codebook), workers=workers)
+        coverage = _sound_coverage(table, codebook)
+        plan = plan_segments(coverage, most=_most_rows(codebook), workers=workers)
         try:
-            for fragments, segment in built(table, codebook, plan, workforce):
-                if not commit(table, codebook, fragments, segment):
+            for fragments, segment in _build_segments(table, codebook, plan, workforce):
+                if not commit_segment(table, codebook, fragments, segment):
                     break  # another process has rewritten or indexed them
-                fresh = sum(now.loose.get(number, 0) for number in fragments)
-                added += fresh
+                new = sum(coverage.unindexed.get(number, 0) for number in fragments)
+                added += new
                 if progress is not None:
-                    progress(fresh)
+                    progress(new)
             else:
-                break  # what others add meanwhile is left to the next run
+                break  # rows that others add meanwhile are left to the next run
         except ArchiveError:
             table.refresh()
             if not left or has_fragments(table, itertools.chain(*plan)):
                 raise
-    now = coverage(table, codebook)
+    coverage = read_coverage(table, codebook)
     seconds = time.perf_counter() - start
-    return Indexed(now.rows, now.covered, added, len(now.segments), seconds)
+    return Indexed(coverage.rows, coverage.covered, added, len(coverage.segments), seconds)
 
 
 def _sound_coverage(table: Table, codebook: Codebook) -> Coverage:
-    """What the index covers; one that holds something else than the record is dropped."""
-    now = coverage(table, codebook)
-    if now.sound:
-        return now
-    drop(table, codebook)
-    return coverage(table, codebook)
+    """Read what the index covers; an index that differs from the table is dropped."""
+    coverage = read_coverage(table, codebook)
+    if coverage.is_sound:
+        return coverage
+    drop_index(table, codebook)
+    return read_coverage(table, codebook)
 
 
-def index_all(
+def index_generations(
     table: Table,
     codebooks: Sequence[Codebook],
     *,
     workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
-    """Make the index of every generation cover all its rows; see :func:`index`."""
+    """Make the index of every generation cover all its rows; see :func:`build_index`."""
     done = [
-        index(table.of(number), codebook, workforce=workforce, progress=progress)
+        build_index(table.of_generation(number), codebook, workforce=workforce, progress=progress)
         for number, codebook in enumerate(codebooks, start=1)
     ]
     return Indexed(
@@ -174,49 +156,38 @@ def _most_rows(codebook: Codebook) -> int:
     return _BYTES // (_BYTES_A_ROW + codebook.code_size)
 
 
-def plan_segments(now: Coverage, *, most: int, workers: int = 1) -> list[tuple[int, ...]]:
-    """Which fragments become a segment together.
+def plan_segments(coverage: Coverage, *, most: int, workers: int = 1) -> list[tuple[int, ...]]:
+    """Group fragments into segments of at most `most` rows; empty if all are covered.
 
-    Parameters
-    ----------
-    now : Coverage
-    most : int
-        Rows that a segment may have; a fragment of more is a segment by itself.
-    workers : int
-        Segments that are built at the same time: each has so large a share of the rows at most.
-
-    Returns
-    -------
-    list of tuple of int
-        Nothing if all is covered. Segments in place stay unless one of these has all of their
-        fragments.
+    A larger fragment is a segment by itself. Each of the `workers` gets an equal share of the rows
+    at most. A segment in place stays unless a group has all of its fragments.
     """
-    if not now.loose:
+    if not coverage.unindexed:
         return []
-    older, rows = _older(now)
+    older, rows = _segments_to_merge(coverage)
     most = min(most, -(-rows // workers))
-    loose = [((number,), count) for number, count in now.loose.items()]
+    unindexed = [((number,), count) for number, count in coverage.unindexed.items()]
     groups: list[list[tuple[int, ...]]] = [[]]
     taken = 0
-    for fragments, count in [*older, *loose]:
+    for fragments, count in [*older, *unindexed]:
         if groups[-1] and taken + count > most:
             groups.append([])
             taken = 0
         groups[-1].append(fragments)
         taken += count
-    # A segment in place that none goes together with stays as it is.
+    # A segment in place that is a group by itself stays.
     return [
         tuple(itertools.chain(*group))
         for group in groups
-        if len(group) > 1 or group[0][0] in now.loose
+        if len(group) > 1 or group[0][0] in coverage.unindexed
     ]
 
 
-def _older(now: Coverage) -> tuple[list[tuple[tuple[int, ...], int]], int]:
-    """Segments to be taken in again, each with its rows; and all rows to be indexed."""
+def _segments_to_merge(coverage: Coverage) -> tuple[list[tuple[tuple[int, ...], int]], int]:
+    """Return segments to be built anew, each with its rows; and all rows to be indexed."""
     older = []
-    rows = sum(now.loose.values())
-    for segment in sorted(now.segments, key=lambda each: each.rows):
+    rows = coverage.unindexed_rows
+    for segment in sorted(coverage.segments, key=lambda each: each.rows):
         if segment.rows > rows:
             break
         older.append((tuple(sorted(segment.fragments)), segment.rows))
@@ -224,31 +195,16 @@ def _older(now: Coverage) -> tuple[list[tuple[tuple[int, ...], int]], int]:
     return older, rows
 
 
-_PREFIX = "homing-index-"
-_OURS = re.compile(r"lock|staged/")  # all that such a folder ever holds
-
-
-def built(
+def _build_segments(
     table: Table,
     codebook: Codebook,
     groups: Sequence[tuple[int, ...]],
     workforce: Workforce | None,
 ) -> Iterator[tuple[tuple[int, ...], Any]]:
-    """Build segments over groups of fragments, in any order; each with its fragments.
+    """Build a segment over each group of fragments, in any order; yields both.
 
-    Parameters
-    ----------
-    table : Table
-        Its version in view at the beginning is the one that is read.
-    codebook : Codebook
-    groups : sequence of tuple of int
-    workforce : Workforce or None
-        None: this process alone.
-
-    Raises
-    ------
-    UsageError
-        Several workers have died over one segment, or one has built it where it is not seen here.
+    All are read from the version in view at the beginning. Raises UsageError if several workers
+    die over one segment, or one builds it where this machine does not see it.
     """
     if workforce is None or len(groups) == 1:
         for fragments in groups:
@@ -262,26 +218,27 @@ def built(
 
 
 def _begin(
-    place: Location, version: int, generation: int | None, codebook: Codebook
+    path: Location, version: int, generation: int | None, codebook: Codebook
 ) -> Callable[[tuple[int, ...]], Any]:
-    """Open the record in a worker; returns what builds a segment there."""
-    table = reached_record(place, version=version)
-    return partial(_build, table if generation is None else table.of(generation), codebook)
+    """Open the table in a worker; returns the function that builds a segment there."""
+    table = open_in_worker(path, version=version)
+    part = table if generation is None else table.of_generation(generation)
+    return partial(_build, part, codebook)
 
 
 def _build(table: Table, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
     with _working_folder() as folder:
-        return build(table, codebook, fragments, folder)
+        return build_segment(table, codebook, fragments, folder)
 
 
 @contextmanager
 def _working_folder() -> Iterator[Path]:
-    """A temporary folder; those of runs that were killed are removed."""
+    """Make a temporary folder; those that killed runs have left are removed."""
     temporary = Path(tempfile.gettempdir())
     for left in abandoned_folders(temporary, _PREFIX, _OURS):
         left.remove()
-    held = new_folder(temporary, _PREFIX)
+    own = new_folder(temporary, _PREFIX)
     try:
-        yield held.path
+        yield own.path
     finally:
-        held.remove()
+        own.remove()

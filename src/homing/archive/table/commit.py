@@ -1,54 +1,74 @@
-"""Rows go in once, whoever else is writing, and a row never changes into another picture's."""
+"""Commits of rows: each goes in once, whoever else writes, and never becomes another picture's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook
+from homing.codebooks.codebook import Codebook
 
+_UNIT_TOLERANCE = 2e-3  # rounding to half precision changes a unit vector's length by less
 _DECIDING = ("source_sha256", "state", "file", "file_sha256")
 
 
 def quantize(
     codebook: Codebook, vectors: NDArray[np.float32]
 ) -> tuple[NDArray[np.float16], NDArray[np.int32], NDArray[np.uint8]]:
-    """What is stored of descriptors: half-precision vectors, and cell and code of exactly these."""
+    """Return descriptors in half precision, and cell and code of exactly these."""
     stored = vectors.astype(np.float16)
     cells, codes = codebook.encode_with_cells(stored.astype(np.float32))
     return stored, cells, codes
 
 
+def vector_problems(
+    codebook: Codebook,
+    vectors: NDArray[np.float32],
+    cells: Iterable[int],
+    codes: Iterable[bytes | None],
+) -> list[str | None]:
+    """Check stored (n, D) vectors and what the codebook makes of them; None where all is right."""
+    lengths = np.linalg.norm(vectors, axis=1)
+    unit = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
+    right_cells, right_codes = codebook.encode_with_cells(np.where(unit[:, None], vectors, 0))
+    problems: list[str | None] = []
+    for is_unit, cell, code, right_cell, right_code in zip(
+        unit, cells, codes, right_cells, right_codes, strict=True
+    ):
+        if not is_unit:
+            problems.append("its vector is not a unit vector")
+        elif cell != right_cell or code != right_code.tobytes():
+            problems.append("its cell and code are not the codebook's for its vector")
+        else:
+            problems.append(None)
+    return problems
+
+
 def commit_rows(table: Table, rows: pa.Table) -> set[str]:
-    """Write rows to the record.
+    """Record rows; returns the ids left out because another picture has them.
 
-    A row of a new id is inserted. Where the id is there with the same picture (by its source's
+    A row of a new id is inserted. Where the id exists with the same picture (by its source's
     checksum), a released row replaces it, and an added one never does: another process may have
-    released the picture since. A row of another picture under an id already taken is left out.
-
-    Returns
-    -------
-    set of str
-        Ids left out because another picture has them.
+    released the picture since.
     """
     table.refresh()
     wanted = {row["id"]: row for row in rows.select(["id", *_DECIDING]).to_pylist()}
     known = table.lookup(list(wanted), _DECIDING)
-    fresh = [i for i in wanted if i not in known]
-    # A look at ids costs a scan of all there are; after the rows went in it is needed only where
-    # another process was quicker with one of them.
-    if fresh and table.insert(_those(rows, fresh)) < len(fresh):
-        known |= table.lookup(fresh, _DECIDING)
-    # Those not there were inserted, and perhaps removed since.
+    new = [i for i in wanted if i not in known]
+    # A lookup scans all ids; after the insert it is needed only where another process was quicker
+    # with one of them.
+    if new and table.insert(_select(rows, new)) < len(new):
+        known |= table.lookup(new, _DECIDING)
+    # Ids still unknown were inserted, and perhaps removed since.
     known = {i: known.get(i, wanted[i]) for i in wanted}
     same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:
-        table.upsert(_those(rows, newer))
+        table.upsert(_select(rows, newer))
     return set(wanted) - set(same)
 
 
-def _those(rows: pa.Table, ids: Sequence[str]) -> pa.Table:
-    return rows.filter(pa.compute.is_in(rows.column("id"), pa.array(ids, pa.string())))
+def _select(rows: pa.Table, ids: Sequence[str]) -> pa.Table:
+    return rows.filter(pc.is_in(rows.column("id"), pa.array(ids, pa.string())))

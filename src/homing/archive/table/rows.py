@@ -1,4 +1,4 @@
-"""Rows of the record: what is known of one picture, and how it stands in Arrow."""
+"""Rows of the table: one picture each, and their form in Arrow."""
 
 import datetime
 import json
@@ -10,34 +10,31 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.table.generations import Generations
+from homing.archive.table.generations import StoredGenerations
+from homing.archive.table.lance_internals import PRIMARY_KEY
 
 _LONGEST_CODE = 64  # bytes that are shown
-
-# Without it concurrent merges of the same ids were seen to double rows.
-_PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One picture as recorded; see the contract's list of columns.
+    """One picture as recorded.
 
-    ``vector`` is the descriptor, (D,) float16: of a released picture what lies between those of its
-    source and of its file (:func:`homing.activation.recorded_vectors`). ``cell`` and ``code`` are
-    what the codebook of its ``generation`` makes of exactly that vector. ``file`` is
-    where a released file was written, relative to the archive's folder where that is possible.
+    ``vector`` is the descriptor; of a released picture it lies between those of its source and of
+    its file (:func:`homing.activation.recorded_vectors`). ``cell`` and ``code`` are what the
+    codebook of its ``generation`` makes of exactly that vector.
     """
 
     id: str
     state: str  # "released" or "added"
     source_sha256: bytes
     file_sha256: bytes
-    file: str | None
+    file: str | None  # of a released picture; relative to the archive's folder where possible
     width: int
     height: int
     psnr: float | None  # dB; None: added, or released unchanged
     created_at: datetime.datetime
-    vector: NDArray[np.float16] | None
+    vector: NDArray[np.float16] | None  # (D,)
     cell: int
     code: bytes
     metadata: Mapping[str, Any] | None
@@ -65,10 +62,10 @@ class Row:
 
 
 def row_schema(dimension: int, code_size: int) -> pa.Schema:
-    """Arrow schema of the rows, for descriptors of `dimension` and codes of `code_size` bytes."""
+    """Arrow schema of the rows in a table of one generation."""
     return pa.schema(
         [
-            pa.field("id", pa.string(), nullable=False, metadata=_PRIMARY_KEY),
+            pa.field("id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
             pa.field("state", pa.string(), nullable=False),
             pa.field("source_sha256", pa.binary(32), nullable=False),
             pa.field("file_sha256", pa.binary(32), nullable=False),
@@ -85,8 +82,20 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
     )
 
 
-def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Generations) -> pa.Table:
-    """Rows, with their vectors, as an Arrow table."""
+def schema_with_generations(generations: StoredGenerations, dimension: int) -> pa.Schema:
+    """Arrow schema of the rows, with the code columns of all generations."""
+    schema = row_schema(dimension, generations.members[0].code_size)
+    for number in generations.numbers:
+        if generations.code_column(number) not in schema.names:
+            code = pa.binary(generations.members[number - 1].code_size)
+            schema = schema.append(pa.field(generations.code_column(number), code))
+    return schema
+
+
+def rows_to_table(
+    rows: Sequence[Row], schema: pa.Schema, generations: StoredGenerations
+) -> pa.Table:
+    """Convert rows, with their vectors, to an Arrow table."""
     dimension = schema.field("vector").type.list_size
     vectors = np.concatenate([row.vector for row in rows if row.vector is not None])
     columns: dict[str, pa.Array] = {}
@@ -98,35 +107,84 @@ def rows_to_table(rows: Sequence[Row], schema: pa.Schema, layout: Generations) -
             texts = [_metadata_text(row.metadata) for row in rows]
             columns["metadata"] = pa.array(texts, pa.string())
         elif field.name == "cell":
-            cells = [row.cell + layout.first_cell(row.generation) for row in rows]
+            cells = [row.cell + generations.first_cell(row.generation) for row in rows]
             columns["cell"] = pa.array(cells, field.type)
-        elif field.name in layout.columns:
-            columns[field.name] = pa.array(_codes(rows, field, layout), field.type)
+        elif field.name in generations.code_columns:
+            own = [generations.code_column(row.generation) == field.name for row in rows]
+            codes = [r.code if o else _no_code(field) for r, o in zip(rows, own, strict=True)]
+            columns[field.name] = pa.array(codes, field.type)
         else:
             columns[field.name] = pa.array([getattr(r, field.name) for r in rows], field.type)
     return pa.table(columns, schema=schema)
 
 
-def _codes(rows: Sequence[Row], field: pa.Field, layout: Generations) -> list[bytes | None]:
-    """Codes that lie in a column; what stands for those that lie in another one."""
-    nothing = None if field.nullable else bytes(field.type.byte_width)
-    return [r.code if layout.column(r.generation) == field.name else nothing for r in rows]
+def _no_code(field: pa.Field) -> bytes | None:
+    """Value of a code column for a row whose code is in another one."""
+    return None if field.nullable else bytes(field.type.byte_width)
 
 
 def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
     return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
 
 
-def row_of(values: dict[str, Any], vector: NDArray[np.float16] | None, layout: Generations) -> Row:
-    """Row of the columns' values, and its vector if it was read."""
+def row_from_values(
+    values: dict[str, Any], vector: NDArray[np.float16] | None, generations: StoredGenerations
+) -> Row:
+    """Make a row from its columns' values, and its vector if it was read."""
     metadata = values.pop("metadata")
-    number, cell = layout.own(values.pop("cell"))
-    codes = {name: values.pop(name) for name in layout.columns}
+    number, cell = generations.split_cell(values.pop("cell"))
+    codes = {name: values.pop(name) for name in generations.code_columns}
     return Row(
         **values,
         vector=vector,
         generation=number,
         cell=cell,
-        code=codes[layout.column(number)],
+        code=codes[generations.code_column(number)],
         metadata=json.loads(metadata) if metadata else None,
     )
+
+
+def code_array(column: pa.FixedSizeBinaryArray, size: int) -> NDArray[np.uint8]:
+    """View a column of codes as (n, size) uint8, without a copy."""
+    values = np.frombuffer(column.buffers()[1], dtype=np.uint8)
+    first = column.offset * size
+    return values[first : first + len(column) * size].reshape(len(column), size)
+
+
+def codes_of_generation(
+    rows: pa.Table, generations: StoredGenerations, number: int
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.uint8]]:
+    """Return the positions of a generation's n rows, their own cells and (n, size) codes."""
+    cells = rows.column("cell").to_numpy()
+    positions = np.flatnonzero(generations.numbers_of(cells) == number)
+    column = rows.column(generations.code_column(number)).combine_chunks()
+    codes = code_array(column, generations.members[number - 1].code_size)
+    own = cells[positions] - np.int32(generations.first_cell(number))
+    return positions, own.astype(np.int32, copy=False), codes[positions]
+
+
+def renumber(
+    rows: pa.Table,
+    theirs: StoredGenerations,
+    ours: StoredGenerations,
+    same: Mapping[int, int],
+    schema: pa.Schema,
+) -> pa.Table:
+    """Convert rows of another table, whose generation `g` is `same[g]` in ours.
+
+    `schema` is of the result: the code columns of `ours`, and the other columns of `rows`.
+    """
+    cells = np.zeros(rows.num_rows, np.int32)
+    codes: dict[str, list[bytes | None]] = {
+        name: [_no_code(schema.field(name))] * rows.num_rows for name in ours.code_columns
+    }
+    for their_number, number in same.items():
+        positions, own, stored = codes_of_generation(rows, theirs, their_number)
+        cells[positions] = own + np.int32(ours.first_cell(number))
+        column = codes[ours.code_column(number)]
+        for position, code in zip(positions.tolist(), stored, strict=True):
+            column[position] = code.tobytes()
+    columns = {name: pa.array(values, schema.field(name).type) for name, values in codes.items()}
+    columns["cell"] = pa.array(cells)
+    converted = [columns[n] if n in columns else rows.column(n) for n in schema.names]
+    return pa.table(converted, schema=schema)

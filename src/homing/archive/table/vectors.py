@@ -1,9 +1,8 @@
-"""Stored vectors by their place, quickly: mapped from Lance's files where they lie there plainly.
+"""Stored vectors by position, mapped from Lance's files where they are plain bytes there.
 
-Lance keeps a column of wide fixed-size values without nulls as plain consecutive bytes ("full zip"
-pages without repetition or definition levels). Files of such pages are mapped into memory, so that
-fetching thousands of vectors costs what copying them costs and holds no memory. Where the layout is
-another, or a sample does not agree with what Lance itself reads, vectors are read through Lance.
+Fetching thousands of mapped vectors costs only the copy and holds no memory. Where files have
+another layout, are in an object store, or a sample differs from what Lance itself reads, vectors
+are read through Lance.
 """
 
 import mmap
@@ -13,65 +12,40 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from lance.file import LanceFileReader
 from numpy.typing import NDArray
 
-from homing.archive.table.addresses import Runs, data_files
-from homing.archive.table.table import Table, translated
+from homing.archive.table.addresses import Runs
+from homing.archive.table.lance_internals import HALF, Page, plain_pages
+from homing.archive.table.table import Table
+from homing.archive.table.versions import translate_errors
 
 _SAMPLE = 32
-_ITEM = 2  # bytes of a half
-
-
-@dataclass(frozen=True)
-class _Page:
-    first: int  # address of its first row: fragment number << 32 | row in fragment
-    rows: int
-    path: Path
-    position: int  # of its first byte in the file
 
 
 class StoredVectors:
-    """The vectors of a record's rows.
-
-    Parameters
-    ----------
-    table : Table
-        The record, at the version that `runs` belongs to.
-    runs : Runs
-        Where the rows lie, in the order of the scan.
-    """
+    """The vectors of a table's rows, which lie at `runs` in the version in view."""
 
     def __init__(self, table: Table, runs: Runs) -> None:
         self._table = table
         self._count = runs.count
         self.dimension = int(table.schema.field("vector").type.list_size)
-        with translated(table.path):  # files may be gone: compacted by another process
-            mapping = _mapping(_plain_pages(table, self.dimension), runs, self.dimension)
+        with translate_errors(table.path):  # another process may have compacted the files away
+            mapping = _map_pages(plain_pages(table, self.dimension), runs, self.dimension)
         self._mapping = mapping if mapping is not None and self._agrees(mapping) else None
-        self.let_go()
+        self.release_memory()
 
     @property
     def mapped(self) -> bool:
-        """Whether the vectors are read from mapped memory."""
+        """True if the vectors are read from mapped memory."""
         return self._mapping is not None
 
-    def let_go(self) -> None:
+    def release_memory(self) -> None:
         """Hold no memory for what was read."""
         if self._mapping is not None:
-            self._mapping.let_go()
+            self._mapping.release_memory()
 
     def take(self, positions: NDArray[np.int64]) -> NDArray[np.float16]:
-        """Vectors of the rows at those positions; anything for the position −1.
-
-        Parameters
-        ----------
-        positions : array of any shape, int64
-
-        Returns
-        -------
-        array of that shape and D more, float16
-        """
+        """Vectors at positions of any shape, (*shape, D); undefined for the position -1."""
         flat = np.maximum(positions.ravel(), 0)
         if self._count == 0:
             taken = np.zeros((flat.size, self.dimension), dtype=np.float16)
@@ -89,16 +63,16 @@ class StoredVectors:
         return taken
 
     def _agrees(self, mapping: "_Mapping") -> bool:
-        """Whether a sample of rows reads the same through Lance."""
+        """Return whether a sample of rows reads the same through Lance."""
         sample = np.linspace(0, self._count - 1, min(self._count, _SAMPLE)).astype(np.int64)
         return np.array_equal(mapping.take(sample), self._take_read(sample))
 
 
 @dataclass(frozen=True)
 class _Mapping:
-    """Where each row's vector begins: the rows of a run are consecutive in a file.
+    """Mapped files and the beginning of each vector; rows of a run are consecutive in a file.
 
-    Pages may begin at any half, not just at multiples of a vector's size.
+    Pages may begin at any half, not only at multiples of a vector's size.
     """
 
     starts: NDArray[np.int64]  # first position of each run
@@ -109,11 +83,11 @@ class _Mapping:
 
     @cached_property
     def halves(self) -> list[NDArray[np.int16]]:
-        """The whole of each file, as halves."""
-        return [np.frombuffer(m, np.int16, len(m) // _ITEM) for m in self.mapped]
+        """All bytes of each file, as halves."""
+        return [np.frombuffer(m, np.int16, len(m) // HALF) for m in self.mapped]
 
-    def let_go(self) -> None:
-        """Hold no memory for what was read: of each page touched, the system maps many around."""
+    def release_memory(self) -> None:
+        """Hold no memory for what was read: the system maps many pages around each one touched."""
         if hasattr(mmap, "MADV_DONTNEED"):
             for mapped in self.mapped:
                 mapped.madvise(mmap.MADV_DONTNEED)
@@ -129,12 +103,12 @@ class _Mapping:
         return vectors
 
     def _from_file(self, file: int, places: NDArray[np.int64]) -> NDArray[np.void]:
-        """Copy vectors that begin at those halves of a file."""
+        """Copy vectors that begin at these halves of a file."""
         halves = self.halves[file]
         windows = np.ndarray(
-            (len(halves) - self.dimension + 1,), self.item, halves, strides=(_ITEM,)
+            (len(halves) - self.dimension + 1,), self.item, halves, strides=(HALF,)
         )
-        # The vectors lie far apart in memory. A first look at one half of each has the processor
+        # The vectors are far apart in memory. Touching one half of each first has the processor
         # wait for many of them at once instead of for one after the other: a quarter less time.
         halves[places]
         return windows[places]
@@ -150,11 +124,11 @@ class _Mapping:
     @property
     def item(self) -> np.dtype[np.void]:
         """One vector as one value, which numpy copies whole: faster by a third than row by row."""
-        return np.dtype((np.void, _ITEM * self.dimension))
+        return np.dtype((np.void, HALF * self.dimension))
 
 
-def _mapping(pages: Sequence[_Page], runs: Runs, dimension: int) -> _Mapping | None:
-    """Map the files of all pages; None if not every row lies in a page."""
+def _map_pages(pages: Sequence[Page], runs: Runs, dimension: int) -> _Mapping | None:
+    """Map the files of all pages; None if any row is outside the pages."""
     if not pages or runs.count == 0:
         return None
     firsts = np.array([page.first for page in pages], dtype=np.uint64)
@@ -164,41 +138,15 @@ def _mapping(pages: Sequence[_Page], runs: Runs, dimension: int) -> _Mapping | N
     row = (cut.firsts - firsts[page_of]).astype(np.int64)
     if page_of.min() < 0 or np.any(row + cut.lengths > rows[page_of]):
         return None
-    begins = np.array([page.position // _ITEM for page in pages], dtype=np.int64)
+    begins = np.array([page.position // HALF for page in pages], dtype=np.int64)
     paths = list(dict.fromkeys(page.path for page in pages))
     number = {path: n for n, path in enumerate(paths)}
     files = np.array([number[page.path] for page in pages], dtype=np.int64)
     offsets = begins[page_of] + dimension * (row - cut.starts)
-    mapped = [_mapped(path) for path in paths]
+    mapped = [_map_file(path) for path in paths]
     return _Mapping(cut.starts, files[page_of], offsets, mapped, dimension)
 
 
-def _mapped(path: Path) -> mmap.mmap:
+def _map_file(path: Path) -> mmap.mmap:
     with path.open("rb") as file:
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def _plain_pages(table: Table, dimension: int) -> list[_Page]:
-    """Pages of all data files, by address; empty as soon as one is not plain."""
-    pages: list[_Page] = []
-    for fragment, path, column in data_files(table, "vector"):
-        found = _pages_of_file(path, column, dimension, fragment << 32)
-        if found is None:
-            return []
-        pages.extend(found)
-    return sorted(pages, key=lambda page: page.first)
-
-
-def _pages_of_file(path: Path, column: int, dimension: int, first: int) -> list[_Page] | None:
-    width = _ITEM * dimension
-    pages = []
-    for page in LanceFileReader(str(path)).metadata().columns[column].pages:
-        plain = all(t in page.encoding for t in ("FullZipLayout", "bits_rep: 0", "bits_def: 0"))
-        if not plain or len(page.buffers) != 1 or page.buffers[0].size % width:
-            return None
-        buffer = page.buffers[0]
-        if buffer.position % _ITEM or not buffer.size:
-            return None
-        pages.append(_Page(first, buffer.size // width, path, buffer.position))
-        first += pages[-1].rows
-    return pages

@@ -1,4 +1,4 @@
-"""Verification: whether the record, the codebook and the released files agree."""
+"""Verification and statistics of an archive: table, codebooks and released files."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -6,19 +6,19 @@ from typing import Any
 
 import numpy as np
 
-from homing.archive.codebooks import generations
+from homing.archive.codebooks import list_generations
 from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.addresses import bytes_taken
-from homing.archive.table.index import coverages
+from homing.archive.table.addresses import stored_bytes
+from homing.archive.table.commit import vector_problems
+from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
-from homing.codebooks import Codebook
+from homing.codebooks.codebook import Codebook
 from homing.files.durable import file_sha256
 
 _BATCH = 4096
-_UNIT_TOLERANCE = 2e-3  # rounding to half precision moves a unit vector's length by less
 
 
 def verify(
@@ -29,17 +29,9 @@ def verify(
     files: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
-    """Check every row against its codebook and, where asked, against its released file.
+    """Check every row against its generation's codebook, and optionally its released file.
 
-    Parameters
-    ----------
-    record, codebooks, archive
-        What is verified, with the codebooks of its generations; `archive` is the folder that
-        recorded places are relative to.
-    files : bool
-        Whether released files are read and their checksums compared.
-    progress : callable
-        Called with the number of rows checked since the last call.
+    `progress` is called with the number of rows checked since the last call.
     """
     problems: list[Problem] = []
     seen: set[str] = set()
@@ -80,14 +72,9 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
     if not rows:
         return
     vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
-    lengths = np.linalg.norm(vectors, axis=1)
-    sound = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
-    cells, codes = codebook.encode_with_cells(np.where(sound[:, None], vectors, 0))
-    for row, good, cell, code in zip(rows, sound, cells, codes, strict=True):
-        if not good:
-            yield Problem(row.id, "its vector is not a unit vector")
-        elif row.cell != int(cell) or row.code != code.tobytes():
-            yield Problem(row.id, "its cell and code are not the codebook's for its vector")
+    cells, codes = [row.cell for row in rows], [row.code for row in rows]
+    reasons = vector_problems(codebook, vectors, cells, codes)
+    yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
 
 
 def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
@@ -105,10 +92,10 @@ def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
 def statistics(
     table: Table, settings: ArchiveSettings, codebooks: Sequence[Codebook], path: Location
 ) -> dict[str, Any]:
-    """Count entries, cells, bytes; with stable keys. One scan of three small columns.
+    """Count entries, cells and bytes, with stable keys; one scan of three small columns.
 
-    ``codebook`` and ``codebook_fingerprint`` are of the newest generation; ``generations``, where
-    there are several, tells of each by itself.
+    ``codebook`` and ``codebook_fingerprint`` are the newest generation's; several generations are
+    listed under ``generations``.
     """
     states: dict[str, int] = {"released": 0, "added": 0}
     counts = [codebook.cell_count for codebook in codebooks]
@@ -122,22 +109,22 @@ def statistics(
         decibels += batch.column("psnr").drop_null().to_pylist()
     each = np.split(occupancy, np.cumsum(counts)[:-1])
     entries = [int(own.sum()) for own in each]
-    loose = [sum(found.loose.values()) for found in coverages(table, codebooks)]
-    named = generations(table, settings)
+    unindexed = [coverage.unindexed_rows for coverage in read_coverages(table, codebooks)]
+    generations = list_generations(table, settings)
     values: dict[str, Any] = {
         "archive": str(path),
         "entries": sum(entries),
         **states,
         "descriptor": settings.descriptor,
-        "codebook": named[-1].codebook,
-        "codebook_fingerprint": named[-1].fingerprint,
+        "codebook": generations[-1].codebook,
+        "codebook_fingerprint": generations[-1].fingerprint,
         "expect": settings.expect,
         "cells": len(occupancy),
         "cells_used": int(np.count_nonzero(occupancy)),
         "fullest_cell": int(occupancy.max(initial=0)),
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
-        "indexed": sum(entries) - sum(loose),
+        "indexed": sum(entries) - sum(unindexed),
         "bytes_on_disk": _bytes(table, path),
         "bytes_of_codes": sum(
             n * (codebook.code_size + 8) for n, codebook in zip(entries, codebooks, strict=True)
@@ -146,7 +133,7 @@ def statistics(
         "created_at": settings.created_at,
         "created_by": settings.created_by,
     }
-    if len(named) > 1:
+    if len(generations) > 1:
         values["generations"] = [
             generation.as_dict()
             | {
@@ -154,15 +141,15 @@ def statistics(
                 "cells": counts[number],
                 "cells_used": int(np.count_nonzero(each[number])),
                 "fullest_cell": int(each[number].max(initial=0)),
-                "indexed": entries[number] - loose[number],
+                "indexed": entries[number] - unindexed[number],
             }
-            for number, generation in enumerate(named)
+            for number, generation in enumerate(generations)
         ]
     return values
 
 
 def _bytes(table: Table, path: Location) -> int:
-    """Bytes of all files; in an object store of the version in view alone, as its record says."""
+    """Sum the bytes of all files; in an object store only those of the version in view."""
     if not isinstance(path, Path):
-        return bytes_taken(table)
+        return stored_bytes(table)
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

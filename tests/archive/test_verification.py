@@ -1,4 +1,4 @@
-"""What somebody has tampered with is found, and named."""
+"""Verification finds and names everything tampered with."""
 
 import lance
 import numpy as np

@@ -1,0 +1,140 @@
+"""Internals of Lance that homing relies on, beyond its documented interface.
+
+tests/archive/table/test_lance_internals.py fails where a later Lance changes any of it. At run time
+a changed file layout costs speed only: vectors are then read through Lance.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from homing.archive.table.table import Table
+
+LANCE_ERRORS = (ValueError, OSError, RuntimeError)
+"""Lance has no exceptions of its own."""
+
+PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
+"""Metadata of the id column; without it concurrent merges of the same ids double rows."""
+
+FRAGMENT_SHIFT = 32
+"""A row's address is its fragment's number << 32 | its row in the fragment."""
+
+HALF = 2
+"""Bytes of a float16."""
+
+_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # position in Lance's source, useless to users
+_STORE_ERROR = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.DOTALL)
+
+
+def reason_of(error: Exception) -> str:
+    """Lance's error message on one line; of an object store's XML only code and message."""
+    text = str(error) or type(error).__name__
+    if found := _STORE_ERROR.search(text):
+        return ": ".join(part for part in found.groups() if part)
+    return " ".join(_RUST_SOURCE.sub("", text).split())
+
+
+def is_missing_file(error: ValueError) -> bool:
+    """Tell a missing index file from other errors: Lance raises ValueError for both."""
+    return str(error).startswith("Not found")
+
+
+def count_indexed_rows(table: "Table", segment: str) -> int:
+    """Count the rows in the file of an index segment; -1 if the file is lost."""
+    from lance.file import LanceFileReader
+
+    try:
+        reader = LanceFileReader(f"{table.dataset.uri}/_indices/{segment}/auxiliary.idx")
+    except ValueError as error:
+        if not is_missing_file(error):
+            raise
+        return -1
+    return int(reader.metadata().num_rows)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Consecutive vectors in a data file."""
+
+    first: int  # address of its first row
+    rows: int
+    path: Path
+    position: int  # of its first byte in the file
+
+
+def plain_pages(table: "Table", dimension: int) -> list[Page]:
+    """Pages of the vectors in all data files, by address; empty if any page is not plain.
+
+    Lance stores a column of wide fixed-size values without nulls as plain consecutive bytes ("full
+    zip" pages without repetition or definition levels). Files in object stores have no pages here:
+    they cannot be mapped.
+    """
+    pages: list[Page] = []
+    for fragment, path, column in _data_files(table, "vector"):
+        found = _pages_of_file(path, column, dimension, fragment << FRAGMENT_SHIFT)
+        if found is None:
+            return []
+        pages.extend(found)
+    return sorted(pages, key=lambda page: page.first)
+
+
+def _data_files(table: "Table", column: str) -> Iterator[tuple[int, Path, int]]:
+    """Yield fragment number, local data file and the column's index in that file."""
+    if not isinstance(table.path, Path):
+        return
+    number = table.dataset.lance_schema.field(column).id()
+    for fragment in table.dataset.get_fragments():
+        for file in fragment.data_files():
+            if number in file.fields:
+                index = file.column_indices[list(file.fields).index(number)]
+                yield fragment.fragment_id, table.path / "data" / file.path, index
+
+
+def _pages_of_file(path: Path, column: int, dimension: int, first: int) -> list[Page] | None:
+    from lance.file import LanceFileReader
+
+    width = HALF * dimension
+    pages = []
+    for page in LanceFileReader(str(path)).metadata().columns[column].pages:
+        plain = all(t in page.encoding for t in ("FullZipLayout", "bits_rep: 0", "bits_def: 0"))
+        if not plain or len(page.buffers) != 1 or page.buffers[0].size % width:
+            return None
+        buffer = page.buffers[0]
+        if buffer.position % HALF or not buffer.size:
+            return None
+        pages.append(Page(first, buffer.size // width, path, buffer.position))
+        first += pages[-1].rows
+    return pages
+
+
+def shuffle_schema(code: pa.DataType) -> pa.Schema:
+    """Schema of the files from which Lance's index builder takes rows, cells and codes.
+
+    Its own GPU builder writes such "precomputed shuffle buffers". `code` is a fixed-size list of
+    uint8 (a product quantizer's code) or of float32 (a whole vector).
+    """
+    name = "flat" if pa.types.is_floating(code.value_type) else "__pq_code"
+    return pa.schema([("row_id", pa.uint64()), ("__ivf_part_id", pa.uint32()), (name, code)])
+
+
+def write_shuffle_buffers(
+    schema: pa.Schema, batches: Iterator[pa.RecordBatch], folder: Path
+) -> dict[str, Any]:
+    """Write such files below `folder`; returns the builder's arguments that name them."""
+    import lance
+
+    staged = lance.write_dataset(
+        pa.RecordBatchReader.from_batches(schema, batches),
+        str(folder / "staged"),
+        data_storage_version="legacy",  # the one that the builder reads
+    )
+    files = [file.path for part in staged.get_fragments() for file in part.data_files()]
+    return {
+        "precomputed_shuffle_buffers": files,
+        "precomputed_shuffle_buffers_path": str(folder / "staged" / "data"),
+    }

@@ -1,0 +1,207 @@
+"""Upkeep of an archive: its entries listed, removed, indexed, verified and exchanged."""
+
+import datetime
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.reader import ArchiveReader
+from homing.archive.results import Imported, Problem, Verification
+from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
+from homing.archive.table.index import read_coverages
+from homing.archive.table.rows import Row
+from homing.archive.table.table import Table
+from homing.archive.verification import statistics, verify
+from homing.errors import EntryNotFoundError
+from homing.images.limits import shown
+from homing.options import CodebookLike, PathLike
+from homing.workers.choose import open_workforce
+
+
+class ArchiveUpkeep(ArchiveReader):
+    """Everything but searching, releasing and adding; see :class:`homing.Archive`."""
+
+    def entries(self) -> Iterator[Row]:
+        """Yield all entries in the order recorded, without their vectors."""
+        return self._refreshed().rows()
+
+    def page(
+        self,
+        *,
+        prefix: str = "",
+        state: str | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Return some entries, in the order of their ids, without their vectors.
+
+        Parameters
+        ----------
+        prefix : str
+            Beginning of the ids.
+        state : {"released", "added"} or None
+            None: both.
+        after : str or None
+            Last id of the page before.
+        limit : int
+            Most entries returned.
+        """
+        return self._refreshed().page(prefix=prefix, state=state, after=after, limit=limit)
+
+    def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
+        """Return the entry of an id, with its vector; EntryNotFoundError if none has it."""
+        for row in self._refreshed().rows(ids=[shown(id)], with_vectors=True):
+            return row
+        raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
+
+    def remove(self, ids: Iterable[str]) -> tuple[str, ...]:
+        """Remove entries; released files stay where they are.
+
+        Returns
+        -------
+        tuple of str
+            The ids that existed.
+        """
+        recorded = {i: shown(i) for i in ids}  # as recorded: a name's bytes may be no UTF-8
+        existing = self._refreshed().lookup(list(recorded.values()), [])
+        if existing:
+            self._table.delete(list(existing))
+        return tuple(i for i, name in recorded.items() if name in existing)
+
+    def verify(
+        self, *, files: bool = True, progress: Callable[[int], None] | None = None
+    ) -> Verification:
+        """Check every entry against codebook and descriptor, and with `files` released files too.
+
+        `progress` is called with the number of entries checked since the last call.
+        """
+        table = self._refreshed()
+        _ = self.descriptor  # one that is not the archive's is refused here
+        codebooks = self.codebooks
+        found = verify(table, codebooks, self.path, files=files, progress=progress)
+        if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
+            return found
+        message = "the index is not this archive's; run 'homing index' to replace it"
+        return replace(found, problems=(*found.problems, Problem(None, message)))
+
+    def index(
+        self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None
+    ) -> Indexed:
+        """Build or extend the index that the lance engine searches; the codebook is unchanged.
+
+        Later entries are found all the same, searched one by one, until it is run again.
+
+        Parameters
+        ----------
+        workers : int or str
+            Processes that build parts of it at the same time, or the workers of a Ray cluster, as
+            for :meth:`add`. The current part of a killed worker is built again. Each takes up to
+            half a gigabyte of memory.
+        progress : callable or None
+            Called with the number of entries indexed since the last call.
+
+        Raises
+        ------
+        UsageError
+            The index cannot hold a codebook of this type (LSH, SQ8), workers die repeatedly over
+            the same part, or a Ray cluster cannot be reached or does not see the archive.
+        """
+        self._table.refuse_if_past()
+        self._table.refresh()
+        codebooks = self.codebooks
+        refuse_unindexable(codebooks, self.path)
+        with open_workforce(workers) as workforce:
+            return index_generations(self._table, codebooks, workforce=workforce, progress=progress)
+
+    @property
+    def unindexed(self) -> int:
+        """Count of entries that :meth:`index` has left to do."""
+        coverages = read_coverages(self._refreshed(), self.codebooks)
+        return sum(coverage.unindexed_rows for coverage in coverages)
+
+    def compact(self, *, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+        """Merge the table's small files and free the space of removed entries and old versions.
+
+        Parameters
+        ----------
+        keep : timedelta
+            Versions that were the newest within this time stay readable.
+        """
+        return self._refreshed().compact(keep)
+
+    def versions(self) -> list[dict[str, Any]]:
+        """List the versions that :func:`homing.open` can still show; oldest first.
+
+        Every change makes one; compacting removes them.
+        """
+        return self._refreshed().versions()
+
+    def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
+        """Write all entries, with their vectors, to a new Parquet file; returns their count.
+
+        Parameters
+        ----------
+        file : path
+            It must not exist. It appears whole or not at all.
+        progress : callable or None
+            Called with the number of entries written since the last call.
+        """
+        from homing.archive.exchange import export_rows
+
+        return export_rows(self._refreshed(), self.settings, self.path, file, progress)
+
+    def adopt(self, codebook: CodebookLike) -> Generation:
+        """Make a codebook the archive's newest generation: new pictures get its cells and codes.
+
+        Earlier entries are unchanged, and a search visits all generations. This cannot be undone,
+        since files released for a codebook cannot be called back. Adopting the newest one again
+        changes nothing.
+
+        Parameters
+        ----------
+        codebook : str, Path or Codebook
+            A file, a bundled one's factory string or name, or a loaded codebook; of the archive's
+            descriptor.
+
+        Raises
+        ------
+        CodebookError
+            It cannot be found, or is of another descriptor.
+        UsageError
+            It is an older generation, the archive is indexed and its index cannot hold such a
+            codebook, or the archive is open at an earlier version.
+        """
+        self._table.refuse_if_past()
+        self._table.refresh()
+        chosen, _ = choose_codebook(codebook, self.descriptor, None)
+        if any(each.segments for each in read_coverages(self._table, self.codebooks)):
+            refuse_unindexable([chosen], self.path)  # the index could no longer be searched
+        return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
+
+    def import_rows(
+        self, file: PathLike, *, progress: Callable[[int], None] | None = None
+    ) -> Imported:
+        """Record the entries of a file that :meth:`export` wrote, of this or of another archive.
+
+        Both must have the same descriptor, and this one the codebooks of the other, in any order.
+        An existing entry is unchanged; an entry that its codebook does not confirm, or whose id
+        another picture has, is left out.
+        """
+        from homing.archive.exchange import import_rows
+
+        self._table.refuse_if_past()
+        self._table.refresh()
+        codebooks = self.codebooks
+        imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
+        self._keep_calibrated()
+        return imported
+
+    def stats(self) -> dict[str, Any]:
+        """Return figures of the archive, with stable keys."""
+        table = self._refreshed()
+        return statistics(table, self.settings, self.codebooks, self.path)
+
+    def _refreshed(self) -> Table:
+        self._table.refresh()
+        return self._table
