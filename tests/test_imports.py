@@ -51,6 +51,31 @@ FLOORS = (
     ("__main__",),
 )
 LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
+#: The same within the large folders, from the bottom to the top: a name imports those before it.
+ORDER = {
+    "activation": "budget masking objectives simulated_edits loop vectors methods prepared "
+    "finished activator api",
+    "archive": "inputs results table settings codebooks query verification ingest reader exchange "
+    "upkeep archive open",
+    "archive/ingest": "plan run sign staging describe activate_files add by_workers release",
+    "archive/query": "entries manifests originals queries verdict engines explain snapshot "
+    "calibration answers duplicates",
+    "archive/table": "generations lance_internals location rows versions table addresses commit "
+    "columns vectors index build_index",
+    "bench": "extra settings cache context statistics encode search dataset states measure "
+    "questions costs sample_study published_copies report run_descriptors run",
+    "cli": "output process options archive entries release search codebook bench serve demo main",
+    "codebooks": "exact factory checks rebuild codebook storage catalogue training",
+    "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
+    "networks weights_file custom loading",
+    "images": "limits kinds pixels find formats metrics picture read_small metadata encode",
+    "search": "ranking false_alarms engines frames views",
+    "serve": "http settings token_folders access models tasks jobs service pages routes "
+    "softbinding app server",
+    "workers": "ahead memory processes ray_internals ray choose",
+}
+#: Imports within functions that go upwards all the same.
+UPWARDS = {("codebooks/codebook.py", "storage"): "Codebook.save is save_codebook as a method"}
 #: Third parties that only some parts may import.
 RESERVED = {
     "faiss": {"codebooks", "search"},
@@ -122,6 +147,83 @@ def test_imports_go_downwards(part: str) -> None:
             if other != part and not LEVELS.get(other, 99) < LEVELS[part]:
                 wrong.append(f"{path.relative_to(ROOT)} imports {name}")
     assert wrong == []
+
+
+def inner_imports(folder: str) -> Iterator[tuple[Path, str, str]]:
+    """Imports within a folder: the file, and the names in the folder of importer and imported."""
+    package = "homing." + folder.replace("/", ".") + "."
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        own = path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        for name in {*imported(path), *imported_members(path)}:
+            if name.startswith(package):
+                yield path, own, name.removeprefix(package).split(".")[0]
+
+
+def imported_members(path: Path) -> Iterator[str]:
+    """Names that ``from PACKAGE import NAME`` takes, which may be modules."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", sorted(ORDER))
+def test_imports_within_a_folder_go_downwards(folder: str) -> None:
+    order = ORDER[folder].split()
+    there = {
+        path.name.removesuffix(".py")
+        for path in (ROOT / folder).iterdir()
+        if path.suffix == ".py" or any(path.glob("*.py"))
+    }
+    assert there - {"__init__", "__pycache__"} == set(order)
+    wrong = {
+        (path.relative_to(ROOT).as_posix(), other)
+        for path, own, other in inner_imports(folder)
+        if other in order and other != own and order.index(other) > order.index(own)
+    }
+    assert wrong == {place for place in UPWARDS if place[0].startswith(f"{folder}/")}
+
+
+def reachable(start: str) -> set[str]:
+    """Modules of the package that a module imports, directly or not, wherever in it.
+
+    What only type checkers import does not count, nor the package around an imported module.
+    """
+    known = {
+        ".".join(("homing", *path.relative_to(ROOT).with_suffix("").parts)): path
+        for path in modules()
+    }
+    known |= {name.removesuffix(".__init__"): path for name, path in known.items()}
+    found: set[str] = set()
+    left = [start]
+    while left:
+        name = left.pop()
+        if name not in known or name in found:
+            continue
+        found.add(name)
+        tree = ast.parse(known[name].read_text(encoding="utf-8"))
+        for node in at_run_time(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("homing"):
+                members = [f"{node.module}.{alias.name}" for alias in node.names]
+                left += [each if each in known else str(node.module) for each in members]
+    return found
+
+
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes but those beneath ``if TYPE_CHECKING``."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield child
+            yield from at_run_time(child)
+
+
+def test_a_release_rests_on_few_modules() -> None:
+    # What plans, activates, signs, writes and records; the release names the second by type alone.
+    starts = ("archive.ingest.release", "activation.activator", "archive.ingest.sign")
+    found = set().union(*(reachable(f"homing.{start}") for start in starts))
+    assert {"homing.activation.loop", "homing.archive.table.commit"} <= found  # it sees them
+    assert len(found) < 70
 
 
 def test_the_package_itself_loads_its_errors_alone() -> None:

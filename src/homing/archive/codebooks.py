@@ -222,7 +222,7 @@ def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tu
     fitting = [info for info in bundled_codebooks() if info.descriptor == network.fingerprint]
     for info in fitting:
         if str(codebook) in {info.factory, info.name}:
-            return load_codebook(info.name), "bundled_codebooks, as asked for"
+            return load_codebook(info.name), "bundled, as asked for"
     names = ", ".join(info.factory for info in fitting)
     raise CodebookError(
         f"{str(codebook)!r} is neither a file nor a codebook that ships with homing for "

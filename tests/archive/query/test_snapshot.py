@@ -79,7 +79,7 @@ def test_mapped_vectors_after_compaction(table, truth, codebook):
 
 
 def test_where_files_do_not_lie_plainly_vectors_are_read(table, truth, monkeypatch):
-    monkeypatch.setattr("homing.archive.table.vectors.plain_pages", lambda table, dimension: [])
+    monkeypatch.setattr("homing.archive.table.vectors.plain_pages", lambda *given: [])
     names, addresses = addresses_of(table)
     vectors = StoredVectors(table, Runs.of(addresses))
     assert not vectors.mapped
@@ -95,11 +95,8 @@ def test_mapped_pages_that_disagree_are_not_used(table, truth, monkeypatch):
 
     plain = module.plain_pages
 
-    def shifted(table, dimension):
-        return [
-            dataclasses.replace(page, position=page.position + 2)
-            for page in plain(table, dimension)
-        ]
+    def shifted(*given):
+        return [dataclasses.replace(page, position=page.position + 2) for page in plain(*given)]
 
     monkeypatch.setattr(module, "plain_pages", shifted)
     assert not StoredVectors(table, Runs.of(addresses_of(table)[1])).mapped

@@ -91,7 +91,7 @@ def test_a_row_address_is_fragment_and_row(table):
 def test_vectors_are_plain_bytes_in_the_data_files(table, codebook, compacted):
     if compacted:
         table.compact()
-    pages = internals.plain_pages(table, codebook.dimension)
+    pages = internals.plain_pages(table.dataset, table.path, codebook.dimension)
     assert sum(page.rows for page in pages) == (78 if compacted else 80)
     shift = internals.FRAGMENT_SHIFT
     stored = {}
@@ -119,8 +119,8 @@ def test_a_column_with_nulls_has_noplain_pages(tmp_path):
 
 
 def test_an_index_file_tells_its_rows(table, segment):
-    assert internals.count_indexed_rows(table, segment) == 78
-    assert internals.count_indexed_rows(table, "no-such-segment") == -1
+    assert internals.count_indexed_rows(table.dataset, segment) == 78
+    assert internals.count_indexed_rows(table.dataset, "no-such-segment") == -1
 
 
 def test_lost_index_files_are_told_from_other_errors(table, codebook, segment):
@@ -129,7 +129,7 @@ def test_lost_index_files_are_told_from_other_errors(table, codebook, segment):
     with pytest.raises(ValueError, match="Not found") as lost:
         lance.dataset(str(table.path)).get_ivf_model(index_name(codebook))
     assert internals.is_missing_file(lost.value)
-    assert internals.count_indexed_rows(table, segment) == -1
+    assert internals.count_indexed_rows(table.dataset, segment) == -1
     assert not internals.is_missing_file(ValueError("damaged"))
 
 

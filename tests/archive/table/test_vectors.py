@@ -21,7 +21,7 @@ def test_mapped_and_read_vectors_are_those_recorded(table, codebook, monkeypatch
     ids = [name for batch in table.batches(["id"]) for name in batch.column("id").to_pylist()]
     wanted = np.stack([truth[name] for name in ids])
     mapped = StoredVectors(table, read_runs(table))
-    monkeypatch.setattr("homing.archive.table.vectors.plain_pages", lambda table, dimension: [])
+    monkeypatch.setattr("homing.archive.table.vectors.plain_pages", lambda *given: [])
     read = StoredVectors(table, read_runs(table))
     assert mapped.mapped
     assert not read.mapped

@@ -87,7 +87,7 @@ def read_coverage(table: Table, codebook: Codebook) -> Coverage:
         for segment in stored:
             covered = frozenset(segment.fragment_ids) & rows.keys()
             count = sum(rows[number] for number in covered)
-            is_sound = is_sound and count_indexed_rows(table, segment.uuid) >= count
+            is_sound = is_sound and count_indexed_rows(table.dataset, segment.uuid) >= count
             if covered:
                 segments.append(Segment(covered, count, segment.uuid))
     if not is_sound:
@@ -189,7 +189,7 @@ def _rows_to_index(
 def refuse_missing(table: Table, segment: Any) -> None:
     """Refuse a segment that another machine has built where this one does not see its files."""
     with translate_errors(table.path):
-        rows = count_indexed_rows(table, str(segment.uuid))
+        rows = count_indexed_rows(table.dataset, str(segment.uuid))
     if rows < 0:
         raise UsageError(
             f"a worker has built a part of the index that is not seen here, in {table.path}; "

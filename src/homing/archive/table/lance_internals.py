@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from homing.archive.table.table import Table
+    import lance
 
 LANCE_ERRORS = (ValueError, OSError, RuntimeError)
 """Lance has no exceptions of its own."""
@@ -44,12 +44,12 @@ def is_missing_file(error: ValueError) -> bool:
     return str(error).startswith("Not found")
 
 
-def count_indexed_rows(table: "Table", segment: str) -> int:
+def count_indexed_rows(dataset: "lance.LanceDataset", segment: str) -> int:
     """Count the rows in the file of an index segment; -1 if the file is lost."""
     from lance.file import LanceFileReader
 
     try:
-        reader = LanceFileReader(f"{table.dataset.uri}/_indices/{segment}/auxiliary.idx")
+        reader = LanceFileReader(f"{dataset.uri}/_indices/{segment}/auxiliary.idx")
     except ValueError as error:
         if not is_missing_file(error):
             raise
@@ -67,15 +67,14 @@ class Page:
     position: int  # of its first byte in the file
 
 
-def plain_pages(table: "Table", dimension: int) -> list[Page]:
+def plain_pages(dataset: "lance.LanceDataset", folder: Path, dimension: int) -> list[Page]:
     """Pages of the vectors in all data files, by address; empty if any page is not plain.
 
     Lance stores a column of wide fixed-size values without nulls as plain consecutive bytes ("full
-    zip" pages without repetition or definition levels). Files in object stores have no pages here:
-    they cannot be mapped.
+    zip" pages without repetition or definition levels). `folder` is the dataset's.
     """
     pages: list[Page] = []
-    for fragment, path, column in _data_files(table, "vector"):
+    for fragment, path, column in _data_files(dataset, folder, "vector"):
         found = _pages_of_file(path, column, dimension, fragment << FRAGMENT_SHIFT)
         if found is None:
             return []
@@ -83,16 +82,16 @@ def plain_pages(table: "Table", dimension: int) -> list[Page]:
     return sorted(pages, key=lambda page: page.first)
 
 
-def _data_files(table: "Table", column: str) -> Iterator[tuple[int, Path, int]]:
+def _data_files(
+    dataset: "lance.LanceDataset", folder: Path, column: str
+) -> Iterator[tuple[int, Path, int]]:
     """Yield fragment number, local data file and the column's index in that file."""
-    if not isinstance(table.path, Path):
-        return
-    number = table.dataset.lance_schema.field(column).id()
-    for fragment in table.dataset.get_fragments():
+    number = dataset.lance_schema.field(column).id()
+    for fragment in dataset.get_fragments():
         for file in fragment.data_files():
             if number in file.fields:
                 index = file.column_indices[list(file.fields).index(number)]
-                yield fragment.fragment_id, table.path / "data" / file.path, index
+                yield fragment.fragment_id, folder / "data" / file.path, index
 
 
 def _pages_of_file(path: Path, column: int, dimension: int, first: int) -> list[Page] | None:

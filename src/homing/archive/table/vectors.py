@@ -29,8 +29,11 @@ class StoredVectors:
         self._table = table
         self._count = runs.count
         self.dimension = int(table.schema.field("vector").type.list_size)
-        with translate_errors(table.path):  # another process may have compacted the files away
-            mapping = _map_pages(plain_pages(table, self.dimension), runs, self.dimension)
+        mapping = None
+        if isinstance(table.path, Path):  # an object store's files cannot be mapped
+            with translate_errors(table.path):  # another process may have compacted the files away
+                pages = plain_pages(table.dataset, table.path, self.dimension)
+                mapping = _map_pages(pages, runs, self.dimension)
         self._mapping = mapping if mapping is not None and self._agrees(mapping) else None
         self.release_memory()
 
