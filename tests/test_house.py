@@ -1,6 +1,7 @@
 """The size of things: modules, functions, parameters and folders that can be taken in at a look."""
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import homing
 
 ROOT = Path(homing.__file__).parent
+TESTS = Path(__file__).parent
 
 MOST_LINES = 34_000  # of the package
 MOST_LINES_OF_A_MODULE = 400
@@ -20,6 +22,32 @@ LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 MANY_PARAMETERS: dict[str, str] = {}
 FULL_FOLDERS: dict[str, str] = {}
+
+#: Modules without a test file of their own name, and the file that tests them.
+TESTED_ELSEWHERE = {
+    "__main__": "cli/test_process",
+    "_version": "cli/test_main",
+    "errors": "test_public_api",
+    "client": "serve/test_client",
+    "archive/query/manifests": "archive/ingest/test_sign",
+    "archive/query/originals": "archive/query/test_explain",
+    "search/engines/combined": "archive/query/test_engines",
+    "search/engines/lance": "archive/table/test_index",
+    "serve/app": "serve/routes/test_routes",
+    "serve/http/log": "serve/test_server",
+    "serve/http/metrics": "serve/routes/test_routes",
+    "serve/jobs/store": "serve/jobs/test_queue",
+    "serve/models": "serve/routes/test_routes",
+    "serve/pages/assets": "serve/pages/test_views",
+    "serve/pages/search": "serve/pages/test_browser",
+    "serve/pages/status": "serve/pages/test_browser",
+    "serve/softbinding/matching": "serve/softbinding/test_routes",
+    "serve/softbinding/models": "serve/softbinding/test_schema",
+    "serve/tasks/release": "serve/jobs/test_queue",
+    "serve/token_folders": "serve/routes/test_routes",
+}
+#: Folders whose other modules are tested by runs of the whole in miniature.
+IN_MINIATURE = {"bench": "bench/test_run"}
 
 
 def modules() -> list[Path]:
@@ -83,3 +111,37 @@ def test_a_folder_is_taken_in_at_a_look() -> None:
         if count > MOST_MODULES_OF_A_FOLDER
     }
     assert full == set(FULL_FOLDERS)
+
+
+def names_in(docstring: str) -> set[str]:
+    """Words of a docstring, paths taken apart."""
+    return set(re.split(r"[^\w]+", docstring))
+
+
+def has_its_test(module: Path) -> bool:
+    """Return whether a test file has the module's name, or says in its first lines that it covers it.
+
+    Such a file stands in the mirrored folder or in one above it.
+    """
+    if (TESTS / module.parent / f"test_{module.stem.removeprefix('_')}.py").exists():
+        return True
+    files = [file for above in module.parents for file in (TESTS / above).glob("test_*.py")]
+    return any(module.stem in names_in(docstring_of(file)) for file in files)
+
+
+def docstring_of(file: Path) -> str:
+    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+
+
+def test_from_a_module_its_test_is_found() -> None:
+    without = set()
+    for path in modules():
+        module = path.relative_to(ROOT)
+        covered = module.parts[0] in IN_MINIATURE or path.name == "__init__.py"
+        if not covered and not has_its_test(module):
+            without.add(module.with_suffix("").as_posix())
+    assert without <= set(TESTED_ELSEWHERE)
+    for module in TESTED_ELSEWHERE:
+        assert (ROOT / f"{module}.py").exists(), module
+    for file in (*TESTED_ELSEWHERE.values(), *IN_MINIATURE.values()):
+        assert (TESTS / f"{file}.py").exists(), file
