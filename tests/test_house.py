@@ -119,7 +119,7 @@ def names_in(docstring: str) -> set[str]:
 
 
 def has_its_test(module: Path) -> bool:
-    """Return whether a test file has the module's name, or says in its first lines that it covers it.
+    """Return whether a test file has its name, or says in its first lines that it covers it.
 
     Such a file stands in the mirrored folder or in one above it.
     """

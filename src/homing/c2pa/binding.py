@@ -79,7 +79,7 @@ class Binding:
         return base64.b64encode(self.value).decode()
 
     def is_of(self, descriptor: str) -> bool:
-        """Whether the descriptor has that fingerprint."""
+        """Return whether the descriptor has that fingerprint."""
         return self.descriptor == _mark(descriptor)
 
 

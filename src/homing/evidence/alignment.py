@@ -39,7 +39,7 @@ class Alignment:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the suspect is a mirror image."""
+        """True if the suspect is a mirror image."""
         return bool(np.linalg.det(self.jacobian) < 0)
 
     @property
@@ -61,7 +61,7 @@ class Alignment:
 
 
 def has_opencv() -> bool:
-    """Whether OpenCV is installed."""
+    """Return whether OpenCV is installed."""
     return not missing_packages(EVIDENCE)
 
 
@@ -74,7 +74,7 @@ class Comparison:
 
     @property
     def confirmed(self) -> bool | None:
-        """Whether one is a copy of the other; None if unknown."""
+        """True if one is a copy of the other; None if unknown."""
         if self.alignment is not None:
             return True
         return False if self.textured else None

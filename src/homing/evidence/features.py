@@ -104,7 +104,7 @@ def _matches(first: Features, second: Features) -> tuple[Array, Array]:
 
 
 def _is_plausible(matrix: Array, points: Array, zoom: float) -> bool:
-    """Whether a homography, near these points, is an edit that a copy may have suffered."""
+    """Return whether a homography, near these points, is an edit that copies undergo."""
     x, y = points.mean(axis=0)
     if abs(matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) < 1e-9:
         return False

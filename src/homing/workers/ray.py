@@ -155,7 +155,7 @@ def _usage_errors(doing: str) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Order:
-    """How to begin; all tasks of a kind share one, identified by its key."""
+    """Function that begins the work; all tasks of a kind share one, identified by its key."""
 
     key: str
     version: str = field(compare=False)

@@ -204,7 +204,7 @@ def _work(
 
 @dataclass(frozen=True)
 class _WorkerSettings:
-    """What a worker needs to load the archive's descriptor."""
+    """Settings by which a worker loads the archive's descriptor."""
 
     settings: ArchiveSettings
     archive: Location

@@ -24,7 +24,7 @@ BATCH = 16  # pictures described together; fixed, so that a picture's neighbours
 
 @dataclass(frozen=True)
 class Description:
-    """What is recorded of a picture that was described."""
+    """Description of a picture, as it is recorded."""
 
     vector: NDArray[np.float32]  # (D,), its descriptor
     sha256: bytes  # of the file

@@ -30,7 +30,7 @@ class PlannedInput:
 
     @property
     def to_do(self) -> bool:
-        """Whether it is to be released or added."""
+        """Return whether the picture is to be released or added."""
         return self.skipped is None and self.failed is None
 
 

@@ -37,7 +37,7 @@ _SECONDS = 20.0  # a commit waits no longer: an interrupt loses what is not reco
 
 @dataclass(frozen=True)
 class Run:
-    """What a release is made of, beside its pictures."""
+    """Everything that a release needs besides its pictures."""
 
     table: "Table"
     activator: "Activator"

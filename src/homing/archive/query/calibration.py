@@ -181,7 +181,7 @@ def _fit(highest: Any, snapshot: Snapshot) -> Tail:
 
 
 def needs_calibration(calibration: Calibration | None, entries: int) -> bool:
-    """Whether an archive of `entries` is to be calibrated for the first time, or again."""
+    """Return whether an archive of `entries` needs its first calibration, or another one."""
     if calibration is None:
         return entries >= LEAST_BACKGROUND
     return entries >= _GROWTH * calibration.entries

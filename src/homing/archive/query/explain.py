@@ -44,7 +44,7 @@ class Explanation:
 
     @property
     def confirmed(self) -> bool | None:
-        """Whether local features agree; None if unknown."""
+        """True if local features agree; None if unknown."""
         return None if self.comparison is None else self.comparison.confirmed
 
     @property
@@ -54,7 +54,7 @@ class Explanation:
 
     @property
     def positive(self) -> bool | None:
-        """Whether it is a copy; None if the evidence is divided or missing."""
+        """True if it is a copy; None if the evidence is divided or missing."""
         if self.hit is None:
             return False
         if self.confirmed is None:

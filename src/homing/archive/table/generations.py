@@ -1,4 +1,4 @@
-"""How a row tells of which codebook generation its cell and code are.
+"""Codebook generations in the table: a row's cell says which generation coded it.
 
 Cells are numbered through: those of the second generation follow those of the first, and so on, so
 that a row's cell alone tells its generation. No row changes when a generation is added, and a row

@@ -56,7 +56,7 @@ class CombinedEngine:
 
     @property
     def has_several_generations(self) -> bool:
-        """Whether there is more than one generation."""
+        """True if there is more than one generation."""
         return len(self._parts) > 1
 
     def probes_by_generation(self, probes: int | None) -> Probes:
