@@ -78,3 +78,7 @@ def test_they_are_imported_without_torch_or_pillow():
         "assert not {'torch', 'faiss', 'lance', 'PIL'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_further_codebooks_may_come_from_any_iterable():
+    assert Activation(also=(name for name in "ab")).also == ("a", "b")  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ needs no object.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
@@ -48,7 +48,8 @@ FORMATS = ("jpeg", "png", "webp", "tiff")
 
 UPRIGHT = "upright"
 VIEWS = (UPRIGHT, "turned", "all")
-"""Sets of views: the picture as it is; its eight orientations; these, unframed, and parts of it."""
+"""Sets of views of a picture: as it is; its quarter turns and their mirror images; all, which adds
+these of what lies within a frame, and five parts of the picture."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ class Activation:
     also: CodebookLike | Sequence[CodebookLike] = ()
 
     def __post_init__(self) -> None:
-        several = isinstance(self.also, Sequence) and not isinstance(self.also, str)
+        several = isinstance(self.also, Iterable) and not isinstance(self.also, str)
         object.__setattr__(self, "also", tuple(self.also) if several else (self.also,))  # type: ignore[arg-type]
         if not LEAST_PSNR <= self.psnr <= GREATEST_PSNR:
             raise UsageError(

@@ -124,7 +124,7 @@ class Archive(ArchiveUpkeep):
             Other processes cannot load the archive's descriptor: it is a Python function.
         """
         from homing.activation import Activator
-        from homing.archive.ingest.release import Run, release
+        from homing.archive.ingest.release import ReleaseRun, release
         from homing.archive.ingest.sign import Seal
 
         options = Activation(**activation)
@@ -139,7 +139,7 @@ class Archive(ArchiveUpkeep):
             options = replace(options, also=choose_codebooks(options.also, descriptor))
             make = partial(Activator.of, codebook=codebook, activation=options, limits=limits)
             activator = make(descriptor)
-            run = Run(
+            run = ReleaseRun(
                 self._table,
                 activator,
                 folder,

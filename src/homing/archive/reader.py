@@ -323,13 +323,13 @@ class ArchiveReader:
         """
         from homing.archive.query.duplicates import CopyThreshold, duplicate_groups
 
-        alike = CopyThreshold(self._calibration(), rate, similarity)
-        if alike.calibration is None and similarity is None:
+        threshold = CopyThreshold(self._calibration(), rate, similarity)
+        if threshold.calibration is None and similarity is None:
             raise UsageError(
                 f"{str(self.path)!r} is not calibrated, so that the similarity of copies is not "
                 "known; calibrate it with 'homing calibrate', or give a similarity"
             )
-        return self._current.run(lambda snapshot: duplicate_groups(snapshot, alike, progress))
+        return self._current.run(lambda snapshot: duplicate_groups(snapshot, threshold, progress))
 
     def manifest_store(self, manifest: str) -> bytes:
         """Return the C2PA manifest store in the released file whose active manifest has that id.
@@ -356,7 +356,7 @@ class ArchiveReader:
         return read_calibration(self.path, self.settings)
 
     def _keep_calibrated(self) -> None:
-        """Calibrate again on entries where the archive has needs_calibration its calibration."""
+        """Calibrate again on entries where the archive has outgrown its calibration."""
         try:
             calibration = self._calibration()
         except ArchiveError:  # damaged: made again

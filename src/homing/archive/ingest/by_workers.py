@@ -67,7 +67,7 @@ def describe_by_workers(
     loadable_descriptor(settings, archive)
     worker = _WorkerSettings(settings, archive, device, workforce.per_machine)
     begin = partial(_begin_describing, worker, table.path, limits)
-    shards = _sliced(inputs, _described_together(len(inputs), workforce.count))
+    shards = _sliced(inputs, _shard_size_described(len(inputs), workforce.count))
     results = _work(begin, shards, workforce, "describe pictures", device=device, ahead=AHEAD)
     return (
         described if fault is None else replace(described, description=None, failed=fault)
@@ -91,7 +91,7 @@ def activate_by_workers(
     """
     worker = _WorkerSettings(settings, archive, device, workforce.per_machine)
     begin = partial(_begin_activating, worker, make)
-    size = _activated_together(networks_per_process(workforce.per_machine))
+    size = _shard_size_activated(networks_per_process(workforce.per_machine))
 
     def activate(sources: Iterable[Path]) -> Iterator[Activated | PictureError]:
         results = _work(
@@ -123,13 +123,13 @@ def loadable_descriptor(settings: ArchiveSettings, archive: Location) -> Descrip
     return descriptor
 
 
-def _described_together(inputs: int, workers: int) -> int:
+def _shard_size_described(inputs: int, workers: int) -> int:
     """Size of a shard to describe: whole batches, smaller if there are few inputs."""
     share = inputs // (_SHARES * workers)
     return min(_LARGEST, max(BATCH, share // BATCH * BATCH))
 
 
-def _activated_together(networks: int) -> int:
+def _shard_size_activated(networks: int) -> int:
     """Size of a shard for a worker that runs `networks` networks side by side.
 
     One network takes a batch after the other; of several, some are idle at a shard's end.

@@ -36,7 +36,7 @@ _SECONDS = 20.0  # a commit waits no longer: an interrupt loses what is not reco
 
 
 @dataclass(frozen=True)
-class Run:
+class ReleaseRun:
     """Everything that a release needs besides its pictures."""
 
     table: "Table"
@@ -49,7 +49,7 @@ class Run:
     activate: "Activate | None" = None  # does the activator's work; None: the activator itself
 
 
-def release(run: Run, inputs: Iterable[Input]) -> Generator[Outcome, None, None]:
+def release(run: ReleaseRun, inputs: Iterable[Input]) -> Generator[Outcome, None, None]:
     """Release pictures in order; an outcome comes once its picture is recorded."""
     recover(run.out, run.owner, lambda rows: commit_rows(run.table, rows))
     with Staging(run.out, run.owner) as staging:
@@ -84,7 +84,7 @@ def _chunks(
 class _Steps:
     """The steps of a run: activate, stage, commit."""
 
-    def __init__(self, run: Run, staging: Staging) -> None:
+    def __init__(self, run: ReleaseRun, staging: Staging) -> None:
         self._run = run
         self._staging = staging
         self._clock = time.perf_counter()

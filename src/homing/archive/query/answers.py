@@ -63,8 +63,8 @@ def find_hits(
 ) -> list[QueryHits]:
     """Search for several queries together; return the hits of each, by their best views.
 
-    If the number of cells is not given, each query alone visits more of them until `is_enough` of
-    its hits. The deadline is for all queries together.
+    If the number of cells is not given, each query alone visits more of them until `is_enough` is
+    true of its hits. The deadline is for all queries together.
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]

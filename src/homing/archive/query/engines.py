@@ -83,32 +83,32 @@ def open_engine(
 
 
 def _blocks_in_memory(
-    columns: Columns, codebooks: Sequence[Codebook], layout: StoredGenerations
+    columns: Columns, codebooks: Sequence[Codebook], stored: StoredGenerations
 ) -> Iterator[MemoryEngine | Block]:
     """Yield the rows of each generation; if there is one, an engine over all rows."""
     if len(codebooks) == 1:
-        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[layout.code_column(1)])
+        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[stored.code_column(1)])
         return
-    generations = layout.numbers_of(columns.cells)
+    generations = stored.numbers_of(columns.cells)
     for number, codebook in enumerate(codebooks, start=1):
         rows = np.flatnonzero(generations == number)
-        cells = columns.cells[rows] - np.int32(layout.first_cell(number))
-        codes = columns.codes[layout.code_column(number)][rows]
+        cells = columns.cells[rows] - np.int32(stored.first_cell(number))
+        codes = columns.codes[stored.code_column(number)][rows]
         yield Block(MemoryEngine(codebook, cells, codes), rows)
 
 
 def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
-    now = read_coverage(table, codebook)
-    read = table.pinned()
-    blocks = list(_blocks(read, codebook, runs, now.unindexed))
-    each = [(segment,) for segment in now.segments]
-    together = [_segments(read, codebook, runs, now.segments)] if each else []
-    apart = [_segments(read, codebook, runs, alone) for alone in each]
+    coverage = read_coverage(table, codebook)
+    pinned = table.pinned()
+    blocks = list(_blocks(pinned, codebook, runs, coverage.unindexed))
+    each = [(segment,) for segment in coverage.segments]
+    together = [_segments(pinned, codebook, runs, coverage.segments)] if each else []
+    apart = [_segments(pinned, codebook, runs, alone) for alone in each]
 
     def accepts_partial() -> bool:
-        return not (table.follows_writes() and read.is_superseded())
+        return not (table.follows_writes() and pinned.is_superseded())
 
-    return LanceEngine(codebook, now.rows, together + blocks, apart + blocks, accepts_partial)
+    return LanceEngine(codebook, coverage.rows, together + blocks, apart + blocks, accepts_partial)
 
 
 def _segments(

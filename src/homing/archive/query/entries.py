@@ -29,7 +29,7 @@ class Entries:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._layout = table.generations
+        self._generations = table.generations
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return ids in the shape of the positions; None for the position −1."""
@@ -53,7 +53,7 @@ class Entries:
             Entry(
                 row["id"],
                 row["state"],
-                *self._layout.split_cell(row["cell"]),
+                *self._generations.split_cell(row["cell"]),
                 json.loads(row["metadata"]) if row["metadata"] else None,
             )
             for row in rows

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import Runs, read_runs, removed_rows
+from homing.archive.table.lance_internals import FRAGMENT_SHIFT
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row, row_from_values
 from homing.archive.table.table import Table
@@ -74,7 +75,8 @@ class ManifestIndex:
         """Bring the index to the table's version."""
         removed, runs = removed_rows(self._table), read_runs(self._table)
         unread = [number for number, count in removed.items() if self._removed.get(number) != count]
-        known = np.isin(self._addresses >> np.uint64(32), list(removed.keys() - set(unread)))
+        fragments = self._addresses >> np.uint64(FRAGMENT_SHIFT)
+        known = np.isin(fragments, list(removed.keys() - set(unread)))
         digests, addresses = self._read(unread)
         digests = np.concatenate([self._digests[known], digests])
         addresses = np.concatenate([self._addresses[known], addresses])

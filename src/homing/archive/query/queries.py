@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
 _AT_ONCE = 16  # pictures in one pass of the network
-_POSTURES = 8  # views in one pass, where a picture has several
+_VIEWS_AT_ONCE = 8  # views in one pass, where a picture has several
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ def describe_query(
         if isinstance(picture, str | PathLike):
             raise PictureError(f"{shown(picture)}: {error}") from error
         raise
-    (query,) = describe_views(descriptor, [views], batch=_POSTURES, pad=False)
+    (query,) = describe_views(descriptor, [views], batch=_VIEWS_AT_ONCE, pad=False)
     return replace(query, picture=picture)
 
 
@@ -61,7 +61,7 @@ def describe_queries(
     def describe(batch: Sequence[Path]) -> list[tuple[Path, DescribedQuery | PictureError]]:
         return _describe_batch(descriptor, batch, options)
 
-    size = {UPRIGHT: _AT_ONCE, "turned": _AT_ONCE // _POSTURES}.get(options.views, 1)
+    size = {UPRIGHT: _AT_ONCE, "turned": _AT_ONCE // _VIEWS_AT_ONCE}.get(options.views, 1)
     rest = iter(paths)
     batches = iter(lambda: list(islice(rest, size)), [])
     if len(paths) <= 1:  # alone, it has all processors for itself
@@ -81,7 +81,7 @@ def _describe_batch(
         except PictureError as error:
             found.append(error)
     read = [views for views in found if not isinstance(views, PictureError)]
-    at_once = _AT_ONCE if options.views == UPRIGHT else _POSTURES
+    at_once = _AT_ONCE if options.views == UPRIGHT else _VIEWS_AT_ONCE
     queries = iter(describe_views(descriptor, read, batch=at_once, pad=len(batch) > 1))
     return [
         (path, views if isinstance(views, PictureError) else replace(next(queries), picture=path))

@@ -1,7 +1,7 @@
 """Internals of Lance that homing relies on, beyond its documented interface.
 
-tests/archive/table/test_lance_internals.py fails where a later Lance changes any of it. At run time
-a changed file layout costs speed only: vectors are then read through Lance.
+tests/archive/table/test_lance_internals.py fails where a later Lance changes any of it. Pages that
+are no longer plain cost speed only: vectors are then read through Lance. The rest must hold.
 """
 
 import re
