@@ -5,7 +5,12 @@ from collections.abc import Mapping
 
 from homing.errors import UsageError
 
-EVIDENCE = {"cv2": "opencv-python-headless"}  # to compare pictures by local features
+EVIDENCE = {"cv2": "opencv-python-headless"}
+
+
+def require_evidence() -> None:
+    """Raise `UsageError` unless pictures can be compared by local features."""
+    require_packages("evidence", EVIDENCE, "comparing pictures")
 
 
 def missing_packages(packages: Mapping[str, str]) -> list[str]:
@@ -13,10 +18,13 @@ def missing_packages(packages: Mapping[str, str]) -> list[str]:
     return [name for module, name in packages.items() if not importlib.util.find_spec(module)]
 
 
-def require_packages(extra: str, packages: Mapping[str, str]) -> None:
-    """Raise `UsageError` unless an extra's packages are installed; `packages` are by module."""
+def require_packages(extra: str, packages: Mapping[str, str], doing: str = "") -> None:
+    """Raise `UsageError` unless an extra's packages are installed; `packages` are by module.
+
+    `doing` needs them; by default the command that is called like the extra.
+    """
     if missing := missing_packages(packages):
         raise UsageError(
-            f"homing {extra} needs {', '.join(missing)}, not installed here: "
+            f"{doing or f'homing {extra}'} needs {', '.join(missing)}, not installed here: "
             f"pip install 'homing[{extra}]'"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
 
 from homing.errors import UsageError
-from homing.extras import EVIDENCE, require_packages
+from homing.extras import require_evidence
 
 if TYPE_CHECKING:
     from homing.codebooks import Codebook
@@ -152,7 +152,7 @@ class SearchOptions:
     def __post_init__(self) -> None:
         check_views(self.views)
         if self.confirm:
-            require_packages("evidence", EVIDENCE)
+            require_evidence()
         if self.k < 1 or self.rerank < 0:
             raise UsageError(
                 f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"

@@ -43,8 +43,8 @@ from homing.activation.vectors import recorded_vectors, target_vectors
 from homing.codebooks.codebook import Codebook
 from homing.descriptors.workers import map_in_order
 from homing.errors import PictureError, UsageError
-from homing.images.encode import encodings
-from homing.images.kinds import KINDS, Kind
+from homing.images.encode import encodings, find_kind
+from homing.images.kinds import Kind
 from homing.images.picture import Picture, read_picture
 from homing.options import DEFAULT_LIMITS, Activation, Limits
 
@@ -100,7 +100,10 @@ class Activator:
                 f"a PSNR of {self.psnr:g} dB and the seed {self.seed}: give a PSNR above 0 "
                 "(42 by default) and a seed of at least 0"
             )
+        _ = self.kind  # an unknown format is refused here
         for codebook in self.codebooks:
+            if not isinstance(codebook, Codebook):
+                raise UsageError(f"{codebook!r} is no codebook: load it with homing.load_codebook")
             codebook.check_descriptor(
                 self.descriptor.name, self.descriptor.fingerprint, self.descriptor.dimension
             )
@@ -132,7 +135,7 @@ class Activator:
     @property
     def kind(self) -> Kind | None:
         """Kind of the files written; None: each picture's own."""
-        return None if self.format is None else KINDS[f".{self.format.lower()}"]
+        return None if self.format is None else find_kind(self.format)
 
     @property
     def codebooks(self) -> tuple[Codebook, ...]:

@@ -76,8 +76,8 @@ def fit_to_budget(
     `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape, is in
     units of the full range. Coders are tried in order, the smallest file first: one that takes more
     than half of the budget for itself gives way to the next. The change takes at most
-    `budget_share` of the budget's root mean square. None if no coder reaches `least_psnr`, even
-    without any change.
+    `budget_share` of the budget's root mean square. None if no attempt reaches `least_psnr`; then
+    :func:`code_without_change` may.
     """
     power = _mean_square(change)
     most = _LARGEST_SCALE
@@ -89,13 +89,16 @@ def fit_to_budget(
         fitted = found if found is not None else fitted
         if found is not None and noise <= _MOST_NOISE * _error_at(least_psnr):
             return found
-    return fitted or _without_change(original, peak, least_psnr, coders)
+    return fitted
 
 
-def _without_change(
+def code_without_change(
     original: NDArray[np.integer], peak: int, least_psnr: float, coders: Sequence[Coder]
 ) -> Coded | None:
-    """Code the picture as it is: of a few pixels even one level may be more than the budget."""
+    """Code the picture as it is; None if coding alone costs more than the budget.
+
+    Of a few pixels even a change by one level may cost more.
+    """
     for coder in coders:
         data, decoded = coder.code(original)
         reached = psnr(original, decoded, peak=peak)

@@ -1,14 +1,14 @@
 """Finished files: a gain is applied to the full picture, and the picture coded in its budget."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.activation.budget import Coded, Coder, fit_to_budget
+from homing.activation.budget import Coded, Coder, code_without_change, fit_to_budget
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, round_trip
@@ -80,7 +80,7 @@ def finish(
         pixels, peak = picture.pixels, picture.peak
         coded = fit_to_budget(
             pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, budget_share=share
-        ) or _unchanged(picture, kind, rules.psnr)
+        ) or _unchanged(picture, kind, coders, least_psnr)
         return coded, ssim(pixels, coded.pixels, peak=peak)
 
     least_ssim = None
@@ -150,13 +150,16 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
     return Coder(encoding.name, encoding.lossy, code, preview if kind == "JPEG" else None)
 
 
-def _unchanged(picture: Picture, kind: str, psnr: float) -> Coded:
-    if kind != picture.kind:
+def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr: float) -> Coded:
+    if kind == picture.kind:
+        return Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
+    coded = code_without_change(picture.pixels, picture.peak, least_psnr, coders)
+    if coded is None:
         raise PictureError(
-            f"cannot be written as {kind} with a PSNR of {psnr:g} dB, even without any change; "
-            "choose a lossless format or a lower PSNR"
+            f"cannot be written as {kind} with a PSNR of {least_psnr:g} dB, even without any "
+            "change; choose a lossless format or a lower PSNR"
         )
-    return Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
+    return coded
 
 
 def _notes(

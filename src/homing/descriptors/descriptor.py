@@ -295,7 +295,7 @@ class Descriptor:
         if squashed.dtype != np.uint8 or squashed.shape[1:] != (size, size, 3):
             raise UsageError(
                 f"{self.name} takes squashed pictures ({size}, {size}, 3) uint8, "
-                f"not {squashed.shape[1:]} {squashed.dtype}; use homing.images.read_small."
+                f"not {squashed.shape[1:]} {squashed.dtype}; use homing.images.squash."
             )
         return squashed
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
 
 from homing.errors import DescriptorError
-from homing.files.durable import replace_durably
+from homing.files.durable import staged_beside
 from homing.files.locks import hold_lock
 
 if TYPE_CHECKING:
@@ -80,9 +80,16 @@ def write_record(path: Path, data: bytes, url: str) -> None:
     digest = hashlib.sha256(data).hexdigest()
     record = {"sha256": digest, "size_bytes": len(data), "url": url}
     try:
-        replace_durably(_beside(path, ".json"), (json.dumps(record, indent=2) + "\n").encode())
+        _replace(_beside(path, ".json"), json.dumps(record, indent=2) + "\n")
     except OSError as error:
         raise DescriptorError(f"{path.parent}: cannot record a checksum ({error}).") from error
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file, whole or not at all; unsynced, since a cache can be fetched again."""
+    with staged_beside(path) as staged:
+        staged.write_text(text, encoding="utf-8")
+        staged.replace(path)
 
 
 def verify(path: Path, data: bytes, expected: str | None) -> None:
@@ -192,7 +199,7 @@ def _receive(
     found = response.headers.get("ETag") or response.headers.get("Last-Modified")
     if there == 0:
         file.truncate(0)
-        replace_durably(_beside(part, ".json"), json.dumps({"validator": found}).encode())
+        _replace(_beside(part, ".json"), json.dumps({"validator": found}))
     file.seek(there)
     length = response.headers.get("Content-Length")
     total = None if length is None else there + int(length)

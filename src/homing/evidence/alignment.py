@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.evidence.features import Array, Features, Rule, derivative, features_of, fit_homography
-from homing.extras import EVIDENCE, missing_packages, require_packages
+from homing.extras import EVIDENCE, missing_packages, require_evidence
 
 _RULE = Rule(side=600, features=1000, agreeing=15, spread=0.01, zoom=12.0)
 _TEXTURED = 100  # least features whose disagreement is evidence
@@ -104,7 +104,7 @@ class Suspect:
 
 def compare(record: Image.Image, suspect: Suspect) -> Comparison:
     """Compare a record's picture (8-bit RGB, upright) with a suspect's; needs OpenCV."""
-    require_packages("evidence", EVIDENCE)
+    require_evidence()
     theirs = features_of(record, _RULE)
     textured = len(theirs.points) >= _TEXTURED
     size = suspect.picture.size

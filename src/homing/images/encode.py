@@ -49,7 +49,7 @@ def encodings(picture: Picture, kind: str | None = None) -> tuple[Encoding, ...]
     is that of the source by default; a :class:`PictureError` says that it cannot hold the picture:
     alpha in a JPEG, 16 bits in a JPEG or WebP.
     """
-    wanted = _find_kind(kind) if kind is not None else picture.kind
+    wanted = find_kind(kind) if kind is not None else picture.kind
     _check_holds(picture, wanted)
     if wanted == "JPEG":
         least = min(picture.quality or 0, 100)
@@ -80,7 +80,7 @@ def encode(
             f"the new pixels are {pixels.dtype} {pixels.shape}, the picture's "
             f"{picture.pixels.dtype} {picture.pixels.shape}; they must be alike"
         )
-    if kind is not None and _find_kind(kind) != encoding.kind:
+    if kind is not None and find_kind(kind) != encoding.kind:
         raise UsageError(f"the encoding {encoding.name} does not write {kind}")
     _check_holds(picture, encoding.kind)
     if encoding.kind == "JPEG":
@@ -105,7 +105,8 @@ def round_trip(pixels: Pixels, encoding: Encoding) -> Pixels:
     return decode_jpeg(data, parse_jpeg(data, UNLIMITED))
 
 
-def _find_kind(kind: str) -> Kind:
+def find_kind(kind: str) -> Kind:
+    """Return the kind of that name or suffix; `UsageError` names those that are written."""
     found = KINDS.get(f".{kind.lower().removeprefix('.')}")
     if found is None:
         raise UsageError(f"no kind of picture {kind!r}; choose JPEG, PNG, WEBP or TIFF")

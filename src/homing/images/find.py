@@ -33,7 +33,7 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
     reading them names the reason.
     """
     for path in map(Path, paths):
-        if _is_folder_or_link(path):
+        if _leads_to_folder(path):
             yield from _walk(path)
         else:
             yield FoundPicture(path, shown(path.name or path))
@@ -55,7 +55,7 @@ def _walk(root: Path) -> Iterator[FoundPicture]:
             yield FoundPicture(path, _relative(path, root))
 
 
-def _is_folder_or_link(path: Path) -> bool:
+def _leads_to_folder(path: Path) -> bool:
     try:
         return path.is_dir()
     except OSError:  # a parent folder may not be entered: reading will say so

@@ -99,7 +99,9 @@ def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
 
 def as_rgb(image: Image.Image) -> Image.Image:
     """Turn a picture in memory into upright 8-bit RGB at its full size, as :func:`squash` does."""
-    return Image.fromarray(_load(image, lambda loaded: np.array(_rgb(loaded))))
+    samples = _load(image, lambda loaded: np.array(_rgb(loaded)))
+    with decoder_errors_as("the picture cannot be read"):  # it is copied once more
+        return Image.fromarray(samples)
 
 
 def _load(

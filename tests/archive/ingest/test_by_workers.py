@@ -22,11 +22,11 @@ def path(tmp_path):
 
 
 def test_a_shard_of_several_networks_has_enough_batches():
-    assert [by_workers._activated_together(networks) for networks in (1, 2, 8)] == [4, 16, 64]
+    assert [by_workers._shard_size_activated(networks) for networks in (1, 2, 8)] == [4, 16, 64]
 
 
 def test_shards_to_describe_are_whole_batches():
-    sizes = [by_workers._described_together(count, 3) for count in (1, 150, 500, 10**6)]
+    sizes = [by_workers._shard_size_described(count, 3) for count in (1, 150, 500, 10**6)]
     assert sizes == [16, 16, 32, 256]
 
 

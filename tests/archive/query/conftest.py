@@ -8,7 +8,7 @@ NAMES = ("astronaut", "coffee", "chelsea")
 
 
 @pytest.fixture
-def photos(tmp_path):
+def sources(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     for name in NAMES:
@@ -17,8 +17,8 @@ def photos(tmp_path):
 
 
 @pytest.fixture
-def suspect(photos, tmp_path):
+def suspect(sources, tmp_path):
     """The mirrored astronaut, cropped to the left three quarters."""
-    image = ImageOps.mirror(Image.open(photos / "astronaut.png").crop((0, 0, 384, 512)))
+    image = ImageOps.mirror(Image.open(sources / "astronaut.png").crop((0, 0, 384, 512)))
     image.save(tmp_path / "suspect.jpg", quality=80)
     return tmp_path / "suspect.jpg"

@@ -8,8 +8,8 @@ from PIL import Image
 import homing
 
 
-def test_confirming_lifts_copies_and_drops_others(archive, photos, suspect, tmp_path):
-    archive.release(photos, out=tmp_path / "out")
+def test_confirming_lifts_copies_and_drops_others(archive, sources, suspect, tmp_path):
+    archive.release(sources, out=tmp_path / "out")
     plain = archive.search(suspect, k=3, probes=8)
     assert all(hit.confirmed is None for hit in plain)
     for source in (suspect, suspect.read_bytes(), Image.open(suspect)):
@@ -22,17 +22,17 @@ def test_confirming_lifts_copies_and_drops_others(archive, photos, suspect, tmp_
     assert [hit.confirmed for hit in result.hits] == [True, False, False]
 
 
-def test_confirming_leaves_what_it_cannot_see(archive, photos, suspect):
-    archive.add(photos)
+def test_confirming_leaves_what_it_cannot_see(archive, sources, suspect):
+    archive.add(sources)
     hits = archive.search(suspect, k=3, probes=8, confirm=True)
     assert [(hit.confirmed, hit.is_copy) for hit in hits] == [(None, None)] * 3
-    named = archive.search(suspect, k=3, probes=8, confirm=True, files=[photos])
+    named = archive.search(suspect, k=3, probes=8, confirm=True, files=[sources])
     assert named[0].confirmed is True
 
 
-def test_confirming_costs_no_answer_where_a_query_has_gone(archive, photos, suspect):
-    archive.add(photos)
-    results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=photos)
+def test_confirming_costs_no_answer_where_a_query_has_gone(archive, sources, suspect):
+    archive.add(sources)
+    results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=sources)
     look = archive.descriptor.describe_squashed
 
     def gone(self, *arguments, **options):

@@ -9,8 +9,8 @@ import homing
 from homing.archive.query.explain import Explanation
 
 
-def test_a_released_copy_is_explained(archive, photos, suspect, tmp_path):
-    archive.release(photos, out=tmp_path / "out")
+def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
+    archive.release(sources, out=tmp_path / "out")
     found = archive.explain(suspect)
     assert found.hit is not None
     assert found.hit.id == "astronaut.png"
@@ -27,22 +27,22 @@ def test_a_released_copy_is_explained(archive, photos, suspect, tmp_path):
     assert found.page().count("<img ") == 3
 
 
-def test_an_added_one_needs_its_folder_to_be_named(archive, photos, suspect, tmp_path):
-    archive.add(photos)
+def test_an_added_one_needs_its_folder_to_be_named(archive, sources, suspect, tmp_path):
+    archive.add(sources)
     found = archive.explain(suspect)
     assert found.comparison is None
     assert found.reason is not None
     assert "--files" in found.reason
     assert found.page().count("<img ") == 1
-    assert archive.explain(suspect, files=photos).confirmed is True
+    assert archive.explain(suspect, files=sources).confirmed is True
     (tmp_path / "elsewhere").mkdir()
     Image.new("RGB", (20, 20)).save(tmp_path / "elsewhere" / "astronaut.png")
     other = archive.explain(suspect, files=tmp_path / "elsewhere")
     assert "another picture than the one recorded" in str(other.reason)
 
 
-def test_a_stranger_is_told_so(archive, photos, tmp_path):
-    archive.release(photos, out=tmp_path / "out")
+def test_a_stranger_is_told_so(archive, sources, tmp_path):
+    archive.release(sources, out=tmp_path / "out")
     stranger = Image.fromarray(skimage.data.rocket())
     found = archive.explain(stranger)
     assert found.confirmed is False
@@ -59,16 +59,16 @@ def test_an_empty_archive_explains_nothing(archive, suspect):
     assert "<img " in found.page()
 
 
-def test_a_picture_that_shows_nothing_gets_no_verdict(archive, photos):
-    archive.add(photos)
+def test_a_picture_that_shows_nothing_gets_no_verdict(archive, sources):
+    archive.add(sources)
     found = archive.explain(Image.new("RGB", (50, 50), "white"))
     assert (found.hit, found.positive) == (None, False)
     assert found.verdict.startswith("No verdict: it shows next to nothing")
     assert "shows next to nothing" in found.page()
 
 
-def test_without_opencv_the_rest_is_shown(archive, photos, suspect, tmp_path, monkeypatch):
-    archive.release(photos, out=tmp_path / "out")
+def test_without_opencv_the_rest_is_shown(archive, sources, suspect, tmp_path, monkeypatch):
+    archive.release(sources, out=tmp_path / "out")
     monkeypatch.setattr("homing.archive.query.explain.has_opencv", lambda: False)
     found = archive.explain(suspect)
     assert found.hit is not None

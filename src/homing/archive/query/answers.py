@@ -3,7 +3,6 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from homing.archive.query.calibration import Calibration
 from homing.archive.query.originals import Places, Sources
 from homing.archive.query.queries import DescribedQuery, full_picture
 from homing.archive.query.snapshot import QueryHits, Snapshot
+from homing.archive.query.verdict import Verdict, decide_by_features
 from homing.archive.results import Hit, Hits, SearchResult
 from homing.errors import PictureError
 from homing.evidence import Suspect, compare
@@ -48,10 +48,12 @@ def answer_queries(
     def has_copy(hits: QueryHits) -> bool:
         return bool((rates(hits) <= options.rate).any())
 
-    return [
-        snapshot.hits(hits, rates(hits), rate=options.rate, least=calibration.least)
-        for hits in find_hits(snapshot, queries, options, has_copy, deadline)
-    ]
+    def verdicts(hits: QueryHits) -> list[Verdict]:
+        least = calibration.least
+        return [Verdict.by_rate(r, most=options.rate, least=least) for r in rates(hits).tolist()]
+
+    found = find_hits(snapshot, queries, options, has_copy, deadline)
+    return [snapshot.hits(hits, verdicts(hits)) for hits in found]
 
 
 def find_hits(
@@ -172,4 +174,4 @@ def _confirm_hit(hit: Hit, suspect: Suspect, sources: Sources | Places, limits: 
         agreed = compare(read_rgb(place, limits=limits), suspect).confirmed
     except PictureError:
         return hit
-    return hit if agreed is None else replace(hit, confirmed=agreed, is_copy=agreed)
+    return decide_by_features(hit, agreed)

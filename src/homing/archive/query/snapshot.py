@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
+from homing.archive.query.verdict import Verdict
 from homing.archive.results import Hit, Hits
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
@@ -202,19 +203,8 @@ class Snapshot:
         )
         return found.best(k, by_code=by_code)
 
-    def hits(
-        self,
-        hits: QueryHits,
-        rates: NDArray[np.float64] | None = None,
-        *,
-        rate: float = 0.0,
-        least: float = 0.0,
-    ) -> Hits:
-        """Return hits with the facts and metadata of their entries.
-
-        `rates`, (m,), are their false-alarm rates: up to `rate` an entry is a copy, and rates below
-        `least` are reported as `least`.
-        """
+    def hits(self, hits: QueryHits, verdicts: Sequence[Verdict] | None = None) -> Hits:
+        """Return hits with the facts and metadata of their entries, and the verdict on each."""
         entries = self._entries.describe(hits.positions)
         several = self._engine.has_several_generations
         found = (
@@ -226,10 +216,8 @@ class Snapshot:
                 generation=entry.generation if several else None,
                 code_distance=float(hits.code_distance[place]),
                 state=entry.state,
-                false_alarm_rate=None if rates is None else max(least, float(rates[place])),
-                rate_is_bound=None if rates is None else bool(rates[place] < least),
-                is_copy=None if rates is None else bool(rates[place] <= rate),
                 metadata=entry.metadata,
+                **vars(Verdict() if verdicts is None else verdicts[place]),
             )
             for place, entry in enumerate(entries)
         )

@@ -1,8 +1,28 @@
-"""The verdict on a hit, in words: for the command line, pages and explanations."""
+"""The verdict on a hit: by its false-alarm rate or by local features, and in words."""
 
 import math
+from dataclasses import dataclass, replace
 
 from homing.archive.results import Hit
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Verdict by the false-alarm rate; all None in an archive that is not calibrated."""
+
+    false_alarm_rate: float | None = None
+    rate_is_bound: bool | None = None  # the rate is lower still
+    is_copy: bool | None = None
+
+    @classmethod
+    def by_rate(cls, rate: float, *, most: float, least: float) -> "Verdict":
+        """Return the verdict: a copy up to the rate `most`. Below `least` that is reported."""
+        return cls(max(least, rate), rate < least, rate <= most)
+
+
+def decide_by_features(hit: Hit, agreed: bool | None) -> Hit:
+    """Return a hit with the verdict of local features, which overrules that of the rate."""
+    return hit if agreed is None else replace(hit, confirmed=agreed, is_copy=agreed)
 
 
 def rate_in_words(rate: float, *, bound: bool = False) -> str:

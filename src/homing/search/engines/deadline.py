@@ -7,7 +7,7 @@ late answer dropped.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -117,6 +117,7 @@ def query_parts(
     for _ in range(min(_AT_ONCE, len(parts))):
         threading.Thread(target=work, name="homing-part", daemon=True).start()
     in_time, _ = wait(replies, timeout=deadline.seconds_left, return_when=FIRST_EXCEPTION)
+    _raise_failure(in_time)
     answers: list[Answer] = []
     for part, reply in zip(parts, replies, strict=True):
         if reply not in in_time:
@@ -126,6 +127,13 @@ def query_parts(
         else:
             answers.append(answer)
     return answers
+
+
+def _raise_failure(replies: Iterable[Future[Any]]) -> None:
+    """Raise the error of a part, before the others count as missed."""
+    for reply in replies:
+        if error := reply.exception():
+            raise error
 
 
 def _query_part(
