@@ -247,6 +247,15 @@ def test_libraries_stay_in_their_parts(library: str) -> None:
     assert users <= RESERVED[library]
 
 
+def test_one_folder_alone_knows_lance() -> None:
+    users = {
+        path.relative_to(ROOT).parent.as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == "lance" for name in imported(path))
+    }
+    assert users == {"archive/table"}
+
+
 def test_foreign_pictures_are_decoded_in_one_place() -> None:
     def opens(path: Path) -> bool:
         return any(
