@@ -41,7 +41,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
 """A bundled codebook's factory string or name, a file, or a loaded codebook."""
 
-LEAST_PSNR, GREATEST_PSNR = 30.0, 70.0  # dB: a change shows below, and has no room above
+LEAST_PSNR, GREATEST_PSNR = 30, 70  # dB: a change shows below, and has no room above
 
 FORMATS = ("jpeg", "png", "webp", "tiff")
 """Formats that released files may be written in."""

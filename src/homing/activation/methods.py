@@ -78,11 +78,11 @@ METHODS: dict[str, Method] = {
         ),
         _robust(
             "robust",
-            "away from the cell's walls, through edits in the loop: sixteen steps of two looks",
+            "away from the cell's walls, through edits in the loop: 16 steps of two edited views",
             steps=16,
         ),
-        _robust("robust-fast", "the same in eight steps of two looks", steps=8),
-        _robust("robust-thorough", "the same in thirty-two steps of two looks", steps=32),
+        _robust("robust-fast", "the same in eight steps of two edited views", steps=8),
+        _robust("robust-thorough", "the same in thirty-two steps of two edited views", steps=32),
     )
 }
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homing.activation import Method, find_method
 from homing.bench.context import Progress, Run, open_run
@@ -135,7 +135,7 @@ def _outcome(
         setup=make_setup(benchmark.material, len(benchmark.photos), settings),
         suite=suite,
         encoder=benchmark.encoder,
-        settings=asdict(settings) | {"methods": [method.name for method in compared.methods]},
+        settings=_as_reported(settings) | {"methods": [each.name for each in compared.methods]},
         indexes=results.indexes,
         hashes=results.hashes,
         near_duplicates=benchmark.near_duplicates.counts | {"unmatched_photos": unmatched},
@@ -155,3 +155,10 @@ def _examples(compared: ComparedStates, first: IndexResult, limits: Limits) -> l
     if active.release is None:
         return examples
     return examples + worst_examples(compared.benchmark, active.release, limits)
+
+
+def _as_reported(settings: Settings) -> dict[str, Any]:
+    """Return the settings under the keys of ``results.json``, which are older than their names."""
+    values = asdict(settings)
+    format_ = values.pop("format")
+    return values | {"kind": None if format_ is None else format_.upper()}

@@ -17,7 +17,7 @@ from homing.serve import pages, softbinding
 from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
-from homing.serve.http.requests import RequestObserver
+from homing.serve.http.observer import RequestObserver
 from homing.serve.routes import accepts_page, entries, releases, searches, status
 from homing.serve.service import Service, service_of
 from homing.serve.settings import Settings

@@ -27,7 +27,7 @@ from homing.serve.access.keys import KeyRing
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
-from homing.serve.jobs.uploads import Releases
+from homing.serve.jobs.releases import Releases
 from homing.serve.settings import Settings
 from homing.serve.tasks.decode import Decoders, compare, confirm_hits, make_thumbnail
 from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher

@@ -13,7 +13,8 @@ from homing.options import Limits
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _MEGABYTE = 2**20
-_LARGER, _LONGER = 4, 60  # factors from decoding a picture to releasing some
+# Decoding is the least part of a release, which also runs the network and codes several times.
+_RELEASE_MEMORY, _RELEASE_TIME = 4, 60  # as multiples of what decoding may take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +55,12 @@ class Settings:
     @property
     def release_memory(self) -> int:
         """Bytes that releasing a picture may take."""
-        return _LARGER * self.memory
+        return _RELEASE_MEMORY * self.memory
 
     @property
     def release_seconds(self) -> float:
         """Seconds that releasing a few pictures may take."""
-        return _LONGER * self.seconds
+        return _RELEASE_TIME * self.seconds
 
     @property
     def on_loopback(self) -> bool:

@@ -1,5 +1,6 @@
 """Releases by upload (jobs.queue, jobs.store): continued, ended, lost with a process, given up."""
 
+import json
 import os
 import shutil
 import signal
@@ -94,6 +95,16 @@ def until_done(jobs, token):
 
 def statuses(job):
     return [outcome["status"] for outcome in job.outcomes]
+
+
+def test_what_is_on_disk_of_a_job_stays_readable(made, settings):
+    """``job.json`` outlives the code: its keys are not those of a class that may grow."""
+    jobs = made()
+    job = drafted(jobs, 1).commit()
+    written = json.loads((settings.folder / "jobs" / job.token / "job.json").read_bytes())
+    assert written["settings"] == {"psnr": 42.0, "method": "paper", "format": None}
+    assert written["pictures"][0].keys() == {"name", "id", "file", "reason"}
+    assert JobFolder(settings.folder / "jobs" / job.token).job() == job
 
 
 def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(made, settings):

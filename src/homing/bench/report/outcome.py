@@ -47,7 +47,7 @@ class Outcome:
         return (*found, *self.hashes)
 
     def values(self) -> dict[str, Any]:
-        """Return all figures, as JSON holds them."""
+        """Return all figures, as JSON holds them; its keys are older than the fields' names."""
         return {
             "asked": self.settings,
             "base": asdict(self.setup),

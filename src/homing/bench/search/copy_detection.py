@@ -116,7 +116,9 @@ class CopyDetection:
 
     copies: int  # queries with a match
     others: int  # queries without a match
-    left_out: int  # further ones with near duplicates as all predictions: never false alarms
+    left_out: (
+        int  # further ones, whose predictions are all near duplicates: neither right nor wrong
+    )
     blank: int  # queries of both kinds that show nothing: never found, never a false alarm
     normalised: Scores  # by similarity less the query's norm
     raw: Scores  # by similarity alone

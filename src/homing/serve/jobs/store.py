@@ -24,6 +24,7 @@ from homing.images import SUFFIXES
 from homing.options import Activation
 from homing.serve.token_folders import new_token
 
+_SETTINGS = ("psnr", "method", "format")  # of an upload; written down, so not all of Activation
 _JOB, _MANIFEST, _ATTEMPTS = "job.json", "manifest.jsonl", "begun.json"
 
 
@@ -95,7 +96,7 @@ class JobDraft:
         """Make a job of it, which is done whatever happens to the process."""
         job = Job(self.token, self._activation, tuple(self._pictures), ())
         values = {
-            "settings": asdict(job.activation),
+            "settings": {name: getattr(job.activation, name) for name in _SETTINGS},
             "pictures": [asdict(picture) for picture in job.pictures],
         }
         write_durably(self._folder / _JOB, json.dumps(values).encode())

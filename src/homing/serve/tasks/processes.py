@@ -48,8 +48,8 @@ class BoundedWorkers(Workers[Callable[..., Any], Any]):
             raise PictureError(self._refusal) from error
 
 
-def do_nothing(**held: object) -> None:
-    """Do nothing, in a process that then has started."""
+def do_nothing(**given: object) -> None:
+    """Do nothing, in a process that has then started and, if it is given an archive, opened it."""
 
 
 def bound_memory(memory: int, *, reserved: bool) -> None:

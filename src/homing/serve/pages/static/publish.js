@@ -1,4 +1,4 @@
-// Release by upload: choose pictures, see what the PSNR does to them, send them, fetch the zip.
+// Release by upload: choose pictures, see how much the least PSNR lets them change, send them, fetch the zip.
 
 import { ask, bytes, capital, dropped, refusal, understood, Unreachable } from "./common.js";
 
