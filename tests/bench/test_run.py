@@ -70,6 +70,8 @@ def test_from_pictures_to_figures(ran, results):
     assert status == 1  # one file cannot be read
     assert "broken.png" in err
     assert results["failures"].keys() == {"broken.png"}
+    assert (results["asked"]["psnr"], results["asked"]["kind"]) == (42.0, "PNG")
+    assert "format" not in results["asked"]
     assert results["base"]["photos"] == PHOTOS
     assert results["base"]["distractors"] + results["base"]["crops"] == 320
     (index,) = results["indexes"]
