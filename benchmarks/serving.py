@@ -95,9 +95,7 @@ def main() -> int:
 def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
     """Return the arguments of :func:`send_all` for each kind of arrivals."""
     draw = np.random.default_rng(0)
-    pause = (
-        users / rate
-    )  # an answer takes a small part of it; connections stay open in the longest pause
+    pause = users / rate  # an answer takes a small part of it, and connections survive the longest
     many = {"connections": 4 * users}  # so that no request waits for another's answer
     return {
         "users who wait": {
