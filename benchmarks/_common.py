@@ -1,4 +1,4 @@
-"""Shared parts of the benchmarks: process settings, pictures, paired timing, verdicts."""
+"""Shared parts of the benchmarks: process settings, pictures, paired timing, targets."""
 
 import argparse
 import importlib.metadata
@@ -28,15 +28,15 @@ MEGABYTE = 2**20
 
 _PACKAGES = ("homing", "torch", "faiss-cpu", "pylance", "pyarrow", "pillow", "numpy", "augly")
 
-# Runs a program and leaves the most memory that its process held in a file. The figure is of this
-# address space alone; what getrusage tells of a child counts its parent's memory too.
-_MEASURED = """
+# Runs a program and writes its peak resident memory to a file. VmHWM counts this address space
+# alone; getrusage of a child includes its parent's memory.
+_RUN_MEASURED = """
 import atexit, pathlib, re, runpy, sys
 peak, program, *sys.argv[1:] = sys.argv[1:]
-def leave():
+def write_peak():
     status = pathlib.Path("/proc/self/status").read_text()
     pathlib.Path(peak).write_text(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
-atexit.register(leave)
+atexit.register(write_peak)
 if program == "homing":
     sys.argv[0] = program
     from homing.cli import main
@@ -49,16 +49,10 @@ else:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two ways of doing something, timed in turn in one process.
+    """Times of two ways of doing the same work, run in turn in one process."""
 
-    Attributes
-    ----------
-    ours, bare : tuple of float
-        Seconds of each round.
-    """
-
-    ours: tuple[float, ...]
-    bare: tuple[float, ...]
+    ours: tuple[float, ...]  # seconds of each round
+    bare: tuple[float, ...]  # seconds of each round
 
     @property
     def ratio(self) -> float:
@@ -70,8 +64,8 @@ class Comparison:
         """Each round's ratio, ours over bare."""
         return tuple(ours / bare for ours, bare in zip(self.ours, self.bare, strict=True))
 
-    def line(self, count: int, unit: str) -> str:
-        """Say what both took for each of `count` things, and their ratio with its spread."""
+    def format_line(self, count: int, unit: str) -> str:
+        """Format the times of both ways per item, and their ratio with its spread."""
         ours, bare = (1e3 * statistics.median(s) / count for s in (self.ours, self.bare))
         least, most = min(self.ratios), max(self.ratios)
         return (
@@ -80,19 +74,24 @@ class Comparison:
         )
 
 
-def parser(description: str, *, photos: bool = True) -> argparse.ArgumentParser:
-    """Make the parser of a benchmark, with the options that all have."""
-    made = argparse.ArgumentParser(description=description.partition("\n")[0])
+def make_parser(description: str, *, photos: bool = True) -> argparse.ArgumentParser:
+    """Make a benchmark's argument parser with the options common to all."""
+    parser = argparse.ArgumentParser(description=description.partition("\n")[0])
     if photos:
-        made.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
-    made.add_argument("--threads", type=int, help="of OpenMP in both ways; default: all cores")
-    made.add_argument("--work", type=Path, help="folder for what is written; default: temporary")
-    return made
+        parser.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
+    parser.add_argument(
+        "--threads", type=int, help="OpenMP threads, for both ways; default: all cores"
+    )
+    parser.add_argument("--work", type=Path, help="folder for the output; default: a temporary one")
+    return parser
 
 
 def prepare_process(threads: int | None) -> None:
-    """Set the process up as the command line does; before torch or faiss is imported."""
-    require("torch" not in sys.modules and "faiss" not in sys.modules, "torch came in too early")
+    """Set the process up as the command line does, before torch or faiss is imported."""
+    require(
+        "torch" not in sys.modules and "faiss" not in sys.modules,
+        "torch or faiss is already imported",
+    )
     if threads is not None:
         os.environ["OMP_NUM_THREADS"] = str(threads)
     share_processors()
@@ -100,7 +99,7 @@ def prepare_process(threads: int | None) -> None:
 
 
 def describe_setup(**more: object) -> None:
-    """Print versions, cores, thread settings and whatever else describes the run."""
+    """Print versions, cores, thread settings and the given details of the run."""
     versions = {}
     for package in _PACKAGES:
         try:
@@ -119,14 +118,14 @@ def describe_setup(**more: object) -> None:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = f", load {os.getloadavg()[0]:.2f}" if hasattr(os, "getloadavg") else ""
     print(f"machine: {platform.machine()} {_processor()}, {usable} cores{load}")
-    print(f"python {platform.python_version()}; {_listed(versions)}")
-    print(f"threads: {_listed(threads)}")
+    print(f"python {platform.python_version()}; {_join_named(versions)}")
+    print(f"threads: {_join_named(threads)}")
     for name, value in more.items():
         print(f"{name.replace('_', ' ')}: {value}")
     print(flush=True)
 
 
-def _listed(values: Mapping[str, object]) -> str:
+def _join_named(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name} {value}" for name, value in values.items())
 
 
@@ -150,18 +149,20 @@ def _stop(message: str) -> NoReturn:
     raise SystemExit(3)
 
 
-def verdict(name: str, value: float, *, at_most: float | None = None, at_least: float = 0) -> bool:
-    """Print a figure beside its target; return whether it is met."""
+def check_target(
+    name: str, value: float, *, at_most: float | None = None, at_least: float = 0
+) -> bool:
+    """Print a figure with its target; return whether the target is met."""
     met = value >= at_least and (at_most is None or value <= at_most)
-    asked = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
-    print(f"{name}: {value:.3f}, asked {asked}: {'met' if met else 'NOT MET'}", flush=True)
+    target = f"at most {at_most:g}" if at_most is not None else f"at least {at_least:g}"
+    print(f"{name}: {value:.3f}, target {target}: {'met' if met else 'NOT MET'}", flush=True)
     return met
 
 
 def compare(
     ours: Callable[[], object], bare: Callable[[], object], *, rounds: int, warm_up: int = 1
 ) -> Comparison:
-    """Time two functions in turn; which of them goes first changes from round to round."""
+    """Time two functions in turn, alternating which runs first."""
     for _ in range(warm_up):
         ours()
         bare()
@@ -174,18 +175,21 @@ def compare(
     return Comparison(tuple(times[ours]), tuple(times[bare]))
 
 
-def interval(of_picture: np.ndarray, seed: int) -> str:
-    """Mean of one value a picture, with its 95 % interval by bootstrap over the pictures."""
+def format_mean(values: np.ndarray, seed: int) -> str:
+    """Format the mean of `values` (one per picture) with its 95 % bootstrap interval."""
     generator = np.random.default_rng(seed)
-    draws = generator.integers(len(of_picture), size=(2000, len(of_picture)))
-    low, high = np.percentile(of_picture[draws].mean(axis=1), [2.5, 97.5])
-    return f"{of_picture.mean():.3f} [{low:.3f}, {high:.3f}]"
+    draws = generator.integers(len(values), size=(2000, len(values)))
+    low, high = np.percentile(values[draws].mean(axis=1), [2.5, 97.5])
+    return f"{values.mean():.3f} [{low:.3f}, {high:.3f}]"
 
 
 def describe_copies(
     descriptor: Any, edit: Any, files: Sequence[Any], *, seed: int, draw: int
 ) -> np.ndarray:
-    """Describe an edited copy of each file, a path or an open one; another for each draw."""
+    """Return descriptors (n, D) of an edited copy of each file (a path or an open file).
+
+    Another `draw` draws the edit anew.
+    """
     return descriptor.describe(
         [
             edit.apply(Image.open(file).convert("RGB"), np.random.default_rng([seed, draw, n]))
@@ -195,11 +199,11 @@ def describe_copies(
 
 
 @contextmanager
-def working_folder(kept: Path | None) -> Iterator[Path]:
-    """Give the requested folder, or a temporary one."""
-    if kept is not None:
-        kept.mkdir(parents=True, exist_ok=True)
-        yield kept
+def working_folder(requested: Path | None) -> Iterator[Path]:
+    """Yield the requested folder, or a temporary one that is removed afterwards."""
+    if requested is not None:
+        requested.mkdir(parents=True, exist_ok=True)
+        yield requested
         return
     folder = Path(tempfile.mkdtemp(prefix="homing-benchmark-"))
     try:
@@ -209,7 +213,7 @@ def working_folder(kept: Path | None) -> Iterator[Path]:
 
 
 def picture_paths(photos: Sequence[Path], count: int | None) -> list[Path]:
-    """List the pictures, spread evenly over all of them if only some are wanted."""
+    """List the pictures; if `count` is smaller than their number, take evenly spaced ones."""
     paths = [found.path for found in find_pictures(photos)]
     require(bool(paths), f"there are no pictures in {', '.join(map(str, photos))}")
     if count is None or count >= len(paths):
@@ -222,28 +226,28 @@ def make_pictures(
 ) -> list[Path]:
     """Write JPEG files of one size made from photographs, no two alike.
 
-    Photographs are cropped to the shape and scaled; an upright one gives an upright file. Where
-    more files than photographs are wanted, each is used again, turned over, with its tones moved.
+    Photographs are cropped to the shape and scaled; a portrait gives a portrait. If `count` exceeds
+    the number of photographs, they are reused, mirrored every other time and with shifted tones.
     """
     folder.mkdir(parents=True)
     written = []
     for number in range(count):
-        with Image.open(sources[number % len(sources)]) as opened:
-            picture = ImageOps.exif_transpose(opened).convert("RGB")
-        again = number // len(sources)
+        with Image.open(sources[number % len(sources)]) as image:
+            picture = ImageOps.exif_transpose(image).convert("RGB")
+        reuse = number // len(sources)
         shape = size if picture.width >= picture.height else size[::-1]
         fitted = ImageOps.fit(picture, shape, Image.Resampling.LANCZOS)
-        if again % 2:
+        if reuse % 2:
             fitted = ImageOps.mirror(fitted)
-        if again:
-            fitted = fitted.point([min(255, v + again) for v in range(256)] * 3)
+        if reuse:
+            fitted = fitted.point([min(255, v + reuse) for v in range(256)] * 3)
         written.append(folder / f"{number:05}.jpg")
         fitted.save(written[-1], quality=quality)
     return written
 
 
-def sizes(paths: Sequence[Path]) -> str:
-    """Say how many pictures there are and how large they are."""
+def describe_sizes(paths: Sequence[Path]) -> str:
+    """Describe the number of pictures and their sizes."""
     megapixels, kilobytes = [], []
     for path in paths:
         with Image.open(path) as picture:
@@ -255,29 +259,31 @@ def sizes(paths: Sequence[Path]) -> str:
     )
 
 
-def resident() -> int:
-    """Bytes of memory that the process holds now (Linux)."""
+def process_memory() -> dict[str, int]:
+    """Return the peak and the current anonymous memory of the process, bytes (Linux)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines if ":" in line)
+    peak, anonymous = (int(fields[key].split()[0]) * 1024 for key in ("VmHWM", "RssAnon"))
+    return {"peak": peak, "anonymous": anonymous}
+
+
+def resident_bytes() -> int:
+    """Return the current resident memory of the process in bytes (Linux)."""
     fields = Path("/proc/self/statm").read_text().split()
     return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def run_command(program: str, *arguments: object, check: bool = True) -> tuple[float, int, str]:
-    """Run ``homing`` or a script of ours in a process of its own.
+    """Run ``homing`` or a Python script in a separate process.
 
-    Returns
-    -------
-    seconds : float
-        From start to end, Python's own start included.
-    peak : int
-        The most memory it held, bytes.
-    output : str
-        Its standard output.
+    Returns its wall time in seconds (Python's start included), its peak memory in bytes and its
+    standard output.
     """
     with tempfile.TemporaryDirectory() as folder:
         peak = Path(folder, "peak")
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", _MEASURED, peak, program, *map(str, arguments)],
+            [sys.executable, "-c", _RUN_MEASURED, peak, program, *map(str, arguments)],
             stdout=subprocess.PIPE,
             text=True,
             check=False,
@@ -290,7 +296,7 @@ def run_command(program: str, *arguments: object, check: bool = True) -> tuple[f
         return seconds, 1024 * int(peak.read_text()), done.stdout
 
 
-def child(script: str, *arguments: object) -> dict[str, Any]:
-    """Run a part of a benchmark in a fresh process; what it printed last, as JSON."""
+def run_child(script: str, *arguments: object) -> dict[str, Any]:
+    """Run a part of a benchmark in a fresh process; return its last line, parsed as JSON."""
     _, _, output = run_command(script, *arguments)
     return dict(json.loads(output.splitlines()[-1]))

@@ -1,4 +1,4 @@
-"""Archives and queries of `finding.py`: made once, stored in files, resumed after a break."""
+"""Archives and queries of `finding.py`, stored in files so that an interrupted run resumes."""
 
 import contextlib
 import hashlib
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from _common import require
-from _rows import rows_of
+from _rows import make_rows
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -41,23 +41,16 @@ from homing.options import DEFAULT_LIMITS
 from homing.search.false_alarms import LEAST_BACKGROUND
 from homing.search.views import query_views
 
-_ROWS = 8192  # entries recorded together
-_CHUNK = 50  # queries that are kept in one file
-_EDITED = 8  # what a seed is for
+_ROWS = 8192  # entries per commit
+_CHUNK = 50  # queries per stored file
+_EDIT_STREAM = 8  # part of a seed: the random stream of query edits
 
 Arrays = dict[str, NDArray]
 
 
 @dataclass(frozen=True)
 class State:
-    """An archive, and the files whose copies are searched for in it.
-
-    Attributes
-    ----------
-    archive : homing.Archive
-    ids : tuple of str
-    files : tuple of Path
-    """
+    """An archive, and the files whose copies are searched for in it."""
 
     archive: homing.Archive
     ids: tuple[str, ...]
@@ -66,28 +59,19 @@ class State:
 
 @dataclass(frozen=True)
 class Query:
-    """A copy to be searched for: a file under an edit.
-
-    Attributes
-    ----------
-    path : Path
-    edit : Edit
-    seed : tuple of int
-    wanted : str
-        Id of the entry that it is a copy of; empty where there is none.
-    """
+    """A copy to search for: a file under an edit."""
 
     path: Path
     edit: Edit
     seed: tuple[int, ...]
-    wanted: str = ""
+    wanted: str = ""  # id of the entry that it is a copy of; empty if there is none
 
     def picture(self) -> Image.Image:
         """Make the copy."""
         return self.edit.apply(read_rgb(self.path), np.random.default_rng(self.seed))
 
 
-def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
+def load_or_make(path: Path, make: Callable[[], Arrays]) -> Arrays:
     """Read the arrays of a file; compute and write them first if it is missing."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,8 +83,8 @@ def kept(path: Path, make: Callable[[], Arrays]) -> Arrays:
         return dict(found)
 
 
-def known_by(*parts: object, sources: Sequence[str]) -> str:
-    """Return a cache name for results made from these values by that part of our code."""
+def cache_key(*parts: object, sources: Sequence[str]) -> str:
+    """Return a cache name for results made from these values by the code of `sources`."""
     code = code_checksum(tuple(sources), ("pillow", "numpy", "torch"))
     return hashlib.sha256(repr((code, *parts)).encode()).hexdigest()[:12]
 
@@ -108,27 +92,21 @@ def known_by(*parts: object, sources: Sequence[str]) -> str:
 def make_states(
     photos: Sequence[FoundPicture], options, workers: ProcessPool, folder: Path
 ) -> dict[str, State]:
-    """Make an archive with the photos as they are, and one with the photos released.
+    """Make an archive with the unmodified photos, and one with the released photos.
 
-    Parameters
-    ----------
-    photos : sequence of FoundPicture
-    options : argparse.Namespace
-        With `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`.
-    workers : ProcessPool
-    folder : Path
-        For the archives and all that is kept.
+    `options` has `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`. Archives and
+    caches are written to `folder`.
     """
     base = make_base(_plan(photos, options), options.seed)
     _record_base(base, len(photos), options.codebook, workers, folder)
     files = _files(base, folder / "crops")
     paths = [found.path for found in photos]
 
-    passive = _opened(folder, "passive")
+    passive = _open_copy(folder, "passive")
     added = passive.add(paths)
     require(not added.failures, f"not all were added: {added}")
     files |= {outcome.id: partial(Path, outcome.source) for outcome in added}
-    active = _opened(folder, options.method)
+    active = _open_copy(folder, options.method)
     released = active.release(
         paths,
         out=folder / f"{options.method}-out",
@@ -138,50 +116,43 @@ def make_states(
     )
     require(not released.failures, f"not all were released: {released}")
     written = {row.id: active.path / row.file for row in active.entries() if row.file}
-    places = {"passive": None, options.method: written}
+    files_of_state = {"passive": None, options.method: written}
     found = {}
     for (name, outside), archive, report in zip(
-        places.items(), (passive, active), (added, released), strict=True
+        files_of_state.items(), (passive, active), (added, released), strict=True
     ):
         ids = tuple(outcome.id for outcome in report)
-        mine = tuple(files[i]() if outside is None else outside[i] for i in ids)
-        known = files | {i: partial(Path, path) for i, path in zip(ids, mine, strict=True)}
-        archive.sources = partial(_Places, archive._table, archive.path, known=known)
-        found[name] = State(archive, ids, mine)
+        searched = tuple(files[i]() if outside is None else outside[i] for i in ids)
+        pairs = zip(ids, searched, strict=True)
+        all_files = files | {i: partial(Path, path) for i, path in pairs}
+        archive.sources = partial(_KnownSources, archive._table, archive.path, files=all_files)
+        found[name] = State(archive, ids, searched)
     return found
 
 
-def calibrated(
+def calibrate_states(
     states: Mapping[str, State], photos: Sequence[FoundPicture], options, folder: Path
 ) -> dict[str, State]:
-    """The same archives, but calibrated on pictures that match nothing: background out of the base.
+    """Copy the archives, and calibrate the copies on background pictures outside the base.
 
-    Parameters
-    ----------
-    states : mapping of str to State
-        See :func:`make_states`, with the other parameters.
-
-    Returns
-    -------
-    dict of str to State
-        Nothing if there are too few of these pictures.
+    These pictures match no entry. Returns no states if there are too few of them.
     """
     strangers = [found.path for found in _plan(photos, options).unmatched]
     if len(strangers) < LEAST_BACKGROUND:
         return {}
-    looked: list[Strangers] = []
+    described: list[Strangers] = []  # at most one, made when first needed
     found = {}
     for name, state in states.items():
         target, building = folder / f"{name}-calibrated", folder / f"{name}-calibrated-unfinished"
         if not target.exists():
-            if not looked:
-                looked.append(
+            if not described:
+                described.append(
                     describe_strangers(state.archive.descriptor, strangers, DEFAULT_LIMITS)
                 )
             shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(state.archive.path, building)
             archive = homing.open(building)
-            made = archive._current.run(partial(calibrate_on_pictures, strangers=looked[0]))
+            made = archive._current.run(partial(calibrate_on_pictures, strangers=described[0]))
             write_calibration(archive.path, archive.settings, made)
             building.rename(target)
         found[name] = replace(state, archive=homing.open(target))
@@ -194,7 +165,7 @@ def _plan(photos: Sequence[FoundPicture], options) -> Plan:
 
 
 def _record_base(base: Base, first: int, codebook: str, workers: ProcessPool, folder: Path) -> None:
-    """Make the archive of the distractors: photographs and crops of them."""
+    """Make the archive of the distractors: photographs and their crops."""
     target, building = folder / "base", folder / "base-unfinished"
     if target.exists():
         return
@@ -202,20 +173,20 @@ def _record_base(base: Base, first: int, codebook: str, workers: ProcessPool, fo
     archive = homing.create(building, codebook=codebook)
     tasks = base.tasks[first:]
     encoder = descriptor_encoder(archive.descriptor)
-    encoded = encode(tasks, [encoder], Run(workers, folder / "cache", _progress), "base")
+    encoded = encode(tasks, [encoder], Run(workers, folder / "cache", _show_progress), "base")
     require(bool(encoded.made.all()), "a background picture cannot be read")
     vectors = encoded.rows[encoder.name]
     for start in range(0, len(vectors), _ROWS):
         rows = range(start, min(start + _ROWS, len(vectors)))
         names = [base.name(first + row) for row in rows]
-        entries = rows_of(archive.codebook, archive._table.schema, names, vectors[rows])
-        taken = commit_rows(archive._table, pa.Table.from_batches([entries]))
-        require(not taken, "an id is taken")
+        entries = make_rows(archive.codebook, archive._table.schema, names, vectors[rows])
+        duplicates = commit_rows(archive._table, pa.Table.from_batches([entries]))
+        require(not duplicates, "an id exists already")
     building.rename(target)
 
 
-def _opened(folder: Path, name: str) -> homing.Archive:
-    """Open a copy of the base; made whole or not at all."""
+def _open_copy(folder: Path, name: str) -> homing.Archive:
+    """Open a copy of the base archive; an incomplete copy is replaced."""
     target, building = folder / name, folder / f"{name}-unfinished"
     if not target.exists():
         shutil.rmtree(building, ignore_errors=True)
@@ -225,7 +196,7 @@ def _opened(folder: Path, name: str) -> homing.Archive:
 
 
 def _files(base: Base, crops: Path) -> dict[str, Callable[[], Path]]:
-    """Files of the base's pictures; crops are written when they are needed."""
+    """Map ids of the base's pictures to functions that return their file; these write crops."""
     found: dict[str, Callable[[], Path]] = {}
     for row in range(len(base.owner)):
         task, recipe = base.made_by(row)
@@ -247,30 +218,30 @@ def _crop(path: Path, crop: Crop, target: Path) -> Path:
 
 
 @dataclass(frozen=True)
-class _Places(Sources):
-    """Pictures of the entries, those of the base too, which was recorded without files."""
+class _KnownSources(Sources):
+    """Finder of entries' pictures that also knows the base, which was recorded without files."""
 
-    known: Mapping[str, Callable[[], Path]] = None
+    files: Mapping[str, Callable[[], Path]] = None
 
-    def find(self, id: str) -> Path | str:  # noqa: A002 - as the method it stands for
-        return self.known[id]()
+    def find(self, id: str) -> Path | str:  # noqa: A002 - as in the base class
+        return self.files[id]()
 
 
-def queries_of(
+def make_queries(
     files: Sequence[Path], ids: Sequence[str], edit: Edit, place: int, seed: int
 ) -> list[list[Query]]:
-    """Copies of files under an edit, in chunks that are stored together."""
+    """Make the queries of files under an edit, in chunks that are stored together."""
     made = iter(
-        Query(path, edit, (seed, _EDITED, place, number), wanted)
+        Query(path, edit, (seed, _EDIT_STREAM, place, number), wanted)
         for number, (path, wanted) in enumerate(zip(files, ids, strict=True))
     )
     return list(iter(lambda: list(islice(made, _CHUNK)), []))
 
 
-def looked_at(
+def describe_chunk(
     chunk: Sequence[Query], path: Path, descriptor, workers: ProcessPool
 ) -> list[DescribedQuery | None]:
-    """All views of queries, described; None of one that cannot be made."""
+    """Describe all views of queries, or load them from `path`; None for a failed edit."""
 
     def make() -> Arrays:
         views = list(workers.map(partial(_views, size=descriptor.input_size), chunk))
@@ -284,7 +255,7 @@ def looked_at(
             "vectors": vectors,
         }
 
-    arrays = kept(path, make)
+    arrays = load_or_make(path, make)
     ends = np.cumsum(arrays["counts"]).tolist()
     names = arrays["names"].tolist()
     return [
@@ -304,16 +275,16 @@ def _views(query: Query, size: int) -> tuple[list[str], NDArray[np.uint8]]:
 
 
 @contextlib.contextmanager
-def _progress(total: int, title: str) -> Iterator["_Bar"]:
-    yield _Bar(total, title)
+def _show_progress(total: int, title: str) -> Iterator["_Progress"]:
+    yield _Progress(total, title)
 
 
-class _Bar:
+class _Progress:
     def __init__(self, total: int, title: str) -> None:
-        self._total, self._title, self._done, self._said = total, title, 0, 0
+        self._total, self._title, self._done, self._printed = total, title, 0, 0
 
     def by(self, count: int) -> None:
         self._done += count
-        if self._done >= self._said + self._total / 20:
-            self._said = self._done
+        if self._done >= self._printed + self._total / 20:
+            self._printed = self._done
             print(f"{self._title}: {self._done} of {self._total}", flush=True)

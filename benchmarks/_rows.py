@@ -1,4 +1,4 @@
-"""Rows of entries that no picture was read for, as an archive's record takes them."""
+"""Table rows of synthetic entries: vectors without pictures."""
 
 import datetime
 import hashlib
@@ -12,24 +12,16 @@ from homing.archive.table.commit import quantize
 from homing.codebooks import Codebook
 
 
-def rows_of(
+def make_rows(
     codebook: Codebook,
     schema: pa.Schema,
     ids: Sequence[str],
     vectors: NDArray[np.float32],
     states: Sequence[str] | None = None,
 ) -> pa.RecordBatch:
-    """Give vectors the columns of a record; checksums are those of the ids.
+    """Make the table rows of `vectors` (n, D); checksums are those of the ids.
 
-    Parameters
-    ----------
-    codebook : Codebook
-    schema : pyarrow.Schema
-        Of the record.
-    ids : sequence of str
-    vectors : array (n, D), float32
-    states : sequence of str or None
-        "added" without it.
+    Without `states` all rows are "added".
     """
     count = len(vectors)
     stored, cells, codes = quantize(codebook, vectors)

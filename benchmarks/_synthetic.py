@@ -1,4 +1,4 @@
-"""Archives of made-up entries, written straight into the record: a million take a minute."""
+"""Archives of synthetic entries, written directly into the table: a million take a minute."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import lance
 import numpy as np
 import pyarrow as pa
 from _common import require
-from _rows import rows_of
+from _rows import make_rows
 from numpy.typing import NDArray
 
 import homing
@@ -17,26 +17,16 @@ from homing.codebooks import Codebook
 FACTORY = "IVF1024,PQ8x8"
 
 _BLOCK = 16_384
-_SPREAD = 0.03  # of the noise on each component; far less than the distance between codes
+_SPREAD = 0.03  # standard deviation of each component's noise; far below the distance between codes
 
 
 def make_archive(path: Path, entries: int, *, per_file: int, seed: int = 0) -> homing.Archive:
     """Make an archive of unit vectors scattered around the codebook's own reconstructions.
 
-    Vectors drawn evenly from the sphere would nearly all fall into a few cells, since real
-    descriptors lie elsewhere; these fill the cells evenly.
-
-    Parameters
-    ----------
-    path : Path
-        Where it goes; one that is there already is taken if it has as many entries.
-    entries : int
-        How many.
-    per_file : int
-        Entries in each data file of the record: `entries` or more for an archive compacted, 512
-        for one filled by ``homing add`` and never compacted.
-    seed : int
-        Of the vectors.
+    Vectors drawn uniformly from the sphere would nearly all fall into a few cells, since real
+    descriptors lie elsewhere; these fill the cells evenly. An existing archive at `path` is reused
+    if it has as many entries. `per_file` is the number of entries in a data file: `entries` or more
+    for a compacted archive, 512 for one filled by ``homing add`` and never compacted.
     """
     if path.exists():
         archive = homing.open(path)
@@ -62,23 +52,17 @@ def make_archive(path: Path, entries: int, *, per_file: int, seed: int = 0) -> h
 def extend_archive(
     archive: homing.Archive, codebook: Codebook, entries: int, *, seed: int
 ) -> homing.Archive:
-    """Put more made-up entries behind those there, of the newest generation.
+    """Append synthetic entries of the newest generation.
 
-    Parameters
-    ----------
-    archive : Archive
-    codebook : Codebook
-        Around whose reconstructions they are scattered; the same codebook and seed give the same
-        vectors, whatever the archive's newest one is.
-    entries : int
-    seed : int
+    They are scattered around the reconstructions of `codebook`: the same codebook and seed give the
+    same vectors, whatever the archive's newest codebook is.
     """
     record, newest = str(archive.path / "entries.lance"), archive.codebook
     schema = lance.dataset(record).schema
     first_cell = np.int32(sum(each.cells for each in archive._table.generations.members[:-1]))
     before = len(archive)
 
-    def renumbered() -> Iterator[pa.RecordBatch]:
+    def renumbered_batches() -> Iterator[pa.RecordBatch]:
         for batch in _batches(codebook, schema, entries, seed, before):
             stored = batch.column("vector").flatten().to_numpy(zero_copy_only=False)
             vectors = stored.reshape(batch.num_rows, -1).astype(np.float32)
@@ -90,7 +74,7 @@ def extend_archive(
             )
             yield pa.RecordBatch.from_arrays(list(columns.values()), schema=schema)
 
-    reader = pa.RecordBatchReader.from_batches(schema, renumbered())
+    reader = pa.RecordBatchReader.from_batches(schema, renumbered_batches())
     lance.write_dataset(reader, record, mode="append")
     return homing.open(archive.path)
 
@@ -104,26 +88,26 @@ def _batches(
         numbers = range(before + first, before + first + len(vectors))
         ids = [f"photographs/2024/{n // 1000:04}/{n:07}.jpg" for n in numbers]
         states = ["released" if n % 10 == 0 else "added" for n in numbers]
-        yield rows_of(codebook, schema, ids, vectors, states)
+        yield make_rows(codebook, schema, ids, vectors, states)
 
 
 def _vectors(codebook: Codebook, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
     cells = generator.integers(codebook.cell_count, size=count)
     codes = generator.integers(256, size=(count, codebook.code_size), dtype=np.uint8)
-    return _moved(codebook.decode(cells, codes), generator)
+    return _add_noise(codebook.decode(cells, codes), generator)
 
 
 def make_queries(archive: homing.Archive, count: int, seed: int = 1) -> NDArray[np.float32]:
-    """Make unit vectors near entries of an archive, as an edited copy's would be."""
+    """Make unit vectors (count, D) near entries of an archive, like those of edited copies."""
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.choice(len(archive), count, replace=False))
     table = lance.dataset(str(archive.path / "entries.lance")).take(chosen.tolist(), ["vector"])
     flat = table.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.reshape(count, -1).astype(np.float32)
-    return _moved(vectors[generator.permutation(count)], generator)
+    return _add_noise(vectors[generator.permutation(count)], generator)
 
 
-def _moved(vectors: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
+def _add_noise(vectors: NDArray[np.float32], generator: np.random.Generator) -> NDArray[np.float32]:
     noise = generator.standard_normal(vectors.shape, dtype=np.float32)
-    moved = vectors + np.float32(_SPREAD) * noise
-    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+    noisy = vectors + np.float32(_SPREAD) * noise
+    return noisy / np.linalg.norm(noisy, axis=1, keepdims=True)

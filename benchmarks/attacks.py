@@ -1,9 +1,9 @@
-"""Attacks on an archive: published pictures hidden from it, and strangers passed off as its own.
+"""Attacks on an archive: hiding published pictures from it, and forging copies of its entries.
 
-Half of PHOTOS are released into an archive, to which the background is added; it calibrates itself.
-Adversaries who know nothing, the descriptor, or the codebook too then attack their files, which
-are searched for. The other half, which the archive does not hold, are moved towards the entry that
-is most like each of them, and must not be taken for copies of it.
+Half of PHOTOS are released into an archive together with the added background; the archive is
+calibrated. Adversaries who know nothing, the descriptor, or also the codebook then attack the
+released files, which are searched for. The other half are not in the archive; each is moved towards
+its most similar entry, and must not be called a copy of it.
 """
 
 import functools
@@ -12,7 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from _common import describe_setup, parser, picture_paths, prepare_process, require, working_folder
+from _common import (
+    describe_setup,
+    make_parser,
+    picture_paths,
+    prepare_process,
+    require,
+    working_folder,
+)
 
 from homing.options import Activation
 
@@ -21,38 +28,21 @@ COLUMNS = ("PSNR mean", "similarity", "1 probe", "automatic", "exact", "called",
 
 @dataclass(frozen=True)
 class Suspects:
-    """Files that an adversary made, and the entry that each is or claims to be.
-
-    Attributes
-    ----------
-    files : sequence of Path
-    entries : array (n,), of places in the base
-    decibels : float
-        Mean PSNR against what they were made of.
-    """
+    """Files made by an adversary, and the entry that each is a copy of or imitates."""
 
     files: Sequence[Path]
-    entries: object
-    decibels: float
+    entries: object  # array (n,) of indices into the base
+    decibels: float  # mean PSNR against their sources
 
 
 @dataclass(frozen=True)
 class Base:
-    """An archive and its entries.
+    """An archive and its entries."""
 
-    Attributes
-    ----------
-    archive : homing.Archive
-    ids : array (m,), object
-    vectors : array (m, D), float32
-    folders : sequence of Path
-        Where pictures of entries lie.
-    """
-
-    archive: object
-    ids: object
-    vectors: object
-    folders: Sequence[Path]
+    archive: object  # homing.Archive
+    ids: object  # array (m,), object
+    vectors: object  # array (m, D), float32
+    folders: Sequence[Path]  # of the entries' pictures
 
 
 def main() -> int:
@@ -71,32 +61,36 @@ def main() -> int:
         seed=options.seed,
     )
     with working_folder(options.work) as folder:
-        base, released = _base(options, ours, folder)
-        print(f"entries: {len(base.ids)}; {_calibration(base)}")
-        _table("ours", _hidden(options, base, released, folder), base)
-        _table("others", _claimed(options, base, others, folder), base)
+        base, released = _make_base(options, ours, folder)
+        print(f"entries: {len(base.ids)}; {_describe_calibration(base)}")
+        _print_table("ours", _hiding_cases(options, base, released, folder), base)
+        _print_table("others", _forging_cases(options, base, others, folder), base)
     print(
-        "\nsimilarity: median, to the entry; 1 probe, automatic, exact: share of which that entry "
-        "comes first, re-ranked; called: taken for a copy of it at the default rate, of the five "
-        "best hits; and confirmed: after the details of both pictures were compared"
+        "\nsimilarity: median similarity to the entry; 1 probe, automatic, exact: share of files "
+        "for which that entry is first, re-ranked; called: share called a copy of it at the "
+        "default rate among the five best hits; and confirmed: the same with --confirm"
     )
     return 0
 
 
 def _options():
-    made = parser(__doc__)
-    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
-    made.add_argument("--pictures", type=int, default=40, help="released, and as many others")
-    made.add_argument("--background-pictures", type=int, default=3000)
-    made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
-    made.add_argument("--psnr", type=float, default=42.0, help="of the releases")
-    made.add_argument("--budgets", type=float, nargs="+", default=[42.0, 36.0], help="of attacks")
-    made.add_argument("--seed", type=int, default=0)
-    return made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument(
+        "--pictures", type=int, default=40, help="pictures released; as many others are forged"
+    )
+    parser.add_argument("--background-pictures", type=int, default=3000)
+    parser.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
+    parser.add_argument("--psnr", type=float, default=42.0, help="PSNR of the releases, dB")
+    parser.add_argument(
+        "--budgets", type=float, nargs="+", default=[42.0, 36.0], help="PSNR of the attacks, dB"
+    )
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
 
 
-def _base(options, ours: Sequence[Path], folder: Path):
-    """Make the archive; also give the released files and their places in it."""
+def _make_base(options, ours: Sequence[Path], folder: Path):
+    """Make the archive; return it with the released files and their indices in it."""
     import numpy as np
 
     import homing
@@ -116,37 +110,37 @@ def _base(options, ours: Sequence[Path], folder: Path):
     return base, Suspects([Path(outcome.file) for outcome in report], places, np.inf)
 
 
-def _calibration(base: Base) -> str:
+def _describe_calibration(base: Base) -> str:
     found = base.archive._calibration()
-    require(found is not None, "the archive is not calibrated: give it more background")
-    return f"a copy from {found.tails['upright'].similarity(1e-4):.3f} on"
+    require(found is not None, "the archive is not calibrated: increase --background-pictures")
+    return f"called a copy from a similarity of {found.tails['upright'].similarity(1e-4):.3f} on"
 
 
-def _hidden(options, base: Base, released: Suspects, folder: Path):
-    """Yield the pictures that the archive must find, under each attack."""
+def _hiding_cases(options, base: Base, released: Suspects, folder: Path):
+    """Yield, for each attack, its name and the files that the archive must find."""
     from homing.activation import find_method
     from homing.bench.questions.adversary import WASHES, aim_elsewhere
     from homing.edits import make_edit
 
     yield "as released", released
     for wash in (*WASHES, make_edit("made grey", _grey)):
-        yield f"nothing: {wash.name}", _washed(wash, released, folder)
-    method = _bold(find_method(Activation.method))
+        yield f"nothing: {wash.name}", _apply_wash(wash, released, folder)
+    method = _with_visible_changes(find_method(Activation.method))
     attacks = {
-        "descriptor: away from itself": replace(method, objective=_away),
+        "descriptor: away from itself": replace(method, objective=_push_away),
         "all: into the next cell": aim_elsewhere(method),
     }
     for label, attack in attacks.items():
-        yield from _attacked(options, label, attack, base, released, folder)
+        yield from _attack(options, label, attack, base, released, folder)
 
 
 def _grey(image, _generator):
-    """In calm places releases change colour more than luminance."""
+    """Remove colour: in smooth regions releases change colour more than luminance."""
     return image.convert("L").convert("RGB")
 
 
-def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
-    """Yield the pictures that the archive must not call copies."""
+def _forging_cases(options, base: Base, others: Sequence[Path], folder: Path):
+    """Yield, for each attack, its name and the files that must not be called copies."""
     import numpy as np
 
     from homing.activation import find_method
@@ -156,19 +150,19 @@ def _claimed(options, base: Base, others: Sequence[Path], folder: Path):
     nearest = np.argmax(descriptor.describe(others) @ base.vectors.T, axis=1)
     untouched = Suspects(others, nearest, np.inf)
     yield "as they are", untouched
-    method = _bold(find_method(Activation.method))
+    method = _with_visible_changes(find_method(Activation.method))
     most_like = functools.partial(_most_like, base.vectors)
     attacks = {
         "descriptor: towards an entry": replace(
-            method, objective=functools.partial(_towards, most_like)
+            method, objective=functools.partial(_pull_towards, most_like)
         ),
         "all: as if it were that entry": aim_elsewhere(method, most_like),
     }
     for label, attack in attacks.items():
-        yield from _attacked(options, label, attack, base, untouched, folder)
+        yield from _attack(options, label, attack, base, untouched, folder)
 
 
-def _bold(method):
+def _with_visible_changes(method):
     """Return a method whose changes may be visible."""
     from homing.activation.simulated_edits.edits import NO_EDITS
 
@@ -181,14 +175,14 @@ def _bold(method):
     )
 
 
-def _away(targets, _settings, device):
-    """Objective: away from the picture itself."""
-    return _nearness(targets.vectors, device, sign=1)
+def _push_away(targets, _settings, device):
+    """Make the objective that moves away from the picture itself."""
+    return _similarity_objective(targets.vectors, device, sign=1)
 
 
-def _towards(where: Callable, targets, _settings, device):
-    """Objective: towards another vector."""
-    return _nearness(where(targets.codebook, targets.vectors), device, sign=-1)
+def _pull_towards(find_goals: Callable, targets, _settings, device):
+    """Make the objective that moves towards the vectors of `find_goals(codebook, vectors)`."""
+    return _similarity_objective(find_goals(targets.codebook, targets.vectors), device, sign=-1)
 
 
 def _most_like(entries, _codebook, vectors):
@@ -198,19 +192,19 @@ def _most_like(entries, _codebook, vectors):
     return entries[np.argmax(vectors @ entries.T, axis=1)]
 
 
-def _nearness(targets, device, *, sign: int):
+def _similarity_objective(targets, device, *, sign: int):
     import torch
 
     wanted = torch.tensor(targets, device=device)
 
     def objective(features, _change):
-        seen = features.reshape(-1, *wanted.shape)  # looks at each picture
-        return sign * torch.cosine_similarity(seen, wanted[None], dim=2).mean(dim=0)
+        views = features.reshape(-1, *wanted.shape)  # (views, pictures, D)
+        return sign * torch.cosine_similarity(views, wanted[None], dim=2).mean(dim=0)
 
     return objective
 
 
-def _attacked(options, label: str, method, base: Base, suspects: Suspects, folder: Path):
+def _attack(options, label: str, method, base: Base, suspects: Suspects, folder: Path):
     import numpy as np
 
     from homing.activation import Activated, Activator
@@ -226,12 +220,12 @@ def _attacked(options, label: str, method, base: Base, suspects: Suspects, folde
         )
         done = [each for each in activator.run(suspects.files) if isinstance(each, Activated)]
         require(len(done) == len(suspects.files), "a picture cannot be attacked")
-        files = _written([each.data for each in done], folder / f"{label} {budget:g}")
-        reached = float(np.mean([each.psnr for each in done]))
-        yield f"{label}, {budget:g} dB", Suspects(files, suspects.entries, reached)
+        files = _write_files([each.data for each in done], folder / f"{label} {budget:g}")
+        mean_psnr = float(np.mean([each.psnr for each in done]))
+        yield f"{label}, {budget:g} dB", Suspects(files, suspects.entries, mean_psnr)
 
 
-def _washed(wash, released: Suspects, folder: Path) -> Suspects:
+def _apply_wash(wash, released: Suspects, folder: Path) -> Suspects:
     import io
 
     import numpy as np
@@ -247,11 +241,11 @@ def _washed(wash, released: Suspects, folder: Path) -> Suspects:
         buffer = io.BytesIO()
         after.save(buffer, "PNG")
         washed.append(buffer.getvalue())
-    files = _written(washed, folder / wash.name)
+    files = _write_files(washed, folder / wash.name)
     return Suspects(files, released.entries, float(np.mean(decibels)))
 
 
-def _written(pictures: Sequence[bytes], folder: Path) -> list[Path]:
+def _write_files(pictures: Sequence[bytes], folder: Path) -> list[Path]:
     folder.mkdir(parents=True)
     files = [folder / f"{number:04}.png" for number in range(len(pictures))]
     for file, data in zip(files, pictures, strict=True):
@@ -259,8 +253,8 @@ def _written(pictures: Sequence[bytes], folder: Path) -> list[Path]:
     return files
 
 
-def _table(whose: str, cases, base: Base) -> None:
-    print(f"\n| {whose} | " + " | ".join(COLUMNS) + " |\n" + "|---" * (1 + len(COLUMNS)) + "|")
+def _print_table(title: str, cases, base: Base) -> None:
+    print(f"\n| {title} | " + " | ".join(COLUMNS) + " |\n" + "|---" * (1 + len(COLUMNS)) + "|")
     for label, suspects in cases:
         print(f"| {label} | " + " | ".join(_figures(base, suspects)) + " |", flush=True)
 

@@ -1,9 +1,9 @@
 """Gains of re-ranking, views, probes and local features, by searches of real archives.
 
-Some of PHOTOS are added as they are to one archive and released into another, among photographs of
-the background and crops of these; the others are never recorded, and their copies are queries
-without a match. All results are stored in the folder of --work: after an interruption the same
-command goes on.
+Some of PHOTOS are added unmodified to one archive and released into another, among photographs of
+the background and their crops; the others are never added, and their copies are queries without a
+match. All results are stored in the folder of --work; after an interruption the same command
+resumes.
 """
 
 import sys
@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from _common import describe_setup, parser, prepare_process, require, working_folder
+from _common import describe_setup, make_parser, prepare_process, require, working_folder
 
-ASKED = {
+SEARCHES = {
     "codes only": {"probes": 1, "rerank": 0},
     "+ re-ranking": {"probes": 1},
     "+ turned": {"probes": 1, "views": "turned"},
@@ -24,42 +24,32 @@ ASKED = {
     "default": {},
     "default + turned": {"views": "turned"},
 }
-TOLD = [name for name, asked in ASKED.items() if "confirm" not in asked]  # by similarity
-_VIEWS = {"upright": 1, "turned": 8, "all": None}  # of the views of "all", how many are these
+BY_SIMILARITY = [name for name, settings in SEARCHES.items() if "confirm" not in settings]
+_VIEWS = {"upright": 1, "turned": 8, "all": None}  # number of leading views of "all"
 SHOWN = ("identity", "rotation 90", "meme", "screenshot")
 FALSE_ALARMS = 1e-3
-_K = 5  # hits: what --confirm compares
+_K = 5  # hits compared by --confirm
 
 
 @dataclass(frozen=True)
 class Answers:
-    """Answers to queries, as arrays; the first hit of each counts.
+    """First hits of queries, as arrays (queries,)."""
 
-    Attributes
-    ----------
-    right : bool
-        Whether it is the entry wanted.
-    score : float
-        What hits are ordered by, of all queries; −inf where there are none.
-    copy : bool
-        Whether it is called a copy at the default rate.
-    """
-
-    right: object
-    score: object
-    copy: object
+    right: object  # bool: the hit is the wanted entry
+    score: object  # float: sort key over all queries; −inf without a hit
+    copy: object  # bool: called a copy at the default rate
 
 
 def main() -> int:
     """Measure and print tables."""
     options = _options()
     prepare_process(options.threads)
-    from _finding import calibrated, make_states
+    from _finding import calibrate_states, make_states
 
     from homing.bench.context import open_pool
     from homing.edits import SCREENSHOT, paper_edits
 
-    ours, strangers = _divided(options)
+    ours, strangers = _divide(options)
     describe_setup(
         recorded=len(ours), never_recorded=len(strangers), base=options.base_size,
         method=options.method, psnr=options.psnr, codebook=options.codebook, seed=options.seed,
@@ -71,40 +61,56 @@ def main() -> int:
             print(f"{name}: {len(state.archive)} entries", flush=True)
         _check(states, edits[-3])
 
-        def answers(known, ways):
+        def answer_all(states, names):
             return {
-                name: _answered(state, strangers, edits, ways, options, workers, folder)
-                for name, state in known.items()
+                name: _answer_queries(state, strangers, edits, names, options, workers, folder)
+                for name, state in states.items()
             }
 
-        found = answers(states, ASKED)
-        told = answers(calibrated(states, ours, options, folder), TOLD)
-        times = {name: _times(state, strangers, edits, options) for name, state in states.items()}
-    _print(found, told, times, edits)
+        found = answer_all(states, SEARCHES)
+        calibrated = calibrate_states(states, ours, options, folder)
+        recalibrated = answer_all(calibrated, BY_SIMILARITY)
+        times = {
+            name: _time_searches(state, strangers, edits, options) for name, state in states.items()
+        }
+    _print_tables(found, recalibrated, times, edits)
     return 0
 
 
 def _options():
-    made = parser(__doc__)
-    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
-    made.add_argument("--released", type=int, default=400, help="of PHOTOS; drawn by the seed")
-    made.add_argument("--others", type=int, help="of PHOTOS, never recorded; default: the rest")
-    made.add_argument("--base-size", type=int, default=100_000, help="background and its crops")
-    made.add_argument("--method", default="paper", help="of activation")
-    made.add_argument("--codebook", default="IVF1024,PQ8x8", help="a bundled one, or a file")
-    made.add_argument("--psnr", type=float, default=42.0)
-    made.add_argument("--seed", type=int, default=0)
-    made.add_argument("--searched", type=int, help="of those recorded; default: all of them")
-    made.add_argument("--without", type=int, default=150, help="queries without a match an edit")
-    made.add_argument(
-        "--confirm-every", type=int, default=8, help="of copies, one in so many is confirmed"
+    parser = make_parser(__doc__)
+    parser.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument(
+        "--released",
+        type=int,
+        default=400,
+        help="number of PHOTOS added and released; drawn by the seed",
     )
-    made.add_argument("--times", type=int, default=30, help="copies that are timed")
-    made.add_argument("--workers", type=int, help="processes that make copies")
-    return made.parse_args()
+    parser.add_argument(
+        "--others", type=int, help="number of PHOTOS never added; default: the rest"
+    )
+    parser.add_argument(
+        "--base-size", type=int, default=100_000, help="distractors: background and its crops"
+    )
+    parser.add_argument("--method", default="paper", help="of activation")
+    parser.add_argument("--codebook", default="IVF1024,PQ8x8", help="a bundled one, or a file")
+    parser.add_argument("--psnr", type=float, default=42.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--searched",
+        type=int,
+        help="number of added photos whose copies are searched for; default: all",
+    )
+    parser.add_argument(
+        "--without", type=int, default=150, help="queries without a match for each edit"
+    )
+    parser.add_argument("--confirm-every", type=int, default=8, help="confirm every n-th copy")
+    parser.add_argument("--times", type=int, default=30, help="copies for which searches are timed")
+    parser.add_argument("--workers", type=int, help="processes for making copies")
+    return parser.parse_args()
 
 
-def _divided(options):
+def _divide(options):
     import numpy as np
 
     from homing.images import find_pictures
@@ -118,104 +124,108 @@ def _divided(options):
     return [[photos[place] for place in part.tolist()] for part in parts]
 
 
-def _asked(name: str):
+def _search_options(name: str):
     from homing.options import SearchOptions
 
-    return SearchOptions(k=_K, **ASKED[name])
+    return SearchOptions(k=_K, **SEARCHES[name])
 
 
 def _check(states: Mapping[str, object], edit) -> None:
-    """Check that stored queries give the answers of a search of the picture."""
-    from _finding import queries_of
+    """Check that searches by stored views give the same first hit as searches by picture."""
+    from _finding import make_queries
 
     from homing.archive.query.queries import DescribedQuery, describe_query
     from homing.options import SearchOptions
 
     for state in states.values():
         archive = state.archive
-        (chunk,) = queries_of(state.files[:2], state.ids[:2], edit, 0, 0)
-        for query, name in ((query, name) for query in chunk for name in ASKED):
+        (chunk,) = make_queries(state.files[:2], state.ids[:2], edit, 0, 0)
+        for query, name in ((query, name) for query in chunk for name in SEARCHES):
             picture = query.picture()
-            looked = describe_query(archive.descriptor, picture, SearchOptions(views="all"))
-            views = _VIEWS[_asked(name).views]
-            cut = DescribedQuery(looked.views[:views], looked.vectors[:views], picture)
-            (ours,) = archive.answer([cut], _asked(name))
-            theirs = archive.search(picture, k=_K, **ASKED[name])
+            described = describe_query(archive.descriptor, picture, SearchOptions(views="all"))
+            views = _VIEWS[_search_options(name).views]
+            cut = DescribedQuery(described.views[:views], described.vectors[:views], picture)
+            (ours,) = archive.answer([cut], _search_options(name))
+            theirs = archive.search(picture, k=_K, **SEARCHES[name])
             same = [hit.id for hit in ours][:1] == [hit.id for hit in theirs][:1]
             require(same, f"{name}: a search of the picture finds something else")
 
 
-def _answered(state, strangers, edits, ways, options, workers, folder: Path):
-    """For each way to ask and each edit: answers to copies, and to copies without a match."""
-    from _finding import queries_of
+def _answer_queries(state, strangers, edits, names, options, workers, folder: Path):
+    """Return, by search and edit, the answers to copies with and without a match."""
+    from _finding import make_queries
 
     files = [found.path for found in strangers]
-    found = {name: {"copies": {}, "others": {}} for name in ways}
+    found = {name: {"copies": {}, "others": {}} for name in names}
     start = time.monotonic()
     for place, edit in enumerate(edits):
-        # Others at each edit, and together all of them.
+        # Each edit takes the next strangers, so that all are used.
         first = place * options.without % len(files)
         part = (files[first:] + files[:first])[: options.without]
         some = slice(options.searched)
         chunks = {
-            "copies": queries_of(state.files[some], state.ids[some], edit, place, options.seed),
+            "copies": make_queries(state.files[some], state.ids[some], edit, place, options.seed),
         }
         if edit.in_mean:
-            chunks["others"] = queries_of(part, [""] * len(part), edit, place, options.seed)
+            chunks["others"] = make_queries(part, [""] * len(part), edit, place, options.seed)
         for kind, each_kind in chunks.items():
-            answers = [_chunk(state, chunk, ways, options, workers, folder) for chunk in each_kind]
-            for name in ways:
-                found[name][kind][edit.name] = _together([each[name] for each in answers])
+            answers = [
+                _answer_chunk(state, chunk, names, options, workers, folder) for chunk in each_kind
+            ]
+            for name in names:
+                found[name][kind][edit.name] = _concatenate([each[name] for each in answers])
         print(
             f"{state.archive.path.name}, {edit.name}: {time.monotonic() - start:.0f} s", flush=True
         )
     return found
 
 
-def _chunk(state, chunk: Sequence, ways, options, workers, folder: Path):
-    """Answers to a chunk's queries, by each way to ask."""
-    from _finding import kept, known_by, looked_at
+def _answer_chunk(state, chunk: Sequence, names, options, workers, folder: Path):
+    """Return the answers to a chunk's queries by each search, computed or loaded."""
+    from _finding import cache_key, describe_chunk, load_or_make
 
     from homing.archive.query.queries import DescribedQuery
 
     archive = state.archive
     made = [(query.path, query.path.stat().st_mtime_ns, query.edit.name) for query in chunk]
     about = (archive.descriptor.fingerprint, chunk[0].seed, made)
-    views = known_by(*about, sources=("images", "edits", "descriptors", "search"))
-    answers = known_by(
-        views, archive.path.name, archive._table.version, options.confirm_every,
+    views_key = cache_key(*about, sources=("images", "edits", "descriptors", "search"))
+    answers_key = cache_key(
+        views_key, archive.path.name, archive._table.version, options.confirm_every,
         sources=("search", "archive", "evidence", "codebooks"),
     )  # fmt: skip
-    looked = looked_at(chunk, folder / "queries" / f"{views}.npz", archive.descriptor, workers)
+    stored = folder / "queries" / f"{views_key}.npz"
+    described = describe_chunk(chunk, stored, archive.descriptor, workers)
 
-    def asked(name: str):
-        asked = _asked(name)
-        some = list(zip(chunk, looked, strict=True))[
-            :: options.confirm_every if asked.confirm else 1
-        ]
-        seen = [
+    def answer(name: str):
+        search = _search_options(name)
+        step = options.confirm_every if search.confirm else 1
+        chosen = list(zip(chunk, described, strict=True))[::step]
+        queries = [
             DescribedQuery(
-                views.views[: _VIEWS[asked.views]],
-                views.vectors[: _VIEWS[asked.views]],
-                query.picture() if asked.confirm else None,
+                views.views[: _VIEWS[search.views]],
+                views.vectors[: _VIEWS[search.views]],
+                query.picture() if search.confirm else None,
             )
-            for query, views in some
+            for query, views in chosen
             if views is not None
         ]
-        hits = iter(archive.answer(seen, asked) if seen else [])
-        answers = [() if views is None else next(hits) for _, views in some]
-        wanted = [query.wanted for query, _ in some]
-        return _as_arrays(wanted, answers, by_code=name == "codes only")
+        hits = iter(archive.answer(queries, search) if queries else [])
+        answers = [() if views is None else next(hits) for _, views in chosen]
+        wanted = [query.wanted for query, _ in chosen]
+        return _to_arrays(wanted, answers, by_code=name == "codes only")
 
     place = folder / "answers"
     return {
-        name: Answers(**kept(place / f"{answers}-{number}.npz", lambda name=name: asked(name)))
-        for number, name in enumerate(ASKED)
-        if name in ways
+        name: Answers(
+            **load_or_make(place / f"{answers_key}-{number}.npz", lambda name=name: answer(name))
+        )
+        for number, name in enumerate(SEARCHES)
+        if name in names
     }
 
 
-def _as_arrays(wanted: Sequence[str], answers: Sequence, *, by_code: bool):
+def _to_arrays(wanted: Sequence[str], answers: Sequence, *, by_code: bool):
     import numpy as np
 
     firsts = [hits[0] if hits else None for hits in answers]
@@ -230,31 +240,31 @@ def _as_arrays(wanted: Sequence[str], answers: Sequence, *, by_code: bool):
 
 
 def _score(hit, *, by_code: bool) -> float:
-    """Return the sort key of hits: the result of local features, then similarity."""
+    """Return the sort key of a hit: the result of local features, then similarity."""
     if hit is None:
         return float("-inf")
-    said = {True: 10.0, None: 0.0, False: -10.0}[hit.confirmed]
-    return said + (-hit.code_distance if by_code else hit.similarity)
+    confirmation = {True: 10.0, None: 0.0, False: -10.0}[hit.confirmed]
+    return confirmation + (-hit.code_distance if by_code else hit.similarity)
 
 
-def _times(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
-    """Milliseconds a search of a picture in memory: of copies, and of those without a match."""
+def _time_searches(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
+    """Return the mean milliseconds of a search by picture, of copies with and without a match."""
     import numpy as np
-    from _finding import queries_of
+    from _finding import make_queries
 
-    found: dict[str, list[list[float]]] = {name: [[], []] for name in ASKED}
+    found: dict[str, list[list[float]]] = {name: [[], []] for name in SEARCHES}
     files = [photo.path for photo in strangers]
     for number in range(options.times):
         edit = edits[number % len(edits)]
         place = number % len(state.files), number % len(files)
-        for kind, (file, name) in enumerate(
+        for kind, (file, wanted) in enumerate(
             ((state.files[place[0]], state.ids[place[0]]), (files[place[1]], ""))
         ):
-            ((query,),) = queries_of([file], [name], edit, number, options.seed)
+            ((query,),) = make_queries([file], [wanted], edit, number, options.seed)
             picture = query.picture()
-            for asked, times in found.items():
+            for name, times in found.items():
                 start = time.perf_counter()
-                state.archive.search(picture, k=_K, **ASKED[asked])
+                state.archive.search(picture, k=_K, **SEARCHES[name])
                 times[kind].append(time.perf_counter() - start)
     return {
         name: tuple(1e3 * float(np.mean(kind[1:] or [0])) for kind in times)
@@ -262,14 +272,14 @@ def _times(state, strangers, edits, options) -> dict[str, tuple[float, float]]:
     }
 
 
-def _print(found, told, times, edits) -> None:
+def _print_tables(found, recalibrated, times, edits) -> None:
     import numpy as np
 
     from homing.bench.statistics.measures import recall_at_false_alarms
 
     counted = [edit.name for edit in edits if edit.in_mean]
     print(
-        f"\n| archive | asked | mean of {len(counted)} | {' | '.join(SHOWN)} | "
+        f"\n| archive | search | mean of {len(counted)} | {' | '.join(SHOWN)} | "
         f"recall at {FALSE_ALARMS:g} | called copies: right, wrong, others "
         "| the same, calibrated on pictures | ms a copy | other |"
     )
@@ -278,44 +288,46 @@ def _print(found, told, times, edits) -> None:
         for name, kinds in answers.items():
             copies = kinds["copies"]
             first = {edit: copies[edit].right.mean() for edit in copies}
-            ours, strange = _counted(kinds, counted)
+            ours, strange = _split_counted(kinds, counted)
             recall = recall_at_false_alarms(ours.score, ours.right, strange.score, FALSE_ALARMS)
-            other = told.get(state, {}).get(name)
+            other = recalibrated.get(state, {}).get(name)
             print(
                 f"| {state} | {name} | {np.mean([first[edit] for edit in counted]):.3f} | "
                 + " | ".join(f"{first[edit]:.3f}" for edit in SHOWN)
-                + f" | {recall:.3f} | {_called(kinds, counted)}"
-                + f" | {_called(other, counted) if other else '-'}"
+                + f" | {recall:.3f} | {_format_calls(kinds, counted)}"
+                + f" | {_format_calls(other, counted) if other else '-'}"
                 + f" | {times[state][name][0]:.0f} | {times[state][name][1]:.0f} |"
             )
     print(f"\nR@1 by edit; queries without a match: {len(strange.score)} (confirmed ones fewer)")
     print(
-        "\n| edit | " + " | ".join(f"{state}: {name}" for state in found for name in ASKED) + " |"
+        "\n| edit | "
+        + " | ".join(f"{state}: {name}" for state in found for name in SEARCHES)
+        + " |"
     )
-    print("|---" * (1 + len(found) * len(ASKED)) + "|")
+    print("|---" * (1 + len(found) * len(SEARCHES)) + "|")
     for edit in edits:
         values = [
             found[state][name]["copies"][edit.name].right.mean()
             for state in found
-            for name in ASKED
+            for name in SEARCHES
         ]
         print(f"| {edit.name} | " + " | ".join(f"{value:.3f}" for value in values) + " |")
 
 
-def _counted(kinds, counted: Sequence[str]) -> tuple[Answers, Answers]:
-    """Answers to copies under the edits that count, and to all without a match."""
-    ours = _together([kinds["copies"][edit] for edit in counted])
-    return ours, _together(list(kinds["others"].values()))
+def _split_counted(kinds, counted: Sequence[str]) -> tuple[Answers, Answers]:
+    """Return the answers to copies under the counted edits, and to all queries without a match."""
+    ours = _concatenate([kinds["copies"][edit] for edit in counted])
+    return ours, _concatenate(list(kinds["others"].values()))
 
 
-def _called(kinds, counted: Sequence[str]) -> str:
-    """Shares called copies: of copies, and of the right entry; of another; of those without any."""
-    ours, strange = _counted(kinds, counted)
+def _format_calls(kinds, counted: Sequence[str]) -> str:
+    """Format the shares called copies: of the right entry, of a wrong one, without a match."""
+    ours, strange = _split_counted(kinds, counted)
     shares = (ours.copy & ours.right).mean(), (ours.copy & ~ours.right).mean(), strange.copy.mean()
     return ", ".join(f"{share:.4f}" for share in shares)
 
 
-def _together(parts: Sequence[Answers]) -> Answers:
+def _concatenate(parts: Sequence[Answers]) -> Answers:
     import numpy as np
 
     return Answers(

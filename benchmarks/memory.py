@@ -1,15 +1,15 @@
-"""The most memory that releasing 24-megapixel photographs takes, one JPEG, one PNG and six JPEG."""
+"""Peak memory of releasing 24-megapixel photographs: one JPEG, one PNG, six JPEGs."""
 
 import sys
 
 import numpy as np
 from _common import (
     MEGABYTE,
+    check_target,
     describe_setup,
-    parser,
+    make_parser,
     prepare_process,
     run_command,
-    verdict,
     working_folder,
 )
 from PIL import Image
@@ -19,10 +19,10 @@ from homing.options import Activation
 
 def main() -> int:
     """Measure and print the peaks."""
-    made = parser(__doc__, photos=False)
-    made.add_argument("--pictures", type=int, default=6, help="released together")
-    made.add_argument("--method", default=Activation.method, help="of activation")
-    options = made.parse_args()
+    parser = make_parser(__doc__, photos=False)
+    parser.add_argument("--pictures", type=int, default=6, help="JPEGs released together")
+    parser.add_argument("--method", default=Activation.method, help="of activation")
+    options = parser.parse_args()
     prepare_process(options.threads)
     describe_setup(picture="6000 x 4000, smooth noise", method=options.method)
     noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3)).astype(np.uint8)
@@ -42,7 +42,7 @@ def main() -> int:
             arguments = archive, photos, "--out", out, "--method", options.method
             seconds, peak, _ = run_command("homing", "release", *arguments)
             print(f"{count} {kind}: {seconds:.1f} s")
-            met &= verdict(f"megabytes at most, {count} {kind}", peak / MEGABYTE, at_most=2048)
+            met &= check_target(f"megabytes at most, {count} {kind}", peak / MEGABYTE, at_most=2048)
     return 0 if met else 1
 
 

@@ -1,8 +1,8 @@
 """Copies found only among untouched, or only among activated pictures.
 
-OUT is the output folder of `homing bench`. Copies are compared one by one: the same edit and draw
-of the same picture, untouched and activated. A copy is found if its entry is first, at least by an
-even chance if others are as near. No index stands for an exact search.
+OUT is the output folder of `homing bench`. Copies are compared in pairs: the same edit and draw of
+the same picture, untouched and activated. A copy is found if its entry is first, or first with a
+chance of at least one half among ties. An empty index name denotes exact search.
 """
 
 import argparse
@@ -14,9 +14,9 @@ from pathlib import Path
 from _common import require
 
 PASSIVE = "passive"
-FOUND = 0.5  # chance of being right from which a copy counts as found
+FOUND = 0.5  # least chance of being right at which a copy counts as found
 
-#: What tells a copy from others, and whether it is found.
+#: Whether a copy is found, by its edit, draw and picture.
 Copies = dict[tuple[str, str, str], bool]
 
 
@@ -24,10 +24,10 @@ def main() -> int:
     """Count and print a table."""
     made = argparse.ArgumentParser(description=__doc__)
     made.add_argument("out", type=Path, metavar="OUT")
-    made.add_argument("--search", default="exact", help="a search's name in observations.csv")
-    made.add_argument("--without", nargs="*", default=["screenshot"], help="edits not counted")
+    made.add_argument("--search", default="exact", help="name of a search in observations.csv")
+    made.add_argument("--without", nargs="*", default=["screenshot"], help="edits to leave out")
     options = made.parse_args()
-    found = _found(options.out / "observations.csv", options.search, set(options.without))
+    found = _read_copies(options.out / "observations.csv", options.search, set(options.without))
     require(bool(found), f"{options.out} has no search called {options.search!r}")
     print("| index | activated for | method | copies | missed untouched | found | others lost |")
     print("|---" * 7 + "|")
@@ -43,8 +43,8 @@ def main() -> int:
     return 0
 
 
-def _found(path: Path, search: str, without: set[str]) -> dict[tuple[str, str, str], Copies]:
-    """For every index, codebook activated for, and method: which copies are found."""
+def _read_copies(path: Path, search: str, without: set[str]) -> dict[tuple[str, str, str], Copies]:
+    """Read which copies are found, by index, codebook activated for, and method."""
     found: dict[tuple[str, str, str], Copies] = defaultdict(dict)
     with path.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):

@@ -1,7 +1,7 @@
-"""Pictures of the service's pages: those of docs/serving.md, or of every page.
+"""Screenshots of the service's pages: those of docs/serving.md, or of every page.
 
 An archive of scikit-image's pictures and generated ones is made and served, and a browser visits
-it. Needs Chromium (found in PATH), Playwright and the extra ``serve``.
+it. Needs Chromium in PATH, Playwright and the extra ``serve``.
 """
 
 import argparse
@@ -25,9 +25,9 @@ _WINDOWS = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1120, "height": 840}},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
 }
-#: Pictures of docs/serving.md: page, window, and pixels of its height that are shown.
-_SHOWN = (("found", "light", 850), ("publish", "dark", 1345), ("found", "phone", 880))
-_BACKGROUND = 220  # entries besides scikit-image's: enough for verdicts
+#: Screenshots in docs/serving.md: page, window, and height in pixels to which it is cropped.
+_DOCUMENTED = (("found", "light", 850), ("publish", "dark", 1345), ("found", "phone", 880))
+_BACKGROUND = 220  # further entries: enough for calibration
 _QUALITY = 82
 
 
@@ -40,7 +40,7 @@ class _Material:
 
 
 def main() -> int:
-    """Make the archive, serve it, and take the pictures."""
+    """Make the archive, serve it, and take the screenshots."""
     options = _options()
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
@@ -48,11 +48,11 @@ def main() -> int:
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        material = _made(Path(folder))
-        with _served(material) as address:
+        material = _make_material(Path(folder))
+        with _serve(material) as address:
             for window in _WINDOWS:
-                heights = {page: height for page, where, height in _SHOWN if where == window}
-                with closing(_looked_at(browser, address, window, material)) as pages:
+                heights = {page: height for page, where, height in _DOCUMENTED if where == window}
+                with closing(_visit(browser, address, window, material)) as pages:
                     for page, picture in pages:
                         path = options.out / f"serving-{page}-{window}.jpg"
                         if options.all:
@@ -66,12 +66,12 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("--out", type=Path, default=Path("docs"), help="folder for the pictures")
-    reader.add_argument("--all", action="store_true", help="every page, in every window, whole")
+    reader.add_argument("--out", type=Path, default=Path("docs"), help="folder for the screenshots")
+    reader.add_argument("--all", action="store_true", help="every page in every window, uncropped")
     return reader.parse_args()
 
 
-def _made(folder: Path) -> _Material:
+def _make_material(folder: Path) -> _Material:
     import homing
     from homing.demo.material import copy_bundled_pictures, write_background
 
@@ -91,7 +91,7 @@ def _made(folder: Path) -> _Material:
 
 
 @contextmanager
-def _served(material: _Material) -> Iterator[str]:
+def _serve(material: _Material) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     options = [material.archive, "--files", material.others, "--port", port]
@@ -114,46 +114,46 @@ def _served(material: _Material) -> Iterator[str]:
         process.wait(60)
 
 
-def _looked_at(
+def _visit(
     browser: str, address: str, window: str, material: _Material
 ) -> Generator[tuple[str, Path]]:
-    """Visit all pages; gives the name of each, and its picture."""
+    """Visit all pages; yield the name and the screenshot of each."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        opened = playwright.chromium.launch(executable_path=browser)
-        page = opened.new_context(base_url=address, **_WINDOWS[window]).new_page()
+        chromium = playwright.chromium.launch(executable_path=browser)
+        page = chromium.new_context(base_url=address, **_WINDOWS[window]).new_page()
 
-        def seen(name: str) -> tuple[str, Path]:
+        def capture(name: str) -> tuple[str, Path]:
             page.wait_for_load_state("networkidle")
             path = Path(folder) / f"{name}.png"
             page.screenshot(path=path, full_page=True)
             return name, path
 
         page.goto("/")
-        yield seen("search")
+        yield capture("search")
         page.set_input_files("#picture", material.suspect)
         page.wait_for_url("**/found/*")
-        yield seen("found")
+        yield capture("found")
         page.goto("/browse?state=released")
-        yield seen("browse")
+        yield capture("browse")
         page.goto("/browse/chelsea.png")
-        yield seen("entry")
+        yield capture("entry")
         page.goto("/publish")
         page.set_input_files("#pictures", material.to_release)
         page.wait_for_selector("#views:visible", timeout=120_000)
-        yield seen("publish")
+        yield capture("publish")
         page.fill("#prefix", window)
         page.click("#release")
         page.wait_for_selector("#outcome:visible", timeout=120_000)
-        yield seen("published")
+        yield capture("published")
         page.goto("/status")
-        yield seen("status")
+        yield capture("status")
         page.goto("/sign-in")
-        yield seen("sign-in")
+        yield capture("sign-in")
         page.goto("/browse/nothing-of-this-name.jpg")
-        yield seen("problem")
-        opened.close()
+        yield capture("problem")
+        chromium.close()
 
 
 def _write(picture: Path, path: Path, height: int | None) -> None:
@@ -162,7 +162,7 @@ def _write(picture: Path, path: Path, height: int | None) -> None:
     if height is not None:
         shown = shown.crop((0, 0, shown.width, min(height, shown.height)))
     shown.save(path, quality=_QUALITY, optimize=True)
-    print(f"written: {path} ({path.stat().st_size >> 10} kB)")
+    print(f"wrote {path} ({path.stat().st_size >> 10} kB)")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,10 @@
-"""The whole release of pictures against the bare forward and backward passes it needs.
+"""A whole release of pictures against the bare forward and backward passes it needs.
 
-Ours: decode, perceptual map, the steps, laying on, coding within the budget, checking the file,
-files and record, by Archive.release into a new archive. Bare: as many forward and backward passes
-of the descriptor as the method takes (as published ten), on ready-made tensors, eight pictures at a
-time, as torch runs them by itself: every pass over all threads. Ours runs several networks of one
-thread beside each other, which is faster; what that alone gains is told by a third way, the same
-passes run as ours. Taken in turn.
+Ours: `Archive.release` into a new archive, from decoding to the checked files and their rows. Bare:
+as many forward and backward passes of the descriptor as the method takes (published: ten), on
+prepared tensors, eight pictures at a time, each pass by all threads as torch does by default. Ours
+runs several single-threaded networks in parallel, which is faster; a third measurement, the bare
+passes run in the same way, shows the gain of that alone. The ways are timed in turn.
 """
 
 import shutil
@@ -13,15 +12,15 @@ import sys
 from concurrent.futures import Future
 
 from _common import (
+    check_target,
     compare,
     describe_setup,
+    describe_sizes,
+    make_parser,
     make_pictures,
-    parser,
     picture_paths,
     prepare_process,
     require,
-    sizes,
-    verdict,
     working_folder,
 )
 
@@ -32,11 +31,11 @@ _BARE_BATCH = 8
 
 def main() -> int:
     """Measure and print the ratio."""
-    made = parser(__doc__)
-    made.add_argument("--pictures", type=int, default=96)
-    made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--method", default=Activation.method, help="of activation")
-    options = made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--pictures", type=int, default=96)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--method", default=Activation.method, help="of activation")
+    options = parser.parse_args()
     prepare_process(options.threads)
     import torch
 
@@ -54,8 +53,10 @@ def main() -> int:
         )
         network = homing.load_descriptor()
         settings = find_method(options.method).settings
-        wanted = settings.steps * settings.edits.passes
-        describe_setup(pictures=sizes(paths), batch=BATCH, method=options.method, passes=wanted)
+        passes = settings.steps * settings.edits.passes
+        describe_setup(
+            pictures=describe_sizes(paths), batch=BATCH, method=options.method, passes=passes
+        )
         side = network.input_size
         ready = torch.rand(_BARE_BATCH, 3, side, side).to(memory_format=torch.channels_last)
         count = iter(range(1_000_000))
@@ -67,28 +68,28 @@ def main() -> int:
             require(report.count("released") == len(paths), f"not all were released: {report}")
             shutil.rmtree(place)
 
-        def passes(pictures: torch.Tensor, number: int) -> None:
-            own = pictures.clone().requires_grad_()
+        def run_passes(pictures: torch.Tensor, number: int) -> None:
+            inputs = pictures.clone().requires_grad_()
             for _ in range(number):
-                torch.autograd.grad(network.forward(own).sum(), own)
+                torch.autograd.grad(network.forward(inputs).sum(), inputs)
 
         def bare() -> None:
-            passes(ready, wanted * len(paths) // _BARE_BATCH)
+            run_passes(ready, passes * len(paths) // _BARE_BATCH)
 
-        def beside() -> None:
+        def in_parallel() -> None:
             with network_pool() as (pool, _):
                 batches = range(len(paths) // BATCH)
                 running: list[Future[None]] = [
-                    pool.submit(passes, ready[:BATCH], wanted) for _ in batches
+                    pool.submit(run_passes, ready[:BATCH], passes) for _ in batches
                 ]
                 for each in running:
                     each.result()
 
         found = compare(ours, bare, rounds=options.rounds)
-        print(found.line(len(paths), "picture"))
-        same = compare(ours, beside, rounds=1, warm_up=0)
+        print(found.format_line(len(paths), "picture"))
+        same = compare(ours, in_parallel, rounds=1, warm_up=0)
         print(f"over the same passes run as ours, one round: ratio {same.ratio:.3f}")
-        return 0 if verdict("release over bare passes", found.ratio, at_most=1.6) else 1
+        return 0 if check_target("release over bare passes", found.ratio, at_most=1.6) else 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Edited copies of released and of untouched pictures, searched for among others.
 
-PHOTOS are added as they are to one archive, and released into others, one a method of activation;
-the background is added to all. Every picture then suffers the paper's edits, and every copy is
-searched for. Intervals are 95 % by bootstrap over the pictures.
+PHOTOS are added unmodified to one archive, and released into others, one for each method of
+activation; the background is added to all. Every picture is edited as in the paper, and every copy
+is searched for. Intervals are 95 % by bootstrap over the pictures.
 """
 
 import shutil
@@ -15,8 +15,8 @@ from pathlib import Path
 from _common import (
     describe_copies,
     describe_setup,
-    interval,
-    parser,
+    format_mean,
+    make_parser,
     picture_paths,
     prepare_process,
     require,
@@ -26,31 +26,21 @@ from _common import (
 from homing.options import Activation
 
 PASSIVE = "passive"
-SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # re-ranked, all of them
-EXACT, KEPT = "exact search", "stays in its cell"
-COLUMNS = (*SETTINGS, EXACT, KEPT)
+SETTINGS = {"1 probe": 1, "4 probes": 4, "automatic probes": None}  # probes; all with re-ranking
+EXACT, SAME_CELL = "exact search", "stays in its cell"
+COLUMNS = (*SETTINGS, EXACT, SAME_CELL)
 
 
 @dataclass(frozen=True)
 class State:
-    """An archive, and the files whose copies are searched for in it.
+    """An archive, and the files whose copies are searched for in it."""
 
-    Attributes
-    ----------
-    archive : homing.Archive
-    ids, files : sequence of str
-    decibels, similarity : sequence of float
-        PSNR and SSIM of the files against their sources; nothing of untouched ones.
-    seconds : float
-        A picture, for releasing; 0 for untouched ones.
-    """
-
-    archive: object
+    archive: object  # homing.Archive
     ids: Sequence[str]
     files: Sequence[str]
-    decibels: Sequence[float] = ()
-    similarity: Sequence[float] = ()
-    seconds: float = 0.0
+    decibels: Sequence[float] = ()  # PSNR of the files against their sources; empty if untouched
+    similarity: Sequence[float] = ()  # SSIM, likewise
+    seconds: float = 0.0  # a picture, for releasing
 
 
 def main() -> int:
@@ -67,7 +57,7 @@ def main() -> int:
         seed=options.seed,
     )
     with working_folder(options.work) as folder:
-        states = _states(options, photos, folder)
+        states = _make_states(options, photos, folder)
         print(f"entries: {len(states[PASSIVE].archive)}\n")
         rows = {}
         for edit in paper_edits(with_random=random_available()):
@@ -75,32 +65,34 @@ def main() -> int:
             rows[edit.name] = {
                 name: _search(state, edit, draws, options.seed) for name, state in states.items()
             }
-            _row(edit.name, rows[edit.name], first=len(rows) == 1)
-        _summary(rows, states, options.seed)
+            _print_row(edit.name, rows[edit.name], first=len(rows) == 1)
+        _print_summary(rows, states, options.seed)
     return 0
 
 
 def _options():
-    made = parser(__doc__)
-    made.add_argument("--background", type=Path, help="folder of other pictures")
-    made.add_argument("--base", type=Path, help="an archive that holds the background already")
-    made.add_argument(
+    parser = make_parser(__doc__)
+    parser.add_argument("--background", type=Path, help="folder of other pictures")
+    parser.add_argument("--base", type=Path, help="an archive that has the background already")
+    parser.add_argument(
         "--methods", nargs="+", default=["paper", Activation.method], help="of activation"
     )
-    made.add_argument("--pictures", type=int, default=150)
-    made.add_argument("--background-pictures", type=int, default=3000)
-    made.add_argument("--random-draws", type=int, default=3, help="of the edit 'random', a picture")
-    made.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
-    made.add_argument("--psnr", type=float, default=42.0)
-    made.add_argument("--format", help="of the released files; default: each picture's own")
-    made.add_argument("--seed", type=int, default=0)
-    options = made.parse_args()
-    require(bool(options.background) != bool(options.base), "--background or --base, one of them")
+    parser.add_argument("--pictures", type=int, default=150)
+    parser.add_argument("--background-pictures", type=int, default=3000)
+    parser.add_argument(
+        "--random-draws", type=int, default=3, help="draws of the edit 'random' for each picture"
+    )
+    parser.add_argument("--codebook", default="IVF256,PQ8x8", help="a bundled one, or a file")
+    parser.add_argument("--psnr", type=float, default=42.0)
+    parser.add_argument("--format", help="of the released files; default: each picture's own")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    require(bool(options.background) != bool(options.base), "give either --background or --base")
     return options
 
 
-def _states(options, photos: Sequence[Path], folder: Path) -> dict[str, State]:
-    """Make the archives: untouched pictures in the first, released ones in one a method."""
+def _make_states(options, photos: Sequence[Path], folder: Path) -> dict[str, State]:
+    """Make an archive of the untouched pictures, and one of released pictures for each method."""
     import homing
 
     base = options.base
@@ -110,16 +102,16 @@ def _states(options, photos: Sequence[Path], folder: Path) -> dict[str, State]:
         added = homing.create(base, codebook=options.codebook).add(background)
         require(not added.failures, "a background picture cannot be read")
 
-    def opened(name: str):
+    def open_copy(name: str):
         shutil.copytree(base, folder / name)
         return homing.open(folder / name)
 
-    archive = opened(PASSIVE)
+    archive = open_copy(PASSIVE)
     report = archive.add(photos)
     require(report.count("added") == len(photos), f"not all were added: {report}")
     states = {PASSIVE: State(archive, [o.id for o in report], [o.source for o in report])}
     for method in options.methods:
-        archive = opened(method)
+        archive = open_copy(method)
         start = time.perf_counter()
         report = archive.release(
             photos,
@@ -131,19 +123,19 @@ def _states(options, photos: Sequence[Path], folder: Path) -> dict[str, State]:
         )
         seconds = (time.perf_counter() - start) / len(photos)
         require(report.count("released") == len(photos), f"not all were released: {report}")
-        measured = [_measured(o.source, o.file) for o in report]
+        quality = [_measure_quality(o.source, o.file) for o in report]
         states[method] = State(
             archive,
             [o.id for o in report],
             [o.file for o in report],
-            *zip(*measured, strict=True),
+            *zip(*quality, strict=True),
             seconds=seconds,
         )
     return states
 
 
-def _measured(source: str, file: str) -> tuple[float, float]:
-    """PSNR and SSIM, from the two files, not taken from the report."""
+def _measure_quality(source: str, file: str) -> tuple[float, float]:
+    """Measure PSNR and SSIM on the two files, independently of the report."""
     from homing.images import decode_pixels, psnr, ssim
 
     a, b = (decode_pixels(Path(path).read_bytes()) for path in (source, file))
@@ -152,7 +144,7 @@ def _measured(source: str, file: str) -> tuple[float, float]:
 
 
 def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
-    """For each column, how often each picture's copies were right: arrays (pictures,)."""
+    """Return, by column, the share of each picture's copies found: arrays (pictures,)."""
     import numpy as np
 
     archive, wanted = state.archive, np.array(state.ids, dtype=object)
@@ -167,11 +159,11 @@ def _search(state: State, edit, draws: int, seed: int) -> Mapping[str, object]:
             found[column].append(nearest == wanted)
         nearest = np.argmax(queries @ vectors.astype(np.float32).T, axis=1)
         found[EXACT].append(names[nearest] == wanted)
-        found[KEPT].append(archive.codebook.cells(queries) == cells)
+        found[SAME_CELL].append(archive.codebook.cells(queries) == cells)
     return {column: np.mean(right, axis=0) for column, right in found.items()}
 
 
-def _row(name: str, found: Mapping[str, Mapping[str, object]], *, first: bool) -> None:
+def _print_row(name: str, found: Mapping[str, Mapping[str, object]], *, first: bool) -> None:
     if first:
         groups = [column + " |" * (len(found) - 1) for column in COLUMNS]
         print("| edit | " + " | ".join(groups) + " |")
@@ -181,12 +173,12 @@ def _row(name: str, found: Mapping[str, Mapping[str, object]], *, first: bool) -
     print(f"| {name} | " + " | ".join(f"{value:.2f}" for value in values) + " |", flush=True)
 
 
-def _summary(
+def _print_summary(
     rows: Mapping[str, Mapping[str, Mapping[str, object]]],
     states: Mapping[str, State],
     seed: int,
 ) -> None:
-    """Print a row a state: means over the edits, of which the gap closed, and what it cost."""
+    """Print for each state its means over the edits, the share of the gap closed, and the cost."""
     import numpy as np
 
     def mean(name: str, column: str) -> object:
@@ -196,7 +188,7 @@ def _summary(
     print("|---" * (2 + len(COLUMNS)) + "|")
     first, best = (mean(PASSIVE, column).mean() for column in ("1 probe", EXACT))
     for name in states:
-        cells = [interval(mean(name, column), seed) for column in COLUMNS]
+        cells = [format_mean(mean(name, column), seed) for column in COLUMNS]
         share = (mean(name, "1 probe").mean() - first) / (best - first) if best > first else 0.0
         print(f"| {name} | " + " | ".join(cells) + f" | {share:.2f} |")
     print("\nshare closed: of the gap between untouched pictures at 1 probe and by exact search")

@@ -1,19 +1,27 @@
-"""Growth: building the index and searching through both engines, beside bare Faiss.
+"""Building the index and searching with both engines at a given size, beside bare Faiss.
 
-Synthetic entries of 256 dimensions around the codebook's own reconstructions. Each part runs in a
-process of its own, so that its peak memory is its own. Bare Faiss adds the float32 vectors to an
-index of the same codebook (the homing side stores codes already, which `add` made), and searches
-without re-ranking, names or exact similarities.
+Entries are synthetic vectors of 256 dimensions around the codebook's reconstructions. Each part
+runs in a separate process, which measures its peak memory. Bare Faiss adds the float32 vectors to
+an index of the same codebook (homing has stored their codes already), and searches without
+re-ranking, ids or exact similarities.
 """
 
 import json
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
-from _common import MEGABYTE, describe_setup, parser, prepare_process, require, working_folder
+from _common import (
+    MEGABYTE,
+    describe_setup,
+    make_parser,
+    prepare_process,
+    process_memory,
+    require,
+    run_child,
+    working_folder,
+)
 
 _K = 10
 _BATCH = 100
@@ -29,42 +37,45 @@ def main() -> int:
     describe_setup()
     with working_folder(options.work) as folder:
         made = run_part("make", folder, options)
-        print(f"entries: {options.entries} made up, {made['factory']}, in {made['seconds']:.0f} s")
-        print(f"vectors and all else on disk: {made['bytes'] / MEGABYTE:.0f} MiB")
+        print(
+            f"entries: {options.entries} synthetic, {made['factory']}, in {made['seconds']:.0f} s"
+        )
+        print(f"archive on disk: {made['bytes'] / MEGABYTE:.0f} MiB")
         built = run_part("index", folder, options)
         print(f"homing index: {built['seconds']:.1f} s, {built['segments']} segments", end="")
-        print(f", {built['bytes'] / MEGABYTE:.0f} MiB, {_peak(built)}")
+        print(f", {built['bytes'] / MEGABYTE:.0f} MiB, {_format_peak(built)}")
         bare = run_part("faiss", folder, options)
-        print(f"bare Faiss: vectors added in {bare['seconds']:.1f} s, {_peak(bare)}")
-        _show("bare Faiss", bare)
+        print(f"bare Faiss: vectors added in {bare['seconds']:.1f} s, {_format_peak(bare)}")
+        _print_times("bare Faiss", bare)
         for engine in ("memory", "lance"):
             found = run_part(engine, folder, options)
-            print(f"engine {engine}: opened in {found['opening']:.2f} s, {_peak(found)}")
-            _show(f"engine {engine}", found)
+            print(f"engine {engine}: opened in {found['opening']:.2f} s, {_format_peak(found)}")
+            _print_times(f"engine {engine}", found)
             require(found["codes"] == bare["codes"], f"{engine} found other entries than Faiss")
         print("all three found the same entries")
     return 0
 
 
 def _parser():
-    made = parser(__doc__, photos=False)
-    made.add_argument("--entries", type=int, default=1_000_000)
-    made.add_argument("--per-file", type=int, default=500_000, help="entries in a data file")
-    made.add_argument("--queries", type=int, default=200)
-    made.add_argument("--probes", type=int, default=8)
-    made.add_argument("--part", choices=sorted(_PARTS), help="one part alone, by itself")
-    return made
+    parser = make_parser(__doc__, photos=False)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--per-file", type=int, default=500_000, help="entries in a data file")
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--probes", type=int, default=8)
+    parser.add_argument(
+        "--part", choices=sorted(_PARTS), help="run one part alone, in this process"
+    )
+    return parser
 
 
 def run_part(part: str, folder: Path, options) -> dict:
-    """Run a part in a process of its own; with the options of this command."""
-    command = [sys.executable, __file__, "--part", part, "--work", str(folder)]
+    """Run a part in a separate process, with the options of this command."""
+    arguments = ["--part", part, "--work", folder]
     for name in ("entries", "per_file", "queries", "probes", "threads"):
         value = getattr(options, name)
         if value is not None:
-            command += ["--" + name.replace("_", "-"), str(value)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+            arguments += ["--" + name.replace("_", "-"), value]
+    return run_child(__file__, *arguments)
 
 
 def _make(folder: Path, options) -> dict:
@@ -88,18 +99,18 @@ def _index(folder: Path, _options) -> dict:
 
     dataset = lance.dataset(str(folder / "archive" / "entries.lance"))
     for each in dataset.describe_indices():
-        dataset.drop_index(each.name)  # of a run before in the same folder
+        dataset.drop_index(each.name)  # of an earlier run in the same folder
     archive = homing.open(folder / "archive")
     files = folder / "archive" / "entries.lance" / "_indices"
-    left = set(files.rglob("*.idx"))
+    old = set(files.rglob("*.idx"))
     done = archive.index()
-    require(done.indexed == done.entries, "something is not indexed")
-    held = set(files.rglob("*.idx")) - left
+    require(done.indexed == done.entries, "some entries are not indexed")
+    new = set(files.rglob("*.idx")) - old
     return {
         "seconds": done.seconds,
         "segments": done.segments,
-        "bytes": sum(file.stat().st_size for file in held),
-        **_memory(),
+        "bytes": sum(file.stat().st_size for file in new),
+        **process_memory(),
     }
 
 
@@ -123,7 +134,7 @@ def _faiss(folder: Path, options) -> dict:
     def search(queries, rerank):
         return index.search(queries, max(_K, rerank), params=parameters)[1]
 
-    return {"seconds": seconds, **_timed(search, folder), **_memory()}
+    return {"seconds": seconds, **_time_queries(search, folder), **process_memory()}
 
 
 def _engine(name: str, folder: Path, options) -> dict:
@@ -138,15 +149,15 @@ def _engine(name: str, folder: Path, options) -> dict:
         found = archive.search_vectors(queries, k=_K, probes=options.probes, rerank=rerank)
         return found.positions
 
-    return {"opening": opening, **_timed(search, folder), **_memory()}
+    return {"opening": opening, **_time_queries(search, folder), **process_memory()}
 
 
-def _timed(search, folder: Path) -> dict:
-    """Median milliseconds a query, alone and in batches; and what was found."""
+def _time_queries(search, folder: Path) -> dict:
+    """Return median milliseconds a query, alone and in batches, and the hits by code."""
     queries = np.load(folder / "queries.npy")
     found = {}
     for rerank in (0, 64):
-        search(queries, rerank)  # what is measured is an index in the system's cache
+        search(queries, rerank)  # warm the system's cache
         alone, together = [], []
         for query in queries:
             start = time.perf_counter()
@@ -165,7 +176,7 @@ def _timed(search, folder: Path) -> dict:
     return {"times": found, "codes": search(queries, 0)[:, :_K].tolist()}
 
 
-def _show(name: str, values: dict) -> None:
+def _print_times(name: str, values: dict) -> None:
     for rerank, times in values["times"].items():
         print(
             f"{name}, rerank {rerank}: alone p50 {times['alone']:.2f} ms, p95 {times['p95']:.2f}; "
@@ -173,16 +184,7 @@ def _show(name: str, values: dict) -> None:
         )
 
 
-def _memory() -> dict:
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return {}
-    lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
-    peak, own = (int(lines[key].split()[0]) * 1024 for key in ("VmHWM", "RssAnon"))
-    return {"peak": peak, "own": own}
-
-
-def _peak(values: dict) -> str:
+def _format_peak(values: dict) -> str:
     return f"peak memory {values.get('peak', 0) / MEGABYTE:.0f} MiB"
 
 

@@ -1,31 +1,31 @@
 """Releasing few pictures against releasing many: seconds a picture, and memory.
 
-Small pictures made from PHOTOS, so that it does not take long; each run is the command itself in a
-process of its own.
+The pictures are small ones made from PHOTOS, to limit the running time. Each run is the command
+itself in a separate process.
 """
 
 import sys
 
 from _common import (
     MEGABYTE,
+    check_target,
     describe_setup,
+    describe_sizes,
+    make_parser,
     make_pictures,
-    parser,
     picture_paths,
     prepare_process,
     run_command,
-    sizes,
-    verdict,
     working_folder,
 )
 
 
 def main() -> int:
     """Measure and print the ratios."""
-    made = parser(__doc__)
-    made.add_argument("--few", type=int, default=200)
-    made.add_argument("--many", type=int, default=2000)
-    options = made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--few", type=int, default=200)
+    parser.add_argument("--many", type=int, default=2000)
+    options = parser.parse_args()
     prepare_process(options.threads)
     sources = picture_paths(options.photos, options.many)
     seconds, peaks = [], []
@@ -34,15 +34,15 @@ def main() -> int:
             photos, archive = folder / f"photos-{count}", folder / f"archive-{count}"
             paths = make_pictures(sources, photos, count=count, size=(160, 120))
             if count == options.few:
-                describe_setup(pictures=sizes(paths))
+                describe_setup(pictures=describe_sizes(paths))
             run_command("homing", "init", archive)
             out = folder / f"out-{count}"
             took, peak, _ = run_command("homing", "release", archive, photos, "--out", out)
             seconds.append(took / count)
             peaks.append(peak)
             print(f"{count}: {1e3 * took / count:.1f} ms a picture, {peak / MEGABYTE:.0f} MB")
-    met = verdict("seconds a picture, many over few", seconds[1] / seconds[0], at_most=1.05)
-    met &= verdict("peak memory, many over few", peaks[1] / peaks[0], at_most=1.1)
+    met = check_target("seconds a picture, many over few", seconds[1] / seconds[0], at_most=1.05)
+    met &= check_target("peak memory, many over few", peaks[1] / peaks[0], at_most=1.1)
     return 0 if met else 1
 
 

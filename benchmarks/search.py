@@ -1,16 +1,23 @@
-"""Search of ready-made vectors against the bare Faiss call, in an archive of synthetic entries.
+"""Search by vectors against the bare Faiss call, in an archive of synthetic entries.
 
-Both sides visit the same cells for the same number of candidates. What homing adds is fetching each
-candidate's stored vector, its exact similarity, their order, and their ids.
+Both sides visit the same cells for the same number of candidates. homing adds reading each
+candidate's stored vector, its exact similarity, the sorting, and the ids.
 """
 
 import sys
 
 import numpy as np
-from _common import compare, describe_setup, parser, prepare_process, require, verdict
-from _common import working_folder as working
+from _common import (
+    check_target,
+    compare,
+    describe_setup,
+    make_parser,
+    prepare_process,
+    require,
+    working_folder,
+)
 
-_ASKED = 1.3
+_TARGET = 1.3
 _K = 10
 
 
@@ -25,13 +32,13 @@ def main() -> int:
     import homing
     from homing.search.engines.memory import automatic_probes
 
-    with working(options.work) as folder:
+    with working_folder(options.work) as folder:
         per_file = options.per_file or options.entries
         path = make_archive(folder / "archive", options.entries, per_file=per_file).path
         archive = homing.open(path, engine="memory")
         automatic = automatic_probes(archive.codebook.cell_count)
         describe_setup(
-            entries=f"{options.entries} made up, {FACTORY}, {per_file} a data file",
+            entries=f"{options.entries} synthetic, {FACTORY}, {per_file} a data file",
             queries=f"batches of {options.batch}, k {_K}",
         )
         columns = lance.dataset(str(folder / "archive" / "entries.lance")).to_table(
@@ -62,35 +69,38 @@ def main() -> int:
                 _check(archive, ours()[0], bare()[0][1], batches[0], reranked=rerank > 0)
                 result = compare(ours, bare, rounds=options.rounds)
                 name = f"probes {probes}, rerank {rerank}"
-                print(f"{name}: {result.line(options.calls, f'batch of {options.batch}')}")
-                met &= verdict(name, result.ratio, at_most=_ASKED)
+                print(f"{name}: {result.format_line(options.calls, f'batch of {options.batch}')}")
+                met &= check_target(name, result.ratio, at_most=_TARGET)
     return 0 if met else 1
 
 
 def _parser():
-    made = parser(__doc__, photos=False)
-    made.add_argument("--entries", type=int, default=1_000_000)
-    made.add_argument("--per-file", type=int, help="entries in a data file; default: all")
-    made.add_argument("--batch", type=int, default=100, help="queries searched together")
-    made.add_argument("--calls", type=int, default=20, help="batches in a round")
-    made.add_argument("--rounds", type=int, default=9)
-    made.add_argument("--probes", type=int, action="append", help="default: 1, automatic and 64")
-    made.add_argument("--rerank", type=int, action="append", help="default: 0 and 64")
-    return made
+    parser = make_parser(__doc__, photos=False)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--per-file", type=int, help="entries in a data file; default: all")
+    parser.add_argument("--batch", type=int, default=100, help="queries searched together")
+    parser.add_argument("--calls", type=int, default=20, help="batches in a round")
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--probes", type=int, action="append", help="default: 1, automatic and 64")
+    parser.add_argument("--rerank", type=int, action="append", help="default: 0 and 64")
+    return parser
 
 
 def _check(archive, matches, positions, queries, *, reranked) -> None:
-    """Both sides found the same candidates, and the similarities are those of the vectors."""
+    """Check that both sides found the same candidates and that similarities are exact."""
     if not reranked:
         require(np.array_equal(matches.positions, positions), "Faiss found other entries")
     else:
         found = [
             set(row) <= set(all_) for row, all_ in zip(matches.positions, positions, strict=True)
         ]
-        require(all(found), "re-ranking brought in entries that Faiss had not found")
+        require(all(found), "re-ranking gave entries that Faiss had not found")
     entry = archive.entry(str(matches.ids[0, 0]))
     exact = float(entry.vector.astype(np.float32) @ queries[0])
-    require(abs(exact - matches.similarity[0, 0]) < 1e-5, "a similarity is not its vectors'")
+    require(
+        abs(exact - matches.similarity[0, 0]) < 1e-5,
+        "a similarity differs from that of the vectors",
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Segments of an index searched separately at once, one after the other, and by Lance's one call.
+"""Segments of an index searched in parallel, one after the other, and by one call of Lance.
 
-The same synthetic entries in one, two, four and eight segments. Three ways to ask them: as under a
-deadline (a thread for each segment, answers merged), the same with one thread, and as without a
-deadline: one call of Lance over all segments, which divides the work itself. All find the same.
+The same synthetic entries are indexed in one, two, four and eight segments and searched in three
+ways: as under a deadline (a thread for each segment, answers merged), the same with one thread, and
+as without a deadline: one call of Lance over all segments. All give the same hits.
 """
 
 import tempfile
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from _common import compare, describe_setup, parser, prepare_process, require, working_folder
+from _common import compare, describe_setup, make_parser, prepare_process, require, working_folder
 
 _CANDIDATES = 64
 
@@ -34,11 +34,11 @@ def main() -> int:
 
 
 def _parser():
-    made = parser(__doc__, photos=False)
-    made.add_argument("--entries", type=int, default=1_000_000)
-    made.add_argument("--probes", type=int, default=8)
-    made.add_argument("--rounds", type=int, default=15)
-    return made
+    parser = make_parser(__doc__, photos=False)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    parser.add_argument("--probes", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=15)
+    return parser
 
 
 def _index(archive, count: int) -> None:
@@ -61,59 +61,65 @@ def _index(archive, count: int) -> None:
             segment = build_segment(table, codebook, group.tolist(), Path(folder))
             require(
                 commit_segment(table, codebook, group.tolist(), segment),
-                "another process came between",
+                "another process changed the index meanwhile",
             )
     archive._table.refresh()
     require(
-        len(read_coverage(table, codebook).segments) == count, "segments are not as many as asked"
+        len(read_coverage(table, codebook).segments) == count,
+        "the number of segments is not the requested one",
     )
 
 
 def _measure(archive, count: int, queries: np.ndarray, options) -> None:
-    apart, in_turn, at_once = _ways(archive, options.probes)
-    same = [way(queries[:50])[1] for way in (apart, in_turn, at_once)]
-    for other in same[1:]:
-        require(np.allclose(same[0], other, atol=1e-5), "the ways found other distances")
+    parallel, in_turn, one_call = _make_searches(archive, options.probes)
+    distances = [search(queries[:50])[1] for search in (parallel, in_turn, one_call)]
+    for other in distances[1:]:
+        require(
+            np.allclose(distances[0], other, atol=1e-5), "the searches found different distances"
+        )
     for batch in (1, 100):
-        for name, bare in (("one after the other", in_turn), ("Lance at once", at_once)):
-            made = compare(
-                _next(apart, queries, batch), _next(bare, queries, batch), rounds=options.rounds
+        for name, bare in (("one after the other", in_turn), ("one call of Lance", one_call)):
+            times = compare(
+                _search_next(parallel, queries, batch),
+                _search_next(bare, queries, batch),
+                rounds=options.rounds,
             )
             print(
-                f"{count} segments, batches of {batch}, beside {name}: {made.line(batch, 'query')}"
+                f"{count} segments, batches of {batch}, beside {name}: "
+                f"{times.format_line(batch, 'query')}"
             )
 
 
-def _next(way: Callable, queries: np.ndarray, batch: int) -> Callable[[], object]:
-    """Ask the next batch at each call."""
+def _search_next(search: Callable, queries: np.ndarray, batch: int) -> Callable[[], object]:
+    """Return a function that searches for the next batch at each call."""
     firsts = iter(range(0, len(queries) * 10, batch))
 
-    def ask():
+    def run():
         first = next(firsts) % len(queries)
-        return way(queries[first : first + batch])
+        return search(queries[first : first + batch])
 
-    return ask
+    return run
 
 
-def _ways(archive, probes: int) -> list[Callable]:
+def _make_searches(archive, probes: int) -> list[Callable]:
     from homing.archive.query.engines import open_engine
     from homing.search.engines import deadline
     from homing.search.engines.deadline import Deadline
 
     engine, _, _ = open_engine(archive._table, [archive.codebook], "lance")
-    asked = {"candidates": _CANDIDATES, "probes": (probes,)}
+    settings = {"candidates": _CANDIDATES, "probes": (probes,)}
 
-    def apart(queries, at_once: int = 8):
-        deadline._AT_ONCE = at_once
-        allowed = Deadline(600)
-        found = engine.search(queries, **asked, deadline=allowed)
-        require(allowed.partial is None, "a segment has not answered")
+    def parallel(queries, threads: int = 8):
+        deadline._AT_ONCE = threads
+        limit = Deadline(600)
+        found = engine.search(queries, **settings, deadline=limit)
+        require(limit.partial is None, "a segment has not answered")
         return found
 
     return [
-        apart,
-        lambda queries: apart(queries, at_once=1),
-        lambda queries: engine.search(queries, **asked),
+        parallel,
+        lambda queries: parallel(queries, threads=1),
+        lambda queries: engine.search(queries, **settings),
     ]
 
 

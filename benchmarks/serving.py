@@ -1,12 +1,12 @@
 """POST /search of a service on loopback, against the library's own search of the same files.
 
-The library reads, describes and looks up a folder in batches on all processors. The service does
-the same for pictures that come one a request over several connections; who sends them runs on the
-same processors. Then requests arrive at a share of the throughput found: from users who wait for
-an answer and pause before they ask again (as load generators like wrk and locust do it), evenly,
-or at random (Poisson). Those of the last two are timed from when each was due, so that none is left
-out for another's sake; at random even a single server of constant time has 3.3 for p95 over p50
-(M/D/1 at 80 % load).
+The library reads, describes and searches a folder in batches on all processors. The service does
+the same for pictures that arrive one a request over several connections; the client runs on the
+same processors. Then requests arrive at a share of the measured throughput: from users who wait for
+an answer and pause before the next request (a closed loop, as in wrk or locust), evenly, or at
+random (Poisson). The latter two are timed from when each request was due, so that a late start
+counts as latency (no coordinated omission). With random arrivals even a single server of constant
+service time has p95 over p50 of 3.3 (M/D/1 at 80 % load).
 """
 
 import contextlib
@@ -24,30 +24,32 @@ from typing import Any
 
 import numpy as np
 from _common import (
+    check_target,
     compare,
     describe_setup,
-    parser,
+    describe_sizes,
+    make_parser,
     picture_paths,
     prepare_process,
     require,
-    sizes,
-    verdict,
     working_folder,
 )
 
-_ASKED_SPEED, _ASKED_TAIL = 0.7, 3.0
+_LEAST_SPEED, _MOST_TAIL = 0.7, 3.0
 _BOUNDARY = "homing-benchmark"
 
 
 def main() -> int:
     """Run the benchmark."""
-    made = parser(__doc__)
-    made.add_argument("--pictures", type=int, default=300)
-    made.add_argument("--connections", type=int, default=32)
-    made.add_argument("--rounds", type=int, default=5)
-    made.add_argument("--load", type=float, default=0.8, help="share of the throughput")
-    made.add_argument("--seconds", type=float, default=20, help="of each kind of arrivals")
-    options = made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--load", type=float, default=0.8, help="share of the throughput")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="duration of each kind of arrivals"
+    )
+    options = parser.parse_args()
     prepare_process(options.threads)
     import homing
 
@@ -57,12 +59,12 @@ def main() -> int:
             homing.create(folder / "archive").add(paths)
         archive = homing.open(folder / "archive")
         archive.warm()
-        with serving(folder) as port:
-            describe_setup(queries=sizes(paths), connections=options.connections)
-            requests = [request_of(path.read_bytes()) for path in paths]
+        with serve(folder) as port:
+            describe_setup(queries=describe_sizes(paths), connections=options.connections)
+            requests = [make_request(path.read_bytes()) for path in paths]
 
             def ours() -> None:
-                seconds = sent(port, requests, options.connections)
+                seconds = send_all(port, requests, options.connections)
                 require(len(seconds) == len(requests), "answers are missing")
 
             def bare() -> None:
@@ -70,30 +72,31 @@ def main() -> int:
                 require(all(each.hits for each in results), "hits are missing")
 
             result = compare(ours, bare, rounds=options.rounds)
-            print(result.line(len(paths), "picture"))
+            print(result.format_line(len(paths), "picture"))
             speed = 1 / result.ratio
-            met = verdict("throughput, service over library", speed, at_least=_ASKED_SPEED)
+            met = check_target("throughput, service over library", speed, at_least=_LEAST_SPEED)
             rate = options.load * len(paths) / statistics.median(result.ours)
             count = round(rate * options.seconds)
             some = [requests[number % len(requests)] for number in range(count)]
             for name, arrivals in _arrivals(rate, count, options.connections).items():
                 begun = time.perf_counter()
-                times = sent(port, some, **arrivals)
-                seen = count / (time.perf_counter() - begun)
-                half, most = np.percentile(times, (50, 95))
+                times = send_all(port, some, **arrivals)
+                observed = count / (time.perf_counter() - begun)
+                p50, p95 = np.percentile(times, (50, 95))
                 print(
-                    f"{name}: {seen:.1f} requests a second ({options.load:.0%} of the throughput: "
-                    f"{rate:.1f}), p50 {1e3 * half:.1f} ms, p95 {1e3 * most:.1f} ms of {count}"
+                    f"{name}: {observed:.1f} requests a second ({options.load:.0%} of the "
+                    f"throughput: {rate:.1f}), p50 {1e3 * p50:.1f} ms, "
+                    f"p95 {1e3 * p95:.1f} ms of {count}"
                 )
-                met &= verdict(f"p95 over p50, {name}", most / half, at_most=_ASKED_TAIL)
+                met &= check_target(f"p95 over p50, {name}", p95 / p50, at_most=_MOST_TAIL)
     return 0 if met else 1
 
 
 def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
-    """Arguments of :func:`sent` for each kind of arrivals."""
+    """Return the arguments of :func:`send_all` for each kind of arrivals."""
     draw = np.random.default_rng(0)
-    pause = users / rate  # an answer takes a small part of it; the longest leaves connections open
-    many = {"connections": 4 * users}  # so that none waits for another's answer
+    pause = users / rate  # an answer takes a small part of it, and connections survive the longest
+    many = {"connections": 4 * users}  # so that no request waits for another's answer
     return {
         "users who wait": {
             "connections": users,
@@ -105,22 +108,22 @@ def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path) -> Iterator[int]:
-    """Run the service in a process of its own; its port."""
+def serve(folder: Path) -> Iterator[int]:
+    """Run the service in a separate process; yield its port."""
     command = ["serve", folder / "archive", "--port", "0", "--folder", folder / "served"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "homing", *map(str, command)], stderr=log, cwd=Path.cwd()
         )
     try:
-        yield port_in(folder / "log", process)
+        yield wait_for_port(folder / "log", process)
     finally:
         process.terminate()
         process.wait(30)
 
 
-def port_in(log: Path, process: "subprocess.Popen[bytes]") -> int:
-    """Wait for the service to say where it listens."""
+def wait_for_port(log: Path, process: "subprocess.Popen[bytes]") -> int:
+    """Wait until the service logs its address; return the port."""
     while process.poll() is None:
         for line in log.read_text().splitlines():
             if "running on" in line:
@@ -130,8 +133,8 @@ def port_in(log: Path, process: "subprocess.Popen[bytes]") -> int:
     return 0
 
 
-def request_of(picture: bytes) -> bytes:
-    """The bytes of a request, made once: whoever sends them has little to do."""
+def make_request(picture: bytes) -> bytes:
+    """Return the bytes of a request, made beforehand to unburden the client."""
     head = (
         f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="picture"; filename="a.jpg"\r\n'
         "Content-Type: image/jpeg\r\n\r\n"
@@ -143,7 +146,7 @@ def request_of(picture: bytes) -> bytes:
     ).encode() + body
 
 
-def sent(
+def send_all(
     port: int,
     requests: Sequence[bytes],
     connections: int,
@@ -151,9 +154,10 @@ def sent(
     due: Sequence[float] | None = None,
     pauses: Sequence[float] | None = None,
 ) -> list[float]:
-    """Send requests over several connections; seconds of each, from when it was due if that is set.
+    """Send requests over several connections; return the seconds of each answer.
 
-    Without a time each is sent as soon as a connection is free, after a pause if there is one.
+    With `due` (seconds from now) each request is sent and timed from then. Without it each is sent
+    as soon as a connection is free, after its pause if `pauses` is given.
     """
     todo: queue.SimpleQueue[int | None] = queue.SimpleQueue()
     for number in range(len(requests)):
@@ -174,7 +178,7 @@ def sent(
                     start = begun + due[number]
                     time.sleep(max(0.0, start - time.perf_counter()))
                 connection.sendall(requests[number])
-                require(answered(connection), "a request failed")
+                require(read_answer(connection), "a request failed")
                 seconds.append(time.perf_counter() - start)
 
     threads = [threading.Thread(target=work) for _ in range(connections)]
@@ -185,8 +189,8 @@ def sent(
     return seconds
 
 
-def answered(connection: socket.socket) -> bool:
-    """Read an answer to its end; whether it is a good one."""
+def read_answer(connection: socket.socket) -> bool:
+    """Read an answer to its end; return whether it has hits."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(1 << 16)

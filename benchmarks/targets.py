@@ -1,7 +1,7 @@
-"""Pictures activated for two codebooks at once: what each has of it, and what each loses.
+"""Activation for two codebooks at once: its gain and loss for each codebook.
 
-PHOTOS are left as they are, activated for the one codebook, for the other, and for both. Every file
-suffers the paper's edits, and its copies are searched for among files and background through each
+PHOTOS stay untouched, or are activated for one codebook, for the other, or for both. Every file is
+edited as in the paper, and its copies are searched for among files and background through each
 codebook. Intervals are 95 % by bootstrap over the pictures.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from _common import (
     describe_copies,
     describe_setup,
-    interval,
-    parser,
+    format_mean,
+    make_parser,
     picture_paths,
     prepare_process,
     require,
@@ -29,25 +29,16 @@ CODEBOOKS = ("homing-s-IVF256-PQ8x8", "homing-s-OPQ16-IVF1024-PQ16x8", "PCA64,LS
 
 @dataclass(frozen=True)
 class State:
-    """Pictures in one state, and their copies.
+    """Descriptors of pictures in one state, and of their copies."""
 
-    Attributes
-    ----------
-    entries : array (pictures, D)
-    copies : sequence of array (pictures, D)
-        One an edit and draw.
-    decibels, similarity : sequence of float
-        PSNR and SSIM of the files; nothing of untouched ones.
-    """
-
-    entries: object
-    copies: Sequence[object]
-    decibels: Sequence[float] = ()
-    similarity: Sequence[float] = ()
+    entries: object  # array (pictures, D)
+    copies: Sequence[object]  # name and array (pictures, D) of each edit and draw
+    decibels: Sequence[float] = ()  # PSNR of the files; empty if untouched
+    similarity: Sequence[float] = ()  # SSIM, likewise
 
 
 def main() -> int:
-    """Measure and print a table a pair."""
+    """Measure, and print a table for each pair of codebooks."""
     options = _options()
     prepare_process(options.threads)
     import homing
@@ -72,40 +63,44 @@ def main() -> int:
     named = {each.name: each.codebook for each in found}
     first, *rest = named
     files = [path.read_bytes() for path in photos]
-    alone = {"untouched": _state(options, descriptor, files)}
+    alone = {"untouched": _describe_state(options, descriptor, files)}
     for name, codebook in named.items():
-        alone[f"for {name}"] = _activated(options, descriptor, files, codebook)
+        alone[f"for {name}"] = _activate(options, descriptor, files, codebook)
     for name in rest:
-        both = _activated(options, descriptor, files, named[first], named[name])
+        both = _activate(options, descriptor, files, named[first], named[name])
         pair = {label: alone[label] for label in ("untouched", f"for {first}", f"for {name}")}
         pair["for both"] = both
-        _table({each: named[each] for each in (first, name)}, pair, others, options.seed)
+        _print_table({each: named[each] for each in (first, name)}, pair, others, options.seed)
     print(
-        "\ncodes, re-ranked: R@1 at one probe, mean of the edits; kept: copies in the cell of "
-        "their picture, or bits of its code where there is one cell"
+        "\ncodes, re-ranked: R@1 at one probe, mean of the edits; kept: share of copies in the "
+        "cell of their picture, or of unchanged bits of the code if there is only one cell"
     )
     return 0
 
 
 def _options():
-    made = parser(__doc__)
-    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
-    made.add_argument(
+    parser = make_parser(__doc__)
+    parser.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument(
         "--codebook",
         default=CODEBOOKS[0],
-        help="a bundled one's name, a file, or a factory, which is trained on the background",
+        help="name of a bundled one, a file, or a factory string to train on the background",
     )
-    made.add_argument("--also", nargs="+", default=CODEBOOKS[1:], help="each is a pair with it")
-    made.add_argument("--method", default=Activation.method, help="of activation")
-    made.add_argument("--pictures", type=int, default=60)
-    made.add_argument("--background-pictures", type=int, default=3000)
-    made.add_argument("--random-draws", type=int, default=1, help="of the edit 'random', a picture")
-    made.add_argument("--psnr", type=float, default=42.0)
-    made.add_argument("--seed", type=int, default=0)
-    return made.parse_args()
+    parser.add_argument(
+        "--also", nargs="+", default=CODEBOOKS[1:], help="codebooks, each paired with --codebook"
+    )
+    parser.add_argument("--method", default=Activation.method, help="of activation")
+    parser.add_argument("--pictures", type=int, default=60)
+    parser.add_argument("--background-pictures", type=int, default=3000)
+    parser.add_argument(
+        "--random-draws", type=int, default=1, help="draws of the edit 'random' for each picture"
+    )
+    parser.add_argument("--psnr", type=float, default=42.0)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser.parse_args()
 
 
-def _activated(options, descriptor, files: Sequence[bytes], codebook, *also) -> State:
+def _activate(options, descriptor, files: Sequence[bytes], codebook, *also) -> State:
     from homing.activation import Activated, Activator, find_method
 
     activator = Activator(
@@ -119,7 +114,7 @@ def _activated(options, descriptor, files: Sequence[bytes], codebook, *also) -> 
     )
     done = [each for each in activator.run(files) if isinstance(each, Activated)]
     require(len(done) == len(files), "a picture cannot be activated")
-    return _state(
+    return _describe_state(
         options,
         descriptor,
         [each.data for each in done],
@@ -128,30 +123,32 @@ def _activated(options, descriptor, files: Sequence[bytes], codebook, *also) -> 
     )
 
 
-def _state(options, descriptor, files: Sequence[bytes], *quality: Sequence[float]) -> State:
+def _describe_state(
+    options, descriptor, files: Sequence[bytes], *quality: Sequence[float]
+) -> State:
     from homing.edits import paper_edits, random_available
 
     copies = []
     for edit in paper_edits(with_random=random_available()):
         for draw in range(options.random_draws if edit.random else 1):
-            opened = [io.BytesIO(data) for data in files]
-            edited = describe_copies(descriptor, edit, opened, seed=options.seed, draw=draw)
+            streams = [io.BytesIO(data) for data in files]
+            edited = describe_copies(descriptor, edit, streams, seed=options.seed, draw=draw)
             copies.append((edit.name, edited))
     return State(descriptor.describe(files), copies, *quality)
 
 
-def _table(named, states: Mapping[str, State], others, seed: int) -> None:
-    """Print a row a state: through each codebook, by exact search, and the files."""
+def _print_table(named, states: Mapping[str, State], others, seed: int) -> None:
+    """Print for each state its recall through each codebook and exactly, and its quality."""
     columns = [f"{name}: {what}" for name in named for what in ("codes", "re-ranked", "kept")]
     print("\n| | " + " | ".join([*columns, "exact", "PSNR mean", "SSIM least"]) + " |")
     print("|---" * (len(columns) + 4) + "|")
     for label, state in states.items():
         cells = [
-            interval(found, seed)
+            format_mean(found, seed)
             for codebook in named.values()
-            for found in _through(codebook, state, others, seed)
+            for found in _measure_codebook(codebook, state, others, seed)
         ]
-        cells.append(f"{_means(state, _exactly(state, others)).mean():.3f}")
+        cells.append(f"{_average_edits(state, _search_exactly(state, others)).mean():.3f}")
         if state.decibels:
             mean = sum(state.decibels) / len(state.decibels)
             cells += [f"{mean:.2f}", f"{min(state.similarity):.3f}"]
@@ -160,8 +157,8 @@ def _table(named, states: Mapping[str, State], others, seed: int) -> None:
         print("| " + " | ".join([label, *cells]) + " |", flush=True)
 
 
-def _means(state: State, right) -> object:
-    """Means over the edits, of each its mean over the draws, (pictures,)."""
+def _average_edits(state: State, right) -> object:
+    """Average over the draws of each edit, then over the edits; (pictures,)."""
     import numpy as np
 
     names = [name for name, _ in state.copies]
@@ -172,8 +169,8 @@ def _means(state: State, right) -> object:
     return np.mean(by_edit, axis=0)
 
 
-def _through(codebook, state: State, others, seed: int):
-    """For each picture R@1 by codes and re-ranked, and what copies keep; mean of the edits."""
+def _measure_codebook(codebook, state: State, others, seed: int):
+    """Yield for each picture, averaged over the edits: R@1 by codes, re-ranked, unchanged share."""
     import numpy as np
 
     from homing.bench.search.engine import Searcher, Setting
@@ -187,17 +184,17 @@ def _through(codebook, state: State, others, seed: int):
         right = [
             recall(engine.search(copies, setting).places(wanted), 1) for _, copies in state.copies
         ]
-        yield _means(state, right)
+        yield _average_edits(state, right)
     cells, codes = codebook.encode_with_cells(state.entries)
-    kept = []
+    unchanged = []
     for _, copies in state.copies:
-        theirs, theirs_codes = codebook.encode_with_cells(copies)
-        bits = np.unpackbits(theirs_codes ^ codes, axis=1)
-        kept.append(theirs == cells if codebook.cell_count > 1 else 1 - bits.mean(axis=1))
-    yield _means(state, kept)
+        copy_cells, copy_codes = codebook.encode_with_cells(copies)
+        bits = np.unpackbits(copy_codes ^ codes, axis=1)
+        unchanged.append(copy_cells == cells if codebook.cell_count > 1 else 1 - bits.mean(axis=1))
+    yield _average_edits(state, unchanged)
 
 
-def _exactly(state: State, others):
+def _search_exactly(state: State, others):
     import numpy as np
 
     base, wanted = np.concatenate([state.entries, others]), np.arange(len(state.entries))

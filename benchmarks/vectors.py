@@ -1,8 +1,8 @@
-"""Several vectors an entry: what an index of untouched pictures finds that holds edited looks too.
+"""Several vectors an entry: recall of an index of untouched pictures with vectors of edits too.
 
-Every picture, PHOTOS and background alike, is described as it is and through looks drawn as
-activation draws them; an entry has each of these vectors in that vector's cell. Copies of PHOTOS
-are searched for at one and four probes, put in order by exact similarity, and exactly.
+Every picture of PHOTOS and background is described unedited and under simulated edits drawn as in
+activation; each of these vectors is in its own cell. Copies of PHOTOS are searched for at one and
+four probes, re-ranked by exact similarity, and by exact search.
 """
 
 import sys
@@ -12,8 +12,8 @@ from pathlib import Path
 from _common import (
     describe_copies,
     describe_setup,
-    interval,
-    parser,
+    format_mean,
+    make_parser,
     picture_paths,
     prepare_process,
 )
@@ -23,14 +23,14 @@ _BATCH = 16
 
 def main() -> int:
     """Measure and print a table."""
-    made = parser(__doc__)
-    made.add_argument("--background", type=Path, required=True, help="folder of other pictures")
-    made.add_argument("--pictures", type=int, default=150)
-    made.add_argument("--background-pictures", type=int, default=4000)
-    made.add_argument("--random-draws", type=int, default=3)
-    made.add_argument("--codebook", default="homing-s-IVF256-PQ8x8")
-    made.add_argument("--seed", type=int, default=0)
-    options = made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--background", type=Path, required=True, help="folder of other pictures")
+    parser.add_argument("--pictures", type=int, default=150)
+    parser.add_argument("--background-pictures", type=int, default=4000)
+    parser.add_argument("--random-draws", type=int, default=3)
+    parser.add_argument("--codebook", default="homing-s-IVF256-PQ8x8")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
     prepare_process(options.threads)
     import homing
     from homing.edits import paper_edits, random_available
@@ -42,15 +42,15 @@ def main() -> int:
         homing.load_descriptor("homing-s"),
         homing.load_codebook(options.codebook),
     )
-    entries = _looked_at([*photos, *background], descriptor, options.seed)
+    entries = _describe_edited([*photos, *background], descriptor, options.seed)
     edits = paper_edits(with_random=random_available())
-    queries = _copies(photos, edits, descriptor, options)
-    _table(entries, queries, codebook, options.seed)
+    queries = _describe_copies(photos, edits, descriptor, options)
+    _print_table(entries, queries, codebook, options.seed)
     return 0
 
 
-def _looked_at(paths, descriptor, seed):
-    """Vectors (entries, 1 + looks, D): each picture as it is first."""
+def _describe_edited(paths, descriptor, seed):
+    """Return vectors (entries, 1 + edits, D), the unedited picture's first."""
     import numpy as np
     import torch
 
@@ -86,18 +86,18 @@ def _looked_at(paths, descriptor, seed):
             chunk = jobs[first : first + _BATCH]
             small, large, drawn = zip(*pool.map(read, chunk), strict=True)
             pictures, count = tensor(small), len(small)
-            originals, together = Originals(pictures, tensor(large)), stack_edits(drawn)
-            seen = [pictures, *apply_edits(pictures, together, 0, originals)]
+            originals, stacked = Originals(pictures, tensor(large)), stack_edits(drawn)
+            views = [pictures, *apply_edits(pictures, stacked, 0, originals)]
             with torch.inference_mode():
-                described = torch.cat([descriptor.forward(each) for each in seen])
-            # By turns of other shape and other tone: the first few are of both kinds.
+                described = torch.cat([descriptor.forward(each) for each in views])
+            # Alternate edits of shape and of tone, so that the first few are of both kinds.
             vectors = described.unflatten(0, (-1, count)).transpose(0, 1).numpy()
             found.append(vectors[:, [0, 4, 1, 5, 2, 6, 3, 7]])
     return np.concatenate(found)
 
 
-def _copies(photos, edits, descriptor, options):
-    """Vectors (copies, D) and weights of each picture's copies, (pictures, copies a picture)."""
+def _describe_copies(photos, edits, descriptor, options):
+    """Return vectors (pictures, copies, D), and the weights (copies,) of a picture's copies."""
     import numpy as np
 
     vectors, weights = [], []
@@ -109,7 +109,7 @@ def _copies(photos, edits, descriptor, options):
     return np.stack(vectors, axis=1), np.array(weights)
 
 
-def _table(entries, queries, codebook, seed):
+def _print_table(entries, queries, codebook, seed):
     import numpy as np
 
     from homing.bench.questions.cells import nearest_cells
@@ -120,23 +120,23 @@ def _table(entries, queries, codebook, seed):
     owner = np.repeat(np.arange(pictures), copies)
     visited = nearest_cells(codebook, flat, 4)
     print("| vectors an entry | 1 probe | 4 probes | exact search |\n|---|---|---|---|")
-    for held in (1, 2, 4, 8):
-        kept = entries[:, :held]
-        cells = codebook.cells(kept.reshape(-1, dimension)).reshape(kept.shape[:2])
+    for count in (1, 2, 4, 8):
+        stored = entries[:, :count]
+        cells = codebook.cells(stored.reshape(-1, dimension)).reshape(stored.shape[:2])
         best = {name: [] for name in ("1", "4", "exact")}
         for rows in np.array_split(np.arange(len(flat)), len(flat) // 200 + 1):
-            alike = np.einsum("qd,evd->qev", flat[rows], kept, optimize=True)
+            alike = np.einsum("qd,evd->qev", flat[rows], stored, optimize=True)
             for name, probes in (("1", 1), ("4", 4)):
                 inside = (cells[None, :, :, None] == visited[rows, None, None, :probes]).any(axis=3)
                 nearest = np.where(inside, alike, -np.inf).max(axis=2)
                 empty = np.isinf(nearest.max(axis=1))
                 best[name].append((nearest.argmax(axis=1) == owner[rows]) & ~empty)
             best["exact"].append(alike.max(axis=2).argmax(axis=1) == owner[rows])
-        told = [
-            interval(np.concatenate(right).reshape(pictures, copies) @ weights, seed)
+        figures = [
+            format_mean(np.concatenate(right).reshape(pictures, copies) @ weights, seed)
             for right in best.values()
         ]
-        print(f"| {held} | " + " | ".join(told) + " |", flush=True)
+        print(f"| {count} | " + " | ".join(figures) + " |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Adding and releasing by several processes of this machine against one process.
+"""Adding and releasing by several processes of one machine against one process.
 
-Taken in turn, at two sizes: the smaller one tells what the start of the processes costs, and the
-difference of both what a picture costs once they run. One process already uses all processors, by
-threads. That several record and write the same, to the last byte, is a precondition.
+Both are timed in turn at two sizes: the smaller one gives the start-up cost of the processes, and
+the difference the cost of a picture once they run. One process already uses all processors, by
+threads. It is a precondition that several processes write the same rows and files byte for byte.
 """
 
 import shutil
@@ -16,33 +16,33 @@ from _common import (
     Comparison,
     compare,
     describe_setup,
-    parser,
+    describe_sizes,
+    make_parser,
     picture_paths,
     prepare_process,
     require,
-    sizes,
     working_folder,
 )
 
-_SMALL = 4  # times fewer pictures
+_SMALL = 4  # factor by which the smaller size has fewer pictures
 
 Run = Callable[[list[Path], Path, int], object]
 
 
 def main() -> int:
     """Measure and print the ratios."""
-    made = parser(__doc__)
-    made.add_argument("--add", type=int, default=600, help="pictures; 0: none")
-    made.add_argument("--release", type=int, default=48, help="pictures; 0: none")
-    made.add_argument("--workers", type=int, default=2)
-    made.add_argument("--rounds", type=int, default=5)
-    options = made.parse_args()
+    parser = make_parser(__doc__)
+    parser.add_argument("--add", type=int, default=600, help="pictures; 0: none")
+    parser.add_argument("--release", type=int, default=48, help="pictures; 0: none")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
     prepare_process(options.threads)
     import homing
 
     paths = picture_paths(options.photos, max(options.add, options.release))
     network = homing.load_descriptor()
-    describe_setup(pictures=sizes(paths), workers=options.workers)
+    describe_setup(pictures=describe_sizes(paths), workers=options.workers)
     with working_folder(options.work) as folder:
 
         def add(some: list[Path], place: Path, workers: int) -> object:
@@ -72,23 +72,26 @@ def _rows(archive: Any) -> list[tuple[str, bytes, int, bytes]]:
 def _measure(
     name: str, run: Run, paths: list[Path], folder: Path, workers: int, rounds: int
 ) -> None:
-    def done(some: list[Path], by: int) -> object:
+    def run_once(some: list[Path], by: int) -> object:
         place = folder / "round"
         result = run(some, place, by)
         shutil.rmtree(place)
         return result
 
-    require(done(paths, workers) == done(paths, 1), f"{name}: several do not do the same as one")
+    require(
+        run_once(paths, workers) == run_once(paths, 1),
+        f"{name}: several processes give another result than one",
+    )
     found = []
     for some in (paths[: len(paths) // _SMALL], paths):
         took = compare(
-            lambda some=some: done(some, workers),
-            lambda some=some: done(some, 1),
+            lambda some=some: run_once(some, workers),
+            lambda some=some: run_once(some, 1),
             rounds=rounds,
             warm_up=0,
         )
         found.append((len(some), took))
-        print(f"{name}, {len(some)} pictures: {_line(took, workers)}", flush=True)
+        print(f"{name}, {len(some)} pictures: {_format_times(took, workers)}", flush=True)
     (few, small), (many, large) = found
     each = [
         1e3 * (statistics.median(b) - statistics.median(a)) / (many - few)
@@ -101,7 +104,7 @@ def _measure(
     )
 
 
-def _line(took: Comparison, workers: int) -> str:
+def _format_times(took: Comparison, workers: int) -> str:
     several, alone = statistics.median(took.ours), statistics.median(took.bare)
     faster = sorted(1 / ratio for ratio in took.ratios)
     return (

@@ -2,10 +2,10 @@
 
     python training/ablate.py PHOTOS --work runs/ablations --start weights.safetensors
 
-All start from the same weights and see the same pictures. Each is judged by pictures held back:
-R@1 of AugLy's random mix and of the hardest fixed edits, and the share of random copies that are
-nearer to their picture than all but one in a hundred are to any other. Given again, the command
-goes on from the last checkpoint of the run that was broken off.
+All start from the same weights and see the same pictures. Each is validated on held-out pictures:
+R@1 of AugLy's random mix and of the hardest fixed edits, and the share of random copies (column
+"told") that are nearer to their picture than 99 % of the copies are to any other. After an
+interruption the same command resumes from the last checkpoint.
 """
 
 import argparse
@@ -35,44 +35,48 @@ CHANGES: Mapping[str, Mapping[str, float]] = {
     "temperature .03": {"temperature": 0.03},
     "temperature .1": {"temperature": 0.1},
 }
-"""By name, what differs from :class:`~recipe.loop.Settings`; the first bank is that of all."""
+"""Changes of :class:`~recipe.loop.Settings` by name; all runs start with the same bank."""
 
 _COLUMNS = ("change", "fixed edits", "random", "against the recipe", "told", "against the recipe")
 
-Judged = Mapping[str, Similarity]
+Similarities = Mapping[str, Similarity]  # by edit
 
 
 def main() -> int:
-    """Run what has not been run, and print the table."""
+    """Run the missing runs, and print the table."""
     options = _options()
-    torch.set_num_threads(1)  # of each part
+    torch.set_num_threads(1)  # one thread for each part of a batch
     options.work.mkdir(parents=True, exist_ok=True)
     material = pack(options.photos, options.work, generated=options.generated, seed=options.seed)
     print(f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}", flush=True)
     plain = Settings(steps=options.steps, validate_every=0, seed=options.seed)
     common = _common(material, plain, options)
-    recipe: Judged | None = None
+    recipe: Similarities | None = None
     for name in dict.fromkeys(["the recipe", *(options.only or CHANGES)]):
         folder = options.work / name.replace(" ", "-").replace(",", "")
         folder.mkdir(exist_ok=True)
         result = folder / "similarity.safetensors"
         if not result.exists():
-            _run_and_judge(common, replace(plain, **CHANGES[name]), folder, result)
-        judged = _load(result)
-        recipe = recipe or judged
-        print(_row(name, judged, recipe), flush=True)
+            _run_and_validate(common, replace(plain, **CHANGES[name]), folder, result)
+        similarities = _load(result)
+        recipe = recipe or similarities
+        print(_row(name, similarities, recipe), flush=True)
     return 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("photos", type=Path, nargs="+", help="photographs, or folders of them")
-    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
-    parser.add_argument("--start", type=Path, required=True, help="weights that all begin with")
-    parser.add_argument("--only", choices=CHANGES, action="append", help="these, repeatable")
-    parser.add_argument("--steps", type=int, default=100, help="of each run")
-    parser.add_argument("--held-back", type=int, default=500, help="photographs to judge by")
-    parser.add_argument("--others", type=int, default=4000, help="pictures searched among")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--start", type=Path, required=True, help="initial weights of all runs")
+    parser.add_argument(
+        "--only", choices=CHANGES, action="append", help="run these alone; repeatable"
+    )
+    parser.add_argument("--steps", type=int, default=100, help="batches of each run")
+    parser.add_argument("--held-back", type=int, default=500, help="photographs for validation")
+    parser.add_argument(
+        "--others", type=int, default=4000, help="training pictures to search among"
+    )
     parser.add_argument("--generated", type=int, default=1000, help="generated pictures to add")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
@@ -93,19 +97,19 @@ def _common(material: Material, plain: Settings, options: argparse.Namespace) ->
     weights = load_weights(options.start)
     count = len(material) - options.held_back
     start = hashlib.sha256(options.start.read_bytes()).hexdigest()[:16]
-    kept = options.work / f"{material.path.stem}-bank-{count}-{start}.pt"
-    if not kept.exists():
-        begun = begin(weights, material, count, plain, device=torch.device("cpu"))
-        with replacing(kept) as file:
-            torch.save(begun.bank.vectors, file)
+    stored = options.work / f"{material.path.stem}-bank-{count}-{start}.pt"
+    if not stored.exists():
+        state = begin(weights, material, count, plain, device=torch.device("cpu"))
+        with replacing(stored) as file:
+            torch.save(state.bank.vectors, file)
     validation = make_validation(
         material, options.held_back, options.work, size=plain.size, seed=plain.seed
     )
-    bank = Bank.of(torch.load(kept, weights_only=True), alike=plain.alike)
+    bank = Bank.of(torch.load(stored, weights_only=True), alike=plain.alike)
     return _Common(material, weights, bank, validation, options.others)
 
 
-def _run_and_judge(common: _Common, settings: Settings, folder: Path, result: Path) -> None:
+def _run_and_validate(common: _Common, settings: Settings, folder: Path, result: Path) -> None:
     material, count = common.material, len(common.bank.vectors)
     state = begin(
         dict(common.weights),
@@ -117,42 +121,42 @@ def _run_and_judge(common: _Common, settings: Settings, folder: Path, result: Pa
         bank=common.bank,
     )
     train(state, processor_batches(material, count, settings, state.step), None, settings, folder)
-    told = partial(state.describe, mean=True)
-    base = describe_recorded(told, material, common.others, settings.size, parts=settings.parts)
-    near = common.validation.nearest(told, base)
+    describe = partial(state.describe, mean=True)
+    base = describe_recorded(describe, material, common.others, settings.size, parts=settings.parts)
+    near = common.validation.nearest(describe, base)
     own = {f"own/{edit}": similar.own for edit, similar in near.items()}
     save_file(own | {f"other/{edit}": similar.other for edit, similar in near.items()}, result)
 
 
-def _load(result: Path) -> Judged:
+def _load(result: Path) -> Similarities:
     stored = load_file(result)
     edits = [name.partition("/")[2] for name in stored if name.startswith("own/")]
     return {edit: Similarity(stored[f"own/{edit}"], stored[f"other/{edit}"]) for edit in edits}
 
 
-def _row(name: str, judged: Judged, recipe: Judged) -> str:
-    """Shares in percent; differences of the same copies with half their 95 % interval."""
-    fixed = _joined(judged, random=False).found.float().mean()
-    found, told = _random(judged)
-    before, told_before = _random(recipe)
+def _row(name: str, similarities: Similarities, recipe: Similarities) -> str:
+    """Format shares in percent, and differences over the same copies ± half their 95 % interval."""
+    fixed = _join(similarities, random=False).found.float().mean()
+    found, certain = _random_copies(similarities)
+    found_before, certain_before = _random_copies(recipe)
     cells = [
         name,
         f"{100 * fixed:.1f}",
         f"{100 * found.mean():.1f}",
-        _difference(found, before),
-        f"{100 * told.mean():.1f}",
-        _difference(told, told_before),
+        _difference(found, found_before),
+        f"{100 * certain.mean():.1f}",
+        _difference(certain, certain_before),
     ]
     return f"| {' | '.join(cells)} |"
 
 
-def _random(judged: Judged) -> tuple[torch.Tensor, torch.Tensor]:
-    copies = _joined(judged, random=True)
-    return copies.found.float(), copies.told().float()
+def _random_copies(similarities: Similarities) -> tuple[torch.Tensor, torch.Tensor]:
+    copies = _join(similarities, random=True)
+    return copies.found.float(), copies.certain().float()
 
 
-def _joined(judged: Judged, *, random: bool) -> Similarity:
-    chosen = [s for edit, s in judged.items() if edit.startswith("random") == random]
+def _join(similarities: Similarities, *, random: bool) -> Similarity:
+    chosen = [s for edit, s in similarities.items() if edit.startswith("random") == random]
     return Similarity(torch.cat([s.own for s in chosen]), torch.cat([s.other for s in chosen]))
 
 

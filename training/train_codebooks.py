@@ -32,23 +32,29 @@ _FACTORIES = (
 )
 
 
-def _arguments() -> argparse.Namespace:
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("photos", type=Path, help="folder of photographs")
     parser.add_argument("--descriptor", default="homing-s")
     parser.add_argument("--per-picture", type=int, default=15, help="vectors for each photograph")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--factory", action="append", help=f"default: {' and '.join(_FACTORIES)}")
-    parser.add_argument("--out", type=Path, default=_DATA, help="folder of codebooks and table")
-    parser.add_argument("--vectors", type=Path, help="keep the vectors (.npy); reused if present")
+    parser.add_argument(
+        "--out", type=Path, default=_DATA, help="folder for the codebooks and their table"
+    )
+    parser.add_argument(
+        "--vectors", type=Path, help="file to store the vectors in (.npy); read if present"
+    )
     return parser.parse_args()
 
 
-def _vectors(options: argparse.Namespace, descriptor: Descriptor) -> tuple[np.ndarray, int]:
-    """Vectors and the number of photographs they come from."""
+def _training_vectors(
+    options: argparse.Namespace, descriptor: Descriptor
+) -> tuple[np.ndarray, int]:
+    """Return the vectors and the number of their photographs."""
     if options.vectors and options.vectors.exists():
-        kept = np.load(options.vectors, allow_pickle=False)
-        return kept, len(kept) // options.per_picture
+        stored = np.load(options.vectors, allow_pickle=False)
+        return stored, len(stored) // options.per_picture
     paths = [found.path for found in find_pictures([options.photos])]
     start = time.monotonic()
 
@@ -64,20 +70,20 @@ def _vectors(options: argparse.Namespace, descriptor: Descriptor) -> tuple[np.nd
         progress=report,
     )
     for failure in failures:
-        print(f"left out {failure.source}: {failure.reason}", file=sys.stderr)
+        print(f"skipped {failure.source}: {failure.reason}", file=sys.stderr)
     if options.vectors:
         np.save(options.vectors, vectors)
-        good = np.array([str(p) for p in paths if str(p) not in {f.source for f in failures}])
-        names = np.repeat(good, options.per_picture)
+        readable = np.array([str(p) for p in paths if str(p) not in {f.source for f in failures}])
+        names = np.repeat(readable, options.per_picture)
         np.save(options.vectors.with_name(f"{options.vectors.stem}_sources.npy"), names)
     return vectors, len(paths) - len(failures)
 
 
 def main() -> None:
     """Train the codebooks and write them with the table of their checksums."""
-    options = _arguments()
+    options = _options()
     descriptor = load_descriptor(options.descriptor)
-    vectors, pictures = _vectors(options, descriptor)
+    vectors, pictures = _training_vectors(options, descriptor)
     origin = sampling_note(pictures, options.per_picture)
     rows = []
     for factory in options.factory or _FACTORIES:

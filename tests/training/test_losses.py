@@ -36,11 +36,11 @@ def test_contrast_with_bank(vectors: torch.Tensor, batch: Batch, bank: Bank) -> 
     total = 0.0
     for view in range(6):
         owner, guest = int(batch.owner[view]), int(batch.guest[view])
-        twins = {int(b) for a, b in bank.twins if int(a) in {owner, guest}}
+        duplicates = {int(b) for a, b in bank.near_duplicates if int(a) in {owner, guest}}
         scores = {
             n: float(vectors[view] @ bank.vectors[n]) / _TEMPERATURE
             for n in range(7)
-            if n not in twins
+            if n not in duplicates
         }
         everything = math.log(sum(math.exp(score) for score in scores.values()))
         share = float(batch.share[view])
@@ -49,11 +49,11 @@ def test_contrast_with_bank(vectors: torch.Tensor, batch: Batch, bank: Bank) -> 
     assert float(got) == pytest.approx(total / 6, rel=1e-9)
 
 
-@pytest.mark.parametrize("twins", [[], [(2, 5), (5, 2)]])
+@pytest.mark.parametrize("duplicates", [[], [(2, 5), (5, 2)]])
 def test_contrast_within(
-    vectors: torch.Tensor, batch: Batch, bank: Bank, twins: list[tuple[int, int]]
+    vectors: torch.Tensor, batch: Batch, bank: Bank, duplicates: list[tuple[int, int]]
 ) -> None:
-    bank.twins = torch.tensor(twins).reshape(-1, 2)
+    bank.near_duplicates = torch.tensor(duplicates).reshape(-1, 2)
     total = weights = 0.0
     for a in range(6):
         shown = {int(batch.owner[a]), int(batch.guest[a])}
@@ -61,7 +61,7 @@ def test_contrast_within(
             b
             for b in range(6)
             if not shown & {int(batch.owner[b]), int(batch.guest[b])}
-            and (int(batch.owner[a]), int(batch.owner[b])) not in twins
+            and (int(batch.owner[a]), int(batch.owner[b])) not in duplicates
         ]
         against = sum(math.exp(float(vectors[a] @ vectors[b]) / _TEMPERATURE) for b in wrong)
         for b in range(6):
@@ -78,8 +78,8 @@ def test_spread(vectors: torch.Tensor, batch: Batch, bank: Bank) -> None:
     total = 0.0
     for view in (0, 2, 4):
         owner = int(batch.owner[view])
-        twins = {int(b) for a, b in bank.twins if int(a) == owner}
-        others = [n for n in range(7) if n != owner and n not in twins]
+        duplicates = {int(b) for a, b in bank.near_duplicates if int(a) == owner}
+        others = [n for n in range(7) if n != owner and n not in duplicates]
         total -= math.log(min(float(torch.dist(vectors[view], bank.vectors[n])) for n in others))
     assert float(spread(vectors, batch, bank, views=2)) == pytest.approx(total / 3, rel=1e-6)
 

@@ -188,7 +188,7 @@ def test_the_rate_rises_stays_and_falls() -> None:
     assert rates[100] == 0.0
 
 
-def test_a_bank_hides_twins_and_moves_slowly() -> None:
+def test_a_bank_hides_near_duplicates_and_moves_slowly() -> None:
     vectors = F.normalize(torch.randn(6, 8, generator=torch.Generator().manual_seed(0)))
     vectors[4] = vectors[1]
     bank = Bank.of(vectors, alike=0.99)

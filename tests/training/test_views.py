@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from recipe import geometry, tones, views
-from recipe.batches import Batch, Batches, BatchPlan, numbers_of
+from recipe.batches import Batch, Batches, BatchPlan, picture_numbers
 from recipe.material import Material
 from recipe.mixes import EDITS, mix
 from recipe.on_device import geometry as device_geometry
 from recipe.on_device import views as device_views
-from recipe.on_device.overlays import onto_device
+from recipe.on_device.overlays import to_device
 from recipe.on_device.tones import TONES
 from recipe.overlays import Overlays, load_overlays
 
@@ -31,7 +31,7 @@ def overlays() -> Overlays:
 
 @pytest.fixture(scope="module")
 def device_edits(overlays: Overlays):
-    return device_views._edits(onto_device(overlays, device_views.SIDE, torch.device("cpu")))
+    return device_views._edits(to_device(overlays, device_views.SIDE, torch.device("cpu")))
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def _equal(a: Batch, b: Batch) -> None:
 
 
 def test_every_round_shows_every_picture_once() -> None:
-    drawn = [n for step in range(7) for n in numbers_of(step, _PLAN, 7)]
+    drawn = [n for step in range(7) for n in picture_numbers(step, _PLAN, 7)]
     assert [sorted(drawn[i : i + 7]) for i in (0, 7, 14)] == [list(range(7))] * 3
 
 

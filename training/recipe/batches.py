@@ -1,4 +1,4 @@
-"""Batches of views, each made from its number alone: any worker may make any of them."""
+"""Batches of views, each made from its number alone, so that any worker can make any batch."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,53 +17,29 @@ from recipe.views import collage, finish, light_view, picture_in_picture, strong
 
 @dataclass(frozen=True, kw_only=True)
 class BatchPlan:
-    """Sources of a batch.
+    """Composition of a batch."""
 
-    Attributes
-    ----------
-    pictures : int
-        P, different pictures in a batch.
-    strong : int
-        V − 1, strong views of each (repeated augmentation); one light view comes with them.
-    size : int
-        S, side of a view in pixels.
-    mixed : float
-        Share of strong views that show a second picture as well.
-    seed : int
-    """
-
-    pictures: int = 32
-    strong: int = 3
-    size: int = 160
-    mixed: float = 0.15
+    pictures: int = 32  # P, different pictures in a batch
+    strong: int = 3  # V − 1, strong views of each (repeated augmentation), beside one light view
+    size: int = 160  # S, side of a view in pixels
+    mixed: float = 0.15  # share of strong views that also show a second picture
     seed: int = 0
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Views of P pictures, those of one picture together, the light one first.
+    """Views of P pictures, those of one picture together, the light one first."""
 
-    Attributes
-    ----------
-    views : Tensor (P·V, S, S, 3), uint8
-    owner : Tensor (P·V,), int64
-        Number of the picture shown.
-    guest : Tensor (P·V,), int64
-        Number of the second picture shown; the owner's own where there is none.
-    share : Tensor (P·V,), float32
-        How much of the view is the owner's: 1 where there is no second picture.
-    """
-
-    views: torch.Tensor
-    owner: torch.Tensor
-    guest: torch.Tensor
-    share: torch.Tensor
+    views: torch.Tensor  # (P·V, S, S, 3), uint8
+    owner: torch.Tensor  # (P·V,), int64: number of the picture shown
+    guest: torch.Tensor  # (P·V,), int64: number of the second picture; the owner if there is none
+    share: torch.Tensor  # (P·V,), float32: share of the owner; 1 without a second picture
 
 
 class Batches(Dataset[Batch]):
     """Batch number i of a training run, for i from 0.
 
-    Pictures are drawn without replacement through all of them, in an order of their own each time.
+    Pictures are drawn without replacement, in a new order in each epoch.
     """
 
     def __init__(self, material: Material, count: int, plan: BatchPlan, steps: int) -> None:
@@ -80,7 +56,7 @@ class Batches(Dataset[Batch]):
         owner: list[int] = []
         guest: list[int] = []
         share: list[float] = []
-        for number in numbers_of(step, plan, self._count):
+        for number in picture_numbers(step, plan, self._count):
             picture = self._material.picture(number)
             views.append(finish(light_view(picture, rng), plan.size))
             owner.append(number)
@@ -116,15 +92,15 @@ class Batches(Dataset[Batch]):
         return picture_in_picture(strong_view(picture, overlays, rng), second, rng)
 
 
-def numbers_of(step: int, plan: BatchPlan, count: int) -> list[int]:
-    """The pictures of a batch: a slice of an order of all `count` that changes with each round."""
+def picture_numbers(step: int, plan: BatchPlan, count: int) -> list[int]:
+    """Return the picture numbers of a batch: a slice of the epoch's order of all `count`."""
     numbers = []
     for place in range(step * plan.pictures, (step + 1) * plan.pictures):
-        turn, rest = divmod(place, count)
-        numbers.append(int(_order(count, plan.seed, turn)[rest]))
+        epoch, rest = divmod(place, count)
+        numbers.append(int(_order(count, plan.seed, epoch)[rest]))
     return numbers
 
 
 @lru_cache(maxsize=2)
-def _order(count: int, seed: int, turn: int) -> np.ndarray:
-    return np.random.default_rng([seed, turn, count]).permutation(count)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch, count]).permutation(count)

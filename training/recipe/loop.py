@@ -1,4 +1,4 @@
-"""The training loop: its settings, its state, its steps, its log."""
+"""The training loop: settings, state, steps and log."""
 
 import json
 import math
@@ -17,84 +17,52 @@ from homing.descriptors.efficientnet import efficientnet_lite0
 from recipe.batches import Batch, Batches, BatchPlan
 from recipe.losses import Bank, contrast_with_bank, contrast_within, spread
 from recipe.material import Material
-from recipe.trainable import Network, average_into, describe, groups_of, start_weights
+from recipe.trainable import Network, average_into, describe, parameter_groups, start_weights
 from recipe.validation import Validation
 from recipe.views import finish
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of a run. Its fields are the options of ``train_descriptor.py``.
+    """Settings of a run. Its fields are the options of ``train_descriptor.py``."""
 
-    Attributes
-    ----------
-    steps : int
-        Batches in all. May be changed when a run goes on: it moves the descent alone.
-    descent : float
-        Share of the steps, at the end, over which the learning rate falls.
-    pictures, strong, size, mixed : int or float
-        Of a batch: see :class:`~recipe.batches.BatchPlan`.
-    rate, head_factor, decay : float
-        AdamW's peak learning rate, the projection's multiple of it, weight decay.
-    warm_up : int
-        Steps of rising rate.
-    temperature : float
-        τ of both contrastive terms.
-    bank_weight, within_weight, spread_weight : float
-        Of the three terms.
-    bank_momentum : float
-        How much of a picture's descriptor in the bank stays when a newer one comes.
-    alike : float
-        Cosine, before training, from which two pictures are not told apart.
-    clip : float
-        Largest norm of the gradient.
-    average : float
-        Decay a step of the running mean of the weights, which is what comes out.
-    frozen_blocks : int
-        Blocks after the stem that keep their weights.
-    validate_every : int
-        Steps between validations; 0: at the end alone.
-    parts : int
-        A batch is passed through the network in so many parts side by side, each by one thread. On
-        a CPU that is quicker than one part by all threads (depthwise convolutions share badly), and
-        by far where other programs run. One part on a GPU.
-    seed : int
-    """
-
-    steps: int = 3000
-    descent: float = 0.4
-    pictures: int = 32
+    steps: int = 3000  # batches in all; may change when a run resumes: only the descent moves
+    descent: float = 0.4  # share of the steps, at the end, over which the learning rate falls
+    pictures: int = 32  # this and the next three: see BatchPlan
     strong: int = 3
     size: int = 160
     mixed: float = 0.15
-    rate: float = 3e-4
-    head_factor: float = 3.0
-    decay: float = 0.01
-    warm_up: int = 50
-    temperature: float = 0.05
-    bank_weight: float = 1.0
+    rate: float = 3e-4  # peak learning rate of AdamW
+    head_factor: float = 3.0  # learning rate of the projection over `rate`
+    decay: float = 0.01  # weight decay
+    warm_up: int = 50  # steps of rising learning rate
+    temperature: float = 0.05  # τ of both contrastive terms
+    bank_weight: float = 1.0  # weights of the three terms
     within_weight: float = 0.5
     spread_weight: float = 0.3
-    bank_momentum: float = 0.5
-    alike: float = 0.8
-    clip: float = 1.0
-    average: float = 0.998
-    frozen_blocks: int = 3
-    validate_every: int = 250
+    bank_momentum: float = 0.5  # share of the old descriptor when the bank is updated
+    alike: float = 0.8  # cosine before training from which two pictures are near duplicates
+    clip: float = 1.0  # largest norm of the gradient
+    average: float = 0.998  # decay a step of the running mean of the weights, which is the result
+    frozen_blocks: int = 3  # blocks after the stem with fixed weights
+    validate_every: int = 250  # steps between validations; 0: only at the end
+    # A batch passes through the network in `parts` parallel parts, each by one thread. On a CPU
+    # this is faster than one part by all threads (depthwise convolutions parallelise badly), and
+    # much faster beside other programs. One part on a GPU.
     parts: int = 2
     seed: int = 0
 
     @property
     def plan(self) -> BatchPlan:
-        """What a batch is made of."""
+        """The composition of a batch."""
         names = ("pictures", "strong", "size", "mixed", "seed")
         return BatchPlan(**{name: getattr(self, name) for name in names})
 
     def rate_at(self, step: int) -> float:
-        """Share of the peak learning rate: a linear rise, level, then half a cosine to nothing.
+        """Return the share of the peak learning rate: linear rise, plateau, half a cosine to zero.
 
-        A level stretch rather than one cosine over all: the run may then be made longer while it
-        goes, and nothing before the descent has to be done again.
+        With a plateau, instead of one cosine over all steps, a run can be extended and only its
+        descent has to be repeated.
         """
         rise = min(1.0, (step + 1) / self.warm_up)
         last = self.descent * self.steps
@@ -104,36 +72,25 @@ class Settings:
 
 @dataclass
 class State:
-    """State with which a stopped run goes on.
+    """State from which an interrupted run resumes."""
 
-    Attributes
-    ----------
-    step : int
-        Batches done.
-    weights, mean : dict of Tensor
-        As trained, and their running mean.
-    optimiser : torch.optim.AdamW
-    bank : Bank
-    network : callable
-        What the weights are of.
-    """
-
-    step: int
+    step: int  # batches done
     weights: dict[str, torch.Tensor]
-    mean: dict[str, torch.Tensor]
+    mean: dict[str, torch.Tensor]  # running mean of the weights
     optimiser: torch.optim.AdamW
     bank: Bank
     network: Network = efficientnet_lite0
 
     def describe(self, views: torch.Tensor, *, mean: bool = False) -> torch.Tensor:
-        """Unit descriptors of views (B, S, S, 3), by the weights or by their running mean."""
+        """Return unit descriptors of views (B, S, S, 3), by the weights or their running mean."""
         return describe(self.mean if mean else self.weights, views, self.network)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint beside its place and rename it."""
+        """Write a checkpoint atomically."""
         tensors = {f"weights/{n}": w.detach() for n, w in self.weights.items()}
         tensors |= {f"mean/{n}": w for n, w in self.mean.items()}
-        tensors |= {"bank/vectors": self.bank.vectors, "bank/twins": self.bank.twins}
+        tensors |= {"bank/vectors": self.bank.vectors}
+        tensors |= {"bank/twins": self.bank.near_duplicates}
         for number, moments in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser/{number}/{n}": t for n, t in moments.items()}
         contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -153,13 +110,13 @@ class State:
                 weight.copy_(stored[f"weights/{name}"])
                 self.mean[name].copy_(stored[f"mean/{name}"])
         self.bank = Bank(stored["bank/vectors"], stored["bank/twins"])
-        kept = self.optimiser.state_dict()
+        optimiser = self.optimiser.state_dict()
         moments: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in stored.items():
             if name.startswith("optimiser/"):
-                _, number, what = name.split("/")
-                moments.setdefault(int(number), {})[what] = tensor
-        self.optimiser.load_state_dict(kept | {"state": moments})
+                _, number, moment = name.split("/")
+                moments.setdefault(int(number), {})[moment] = tensor
+        self.optimiser.load_state_dict(optimiser | {"state": moments})
 
 
 def begin(
@@ -173,22 +130,22 @@ def begin(
     checkpoint: Path | None = None,
     bank: Bank | None = None,
 ) -> State:
-    """State before the first step, or a checkpoint's.
+    """Return the state before the first step, or that of the checkpoint if it exists.
 
-    The bank is described with the weights given, unless that has been done already.
+    Without `bank` the pictures are described with the given weights.
     """
     trained = start_weights(weights, frozen_blocks=settings.frozen_blocks, device=device)
     mean = {name: weight.detach().clone() for name, weight in trained.items()}
-    groups = groups_of(
+    groups = parameter_groups(
         trained, rate=settings.rate, decay=settings.decay, head_factor=settings.head_factor
     )
-    none = torch.empty(0, device=device), torch.empty(0, 2, dtype=torch.int64, device=device)
-    state = State(0, trained, mean, torch.optim.AdamW(groups), Bank(*none), network)
+    empty = torch.empty(0, device=device), torch.empty(0, 2, dtype=torch.int64, device=device)
+    state = State(0, trained, mean, torch.optim.AdamW(groups), Bank(*empty), network)
     if checkpoint is not None and checkpoint.exists():
         state.restore(checkpoint)
-        assert len(state.bank.vectors) == count, f"{checkpoint} is of a run on other pictures"
+        assert len(state.bank.vectors) == count, f"{checkpoint} is of a run with other pictures"
     elif bank is not None:
-        state.bank = Bank(bank.vectors.clone(), bank.twins)
+        state.bank = Bank(bank.vectors.clone(), bank.near_duplicates)
     else:
         vectors = describe_recorded(
             state.describe, material, count, settings.size, parts=settings.parts
@@ -206,12 +163,12 @@ def describe_recorded(
     parts: int,
     at_once: int = 64,
 ) -> torch.Tensor:
-    """Descriptors (count, D) of the first pictures as an archive would hold them.
+    """Return descriptors (count, D) of the first pictures, unedited, as an archive records them.
 
-    `at_once` pictures are described together, `parts` such groups side by side.
+    Groups of `at_once` pictures are described by `parts` threads.
     """
 
-    @torch.no_grad()  # of the thread that it runs in
+    @torch.no_grad()  # in the thread that runs this
     def part(first: int) -> torch.Tensor:
         numbers = range(first, min(first + at_once, count))
         squashed = [torch.from_numpy(finish(material.picture(n), size).copy()) for n in numbers]
@@ -230,20 +187,11 @@ def train(
     *,
     save_every: int = 100,
 ) -> None:
-    """Train until the last step, with a checkpoint and a line in the log every so often.
+    """Train `state` in place until the last step.
 
-    ``checkpoint.safetensors`` and ``log.jsonl`` are in `work`; a run that was broken off goes on
-    from them, with the same batches as if it had not been.
-
-    Parameters
-    ----------
-    state : State
-        Changed in place.
-    batches : iterable of (int, Batch)
-        From step ``state.step`` on: :func:`processor_batches`, or
-        :func:`~recipe.on_device.views.device_batches`.
-    validation : Validation or None
-        None: recall is not looked at on the way.
+    Every `save_every` steps ``checkpoint.safetensors`` and ``log.jsonl`` in `work` are written; an
+    interrupted run resumes from them with the same batches. `batches` start at ``state.step``: see
+    :func:`processor_batches` and :func:`~recipe.on_device.views.device_batches`.
     """
     log = work / "log.jsonl"
     started, first = time.monotonic(), state.step
@@ -270,7 +218,7 @@ def train(
 def processor_batches(
     material: Material, count: int, settings: Settings, first: int, *, workers: int = 2
 ) -> Iterator[tuple[int, Batch]]:
-    """Batches from step `first` on, made by worker processes (0: by this one)."""
+    """Yield batches from step `first` on, made by worker processes (0: by this one)."""
     steps = range(first, settings.steps)
     loader = DataLoader(
         Batches(material, count, settings.plan, settings.steps),
@@ -284,7 +232,7 @@ def processor_batches(
 
 
 def _step(state: State, batch: Batch, settings: Settings) -> dict[str, float]:
-    """One step of AdamW; the terms of the loss."""
+    """Take one step of AdamW; return the terms of the loss and the norm of the gradient."""
     device = state.bank.vectors.device
     batch = Batch(batch.views, *(t.to(device) for t in (batch.owner, batch.guest, batch.share)))
     for group in state.optimiser.param_groups:
@@ -295,12 +243,12 @@ def _step(state: State, batch: Batch, settings: Settings) -> dict[str, float]:
         vectors = torch.cat(described).detach().requires_grad_()
         terms = _terms(vectors, batch, state.bank, settings)
         loss = sum(_weights(settings)[name] * term for name, term in terms.items())
-        (wanted,) = torch.autograd.grad(loss, vectors)
+        (by_vectors,) = torch.autograd.grad(loss, vectors)
 
-        def gradients(part: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            return torch.autograd.grad(part, trained, wanted)
+        def gradients(part: torch.Tensor, by_part: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            return torch.autograd.grad(part, trained, by_part)
 
-        shares = pool.map(gradients, described, wanted.chunk(settings.parts))
+        shares = pool.map(gradients, described, by_vectors.chunk(settings.parts))
         for weight, *of_parts in zip(trained, *shares, strict=True):
             weight.grad = torch.stack(of_parts).sum(dim=0)
     norm = torch.nn.utils.clip_grad_norm_(trained, settings.clip)
@@ -340,9 +288,9 @@ def _write(log: Path, line: dict) -> None:
 
 
 def settings_text(settings: Settings, **others: object) -> str:
-    """Settings and what else a run depends on as JSON, to see that a checkpoint belongs to it.
+    """Return the settings and other inputs of a run as JSON, to match a checkpoint with its run.
 
-    Without the number of steps, which may change when a run goes on.
+    The number of steps is left out, since it may change when a run resumes.
     """
     named = asdict(settings) | others
     del named["steps"]

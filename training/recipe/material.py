@@ -18,68 +18,53 @@ from PIL import Image, ImageOps
 from homing.demo.generated import generated_picture
 from homing.images import find_pictures
 
-_SIDE = 256  # pixels of the shorter side; views are 160, and a crop should keep its detail
+_SIDE = 256  # pixels of the shorter side; views have 160, and crops need more detail
 _QUALITY = 92
 _GENERATED_SIZE = (256, 192)
-_VERSION = 2  # of the packed file; another number packs again
+_VERSION = 2  # of the packed file; a new number packs anew
 
 
 @dataclass(frozen=True)
 class Material:
-    """Pictures packed one after the other in a file.
+    """Pictures packed one after the other in a file."""
 
-    Attributes
-    ----------
-    path : Path
-        The file of encoded pictures.
-    offsets : array (n + 1,), int64
-        Where each begins in it.
-    """
-
-    path: Path
-    offsets: NDArray[np.int64]
+    path: Path  # of the encoded pictures
+    offsets: NDArray[np.int64]  # (n + 1,): start of each picture in the file, and the end
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
     def picture(self, number: int) -> NDArray[np.uint8]:
-        """One picture, (H, W, 3) RGB."""
+        """Read a picture, (H, W, 3) uint8 RGB."""
         first, last = int(self.offsets[number]), int(self.offsets[number + 1])
         encoded = np.fromfile(self.path, np.uint8, count=last - first, offset=first)
         decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR_RGB)
-        assert decoded is not None, f"picture {number} of {self.path} is damaged: pack again"
+        assert decoded is not None, (
+            f"picture {number} of {self.path} is damaged: delete {self.path.stem}.* and run again"
+        )
         return decoded
 
 
 def pack(photos: Sequence[Path], work: Path, *, generated: int, seed: int) -> Material:
-    """Shrink photographs, add generated pictures, and write all into one file; or find it there.
+    """Shrink photographs, add generated pictures, and write all to one file in `work`, or reuse it.
 
-    Parameters
-    ----------
-    photos : sequence of Path
-        Files and folders. What cannot be read is named and left out.
-    work : Path
-        Folder for the packed file.
-    generated : int
-        Number of pictures of text, flat graphics, charts and fractals to add, so that the
-        descriptor separates such pictures too.
-    seed : int
-        Of the generated pictures and of the order: pictures are shuffled, so that any tail of them
-        may serve for validation.
+    Unreadable files are printed and skipped. `generated` pictures of text, flat graphics, charts
+    and fractals are added, so that the descriptor separates such pictures too. Photographs are
+    shuffled, so that any tail of them can serve for validation.
     """
     paths = [found.path for found in find_pictures(photos)]
-    asked = [_VERSION, generated, seed, *(f"{p}:{p.stat().st_size}" for p in paths)]
-    key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()[:16]
+    inputs = [_VERSION, generated, seed, *(f"{p}:{p.stat().st_size}" for p in paths)]
+    key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
     data, index = work / f"material-{key}.bin", work / f"material-{key}.npy"
     if not index.exists():
         order = np.random.default_rng(seed).permutation(len(paths)).tolist()
-        _write(data, index, _encoded([paths[i] for i in order], generated, seed))
+        _write(data, index, _encode([paths[i] for i in order], generated, seed))
     return Material(data, np.load(index, allow_pickle=False))
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file beside `path` that takes its place once it is whole; runs may write at once."""
+    """Yield a temporary file that replaces `path` when complete; concurrent runs are safe."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}-{path.name}")
     with beside.open("wb") as file:
@@ -93,25 +78,25 @@ def _write(data: Path, index: Path, pictures: Iterator[bytes]) -> None:
         for encoded in pictures:
             file.write(encoded)
             offsets.append(offsets[-1] + len(encoded))
-    with replacing(index) as file:  # last: its presence says that the data are whole
+    with replacing(index) as file:  # last: its presence marks the data as complete
         np.save(file, np.array(offsets))
 
 
-def _encoded(paths: Sequence[Path], generated: int, seed: int) -> Iterator[bytes]:
-    """Generated pictures first, then photographs: the tail, for validation, is photographs."""
+def _encode(paths: Sequence[Path], generated: int, seed: int) -> Iterator[bytes]:
+    """Yield generated pictures, then photographs, so that the tail for validation has these."""
     for number in range(generated):
         picture = generated_picture(np.random.default_rng([seed, number]), _GENERATED_SIZE)
         yield _as_webp(picture)
     for path in paths:
         try:
-            with Image.open(path) as opened:
-                if opened.format == "WEBP" and min(opened.size) <= _SIDE:
+            with Image.open(path) as image:
+                if image.format == "WEBP" and min(image.size) <= _SIDE:
                     yield path.read_bytes()
                     continue
-                opened.draft("RGB", (_SIDE, _SIDE))
-                picture = ImageOps.exif_transpose(opened).convert("RGB")
+                image.draft("RGB", (_SIDE, _SIDE))
+                picture = ImageOps.exif_transpose(image).convert("RGB")
         except (OSError, ValueError) as error:
-            print(f"left out {path}: {error}", flush=True)
+            print(f"skipped {path}: {error}", flush=True)
             continue
         scale = _SIDE / min(picture.size)
         if scale < 1:

@@ -1,15 +1,20 @@
-"""Edits of copies, by name: one definition for the two ways of making views.
+"""Random sequences of edits by name, shared by both implementations of views.
 
-:mod:`recipe.views` carries the names out picture by picture on a processor, :mod:`recipe.on_device`
-batch by batch on a graphics card.
+:mod:`recipe.views` applies the edits picture by picture on a CPU, :mod:`recipe.on_device` batch by
+batch on a GPU.
 """
 
 import numpy as np
 
-_COUNTS = (0.1, 0.2, 0.3, 0.4)  # groups in the published mix: one to four
+_COUNTS = (
+    0.1,
+    0.2,
+    0.3,
+    0.4,
+)  # probability of one, two, three and four groups in the published mix
 
-#: The published mix draws from these. Crops and screens are what copies are lost by: they come more
-#: often than as published, in place of a change of aspect, which squashing undoes.
+#: Groups of the published mix. Most misses are due to crops and screenshots, so these are more
+#: frequent than published, in place of a change of aspect, which squashing undoes.
 _PUBLISHED = (
     ("published brightness", "grey", "published saturation"),
     ("sticker", "text"),
@@ -47,20 +52,20 @@ EDITS: frozenset[str] = frozenset(
     {name for group in _PUBLISHED for name in group}
     | {*_TONES, *_PIXELS, *_LAYERS, "wide crop", "wide warp", "wide coding"}
 )
-"""All names that :func:`mix` may give."""
+"""All names that :func:`mix` can return."""
 
 
 def mix(rng: np.random.Generator) -> tuple[str, ...]:
-    """Draw the edits of one strong view, in their order.
+    """Draw the edits of one strong view, in order.
 
     Half of the views follow the published random mix (one edit of each of one to four groups; a
-    crop first, a palette last), half a wider one with several edits of each kind.
+    crop first, a palette last), half a wider mix with several edits of each kind.
     """
     return _published(rng) if rng.random() < 0.5 else _wide(rng)
 
 
 def collage_or_inset(rng: np.random.Generator) -> str:
-    """Draw how a second picture enters a view: ``"collage"`` or ``"inset"``."""
+    """Draw how a view shows a second picture: ``"collage"`` or ``"inset"``."""
     return "collage" if rng.random() < 0.5 else "inset"
 
 

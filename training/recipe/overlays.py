@@ -1,4 +1,4 @@
-"""Edits that lay something over the picture, or the picture over something."""
+"""Overlay edits: stickers, text and captions on a picture, and a picture on a screen."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,7 +12,7 @@ from homing.edits._augly import characters, emoji_files, font_files, random_avai
 from recipe.geometry import Pixels
 
 _EMOJI_SIDE = 72
-_LINES = 600  # lines of letters drawn beforehand
+_LINES = 600  # number of lines of letters drawn beforehand
 _WORDS = [
     "the",
     "of",
@@ -35,27 +35,19 @@ _WORDS = [
 
 @dataclass(frozen=True, eq=False)
 class Overlays:
-    """Stickers, lettering and screens to draw from.
+    """Stickers, lettering and screens to draw from."""
 
-    Attributes
-    ----------
-    stickers : tuple of array (h, w, 4), uint8
-        With alpha.
-    lettering : tuple of array (h, w), uint8
-        Coverage of a line of letters, some 48 pixels high.
-    words : tuple of array (h, w), uint8
-        The same, readable, for captions.
-    screens : tuple of (array (h, w, 3), box)
-        Screenshots, and left, upper, right, lower edge of the picture's place in them.
-    """
-
+    # (h, w, 4): colour and alpha
     stickers: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    # (h, w): coverage of a line of letters, some 48 pixels high
     lettering: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    # the same, of readable words for captions
     words: tuple[NDArray[np.uint8], ...] = field(repr=False)
+    # (h, w, 3), and left, upper, right, lower edge of the picture's place
     screens: tuple[tuple[Pixels, tuple[int, int, int, int]], ...] = field(repr=False)
 
     def sticker(self, picture: Pixels, rng: np.random.Generator) -> Pixels:
-        """An emoji: 0.1 to 0.8 of the height, at least half opaque."""
+        """Add an emoji, 0.1 to 0.8 of the height, at least half opaque."""
         height, width = picture.shape[:2]
         chosen = self.stickers[int(rng.integers(len(self.stickers)))]
         side = max(
@@ -65,18 +57,18 @@ class Overlays:
         sized = cv2.resize(chosen, (side, side), interpolation=cv2.INTER_LINEAR)
         alpha = sized[:, :, 3:].astype(np.float32) * np.float32(rng.uniform(0.5, 1) / 255)
         place = int(rng.uniform(0, 0.8) * width), int(rng.uniform(0, 0.8) * height)
-        return _lay(picture, sized[:, :, :3], alpha, place)
+        return _blend(picture, sized[:, :, :3], alpha, place)
 
     def text(self, picture: Pixels, rng: np.random.Generator) -> Pixels:
-        """Letters of any script in any colour, 0.1 to 0.3 of the shorter side high."""
+        """Add letters of any script and colour, 0.1 to 0.3 of the shorter side high."""
         height, width = picture.shape[:2]
         chosen = self.lettering[int(rng.integers(len(self.lettering)))]
         place = int(rng.uniform(0, 0.6) * width), int(rng.uniform(0, 0.6) * height)
         size = rng.uniform(0.1, 0.3) * min(height, width)
-        return _letter(picture, chosen, size, place, rng.integers(256, size=3))
+        return _write(picture, chosen, size, place, rng.integers(256, size=3))
 
     def meme(self, picture: Pixels, rng: np.random.Generator) -> Pixels:
-        """A band with words above the picture, or below, or both."""
+        """Add a band with words above the picture, below it, or both."""
         height, width = picture.shape[:2]
         white = rng.random() < 0.8
         paper, ink = (255, 0) if white else (0, 255)
@@ -87,13 +79,13 @@ class Overlays:
             size = min(0.7 * band, 1.2 * width * line.shape[0] / line.shape[1])
             across = int(size * line.shape[1] / line.shape[0])
             place = max(0, (width - across) // 2), max(0, int((band - size) / 2))
-            made = _letter(made, line, size, place, np.full(3, ink))
+            made = _write(made, line, size, place, np.full(3, ink))
             parts = [made, picture] if side == 0 else [picture, made]
             picture = np.concatenate(parts)
         return picture
 
     def caption(self, picture: Pixels, rng: np.random.Generator) -> Pixels:
-        """Words on the picture, often on a bar that dims it."""
+        """Add words on the picture, often on a bar that dims it."""
         height, width = picture.shape[:2]
         line = self.words[int(rng.integers(len(self.words)))]
         size = rng.uniform(0.06, 0.18) * height
@@ -106,10 +98,10 @@ class Overlays:
             picture = picture.copy()
             bar = picture[top : top + int(1.3 * size)]
             bar[:] = (bar * np.float32(rng.uniform(0, 0.7))).astype(np.uint8)
-        return _letter(picture, line, size, place, ink)
+        return _write(picture, line, size, place, ink)
 
     def screenshot(self, picture: Pixels, rng: np.random.Generator) -> Pixels:
-        """Put the picture on a screen: cropped to its place, or whole in it."""
+        """Put the picture on a screen, cropped to its place or fitted into it."""
         height, width = picture.shape[:2]
         screen, (left, upper, right, lower) = self.screens[int(rng.integers(len(self.screens)))]
         across, down = right - left, lower - upper
@@ -131,7 +123,7 @@ class Overlays:
         return edited
 
 
-def _lay(
+def _blend(
     picture: Pixels, over: Pixels, alpha: NDArray[np.float32], place: tuple[int, int]
 ) -> Pixels:
     height, width = picture.shape[:2]
@@ -146,7 +138,7 @@ def _lay(
     return edited
 
 
-def _letter(
+def _write(
     picture: Pixels,
     line: NDArray[np.uint8],
     size: float,
@@ -158,14 +150,14 @@ def _letter(
     sized = cv2.resize(line, (across, tall), interpolation=cv2.INTER_AREA)
     alpha = sized[:, :, None].astype(np.float32) / 255
     over = np.broadcast_to(ink.astype(np.uint8), (*sized.shape, 3))
-    return _lay(picture, over, alpha, place)
+    return _blend(picture, over, alpha, place)
 
 
 @cache
 def load_overlays(seed: int = 0) -> Overlays:
-    """Read AugLy's emoji, fonts and screens, if it is there, and draw some of our own.
+    """Read AugLy's emoji, fonts and screens, and draw further screens.
 
-    Without AugLy (the extra ``train``) simple drawn ones take their place.
+    Without AugLy (the extra ``train``) all overlays are simple drawn ones.
     """
     rng = np.random.default_rng(seed)
     screens = [_drawn_screen(rng) for _ in range(40)]
@@ -176,25 +168,25 @@ def load_overlays(seed: int = 0) -> Overlays:
         return Overlays(stickers, lines, lines, tuple(screens))
     stickers = tuple(_emoji(path) for path in emoji_files())
     for name in ("mobile.png", "web.png"):
-        screens.extend([_shrunk(name)] * 30)  # as often as not one of these
+        screens.extend([_shrunk(name)] * 30)  # more often than a drawn one
     lettering, words = [], []
     files = font_files()
     while len(lettering) < _LINES:
         path = files[int(rng.integers(len(files)))]
         font = ImageFont.truetype(str(path), 40, layout_engine=ImageFont.Layout.BASIC)
-        known = characters(path)
+        alphabet = characters(path)
         count = int(rng.integers(5, 16))
-        drawn = "".join(chr(known[int(i)]) for i in rng.integers(len(known), size=count))
+        drawn = "".join(chr(alphabet[int(i)]) for i in rng.integers(len(alphabet), size=count))
         lettering.append(_line(drawn, font))
         if len(words) < _LINES // 4:
             words.append(_line(_phrase(rng), ImageFont.load_default(40)))
-    good = tuple(line for line in lettering if line.any())
-    return Overlays(stickers, good, tuple(words), tuple(screens))
+    visible = tuple(line for line in lettering if line.any())
+    return Overlays(stickers, visible, tuple(words), tuple(screens))
 
 
 def _emoji(path: object) -> NDArray[np.uint8]:
-    with Image.open(path) as opened:  # type: ignore[arg-type]
-        return np.asarray(opened.convert("RGBA").resize((_EMOJI_SIDE, _EMOJI_SIDE)))
+    with Image.open(path) as image:  # type: ignore[arg-type]
+        return np.asarray(image.convert("RGBA").resize((_EMOJI_SIDE, _EMOJI_SIDE)))
 
 
 def _drawn_sticker(rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -222,7 +214,7 @@ def _line(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> NDAr
 
 
 def _shrunk(name: str) -> tuple[Pixels, tuple[int, int, int, int]]:
-    """One of AugLy's screens at about the size that pictures have here."""
+    """Return one of AugLy's screens, shrunk to about the size of the pictures."""
     image, box = template(name)
     factor = 400 / max(image.size)
     size = round(image.width * factor), round(image.height * factor)
@@ -231,7 +223,7 @@ def _shrunk(name: str) -> tuple[Pixels, tuple[int, int, int, int]]:
 
 
 def _drawn_screen(rng: np.random.Generator) -> tuple[Pixels, tuple[int, int, int, int]]:
-    """A made-up page: bars, buttons, lines of text, and a place for a picture."""
+    """Draw a page with bars, buttons, lines of text, and a place for a picture."""
     width, height = (int(v) for v in rng.integers(180, 420, size=2))
     dark = rng.random() < 0.4
     paper = int(rng.integers(0, 60) if dark else rng.integers(225, 256))

@@ -1,7 +1,7 @@
-"""Edits of colour and of pixels: what programs, cameras and codecs do to a copy.
+"""Edits of colours and pixels, as made by programs, cameras and codecs.
 
-The published definitions speak of pixels of a picture of some 640; `scale` is how long the side of
-the picture at hand is against that, so that a blur of ten pixels here looks as one does there.
+The published definitions count in pixels of pictures with sides of about 640. `scale` is the side
+of the current picture over 640; it gives edits the same strength in relation to the picture.
 """
 
 import cv2
@@ -24,23 +24,23 @@ _LEVELS = np.arange(256, dtype=np.float32)
 
 
 def brightness(picture: Pixels, factor: float) -> Pixels:
-    """Multiply, as Pillow does."""
+    """Multiply all levels by `factor`, as Pillow does."""
     return _table(_LEVELS * factor, picture)
 
 
 def contrast(picture: Pixels, factor: float) -> Pixels:
-    """Stretch about the mean grey, as Pillow does."""
+    """Stretch about the mean grey level, as Pillow does."""
     mean = round(float(picture.reshape(-1, 3).mean(axis=0) @ _LUMA))
     return _table(mean + (_LEVELS - mean) * factor, picture)
 
 
 def gamma(picture: Pixels, power: float) -> Pixels:
-    """Bend the tones."""
+    """Apply a gamma curve."""
     return _table(255 * (_LEVELS / 255) ** power, picture)
 
 
 def grey(picture: Pixels) -> Pixels:
-    """Without colour."""
+    """Remove colour."""
     return cv2.cvtColor(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
 
 
@@ -50,14 +50,14 @@ def saturation(picture: Pixels, factor: float) -> Pixels:
 
 
 def hue(picture: Pixels, turn: float) -> Pixels:
-    """Turn the circle of hues by that share of it."""
+    """Rotate the hue by the share `turn` of the full circle."""
     hsv = cv2.cvtColor(picture, cv2.COLOR_RGB2HSV)
     hsv[:, :, 0] = (hsv[:, :, 0].astype(np.int16) + round(180 * turn)) % 180
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
 
 
 def tint(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """Sepia, a colour cast, channels exchanged or tones reversed."""
+    """Apply sepia, a colour cast, a channel permutation, or solarisation."""
     kind = int(rng.integers(4))
     if kind == 0:
         cast = np.float32([1.07, 0.95, 0.75])
@@ -72,7 +72,7 @@ def tint(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def uneven(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """Light that falls off to one side or to the corners."""
+    """Apply light that falls off to one side or to the corners."""
     height, width = picture.shape[:2]
     y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
@@ -84,7 +84,7 @@ def uneven(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def smooth(picture: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
-    """Gaussian, box or motion blur of that standard deviation in pixels."""
+    """Apply a Gaussian, box or motion blur of standard deviation `sigma`, in pixels."""
     sigma = max(sigma, 0.3)
     kind = rng.random()
     if kind < 0.7:
@@ -94,15 +94,17 @@ def smooth(picture: Pixels, sigma: float, rng: np.random.Generator) -> Pixels:
         return cv2.blur(picture, (taps, taps))
     kernel = np.zeros((taps, taps), np.float32)
     angle = rng.uniform(0, np.pi)
-    reach = np.array([np.cos(angle), np.sin(angle)]) * taps / 2
+    offset = np.array([np.cos(angle), np.sin(angle)]) * taps / 2
     centre = taps // 2
-    ends = [(round(centre + sign * reach[0]), round(centre + sign * reach[1])) for sign in (-1, 1)]
+    ends = [
+        (round(centre + sign * offset[0]), round(centre + sign * offset[1])) for sign in (-1, 1)
+    ]
     cv2.line(kernel, ends[0], ends[1], 1.0)
     return cv2.filter2D(picture, -1, kernel / max(kernel.sum(), 1))
 
 
 def sharpen(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """Pillow's strongest edge filter, or an unsharp mask."""
+    """Apply Pillow's strongest edge filter, or an unsharp mask."""
     if rng.random() < 0.5:
         kernel = np.full((3, 3), -1.0, np.float32)
         kernel[1, 1] = 9.0
@@ -113,7 +115,7 @@ def sharpen(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def noise(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """Gaussian, coloured or grey; or grains of salt and pepper."""
+    """Add Gaussian noise, coloured or grey, or salt and pepper."""
     if rng.random() < 0.3:
         noisy = picture.copy()
         grains = rng.random(picture.shape[:2], dtype=np.float32)
@@ -128,7 +130,7 @@ def noise(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def shuffle(picture: Pixels, share: float, scale: float, rng: np.random.Generator) -> Pixels:
-    """Some pixels exchanged; at a larger size each of ours would be the mean of several of them."""
+    """Exchange a share of the pixels, averaged as if at 640 pixels of side and then shrunk."""
     drawn = picture.reshape(-1, 3)[rng.integers(picture.size // 3, size=picture.shape[:2])]
     if scale >= 1:
         chosen = rng.random(picture.shape[:2], dtype=np.float32) < share
@@ -140,7 +142,7 @@ def shuffle(picture: Pixels, share: float, scale: float, rng: np.random.Generato
 
 
 def palette(picture: Pixels, colours: int) -> Pixels:
-    """As few colours, by median cut (of a small copy, which takes a tenth of the time)."""
+    """Reduce to `colours` by median cut of a small copy, which takes a tenth of the time."""
     image = Image.fromarray(picture)
     small = image.resize((_SAMPLED_SIDE, _SAMPLED_SIDE), Image.Resampling.NEAREST)
     few = small.quantize(colours, dither=Image.Dither.NONE)
@@ -148,7 +150,7 @@ def palette(picture: Pixels, colours: int) -> Pixels:
 
 
 def pixelate(picture: Pixels, share: float) -> Pixels:
-    """Down to that share of the sides and up again, in blocks."""
+    """Shrink to a share of the sides and enlarge again, in blocks."""
     height, width = picture.shape[:2]
     small = (max(4, round(width * share)), max(4, round(height * share)))
     shrunk = cv2.resize(picture, small, interpolation=cv2.INTER_LINEAR)
@@ -156,7 +158,7 @@ def pixelate(picture: Pixels, share: float) -> Pixels:
 
 
 def shrink(picture: Pixels, side: int) -> Pixels:
-    """Down to that many pixels on the shorter side; it stays small."""
+    """Shrink to `side` pixels on the shorter side, without enlarging again."""
     height, width = picture.shape[:2]
     factor = side / min(height, width)
     if factor >= 1:
@@ -165,14 +167,14 @@ def shrink(picture: Pixels, side: int) -> Pixels:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
 
 
-def compress(picture: Pixels, quality: int, kind: str, enlarge: float = 1.0) -> Pixels:
-    """Real JPEG or WebP; `enlarge` codes a larger picture, so that blocks are as small as there."""
+def compress(picture: Pixels, quality: int, suffix: str, enlarge: float = 1.0) -> Pixels:
+    """Apply JPEG or WebP; `enlarge` codes a larger picture, which makes the blocks smaller."""
     height, width = picture.shape[:2]
     coded = picture
     if enlarge > 1:
         coded = cv2.resize(picture, (round(width * enlarge), round(height * enlarge)))
-    flag = cv2.IMWRITE_JPEG_QUALITY if kind == ".jpg" else cv2.IMWRITE_WEBP_QUALITY
-    done, data = cv2.imencode(kind, coded[:, :, ::-1], [flag, quality])
+    flag = cv2.IMWRITE_JPEG_QUALITY if suffix == ".jpg" else cv2.IMWRITE_WEBP_QUALITY
+    done, data = cv2.imencode(suffix, coded[:, :, ::-1], [flag, quality])
     assert done
     decoded = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
     if enlarge > 1:

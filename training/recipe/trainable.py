@@ -1,4 +1,4 @@
-"""The network as it is trained: named tensors, some of them fixed, and their running mean."""
+"""The network in training: named tensors, some of them fixed, and their running mean."""
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -11,22 +11,24 @@ from homing.descriptors.efficientnet import BLOCKS, efficientnet_lite0, efficien
 
 Weights = Mapping[str, torch.Tensor]
 
-#: (weights, pixels (B, 3, S, S) in [-1, 1], pooling power) to features (B, D), as
-#: :func:`~homing.descriptors.efficientnet.efficientnet_lite0` is. The weights of the last layer are
+#: Maps weights, pixels (B, 3, S, S) in [-1, 1] and the pooling power to features (B, D), like
+#: :func:`~homing.descriptors.efficientnet.efficientnet_lite0`. The weights of the last layer are
 #: named ``projection.weight`` and ``projection.bias``.
 Network = Callable[[Weights, torch.Tensor, float], torch.Tensor]
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Weights of a file in float32, kernels channels last; names and shapes are checked."""
+    """Read the weights of a file as float32, channels last; names and shapes are checked."""
     stored = load_file(path)
     dimension = stored["projection.weight"].shape[0]
     shapes = efficientnet_lite0_shapes(dimension)
-    assert {n: tuple(t.shape) for n, t in stored.items()} == shapes, f"{path}: other weights"
-    return {name: _laid_out(weight.float()) for name, weight in stored.items()}
+    assert {n: tuple(t.shape) for n, t in stored.items()} == shapes, (
+        f"{path}: names or shapes differ from EfficientNet-Lite0's"
+    )
+    return {name: _to_layout(weight.float()) for name, weight in stored.items()}
 
 
-def _laid_out(weight: torch.Tensor) -> torch.Tensor:
+def _to_layout(weight: torch.Tensor) -> torch.Tensor:
     layout = torch.channels_last if weight.dim() == 4 else torch.contiguous_format
     return weight.contiguous(memory_format=layout)
 
@@ -40,23 +42,25 @@ def save_weights(weights: Weights, path: Path) -> None:
 def start_weights(
     weights: Weights, *, frozen_blocks: int, device: torch.device
 ) -> dict[str, torch.Tensor]:
-    """Copies to train: all but the stem and the first blocks require a gradient.
+    """Copy weights for training: all but the stem and the first blocks require a gradient.
 
-    Normalisation is folded in and never trained; the first blocks see edges and colours, and cost
+    Normalisation is folded in and not trained. The first blocks detect edges and colours, and take
     most of the backward pass.
     """
     frozen = ("trunk.stem.", *(f"trunk.blocks.{i}." for i in range(frozen_blocks)))
     assert 0 <= frozen_blocks <= len(BLOCKS)
     copies = {}
     for name, weight in weights.items():
-        copied = _laid_out(weight.detach().clone().to(device))
+        copied = _to_layout(weight.detach().clone().to(device))
         fixed = frozen_blocks > 0 and name.startswith(frozen)
         copies[name] = copied if fixed else copied.requires_grad_()
     return copies
 
 
-def groups_of(weights: Weights, *, rate: float, decay: float, head_factor: float) -> list[dict]:
-    """Parameter groups of the optimiser: the projection learns faster, biases do not decay."""
+def parameter_groups(
+    weights: Weights, *, rate: float, decay: float, head_factor: float
+) -> list[dict]:
+    """Return the optimiser's groups: the projection learns faster, biases do not decay."""
     trained = {n: w for n, w in weights.items() if w.requires_grad}
 
     def group(names: Iterable[str], factor: float, weight_decay: float) -> dict:
@@ -85,7 +89,7 @@ def describe(
     *,
     power: float = 3.0,
 ) -> torch.Tensor:
-    """Unit descriptors (B, D), float32, of views (B, S, S, 3), uint8."""
+    """Return unit descriptors (B, D), float32, of views (B, S, S, 3), uint8."""
     device = weights["projection.weight"].device
     pixels = views.to(device).permute(0, 3, 1, 2).float().div_(127.5).sub_(1.0)
     pixels = pixels.contiguous(memory_format=torch.channels_last)

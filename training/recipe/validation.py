@@ -1,9 +1,9 @@
-"""Recall of copies of held-out pictures, while training goes on.
+"""Recall of copies of held-out pictures, during training.
 
-Held-out photographs are edited as in the benchmark (AugLy's random mix, and the hardest fixed
-edits), once, and stored. They are searched for among all training
-pictures, whose descriptors are in the bank, and among themselves. Ablations are
-compared by it, so that the photographs for measurements stay unused.
+Held-out photographs are edited once as in the benchmark (AugLy's random mix, and the hardest fixed
+edits). The copies are searched for among the originals and all training pictures, whose descriptors
+are in the bank. Ablations are compared on them, so that the photographs for measurements stay
+unused.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,77 +20,61 @@ from homing.errors import PictureError
 from recipe.material import Material, replacing
 from recipe.views import finish
 
-#: Unit descriptors (B, D) of squashed pictures (B, S, S, 3), uint8.
+#: Maps squashed pictures (B, S, S, 3), uint8, to unit descriptors (B, D).
 Describe = Callable[[torch.Tensor], torch.Tensor]
 
-_LONGER_SIDE = 640  # the published edits count in pixels of pictures of about that size
+_LONGER_SIDE = 640  # the published edits count in pixels of pictures of about this size
 _HARD = ("brightness 2.0", "contrast 2.0", "rotation 25", "rotation 90", "crop 0.5", "meme")
 
 
 @dataclass(frozen=True)
 class Similarity:
-    """Cosines of n copies.
+    """Cosines of n copies."""
 
-    Attributes
-    ----------
-    own : Tensor (n,)
-        To the descriptor of the picture that each is a copy of.
-    other : Tensor (n,)
-        To the nearest of any other picture.
-    """
-
-    own: torch.Tensor
-    other: torch.Tensor
+    own: torch.Tensor  # (n,): to the original of each
+    other: torch.Tensor  # (n,): to the nearest other picture
 
     @property
     def found(self) -> torch.Tensor:
-        """Bool (n,): a search by nearness answers with the original first."""
+        """The original is the first hit, bool (n,)."""
         return self.own > self.other
 
-    def told(self, alarms: float = 0.01) -> torch.Tensor:
-        """Bool (n,): nearer to its picture than all but a share of copies are to any other."""
-        return self.own > torch.quantile(self.other, 1 - alarms)
+    def certain(self, false_alarms: float = 0.01) -> torch.Tensor:
+        """Return where `own` exceeds all but a share `false_alarms` of `other`, bool (n,)."""
+        return self.own > torch.quantile(self.other, 1 - false_alarms)
 
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out pictures and edited copies of them, squashed.
+    """Held-out pictures and their edited copies, squashed."""
 
-    Attributes
-    ----------
-    originals : array (n, S, S, 3), uint8
-    copies : mapping of str to array (n, S, S, 3), uint8
-        By edit.
-    """
-
-    originals: NDArray[np.uint8]
-    copies: Mapping[str, NDArray[np.uint8]]
+    originals: NDArray[np.uint8]  # (n, S, S, 3)
+    copies: Mapping[str, NDArray[np.uint8]]  # by edit, (n, S, S, 3)
 
     def nearest(self, describe: Describe, others: torch.Tensor) -> dict[str, Similarity]:
-        """How near each copy comes to its original and to any other picture, by edit.
+        """Return by edit the cosines of copies to their original and to the nearest other picture.
 
-        Parameters
-        ----------
-        others : Tensor (m, D)
-            Descriptors searched beside the originals'.
+        `others` (m, D) are further descriptors to search among.
         """
-        base = torch.cat([_in_parts(describe, self.originals), others])
+        base = torch.cat([_describe_in_parts(describe, self.originals), others])
         found = {}
         for name, copies in self.copies.items():
-            similar = _in_parts(describe, copies) @ base.T
+            similar = _describe_in_parts(describe, copies) @ base.T
             own = similar.diagonal().clone()
             similar.fill_diagonal_(-1.0)
             found[name] = Similarity(own, similar.amax(dim=1))
         return found
 
     def recall(self, describe: Describe, others: torch.Tensor) -> dict[str, float]:
-        """R@1 of each edit among the originals and `others`, (m, D) descriptors."""
+        """Return R@1 by edit among the originals and `others`, (m, D) descriptors."""
         near = self.nearest(describe, others)
         return {name: float(similar.found.float().mean()) for name, similar in near.items()}
 
 
 @torch.no_grad()
-def _in_parts(describe: Describe, pictures: NDArray[np.uint8], part: int = 64) -> torch.Tensor:
+def _describe_in_parts(
+    describe: Describe, pictures: NDArray[np.uint8], part: int = 64
+) -> torch.Tensor:
     return torch.cat(
         [describe(torch.from_numpy(pictures[i : i + part])) for i in range(0, len(pictures), part)]
     )
@@ -99,14 +83,14 @@ def _in_parts(describe: Describe, pictures: NDArray[np.uint8], part: int = 64) -
 def make_validation(
     material: Material, count: int, work: Path, *, size: int, seed: int, draws: int = 3
 ) -> Validation:
-    """Edit the last `count` pictures of the material, or find them edited in `work`."""
+    """Edit the last `count` pictures of the material, or load the copies from `work`."""
     mixed = "" if random_available() else "-without-random"
-    kept = work / f"{material.path.stem}-validation-{count}-{size}-{seed}-{draws}{mixed}.npz"
-    if not kept.exists():
+    stored = work / f"{material.path.stem}-validation-{count}-{size}-{seed}-{draws}{mixed}.npz"
+    if not stored.exists():
         made = _make(material, count, size, seed, draws)
-        with replacing(kept) as file:
+        with replacing(stored) as file:
             np.savez(file, **made)
-    with np.load(kept, allow_pickle=False) as arrays:
+    with np.load(stored, allow_pickle=False) as arrays:
         loaded = {name: arrays[name] for name in arrays.files}
     return Validation(loaded.pop("originals"), loaded)
 
@@ -115,29 +99,29 @@ def _make(
     material: Material, count: int, size: int, seed: int, draws: int
 ) -> dict[str, NDArray[np.uint8]]:
     edits = paper_edits(with_random=random_available())
-    wanted = [(e.name, e, 0) for e in edits if e.name in _HARD]
-    wanted += [(f"random {d}", e, d) for e in edits if e.random for d in range(draws)]
-    pictures = [_enlarged(material, len(material) - count + n) for n in range(count)]
+    draws_of_edits = [(e.name, e, 0) for e in edits if e.name in _HARD]
+    draws_of_edits += [(f"random {d}", e, d) for e in edits if e.random for d in range(draws)]
+    pictures = [_enlarge(material, len(material) - count + n) for n in range(count)]
     made = {"originals": np.stack([finish(np.asarray(p), size) for p in pictures])}
-    for name, edit, draw in wanted:
+    for name, edit, draw in draws_of_edits:
         made[name] = np.stack(
-            [_copy(edit, picture, [seed, draw, n], size) for n, picture in enumerate(pictures)]
+            [_make_copy(edit, picture, [seed, draw, n], size) for n, picture in enumerate(pictures)]
         )
     return made
 
 
-def _enlarged(material: Material, number: int) -> Image.Image:
+def _enlarge(material: Material, number: int) -> Image.Image:
     picture = Image.fromarray(material.picture(number))
     factor = _LONGER_SIDE / max(picture.size)
     size = (round(picture.width * factor), round(picture.height * factor))
     return picture.resize(size, Image.Resampling.BICUBIC)
 
 
-def _copy(edit: Edit, picture: Image.Image, seed: list[int], size: int) -> NDArray[np.uint8]:
+def _make_copy(edit: Edit, picture: Image.Image, seed: list[int], size: int) -> NDArray[np.uint8]:
     for attempt in range(10):
         try:
             edited = edit.apply(picture, np.random.default_rng([*seed, attempt]))
-        except PictureError:  # a draw that this picture is too small for: the next one
+        except PictureError:  # the picture is too small for this draw: try the next
             continue
         return finish(np.asarray(edited), size)
-    raise AssertionError(f"ten draws of {edit.name!r} failed")
+    raise AssertionError(f"ten draws of the edit {edit.name!r} failed")

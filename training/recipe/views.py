@@ -1,7 +1,7 @@
-"""Views of a picture, from which the network learns the edits of copies.
+"""Views of a picture: training examples of edited copies.
 
-A *light* view is the picture nearly as it is, as an archive records it. A *strong* view is a copy,
-edited as :mod:`recipe.mixes` draws it.
+A *light* view is the nearly unedited picture, as an archive records it. A *strong* view is a copy
+with edits drawn by :mod:`recipe.mixes`.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,19 +17,19 @@ from recipe.geometry import Pixels, Warp, crop, letterbox, warp
 from recipe.mixes import mix
 from recipe.overlays import Overlays
 
-_PUBLISHED_SIDE = 640.0  # pixels of the longer side that the published edits' figures suit
+_PUBLISHED_SIDE = 640.0  # longer side in pixels that the published edits assume
 _MOST_PIXELS = 400 * 400
 
 _Step = Callable[[Pixels, np.random.Generator], Pixels]
 
 
 def finish(picture: Pixels, size: int) -> Pixels:
-    """Squash as the descriptor does, (size, size, 3)."""
+    """Squash a picture to (size, size, 3), as the descriptor does."""
     return np.asarray(squash(Image.fromarray(np.ascontiguousarray(picture)), size))
 
 
 def light_view(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    """The picture, sometimes compressed, a little cropped or a little brighter."""
+    """Make a light view: sometimes compressed, slightly cropped or brightened."""
     if rng.random() < 0.5:
         return picture
     if rng.random() < 0.5:
@@ -42,17 +42,17 @@ def light_view(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def strong_view(picture: Pixels, overlays: Overlays, rng: np.random.Generator) -> Pixels:
-    """An edited copy."""
+    """Make a strong view, an edited copy."""
     steps = _steps(overlays)
     for name in mix(rng):
-        picture = _bounded(steps[name](picture, rng))
+        picture = _limit_size(steps[name](picture, rng))
     return picture
 
 
 def picture_in_picture(
     picture: Pixels, other: Pixels, rng: np.random.Generator
 ) -> tuple[Pixels, float]:
-    """The picture inside another one, and its share of the area."""
+    """Put the picture inside another one; also return its share of the area."""
     height, width = other.shape[:2]
     side = rng.uniform(0.45, 0.85)
     w, h = max(16, int(side * width)), max(16, int(side * height))
@@ -63,7 +63,7 @@ def picture_in_picture(
 
 
 def collage(picture: Pixels, other: Pixels, rng: np.random.Generator) -> tuple[Pixels, float]:
-    """Two pictures side by side, above each other or blended, and the first one's share."""
+    """Join two pictures or blend them; also return the first one's share of the area."""
     height, width = picture.shape[:2]
     second = cv2.resize(other, (width, height), interpolation=cv2.INTER_AREA)
     kind, share = int(rng.integers(3)), float(rng.uniform(0.4, 0.7))
@@ -73,24 +73,24 @@ def collage(picture: Pixels, other: Pixels, rng: np.random.Generator) -> tuple[P
     if rng.random() < 0.5:
         pair.reverse()
     axis = kind - 1
-    parts = [crop_to(p, s, axis, rng) for p, s in pair]
+    parts = [crop_axis(p, s, axis, rng) for p, s in pair]
     return np.concatenate(parts, axis=axis), share
 
 
-def crop_to(picture: Pixels, share: float, axis: int, rng: np.random.Generator) -> Pixels:
-    """A window of that share of the height (axis 0) or the width (axis 1)."""
+def crop_axis(picture: Pixels, share: float, axis: int, rng: np.random.Generator) -> Pixels:
+    """Cut out a window of a share of the height (axis 0) or the width (axis 1)."""
     length = picture.shape[axis]
-    kept = max(8, round(share * length))
-    first = int(rng.integers(length - kept + 1)) if length > kept else 0
-    return np.take(picture, range(first, min(first + kept, length)), axis=axis)
+    side = max(8, round(share * length))
+    first = int(rng.integers(length - side + 1)) if length > side else 0
+    return np.take(picture, range(first, min(first + side, length)), axis=axis)
 
 
 def _scale(picture: Pixels) -> float:
     return max(picture.shape[:2]) / _PUBLISHED_SIDE
 
 
-def _bounded(picture: Pixels) -> Pixels:
-    """No larger than needed: canvases grow by bands, bars and turns."""
+def _limit_size(picture: Pixels) -> Pixels:
+    """Shrink a picture above the limit, since bands, bars and rotations grow the canvas."""
     pixels = picture.shape[0] * picture.shape[1]
     if pixels <= _MOST_PIXELS:
         return picture
@@ -126,7 +126,7 @@ def _published_jpeg(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 def _published_pixels(picture: Pixels, rng: np.random.Generator) -> Pixels:
     share = rng.uniform(0.2, 0.5)
-    # Where the published blocks would be finer than our pixels, coarser ones say more.
+    # The published blocks may be finer than the pixels here: half of the views have coarser ones.
     return tones.pixelate(
         picture, share if rng.random() < 0.5 else min(1.0, share / _scale(picture))
     )
@@ -219,14 +219,14 @@ def _wide_pixels(picture: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _wide_coding(picture: Pixels, rng: np.random.Generator) -> Pixels:
-    kind = ".webp" if rng.random() < 0.25 else ".jpg"
+    suffix = ".webp" if rng.random() < 0.25 else ".jpg"
     quality = int(rng.integers(3, 60))
-    return tones.compress(picture, quality, kind, 2.0 if rng.random() < 0.3 else 1.0)
+    return tones.compress(picture, quality, suffix, 2.0 if rng.random() < 0.3 else 1.0)
 
 
 @cache
 def _steps(overlays: Overlays) -> Mapping[str, _Step]:
-    """The edits of :mod:`recipe.mixes`."""
+    """Return the functions of the edits of :mod:`recipe.mixes`."""
     return {
         "published brightness": _published_brightness,
         "published saturation": _published_saturation,

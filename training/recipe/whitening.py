@@ -1,4 +1,4 @@
-"""Linear maps that end a descriptor: fitted to training pictures, folded into its last layer."""
+"""Linear maps fitted to training pictures that become the last layer of a descriptor."""
 
 import math
 
@@ -8,36 +8,32 @@ _TINY = 1e-12
 
 
 def principal(features: torch.Tensor, dimension: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Weight (dimension, F) and bias of the PCA whitening of features (n, F), n > dimension."""
+    """Return weight (dimension, F) and bias of the PCA whitening of features (n, F).
+
+    n must exceed `dimension`.
+    """
     mean = features.double().mean(dim=0)
     centred = features.double() - mean
     values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
-    kept, axes = values[-dimension:].flip(0), vectors[:, -dimension:].flip(1)
-    weight = (axes / kept.clamp(min=_TINY).sqrt()).T
+    variances, axes = values[-dimension:].flip(0), vectors[:, -dimension:].flip(1)
+    weight = (axes / variances.clamp(min=_TINY).sqrt()).T
     return weight.float(), (-weight @ mean).float()
 
 
 def scatter(vectors: torch.Tensor, *, part: int = 1024) -> tuple[torch.Tensor, torch.Tensor]:
-    """Scatter of views about their picture, and of pictures.
+    """Return the scatter of views within their picture and that between pictures, (F, F) float64.
 
-    Parameters
-    ----------
-    vectors : Tensor (n, V, F)
-        V at least 2 views of each of n at least 2 pictures.
-
-    Returns
-    -------
-    within, between : Tensor (F, F), float64
-        Covariance of views about their picture's mean, and that of the pictures' means, less what
-        the views' scatter alone gives these.
+    `vectors` is (n, V, F), at least 2 views of each of at least 2 pictures. The first is the
+    covariance of views about their picture's mean, the second that of the pictures' means, less the
+    part that is due to the scatter of the views.
     """
     pictures, views, size = vectors.shape
     means = vectors.mean(dim=1, dtype=torch.float64)
     within = torch.zeros(size, size, dtype=torch.float64)
     for first in range(0, pictures, part):
-        some = slice(first, first + part)
-        apart = (vectors[some].double() - means[some, None]).reshape(-1, size)
-        within += apart.T @ apart
+        rows = slice(first, first + part)
+        centred = (vectors[rows].double() - means[rows, None]).reshape(-1, size)
+        within += centred.T @ centred
     within /= pictures * (views - 1)
     return within, torch.cov(means.T) - within / views
 
@@ -45,53 +41,30 @@ def scatter(vectors: torch.Tensor, *, part: int = 1024) -> tuple[torch.Tensor, t
 def discriminant(
     within: torch.Tensor, between: torch.Tensor, dimension: int, *, shrinkage: float
 ) -> torch.Tensor:
-    """Linear discriminant map: directions of edits shrink, those between pictures grow.
+    """Return the linear discriminant map (dimension, F) of :func:`scatter`, dimension ≤ F.
 
-    In its coordinates the views of a picture scatter alike in all directions, and the pictures'
-    variances b are along the axes, of which the largest are kept; each axis is scaled by
-    √(b / (1 + b)), so that one that tells little beside the views' scatter counts little.
-
-    Parameters
-    ----------
-    within, between : Tensor (F, F)
-        As :func:`scatter` gives them.
-    dimension : int
-        At most F.
-    shrinkage : float
-        The views' mean variance times this is added to that of every direction: those that edits
-        hardly move, in the pictures at hand, are not trusted blindly.
-
-    Returns
-    -------
-    Tensor (dimension, F), float64
+    In its coordinates views scatter equally in all directions, and the variances b between pictures
+    are along the axes, of which the largest remain. Each axis is scaled by √(b / (1 + b)), so that
+    one with little variance beside the views' scatter counts little. `shrinkage` times the views'
+    mean variance is added to that of every direction, since the training pictures underestimate
+    some of them.
     """
     values, vectors = torch.linalg.eigh(within)
     values = values + shrinkage * values.mean()
     sphere = vectors / values.clamp(min=_TINY * float(values[-1])).sqrt()
     variances, axes = torch.linalg.eigh(sphere.T @ between @ sphere)
     variances, axes = variances.flip(0)[:dimension], axes.flip(1)[:, :dimension]
-    told = variances.clamp(min=0.0)
-    return ((sphere @ axes) * (told / (1 + told)).sqrt()).T
+    ratios = variances.clamp(min=0.0)  # of the scatter between pictures to that within
+    return ((sphere @ axes) * (ratios / (1 + ratios)).sqrt()).T
 
 
 def balanced_order(variances: torch.Tensor, blocks: int) -> torch.Tensor:
-    """Order of axes in which each of `blocks` equal parts has about the same product of variances.
+    """Return an order of axes in which `blocks` equal parts have similar products of variances.
 
-    A product quantizer without a rotation gives each part of a vector the same number of bits; it
-    loses least where the parts carry alike (Ge et al. 2013, "Optimized Product Quantization",
-    section 3.1.3, eigenvalue allocation). Similarities do not change.
-
-    Parameters
-    ----------
-    variances : Tensor (D,)
-        Positive.
-    blocks : int
-        Divides D.
-
-    Returns
-    -------
-    Tensor (D,), int64
-        Which axis comes first, second, and so on.
+    `variances` is (D,), positive; `blocks` divides D; the result is (D,), int64. A product
+    quantizer without a rotation gives each part of a vector the same number of bits, and its error
+    is least if these products are equal (Ge et al. 2013, "Optimized Product Quantization", section
+    3.1.3, eigenvalue allocation). Similarities do not change.
     """
     room = len(variances) // blocks
     assert room * blocks == len(variances), f"{blocks} parts of {len(variances)} axes"

@@ -1,5 +1,5 @@
-"""Views made many at a time where the network runs: the edits of :mod:`recipe.mixes` as tensors.
+"""Views made in batches on the network's device: the edits of :mod:`recipe.mixes` on tensors.
 
-Pictures are (b, 3, S, S) in [0, 1], squashed to squares beforehand; every edit draws one strength
-for each picture from the NumPy generator it is given, so that a batch is the same on any device.
+Pictures are (b, 3, S, S) in [0, 1], squashed to squares beforehand. Every edit draws one strength
+for each picture from a NumPy generator, so that strengths are the same on any device.
 """

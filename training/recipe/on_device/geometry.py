@@ -1,4 +1,4 @@
-"""Edits of shape: every one is a homography from output to input, sampled once."""
+"""Geometric edits: each is a homography from output to input, sampled once."""
 
 import numpy as np
 import torch
@@ -9,11 +9,11 @@ from recipe.geometry import largest_upright
 
 Matrices = NDArray[np.float64]  # (b, 3, 3), output coordinates in [-1, 1] to input coordinates
 
-_SHRUNK = 1.5  # from this factor on, pictures are halved before they are sampled
+_SHRUNK = 1.5  # from this shrinkage on, pictures are averaged before they are sampled
 
 
 def per_picture(values: NDArray[np.floating], like: torch.Tensor) -> torch.Tensor:
-    """Values (b,) or (b, 3) as (b, 1 or 3, 1, 1) of the pictures' dtype and device."""
+    """Reshape values (b,) or (b, 3) to (b, 1 or 3, 1, 1), on the pictures' dtype and device."""
     made = torch.as_tensor(np.asarray(values, np.float32), device=like.device)
     return made.reshape(len(values), -1, 1, 1).to(like.dtype)
 
@@ -21,7 +21,7 @@ def per_picture(values: NDArray[np.floating], like: torch.Tensor) -> torch.Tenso
 def resample(
     pictures: torch.Tensor, matrices: Matrices, fill: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Sample pictures through homographies; `fill` (b, 3, 1, 1) shows outside them, or black."""
+    """Sample pictures through homographies; outside them is `fill` (b, 3, 1, 1), or black."""
     side = pictures.shape[-1]
     matrix = torch.as_tensor(matrices, dtype=torch.float32, device=pictures.device)
     axis = (torch.arange(side, device=pictures.device, dtype=torch.float32) + 0.5) * 2 / side - 1
@@ -30,7 +30,7 @@ def resample(
     moved = matrix @ points  # (b, 3, S·S)
     grid = (moved[:, :2] / moved[:, 2:].clamp(min=1e-3)).reshape(-1, 2, side, side)
     grid = grid.permute(0, 2, 3, 1)
-    small = _halved(pictures, matrices)
+    small = _smooth_shrunk(pictures, matrices)
     sampled = F.grid_sample(small, grid.to(small.dtype), align_corners=False)
     if fill is None:
         return sampled
@@ -38,8 +38,8 @@ def resample(
     return sampled + (1 - inside) * fill
 
 
-def _halved(pictures: torch.Tensor, matrices: Matrices) -> torch.Tensor:
-    """Where the output is much smaller than the input, means of four pixels: no aliasing."""
+def _smooth_shrunk(pictures: torch.Tensor, matrices: Matrices) -> torch.Tensor:
+    """Average four pixels where the output is much smaller than the input, against aliasing."""
     factor = np.sqrt(np.abs(np.linalg.det(matrices[:, :2, :2])))
     chosen = np.flatnonzero(factor > _SHRUNK)
     if not len(chosen):
@@ -51,7 +51,7 @@ def _halved(pictures: torch.Tensor, matrices: Matrices) -> torch.Tensor:
 
 
 def window(across: NDArray, down: NDArray, rng: np.random.Generator) -> Matrices:
-    """A crop anywhere of those shares of width and height."""
+    """Return crops of the given shares of width and height, at random positions."""
     count = len(across)
     matrices = np.tile(np.eye(3), (count, 1, 1))
     across, down = np.minimum(across, 1), np.minimum(down, 1)
@@ -62,7 +62,7 @@ def window(across: NDArray, down: NDArray, rng: np.random.Generator) -> Matrices
 
 
 def inset_matrix(boxes: NDArray) -> Matrices:
-    """The whole picture in a box (left, upper, right, lower in [0, 1]) of the output, (b, 4)."""
+    """Map each whole picture to a box of the output, (b, 4): left, upper, right, lower."""
     left, upper, right, lower = np.asarray(boxes, np.float64).T
     matrices = np.tile(np.eye(3), (len(boxes), 1, 1))
     matrices[:, 0, 0], matrices[:, 1, 1] = 1 / (right - left), 1 / (lower - upper)
@@ -72,24 +72,24 @@ def inset_matrix(boxes: NDArray) -> Matrices:
 
 
 def mirror(pictures: torch.Tensor, _rng: np.random.Generator) -> torch.Tensor:
-    """Left for right."""
+    """Mirror left for right."""
     return pictures.flip(-1)
 
 
 def rotation(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Turned by −90 to 90 degrees, the largest upright rectangle kept."""
+    """Rotate by −90 to 90 degrees and cut out the largest upright rectangle."""
     degrees = rng.uniform(-90, 90, size=len(pictures))
-    return resample(pictures, _turned(degrees, _inner_scale(degrees)))
+    return resample(pictures, _rotations(degrees, _inner_scale(degrees)))
 
 
 def perspective(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Corners moved by 0.13 to 0.27 of half the side (one deviation), cropped to what is inside."""
+    """Move corners by 0.13 to 0.27 of half the side (one deviation); crop to the inside."""
     strength = rng.uniform(30, 60, size=len(pictures)) / (0.7 * 640) * 2
     return resample(pictures, _inner(_keystone(strength, rng)))
 
 
 def warp(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Any turn, mirror and perspective, on a canvas that grows, stays, or is cut to the inside."""
+    """Rotate, mirror and distort; the canvas grows, stays, or is cut to the inside."""
     count = len(pictures)
     turn = rng.random(count)
     degrees = np.where(
@@ -101,19 +101,19 @@ def warp(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     radians = np.deg2rad(degrees)
     grown = np.abs(np.cos(radians)) + np.abs(np.sin(radians))
     scale = np.where(kind < 0.45, grown, np.where(kind < 0.75, 1.0, _inner_scale(degrees)))
-    matrices = _turned(degrees, scale)
+    matrices = _rotations(degrees, scale)
     matrices[rng.random(count) < 0.3, :, 0] *= -1
     matrices[rng.random(count) < 0.05, :, 1] *= -1
     strength = np.where(rng.random(count) < 0.35, rng.uniform(0, 0.24, count), 0.0)
-    return resample(pictures, _keystone(strength, rng) @ matrices, _behind(pictures, rng))
+    return resample(pictures, _keystone(strength, rng) @ matrices, _draw_background(pictures, rng))
 
 
 def letterbox(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Bars at two sides or a frame at four, of one colour."""
+    """Add bars at two sides or a frame at four, of one colour."""
     count = len(pictures)
     kind = rng.integers(3, size=count)
     bars = rng.uniform(0.02, 0.25, size=(count, 4))
-    bars[kind == 0, 0] = bars[kind == 0, 2] = 0.0  # above and below alone
+    bars[kind == 0, 0] = bars[kind == 0, 2] = 0.0  # only above and below
     bars[kind == 1, 1] = bars[kind == 1, 3] = 0.0
     even = rng.random(count) < 0.7
     bars[even, 2], bars[even, 3] = bars[even, 0], bars[even, 1]
@@ -124,13 +124,13 @@ def letterbox(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return resample(pictures, inset_matrix(boxes), per_picture(colour, pictures))
 
 
-def _behind(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """What shows behind turned pictures: mostly black, as programs leave it."""
+def _draw_background(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Draw the colour behind rotated pictures: mostly black, as most programs do."""
     shade = rng.choice([0.0, 1.0, 0.5], size=len(pictures), p=[0.7, 0.22, 0.08])
     return per_picture(shade, pictures)
 
 
-def _turned(degrees: NDArray, scale: NDArray) -> Matrices:
+def _rotations(degrees: NDArray, scale: NDArray) -> Matrices:
     radians = np.deg2rad(degrees)
     matrices = np.tile(np.eye(3), (len(degrees), 1, 1))
     matrices[:, 0, 0] = matrices[:, 1, 1] = np.cos(radians) * scale
@@ -143,7 +143,7 @@ def _inner_scale(degrees: NDArray) -> NDArray:
 
 
 def _keystone(strength: NDArray, rng: np.random.Generator) -> Matrices:
-    """Homographies that move each corner by normal deviates of that strength, at most two."""
+    """Draw homographies that move corners by normal deviates, clipped at 1.5, times `strength`."""
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float64)
     moves = np.clip(rng.normal(size=(len(strength), 4, 2)), -1.5, 1.5) * strength[:, None, None]
     return np.stack([_homography(corners, corners + move) for move in moves])
@@ -159,10 +159,10 @@ def _homography(source: NDArray, target: NDArray) -> NDArray:
 
 
 def _inner(matrices: Matrices) -> Matrices:
-    """Shrunk about the centre until nothing outside the picture shows."""
+    """Zoom in about the centre until nothing outside the picture shows."""
     corners = np.array([(-1, -1, 1), (1, -1, 1), (1, 1, 1), (-1, 1, 1)], np.float64).T
     moved = matrices @ corners
-    reach = np.abs(moved[:, :2] / moved[:, 2:]).max(axis=(1, 2))
+    extent = np.abs(moved[:, :2] / moved[:, 2:]).max(axis=(1, 2))
     scaled = matrices.copy()
-    scaled[:, :, :2] /= np.maximum(reach, 1)[:, None, None]
+    scaled[:, :, :2] /= np.maximum(extent, 1)[:, None, None]
     return scaled

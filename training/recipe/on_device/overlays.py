@@ -1,4 +1,4 @@
-"""Edits that lay something over pictures, or pictures over something."""
+"""Overlay edits: stickers, text and captions on pictures, and pictures on screens."""
 
 from dataclasses import dataclass
 
@@ -14,52 +14,39 @@ _LETTERS = (32, 256)  # height and width of a line of letters
 
 @dataclass(frozen=True, eq=False)
 class DeviceOverlays:
-    """Stickers, lettering and screens as tensors.
+    """Stickers, lettering and screens as tensors."""
 
-    Attributes
-    ----------
-    stickers : Tensor (n, 4, S, S)
-        Colour and alpha in [0, 1], squared.
-    lettering, words : Tensor (n, 1, 32, 256)
-        Coverage of lines of letters.
-    widths, word_widths : array (n,)
-        Width of each line over its height.
-    screens : Tensor (n, 3, S, S)
-    boxes : array (n, 4)
-        Where a screen's picture is: left, upper, right, lower in [0, 1].
-    """
-
-    stickers: torch.Tensor
-    lettering: torch.Tensor
-    words: torch.Tensor
-    widths: np.ndarray
-    word_widths: np.ndarray
-    screens: torch.Tensor
-    boxes: np.ndarray
+    stickers: torch.Tensor  # (n, 4, S, S): colour and alpha in [0, 1], squashed to squares
+    lettering: torch.Tensor  # (n, 1, 32, 256): coverage of lines of letters
+    words: torch.Tensor  # the same, of readable words
+    widths: np.ndarray  # (n,): width of each line of `lettering` over its height
+    word_widths: np.ndarray  # the same, of `words`
+    screens: torch.Tensor  # (n, 3, S, S)
+    boxes: np.ndarray  # (n, 4): place of a screen's picture: left, upper, right, lower in [0, 1]
 
     def sticker(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """An emoji: 0.1 to 0.8 of the height, at least half opaque."""
+        """Add an emoji, 0.1 to 0.8 of the height, at least half opaque."""
         count = len(pictures)
         size = np.where(
             rng.random(count) < 0.7, rng.uniform(0.4, 0.8, count), rng.uniform(0.1, 0.4, count)
         )
         boxes = _boxes(rng.uniform(0, 0.8, (count, 2)), size, size)
         chosen = self.stickers[torch.as_tensor(rng.integers(len(self.stickers), size=count))]
-        laid = resample(chosen.to(pictures.dtype), inset_matrix(boxes))
+        layer = resample(chosen.to(pictures.dtype), inset_matrix(boxes))
         opacity = per_picture(rng.uniform(0.5, 1, count), pictures)
-        return _over(pictures, laid[:, :3], laid[:, 3:] * opacity)
+        return _blend(pictures, layer[:, :3], layer[:, 3:] * opacity)
 
     def text(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """Letters of any script in any colour, 0.1 to 0.3 of the side high."""
+        """Add letters of any script and colour, 0.1 to 0.3 of the side high."""
         count = len(pictures)
         chosen = rng.integers(len(self.lettering), size=count)
         tall = rng.uniform(0.1, 0.3, count)
         boxes = _boxes(rng.uniform(0, 0.6, (count, 2)), tall * self.widths[chosen], tall)
         ink = per_picture(rng.random((count, 3)), pictures)
-        return self._written(pictures, self.lettering[torch.as_tensor(chosen)], boxes, ink)
+        return self._write(pictures, self.lettering[torch.as_tensor(chosen)], boxes, ink)
 
     def caption(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """Words on the picture, half of the time on a bar that dims it."""
+        """Add words on the picture, half of the time on a bar that dims it."""
         count = len(pictures)
         chosen = rng.integers(len(self.words), size=count)
         tall = np.minimum(rng.uniform(0.06, 0.18, count), 1 / self.word_widths[chosen])
@@ -74,13 +61,13 @@ class DeviceOverlays:
         )
         ink = per_picture((rng.random(count) < 0.7).astype(float), pictures)
         words = self.words[torch.as_tensor(chosen)]
-        return self._written(pictures * light[:, None, :, None], words, boxes, ink)
+        return self._write(pictures * light[:, None, :, None], words, boxes, ink)
 
     def meme(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """A band with words above the picture or below it."""
+        """Add a band with words above or below the picture."""
         count = len(pictures)
         above = rng.random(count) < 0.65
-        band = rng.uniform(0.13, 0.4, count)  # of the whole, band included
+        band = rng.uniform(0.13, 0.4, count)  # share of the result, band included
         both = rng.random(count) < 0.25
         second = np.where(both, np.minimum(rng.uniform(0.1, 0.3, count), 0.8 - band), 0.0)
         top = np.where(above, band, second)
@@ -95,20 +82,20 @@ class DeviceOverlays:
         middle = np.where(above, band / 2, 1 - band / 2)
         corner = np.stack([np.maximum(0, (1 - across) / 2), middle - tall / 2], axis=1)
         words = self.words[torch.as_tensor(chosen)]
-        return self._written(framed, words, _boxes(corner, across, tall), 1 - paper)
+        return self._write(framed, words, _boxes(corner, across, tall), 1 - paper)
 
     def screenshot(self, pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """The picture on a screen, filling its place or cropped to it."""
+        """Put the picture on a screen, scaled or cropped to its place."""
         count = len(pictures)
         chosen = rng.integers(len(self.screens), size=count)
         boxes = self.boxes[chosen]
-        # Cropped to the place: the shares that stay, for a picture of three to two on a screen of
-        # whatever shape; drawn, since squares have lost their shapes.
-        keep = np.where(rng.random(count) < 0.7, rng.uniform(0.5, 1, count), 1.0)
+        # Crop to the place: the remaining share is drawn, since squashed pictures have lost their
+        # aspect ratio.
+        remaining = np.where(rng.random(count) < 0.7, rng.uniform(0.5, 1, count), 1.0)
         wide = rng.random(count) < 0.5
         matrices = inset_matrix(boxes)
-        matrices[:, 0, :] *= np.where(wide, keep, 1.0)[:, None]
-        matrices[:, 1, :] *= np.where(wide, 1.0, keep)[:, None]
+        matrices[:, 0, :] *= np.where(wide, remaining, 1.0)[:, None]
+        matrices[:, 1, :] *= np.where(wide, 1.0, remaining)[:, None]
         shown = resample(pictures, matrices)
         side = pictures.shape[-1]
         place = (np.arange(side) + 0.5) / side
@@ -118,27 +105,27 @@ class DeviceOverlays:
         screens = self.screens[torch.as_tensor(chosen)].to(pictures.dtype)
         return torch.where(inside, shown, screens)
 
-    def _written(
+    def _write(
         self, pictures: torch.Tensor, lines: torch.Tensor, boxes: np.ndarray, ink: torch.Tensor
     ) -> torch.Tensor:
         side = pictures.shape[-1]
         squared = F.interpolate(lines.to(pictures.dtype), (side, side), mode="bilinear")
         cover = resample(squared, inset_matrix(boxes))
-        return _over(pictures, ink.expand_as(pictures), cover)
+        return _blend(pictures, ink.expand_as(pictures), cover)
 
 
 def _boxes(corner: np.ndarray, across: np.ndarray, down: np.ndarray) -> np.ndarray:
     return np.concatenate([corner, corner + np.stack([across, down], axis=1)], axis=1)
 
 
-def _over(pictures: torch.Tensor, colour: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
+def _blend(pictures: torch.Tensor, colour: torch.Tensor, cover: torch.Tensor) -> torch.Tensor:
     return pictures * (1 - cover) + colour * cover
 
 
-def onto_device(overlays: Overlays, side: int, device: torch.device) -> DeviceOverlays:
-    """Make tensors of the processor's overlays."""
+def to_device(overlays: Overlays, side: int, device: torch.device) -> DeviceOverlays:
+    """Convert overlays to tensors on a device."""
 
-    def squared(arrays: list[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
+    def squash(arrays: list[np.ndarray], size: tuple[int, int]) -> torch.Tensor:
         made = []
         for array in arrays:
             pixels = torch.from_numpy(np.array(array)).float() / 255
@@ -156,11 +143,11 @@ def onto_device(overlays: Overlays, side: int, device: torch.device) -> DeviceOv
         ]
     )
     return DeviceOverlays(
-        squared(list(overlays.stickers), (side, side)),
-        squared(list(overlays.lettering), _LETTERS),
-        squared(list(overlays.words), _LETTERS),
+        squash(list(overlays.stickers), (side, side)),
+        squash(list(overlays.lettering), _LETTERS),
+        squash(list(overlays.words), _LETTERS),
         widths(overlays.lettering),
         widths(overlays.words),
-        squared([screen for screen, _ in overlays.screens], (side, side)),
+        squash([screen for screen, _ in overlays.screens], (side, side)),
         boxes,
     )

@@ -1,4 +1,4 @@
-"""Edits of colour and of pixels."""
+"""Edits of colours and pixels."""
 
 import math
 from functools import cache
@@ -11,7 +11,7 @@ from recipe.on_device.geometry import per_picture
 
 _LUMA = (0.299, 0.587, 0.114)
 _PUBLISHED_SIDE = 640.0
-_RADIUS = 12  # taps on each side of the widest blur
+_RADIUS = 12  # of the widest blur, in pixels
 
 
 def _grey_of(pictures: torch.Tensor) -> torch.Tensor:
@@ -60,7 +60,7 @@ def _wide_gamma(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tenso
     return pictures.clamp(min=1e-4) ** _log_strengths(pictures, rng, 0.4, 2.5)
 
 
-# YIQ: a turn of the plane of I and Q is a turn of the hue that keeps the luma.
+# YIQ: a rotation of the plane of I and Q rotates the hue without changing the luma.
 _YIQ = np.array([_LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
 
 
@@ -69,16 +69,16 @@ def _wide_hue(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     turned = np.tile(np.eye(3), (len(pictures), 1, 1))
     turned[:, 1, 1] = turned[:, 2, 2] = np.cos(turn)
     turned[:, 1, 2], turned[:, 2, 1] = -np.sin(turn), np.sin(turn)
-    return _mixed(pictures, np.linalg.inv(_YIQ) @ turned @ _YIQ)
+    return _mix_channels(pictures, np.linalg.inv(_YIQ) @ turned @ _YIQ)
 
 
-def _mixed(pictures: torch.Tensor, matrices: np.ndarray) -> torch.Tensor:
+def _mix_channels(pictures: torch.Tensor, matrices: np.ndarray) -> torch.Tensor:
     matrix = torch.as_tensor(matrices, dtype=pictures.dtype, device=pictures.device)
     return torch.einsum("bij,bjhw->bihw", matrix, pictures).clamp(0, 1)
 
 
 def _tint(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Sepia, a colour cast, channels exchanged, or tones reversed."""
+    """Apply sepia, a colour cast, a channel permutation, or solarisation."""
     count = len(pictures)
     kind = rng.integers(4, size=count)
     matrices = np.tile(np.eye(3), (count, 1, 1))
@@ -89,13 +89,13 @@ def _tint(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     matrices[kind == 0] = np.outer((1.07, 0.95, 0.75), _LUMA)
     for row in np.flatnonzero(kind == 2):
         matrices[row] = np.eye(3)[rng.permutation(3)]
-    mixed = _mixed(pictures, matrices)
+    mixed = _mix_channels(pictures, matrices)
     threshold = per_picture(np.where(kind == 3, rng.uniform(0.4, 1, count), 2.0), pictures)
     return torch.where(mixed >= threshold, 1 - mixed, mixed)
 
 
 def _uneven(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Light that falls off to one side or to the corners."""
+    """Apply light that falls off to one side or to the corners."""
     count, side = len(pictures), pictures.shape[-1]
     axis = torch.linspace(-1, 1, side, device=pictures.device, dtype=pictures.dtype)
     x, y = axis.view(1, 1, 1, -1), axis.view(1, 1, -1, 1)
@@ -107,8 +107,8 @@ def _uneven(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return (pictures * (1 - _strengths(pictures, rng, 0.3, 0.9) * falloff / 2)).clamp(0, 1)
 
 
-def _blurred(pictures: torch.Tensor, sigma: np.ndarray) -> torch.Tensor:
-    """Gaussian blur, one standard deviation a picture."""
+def _gaussian_blur(pictures: torch.Tensor, sigma: np.ndarray) -> torch.Tensor:
+    """Blur each picture with its own standard deviation `sigma`, in pixels."""
     count, _, height, width = pictures.shape
     taps = torch.arange(-_RADIUS, _RADIUS + 1, device=pictures.device, dtype=pictures.dtype)
     spread = torch.as_tensor(np.maximum(sigma, 0.2), dtype=pictures.dtype, device=pictures.device)
@@ -124,18 +124,18 @@ def _blurred(pictures: torch.Tensor, sigma: np.ndarray) -> torch.Tensor:
 def _blur(low: float, high: float):
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         scale = pictures.shape[-1] / _PUBLISHED_SIDE
-        return _blurred(pictures, rng.uniform(low, high, size=len(pictures)) * scale)
+        return _gaussian_blur(pictures, rng.uniform(low, high, size=len(pictures)) * scale)
 
     return edit
 
 
 def _sharpen(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    soft = _blurred(pictures, rng.uniform(0.5, 2, size=len(pictures)))
+    soft = _gaussian_blur(pictures, rng.uniform(0.5, 2, size=len(pictures)))
     return (pictures + (pictures - soft) * _strengths(pictures, rng, 0.5, 5)).clamp(0, 1)
 
 
 def _noise(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Gaussian, coloured or grey; or grains of salt and pepper."""
+    """Add Gaussian noise, coloured or grey, and sometimes salt and pepper."""
     count = len(pictures)
     source = _generator(pictures, rng)
     grains = torch.randn(pictures.shape, generator=source, device=pictures.device)
@@ -156,7 +156,7 @@ def _generator(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Genera
 
 def _shuffle(low: float, high: float):
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """Some pixels exchanged; at 640 pixels each of ours would be the mean of several."""
+        """Exchange some pixels, averaged as if at 640 pixels of side and then shrunk."""
         count, _, height, width = pictures.shape
         share = _strengths(pictures, rng, low, high)
         order = torch.randint(
@@ -176,7 +176,7 @@ def _shuffle(low: float, high: float):
 
 def _palette(most: int):
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """As few colours: begun with pixels drawn from the picture, twice moved to their means."""
+        """Reduce to a few colours by three rounds of k-means from random pixels."""
         count, _, height, width = pictures.shape
         flat = pictures.flatten(2).transpose(1, 2)  # (b, n, 3)
         chosen = torch.as_tensor(
@@ -205,9 +205,9 @@ def _palette(most: int):
 
 def _blocks(low: float, high: float, *, smooth: bool):
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """Down to a share of the sides and up again, in blocks or smoothly.
+        """Shrink to a share of the sides and enlarge again, in blocks or smoothly.
 
-        Shares are drawn on a grid of eight, each of which is done at once.
+        Shares are drawn from a grid of eight values, each applied to a batch.
         """
         side = pictures.shape[-1]
         shares = np.linspace(low, high, 8)
@@ -249,10 +249,10 @@ def _cosines() -> np.ndarray:
 
 
 def coding(low: int, high: int, *, enlarge: float):
-    """JPEG of a quality from `low` to below `high`, of pictures enlarged by that factor."""
+    """Return an edit: JPEG of a quality in [low, high) on pictures enlarged by this factor."""
 
     def edit(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-        """JPEG without its entropy coding: YCbCr, chroma halved, 8×8 cosines, quantised."""
+        """Apply JPEG without entropy coding: YCbCr, chroma halved, 8×8 DCT, quantised."""
         count, side = len(pictures), pictures.shape[-1]
         quality = rng.integers(low, high, size=count)
         large = -(-round(side * enlarge) // 16) * 16
@@ -261,9 +261,9 @@ def coding(low: int, high: int, *, enlarge: float):
             coded = F.interpolate(pictures, (large, large), mode="bilinear", align_corners=False)
         luma = _grey_of(coded)
         blue, red = (coded[:, 2:] - luma) / 1.772, (coded[:, :1] - luma) / 1.402
-        luma = _quantised(luma - 0.5, _QUANTISATION, quality) + 0.5
+        luma = _quantise(luma - 0.5, _QUANTISATION, quality) + 0.5
         chroma = torch.cat([F.avg_pool2d(c, 2) for c in (blue, red)], dim=1)
-        chroma = _quantised(chroma, _COARSE, quality)
+        chroma = _quantise(chroma, _COARSE, quality)
         chroma = F.interpolate(chroma, scale_factor=2, mode="bilinear", align_corners=False)
         blue, red = luma + 1.772 * chroma[:, :1], luma + 1.402 * chroma[:, 1:]
         green = (luma - _LUMA[0] * red - _LUMA[2] * blue) / _LUMA[1]
@@ -275,8 +275,8 @@ def coding(low: int, high: int, *, enlarge: float):
     return edit
 
 
-def _quantised(channels: torch.Tensor, table: np.ndarray, quality: np.ndarray) -> torch.Tensor:
-    """Channels (b, c, H, W) about zero through quantised cosines; sides are multiples of 8."""
+def _quantise(channels: torch.Tensor, table: np.ndarray, quality: np.ndarray) -> torch.Tensor:
+    """Quantise the 8×8 DCT of zero-centred channels (b, c, H, W), sides multiples of 8."""
     factor = np.where(quality < 50, 5000 / quality, 200 - 2 * quality)[:, None, None]
     steps = np.clip(np.floor((table[None] * factor + 50) / 100), 1, 255) / 255
     step = torch.as_tensor(steps, dtype=channels.dtype, device=channels.device)[:, None, None, None]

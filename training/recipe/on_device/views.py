@@ -1,4 +1,4 @@
-"""Whole batches of views on the device."""
+"""Batches of views made on the device."""
 
 from collections.abc import Callable, Iterator, Mapping
 
@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from recipe.batches import Batch, BatchPlan, numbers_of
+from recipe.batches import Batch, BatchPlan, picture_numbers
 from recipe.material import Material
 from recipe.mixes import collage_or_inset, mix
 from recipe.on_device import geometry
 from recipe.on_device.geometry import inset_matrix, per_picture, resample, window
-from recipe.on_device.overlays import DeviceOverlays, onto_device
+from recipe.on_device.overlays import DeviceOverlays, to_device
 from recipe.on_device.tones import TONES, coding
 from recipe.overlays import load_overlays
 from recipe.views import finish
@@ -20,11 +20,11 @@ Edit = Callable[[torch.Tensor, np.random.Generator], torch.Tensor]
 
 _light_coding = coding(50, 96, enlarge=1.0)
 
-SIDE = 192  # pixels on a side while edits are made: a multiple of 16, larger than a view
+SIDE = 192  # pixels of a side during editing: a multiple of 16, larger than a view
 
 
 def load_pictures(material: Material, count: int, device: torch.device) -> torch.Tensor:
-    """All pictures, squashed, (n, 3, 192, 192) uint8 on the device: 1.6 GB for 14,500."""
+    """Load all pictures squashed, (n, 3, 192, 192) uint8 on the device: 1.6 GB for 14,500."""
     made = torch.empty((count, 3, SIDE, SIDE), dtype=torch.uint8, device=device)
     for number in range(count):
         squashed = torch.from_numpy(finish(material.picture(number), SIDE).copy())
@@ -35,32 +35,32 @@ def load_pictures(material: Material, count: int, device: torch.device) -> torch
 def device_batches(
     pictures: torch.Tensor, plan: BatchPlan, steps: range
 ) -> Iterator[tuple[int, Batch]]:
-    """Batches by their number, made from the seed and that number alone."""
-    edits = _edits(onto_device(load_overlays(plan.seed), SIDE, pictures.device))
+    """Yield the batches of `steps`, each made from the seed and its number alone."""
+    edits = _edits(to_device(load_overlays(plan.seed), SIDE, pictures.device))
     for step in steps:
         yield step, _batch(pictures, plan, step, edits)
 
 
 def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[str, Edit]) -> Batch:
     rng = np.random.default_rng([plan.seed, step])
-    numbers = np.array(numbers_of(step, plan, len(pictures)))
+    numbers = np.array(picture_numbers(step, plan, len(pictures)))
     owner = np.repeat(numbers, plan.strong + 1)
     light = np.arange(len(owner)) % (plan.strong + 1) == 0
     strong = np.flatnonzero(~light)
     guest, share = owner.copy(), np.ones(len(owner), np.float32)
     views = pictures[torch.as_tensor(owner)].float() / 255
-    views[torch.as_tensor(np.flatnonzero(light))] = _light(views[torch.as_tensor(light)], rng)
+    views[torch.as_tensor(np.flatnonzero(light))] = _make_light(views[torch.as_tensor(light)], rng)
 
     mixed = strong[rng.random(len(strong)) < plan.mixed]
     guest[mixed] = rng.integers(len(pictures), size=len(mixed))
     kinds = np.array([collage_or_inset(rng) for _ in mixed], dtype=object)
     collages, insets = mixed[kinds == "collage"], mixed[kinds == "inset"]
-    edit_these = np.setdiff1d(strong, collages)
-    views[torch.as_tensor(edit_these)] = edited(views[torch.as_tensor(edit_these)], edits, rng)
-    for rows, together in ((collages, _collage), (insets, _inset)):
+    to_edit = np.setdiff1d(strong, collages)
+    views[torch.as_tensor(to_edit)] = edit_views(views[torch.as_tensor(to_edit)], edits, rng)
+    for rows, combine in ((collages, _collage), (insets, _inset)):
         if len(rows):
             others = pictures[torch.as_tensor(guest[rows])].float() / 255
-            views[torch.as_tensor(rows)], share[rows] = together(
+            views[torch.as_tensor(rows)], share[rows] = combine(
                 views[torch.as_tensor(rows)], others, rng
             )
     small = F.interpolate(
@@ -70,25 +70,25 @@ def _batch(pictures: torch.Tensor, plan: BatchPlan, step: int, edits: Mapping[st
     return Batch(pixels, torch.from_numpy(owner), torch.from_numpy(guest), torch.from_numpy(share))
 
 
-def edited(
+def edit_views(
     pictures: torch.Tensor, edits: Mapping[str, Edit], rng: np.random.Generator
 ) -> torch.Tensor:
-    """Pictures (b, 3, S, S), each through a chain of edits of its own.
+    """Apply a separately drawn chain of edits to each picture, (b, 3, S, S).
 
-    Chains are carried out in step: of each place in them, all pictures with the same edit together.
+    Chains advance together: at each position, pictures with the same edit form one batch.
     """
     chains = [mix(rng) for _ in range(len(pictures))]
     views = pictures.clone()
     for place in range(max(map(len, chains), default=0)):
-        here = [chain[place] if place < len(chain) else None for chain in chains]
-        for name in sorted({name for name in here if name}):
-            rows = torch.tensor([i for i, other in enumerate(here) if other == name])
+        current = [chain[place] if place < len(chain) else None for chain in chains]
+        for name in sorted({name for name in current if name}):
+            rows = torch.tensor([i for i, other in enumerate(current) if other == name])
             views[rows] = edits[name](views[rows], rng)
     return views
 
 
-def _light(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
-    """Nearly as they are: half of them a little cropped, brighter, or compressed."""
+def _make_light(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Make light views: half of them slightly cropped, brightened, or compressed."""
     count = len(pictures)
     touched = rng.random(count) < 0.5
     cropped = touched & (rng.random(count) < 0.5)
@@ -106,7 +106,7 @@ def _light(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 def _collage(
     pictures: torch.Tensor, others: torch.Tensor, rng: np.random.Generator
 ) -> tuple[torch.Tensor, np.ndarray]:
-    """Two pictures blended, side by side or above each other, and the first one's share."""
+    """Blend or join two pictures; also return the first one's share of the area."""
     count, side = len(pictures), pictures.shape[-1]
     share = rng.uniform(0.4, 0.7, count)
     kind = rng.integers(3, size=count)
@@ -126,14 +126,14 @@ def _collage(
 def _inset(
     pictures: torch.Tensor, others: torch.Tensor, rng: np.random.Generator
 ) -> tuple[torch.Tensor, np.ndarray]:
-    """Pictures inside others, and their share of the area."""
+    """Put pictures inside others; also return their share of the area."""
     count = len(pictures)
     size = rng.uniform(0.45, 0.85, count)
     corner = rng.uniform(0, 1, (count, 2)) * (1 - size)[:, None]
     matrices = inset_matrix(np.concatenate([corner, corner + size[:, None]], axis=1))
     cover = resample(torch.ones_like(pictures[:, :1]), matrices)
-    laid = resample(pictures, matrices)
-    return laid + (1 - cover) * others, (size**2).astype(np.float32)
+    inset = resample(pictures, matrices)
+    return inset + (1 - cover) * others, (size**2).astype(np.float32)
 
 
 def _published_crop(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
