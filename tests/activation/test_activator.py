@@ -24,13 +24,9 @@ from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
 from homing.images import decode_pixels, psnr, read_picture, ssim
+from tests.helpers.pictures import decibels
 
 PAPER = find_method("paper")
-
-
-def decibels(a: np.ndarray, b: np.ndarray, peak: int = 255) -> float:
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

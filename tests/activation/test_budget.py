@@ -12,11 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from homing.activation.budget import Coder, code_without_change, fit_to_budget
-
-
-def decibels(a: np.ndarray, b: np.ndarray, peak: int) -> float:
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+from tests.helpers.pictures import decibels
 
 
 def pillow(kind: str, **options: object) -> Callable[[np.ndarray], bytes]:

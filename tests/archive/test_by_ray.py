@@ -14,8 +14,10 @@ from homing.archive.ingest import by_workers
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import build_index as building
 from homing.archive.table import index as segments
-from tests.helpers.archive import contents, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import contents, facts, write
 from tests.helpers.cluster import own_ray
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 COUNT = 60
 

@@ -17,7 +17,9 @@ import pytest
 import homing
 from homing.workers.choose import open_workforce
 from tests.helpers import ROOT
-from tests.helpers.archive import completed, contents, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import completed, contents, facts, write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow

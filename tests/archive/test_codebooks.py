@@ -18,18 +18,10 @@ from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.search.engines.lance import reason_against
 from tests.helpers import ROOT
-from tests.helpers.archive import (
-    DIMENSION,
-    child,
-    completed,
-    contents,
-    facts,
-    make_pictures,
-    picture,
-    rows_for,
-    unit_vectors,
-    write,
-)
+from tests.helpers.archive import child, completed, contents, facts, rows_for, write
+from tests.helpers.index import names
+from tests.helpers.pictures import make_pictures, picture
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 FIRST, SAME_WIDTH, WIDER = "IVF8,PQ8x8", "IVF16,PQ8x8", "OPQ16,IVF4,PQ16x8"
 LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH"]
@@ -51,10 +43,6 @@ def rotated(descriptor: str) -> homing.Codebook:
     inner = homing.train_codebook(unit_vectors(600, 2) @ rotation.T, "IVF4,PQ16x8")
     arrays = {**inner.arrays, "rotation": rotation}
     return homing.Codebook(parse_factory(WIDER), DIMENSION, arrays, descriptor)
-
-
-def names(first: int, count: int) -> list[str]:
-    return [f"{number:05}" for number in range(first, first + count)]
 
 
 def two_generations(archive: homing.Archive, later: homing.Codebook) -> homing.Archive:
@@ -545,7 +533,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import homing
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 codebook, number = archive.codebook, 0
 while not Path({stop!r}).exists():

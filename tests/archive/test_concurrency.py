@@ -3,7 +3,8 @@
 import pytest
 
 import homing
-from tests.helpers.archive import child, completed, contents, facts, make_pictures
+from tests.helpers.archive import child, completed, contents, facts
+from tests.helpers.pictures import make_pictures
 
 #: Small commits, so that the processes meet often; and all start at once, when a file appears.
 MEETING = """

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import homing
-from tests.helpers.archive import facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import facts, write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture

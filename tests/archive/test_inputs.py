@@ -7,7 +7,8 @@ import pytest
 
 import homing
 from homing.archive.inputs import gather_inputs
-from tests.helpers.archive import contents, make_pictures
+from tests.helpers.archive import contents
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture

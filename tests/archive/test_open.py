@@ -13,7 +13,8 @@ import pytest
 
 import homing
 from homing.archive.settings import ArchiveSettings
-from tests.helpers.archive import DIMENSION, contents, unit_vectors
+from tests.helpers.archive import contents
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
 def change_settings(archive: Path, **values: object) -> None:

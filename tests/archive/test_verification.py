@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import homing
-from tests.helpers.archive import make_pictures
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 import homing
 from homing.cli.main import _COMMANDS, cli
-from tests.helpers.command_line import make_pictures, picture
+from tests.helpers.pictures import make_pictures, picture
 
 SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
 SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
@@ -292,7 +292,7 @@ def test_confirming_says_where_no_picture_is_at_hand(homing_cli, archive, photos
 
 
 def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
-    make_pictures(Path("many"), 30)
+    make_pictures(Path("many"), 30, digits=1)
     homing_cli("add", archive, "many")
     assert (archive / "calibration.json").exists()
     found = homing_cli("search", archive, "many/1.jpg", "--k", "2").out.splitlines()
@@ -316,7 +316,7 @@ def test_calibrate(homing_cli, archive, few_suffice):
     ran = homing_cli("calibrate", archive)
     assert ran.status == 2
     assert "at least 20" in ran.err
-    make_pictures(Path("many"), 30)
+    make_pictures(Path("many"), 30, digits=1)
     homing_cli("add", archive, "many")
     (archive / "calibration.json").unlink()
     ran = homing_cli("calibrate", archive)
@@ -618,7 +618,7 @@ def train(homing_cli, tmp_path, monkeypatch, network_file):
 
 def test_codebook_train(homing_cli, train, photos):
     Path("photos/bad.png").write_text("no picture")
-    make_pictures(Path("more"), 3)  # of the same names
+    make_pictures(Path("more"), 3, digits=1)  # of the same names
     ran = train(photos, "more", "--per-picture", "50", "--json")
     assert ran.status == 1
     (told,) = ran.objects
@@ -643,7 +643,7 @@ def test_too_few_pictures_for_a_codebook_are_told(train, photos):
 
 def test_pictures_of_one_name_can_be_searched_together(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
-    make_pictures(Path("more"), 3)
+    make_pictures(Path("more"), 3, digits=1)
     ran = homing_cli("search", archive, photos, "more", "more/1.jpg", "--k", "1", "--json")
     assert ran.status == 0
     queries = [f"{folder}/{n}.jpg" for folder in ("photos", "more") for n in range(3)]

@@ -13,19 +13,20 @@ from pathlib import Path
 import pytest
 
 from homing.cli.output import emit
-from tests.helpers.command_line import EXECUTABLE, make_pictures, run_apart
+from tests.helpers.command_line import EXECUTABLE, run_apart
+from tests.helpers.pictures import make_pictures
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("HOMING_")}
 
 
 @pytest.fixture
 def many(tmp_path):
-    return make_pictures(tmp_path / "many", 60)
+    return make_pictures(tmp_path / "many", 60, digits=1)
 
 
 def test_from_init_to_search(tmp_path):
     """What a newcomer types, with the descriptor and the codebook that come along."""
-    make_pictures(tmp_path / "photos", 2)
+    make_pictures(tmp_path / "photos", 2, digits=1)
     for command in ("init archive", "release archive photos --out out"):
         ran = run_apart(*command.split(), cwd=tmp_path)
         assert ran.status == 0, ran.err

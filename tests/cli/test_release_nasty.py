@@ -13,7 +13,8 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 
-from tests.helpers.command_line import picture, run_apart
+from tests.helpers.command_line import run_apart
+from tests.helpers.pictures import picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 RIGHT_TURNED = 6  # EXIF: to be shown, turn by 90 degrees

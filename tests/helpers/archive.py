@@ -10,34 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import homing
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
+from tests.helpers.vectors import unit_vectors
 
-DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
-
-
-def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Smooth coloured noise: every seed another picture, with room for activation."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-
-
-def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".jpg") -> Path:
-    """A folder of pictures 000.jpg, 001.jpg …; `first` is also the first seed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first, first + count):
-        picture(number).save(folder / f"{number:03}{suffix}", quality=92)
-    return folder
-
-
-def unit_vectors(count: int, seed: int) -> np.ndarray:
-    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -7,7 +7,7 @@ import numpy as np
 import homing
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors
+from tests.helpers.vectors import unit_vectors
 
 HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
 

@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import httpx
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from PIL import Image
@@ -15,12 +14,12 @@ from PIL import Image
 from homing.serve.app import create_app
 from homing.serve.http.log import Log
 from homing.serve.settings import Settings
+from tests.helpers import pictures
 
 
 def picture(seed: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
-    """Smooth coloured noise: every seed another picture."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    """Return the picture of a seed, larger than those of other tests."""
+    return pictures.picture(seed, size)
 
 
 def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:

@@ -13,7 +13,7 @@ from homing.archive.ingest.by_workers import _Shard
 from homing.archive.ingest.describe import DescribedInput
 from homing.archive.ingest.plan import PlannedInput
 from homing.archive.inputs import Input
-from tests.helpers.archive import make_pictures
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ from homing.archive.ingest import by_workers
 from homing.archive.ingest import release as releasing
 from homing.workers import processes
 from homing.workers.choose import ThisMachine
-from tests.helpers.archive import contents, facts, make_pictures, picture
+from tests.helpers.archive import contents, facts
+from tests.helpers.pictures import make_pictures, picture
 
 COUNT = 14
 FAST = "paper"  # among the methods, of pictures as small as these

@@ -18,7 +18,8 @@ import homing
 from homing.archive.ingest import add as adding
 from homing.archive.ingest import by_workers
 from homing.workers import processes
-from tests.helpers.archive import facts, make_pictures, picture
+from tests.helpers.archive import facts
+from tests.helpers.pictures import make_pictures, picture
 
 COUNT = 150
 

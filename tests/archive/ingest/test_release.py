@@ -15,7 +15,9 @@ import homing
 from homing.activation import Activator
 from homing.archive.ingest import release as releasing
 from homing.archive.ingest.staging import Staging
-from tests.helpers.archive import contents, facts, make_pictures, picture, stamps, unit_vectors
+from tests.helpers.archive import contents, facts, stamps
+from tests.helpers.pictures import make_pictures, picture
+from tests.helpers.vectors import unit_vectors
 
 SEED_PICTURES = 5
 

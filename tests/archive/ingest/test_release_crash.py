@@ -6,7 +6,8 @@ import time
 import pytest
 
 import homing
-from tests.helpers.archive import child, completed, contents, facts, make_pictures
+from tests.helpers.archive import child, completed, contents, facts
+from tests.helpers.pictures import make_pictures
 
 COUNT = 13
 #: Several commits in one run, so that a crash finds some of them done.

@@ -17,7 +17,8 @@ from homing.archive.table.addresses import removed_rows
 from homing.c2pa import ALGORITHM, Binding, active_manifest
 from homing.errors import EntryNotFoundError, UsageError
 from homing.images import psnr, read_picture
-from tests.helpers.archive import child, completed, make_pictures, picture
+from tests.helpers.archive import child, completed
+from tests.helpers.pictures import make_pictures, picture
 
 FAST = {"method": "robust-fast"}
 OFFLINE = {"verify": {"remote_manifest_fetch": False}}

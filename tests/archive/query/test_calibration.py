@@ -8,7 +8,9 @@ import pytest
 import homing
 from homing.archive.query import calibration
 from homing.archive.query.calibration import read_calibration
-from tests.helpers.archive import DIMENSION, make_pictures, write
+from tests.helpers.archive import write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import DIMENSION
 
 
 def scene(count: int, seed: int) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import homing
-from tests.helpers.archive import DIMENSION, unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
 def near(vector: np.ndarray, seed: int, noise: float = 0.01) -> np.ndarray:

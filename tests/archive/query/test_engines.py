@@ -26,7 +26,9 @@ from homing.archive.table.index import (
     read_coverage,
 )
 from homing.search.engines.deadline import Deadline, Partial
-from tests.helpers.archive import make_pictures, unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 ROWS = 40  # of a file
 

@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 import homing
 from homing.images import SHOWS_NOTHING
 from homing.options import SearchKeywords, SearchOptions
-from tests.helpers.archive import make_pictures, picture
+from tests.helpers.pictures import make_pictures, picture
 
 
 @pytest.fixture

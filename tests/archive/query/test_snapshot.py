@@ -9,7 +9,8 @@ from homing.archive.query.snapshot import Snapshot, VectorMatches
 from homing.archive.table.addresses import Runs
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 def hits_of(snapshot: Snapshot, matches: VectorMatches, query: int, *, by_code: bool = False):

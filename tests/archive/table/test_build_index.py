@@ -19,8 +19,9 @@ from homing.archive.table.index import Coverage, Segment, read_coverage
 from homing.archive.table.table import Table
 from homing.workers import processes
 from tests.helpers import ROOT
-from tests.helpers.archive import child, completed, unit_vectors, write
+from tests.helpers.archive import child, completed, write
 from tests.helpers.index import compare, names, new_table
+from tests.helpers.vectors import unit_vectors
 
 
 def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
@@ -163,7 +164,8 @@ def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
 WRITER = """
 import numpy as np, homing, sys
 sys.path.insert(0, {tests!r})
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 for part in range({first}, {first} + 12):
     names = [f"{{20 * part + n:05}}" for n in range(20)]

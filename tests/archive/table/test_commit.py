@@ -96,7 +96,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import homing
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 Path({ready!r}).touch()
 while not Path({signal!r}).exists():

@@ -21,8 +21,9 @@ from homing.archive.table.index import (
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.search.engines.lance import reason_against
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
 from tests.helpers.index import HELD, compare, names, new_table
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.mark.parametrize("factory", HELD)

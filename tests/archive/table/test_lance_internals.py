@@ -9,7 +9,8 @@ from lance.optimize import Compaction
 from homing.archive.table import lance_internals as internals
 from homing.archive.table.index import add_index_column, build_segment, commit_segment, index_name
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture

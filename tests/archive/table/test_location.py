@@ -2,10 +2,8 @@
 
 import json
 import logging
-import tempfile
 import urllib.request
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,10 @@ from homing.archive import open as opening
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.location import ObjectStorePath, is_store, location_of
 from homing.archive.table.table import Table
-from tests.helpers.archive import child, completed, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import child, completed, facts, write
+from tests.helpers.object_store import stored_objects
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 SECRET = "never-to-be-stored"
 
@@ -51,18 +52,6 @@ def store(endpoint, monkeypatch, tmp_path):
 @pytest.fixture
 def made(store, network_file, codebook):
     return homing.create(store, descriptor=network_file, codebook=codebook)
-
-
-def objects(store: str) -> dict[str, bytes]:
-    from lance.file import LanceFileSession
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "object"
-        found = {}
-        for name in LanceFileSession(store).list():
-            (ObjectStorePath(store) / name).fetch(copy)
-            found[name] = copy.read_bytes()
-    return found
 
 
 def test_what_is_a_store():
@@ -145,7 +134,7 @@ def test_released_files_are_found_from_anywhere(made, tmp_path, monkeypatch):
 def test_credentials_are_not_stored(made, store, tmp_path):
     made.add(make_pictures(tmp_path / "photos", 3))
     made.index()
-    stored = objects(store)
+    stored = stored_objects(store)
     assert {"archive.json", "codebook.safetensors"} <= set(stored)
     assert not any(SECRET.encode() in data for data in stored.values())
 
@@ -243,6 +232,6 @@ def test_a_second_codebook_generation_in_a_store(made, network):
     queries = np.concatenate([unit_vectors(2, 1), unit_vectors(1, 3)])
     assert opened.search_vectors(queries, k=1).ids[:, 0].tolist() == ["a", "b", "c"]
     assert opened.verify().clean
-    stored = objects(str(made.path))
+    stored = stored_objects(str(made.path))
     assert f"codebook-{other.fingerprint[:16]}.safetensors" in stored
     assert json.loads(stored["archive.json"])["format"] == 2

@@ -16,19 +16,19 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.request
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import homing
-from homing.archive.table.location import ObjectStorePath
-from tests.helpers.archive import child, completed, make_pictures, unit_vectors, write
+from tests.helpers.archive import child, completed, write
 from tests.helpers.google_store import google_server
+from tests.helpers.object_store import stored_objects
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 ACCOUNT = "devstoreaccount1"  # Azurite's, known to all
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
@@ -121,16 +121,6 @@ def store(request, monkeypatch, tmp_path):
     return f"{bucket}/{tmp_path.name[-30:].strip('-_.')}/archive"
 
 
-def objects(store):
-    from lance.file import LanceFileSession
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "object"
-        for name in LanceFileSession(store).list():
-            (ObjectStorePath(store) / name).fetch(copy)
-            yield copy.read_bytes()
-
-
 def test_an_archive_is_made_filled_indexed_and_searched(store, network_file, codebook):
     made = homing.create(store, descriptor=network_file, codebook=codebook)
     with pytest.raises(homing.ArchiveError, match="exists already"):
@@ -149,7 +139,7 @@ def test_an_archive_is_made_filled_indexed_and_searched(store, network_file, cod
     made.compact()
     assert homing.open(store).stats()["entries"] == 260
     assert made.verify().clean
-    stored = list(objects(store))
+    stored = stored_objects(store).values()
     assert len(stored) > 5
     assert not any(KEY.encode() in data for data in stored)
 

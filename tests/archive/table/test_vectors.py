@@ -5,7 +5,8 @@ import pytest
 
 from homing.archive.table.addresses import read_runs
 from homing.archive.table.vectors import StoredVectors
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.mark.parametrize("compacted", [False, True])

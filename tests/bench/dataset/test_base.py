@@ -1,7 +1,5 @@
 """Roles of the photographs, and entries of the base."""
 
-from pathlib import Path
-
 import pytest
 
 from homing.bench.dataset.base import make_base, make_plan
@@ -9,15 +7,12 @@ from homing.bench.encode.variants import Crop, Whole
 from homing.bench.settings import Sizes
 from homing.errors import UsageError
 from homing.images import FoundPicture, find_pictures
-
-
-def files(folder, count):
-    return [FoundPicture(Path(f"/{folder}/{n}.jpg"), f"{n}.jpg") for n in range(count)]
+from tests.helpers.bench import found_pictures
 
 
 def test_every_background_picture_serves_for_one_thing():
-    background = files("others", 140)
-    plan = make_plan(files("photos", 9), background, Sizes(base_size=500))
+    background = found_pictures("others", 140)
+    plan = make_plan(found_pictures("photos", 9), background, Sizes(base_size=500))
     parts = (plan.distractors, plan.unmatched, plan.normalisation)
     assert [len(part) for part in parts] == [106, 14, 20]
     assert {found.path for part in parts for found in part} == {each.path for each in background}
@@ -26,12 +21,16 @@ def test_every_background_picture_serves_for_one_thing():
 
 
 def test_a_base_smaller_than_the_background_has_no_crops():
-    plan = make_plan(files("photos", 2), files("others", 140), Sizes(base_size=30))
+    plan = make_plan(
+        found_pictures("photos", 2), found_pictures("others", 140), Sizes(base_size=30)
+    )
     assert (len(plan.distractors), plan.crops) == (30, 0)
 
 
 def test_the_parts_kept_out_of_the_base_are_bounded():
-    plan = make_plan(files("photos", 1), files("others", 20_000), Sizes(base_size=100_000))
+    plan = make_plan(
+        found_pictures("photos", 1), found_pictures("others", 20_000), Sizes(base_size=100_000)
+    )
     assert (len(plan.unmatched), len(plan.normalisation), len(plan.distractors)) == (
         1000, 2000, 17_000,
     )  # fmt: skip
@@ -39,7 +38,7 @@ def test_the_parts_kept_out_of_the_base_are_bounded():
 
 
 def test_the_seed_says_which():
-    photos, others = files("photos", 50), files("others", 140)
+    photos, others = found_pictures("photos", 50), found_pictures("others", 140)
     first, again, other = (
         make_plan(photos, others, Sizes(base_size=90, pictures=10, seed=seed)) for seed in (1, 1, 2)
     )
@@ -101,13 +100,13 @@ def test_pictures_of_one_name_are_told_apart(tmp_path):
 
 def test_too_little_is_refused():
     with pytest.raises(UsageError, match="no pictures to measure on"):
-        make_plan([], files("others", 50), Sizes(base_size=9))
+        make_plan([], found_pictures("others", 50), Sizes(base_size=9))
     with pytest.raises(UsageError, match="9 pictures besides"):
-        make_plan(files("photos", 1), files("others", 9), Sizes(base_size=9))
+        make_plan(found_pictures("photos", 1), found_pictures("others", 9), Sizes(base_size=9))
 
 
 def test_entries_are_the_photos_then_each_distractor_with_its_crops():
-    plan = make_plan(files("photos", 3), files("others", 14), Sizes(base_size=30))
+    plan = make_plan(found_pictures("photos", 3), found_pictures("others", 14), Sizes(base_size=30))
     base = make_base(plan, seed=0)
     assert len(base.owner) == 3 + 30
     assert [base.name(row) for row in range(3)] == [f"photos/{n}.jpg" for n in range(3)]

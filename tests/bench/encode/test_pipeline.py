@@ -22,13 +22,6 @@ RANDOM = next(edit for edit in PAPER if edit.random)
 
 
 @pytest.fixture
-def files(tmp_path, make_noise):
-    for number in range(5):
-        make_noise(number).save(tmp_path / f"{number}.png")
-    return sorted(tmp_path.glob("*.png"))
-
-
-@pytest.fixture
 def network(network_file):
     return descriptor_encoder(load_descriptor(network_file))
 

@@ -6,11 +6,7 @@ import pytest
 from homing.bench.measure.figures import false_matches, recall_figures
 from homing.bench.search.exact import search_exact
 from homing.edits import make_edit
-
-
-def unit(generator, *shape):
-    vectors = generator.standard_normal(shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+from tests.helpers.bench import random_unit_vectors
 
 
 def identity(image, generator):
@@ -53,7 +49,7 @@ def test_with_and_without_twins():
 
 def test_false_matches_are_quantiles_of_all_pairs():
     generator = np.random.default_rng(0)
-    others = unit(generator, 400, 16)
+    others = random_unit_vectors(generator, 400, 16)
     left_out = [np.array([n, n + 1]) for n in range(100)]
     found = false_matches(others[:100], others, left_out)
     similarity = (others[:100] @ others.T).astype(np.float64)
@@ -67,7 +63,7 @@ def test_false_matches_are_quantiles_of_all_pairs():
 
 
 def test_a_share_of_one_pair_is_told_and_of_less_is_not():
-    others = unit(np.random.default_rng(0), 1001, 8)
+    others = random_unit_vectors(np.random.default_rng(0), 1001, 8)
     left_out = [np.array([n]) for n in range(100)]
     found = false_matches(others[:100], others, left_out)
     similarity = others[:100] @ others.T

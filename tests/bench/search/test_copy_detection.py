@@ -4,24 +4,20 @@ import numpy as np
 import pytest
 
 from homing.bench.search.copy_detection import DetectionQueries, predict, score_predictions
-
-
-def unit(generator, *shape):
-    vectors = generator.standard_normal(shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+from tests.helpers.bench import random_unit_vectors
 
 
 def near(generator, vectors, noise):
-    found = vectors + noise * unit(generator, *vectors.shape)
+    found = vectors + noise * random_unit_vectors(generator, *vectors.shape)
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
 def world():
     generator = np.random.default_rng(0)
-    base, scale = unit(generator, 300, 32), unit(generator, 60, 32)
+    base, scale = random_unit_vectors(generator, 300, 32), random_unit_vectors(generator, 60, 32)
     copies = near(generator, base[:80], 0.5)
-    strange = unit(generator, 1000, 32)
+    strange = random_unit_vectors(generator, 1000, 32)
     return base, scale, copies, strange
 
 
@@ -52,7 +48,7 @@ def test_copies_are_told_from_others(world):
 
 def test_vectors_of_nothing_tell_nothing(world):
     base, scale, copies, strange = world
-    lost = unit(np.random.default_rng(5), *copies.shape)
+    lost = random_unit_vectors(np.random.default_rng(5), *copies.shape)
     found = score_predictions(predictions((base, scale, lost, strange)), np.random.default_rng(0))
     assert found.normalised.micro_average_precision.mean < 0.05
 
@@ -68,7 +64,7 @@ def test_scores_are_less_the_mean_of_the_three_nearest_of_the_scale(world):
 def test_a_query_that_resembles_everything_is_normalised_away():
     """One picture without a match lies near all of the base, and of the scale, alike."""
     generator = np.random.default_rng(0)
-    hub = unit(generator, 1, 64)
+    hub = random_unit_vectors(generator, 1, 64)
     base = near(generator, np.repeat(hub, 100, axis=0), 1.0)
     scale = near(generator, np.repeat(hub, 50, axis=0), 1.0)
     copies = near(generator, base[:40], 0.9)

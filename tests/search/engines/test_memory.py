@@ -6,34 +6,27 @@ import pytest
 from homing.codebooks import Codebook, train_codebook
 from homing.errors import UsageError
 from homing.search.engines.memory import MemoryEngine, automatic_probes
+from tests.helpers.vectors import clustered_unit_vectors
 
 DIMENSION = 24
 FORMS = ("IVF16,Flat", "IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "IVF16,SQ8", "PQ4x8", "OPQ4,PQ4x8")
 WITH_CELLS = tuple(form for form in FORMS if "IVF" in form)
 
 
-def unit_vectors(count: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((20, DIMENSION))
-    vectors = centres[generator.integers(20, size=count)]
-    vectors = vectors + 0.7 * generator.standard_normal((count, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def trained() -> dict[str, Codebook]:
-    vectors = unit_vectors(1200, 1)
+    vectors = clustered_unit_vectors(1200, 1, DIMENSION)
     return {form: train_codebook(vectors, form) for form in (*FORMS, "LSH", "PCA16,LSH")}
 
 
 @pytest.fixture(scope="module")
 def entries() -> np.ndarray:
-    return unit_vectors(800, 2)
+    return clustered_unit_vectors(800, 2, DIMENSION)
 
 
 @pytest.fixture(scope="module")
 def queries() -> np.ndarray:
-    return unit_vectors(30, 3)
+    return clustered_unit_vectors(30, 3, DIMENSION)
 
 
 def squared_distances(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
