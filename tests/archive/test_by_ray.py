@@ -1,4 +1,4 @@
-"""Pictures added and indexes built by the workers of a Ray cluster, which are killed meanwhile."""
+"""Adds, releases and indexes by the workers of a Ray cluster. Kills: test_by_ray_killed.py."""
 
 import sys
 import time
@@ -64,7 +64,7 @@ def test_what_is_released_is_the_same(ray, create, photos, tmp_path):
 
 
 def same_answers(archive):
-    """The index holds each entry once, with its own code."""
+    """Check that the index holds each entry once, with its own code."""
     archive._table.refresh()
     options = {"k": 20, "probes": 8, "rerank": 0}
     answers = [
@@ -76,7 +76,7 @@ def same_answers(archive):
     assert archive.verify(files=False).clean
 
 
-def test_an_archive_that_a_worker_does_not_see_as_we_do(archive, tmp_path):
+def test_an_archive_that_a_worker_sees_differently(archive, tmp_path):
     settings = archive.settings
     place = archive._table.path
 

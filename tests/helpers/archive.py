@@ -1,4 +1,4 @@
-"""Pictures, vectors, rows and child processes that the archive's tests share."""
+"""Rows of an archive, its files, and commands in child processes."""
 
 import datetime
 import hashlib
@@ -21,19 +21,19 @@ NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, by relative name."""
+    """Return the contents of all files below a folder, by relative name."""
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
     }
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    """Modification times of everything below a folder, in nanoseconds."""
+    """Return the modification times of everything below a folder, in nanoseconds."""
     return {p.relative_to(folder).as_posix(): p.lstat().st_mtime_ns for p in folder.rglob("*")}
 
 
 def facts(archive: "homing.Archive") -> list[tuple]:
-    """All rows but for their times, in the order of their ids."""
+    """Return all rows without their times, in the order of their ids."""
     rows = archive._table.rows(with_vectors=True)
     return sorted(_facts(row) for row in rows)
 
@@ -45,7 +45,7 @@ def _facts(row: Row) -> tuple:
 
 
 def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.Popen[str]":
-    """The command line in a process of its own, some Python executed before."""
+    """Start the command line in another process, which first executes the Python `before`."""
     code = f"import sys\n{before}\nfrom homing.cli import main\nmain(sys.argv[1:])\n"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(os.fspath, arguments)],
@@ -56,7 +56,7 @@ def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.P
 
 
 def completed(process: "subprocess.Popen[str]", timeout: float = 120) -> tuple[int, str, str]:
-    """Exit status, output and errors of a process that ends by itself."""
+    """Return exit status, output and errors of a process that ends by itself."""
     out, err = process.communicate(timeout=timeout)
     assert "Traceback" not in err, err
     return process.returncode, out, err
@@ -78,7 +78,7 @@ def write(
 def rows_for(
     codebook, names: list[str], vectors: np.ndarray, state="added", generation: int = 1
 ) -> list[Row]:
-    """Rows for vectors under these names."""
+    """Return rows for vectors under these names; those that end in 3 have metadata."""
     stored, cells, codes = quantize(codebook, vectors)
     return [
         Row(
@@ -102,7 +102,7 @@ def rows_for(
 
 
 def row(name: str, source: int = 1, **changes) -> Row:
-    """An added row of made-up values; another `source` is another picture."""
+    """Return an added row of made-up values; each `source` is another picture."""
     made = Row(
         id=name,
         state="added",
@@ -122,6 +122,6 @@ def row(name: str, source: int = 1, **changes) -> Row:
 
 
 def released(name: str, source: int = 1, file: str = "../out/x", **changes) -> Row:
-    """The same, released."""
+    """Return a released row of made-up values."""
     changes = {"psnr": 42.5, "file_sha256": b"f" * 32} | changes
     return row(name, source, state="released", file=file, **changes)

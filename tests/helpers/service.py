@@ -1,4 +1,4 @@
-"""Pictures, and clients of a service in this process."""
+"""Services in this process, their clients, and pictures to send."""
 
 import asyncio
 import io
@@ -65,24 +65,24 @@ class Live:
 
 
 class Direct:
-    """Client of an application that needs no server and no start."""
+    """A client of an application, without a server or a start."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return self._ask("GET", path, **options)
+        return self._request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        return self._ask("POST", path, **options)
+        return self._request("POST", path, **options)
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://localhost", cookies=self.cookies
             ) as client:
                 return await client.request(method, path, **options)
 
-        return asyncio.run(ask())
+        return asyncio.run(send())

@@ -1,4 +1,4 @@
-"""Margin objectives against slow versions written from the definitions."""
+"""Margin objectives, against slow versions written from the definitions."""
 
 from dataclasses import replace
 
@@ -74,7 +74,7 @@ def test_margins_are_distances_to_the_cells_walls(celled: Codebook) -> None:
 
 
 def test_following_it_home(celled: Codebook) -> None:
-    """A descriptor that strayed comes back into the cell, and deeper than its wall."""
+    """A descriptor outside its cell comes back, and ends deeper than the cell's wall."""
     own = unit(40, 2)
     cells = celled.cells(own)
     seen = edited_vectors(own, spread=1.0)[0]

@@ -31,7 +31,7 @@ def test_shards_to_describe_are_whole_batches():
 
 
 class FarAway:
-    """A workforce that saw each file with another length, or not at all."""
+    """Workers that report one length for every file, or None: no such file."""
 
     count = per_machine = 1
 

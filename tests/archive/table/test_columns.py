@@ -1,4 +1,4 @@
-"""Columns in memory: equal to the table's, and little larger."""
+"""Columns held in memory: equal to the table's, and hardly larger."""
 
 import subprocess
 import sys

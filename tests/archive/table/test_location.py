@@ -1,4 +1,4 @@
-"""Archives in an object store, against a server of the S3 protocol on this machine."""
+"""Archives in an object store, against an S3 server on this machine."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def endpoint():
 
 @pytest.fixture
 def store(endpoint, monkeypatch, tmp_path):
-    """A prefix of the test's own; the environment is what a user would have."""
+    """A prefix for the test, with the environment variables that a user would set."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -72,7 +72,7 @@ def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, ho
     photos = make_pictures(tmp_path / "photos", 6)
     others = make_pictures(tmp_path / "others", 6, first=30)
     local = tmp_path / "archive"
-    told = []
+    results = []
     out = tmp_path / "out"
     for place in (str(local), store):
         answers = []
@@ -100,13 +100,13 @@ def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, ho
         assert run("stats")[0]["bytes_on_disk"] > 10_000
         assert run("verify") == []
         assert len(run("list")) == 11
-        told.append(answers)
-    for one, other in zip(*told, strict=True):
+        results.append(answers)
+    for one, other in zip(*results, strict=True):
         assert [_lasting(line) for line in one] == [_lasting(line) for line in other]
 
 
 def _lasting(line: dict) -> dict:
-    """What does not depend on when and where."""
+    """Return the items that depend on neither time nor place."""
     passing = (
         "seconds",
         "created_at",
@@ -116,10 +116,10 @@ def _lasting(line: dict) -> dict:
         "file",
         "version",
     )
-    kept = {key: value for key, value in line.items() if key not in passing}
-    for hit in kept.get("hits", ()):
+    lasting = {key: value for key, value in line.items() if key not in passing}
+    for hit in lasting.get("hits", ()):
         hit["code_distance"] = round(hit["code_distance"], 4)
-    return kept
+    return lasting
 
 
 def test_released_files_are_found_from_anywhere(made, tmp_path, monkeypatch):
@@ -197,7 +197,7 @@ def test_several_write_and_index_at_once(made, store, tmp_path):
     assert np.array_equal(one.ids, other.ids)
 
 
-def test_wrong_use_is_told(store, endpoint, tmp_path, homing_cli, monkeypatch):
+def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatch):
     ended = homing_cli("stats", store)
     assert (ended.status, ended.err) == (
         2,
@@ -219,7 +219,7 @@ def test_wrong_use_is_told(store, endpoint, tmp_path, homing_cli, monkeypatch):
 
 
 def test_a_second_codebook_generation_in_a_store(made, network):
-    """Its file, the format and the commit go where the archive is; searched through both."""
+    """Its file, the format and the commit are written to the store; searches use both."""
     other = homing.train_codebook(
         unit_vectors(600, 2), "IVF4,PQ16x8", descriptor=network.fingerprint
     )

@@ -1,4 +1,4 @@
-"""Stored vectors, mapped and read; a search by both is in tests/archive/query/test_snapshot.py."""
+"""Stored vectors, mapped and read. Searches by both: tests/archive/query/test_snapshot.py."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Copies that are made of the photographs."""
+"""Queries of a data set: edited copies of its photographs."""
 
 from homing.bench.dataset.queries import plan_copies, plan_unmatched_copies
 from homing.bench.dataset.suites import find_suite

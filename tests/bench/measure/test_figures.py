@@ -36,9 +36,9 @@ def test_an_error_counts_in_no_mean_and_draws_of_one_picture_are_averaged():
     assert (figures.mean.edit, figures.mean.errors) == ("mean of 2", 1)
 
 
-def test_with_and_without_twins():
+def test_with_and_without_near_duplicates():
     base = np.eye(3, dtype=np.float32)
-    queries = base[[1, 1]]  # the first picture is answered by its twin
+    queries = base[[1, 1]]  # the first picture's nearest entry is its near duplicate
     answers = search_exact(queries, base, [np.array([0, 1]), np.array([1, 0])])
     figures = recall_figures(
         answers, np.ones(2, bool), EDITS[:1], [np.array([[0, 1]])], np.random.default_rng(0)
@@ -62,7 +62,7 @@ def test_false_matches_are_quantiles_of_all_pairs():
     assert found.median_nearest == pytest.approx(np.median(np.nanmax(similarity, axis=1)), abs=1e-6)
 
 
-def test_a_share_of_one_pair_is_told_and_of_less_is_not():
+def test_a_share_of_one_pair_is_stated_and_a_smaller_one_is_not():
     others = random_unit_vectors(np.random.default_rng(0), 1001, 8)
     left_out = [np.array([n]) for n in range(100)]
     found = false_matches(others[:100], others, left_out)

@@ -1,4 +1,4 @@
-"""An adversary's methods and washes."""
+"""An adversary: methods that aim at another cell, and edits that wash a change out."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The cells near a vector, and their middles."""
+"""Cells near a vector, and their middles."""
 
 import numpy as np
 import pytest

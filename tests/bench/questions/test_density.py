@@ -9,13 +9,13 @@ from homing.codebooks import Codebook
 from tests.helpers.bench import seeded_unit_vectors
 
 
-def middles_of_own(codebook, vectors):
+def middles_of_cells(codebook, vectors):
     return middles(codebook, codebook.cells(vectors))
 
 
 @pytest.mark.parametrize(
     ("goals", "name"),
-    [(Codebook.target, "the codebook's target"), (middles_of_own, "the middle of their cell")],
+    [(Codebook.target, "the codebook's target"), (middles_of_cells, "the middle of their cell")],
 )
 def test_vectors_move_where_and_as_far_as_pictures_did(codebook, goals, name):
     before = seeded_unit_vectors(300, 10)

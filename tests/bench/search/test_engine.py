@@ -1,4 +1,4 @@
-"""Search through codebooks, on vectors."""
+"""Searches of vectors through codebooks."""
 
 import numpy as np
 
@@ -9,23 +9,23 @@ from homing.codebooks import train_codebook
 from tests.helpers.bench import seeded_unit_vectors
 
 
-def near(vectors, seed, much=0.1):
-    moved = vectors + much * seeded_unit_vectors(len(vectors), seed)
+def near(vectors, seed, noise=0.1):
+    moved = vectors + noise * seeded_unit_vectors(len(vectors), seed)
     return (moved / np.linalg.norm(moved, axis=1, keepdims=True)).astype(np.float32)
 
 
 def test_places_among_equal_scores():
-    answered = Hits(
+    hits = Hits(
         np.array([[7, 3, 5, -1], [1, 2, 4, 6]]),
         np.array([[0.9, 0.5, 0.5, -np.inf], [0.8, 0.7, 0.6, 0.5]]),
         np.zeros((2, 4), np.float32),
     )
-    places = answered.places(pad_rows([np.array([5]), np.array([9])]))
+    places = hits.places(pad_rows([np.array([5]), np.array([9])]))
     assert places.greater.tolist() == [1, 4]
     assert places.equal.tolist() == [2, 0]
     assert places.right.tolist() == [1, 0]
     assert recall(places, 2).tolist() == [0.5, 0]  # among two equal ones either may come second
-    several = answered.places(pad_rows([np.array([5, 3]), np.array([6, 2])]))
+    several = hits.places(pad_rows([np.array([5, 3]), np.array([6, 2])]))
     assert recall(several, 2).tolist() == [1, 1]
 
 
@@ -63,8 +63,8 @@ def test_one_probe_finds_only_what_is_in_the_cell(codebook):
     assert np.isfinite(ranked.similarity[ranked.rows >= 0][:RANKED]).all()
 
 
-def test_the_order_of_equal_codes_favours_nobody(codebook):
-    """A thousand entries that all have one code: the first is any of them."""
+def test_the_order_of_equal_codes_favours_no_entry(codebook):
+    """Of a thousand entries with one code, each is as likely as any to come first."""
     same = np.repeat(seeded_unit_vectors(1, 8), 1000, axis=0)
     searcher = Searcher(codebook, same[100:])
     codes_only = search_settings(codebook, (1,))[0]

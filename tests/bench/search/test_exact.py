@@ -1,4 +1,4 @@
-"""Exact search, on vectors."""
+"""Exact searches of vectors."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_places_are_those_of_a_sort(small_blocks):
         assert found.right[n] == pytest.approx(best, abs=1e-6)
 
 
-def test_equals_are_counted_and_a_twin_among_them_is_right():
+def test_equals_are_counted_and_a_near_duplicate_among_them_is_right():
     base = np.eye(4, dtype=np.float32)[[0, 0, 0, 1]]
     found = search_exact(base[:1], base, [np.array([0, 2])])
     assert (found.places.greater[0], found.places.equal[0], found.places.right[0]) == (0, 3, 2)

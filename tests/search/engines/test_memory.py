@@ -1,4 +1,4 @@
-"""The memory engine against every code decoded and every distance written out."""
+"""The memory engine, against a search of all decoded codes."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_all_cells_is_brute_force_over_decoded_codes(trained, entries, queries, 
     assert positions.shape == distances.shape == (len(queries), 20)
     exact = squared_distances(queries, codebook.decode(cells, codes))
     np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :20], atol=1e-4)
-    # The entries are those of these distances; entries of one code may come in any order.
+    # The hits have these distances; entries with the same code may come in any order.
     np.testing.assert_allclose(np.take_along_axis(exact, positions, 1), distances, atol=1e-4)
     for row in positions:
         assert len(set(row.tolist())) == 20

@@ -32,7 +32,7 @@ def clock():
 
 @pytest.fixture
 def door(tmp_path, ring, clock):
-    """An application with a route for each right, and no archive."""
+    """An application with a route for each right, without an archive."""
     settings = Settings(archive="archive", folder=tmp_path / "served", rate_limit=60)
     app = FastAPI()
     app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring, clock))
