@@ -11,7 +11,7 @@ from homing.activation.objectives.objective import Targets
 from homing.codebooks import Codebook, train_codebook
 from tests.helpers.vectors import unit_vectors
 
-DIMENSION, COUNT, LOOKS = 16, 3, 2
+DIMENSION, COUNT, COPIES = 16, 3, 2
 CPU = torch.device("cpu")
 ALONE = MarginSettings(margin=0.1, identity=0.0, code=0.0)
 
@@ -26,8 +26,8 @@ def celled(request: pytest.FixtureRequest) -> Codebook:
 
 
 def edited_vectors(own: np.ndarray, spread: float = 0.3, seed: int = 5) -> np.ndarray:
-    """Return descriptors (looks, pictures, D) of edited pictures."""
-    moved = own + np.random.default_rng(seed).normal(size=(LOOKS, *own.shape)) * spread / 4
+    """Return descriptors (copies, pictures, D) of edited pictures."""
+    moved = own + np.random.default_rng(seed).normal(size=(COPIES, *own.shape)) * spread / 4
     return (moved / np.linalg.norm(moved, axis=2, keepdims=True)).astype(np.float32)
 
 
@@ -62,14 +62,14 @@ def test_margins_are_distances_to_the_cells_walls(celled: Codebook) -> None:
     own = unit(COUNT, 1)
     seen = edited_vectors(own)
     cells = codebook_cells = celled.cells(own)
-    expected = np.zeros((LOOKS, COUNT))
-    for look in range(LOOKS):
+    expected = np.zeros((COPIES, COUNT))
+    for copy in range(COPIES):
         for picture in range(COUNT):
-            distances = np.sort(walls(celled, codebook_cells[picture], seen[look, picture]))[:16]
-            inside = celled.cells(seen[look, picture][None])[0] == cells[picture]
+            distances = np.sort(walls(celled, codebook_cells[picture], seen[copy, picture]))[:16]
+            inside = celled.cells(seen[copy, picture][None])[0] == cells[picture]
             assert (distances.min() >= 0) == inside
             margin = -0.02 * np.log(np.exp(-distances / 0.02).sum())
-            expected[look, picture] = softplus(0.1 - margin, 0.05)
+            expected[copy, picture] = softplus(0.1 - margin, 0.05)
     np.testing.assert_allclose(losses(celled, own, seen), expected.mean(axis=0), rtol=2e-4)
 
 
@@ -120,7 +120,7 @@ def test_a_bare_product_quantizer_pulls_to_the_reconstruction(factory: str) -> N
 
 
 @pytest.mark.parametrize("factory", ["LSH", "PCA8,LSH"])
-def test_bits_are_kept_away_from_zero(factory: str) -> None:
+def test_bits_stay_away_from_zero(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(COUNT, 1)
     seen = edited_vectors(own)
@@ -178,7 +178,7 @@ def test_pictures_do_not_meet(factory: str) -> None:
     assert np.array_equal(turned[::-1], whole)
 
 
-def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
+def test_safe_needs_every_edited_copy(celled: Codebook) -> None:
     own = unit(60, 4)
     seen = edited_vectors(own, spread=0.1)
     objective = margin_objective(
@@ -187,7 +187,7 @@ def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
     found = objective.safe(torch.from_numpy(seen.reshape(-1, DIMENSION)))
     expected = []
     for picture, cell in enumerate(celled.cells(own)):
-        least = [np.sort(walls(celled, cell, look[picture]))[:16] for look in seen]
+        least = [np.sort(walls(celled, cell, copy[picture]))[:16] for copy in seen]
         margins = [-0.02 * np.log(np.exp(-distances / 0.02).sum()) for distances in least]
         expected.append(min(margins) >= 0.03)
     assert found.tolist() == expected

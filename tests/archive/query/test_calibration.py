@@ -103,8 +103,8 @@ def test_more_views_count_for_more_chances(filled):
     vector /= np.linalg.norm(vector)
     once = filled.answer([DescribedQuery(("upright",), vector)], SearchOptions())[0][0]
     names = ("upright", *(f"turned {n}" for n in range(7)))
-    looks = DescribedQuery(names, np.repeat(vector, 8, axis=0))
-    turned = filled.answer([looks], SearchOptions(views="turned"))[0][0]
+    described = DescribedQuery(names, np.repeat(vector, 8, axis=0))
+    turned = filled.answer([described], SearchOptions(views="turned"))[0][0]
     assert turned.id == once.id
     assert turned.view == "upright"
     assert turned.false_alarm_rate == pytest.approx(8 * once.false_alarm_rate, rel=0.05)

@@ -108,7 +108,7 @@ def test_a_key_has_a_rate_and_others_have_theirs(door, ring, clock):
     assert door.get("/read", headers=bearer(hasty)).status_code == 429
 
 
-def test_other_sites_are_kept_out(door, ring):
+def test_other_sites_are_refused(door, ring):
     evil = {"Origin": "http://evil.example"}
     assert door.post("/write", headers=evil).status_code == 403
     assert door.get("/read", headers=evil).status_code == 200  # its answer cannot be read there
