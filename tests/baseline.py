@@ -1,4 +1,4 @@
-"""The behaviour that a change of the layout must not touch, written down and compared.
+"""Record of the behaviour that a change of the layout must not touch, and its comparison.
 
     python tests/baseline.py record before.json      # in the checkout before the change
     python tests/baseline.py compare before.json     # in the one after it: "the same", or exit 1
@@ -39,7 +39,7 @@ def homing(*arguments: object, folder: Path) -> list[dict[str, Any]]:
 
 
 def picture(seed: int, side: int = 320) -> Image.Image:
-    """Return coloured noise, coarse and fine, in which a change has room."""
+    """Return coarse and fine coloured noise, which leaves an activation room."""
     generator = np.random.default_rng(seed)
     layers = [generator.integers(0, 256, (n, n + 2, 3), dtype=np.uint8) for n in (6, 40)]
     size = (side, side * 3 // 4)
@@ -77,7 +77,7 @@ def shapes(lines: list[dict[str, Any]]) -> list[Any]:
 
 
 def observed(folder: Path) -> dict[str, Any]:
-    """Run the commands one after the other; what they write and answer."""
+    """Run the commands one after the other; return what they write and answer."""
     make_pictures(folder)
     (folder / "photos.csv").write_text("path,id,author\nphotos/0.jpg,first,me\n")
     runs = {
@@ -126,7 +126,7 @@ def observed(folder: Path) -> dict[str, Any]:
 
 
 def without_times(value: Any) -> Any:
-    """Return JSON without what no two runs have alike."""
+    """Return JSON without items that differ between any two runs."""
     if isinstance(value, dict):
         return {k: without_times(v) for k, v in value.items() if k not in ("seconds", "created_at")}
     return [without_times(each) for each in value] if isinstance(value, list) else value
@@ -171,7 +171,7 @@ def record(only: list[str]) -> dict[str, Any]:
 
 
 def differences(before: Any, after: Any, place: str) -> Iterator[str]:
-    """Name what differs, a line each."""
+    """Name the differences, one a line."""
     if isinstance(before, list) and place == "tests":
         yield from (f"tests: gone: {name}" for name in sorted(set(before) - set(after)))
         yield from (f"tests: new: {name}" for name in sorted(set(after) - set(before)))

@@ -1,9 +1,12 @@
-"""What all tests share."""
+"""Fixtures for all tests: photographs, a small descriptor, the command line, a certificate."""
 
 import json
 import os
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,10 +17,13 @@ import torch
 
 import homing
 
+if TYPE_CHECKING:
+    from tests.helpers.command_line import Ran
+
 
 @pytest.fixture(scope="session")
 def photos() -> Path:
-    """Folder of photographs with ``train/`` and ``dev/``; tests that want it are marked."""
+    """Folder of photographs with ``train/`` and ``dev/``; its tests are marked ``photos``."""
     default = Path(__file__).parents[2] / "shared" / "photos"
     folder = Path(os.environ.get("HOMING_PHOTOS", default))
     if not (folder / "dev").is_dir():
@@ -26,7 +32,7 @@ def photos() -> Path:
 
 
 class _Averages(torch.nn.Module):
-    """Averages of 8 × 8 places: a descriptor that takes no time."""
+    """Averages on a grid of 8 × 8: a descriptor that costs no time."""
 
     def forward(self, batch: torch.Tensor) -> torch.Tensor:
         return torch.nn.functional.adaptive_avg_pool2d(batch - 0.5, 8).flatten(1)
@@ -34,7 +40,7 @@ class _Averages(torch.nn.Module):
 
 @pytest.fixture(scope="session")
 def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A descriptor in a file of its own, 192 numbers of 64 by 64 pixels."""
+    """A TorchScript descriptor: 192 dimensions, input of 64 by 64 pixels."""
     path = tmp_path_factory.mktemp("network") / "averages.ts"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -45,8 +51,19 @@ def network_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def credentials(tmp_path_factory: pytest.TempPathFactory) -> "homing.ContentCredentials":
-    """A certificate and its key, made now: they sign, and nobody trusts them."""
+    """A certificate and its key, just made: valid for signing, in no list of trust."""
     from tests.helpers.signing_material import write_material
 
     folder = tmp_path_factory.mktemp("credentials")
     return homing.ContentCredentials(*write_material(folder), endpoint="https://example.org/v1")
+
+
+@pytest.fixture
+def homing_cli(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> "Callable[..., Ran]":
+    """``homing_cli(*arguments)``: run a command in this process."""
+    from tests.helpers.command_line import protect_process, run
+
+    protect_process(monkeypatch)
+    return partial(run, capsys)

@@ -1,4 +1,4 @@
-"""benchmarks/finding.py in miniature: its table is complete, and it resumes."""
+"""benchmarks/finding.py in miniature: a complete table, and runs that resume."""
 
 import re
 import subprocess
@@ -26,9 +26,9 @@ def test_a_miniature_gives_a_table_and_goes_on_where_it_was(tmp_path: Path) -> N
 
     def run() -> str:
         sizes = ("--released", "3", "--searched", "2", "--without", "1", "--base-size", "20")
-        kept = ("--confirm-every", "2", "--times", "1", "--workers", "1", "--work", "work")
+        options = ("--confirm-every", "2", "--times", "1", "--workers", "1", "--work", "work")
         done = subprocess.run(
-            [sys.executable, SCRIPT, "photos", "--background", "others", *sizes, *kept],
+            [sys.executable, SCRIPT, "photos", "--background", "others", *sizes, *options],
             cwd=tmp_path, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

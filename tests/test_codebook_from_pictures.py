@@ -1,4 +1,4 @@
-"""Codebooks from pictures, and the vectors that they are trained on."""
+"""Codebooks trained on pictures, and the vectors made of these."""
 
 import io
 import subprocess
@@ -46,7 +46,7 @@ def test_a_small_folder_is_multiplied(descriptor: Descriptor, pictures: list[byt
     assert codebook.descriptor == descriptor.fingerprint
     assert codebook.descriptor_name == "colours"
     assert trained.failures == ()
-    assert "2,560 vectors of 40 pictures" in trained.note  # 64 each, the most
+    assert "2,560 vectors of 40 pictures" in trained.note  # 64 of each, the maximum
     vectors = descriptor.describe(pictures)
     assert len(np.unique(codebook.cells(vectors))) > 1
     error = np.linalg.norm(codebook.target(vectors) - vectors, axis=1)
@@ -128,23 +128,23 @@ def many() -> list[bytes]:
     return [_picture(seed) for seed in range(70)]  # more than two windows
 
 
-def test_each_picture_gives_as_many_vectors_as_asked(means: Any, many: list) -> None:
+def test_each_picture_gives_the_requested_number_of_vectors(means: Any, many: list) -> None:
     vectors, failures = training_vectors(many, means, per_picture=3)
     assert vectors.shape == (210, 12)
     assert vectors.dtype == np.float32
     assert failures == ()
-    assert len(np.unique(vectors, axis=0)) == 210  # every copy is another
+    assert len(np.unique(vectors, axis=0)) == 210  # every copy differs
     own = vectors.reshape(70, 3, 12)
     within = np.abs(own[:, 1:] - own[:, :1]).mean()
     across = np.abs(own[1:, :1] - own[:-1, :1]).mean()
-    assert within < across  # and still a copy of its picture
+    assert within < across  # and still resembles its picture
 
 
 def test_the_first_vector_is_the_picture_itself(means: Any, many: list) -> None:
     several, _ = training_vectors(many[:5], means, per_picture=2)
     alone, _ = training_vectors(many[:5], means)
     assert alone.shape == (5, 12)
-    np.testing.assert_allclose(several[::2], alone, atol=2)  # of 255: by another resampling
+    np.testing.assert_allclose(several[::2], alone, atol=2)  # of 255 levels: another resampling
 
 
 def test_what_is_drawn_depends_on_seed_and_position_alone(means: Any, many: list) -> None:
@@ -205,6 +205,6 @@ def test_the_note_says_what_was_multiplied() -> None:
     assert sampling_note(10, 4).startswith("40 vectors of 10 pictures")
 
 
-def test_importing_it_does_not_bring_torch() -> None:
+def test_importing_it_does_not_import_torch() -> None:
     code = "import sys, homing.codebook_from_pictures; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

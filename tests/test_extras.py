@@ -1,4 +1,4 @@
-"""Packages of extras: which are missing, and how to install them."""
+"""Packages of extras: missing ones, and how to install them."""
 
 import pytest
 

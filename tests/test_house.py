@@ -1,4 +1,4 @@
-"""The size of things: modules, functions, parameters and folders that can be taken in at a look."""
+"""Sizes of modules, functions, parameter lists and folders, and a test for each module."""
 
 import ast
 import re
@@ -11,13 +11,13 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 34_000  # of the package
+MOST_LINES = 34_000  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
 MOST_MODULES_OF_A_FOLDER = 16
 
-#: What is larger than that, and why it stays so.
+#: Functions that are larger, and why.
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 MANY_PARAMETERS: dict[str, str] = {}
@@ -57,7 +57,7 @@ def lines_of(path: Path) -> int:
 
 
 def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """All functions, with names such as ``archive/open.py: create``."""
+    """Yield all functions, with names such as ``archive/open.py: create``."""
     for path in modules():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -65,7 +65,7 @@ def functions() -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
 
 
 def code_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Lines of a function without its docstring."""
+    """Return the number of lines of a function without its docstring."""
     assert node.end_lineno is not None
     lines = node.end_lineno - node.lineno + 1
     if ast.get_docstring(node) is not None:
@@ -101,7 +101,7 @@ def test_a_function_takes_few_parameters() -> None:
     assert many == set(MANY_PARAMETERS)
 
 
-def test_a_folder_is_taken_in_at_a_look() -> None:
+def test_a_folder_has_few_modules() -> None:
     counts = Counter(path.parent for path in modules() if path.name != "__init__.py")
     full = {
         folder.relative_to(ROOT).as_posix()
@@ -112,7 +112,7 @@ def test_a_folder_is_taken_in_at_a_look() -> None:
 
 
 def names_in(docstring: str) -> set[str]:
-    """Words of a docstring, paths taken apart."""
+    """Return the words of a docstring, with paths split."""
     return set(re.split(r"[^\w]+", docstring))
 
 

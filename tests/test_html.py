@@ -12,7 +12,7 @@ from homing.html import data_url, jpeg_data_url, load_template, load_templates
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A package with a template."""
+    """A package that contains a template."""
     folder = tmp_path / "homing_test_templates"
     folder.mkdir()
     (folder / "__init__.py").touch()

@@ -1,4 +1,4 @@
-"""What imports what: heavy parts late, and one direction only."""
+"""Imports of the package: in one direction only, and heavy libraries late."""
 
 import ast
 import importlib.util
@@ -14,7 +14,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 HEAVY = ("torch", "faiss", "lance", "skimage", "scipy", "pyarrow")
 
-#: Who may know whom: a part knows those below it, not those beside it.
+#: Layers of the package: a part imports those below it, not those beside it.
 FLOORS = (
     (
         "errors",
@@ -76,7 +76,7 @@ ORDER = {
 }
 #: Imports within functions that go upwards all the same.
 UPWARDS = {("codebooks/codebook.py", "storage"): "Codebook.save is save_codebook as a method"}
-#: Third parties that only some parts may import.
+#: Third-party libraries that only some parts may import.
 RESERVED = {
     "faiss": {"codebooks", "search"},
     "lance": {"archive"},
@@ -97,8 +97,8 @@ RESERVED = {
     "starlette": {"serve"},
     "uvicorn": {"serve"},
 }
-#: Where foreign bytes are decoded. Elsewhere only what the module itself has just coded, or a
-#: picture out of a dependency's wheel.
+#: Modules that decode foreign bytes. Others decode only what they have just encoded, or a
+#: picture from a dependency's wheel.
 DECODING = {"images", "demo"}
 OWN_BYTES = {
     "activation/api.py",
@@ -117,7 +117,7 @@ def part_of(path: Path) -> str:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Full names of all modules that a file imports, wherever in it, also for type checkers."""
+    """Return full names of the modules that a file imports, anywhere, also for type checkers."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -150,7 +150,7 @@ def test_imports_go_downwards(part: str) -> None:
 
 
 def inner_imports(folder: str) -> Iterator[tuple[Path, str, str]]:
-    """Imports within a folder: the file, and the names in the folder of importer and imported."""
+    """Yield imports within a folder: the file, and the names of importer and imported module."""
     package = "homing." + folder.replace("/", ".") + "."
     for path in sorted((ROOT / folder).rglob("*.py")):
         own = path.relative_to(ROOT / folder).parts[0].removesuffix(".py")
@@ -162,7 +162,7 @@ def inner_imports(folder: str) -> Iterator[tuple[Path, str, str]]:
 
 
 def imported_members(path: Path) -> Iterator[str]:
-    """Names that ``from PACKAGE import NAME`` takes, which may be modules."""
+    """Return the names that ``from PACKAGE import NAME`` imports, which may be modules."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
@@ -186,9 +186,9 @@ def test_imports_within_a_folder_go_downwards(folder: str) -> None:
 
 
 def reachable(start: str) -> set[str]:
-    """Modules of the package that a module imports, directly or not, wherever in it.
+    """Return modules of the package that a module imports, directly or not, wherever in it.
 
-    What only type checkers import does not count, nor the package around an imported module.
+    Imports for type checkers alone do not count, nor does the package around an imported module.
     """
     known = {
         ".".join(("homing", *path.relative_to(ROOT).with_suffix("").parts)): path
@@ -211,7 +211,7 @@ def reachable(start: str) -> set[str]:
 
 
 def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes but those beneath ``if TYPE_CHECKING``."""
+    """Yield all nodes but those below ``if TYPE_CHECKING``."""
     for child in ast.iter_child_nodes(node):
         if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
             yield child
@@ -219,10 +219,11 @@ def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def test_a_release_rests_on_few_modules() -> None:
-    # What plans, activates, signs, writes and records; the release names the second by type alone.
+    # Modules that plan, activate, sign, write and record; release.py imports activation for types.
     starts = ("archive.ingest.release", "activation.activator", "archive.ingest.sign")
     found = set().union(*(reachable(f"homing.{start}") for start in starts))
-    assert {"homing.activation.loop", "homing.archive.table.commit"} <= found  # it sees them
+    # So that an empty result cannot pass.
+    assert {"homing.activation.loop", "homing.archive.table.commit"} <= found
     assert len(found) < 70
 
 
@@ -243,7 +244,7 @@ def test_libraries_stay_in_their_parts(library: str) -> None:
         for path in modules()
         if any(name.split(".")[0] == library for name in imported(path))
     }
-    assert users  # else the rule is out of date
+    assert users  # otherwise the rule is out of date
     assert users <= RESERVED[library]
 
 
@@ -271,7 +272,7 @@ def test_foreign_pictures_are_decoded_in_one_place() -> None:
     assert elsewhere == OWN_BYTES
 
 
-def test_every_module_says_what_it_is_and_every_package_what_it_offers() -> None:
+def test_every_module_has_a_docstring_and_every_package_its_names() -> None:
     for path in modules():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         assert ast.get_docstring(tree), path
@@ -284,7 +285,7 @@ def test_every_module_says_what_it_is_and_every_package_what_it_offers() -> None
 
 
 def loaded_after(code: str, tmp_path: Path) -> set[str]:
-    """Names of the heavy libraries that a fresh interpreter has loaded after some code."""
+    """Return the heavy libraries that a fresh interpreter has loaded after some code."""
     script = (
         f"import sys\ntry:\n    {code}\nexcept SystemExit as end:\n    assert not end.code\n"
         f"print('LOADED', *[name for name in {HEAVY!r} if name in sys.modules])"
@@ -316,7 +317,7 @@ def test_nothing_heavy_is_loaded(code: str, tmp_path: Path) -> None:
 def test_images_load_no_torch_and_codebooks_neither(tmp_path: Path) -> None:
     assert loaded_after("import homing.images", tmp_path) <= {"scipy", "skimage"}
     loaded = loaded_after("import homing.codebooks", tmp_path)
-    assert "faiss" in loaded  # so that this test sees what it looks for
+    assert "faiss" in loaded  # so that a library that is loaded would be seen
     assert "torch" not in loaded
 
 

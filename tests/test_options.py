@@ -1,4 +1,4 @@
-"""Options of releases and searches: what they hold, and what they refuse."""
+"""Options of releases and searches: their values, and what they refuse."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What ``import homing`` offers."""
+"""The public API of ``import homing``."""
 
 import ast
 import inspect
@@ -43,7 +43,7 @@ def test_lazy_names_are_those_of_their_homes() -> None:
 
 
 def test_type_checkers_see_the_same_names() -> None:
-    """The imports under TYPE_CHECKING are the lazy table, written for another reader."""
+    """The imports under TYPE_CHECKING repeat the lazy table, for type checkers."""
     tree = ast.parse(Path(homing.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
     seen = {
@@ -79,7 +79,7 @@ def test_one_method_is_the_default_everywhere() -> None:
         (option,) = [o for o in command.params if o.name == "method"]
         assert option.default == Activation.method
     (option,) = [o for o in bench.params if o.name == "methods"]
-    assert option.default.split(",")[0] == Activation.method  # it leads
+    assert option.default.split(",")[0] == Activation.method  # the default comes first
 
 
 def test_keywords_are_the_fields_of_the_options() -> None:

@@ -1,4 +1,4 @@
-"""The README: its Python runs unchanged, and it names every command."""
+"""The README: its Python examples run unchanged, and it names every command."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_python_of_the_readme_runs(
     assert {path.name for path in (tmp_path / "released").iterdir()} == {"0.png", "1.png", "2.png"}
     name, similarity, *_ = capsys.readouterr().out.split()
     assert name == "1.png"
-    assert float(similarity) > 0.7  # a copy of what it was before it was released
+    assert float(similarity) > 0.7  # a copy of the picture before its release
     assert [image.size for image in values["released"]] == [
         image.size for image in values["images"]
     ]

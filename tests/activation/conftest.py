@@ -30,7 +30,7 @@ def _smooth(batch: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture(scope="session")
 def tiny() -> Descriptor:
-    """A smooth network on 16 × 16 pixels; all else is as in a real descriptor."""
+    """A smooth network on 16 × 16 pixels, used as a real descriptor is."""
     return descriptor_from_callable(_smooth, name="tiny", dimension=DIMENSION, input_size=16)
 
 
@@ -105,7 +105,7 @@ def scene() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def turned() -> Callable[[np.ndarray, int], bytes]:
-    """``turned(pixels, orientation)``: a file that shows `pixels` upright, stored as it says."""
+    """``turned(pixels, orientation)``: a JPEG of `pixels`, stored with this EXIF orientation."""
 
     def write(pixels: np.ndarray, orientation: int) -> bytes:
         inverse = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's Transpose values

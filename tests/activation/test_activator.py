@@ -1,4 +1,4 @@
-"""Whole files in, whole files out: the budget, independence, orientation, kinds, bad pictures.
+"""Activation of whole files: budget, independence, orientation, formats, bad pictures.
 
 Covers activator.py and what finished.py does to a file.
 """
@@ -24,13 +24,9 @@ from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.descriptors.workers import MOST_WORKERS
 from homing.errors import PictureError, UsageError
 from homing.images import decode_pixels, psnr, read_picture, ssim
+from tests.helpers.pictures import decibels
 
 PAPER = find_method("paper")
-
-
-def decibels(a: np.ndarray, b: np.ndarray, peak: int = 255) -> float:
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:
@@ -113,7 +109,7 @@ def test_transparent_pixels_are_left_alone(activator, as_file, scene, kind: str)
     changed = np.any(after.pixels != before.pixels, axis=2)
     assert not changed[10:30, 20:40].any()
     assert changed[40:].mean() > 0.3
-    # What is visible has the budget; the file as a whole is above it.
+    # Visible pixels have the budget; the PSNR of the whole file is above it.
     seen = pixels[..., 3] > 0
     of_seen = psnr(before.pixels[seen], after.pixels[seen], peak=255)
     assert 42 <= of_seen < 42.2
@@ -155,7 +151,7 @@ def test_a_grey_picture_is_written_in_any_kind(activator, as_file, scene, kind: 
     assert result.psnr >= 42
 
 
-def test_what_the_kind_cannot_hold_is_refused_before_the_work(activator, as_file, scene) -> None:
+def test_what_the_format_cannot_hold_is_refused_before_the_work(activator, as_file, scene) -> None:
     source = as_file(np.concatenate([scene(50, 60), np.full((50, 60, 1), 9, np.uint8)], axis=2))
     picture = read_picture(source)
     with pytest.raises(PictureError, match=r"alpha|transparen"):
@@ -171,7 +167,7 @@ def test_a_wholly_transparent_picture_is_left_alone(activator, as_file, scene) -
 
 @pytest.fixture(scope="session")
 def many(as_file, scene) -> list[bytes]:
-    """More than a batch, of several shapes and kinds."""
+    """More pictures than a batch, of several shapes and formats."""
     shapes = [(40, 50), (33, 47), (64, 64), (20, 90), (16, 16)]
     kinds = ["PNG", "JPEG", "WEBP"]
     return [
@@ -216,7 +212,7 @@ def test_seed_and_budget_are_checked(tiny, tiny_codebook, wrong: dict[str, float
 
 
 @pytest.mark.parametrize("budget", [36.0, 42.0, 48.0])
-def test_the_budget_asked_for(tiny, tiny_codebook, as_file, scene, budget: float) -> None:
+def test_the_requested_budget_is_met(tiny, tiny_codebook, as_file, scene, budget: float) -> None:
     activator = Activator(tiny, tiny_codebook, PAPER, psnr=budget)
     sources = [as_file(scene(90, 120)), as_file(scene(90, 120), "JPEG", quality=95)]
     for source, result in zip(sources, good(list(activator.run(sources))), strict=True):
@@ -233,7 +229,7 @@ def test_a_floor_of_similarity(tiny, tiny_codebook, as_file, scene) -> None:
     assert without[0].ssim < 0.9997
     assert above[0].ssim >= 0.9998
     assert above[0].psnr > without[0].psnr + 1
-    assert above[0].psnr < 50  # and no more is given up than need be
+    assert above[0].psnr < 50  # and no higher than needed
     assert below[0].data == without[0].data
 
 
@@ -258,7 +254,7 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
         # Rounding to whole levels adds a twelfth of a square level: a quarter of a decibel here.
         rounded = 10 * math.log10(1 + 1 / 12 / (255**2 * 10 ** (-wanted / 10)))
         assert result.psnr == pytest.approx(wanted - rounded, abs=0.15)
-    else:  # coding takes its part, whatever is eased; the picture is not refused for it
+    else:  # coding has its own error, which easing does not lower; the picture is not refused
         assert 42 < result.psnr < wanted
 
 
@@ -288,7 +284,7 @@ def test_a_picture_without_texture_stays_above_its_budget(
 
 
 def luminance_of_change(source: bytes, result: Activated, where: slice) -> float:
-    """Root mean square of the luminance of a file's change, over that of the change, in columns."""
+    """Return the RMS of the luminance of a file's change over the RMS of the change, in columns."""
     change = read_picture(result.data).pixels.astype(float) - read_picture(source).pixels
     change = change[:, where]
     luminance = change @ np.array([0.299, 0.587, 0.114])
@@ -334,7 +330,7 @@ def test_an_impossible_budget_leaves_the_file_as_it_was(tiny, tiny_codebook, as_
     assert "JPEG" in str(error)
 
 
-def test_another_kind_may_be_asked_for(tiny, tiny_codebook, as_file, scene) -> None:
+def test_another_format_may_be_requested(tiny, tiny_codebook, as_file, scene) -> None:
     activator = Activator(tiny, tiny_codebook, PAPER, format="png")
     source = as_file(scene(40, 50), "JPEG")
     (result,) = good(list(activator.run([source])))

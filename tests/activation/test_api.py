@@ -1,4 +1,4 @@
-"""`homing.activate`: Pillow in, Pillow out."""
+"""`homing.activate`, from Pillow images to Pillow images."""
 
 import io
 import math

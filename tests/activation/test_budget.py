@@ -1,4 +1,4 @@
-"""The budget holds in the file as decoded, and is used."""
+"""The distortion budget: decoded files meet it, and use it."""
 
 import io
 import math
@@ -12,11 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from homing.activation.budget import Coder, code_without_change, fit_to_budget
-
-
-def decibels(a: np.ndarray, b: np.ndarray, peak: int) -> float:
-    error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
-    return math.inf if error == 0 else 10 * math.log10(peak**2 / error)
+from tests.helpers.pictures import decibels
 
 
 def pillow(kind: str, **options: object) -> Callable[[np.ndarray], bytes]:
@@ -60,7 +56,7 @@ def ladder(kind: str, channels: int) -> list[Coder]:
 
 @st.composite
 def tasks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
-    """A picture and a change to it: smooth, noisy, flat, dark, bright, large and small."""
+    """Draw a picture and a change to it: smooth, noisy, flat, dark, bright, large and small."""
     channels = draw(st.sampled_from([1, 3]))
     shape = draw(st.integers(1, 40)), draw(st.integers(1, 40)), channels
     peak = draw(st.sampled_from([255, 65535]))
@@ -171,7 +167,7 @@ def test_a_better_coding_where_coding_alone_takes_the_budget() -> None:
     change = np.random.default_rng(2).normal(0, 0.01, noise.shape).astype(np.float32)
     coders = ladder("JPEG", 3)
     own = [decibels(noise, each.code(noise)[1], 255) for each in coders]
-    assert own[0] < 46 < own[-1]  # else this test is about nothing
+    assert own[0] < 46 < own[-1]  # otherwise this test proves nothing
     found = fit_to_budget(noise, change, peak=255, least_psnr=43, coders=coders)
     assert found is not None
     assert found.coding != "JPEG 95"
@@ -199,7 +195,7 @@ def test_an_impossible_budget_gives_none() -> None:
     assert fit_to_budget(noise, change, peak=255, least_psnr=80, coders=ladder("JPEG", 3)) is None
 
 
-def test_no_change_asked_no_change_made(scene) -> None:
+def test_no_change_requested_no_change_made(scene) -> None:
     original = scene(20, 20)
     found = fit_to_budget(
         original,

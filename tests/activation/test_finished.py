@@ -1,4 +1,4 @@
-"""Full-size changes from gains on the descriptor's grid; test_activator.py has whole files."""
+"""Full-size changes from gains on the descriptor's grid. Whole files: test_activator.py."""
 
 import numpy as np
 import pytest

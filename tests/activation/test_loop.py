@@ -1,4 +1,4 @@
-"""Gradients, the loop against a slow version of its own, and its budget."""
+"""The optimisation loop: gradients, a slow version of it, and its budget."""
 
 import math
 from dataclasses import replace
@@ -51,7 +51,7 @@ def make_batch(
 
 
 def muted(batch: Batch) -> Batch:
-    """The same with luminance muted: half everywhere, all in a corner, none of the grey one."""
+    """Return the batch with luminance muted: by half, all in a corner, none of the grey one."""
     some = batch.allowed[:, :1]
     taken = torch.full_like(some, 0.5)
     taken[:, :, :2, :2] = 1
@@ -161,9 +161,9 @@ def test_a_picture_that_may_not_change_stays(tiny: Descriptor) -> None:
 def published(
     batch: Batch, place: int, descriptor: Descriptor, target: torch.Tensor, steps: int = 10
 ) -> np.ndarray:
-    """The paper's algorithm for one picture, in numpy and float64, Adam written out.
+    """Run the paper's algorithm on one picture, in numpy and float64, with Adam written out.
 
-    With the two things that homing adds: a grey picture's channels alike, and the budget.
+    With homing's two additions: equal channels of a grey picture, and the budget.
     """
     picture, allowed = batch.pictures[place].double(), batch.allowed[place].double()
     largest = float(batch.max_rms[place])
@@ -235,7 +235,7 @@ def test_the_loop_is_the_published_one(tiny: Descriptor, largest: float) -> None
 
 
 def test_steps_with_momentum_by_hand(tiny: Descriptor) -> None:
-    """Along the gradient at unit size, the rate falling evenly; every look weighs alike."""
+    """Steps along the unit gradient at a falling rate; edited copies have equal weight."""
     exact = tiny.double()
     batch = make_batch(16, largest=0.01)
     plan = EditPlan(toned=2, shaped=3)
@@ -271,11 +271,11 @@ def test_momentum_of_a_picture_that_may_not_change(tiny: Descriptor) -> None:
     assert torch.isfinite(optimise(batch, tiny.forward, objective, own)).all()
 
 
-class Judge:
-    """An objective whose pictures are safe from the start, but the one named."""
+class AllSafeButOne:
+    """An objective whose pictures are all safe from the start, but for one."""
 
     def __init__(self, unsafe: int) -> None:
-        self.verdict = torch.arange(COUNT) != unsafe
+        self.mask = torch.arange(COUNT) != unsafe
         self.inner = reconstruction_objective(make_targets().float(), distortion_weight=0.0)
 
     def __call__(self, features: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
@@ -284,28 +284,28 @@ class Judge:
     def safe(self, features: torch.Tensor) -> torch.Tensor:
         assert features.shape == (COUNT, 16)
         assert not features.requires_grad
-        return self.verdict
+        return self.mask
 
 
 def test_the_change_to_what_is_safe_is_eased(tiny: Descriptor) -> None:
     batch = make_batch(16, largest=0.004, dtype=torch.float32)
     own = LoopSettings(steps=4, momentum=0.7, shrink=0.8)
-    shares = optimise(batch, tiny.forward, Judge(unsafe=1), own)
+    shares = optimise(batch, tiny.forward, AllSafeButOne(unsafe=1), own)
     levels = budget_shares(batch, shares)
     torch.testing.assert_close(levels, torch.tensor([0.8**4, 1.0, 0.8**4]))
-    never = optimise(batch, tiny.forward, Judge(unsafe=1), replace(own, shrink=1.0))
+    never = optimise(batch, tiny.forward, AllSafeButOne(unsafe=1), replace(own, shrink=1.0))
     torch.testing.assert_close(budget_shares(batch, never), torch.ones(COUNT))
 
 
 def test_what_is_no_longer_safe_gets_its_change_back(tiny: Descriptor) -> None:
     batch = make_batch(16, largest=0.004, dtype=torch.float32)
-    judge = Judge(unsafe=1)
+    judge = AllSafeButOne(unsafe=1)
     steps = []
 
     def describe(rendered: torch.Tensor) -> torch.Tensor:
         steps.append(1)
         if len(steps) > 3:
-            judge.verdict = torch.zeros(COUNT, dtype=torch.bool)
+            judge.mask = torch.zeros(COUNT, dtype=torch.bool)
         return tiny.forward(rendered)
 
     own = LoopSettings(steps=5, momentum=0.7, shrink=0.8)

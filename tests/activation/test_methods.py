@@ -1,4 +1,4 @@
-"""Names of methods."""
+"""Activation methods by their names."""
 
 import pytest
 

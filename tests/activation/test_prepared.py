@@ -1,4 +1,4 @@
-"""Prepared pictures: grids, visibility, aspects, draws, and the batch that the loop is given."""
+"""Prepared pictures: grids, visibility, aspects, draws, and the batch for the loop."""
 
 import numpy as np
 import pytest
@@ -42,7 +42,7 @@ def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
         assert (noise(one, 0) != different).float().mean() > 0.99
 
 
-def test_what_the_loop_is_given(astronaut, as_file) -> None:
+def test_the_batch_for_the_loop(astronaut, as_file) -> None:
     source = as_file(astronaut)
     picture = read_picture(source)
     prepared = prepare(source, picture, 64, limits=DEFAULT_LIMITS, hold=True)

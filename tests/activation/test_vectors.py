@@ -1,4 +1,4 @@
-"""Target vectors, the cells that files are brought into, and recorded vectors."""
+"""Target vectors, cells of activated files, and recorded vectors."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def sources(as_file, scene) -> list[bytes]:
 
 @pytest.fixture
 def aims(tiny: Descriptor, sources: list[bytes]) -> np.ndarray:
-    """What `ROBUST` aims at with the seed 0."""
+    """Vectors that `ROBUST` aims at with the seed 0."""
     prepared = [
         prepare(source, read_picture(source), 16, limits=DEFAULT_LIMITS, hold=True, enlarged=True)
         for source in sources
@@ -61,7 +61,7 @@ def aims(tiny: Descriptor, sources: list[bytes]) -> np.ndarray:
     return target_vectors(pictures, originals, drawn, tiny.describe(sources), tiny.forward)
 
 
-def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None:
+def test_an_aim_is_the_mean_of_a_picture_and_its_edited_copies(tiny: Descriptor) -> None:
     generator = np.random.default_rng(3)
     squashed = generator.integers(0, 256, (3, 16, 16, 3), dtype=np.uint8)
     fine = torch.from_numpy(generator.random((3, 3, 32, 32), dtype=np.float32))
@@ -77,7 +77,7 @@ def test_an_aim_is_the_mean_of_a_picture_and_its_looks(tiny: Descriptor) -> None
     np.testing.assert_allclose(found, unit(described.mean(axis=0)), atol=1e-6)
     assert found.dtype == np.float32
     blurred = target_vectors(pictures, None, drawn, own, tiny.forward)
-    assert not np.allclose(blurred, found, atol=1e-4)  # crops are cut from what is finer
+    assert not np.allclose(blurred, found, atol=1e-4)  # crops are cut from a finer picture
 
 
 def test_files_are_brought_into_the_cell_of_their_aims(
@@ -100,7 +100,7 @@ def test_files_are_brought_into_the_cell_of_their_aims(
 
 
 @pytest.mark.parametrize(("budget", "all_met"), [(30, True), (70, False)])
-def test_each_codebook_tells_whether_its_aim_was_met(
+def test_each_codebook_reports_whether_its_aim_was_met(
     tiny: Descriptor,
     tiny_codebook: Codebook,
     sources: list[bytes],
@@ -113,13 +113,13 @@ def test_each_codebook_tells_whether_its_aim_was_met(
     activator = Activator(tiny, tiny_codebook, ROBUST, psnr=budget, also=(further,))
     results = list(activator.run(sources))
     files = tiny.describe([each.data for each in results])
-    for told, codebook in zip(
+    for reported, codebook in zip(
         zip(*([each.cell_kept, *each.also_kept] for each in results), strict=True),
         activator.codebooks,
         strict=True,
     ):
-        assert list(told) == (codebook.cells(files) == codebook.cells(aims)).tolist()
-        assert all(told) == all_met
+        assert list(reported) == (codebook.cells(files) == codebook.cells(aims)).tolist()
+        assert all(reported) == all_met
         assert (codebook.cells(tiny.describe(sources)) != codebook.cells(aims)).any()
 
 

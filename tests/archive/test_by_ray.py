@@ -1,4 +1,4 @@
-"""Pictures added and indexes built by the workers of a Ray cluster, which are killed meanwhile."""
+"""Adds, releases and indexes by the workers of a Ray cluster. Kills: test_by_ray_killed.py."""
 
 import sys
 import time
@@ -14,8 +14,10 @@ from homing.archive.ingest import by_workers
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import build_index as building
 from homing.archive.table import index as segments
-from tests.helpers.archive import contents, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import contents, facts, write
 from tests.helpers.cluster import own_ray
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 COUNT = 60
 
@@ -62,7 +64,7 @@ def test_what_is_released_is_the_same(ray, create, photos, tmp_path):
 
 
 def same_answers(archive):
-    """The index holds each entry once, with its own code."""
+    """Check that the index holds each entry once, with its own code."""
     archive._table.refresh()
     options = {"k": 20, "probes": 8, "rerank": 0}
     answers = [
@@ -74,7 +76,7 @@ def same_answers(archive):
     assert archive.verify(files=False).clean
 
 
-def test_an_archive_that_a_worker_does_not_see_as_we_do(archive, tmp_path):
+def test_an_archive_that_a_worker_sees_differently(archive, tmp_path):
     settings = archive.settings
     place = archive._table.path
 

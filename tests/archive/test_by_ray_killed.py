@@ -1,4 +1,4 @@
-"""Commands whose Ray, or whose Ray workers, are killed by ``kill -9`` in the middle."""
+"""Commands killed in the middle by ``kill -9``, or whose Ray workers are."""
 
 import contextlib
 import importlib
@@ -17,14 +17,16 @@ import pytest
 import homing
 from homing.workers.choose import open_workforce
 from tests.helpers import ROOT
-from tests.helpers.archive import completed, contents, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import completed, contents, facts, write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
 
 COUNT = 100
 
-#: The command, whose workers wait at a mark until the test has seen it; commits are small.
+#: A command whose workers wait until the test has seen their mark; commits are small.
 COMMAND = """
 import os, pathlib, sys, time
 sys.path.insert(0, {tests!r})
@@ -45,7 +47,7 @@ main(sys.argv[1:])
 
 
 class Stalling:
-    """Begins as a worker does, but the third task of all waits to be killed, once."""
+    """Begins as a worker does; the third task of all waits to be killed, once."""
 
     def __init__(self, begin, marks):
         self._begin = begin
@@ -78,7 +80,7 @@ def started(marks, *arguments):
 
 
 def stalled(marks, process):
-    """Process id of the worker that waits."""
+    """Return the process id of the worker that waits."""
     end = time.monotonic() + 200
     while not (found := list(marks.glob("2-*"))):
         assert time.monotonic() < end
@@ -149,7 +151,7 @@ def test_killed_itself_the_command_leaves_no_ray_and_keeps_what_is_recorded(
     assert worker in {each.pid for each in family}
     process.kill()
     process.communicate()
-    assert psutil.wait_procs(family, timeout=150)[1] == []  # Ray's agents look once a minute
+    assert psutil.wait_procs(family, timeout=150)[1] == []  # Ray's agents check once a minute
     report = archive.add(photos)
     assert report.count("added") + report.count("skipped") == COUNT
     assert sorted(row.id for row in archive.entries()) == [f"{n:03}.jpg" for n in range(COUNT)]
@@ -158,7 +160,7 @@ def test_killed_itself_the_command_leaves_no_ray_and_keeps_what_is_recorded(
 
 @contextlib.contextmanager
 def head(tmp_path):
-    """A cluster of one machine, with its Ray Client server; gives the address of that."""
+    """The address of the Ray Client server of a cluster of one machine."""
     ports = []
     with contextlib.ExitStack() as stack:
         for _ in range(2):
@@ -212,7 +214,7 @@ def test_a_cluster_is_reached_by_its_address(archive, photos, tmp_path, monkeypa
             started(tmp_path / "marks", "index", archive.path, "--workers", address), timeout=200
         )
         assert (status, err) == (0, "")
-        other = tmp_path / "elsewhere.py"  # a module that the cluster lacks
+        other = tmp_path / "elsewhere.py"  # a module that the cluster does not have
         other.write_text("def begin():\n    return abs\n")
         monkeypatch.syspath_prepend(str(tmp_path))
         begin = importlib.import_module("elsewhere").begin

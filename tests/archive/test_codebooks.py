@@ -1,4 +1,4 @@
-"""A codebook adopted beside the first: old pictures are unchanged, and a search visits both."""
+"""Codebooks adopted beside the first: old entries are unchanged, and a search uses all."""
 
 import json
 import threading
@@ -18,18 +18,10 @@ from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.search.engines.lance import reason_against
 from tests.helpers import ROOT
-from tests.helpers.archive import (
-    DIMENSION,
-    child,
-    completed,
-    contents,
-    facts,
-    make_pictures,
-    picture,
-    rows_for,
-    unit_vectors,
-    write,
-)
+from tests.helpers.archive import child, completed, contents, facts, rows_for, write
+from tests.helpers.index import names
+from tests.helpers.pictures import make_pictures, picture
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 FIRST, SAME_WIDTH, WIDER = "IVF8,PQ8x8", "IVF16,PQ8x8", "OPQ16,IVF4,PQ16x8"
 LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH"]
@@ -45,7 +37,7 @@ def books(network, codebook) -> dict[str, homing.Codebook]:
 
 
 def rotated(descriptor: str) -> homing.Codebook:
-    """A codebook behind some rotation; to train one takes a minute."""
+    """Make a codebook with a rotation; training one would take a minute."""
     rotation = np.linalg.qr(np.random.default_rng(3).standard_normal((DIMENSION, DIMENSION)))[0]
     rotation = rotation.astype(np.float32)
     inner = homing.train_codebook(unit_vectors(600, 2) @ rotation.T, "IVF4,PQ16x8")
@@ -53,12 +45,8 @@ def rotated(descriptor: str) -> homing.Codebook:
     return homing.Codebook(parse_factory(WIDER), DIMENSION, arrays, descriptor)
 
 
-def names(first: int, count: int) -> list[str]:
-    return [f"{number:05}" for number in range(first, first + count)]
-
-
 def two_generations(archive: homing.Archive, later: homing.Codebook) -> homing.Archive:
-    """120 entries of the first codebook, 80 of a later one."""
+    """Write 120 entries of the first codebook and 80 of a later one."""
     write(archive._table, archive.codebook, names(0, 120), unit_vectors(120, 10))
     archive.adopt(later)
     write(archive._table, later, names(120, 80), unit_vectors(80, 11), generation=2)
@@ -66,7 +54,7 @@ def two_generations(archive: homing.Archive, later: homing.Codebook) -> homing.A
 
 
 def alone(folder, network, codebook, ids, vectors) -> Snapshot:
-    """An archive of one codebook alone, as searched."""
+    """Return a snapshot of an archive of one codebook alone."""
     made = homing.create(folder, descriptor=network, codebook=codebook)
     write(made._table, codebook, ids, vectors)
     return Snapshot(made._table, codebook)
@@ -199,8 +187,8 @@ def test_adopting_leaves_everything_else_as_it_was(archive, books):
     stored = f"codebook-{books[SAME_WIDTH].fingerprint[:16]}.safetensors"
     assert set(after) - set(before) >= {stored}
     changed = ("archive.json", "entries.lance/_versions/latest_version_hint.json")
-    kept = [name for name in before if name not in changed]
-    assert [name for name in kept if after[name] != before[name]] == []
+    unchanged = [name for name in before if name not in changed]
+    assert [name for name in unchanged if after[name] != before[name]] == []
     assert facts(archive) == recorded
     assert homing.load_codebook(archive.path / stored) == books[SAME_WIDTH]
     again = contents(archive.path)
@@ -252,7 +240,7 @@ def test_an_explanation_names_the_cell_of_the_hits_own_generation(archive, books
     assert "of generation 2; " in found.facts()["cell"]
 
 
-def test_damaged_generations_are_told(archive, books):
+def test_damaged_generations_are_reported(archive, books):
     archive.adopt(books[WIDER])
     archive._table.dataset.update_config({KEY: '[{"fingerprint": "a", "later": 1}]'})
     with pytest.raises(homing.ArchiveError, match="codebook generations cannot be read"):
@@ -287,8 +275,8 @@ def test_a_codebook_that_is_missing_or_anothers_is_refused(archive, books):
 
 
 @pytest.mark.parametrize("factory", [SAME_WIDTH, WIDER])
-def test_a_writer_of_before_lands_in_its_own_generation(archive, books, factory):
-    """Its rows are made with what it knew when it began; committed when there is a newer one."""
+def test_a_writer_from_before_an_adoption_writes_its_own_generation(archive, books, factory):
+    """Its rows have the codebook that it opened; they are committed after a newer one."""
     stale, first, later = homing.open(archive.path), books[FIRST], books[factory]
     table = stale._table
     vectors = unit_vectors(6, 1)
@@ -300,7 +288,8 @@ def test_a_writer_of_before_lands_in_its_own_generation(archive, books, factory)
     assert commit_rows(archive._table, archive._table.to_arrow(mine)) == set()
     assert commit_rows(table, begun) == set()  # "b" was added meanwhile: its release replaces it
     assert commit_rows(table, added) == set()
-    write(table, first, ["e"], vectors[4:5])  # known since its last commit, and not its own
+    # It knows the newer one since its last commit, and still writes rows of its own.
+    write(table, first, ["e"], vectors[4:5])
     archive._table.refresh()
     assert {row.id: row.generation for row in archive.entries()} == {
         "a": 1, "b": 1, "c": 1, "d": 2, "e": 1,
@@ -311,10 +300,13 @@ def test_a_writer_of_before_lands_in_its_own_generation(archive, books, factory)
 
 
 def test_two_adopt_at_once(archive, books):
-    """Neither is lost: the one that comes second is the third generation."""
+    """Neither is lost: the second to commit becomes the third generation."""
     other = homing.open(archive.path)
     other._table.refresh()
-    refresh, other._table.refresh = other._table.refresh, lambda: None  # it looked before
+    refresh, other._table.refresh = (
+        other._table.refresh,
+        lambda: None,
+    )  # it has read the table before
     archive.adopt(books[WIDER])
     calls = []
     set_generations = Table.set_generations
@@ -326,7 +318,7 @@ def test_two_adopt_at_once(archive, books):
 
     other._table.set_generations = lambda generations: committed(other._table, generations)
     assert other.adopt(books[SAME_WIDTH]).number == 3
-    assert calls == [2, 3]  # refused by the record, and then right
+    assert calls == [2, 3]  # refused once by the table
     archive._table.refresh()
     assert [each.codebook for each in archive.generations] == [FIRST, WIDER, SAME_WIDTH]
     assert archive.verify().clean
@@ -348,7 +340,7 @@ def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point,
         with pytest.raises(KeyboardInterrupt):
             archive.adopt(books[WIDER])
     opened = homing.open(archive.path)
-    adopted = point == "_tidy"  # the only one behind the commit
+    adopted = point == "_tidy"  # the only point after the commit
     assert len(opened.generations) == 1 + adopted
     opened_as = opened.codebook
     write(opened._table, opened_as, ["between"], unit_vectors(1, 7), generation=1 + adopted)
@@ -368,7 +360,7 @@ def test_adoption_amid_writers_loses_and_breaks_nothing(archive, books):
             for part in range(12):
                 vectors = unit_vectors(10, 100 + part)
                 write(writer._table, books[FIRST], names(10 * part, 10), vectors)
-        except Exception as error:  # noqa: BLE001 - told by the test's own thread
+        except Exception as error:  # noqa: BLE001 - reported by the test's main thread
             failures.append(error)
 
     thread = threading.Thread(target=fill)
@@ -383,7 +375,7 @@ def test_adoption_amid_writers_loses_and_breaks_nothing(archive, books):
     assert opened.verify().clean
 
 
-def test_verify_tells_a_code_of_another_generation(archive, books):
+def test_verify_reports_a_code_of_another_generation(archive, books):
     two_generations(archive, books[SAME_WIDTH])
     wrong = rows_for(books[FIRST], ["wrong"], unit_vectors(1, 3), generation=2)
     commit_rows(archive._table, archive._table.to_arrow(wrong))
@@ -419,7 +411,7 @@ def test_the_index_of_each_generation_is_its_own(archive, books, factory):
     archive.remove(names(55, 15))
     write(archive._table, later, names(200, 20), unit_vectors(20, 13), generation=2)
     write(archive._table, books[FIRST], names(300, 20), unit_vectors(20, 14))
-    archive.compact()  # the new rows of both generations come to lie in one file
+    archive.compact()  # the new rows of both generations end up in one file
     assert archive.unindexed == 40
     compare()
     archive.index()
@@ -438,7 +430,7 @@ def _coverages(archive):
 def test_rows_move_between_archives_of_several_generations(
     archive, books, network, tmp_path, factory
 ):
-    """They keep their codebooks, whichever numbers these have."""
+    """They have the same codebooks afterwards, which may have other numbers."""
     later = books[factory]
     two_generations(archive, later)
     assert archive.export(tmp_path / "both.parquet") == 200
@@ -460,7 +452,7 @@ def test_rows_move_between_archives_of_several_generations(
     assert archive.verify().clean
 
 
-def test_figures_tell_of_each_generation(archive, books):
+def test_statistics_describe_each_generation(archive, books):
     assert "generations" not in archive.stats()
     two_generations(archive, books[WIDER])
     stats = archive.stats()
@@ -494,7 +486,7 @@ def test_the_command_line(homing_cli, archive, books, tmp_path):
     assert "neither a file nor a codebook" in ran.err
 
 
-#: Where a process that adopts dies, by Python that wraps what comes just before.
+#: Points at which an adoption dies: Python that wraps the step just before each of them.
 DIE = """
 import os
 from homing.archive import settings
@@ -511,11 +503,11 @@ def dying(module, name, after):
 """
 POINTS = [
     "dying(storage, 'write_durably', False)",
-    "dying(storage, 'write_durably', True)",  # the codebook's file is whole, without its name
+    "dying(storage, 'write_durably', True)",  # the codebook's file is whole, but has no name yet
     "dying(storage, 'publish', True)",
     "dying(record.Table, 'add_column', True)",
     "dying(settings, 'replace_durably', False)",
-    "dying(settings, 'replace_durably', True)",  # of the later format, with one generation
+    "dying(settings, 'replace_durably', True)",  # the later format, with one generation
     "dying(record.Table, 'set_generations', False)",
     "dying(record.Table, 'set_generations', True)",
 ]
@@ -532,20 +524,21 @@ def test_a_process_that_dies_while_it_adopts(archive, books, tmp_path, monkeypat
     opened = homing.open(archive.path)
     assert len(opened.generations) == 1 + committed
     assert opened.verify().clean
-    monkeypatch.setattr(module, "_SETTLED", -1.0)  # what it has left may go at once
+    monkeypatch.setattr(module, "_SETTLED", -1.0)  # its leftovers may be removed at once
     assert opened.adopt(books[WIDER]).number == 2
     write(opened._table, books[WIDER], ["new"], unit_vectors(1, 8), generation=2)
     assert opened.verify().clean
     assert not list(archive.path.glob(".*.part"))
 
 
-#: Writes of one generation go on in a process of its own until a file appears.
+#: Writes rows of one generation in another process until a file appears.
 WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import homing
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 codebook, number = archive.codebook, 0
 while not Path({stop!r}).exists():
@@ -559,7 +552,7 @@ sys.exit()
 
 @pytest.mark.slow
 def test_processes_write_while_two_generations_are_adopted(archive, books, tmp_path):
-    """What they began with is what their rows are of; nothing is lost, doubled or mixed up."""
+    """Their rows are of the generation that they opened; none is lost, doubled or mixed up."""
     stop, writers, marks = tmp_path / "stop", [], []
     for who in ("one", "two"):
         marks.append(tmp_path / who)

@@ -3,9 +3,10 @@
 import pytest
 
 import homing
-from tests.helpers.archive import child, completed, contents, facts, make_pictures
+from tests.helpers.archive import child, completed, contents, facts
+from tests.helpers.pictures import make_pictures
 
-#: Small commits, so that the processes meet often; and all start at once, when a file appears.
+#: Small commits, so that processes meet often; all start at once, when a file appears.
 MEETING = """
 import homing.archive.ingest.release as releasing, homing.archive.ingest.add as adding, os, time
 import homing.descriptors, homing.activation
@@ -16,7 +17,7 @@ while not os.path.exists({signal!r}):
 
 
 def together(tmp_path, *commands):
-    """Run commands at once; return what completed() says of each."""
+    """Run commands at the same time; return status, output and errors of each."""
     signal = tmp_path / "signal"
     before = MEETING.format(signal=str(signal))
     processes = [child(command, before=before) for command in commands]
@@ -95,7 +96,9 @@ def test_released_by_one_and_added_by_another_is_released(archive, photos, tmp_p
     assert opened.verify().files == 14
 
 
-def test_one_id_for_two_pictures_is_given_once_and_the_other_says_why(archive, photos, tmp_path):
+def test_one_id_for_two_pictures_is_given_once_and_the_other_gets_a_reason(
+    archive, photos, tmp_path
+):
     other = make_pictures(tmp_path / "other", 14, first=40)
     for number, file in enumerate(sorted(other.iterdir())):
         file.rename(other / NAMES[number])
@@ -108,7 +111,7 @@ def test_one_id_for_two_pictures_is_given_once_and_the_other_says_why(archive, p
     verified = homing.open(archive.path).verify()
     assert verified.clean
     files = [*contents(tmp_path / "out"), *contents(tmp_path / "out2")]
-    assert sorted(files) == NAMES  # nothing is out in the world without its row
+    assert sorted(files) == NAMES  # no file is published without its row
     failures = sum(err.count("failed  ") for _, _, err in ended)
     reasons = sum(err.count("taken by another picture") for _, _, err in ended)
     assert failures == reasons == 14
@@ -141,7 +144,7 @@ def test_an_archive_made_by_two_at_once_is_made_once(tmp_path, network_file, cod
     assert not list(tmp_path.glob(".new-*"))
 
 
-#: Does something again and again beside the command that follows.
+#: Repeats a step in a thread beside the command that follows.
 AGAIN = """
 import homing
 beside = homing.open({archive!r})
@@ -190,7 +193,7 @@ def test_releasing_beside_one_that_removes_what_it_finds(archive, photos, tmp_pa
     assert set(ids(archive)) <= set(NAMES)
     assert len(ids(archive)) == len(set(ids(archive)))
     assert homing.open(archive.path).verify().clean
-    # Removed entries leave their files; releasing again takes them up and records all.
+    # Files of removed entries stay; releasing again records all of them.
     status, _, err = completed(child(command))
     assert status == 0, err
     assert ids(archive) == NAMES

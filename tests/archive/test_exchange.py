@@ -1,4 +1,4 @@
-"""Export to Parquet and import, and earlier versions."""
+"""Export to Parquet, import, and earlier versions of an archive."""
 
 import datetime
 import json
@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import homing
-from tests.helpers.archive import facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import facts, write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture
@@ -18,7 +20,7 @@ def filled(archive, tmp_path):
     archive.release(make_pictures(tmp_path / "photos", 4), out=tmp_path / "out")
     names = [f"{n:05}" for n in range(60)]
     write(archive._table, archive.codebook, names, unit_vectors(60, 3))
-    archive.index()  # its empty column is no part of the rows
+    archive.index()  # its empty column is not exported
     return archive
 
 
@@ -31,7 +33,7 @@ def test_what_is_exported_comes_in_the_same(filled, create, tmp_path):
     done = other.import_rows(file)
     assert (done.imported, done.skipped, done.problems) == (64, 0, ())
     assert [row.id for row in other.entries()] == [row.id for row in filled.entries()]
-    assert other.entry("000.jpg").file == "../../out/000.jpg"  # its place, from here
+    assert other.entry("000.jpg").file == "../../out/000.jpg"  # its path, from here
     assert other.verify().clean
     assert other.verify().files == 4
     again = other.import_rows(file)
@@ -61,7 +63,7 @@ def test_an_existing_file_is_left_alone(filled, tmp_path, homing_cli):
     ]
 
 
-def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli):
+def test_invalid_rows_are_left_out(filled, create, tmp_path, homing_cli):
     file, spoilt = tmp_path / "rows.parquet", tmp_path / "spoilt.parquet"
     filled.export(file)
     table = pq.read_table(file)
@@ -74,7 +76,9 @@ def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli
     changed = pa.Table.from_pylist(rows, schema=table.schema)
     pq.write_table(changed, spoilt)
     other = create("other")
-    write(other._table, other.codebook, ["00005"], unit_vectors(1, 50))  # same picture, as told
+    write(
+        other._table, other.codebook, ["00005"], unit_vectors(1, 50)
+    )  # the same picture, by its checksum
     taken = other._table
     row = next(iter(taken.rows(ids=["00005"], with_vectors=True)))
     other.remove(["00005"])
@@ -96,7 +100,7 @@ def test_rows_that_do_not_hold_are_left_out(filled, create, tmp_path, homing_cli
 
 
 def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, homing_cli):
-    def told(archive, file):
+    def import_error(archive, file):
         ended = homing_cli("import", archive, file)
         assert ended.status == 2
         assert len(ended.err.splitlines()) == 1
@@ -104,22 +108,22 @@ def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, ho
 
     plain = tmp_path / "plain.parquet"
     pq.write_table(pa.table({"id": ["a"]}), plain)
-    assert "is not a file that 'homing export' has written" in told(filled.path, plain)
-    assert "cannot be imported" in told(filled.path, tmp_path / "none.parquet")
+    assert "is not a file that 'homing export' has written" in import_error(filled.path, plain)
+    assert "cannot be imported" in import_error(filled.path, tmp_path / "none.parquet")
     (tmp_path / "text.parquet").write_text("no parquet")
-    assert "cannot be imported" in told(filled.path, tmp_path / "text.parquet")
+    assert "cannot be imported" in import_error(filled.path, tmp_path / "text.parquet")
     file = tmp_path / "rows.parquet"
     filled.export(file)
     trained = homing.train_codebook(
         unit_vectors(600, 2), "IVF8,PQ8x8", descriptor=filled.descriptor.fingerprint
     )
     other = homing.create(tmp_path / "other", descriptor=network_file, codebook=trained)
-    err = told(other.path, file)
+    err = import_error(other.path, file)
     assert filled.codebook.fingerprint in err
     assert trained.fingerprint in err
     short = pq.read_table(file).drop_columns(["vector"])
     pq.write_table(short, tmp_path / "short.parquet")
-    assert "cannot be imported" in told(filled.path, tmp_path / "short.parquet")
+    assert "cannot be imported" in import_error(filled.path, tmp_path / "short.parquet")
 
 
 def test_versions_that_are_past_can_be_read(filled, tmp_path, homing_cli):
@@ -165,7 +169,7 @@ def test_what_is_past_does_not_change(filled, tmp_path):
         homing.open(filled.path, version=999)
 
 
-def test_compacting_keeps_what_it_is_told_to(filled, homing_cli):
+def test_compacting_keeps_versions_on_request(filled, homing_cli):
     past = [known["version"] for known in filled.versions()]
     filled.compact(keep=datetime.timedelta(days=1))
     assert set(past) <= {known["version"] for known in filled.versions()}

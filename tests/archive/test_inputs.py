@@ -1,4 +1,4 @@
-"""Inputs of files, folders and manifests: ids, destinations, metadata."""
+"""Inputs from files, folders and manifests: ids, destinations, metadata."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 import homing
 from homing.archive.inputs import gather_inputs
-from tests.helpers.archive import contents, make_pictures
+from tests.helpers.archive import contents
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
 
 
 @pytest.mark.parametrize(
-    ("text", "suffix", "told"),
+    ("text", "suffix", "message"),
     [
         ("name,id\n000.jpg,1\n", ".csv", "line 2.*no 'path'"),
         ("path,id\n,1\n", ".csv", "line 2.*no 'path'"),
@@ -82,8 +83,10 @@ def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
         ("000.jpg\n", ".txt", r"\.csv or \.jsonl"),
     ],
 )
-def test_what_cannot_be_understood_is_refused_with_its_line(tmp_path, photos, text, suffix, told):
-    with pytest.raises(homing.UsageError, match=told):
+def test_what_cannot_be_understood_is_refused_with_its_line(
+    tmp_path, photos, text, suffix, message
+):
+    with pytest.raises(homing.UsageError, match=message):
         listed(tmp_path, text, suffix)
 
 
@@ -100,7 +103,7 @@ def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):
             gather_inputs(given, file)
 
 
-def test_metadata_is_kept_and_returned_by_a_search(archive, photos, tmp_path):
+def test_metadata_is_stored_and_returned_by_a_search(archive, photos, tmp_path):
     (tmp_path / "list.csv").write_text(TABLE)
     archive.release(photos, out=tmp_path / "out", manifest=tmp_path / "list.csv")
     assert contents(tmp_path / "out").keys() == {"000.jpg", "001.jpg", "002.jpg"}

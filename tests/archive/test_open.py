@@ -1,6 +1,6 @@
 """Archives created and opened, with their settings.
 
-This is the folder's main test: archive.py is tested by ingest/, reader.py by query/, upkeep.py by
+The folder's main test. Also: archive.py is tested by ingest/, reader.py by query/, upkeep.py by
 test_verification.py, test_exchange.py and table/, results.py by all of them.
 """
 
@@ -13,7 +13,8 @@ import pytest
 
 import homing
 from homing.archive.settings import ArchiveSettings
-from tests.helpers.archive import DIMENSION, contents, unit_vectors
+from tests.helpers.archive import contents
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
 def change_settings(archive: Path, **values: object) -> None:
@@ -50,7 +51,9 @@ def test_an_empty_folder_becomes_an_archive(tmp_path, codebook, network):
 
 
 @pytest.mark.parametrize("what", ["file", "full folder", "link", "archive"])
-def test_what_is_there_is_never_made_an_archive(tmp_path, archive, codebook, network, what):
+def test_an_existing_file_or_folder_is_never_made_an_archive(
+    tmp_path, archive, codebook, network, what
+):
     place = tmp_path / "place"
     if what == "file":
         place.write_text("mine")

@@ -1,4 +1,4 @@
-"""Verification finds and names everything tampered with."""
+"""Verification: it finds and names everything that was tampered with."""
 
 import lance
 import numpy as np
@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import homing
-from tests.helpers.archive import make_pictures
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def full(archive, tmp_path):
 
 
 def tamper(archive, name: str, **columns) -> None:
-    """Replace values of one row behind the archive's back."""
+    """Replace values of one row without the archive's methods."""
     dataset = lance.dataset(str(archive.path / "entries.lance"))
     table = dataset.to_table(filter=f"id = '{name}'")
     for column, value in columns.items():
@@ -100,7 +100,7 @@ def test_an_id_that_stands_twice(full):
     assert found(full) == {"020.jpg": "the id stands twice"}
 
 
-def test_everything_wrong_is_told_at_once(full, tmp_path):
+def test_all_problems_are_reported_at_once(full, tmp_path):
     tamper(full, "001.jpg", cell=(full.entry("001.jpg").cell + 1) % 8)
     (tmp_path / "out" / "001.jpg").unlink()
     (tmp_path / "out" / "003.jpg").unlink()

@@ -1,4 +1,4 @@
-"""Cache files are whole or missing."""
+"""Cache files, which are whole or missing."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Worker processes of a run."""
+"""Worker processes of a benchmark run."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ def _square(number: int) -> int:
     return number * number
 
 
-def test_processes_answer_in_order_and_an_end_from_outside_is_told():
+def test_processes_answer_in_order_and_an_end_from_outside_is_reported():
     with open_pool(2) as workers:
         assert list(workers.map(_square, range(40))) == [n * n for n in range(40)]
         with pytest.raises(UsageError, match="ended from outside"):

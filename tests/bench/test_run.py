@@ -28,7 +28,7 @@ PHOTOS, EDITS, DRAWS = 6, 15, 2
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Six pictures, a file that is none, and twenty-four others."""
+    """Six pictures and a file that is none; twenty-four background pictures."""
     root = tmp_path_factory.mktemp("pictures")
     for folder, count, seed in (("photos", PHOTOS, 1), ("others", 24, 2)):
         (root / folder).mkdir()
@@ -177,7 +177,7 @@ def test_one_row_an_observation(ran, results):
     assert {row["picture"] for row in failed} == {"broken.png"}
     with (ran[0] / "figures.csv").open(newline="") as file:
         figures = list(csv.DictReader(file))
-    searches = 2 * 4 + 2 + 3  # two states by four searches, both exactly, three hashes
+    searches = 2 * 4 + 2 + 3  # two states by four searches, both states exactly, three hashes
     assert len(figures) == searches * (EDITS + 1)
 
 
@@ -238,14 +238,14 @@ def test_what_the_paper_left_open(results):
         (found,) = [e for e in answers[question]["lines"] if e["label"] == label]
         return {name: value["mean"] for name, value in found["figures"].items()}
 
-    # Whole runs and questions agree where they ask the same.
+    # Runs and questions agree where they measure the same.
     (index,) = results["indexes"]
     whole = mean(index["states"][1], "1 probe, re-ranked")
     assert line("foreign", "IVF4,PQ8x8: activated for it")["1 probe"] == pytest.approx(whole)
     assert line("density", "base untouched: activated pictures")["1 probe"] == pytest.approx(whole)
     decibels = [line("budgets", f"{n} dB")["PSNR, dB [least, most]"] for n in (38, 42, 46, 50, 54)]
-    for found, asked in zip(decibels, (38, 42, 46, 50, 54), strict=True):
-        assert asked <= found < asked + 1
+    for found, budget in zip(decibels, (38, 42, 46, 50, 54), strict=True):
+        assert budget <= found < budget + 1
     saved = [
         line("lossy", name)["PSNR, dB [least, most]"]
         for name in ("as released", "JPEG 95", "JPEG 90", "JPEG 75")
@@ -280,9 +280,9 @@ def test_the_report_needs_nothing_besides_itself(ran, results):
             assert image.width > 1000
 
 
-def test_again_from_what_is_kept_the_figures_are_the_same(ran, results, pictures, network_file):
+def test_a_second_run_from_the_cache_gives_the_same_figures(ran, results, pictures, network_file):
     out = ran[0]
-    kept = {
+    cached = {
         path: path.stat().st_mtime_ns
         for path in [*out.glob("cache/*.safetensors"), *out.glob("released/*/*")]
     }
@@ -296,7 +296,7 @@ def test_again_from_what_is_kept_the_figures_are_the_same(ran, results, pictures
         values["seconds"] = None
     assert again == results
     assert (out / "observations.csv").read_bytes() == observed
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert {path: path.stat().st_mtime_ns for path in cached} == cached
     lines = [json.loads(line) for line in text.splitlines()]
     assert lines[-1]["base"] == results["base"]
     assert not any(isinstance(v, float) and math.isnan(v) for v in lines[0].values())
@@ -304,7 +304,7 @@ def test_again_from_what_is_kept_the_figures_are_the_same(ran, results, pictures
 
 @pytest.mark.slow
 def test_sweeps_and_own_kind(pictures, network_file, tmp_path):
-    """Two pictures over strengths, released as what they are; no costs, no hashes."""
+    """Two pictures at several strengths, released in their own format; no costs, no hashes."""
     given = [*arguments(pictures, network_file, tmp_path / "out"), "--suite", "sweep"]
     status, out, _ = run_bench(
         *given, "--pictures", 2, "--sample", 0, "--no-hashes", "--format", "own", "--seed", 3

@@ -24,7 +24,7 @@ EDITS = 15
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
-    """Six pictures, a twin of one of them, one too small for most edits; some others."""
+    """Six pictures, a near duplicate of one, one too small for most edits; a background."""
     root = tmp_path_factory.mktemp("pictures")
     photos, others = root / "photos", root / "others"
     photos.mkdir()
@@ -108,7 +108,7 @@ def test_a_run_from_pictures_to_report(ran):
         mean = np.mean([row["recall_1"]["mean"] for row in column["edits"] if row["in_mean"]])
         assert column["mean"]["recall_1"]["mean"] == pytest.approx(mean)
         assert column["mean"]["strict_1"]["mean"] <= column["mean"]["recall_1"]["mean"]
-        # Eight copies of two photographs without a match tell no rate of one in a thousand.
+        # Eight copies of two photographs without a match give no rate of one in a thousand.
         assert column["copy_detection"]["others"] == 8
         for scores in ("normalised", "raw"):
             assert column["copy_detection"][scores]["recall_at_false_alarms_1e3"] is None
@@ -154,11 +154,11 @@ def test_again_from_the_cache_and_anew_the_figures_are_the_same(
 
     first = figures(run)
     observed = (run / "observations.csv").read_bytes()
-    kept = {path: path.stat().st_mtime_ns for path in (run / "cache").glob("*.safetensors")}
+    cached = {path: path.stat().st_mtime_ns for path in (run / "cache").glob("*.safetensors")}
     status, out, _ = bench(*arguments(pictures, network_file, run), "--json")
     assert status == 1
     assert figures(run) == first
-    assert {p: p.stat().st_mtime_ns for p in (run / "cache").glob("*.safetensors")} == kept
+    assert {p: p.stat().st_mtime_ns for p in (run / "cache").glob("*.safetensors")} == cached
     lines = [json.loads(line) for line in out.splitlines()]
     assert [line["edit"] for line in lines[: EDITS + 1]][-1] == "mean of 14"
     assert lines[-1]["twins"] == first["twins"]
@@ -183,7 +183,9 @@ def test_the_base_is_counted_as_it_was_searched(pictures, network_file, tmp_path
     assert (entries["unmatched"], entries["normalisation"], entries["unreadable"]) == (1, 1, 0)
     broken = 0
     for number in range(10):
-        if f"{number}.png" not in kept_out and broken < 2:  # at most one is of the normalisation
+        if (
+            f"{number}.png" not in kept_out and broken < 2
+        ):  # at most one belongs to the normalisation
             (others / f"{number}.png").write_bytes(b"\x89PNG no more")
             broken += 1
     assert bench(*given, "--no-hashes")[0] == 1
@@ -228,7 +230,7 @@ def test_without_hashes_fewer_pictures(pictures, network_file, run, tmp_path):
     assert results["base"]["photos"] == 3
 
 
-def test_versions_of_one_descriptor_are_told_apart_by_their_paths(
+def test_versions_of_one_descriptor_are_distinguished_by_their_paths(
     pictures, network_file, run, tmp_path
 ):
     out, other = tmp_path / "out", tmp_path / "other"
@@ -240,7 +242,7 @@ def test_versions_of_one_descriptor_are_told_apart_by_their_paths(
     assert [each["name"] for each in columns] == [str(network_file), str(other / network_file.name)]
 
 
-def test_what_is_missing_is_said_in_one_line(pictures, network_file, monkeypatch, tmp_path):
+def test_missing_packages_are_reported_in_one_line(pictures, network_file, monkeypatch, tmp_path):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *a: None if name == "cv2" else find(name, *a)

@@ -1,4 +1,4 @@
-"""A user's edits and methods, given to ``run_retrieval`` as plain functions."""
+"""``run_retrieval`` with a user's edits and methods, which are plain functions."""
 
 import numpy as np
 from PIL import ImageOps
@@ -16,11 +16,11 @@ def posterise(image, generator, bits=3):
 
 
 def stay(targets, settings, device):
-    """An objective that wants nothing but what the paper's wants."""
+    """Return the paper's objective."""
     return find_method("paper").objective(targets, settings, device)
 
 
-def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
+def test_a_users_edit_and_method(network_file, tmp_path, silent):
     photos, others = tmp_path / "photos", tmp_path / "others"
     for folder, count, seed in ((photos, 2, 5), (others, 12, 6)):
         folder.mkdir()
@@ -51,7 +51,7 @@ def test_an_edit_and_a_method_of_ones_own(network_file, tmp_path, silent):
     assert [state.method for state in result.states] == ["passive", "gentle", "paper"]
     names = [edit.name for edit in result.states[0].edits]
     assert names[-1] == "three bits"
-    assert len(result.states[0].counted) == 15  # it is in the mean, as it says
+    assert len(result.states[0].counted) == 15  # the mean contains it, as its flag says
     assert result.states[0].queries[-1] == 2
     assert outcome.failures == {}
     # Questions are of the method named first, and the report says so.

@@ -1,4 +1,4 @@
-"""The soft binding: a vector and its fingerprints, as bytes and as text."""
+"""Soft bindings: a vector and its fingerprints, as bytes and as text."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Manifests in files of every kind: valid, read back, and the picture unchanged.
+"""Signed files of every kind: valid manifests, read back, and an unchanged picture.
 
 These tests also cover c2pa/credentials and c2pa/stores.
 """
@@ -74,7 +74,7 @@ def signed(signer: ManifestSigner, data: bytes, source: bytes | None = None) -> 
 
 
 def read(data: bytes, kind: str | None = None) -> tuple[str, dict]:
-    """How c2pa finds a file, and its active manifest."""
+    """Return c2pa's validation state of a file, and its active manifest."""
     context = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False}})
     with c2pa.Reader(kind or TYPES[sniff(data)], io.BytesIO(data), context=context) as reader:
         found = json.loads(reader.json())
@@ -127,12 +127,12 @@ def test_credentials_of_the_source_are_its_parents(signer: ManifestSigner, name:
     picture = read_picture(source.data)
     assert CREDENTIALS_LEFT_OUT in picture.notes
     written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
-    assert manifest_store(written) is None  # else it would vouch for pixels that are not its own
+    assert manifest_store(written) is None  # otherwise it would vouch for other pixels than its own
     file = signed(signer, written, source.data)
     state, manifest = read(file.data)
     assert state == "Valid"
     assert manifest["ingredients"][0]["active_manifest"] == source.manifest
-    # And one of the two alone is a store of its own.
+    # Each of the two is a store by itself.
     store = manifest_store(file.data)
     assert store is not None
     for each in (source.manifest, file.manifest):
@@ -144,7 +144,7 @@ def test_credentials_of_the_source_are_its_parents(signer: ManifestSigner, name:
 
 
 def test_a_store_longer_than_a_segment_is_put_together(signer: ManifestSigner) -> None:
-    """Every release of a release adds a manifest; a JPEG's segment holds 64 KiB."""
+    """Each release of a released file adds a manifest; a JPEG's segment holds 64 KiB."""
     file = signed(signer, FILES["grey jpeg"])
     for _ in range(20):
         file = signed(signer, FILES["grey jpeg"], file.data)
@@ -161,7 +161,7 @@ def test_other_kinds_of_keys_sign(tmp_path: Path, kind: str) -> None:
     assert read(signed(made, FILES["png"]).data)[0] == "Valid"
 
 
-def test_a_key_kept_elsewhere_signs(tmp_path: Path) -> None:
+def test_a_key_stored_elsewhere_signs(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization
 
     chain, key = write_material(tmp_path, "Ed25519")
@@ -213,6 +213,6 @@ def test_a_damaged_store_is_refused_whatever_is_damaged(signer: ManifestSigner) 
             continue
 
 
-def test_files_of_other_kinds_are_not_looked_into() -> None:
+def test_files_of_other_kinds_are_not_parsed() -> None:
     with pytest.raises(PictureError, match="GIF"):
         manifest_store(b"GIF89a\0\0")

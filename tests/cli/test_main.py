@@ -1,4 +1,4 @@
-"""Every command: its help, its output for people and for machines, and its exit status.
+"""Commands: help, output for people and for machines, and exit status.
 
 Covers cli/main.py and, through the commands, archive, entries, release, search, codebook, demo,
 serve and output; tests/bench runs cli/bench.py.
@@ -16,7 +16,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 import homing
 from homing.cli.main import _COMMANDS, cli
-from tests.helpers.command_line import make_pictures, picture
+from tests.helpers.pictures import make_pictures, picture
 
 SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
 SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
@@ -140,7 +140,7 @@ def test_help_lists_every_method(homing_cli) -> None:
     ],
     ids=" ".join,
 )
-def test_wrong_use_is_told_in_a_line_and_ends_with_2(homing_cli, archive, photos, arguments):
+def test_wrong_use_is_reported_in_a_line_and_ends_with_2(homing_cli, archive, photos, arguments):
     before = {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file()}
     ran = homing_cli(*arguments)
     assert ran.status == 2
@@ -149,20 +149,20 @@ def test_wrong_use_is_told_in_a_line_and_ends_with_2(homing_cli, archive, photos
     assert {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.is_file()} == before
 
 
-def test_init_tells_what_it_has_chosen(homing_cli, archive, network_file, codebook_file):
+def test_init_reports_what_it_has_chosen(homing_cli, archive, network_file, codebook_file):
     given = ["--descriptor", network_file, "--codebook", codebook_file]
-    (told,) = homing_cli("init", "other", *given, "--json").objects
-    assert set(told) == {"archive", "descriptor", "codebook", "codebook_choice"}
-    assert told["codebook"] == "IVF8,PQ8x8"
+    (answer,) = homing_cli("init", "other", *given, "--json").objects
+    assert set(answer) == {"archive", "descriptor", "codebook", "codebook_choice"}
+    assert answer["codebook"] == "IVF8,PQ8x8"
     assert homing_cli("init", "third", *given).out.startswith("third: ")
 
 
 def test_the_bundled_codebook_follows_the_number_expected(homing_cli, tmp_path):
-    told = [
+    answer = [
         homing_cli("init", tmp_path / f"a{n}", "--expect", n, "--json").objects[0]["codebook"]
         for n in ("100", "1e6")
     ]
-    assert told == ["IVF64,PQ8x8", "IVF1024,PQ8x8"]
+    assert answer == ["IVF64,PQ8x8", "IVF1024,PQ8x8"]
 
 
 def test_release_for_machines(homing_cli, archive, photos):
@@ -170,16 +170,16 @@ def test_release_for_machines(homing_cli, archive, photos):
     ran = homing_cli("release", archive, photos, "--out", "out", "--json")
     assert ran.status == 1
     assert [o["status"] for o in ran.objects] == ["released"] * 3 + ["failed"]
-    for number, told in enumerate(ran.objects[:3]):
+    for number, answer in enumerate(ran.objects[:3]):
         required = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
-        assert set(told) - {"notes"} == required
-        assert told["source"] == f"photos/{number}.jpg"
-        assert told["id"] == f"{number}.jpg"
-        assert told["file"] == f"out/{number}.jpg"
-        assert 42 <= told["psnr"] < 60
-        assert 0.5 < told["ssim"] <= 1
-        assert isinstance(told["cell_kept"], bool)
-        assert told["seconds"] > 0
+        assert set(answer) - {"notes"} == required
+        assert answer["source"] == f"photos/{number}.jpg"
+        assert answer["id"] == f"{number}.jpg"
+        assert answer["file"] == f"out/{number}.jpg"
+        assert 42 <= answer["psnr"] < 60
+        assert 0.5 < answer["ssim"] <= 1
+        assert isinstance(answer["cell_kept"], bool)
+        assert answer["seconds"] > 0
     failed = ran.objects[3]
     assert set(failed) == {"source", "status", "id", "reason", "seconds"}
     assert failed["reason"]
@@ -193,9 +193,9 @@ def test_release_for_machines(homing_cli, archive, photos):
 def test_add_for_machines(homing_cli, archive, photos):
     ran = homing_cli("add", archive, photos, "--json")
     assert ran.status == 0
-    for told in ran.objects:
-        assert set(told) == {"source", "status", "id", "seconds"}
-        assert told["status"] == "added"
+    for answer in ran.objects:
+        assert set(answer) == {"source", "status", "id", "seconds"}
+        assert answer["status"] == "added"
 
 
 def test_release_for_people(homing_cli, archive, photos):
@@ -217,9 +217,9 @@ def test_search_for_machines(homing_cli, archive, photos):
     assert ran.status == 1
     assert [set(o) for o in ran.objects[:3]] == [{"query", "seconds", "hits"}] * 3
     keys = {"id", "similarity", "view", "cell", "code_distance", "metadata"}
-    for told in ran.objects[:3]:
-        assert len(told["hits"]) == 2
-        for hit in told["hits"]:
+    for answer in ran.objects[:3]:
+        assert len(answer["hits"]) == 2
+        for hit in answer["hits"]:
             assert set(hit) - {"false_alarm_rate", "rate_is_bound", "is_copy"} == keys | {"state"}
             assert -1 <= hit["similarity"] <= 1
             assert hit["view"] == "upright"
@@ -256,7 +256,7 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
 
 @pytest.fixture
 def few_suffice(monkeypatch):
-    """Let verdicts rest on tens of pictures; whether they are right is tested elsewhere."""
+    """Let verdicts rest on tens of pictures. That they are right is tested elsewhere."""
     for name in ("homing.archive.query.calibration", "homing.search.false_alarms"):
         monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
@@ -282,7 +282,7 @@ def test_wrong_use_of_searches_says_what_to_do(homing_cli, archive, photos):
     assert ran.err.endswith("(1 of the files cannot be read)\n")
 
 
-def test_confirming_says_where_no_picture_is_at_hand(homing_cli, archive, photos):
+def test_confirming_reports_entries_without_a_picture(homing_cli, archive, photos):
     pytest.importorskip("cv2")
     homing_cli("add", archive, photos)
     ran = homing_cli("search", archive, "photos/1.jpg", "--confirm")
@@ -292,7 +292,7 @@ def test_confirming_says_where_no_picture_is_at_hand(homing_cli, archive, photos
 
 
 def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
-    make_pictures(Path("many"), 30)
+    make_pictures(Path("many"), 30, digits=1)
     homing_cli("add", archive, "many")
     assert (archive / "calibration.json").exists()
     found = homing_cli("search", archive, "many/1.jpg", "--k", "2").out.splitlines()
@@ -316,15 +316,15 @@ def test_calibrate(homing_cli, archive, few_suffice):
     ran = homing_cli("calibrate", archive)
     assert ran.status == 2
     assert "at least 20" in ran.err
-    make_pictures(Path("many"), 30)
+    make_pictures(Path("many"), 30, digits=1)
     homing_cli("add", archive, "many")
     (archive / "calibration.json").unlink()
     ran = homing_cli("calibrate", archive)
     assert (ran.status, ran.err) == (0, "")
     assert ran.out.startswith("upright: of 30 entries that match nothing,\n  1 in 100 queries ")
-    told = homing_cli("calibrate", archive, "many", "--json").objects
-    assert [each["views"] for each in told] == ["upright", "turned", "all"]
-    for each in told:
+    answer = homing_cli("calibrate", archive, "many", "--json").objects
+    assert [each["views"] for each in answer] == ["upright", "turned", "all"]
+    for each in answer:
         places = list(each.pop("similarity_at").values())
         assert places == sorted(places)
         assert {k: v for k, v in each.items() if k != "views"} == {
@@ -341,20 +341,20 @@ def test_duplicates(homing_cli, archive, photos):
     ran = homing_cli("duplicates", archive, "--similarity", "0.99")
     assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
     assert ran.err == "2 of 4 entries in 1 groups\n"
-    told = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
-    assert [[entry["id"] for entry in group["entries"]] for group in told] == [
+    answer = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    assert [[entry["id"] for entry in group["entries"]] for group in answer] == [
         ["1.jpg", "again.jpg"]
     ]
 
 
-def test_a_blank_picture_is_told_so(homing_cli, archive, photos):
+def test_a_blank_picture_is_reported(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     Image.new("RGB", (40, 40)).save("dark.png")
     ran = homing_cli("search", archive, "dark.png")
     assert (ran.status, ran.err) == (0, "")
     assert ran.out == ("dark.png: it shows next to nothing, and resembles every blank picture\n")
-    (told,) = homing_cli("search", archive, "dark.png", "--json").objects
-    assert (told["hits"], told["note"][:12]) == ([], "it shows nex")
+    (answer,) = homing_cli("search", archive, "dark.png", "--json").objects
+    assert (answer["hits"], answer["note"][:12]) == ([], "it shows nex")
 
 
 def test_explain(homing_cli, archive, tmp_path):
@@ -371,10 +371,10 @@ def test_explain(homing_cli, archive, tmp_path):
     ran = homing_cli(
         "explain", archive, "suspect.jpg", "--files", "photos", "--html", "why.html", "--json"
     )
-    (told,) = ran.objects
-    assert told["confirmed"] is True
-    assert told["hit"]["id"] == "astronaut.png"
-    assert told["edits"] == ["cropped to 61 % of the picture"]
+    (answer,) = ran.objects
+    assert answer["confirmed"] is True
+    assert answer["hit"]["id"] == "astronaut.png"
+    assert answer["edits"] == ["cropped to 61 % of the picture"]
     assert Path("why.html").read_text().startswith("<!doctype html>")
     text = homing_cli("explain", archive, "suspect.jpg", "--files", "photos").out
     assert text.startswith("suspect.jpg: A copy of astronaut.png: the two agree in their details.")
@@ -385,13 +385,13 @@ def test_explain(homing_cli, archive, tmp_path):
     assert homing_cli("explain", archive, "bad.png").status == 1
 
 
-def test_a_mirrored_copy_is_told_so(homing_cli, archive, photos):
+def test_a_mirrored_copy_is_reported_as_mirrored(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     ImageOps.mirror(picture(1)).save("mirrored.png")
     ran = homing_cli("search", archive, "mirrored.png", "--views", "turned", "--k", "1")
     assert ran.out.splitlines()[1].endswith("1.jpg  (mirrored)")
-    told = homing_cli("search", archive, "mirrored.png", "--views", "all", "--json").objects
-    assert told[0]["hits"][0]["view"] == "mirrored"
+    answer = homing_cli("search", archive, "mirrored.png", "--views", "all", "--json").objects
+    assert answer[0]["hits"][0]["view"] == "mirrored"
 
 
 LISTED = """\
@@ -446,16 +446,16 @@ ENTRY_KEYS = {
 
 def test_entries_for_machines(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
-    told = homing_cli("list", archive, "--json").objects
-    assert [set(o) for o in told] == [ENTRY_KEYS] * 3
-    assert [o["id"] for o in told] == ["0.jpg", "1.jpg", "2.jpg"]
-    assert told[0]["file"] is told[0]["psnr"] is None
-    assert SHA.fullmatch(told[0]["source_sha256"])
-    assert TIME.fullmatch(told[0]["created_at"])
-    assert homing_cli("show", archive, "2.jpg", "0.jpg", "--json").objects == [told[2], told[0]]
+    answer = homing_cli("list", archive, "--json").objects
+    assert [set(o) for o in answer] == [ENTRY_KEYS] * 3
+    assert [o["id"] for o in answer] == ["0.jpg", "1.jpg", "2.jpg"]
+    assert answer[0]["file"] is answer[0]["psnr"] is None
+    assert SHA.fullmatch(answer[0]["source_sha256"])
+    assert TIME.fullmatch(answer[0]["created_at"])
+    assert homing_cli("show", archive, "2.jpg", "0.jpg", "--json").objects == [answer[2], answer[0]]
 
 
-def test_show_tells_of_every_id(homing_cli, archive, photos):
+def test_show_reports_every_id(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     ran = homing_cli("show", archive, "nobody", "1.jpg", "--json")
     assert ran.status == 1
@@ -488,15 +488,15 @@ def test_ids_that_look_like_options(homing_cli, archive):
 
 def test_stats(homing_cli, archive, photos):
     homing_cli("release", archive, photos, "--out", "out")
-    (told,) = homing_cli("stats", archive, "--json").objects
-    assert set(told) >= {
+    (answer,) = homing_cli("stats", archive, "--json").objects
+    assert set(answer) >= {
         "archive", "entries", "released", "added", "descriptor", "codebook",
         "codebook_fingerprint", "expect", "cells", "cells_used", "fullest_cell", "psnr_mean",
         "psnr_least", "bytes_on_disk", "bytes_of_codes", "version", "created_at", "created_by",
     }  # fmt: skip
-    assert (told["entries"], told["released"], told["added"]) == (3, 3, 0)
+    assert (answer["entries"], answer["released"], answer["added"]) == (3, 3, 0)
     lines = homing_cli("stats", archive).out.splitlines()
-    assert len(lines) == len(told)
+    assert len(lines) == len(answer)
     assert "entries                 3" in lines
     assert "expect                  -" in lines
 
@@ -518,9 +518,9 @@ def test_verify(homing_cli, archive, photos):
 def test_compact(homing_cli, archive, photos):
     for number in range(3):
         homing_cli("add", archive, f"photos/{number}.jpg")
-    (told,) = homing_cli("compact", archive, "--json").objects
-    assert set(told) == {"files_removed", "files_added", "bytes_freed"}
-    assert told["files_added"] == 1
+    (answer,) = homing_cli("compact", archive, "--json").objects
+    assert set(answer) == {"files_removed", "files_added", "bytes_freed"}
+    assert answer["files_added"] == 1
     assert homing_cli("compact", archive).out.startswith("files removed: 0, files added: 0, ")
     assert homing_cli("verify", archive).status == 0
 
@@ -534,14 +534,14 @@ def test_release_for_further_codebooks(homing_cli, archive, photos, network_file
     also = ["--also", "next.safetensors", "--also", "partner.safetensors"]
     ran = homing_cli("release", archive, photos, "--out", "out", *also, "--json")
     assert ran.status == 0
-    for told in ran.objects:
-        kept, always = told["also_kept"]  # with bits there is one cell
+    for answer in ran.objects:
+        kept, always = answer["also_kept"]  # with bits there is one cell
         assert (type(kept), always) == (bool, True)
     given = ["--descriptor", network_file, "--codebook", "archive/codebook.safetensors"]
     assert homing_cli("activate", photos, "--out", "loose", *given, *also).status == 0
     for number in range(3):
-        released, loose = Path(f"out/{number}.jpg"), Path(f"loose/{number}.jpg")
-        assert released.read_bytes() == loose.read_bytes()
+        released, activated = Path(f"out/{number}.jpg"), Path(f"loose/{number}.jpg")
+        assert released.read_bytes() == activated.read_bytes()
     stranger = homing.train_codebook(vectors, "IVF8,PQ8x8", descriptor="e" * 64)
     stranger.save("stranger.safetensors")
     refused = homing_cli(
@@ -595,10 +595,10 @@ def test_format_and_limits(homing_cli, archive, photos):
 
 
 def test_descriptors(homing_cli):
-    told = homing_cli("descriptors", "--json").objects
+    answer = homing_cli("descriptors", "--json").objects
     keys = {"name", "version", "origin", "licence", "size_bytes", "sha256", "input_rule"}
-    assert all(set(o) >= keys | {"dimension", "bundled"} for o in told)
-    names = [o["name"] for o in told]
+    assert all(set(o) >= keys | {"dimension", "bundled"} for o in answer)
+    names = [o["name"] for o in answer]
     assert names[0] == "homing-s"
     assert "sscd_disc_mixup" in names
     shown = homing_cli("descriptors").out
@@ -618,18 +618,18 @@ def train(homing_cli, tmp_path, monkeypatch, network_file):
 
 def test_codebook_train(homing_cli, train, photos):
     Path("photos/bad.png").write_text("no picture")
-    make_pictures(Path("more"), 3)  # of the same names
+    make_pictures(Path("more"), 3, digits=1)  # with the same names
     ran = train(photos, "more", "--per-picture", "50", "--json")
     assert ran.status == 1
-    (told,) = ran.objects
-    assert (told["factory"], told["cells"]) == ("IVF2,PQ2x8", 2)
+    (answer,) = ran.objects
+    assert (answer["factory"], answer["cells"]) == ("IVF2,PQ2x8", 2)
     failed, note = ran.err.splitlines()
     assert failed.startswith("failed     photos/bad.png  (not a picture")
     assert note.startswith("trained on 300 vectors of 6 pictures")
-    assert homing_cli("codebook", "show", "c.safetensors", "--json").objects == [told]
+    assert homing_cli("codebook", "show", "c.safetensors", "--json").objects == [answer]
 
 
-def test_too_few_pictures_for_a_codebook_are_told(train, photos):
+def test_too_few_pictures_for_a_codebook_are_reported(train, photos):
     Path("photos/0.jpg").write_bytes(b"")
     ran = train(photos, "--per-picture", "2")
     assert (ran.status, ran.out) == (2, "")
@@ -643,7 +643,7 @@ def test_too_few_pictures_for_a_codebook_are_told(train, photos):
 
 def test_pictures_of_one_name_can_be_searched_together(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
-    make_pictures(Path("more"), 3)
+    make_pictures(Path("more"), 3, digits=1)
     ran = homing_cli("search", archive, photos, "more", "more/1.jpg", "--k", "1", "--json")
     assert ran.status == 0
     queries = [f"{folder}/{n}.jpg" for folder in ("photos", "more") for n in range(3)]
@@ -656,7 +656,7 @@ def test_a_picture_given_twice_counts_once(homing_cli, archive, photos):
     assert [o["id"] for o in ran.objects] == ["0.jpg", "1.jpg", "2.jpg"]
 
 
-def test_a_removed_archive_is_told(archive, photos):
+def test_a_removed_archive_is_reported(archive, photos):
     opened = homing.open(archive)
     shutil.rmtree(archive)
     for action in (opened.stats, opened.compact, lambda: opened.add(photos)):
@@ -667,10 +667,10 @@ def test_a_removed_archive_is_told(archive, photos):
 def test_codebook_show(homing_cli, codebook_file):
     keys = {"factory", "dimension", "cells", "code_bytes", "descriptor", "descriptor_fingerprint"}
     for source in (codebook_file, "IVF1024,PQ8x8"):
-        (told,) = homing_cli("codebook", "show", source, "--json").objects
-        assert set(told) == keys | {"fingerprint"}
-        assert SHA.fullmatch(told["fingerprint"])
-    assert (told["cells"], told["code_bytes"], told["descriptor"]) == (1024, 8, "homing-s")
+        (answer,) = homing_cli("codebook", "show", source, "--json").objects
+        assert set(answer) == keys | {"fingerprint"}
+        assert SHA.fullmatch(answer["fingerprint"])
+    assert (answer["cells"], answer["code_bytes"], answer["descriptor"]) == (1024, 8, "homing-s")
     assert "factory                 IVF1024,PQ8x8\n" in homing_cli("codebook", "show", source).out
 
 

@@ -1,4 +1,4 @@
-"""Options of the commands: their defaults are those of the library."""
+"""Options of the commands, whose defaults are those of the library."""
 
 from dataclasses import fields
 from pathlib import Path

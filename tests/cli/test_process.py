@@ -1,4 +1,4 @@
-"""The installed command in processes of its own: signals, pipes, terminals, encodings."""
+"""The installed command in other processes: signals, pipes, terminals, encodings."""
 
 import io
 import json
@@ -13,19 +13,20 @@ from pathlib import Path
 import pytest
 
 from homing.cli.output import emit
-from tests.helpers.command_line import EXECUTABLE, make_pictures, run_apart
+from tests.helpers.command_line import EXECUTABLE, run_apart
+from tests.helpers.pictures import make_pictures
 
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("HOMING_")}
 
 
 @pytest.fixture
 def many(tmp_path):
-    return make_pictures(tmp_path / "many", 60)
+    return make_pictures(tmp_path / "many", 60, digits=1)
 
 
 def test_from_init_to_search(tmp_path):
-    """What a newcomer types, with the descriptor and the codebook that come along."""
-    make_pictures(tmp_path / "photos", 2)
+    """The first commands of a newcomer, with the bundled descriptor and codebook."""
+    make_pictures(tmp_path / "photos", 2, digits=1)
     for command in ("init archive", "release archive photos --out out"):
         ran = run_apart(*command.split(), cwd=tmp_path)
         assert ran.status == 0, ran.err
@@ -62,7 +63,7 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     arguments = [command, archive, many, "--json"]
     if command == "release":
         arguments += ["--out", "out"]
-    # Small commits, so that something comes before the interruption.
+    # Small commits, so that some lines come before the interruption.
     code = (
         "import sys, homing.archive.ingest.release as r, homing.archive.ingest.add as a\n"
         "import homing.descriptors, homing.activation\n"
@@ -82,15 +83,15 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     out, err = process.communicate(timeout=60)
     assert process.returncode == status, err
     assert err.strip() == f"homing: {word}; run the same command again to go on"
-    told = len(out.splitlines()) + 1
-    assert told < 60
+    reported = len(out.splitlines()) + 1
+    assert reported < 60
     if command == "search":
         return
     assert not list(tmp_path.glob("out/.homing-*/journal.arrow"))
     ran = run_apart(*arguments, cwd=tmp_path)
     assert ran.status == 0, ran.err
     statuses = [o["status"] for o in ran.objects]
-    assert statuses.count("skipped") >= told
+    assert statuses.count("skipped") >= reported
     assert len(statuses) == 60
     assert run_apart("verify", archive, cwd=tmp_path).status == 0
     assert not list(tmp_path.glob("out/.homing-*"))
@@ -119,7 +120,7 @@ def test_an_impatient_user_sees_no_traceback(archive, tmp_path, many):
 
 
 def into_closed_pipe(tmp_path, *arguments, both=False):
-    """Run with standard output (and errors) going to a pipe that nobody reads."""
+    """Run with standard output (and errors) going to a pipe without a reader."""
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -135,7 +136,7 @@ def into_closed_pipe(tmp_path, *arguments, both=False):
 
 
 @pytest.mark.parametrize("command", ["--help", "--version", "release --help", "codebook -h"])
-def test_help_that_nobody_reads_ends_quietly(tmp_path, command):
+def test_help_into_a_closed_pipe_ends_quietly(tmp_path, command):
     for both in (False, True):
         assert into_closed_pipe(tmp_path, *command.split(), both=both) == (0, "")
 
@@ -152,7 +153,7 @@ def test_the_package_runs_as_a_module(tmp_path):
         assert (module.returncode, module.stdout, module.stderr) == (0, script.stdout, "")
 
 
-def test_results_that_nobody_reads(homing_cli, archive, tmp_path, photos):
+def test_results_into_a_closed_pipe(homing_cli, archive, tmp_path, photos):
     status, _ = into_closed_pipe(tmp_path, "release", archive, photos, "--out", "out", both=True)
     assert status == 0
     assert len(list((tmp_path / "out").iterdir())) == 3  # all of its work is done
@@ -200,9 +201,9 @@ def test_names_that_the_terminal_cannot_show(archive, tmp_path, photos):
     on_a_terminal(tmp_path, "release", archive, photos, "--out", "out", env=narrow)
     ids = [*NAMES[:2], "caf\\xe9.jpg"]
     for command in (["list", archive], ["search", archive, photos, "--probes", "8"]):
-        told = run_apart(*command, "--json", cwd=tmp_path, env=narrow).objects
-        assert {o.get("id") or o["hits"][0]["id"] for o in told} == set(ids)
-    # What one locale has written the other one understands.
+        reported = run_apart(*command, "--json", cwd=tmp_path, env=narrow).objects
+        assert {o.get("id") or o["hits"][0]["id"] for o in reported} == set(ids)
+    # Output written under one locale is understood under the other.
     for env in (ENVIRONMENT, narrow):
         ran = run_apart("release", archive, photos, "--out", "out", cwd=tmp_path, env=env)
         assert (ran.status, ran.out.count("already released")) == (0, 3)
@@ -233,7 +234,7 @@ def test_arguments_that_are_no_utf8(homing_cli, archive, tmp_path, photos):
 
 
 def on_a_terminal(tmp_path, *arguments, out_too=True, env=ENVIRONMENT):
-    """Run with standard error, or both streams, on a terminal; what was seen and what was piped."""
+    """Run with standard error, or both streams, on a terminal; return its text and the pipe's."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [EXECUTABLE, *map(str, arguments)],
@@ -274,7 +275,7 @@ def test_on_a_terminal_the_progress_of_several_workers_is_shown(archive, tmp_pat
     assert "Traceback" not in seen
 
 
-def test_a_full_disk_is_told(homing_cli, archive, tmp_path, photos):
+def test_a_full_disk_is_reported(homing_cli, archive, tmp_path, photos):
     homing_cli("add", archive, photos)
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
@@ -298,7 +299,7 @@ def test_a_file_that_cannot_be_written_ends_the_run_and_not_the_record(archive, 
     assert run_apart("verify", archive, cwd=tmp_path).status == 0
 
 
-def test_tracebacks_are_shown_where_asked(tmp_path):
+def test_tracebacks_are_shown_on_request(tmp_path):
     quiet = run_apart("list", "nowhere", cwd=tmp_path, env=ENVIRONMENT)
     assert (quiet.status, quiet.err.count("\n")) == (2, 1)
     loud = subprocess.run(

@@ -1,4 +1,4 @@
-"""A folder of everything that comes in the wild: each bad file costs itself and nothing else."""
+"""Releases and adds of a folder of nasty files: each bad file costs itself and nothing else."""
 
 import io
 import os
@@ -13,19 +13,20 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageOps
 
-from tests.helpers.command_line import picture, run_apart
+from tests.helpers.command_line import run_apart
+from tests.helpers.pictures import picture
 
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-RIGHT_TURNED = 6  # EXIF: to be shown, turn by 90 degrees
+RIGHT_TURNED = 6  # EXIF: turn by 90 degrees to show
 
 
 @dataclass(frozen=True)
 class Nasty:
-    """A folder, and what must become of its files, by their names as bytes."""
+    """A folder, and the expected outcomes of its files by their names as bytes."""
 
     folder: Path
     good: tuple[bytes, ...]
-    refused: tuple[bytes, ...]  # cannot be written again, but may well be described
+    refused: tuple[bytes, ...]  # cannot be written, but can be described
     bad: tuple[bytes, ...]
 
 
@@ -48,7 +49,7 @@ HUGE = 60_000
 
 
 def claims_to_be_huge() -> bytes:
-    """A PNG of 60,000 × 60,000 pixels by its header, and of some bytes in truth."""
+    """Return a PNG of 60,000 × 60,000 pixels by its header, and of a few bytes of data."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         checked = name + data
@@ -183,7 +184,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Nasty:
     os.mkfifo(folder / "pipe.jpg")
     (folder / "folder.jpg").mkdir()
     more = [b"dangling.jpg", b"pipe.jpg", b"loop.jpg", b"device.jpg"]
-    if os.geteuid() != 0:  # nothing is unreadable to root
+    if os.geteuid() != 0:  # root can read any file
         (folder / "unreadable.jpg").write_bytes(next(iter(good.values())))
         (folder / "unreadable.jpg").chmod(0)
         more.append(b"unreadable.jpg")
@@ -201,7 +202,7 @@ def sources(objects: list[dict], status: str) -> set[str]:
 
 
 def read(data: bytes) -> np.ndarray:
-    """Pixels as float64, at full depth; decoded by another than homing where it is 16-bit."""
+    """Return pixels as float64 at full depth; 16-bit files are not decoded by homing."""
     with Image.open(io.BytesIO(data)) as image:
         kind, mode = image.format, image.mode
         pixels = np.asarray(image.convert("RGBA") if mode in {"P", "PA"} else image)
@@ -218,12 +219,12 @@ STORAGE = {258, 259, 262, 273, 277, 278, 279, 284, 317, 339}
 
 
 def tags(image: Image.Image) -> dict:
-    """EXIF, and a TIFF's own tags but for those of storage."""
+    """Return EXIF and, of a TIFF, the tags other than those of storage."""
     return {tag: value for tag, value in image.getexif().items() if tag not in STORAGE}
 
 
 def check_released(name: bytes, before: bytes, after: bytes) -> None:
-    """Kind, size, depth, EXIF, orientation and alpha are kept; the measured PSNR is 42 at least."""
+    """Check that kind, size, depth, EXIF, orientation and alpha are unchanged, and PSNR ≥ 42."""
     with Image.open(io.BytesIO(before)) as a, Image.open(io.BytesIO(after)) as b:
         assert b.format == a.format, name
         assert b.size == a.size, name
@@ -249,14 +250,14 @@ def test_release(archive, nasty):
     assert sources(ran.objects, "released") == {shown(n) for n in nasty.good}
     wrong = {shown(n) for n in (*nasty.bad, *nasty.refused)}
     assert sources(ran.objects, "failed") == wrong
-    for told in ran.objects:
-        if told["status"] == "failed":
-            assert set(told) == {"source", "status", "reason", "id", "seconds"}
-            assert len(told["reason"]) > 10, told
-            assert "/" not in told["reason"] or "PNG" in told["reason"], told
+    for answer in ran.objects:
+        if answer["status"] == "failed":
+            assert set(answer) == {"source", "status", "reason", "id", "seconds"}
+            assert len(answer["reason"]) > 10, answer
+            assert "/" not in answer["reason"] or "PNG" in answer["reason"], answer
         else:
             keys = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
-            assert set(told) - {"notes", "psnr", "ssim"} == keys - {"psnr", "ssim"}
+            assert set(answer) - {"notes", "psnr", "ssim"} == keys - {"psnr", "ssim"}
     files = {os.fsencode(p.relative_to("out")): p for p in Path("out").rglob("*")}
     assert files.keys() == set(nasty.good)
     for name, path in files.items():
@@ -317,7 +318,9 @@ def test_add_and_search(archive, nasty):
     prefix = f"{nasty.folder}/"
     failed = {o["query"].removeprefix(prefix): o["reason"] for o in ran.objects if "reason" in o}
     assert failed.keys() == {shown(n) for n in nasty.bad}
-    assert not [reason for reason in failed.values() if prefix in reason]  # it is named already
+    assert not [
+        reason for reason in failed.values() if prefix in reason
+    ]  # the line names it already
     found = {o["query"].removeprefix(prefix): o["hits"] for o in ran.objects if "hits" in o}
     assert found.keys() == added
     blank = {o["query"].removeprefix(prefix) for o in ran.objects if "note" in o}

@@ -1,4 +1,4 @@
-"""The codebooks that ship with the package."""
+"""Codebooks bundled with the package."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def fingerprint() -> str:
     return load_descriptor("homing-s").fingerprint
 
 
-def test_every_bundled_codebook_is_what_the_table_says() -> None:
+def test_every_bundled_codebook_agrees_with_the_table() -> None:
     assert [info.factory for info in bundled_codebooks()] == [
         "IVF64,PQ8x8",
         "IVF256,PQ8x8",
@@ -46,7 +46,7 @@ def test_they_belong_to_the_bundled_descriptor(fingerprint: str) -> None:
     assert {info.descriptor for info in bundled_codebooks()} == {fingerprint}
 
 
-def test_they_are_of_use() -> None:
+def test_their_cells_are_near_and_none_is_empty() -> None:
     centroids = load_codebook("homing-s-IVF1024-PQ8x8").arrays["coarse"]
     lengths = np.linalg.norm(centroids, axis=1)
     assert lengths.min() > 0.3  # means of near unit vectors, none empty
@@ -85,7 +85,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 
 
 @pytest.mark.parametrize("damage", ["altered", "missing"])
-def test_a_damaged_installation_is_told(
+def test_a_damaged_installation_is_reported(
     damage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     info = bundled_codebooks()[0]

@@ -1,4 +1,4 @@
-"""Codebooks: cells, codes, reconstructions, targets; also the checks of what is passed."""
+"""Codebooks: cells, codes, reconstructions, targets, and checks of arguments."""
 
 import copy
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def test_decoding_agrees_with_faiss(codebook: Codebook, vectors: np.ndarray) -> 
     if codebook.factory.cells:
         np.testing.assert_array_equal(theirs[:, 0], cells)
     difference = np.abs(index.sa_decode(theirs) - codebook.decode(cells, codes)).max()
-    turned = "rotation" in codebook.arrays  # there the order of Faiss's sums shows
+    turned = "rotation" in codebook.arrays  # here the order of Faiss's sums matters
     assert difference <= (1e-6 if turned else 0)
 
 
@@ -68,7 +68,7 @@ def test_encoding_what_was_decoded_changes_nothing(
 
 
 @pytest.mark.parametrize("form", ["IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8"])
-def test_residual_codes_are_kept_within_their_cell(
+def test_residual_codes_decode_within_their_cell(
     trained: Trained, vectors: np.ndarray, form: str
 ) -> None:
     codebook = trained(form)
@@ -117,7 +117,7 @@ def test_cells_are_the_nearest_centroids(trained: Trained, vectors: np.ndarray) 
     np.testing.assert_array_equal(codebook.cells(vectors), distances.argmin(axis=1))
 
 
-def test_fingerprint_covers_everything_that_decides(trained: Trained) -> None:
+def test_fingerprint_covers_everything_that_affects_results(trained: Trained) -> None:
     codebook = trained("IVF16,PQ4x8")
     arrays = dict(codebook.arrays)
     seen = {codebook.fingerprint}
@@ -133,7 +133,7 @@ def test_fingerprint_covers_everything_that_decides(trained: Trained) -> None:
     assert hash(renamed) == hash(codebook)
 
 
-def test_lengths_tell_codebooks_without_arrays_apart() -> None:
+def test_lengths_distinguish_codebooks_without_arrays() -> None:
     short = train_codebook(np.eye(8, dtype=np.float32), "LSH")
     long = train_codebook(np.eye(16, dtype=np.float32), "LSH")
     assert not short.arrays

@@ -54,7 +54,7 @@ def test_an_index_that_faiss_trained_is_rebuilt_to_the_bit(
     _same(index, faiss_trained, make_vectors(40, 5))
 
 
-def test_filling_is_adding(
+def test_filling_equals_adding(
     codebook: Codebook, vectors: np.ndarray, make_vectors: MakeVectors
 ) -> None:
     added = codebook.index()

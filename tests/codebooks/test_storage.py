@@ -89,7 +89,7 @@ def test_no_altered_byte_goes_unseen(trained: Trained, tmp_path: Path, data: st.
         loaded = load_codebook(path)
     except CodebookError:
         return
-    # Only what decides nothing may differ: the descriptor's name, or blanks between JSON items.
+    # Only these may differ, which affect no result: the descriptor's name, blanks in the JSON.
     assert loaded == codebook
 
 
@@ -102,7 +102,7 @@ def test_truncated_files_are_refused(trained: Trained, tmp_path: Path, length: i
 
 
 def _file(path: Path, codebook: Codebook, **changes: str | None) -> Path:
-    """The codebook's file with other metadata; None leaves an item out."""
+    """Write the codebook's file with other metadata; None leaves an item out."""
     metadata: dict[str, str | None] = {
         "format": "homing-codebook",
         "version": "1",
@@ -174,7 +174,7 @@ def test_arrays_that_do_not_fit_are_refused(trained: Trained, tmp_path: Path) ->
 
 def test_files_that_are_no_codebooks_are_refused(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)  # must be refused, not waited for
+    os.mkfifo(pipe)  # must be refused: reading it would never return
     text = tmp_path / "text.safetensors"
     text.write_text("a codebook, honestly\n" * 100)
     dangling = tmp_path / "dangling"

@@ -1,4 +1,4 @@
-"""Training: the same codebook for the same seed, and what is refused."""
+"""Training of codebooks: the same one for the same seed, and refusals."""
 
 from collections.abc import Callable
 
@@ -39,7 +39,7 @@ def test_the_number_of_threads_changes_nothing(make_vectors: MakeVectors) -> Non
     assert made[0] == made[1]
 
 
-def test_it_says_what_it_was_trained_for(make_vectors: MakeVectors) -> None:
+def test_it_names_the_descriptor_it_was_trained_for(make_vectors: MakeVectors) -> None:
     codebook = train_codebook(
         make_vectors(300, 1), "PQ4", descriptor="ab" * 32, descriptor_name="tiny"
     )

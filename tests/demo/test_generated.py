@@ -1,4 +1,4 @@
-"""Generated background pictures: deterministic, of the requested size, various, quick.
+"""Generated pictures: deterministic, of the requested size, various, quick.
 
 Covers generated.py and the families of _fields.py, _scenes.py and _documents.py with _colours.py.
 """
@@ -43,7 +43,7 @@ def test_a_family_has_structure(name):
 
 @settings(max_examples=40, deadline=None)
 @given(st.sampled_from(sorted(FAMILIES)), st.integers(16, 300), st.integers(16, 300))
-def test_any_size_can_be_had(name, width, height):
+def test_any_size_is_possible(name, width, height):
     image = FAMILIES[name](np.random.default_rng(3), (width, height))
     assert image.size == (width, height)
     assert image.mode == "RGB"
@@ -81,8 +81,8 @@ def test_no_family_is_slow():
     for name, paint in FAMILIES.items():
         seconds = []
         for seed in range(9):
-            start = time.thread_time()  # of a loaded machine no other's time
+            start = time.thread_time()  # process time, since other work may load the machine
             paint(np.random.default_rng(seed), (320, 240))
             seconds.append(time.thread_time() - start)
-        # 8 ms is aimed at; an old machine gets some patience
+        # the goal is 8 ms; old machines may take longer
         assert statistics.median(seconds) < 0.05, name

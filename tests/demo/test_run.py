@@ -1,4 +1,4 @@
-"""The demonstration from end to end, small; run.py with material.py."""
+"""The demonstration from end to end, in miniature. Covers run.py and material.py."""
 
 import json
 from pathlib import Path

@@ -23,7 +23,7 @@ def squashed() -> np.ndarray:
 
 
 class _Bottleneck(nn.Module):
-    """As torchvision names its parts; normalisation not folded."""
+    """A block with torchvision's names; its normalisation is not folded."""
 
     def __init__(self, inputs: int, width: int, stride: int, *, first: bool) -> None:
         super().__init__()

@@ -46,7 +46,7 @@ def test_a_folder_is_a_descriptor(folder, homing_s):
     assert load_descriptor(str(folder)).fingerprint == own.fingerprint
 
 
-def test_the_fingerprint_is_of_what_is_computed(folder):
+def test_the_fingerprint_covers_what_is_computed(folder):
     first = load_descriptor(folder).fingerprint
     moved = folder.rename(folder.with_name("elsewhere"))
     assert load_descriptor(moved).fingerprint == first
@@ -124,7 +124,7 @@ def test_a_damaged_configuration(folder, content):
         load_descriptor(folder)
 
 
-def test_what_is_missing_or_doubtful_is_said(folder, tmp_path):
+def test_missing_or_doubtful_files_are_reported(folder, tmp_path):
     (folder / "other.safetensors").write_bytes(b"")
     with pytest.raises(DescriptorError, match="2 files end in"):
         load_descriptor(folder)
@@ -191,7 +191,7 @@ def test_a_script_in_a_folder(tmp_path):
     ).shape == (3, 5)
 
 
-def test_a_script_needs_to_say_how_it_is_fed(tmp_path):
+def test_a_script_needs_a_preprocessing(tmp_path):
     script(tmp_path / "net.pt")
     with pytest.raises(DescriptorError, match=r"net\.json"):
         load_descriptor(tmp_path / "net.pt")

@@ -1,4 +1,4 @@
-"""Descriptors of pictures: the bundled one, and functions.
+"""Descriptors of pictures: the bundled one, and those made of functions.
 
 The preprocessing of pixels is tested by these and by test_custom.
 """
@@ -200,7 +200,7 @@ def test_a_function_is_named_by_its_maker():
     assert made(fingerprint=given) == given
 
 
-def test_a_function_that_breaks_its_word_is_refused():
+def test_a_function_with_wrong_results_is_refused():
     pixels = np.zeros((1, 8, 8, 3), np.uint8)
     own = descriptor_from_callable(colours, name="c", dimension=4, input_size=8)
     with pytest.raises(DescriptorError, match=r"\(1, 3\)"):

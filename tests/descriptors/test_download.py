@@ -1,6 +1,6 @@
-"""Downloads from a server on loopback that can break off, change its file or refuse ranges.
+"""Downloads of weights, from a loopback server that breaks off or refuses ranges.
 
-Those of load_descriptor are here too: fetched, recorded and verified weights.
+Also load_descriptor with weights that are fetched, recorded and verified.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ DATA = bytes(range(256)) * 4000  # about 1 MB
 
 @dataclass
 class Served:
-    """Behaviour of the server; the test changes it as it goes."""
+    """Behaviour of the server, which tests change."""
 
     data: bytes = DATA
     etag: str = '"one"'
     ranges: bool = True
-    breaks: list[int | None] = field(default_factory=list)  # bytes before each break; None: none
+    breaks: list[int | None] = field(default_factory=list)  # bytes before each; None: no break
     status: int = 200
-    asked: list[str | None] = field(default_factory=list)  # the Range of each request
+    requests: list[str | None] = field(default_factory=list)  # their Range headers
     url: str = ""
 
 
@@ -38,7 +38,7 @@ def served():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             wanted = self.headers.get("Range")
-            state.asked.append(wanted)
+            state.requests.append(wanted)
             if state.status != 200:
                 self.send_error(state.status)
                 return
@@ -94,7 +94,7 @@ def test_comes_whole_with_progress(served, target):
     assert names == ["weights.pt", "weights.pt.lock"]
     assert steps == sorted(steps)
     assert steps[-1] == (len(DATA), len(DATA))
-    assert served.asked == [None]
+    assert served.requests == [None]
 
 
 def test_goes_on_after_a_break(served, target):
@@ -103,7 +103,7 @@ def test_goes_on_after_a_break(served, target):
     steps = []
     fetch(served, target, progress=lambda there, total: steps.append((there, total)))
     assert target.read_bytes() == DATA
-    assert served.asked == [None, f"bytes={half}-", f"bytes={half + 1000}-"]
+    assert served.requests == [None, f"bytes={half}-", f"bytes={half + 1000}-"]
     assert {total for _, total in steps} == {len(DATA)}
 
 
@@ -113,10 +113,10 @@ def test_a_later_call_goes_on(served, target):
     with pytest.raises(DescriptorError, match=served.url):
         fetch(served, target)
     assert not target.exists()
-    served.asked.clear()
+    served.requests.clear()
     fetch(served, target)
     assert target.read_bytes() == DATA
-    assert served.asked == [f"bytes={half}-"]
+    assert served.requests == [f"bytes={half}-"]
 
 
 def test_of_a_changed_file_no_tail_is_taken(served, target):
@@ -132,7 +132,7 @@ def test_a_server_without_ranges_starts_again(served, target):
     served.ranges, served.breaks = False, [500_000]
     fetch(served, target)
     assert target.read_bytes() == DATA
-    assert served.asked == [None, "bytes=500000-"]
+    assert served.requests == [None, "bytes=500000-"]
 
 
 def test_a_file_that_was_all_there_is_fetched_again(served, target):
@@ -153,7 +153,7 @@ def test_two_at_once_make_one_whole_file(served, target):
     for thread in threads:
         thread.join()
     assert target.read_bytes() == DATA
-    assert served.asked == [None, "bytes=400000-", "bytes=700000-"]  # by one of them
+    assert served.requests == [None, "bytes=400000-", "bytes=700000-"]  # by one of them
 
 
 def test_a_refusal_says_its_status(served, target):
@@ -180,7 +180,7 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_folder() == Path.home() / ".cache" / "homing"
 
 
-# From here on by way of load_descriptor, the server standing in for the published place.
+# From here on by load_descriptor; the server replaces the published address.
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_is_fetched_once_recorded_and_verified(served, cache, published_file):
     served.data = published_file.read_bytes()
     served.breaks = [len(served.data) // 2]
     first = load_descriptor("sscd_disc_mixup")
-    assert len(served.asked) == 2
+    assert len(served.requests) == 2
     record = json.loads((cache / "sscd_disc_mixup.torchvision.pt.json").read_text())
     digest = hashlib.sha256(served.data).hexdigest()
     assert record == {"sha256": digest, "size_bytes": len(served.data), "url": served.url}
@@ -207,7 +207,7 @@ def test_is_fetched_once_recorded_and_verified(served, cache, published_file):
     again = load_descriptor("sscd_disc_mixup", download=False)
     assert again.fingerprint == first.fingerprint
     assert first.fingerprint == load_descriptor(published_file).fingerprint
-    assert len(served.asked) == 2
+    assert len(served.requests) == 2
 
     with (cache / "sscd_disc_mixup.torchvision.pt").open("ab") as file:
         file.write(b"\0")
@@ -217,7 +217,7 @@ def test_is_fetched_once_recorded_and_verified(served, cache, published_file):
     assert digest in str(caught.value)
 
 
-def test_a_page_instead_of_weights_is_not_kept(served, cache, published_file):
+def test_a_page_instead_of_weights_is_not_stored(served, cache, published_file):
     served.data = b"<html>Please log in to the network</html>"
     with pytest.raises(DescriptorError, match="not a file of weights"):
         load_descriptor("sscd_disc_mixup")
@@ -232,7 +232,7 @@ def test_offline_it_says_which_file_to_put_where(cache, served):
     path = cache / "sscd_disc_mixup.torchvision.pt"
     assert served.url in str(caught.value)
     assert str(path) in str(caught.value)
-    assert served.asked == []
+    assert served.requests == []
 
 
 def test_without_a_server_it_says_so_at_once(cache, served, monkeypatch):
@@ -251,7 +251,7 @@ def test_a_file_put_there_by_hand_is_recorded(cache, served, published_file):
     place = cache / "sscd_disc_mixup.torchvision.pt"
     place.write_bytes(published_file.read_bytes())
     load_descriptor("sscd_disc_mixup", download=False)
-    assert served.asked == []
+    assert served.requests == []
     record = json.loads(place.with_name(place.name + ".json").read_text())
     assert record["sha256"] == hashlib.sha256(place.read_bytes()).hexdigest()
 

@@ -11,7 +11,7 @@ WEIGHTS = resources.files("homing.descriptors") / "weights" / "homing-s.safetens
 
 
 def convolve(x, weight, bias, stride, *, depthwise):
-    """TensorFlow's "same" convolution of (C, h, w), in float64, straight from its definition."""
+    """Compute TensorFlow's "same" convolution of (C, h, w) in float64, by its definition."""
     kernel = weight.shape[-1]
     paddings = []
     for size in x.shape[1:]:
@@ -29,7 +29,7 @@ def convolve(x, weight, bias, stride, *, depthwise):
 
 
 def slow_descriptor(pixels):
-    """Homing-s of one picture (3, 160, 160) in [0, 1], by nothing but the table and numpy."""
+    """Compute homing-s of one picture (3, 160, 160) in [0, 1] from its table, by numpy alone."""
     weights = safetensors.numpy.load(WEIGHTS.read_bytes())
     weights = {name: weight.astype(np.float64) for name, weight in weights.items()}
 

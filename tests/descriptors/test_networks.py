@@ -1,4 +1,4 @@
-"""Weights that are not those of a network."""
+"""Networks and weights that do not fit them."""
 
 from importlib import resources
 

@@ -1,4 +1,4 @@
-"""The registry against the files that it describes."""
+"""The registry of descriptors, against the files that it describes."""
 
 import hashlib
 from importlib import resources
@@ -8,7 +8,7 @@ from homing.descriptors import registry
 WEIGHTS = resources.files("homing.descriptors") / "weights" / "homing-s.safetensors"
 
 
-def test_registry_tells_the_truth_of_the_file():
+def test_registry_agrees_with_the_file():
     info = next(info for info in registry() if info.name == "homing-s")
     data = WEIGHTS.read_bytes()
     assert info.bundled

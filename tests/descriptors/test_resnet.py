@@ -1,4 +1,4 @@
-"""ResNet-50 against an independent forward pass, by SSCD's layout."""
+"""ResNet-50, against an independent forward pass of SSCD's layout."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Workers share torch's threads, and leave the process's number of them as it was."""
+"""Torch's threads, shared out to workers; the process's number of them is restored."""
 
 import threading
 
@@ -22,11 +22,11 @@ def test_threads_are_shared_out(threads, total: int) -> None:
     with network_pool() as (pool, count):
         assert count == min(total, MOST_WORKERS)
         assert torch.get_num_threads() == total
-        together = threading.Barrier(count)  # each worker is asked once
+        together = threading.Barrier(count)  # each worker gets one task
 
         def ask(_: int) -> int:
             together.wait()
-            torch.relu(torch.ones(1 << 17))  # what a thread does first must not undo it
+            torch.relu(torch.ones(1 << 17))  # the first operation of a thread must not undo it
             return torch.get_num_threads()
 
         assert list(pool.map(ask, range(count))) == [total // count] * count
@@ -43,7 +43,7 @@ def test_those_of_several_processes_are_fewer(threads) -> None:
     ]
 
 
-def test_each_has_as_many_threads_as_asked_for(threads) -> None:
+def test_each_has_the_requested_number_of_threads(threads) -> None:
     threads(2 * MOST_WORKERS)
     with network_pool(1) as (pool, count):
         assert count == MOST_WORKERS

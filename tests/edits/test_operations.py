@@ -1,4 +1,4 @@
-"""Operations against their definitions, computed another way: by loops, scipy or colorsys."""
+"""Edit operations, against their definitions by loops, scipy or colorsys."""
 
 import colorsys
 import io

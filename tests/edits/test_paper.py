@@ -1,4 +1,4 @@
-"""Suites of edits, and the promises of every edit: covers paper.py and _base.py."""
+"""Suites of edits, and properties of every edit. Covers paper.py and _base.py."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The random mix and AugLy: covers random_mix.py, _replacements.py and _augly.py."""
+"""The random mix and AugLy. Covers random_mix.py, _replacements.py and _augly.py."""
 
 import pickle
 import random
@@ -160,7 +160,7 @@ def test_shuffled_pixels_keep_the_colours_and_leave_the_rest():
 
 
 class _Moves:
-    """A stand-in generator that moves the corners as told."""
+    """A stand-in generator that moves the corners by given amounts."""
 
     def __init__(self, *moves):
         self.moves = list(moves)

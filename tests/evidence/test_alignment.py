@@ -1,4 +1,4 @@
-"""Alignment of one picture in another, and its edits, against those applied.
+"""Alignment of one picture in another, and its estimated edits, against those applied.
 
 These tests also cover evidence/features, evidence/edits and evidence/page.
 """
@@ -92,21 +92,21 @@ def test_other_pictures_do_not_agree_and_plain_ones_say_nothing(original) -> Non
     assert compare(original, Suspect(plain)).confirmed is None
 
 
-def test_a_suspect_is_looked_at_once_for_many_records(original, monkeypatch) -> None:
-    looked = []
+def test_features_of_a_suspect_are_computed_once_for_many_records(original, monkeypatch) -> None:
+    computed = []
 
     def counted(picture, rule, *, mirrored=False):
-        looked.append((picture, mirrored))
+        computed.append((picture, mirrored))
         return features_of(picture, rule, mirrored=mirrored)
 
     monkeypatch.setattr("homing.evidence.alignment.features_of", counted)
     others = [Image.fromarray(skimage.data.coffee()), Image.fromarray(skimage.data.chelsea())]
     suspect = Suspect(original.resize((300, 300)))
-    told = [compare(record, suspect).confirmed for record in (original, *others)]
-    assert told == [True, False, False]
-    of_suspect = [mirrored for picture, mirrored in looked if picture is suspect.picture]
-    assert of_suspect == [False, True]  # the mirror image only once it is wanted
-    assert len(looked) == 3 + 2
+    confirmed = [compare(record, suspect).confirmed for record in (original, *others)]
+    assert confirmed == [True, False, False]
+    of_suspect = [mirrored for picture, mirrored in computed if picture is suspect.picture]
+    assert of_suspect == [False, True]  # the mirror image only when it is needed
+    assert len(computed) == 3 + 2
 
 
 def test_without_opencv_it_says_what_to_install(original, monkeypatch) -> None:

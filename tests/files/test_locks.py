@@ -1,4 +1,4 @@
-"""Locks that end with their holder."""
+"""File locks, which end with their holder."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Folders that show whether their run is alive."""
+"""Run folders, whose locks show whether their run is alive."""
 
 import os
 import re
@@ -20,7 +20,7 @@ NOBODY = 65534
 
 
 def left(parent: Path) -> list[str]:
-    """Names of the abandoned folders; they are given up again."""
+    """Return the names of the abandoned folders, and release their locks."""
     names = []
     for held in abandoned_folders(parent, "part-", OURS):
         names.append(held.path.name)
@@ -67,7 +67,7 @@ def test_a_folder_without_a_lock_yet_is_abandoned_and_its_run_makes_another(tmp_
 
     def tidied(**options: object) -> str:
         made.append(make(**options))
-        if len(made) == 1:  # another process tidies up at this very moment
+        if len(made) == 1:  # another process removes it at this moment
             for held in abandoned_folders(tmp_path, "part-", OURS):
                 held.remove()
         return made[-1]
@@ -79,7 +79,7 @@ def test_a_folder_without_a_lock_yet_is_abandoned_and_its_run_makes_another(tmp_
 
 
 def test_a_lock_that_was_taken_and_removed_meanwhile_is_not_held(tmp_path, monkeypatch):
-    """A process that waits for a lock may be handed that of a file that has gone."""
+    """A process that waits for a lock may get that of a file removed meanwhile."""
     take, taken = folders.try_lock, []
 
     def overtaken(file: object) -> bool:
@@ -95,16 +95,16 @@ def test_a_lock_that_was_taken_and_removed_meanwhile_is_not_held(tmp_path, monke
         assert Path(taken[1].name).parent == held.path
 
 
-def test_where_there_are_no_locks_that_is_said(tmp_path, monkeypatch):
+def test_a_file_system_without_locks_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(folders, "try_lock", lambda file: False)
     with pytest.raises(homing.ArchiveError, match="share without locks"):
         new_folder(tmp_path, "part-")
 
 
-def test_what_is_somebody_elses_stays(tmp_path):
+def test_files_of_others_stay(tmp_path):
     (tmp_path / "part-notes").mkdir()
     (tmp_path / "part-notes" / "mine.txt").write_text("mine")
-    (tmp_path / "part-2024" / "2023").mkdir(parents=True)  # as a name it could be ours
+    (tmp_path / "part-2024" / "2023").mkdir(parents=True)  # its name could be ours
     (tmp_path / "part-2024" / "2023" / "mine.txt").write_text("mine")
     (tmp_path / "part-locked" / "lock").mkdir(parents=True)
     (tmp_path / "part-astray").mkdir()

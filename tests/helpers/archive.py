@@ -1,4 +1,4 @@
-"""Pictures, vectors, rows and child processes that the archive's tests share."""
+"""Rows of an archive, its files, and commands in child processes."""
 
 import datetime
 import hashlib
@@ -10,50 +10,30 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 import homing
 from homing.archive.table.commit import commit_rows, quantize
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
+from tests.helpers.vectors import unit_vectors
 
-DIMENSION = 192
 NOW = datetime.datetime(2024, 5, 6, tzinfo=datetime.UTC)
 
 
-def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Smooth coloured noise: every seed another picture, with room for activation."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-
-
-def make_pictures(folder: Path, count: int, *, first: int = 0, suffix: str = ".jpg") -> Path:
-    """A folder of pictures 000.jpg, 001.jpg …; `first` is also the first seed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number in range(first, first + count):
-        picture(number).save(folder / f"{number:03}{suffix}", quality=92)
-    return folder
-
-
-def unit_vectors(count: int, seed: int) -> np.ndarray:
-    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files below a folder, by relative name."""
+    """Return the contents of all files below a folder, by relative name."""
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
     }
 
 
 def stamps(folder: Path) -> dict[str, int]:
-    """Modification times of everything below a folder, in nanoseconds."""
+    """Return the modification times of everything below a folder, in nanoseconds."""
     return {p.relative_to(folder).as_posix(): p.lstat().st_mtime_ns for p in folder.rglob("*")}
 
 
 def facts(archive: "homing.Archive") -> list[tuple]:
-    """All rows but for their times, in the order of their ids."""
+    """Return all rows without their times, in the order of their ids."""
     rows = archive._table.rows(with_vectors=True)
     return sorted(_facts(row) for row in rows)
 
@@ -65,7 +45,7 @@ def _facts(row: Row) -> tuple:
 
 
 def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.Popen[str]":
-    """The command line in a process of its own, some Python executed before."""
+    """Start the command line in another process, which first executes the Python `before`."""
     code = f"import sys\n{before}\nfrom homing.cli import main\nmain(sys.argv[1:])\n"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(os.fspath, arguments)],
@@ -76,7 +56,7 @@ def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.P
 
 
 def completed(process: "subprocess.Popen[str]", timeout: float = 120) -> tuple[int, str, str]:
-    """Exit status, output and errors of a process that ends by itself."""
+    """Return exit status, output and errors of a process that ends by itself."""
     out, err = process.communicate(timeout=timeout)
     assert "Traceback" not in err, err
     return process.returncode, out, err
@@ -98,7 +78,7 @@ def write(
 def rows_for(
     codebook, names: list[str], vectors: np.ndarray, state="added", generation: int = 1
 ) -> list[Row]:
-    """Rows for vectors under these names."""
+    """Return rows for vectors under these names; those that end in 3 have metadata."""
     stored, cells, codes = quantize(codebook, vectors)
     return [
         Row(
@@ -122,7 +102,7 @@ def rows_for(
 
 
 def row(name: str, source: int = 1, **changes) -> Row:
-    """An added row of made-up values; another `source` is another picture."""
+    """Return an added row of made-up values; each `source` is another picture."""
     made = Row(
         id=name,
         state="added",
@@ -142,6 +122,6 @@ def row(name: str, source: int = 1, **changes) -> Row:
 
 
 def released(name: str, source: int = 1, file: str = "../out/x", **changes) -> Row:
-    """The same, released."""
+    """Return a released row of made-up values."""
     changes = {"psnr": 42.5, "file_sha256": b"f" * 32} | changes
     return row(name, source, state="released", file=file, **changes)

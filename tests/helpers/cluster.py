@@ -1,4 +1,4 @@
-"""A Ray that the test's program has started by itself, as a user's program may."""
+"""A Ray cluster that the tests start themselves, as a user's program may."""
 
 import contextlib
 import os
@@ -12,7 +12,7 @@ from tests.helpers import ROOT
 
 @contextlib.contextmanager
 def own_ray():
-    """Start a Ray of two processors whose workers find the test modules."""
+    """Start a cluster of two processors, whose workers can import the tests."""
     ray = pytest.importorskip("ray")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # announcements of Ray's next version

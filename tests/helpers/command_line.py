@@ -1,4 +1,4 @@
-"""Helpers that run the command line, in this process and in others."""
+"""The command line, run in this process and in others."""
 
 import json
 import os
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from homing.cli import main
 
@@ -29,6 +27,15 @@ class Ran:
     def objects(self) -> list[dict[str, Any]]:
         """The lines of ``--json``."""
         return [json.loads(line) for line in self.out.splitlines()]
+
+
+def protect_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep commands from changing the process that runs them, here that of the tests."""
+    module = sys.modules["homing.cli.main"]  # `homing.cli.main` is the function of that name
+    monkeypatch.setattr(module, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(module, "die_at_next_interruption", lambda: None)
+    monkeypatch.setattr(sys, "excepthook", sys.excepthook)
+    monkeypatch.delenv("HOMING_DEBUG", raising=False)
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> Ran:
@@ -56,17 +63,3 @@ def run_apart(*arguments: object, **options: Any) -> Ran:
     assert "Traceback" not in err, err
     assert "internal error" not in err, err
     return Ran(done.returncode, done.stdout.decode(), err)
-
-
-def picture(seed: int, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    """Make a picture of smooth coloured noise; every seed gives another."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
-
-
-def make_pictures(folder: Path, count: int) -> Path:
-    """Write pictures 0.jpg, 1.jpg … to a new folder."""
-    folder.mkdir(parents=True)
-    for number in range(count):
-        picture(number).save(folder / f"{number}.jpg", quality=92)
-    return folder

@@ -17,12 +17,12 @@ Application = Callable[[Environment, Any], Any]
 
 _AUTHORIZATION = (
     "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, "
-    "Signature=0"  # Moto looks at no signature
+    "Signature=0"  # Moto checks no signature
 )
 
 
 class _Translated:
-    """Google's headers as S3's; unknown ones are refused, not ignored."""
+    """Translates Google's headers to S3's; refuses unknown ones instead of ignoring them."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -33,7 +33,7 @@ class _Translated:
         given = {name for name in environ if name.startswith("HTTP_X_GOOG_")}
         self.requests |= {f"{environ['REQUEST_METHOD']} {name}" for name in ("", *given)}
         generation = environ.pop("HTTP_X_GOOG_IF_GENERATION_MATCH", None)
-        if generation == "0":  # only where there is no such object
+        if generation == "0":  # write only if there is no such object
             environ["HTTP_IF_NONE_MATCH"] = "*"
         source = environ.pop("HTTP_X_GOOG_COPY_SOURCE", None)
         if source is not None:
@@ -47,7 +47,7 @@ class _Translated:
 
 @contextlib.contextmanager
 def google_server() -> Iterator[tuple[str, set[str]]]:
-    """Serve on this machine; yields the address, and the set of requests made so far."""
+    """Serve on this machine; yield the address, and the set of requests so far."""
     from moto.server import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import make_server
 

@@ -7,7 +7,7 @@ import numpy as np
 import homing
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors
+from tests.helpers.vectors import unit_vectors
 
 HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
 
@@ -24,7 +24,7 @@ def names(first: int, count: int) -> list[str]:
 
 
 def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
-    """Both engines find the same entries, at the same distances, and say the same of them."""
+    """Check that both engines find the same entries, at the same distances, as equal hits."""
     table.refresh()
     memory, lance = Snapshot(table, codebook), Snapshot(table, codebook, "lance")
     queries = unit_vectors(12, 5)
@@ -39,8 +39,12 @@ def compare(table: Table, codebook: homing.Codebook, probes=(1, 3, 8)) -> None:
             np.testing.assert_allclose(one.code_distance, other.code_distance, atol=1e-5)
             for row in range(3):
                 part = slice(row, row + 1)
-                told = [s.hits(s.best_views(one, part, ["upright"])) for s in (memory, lance)]
-                assert [hit.as_dict() for hit in told[0]] == [hit.as_dict() for hit in told[1]]
+                hits_of_each = [
+                    s.hits(s.best_views(one, part, ["upright"])) for s in (memory, lance)
+                ]
+                assert [hit.as_dict() for hit in hits_of_each[0]] == [
+                    hit.as_dict() for hit in hits_of_each[1]
+                ]
     some = np.arange(len(table))[::7]
     assert np.array_equal(
         memory.neighbours(some, k=4, probes=2).ids, lance.neighbours(some, k=4, probes=2).ids

@@ -1,4 +1,4 @@
-"""A service with pages, pictures for it, and the complaints of a browser."""
+"""A service with pages, pictures for it, and the errors that a browser reports."""
 
 import shutil
 import socket
@@ -18,12 +18,12 @@ from homing.options import Limits
 from homing.serve.app import create_app
 from homing.serve.settings import Settings
 
-ENTRIES = 64  # generated ones: more than the page of the archive shows at once
-LIMIT = 2**20  # bytes of a picture
+ENTRIES = 64  # generated pictures: more than the archive's page shows at once
+LIMIT = 2**20  # bytes per picture
 
 
 def make_pictures(folder: Path) -> Path:
-    """Pictures that scikit-image ships, and what is made of them."""
+    """Write photographs of scikit-image, edited copies of them, and files to refuse."""
     for name in ("chelsea.png", "coffee.png", "rocket.jpg"):
         shutil.copyfile(Path(skimage.__file__).parent / "data" / name, folder / name)
     with Image.open(folder / "chelsea.png") as cat:
@@ -38,7 +38,7 @@ def make_pictures(folder: Path) -> Path:
 
 
 def make_archive(root: Path, pictures: Path) -> Settings:
-    """An archive with two released pictures and some generated ones, and its service's settings."""
+    """Make an archive of two released and some generated pictures; return a service's settings."""
     generator = np.random.default_rng(5)
     (root / "others").mkdir()
     for number in range(ENTRIES):
@@ -92,12 +92,12 @@ def watch(page: Any, address: str, complaints: list[str]) -> None:
         if not request.url.startswith((address, "data:", "blob:")):
             complaints.append(f"requested elsewhere: {request.url}")
 
-    def said(message: Any) -> None:
-        # Chromium complains of every answer with a failing status, which some tests are about.
-        own = message.text.startswith("Failed to load resource")
-        if message.type in ("error", "warning") and not own:
+    def on_message(message: Any) -> None:
+        # Chromium reports every answer with a failing status; some tests cause them on purpose.
+        is_status = message.text.startswith("Failed to load resource")
+        if message.type in ("error", "warning") and not is_status:
             complaints.append(message.text)
 
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("request", on_request)
-    page.on("console", said)
+    page.on("console", on_message)

@@ -1,4 +1,4 @@
-"""Pictures made for the tests, encoded by other libraries than the code under test."""
+"""Picture files for the tests, encoded by other libraries than the code under test."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ def noise(height: int, width: int, channels: int = 3, dtype: str = "u1") -> np.n
 
 
 def scene(height: int, width: int, channels: int = 3, dtype: str = "u1") -> np.ndarray:
-    """Smooth colours with some grain: what a photograph is to a coder."""
+    """Return smooth colours with some grain, which coders treat as a photograph."""
     y, x = np.mgrid[0:height, 0:width]
     phases = np.arange(channels)
     waves = np.sin(x[..., None] / 9 + phases) + np.cos(y[..., None] / 7 - phases)
@@ -42,7 +42,7 @@ def exif(orientation: int = 1) -> Image.Exif:
 def saved(image: np.ndarray | Image.Image, kind: str, **options: Any) -> bytes:
     if isinstance(image, np.ndarray):
         image = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
-    if "append_images" in options:  # saving leaves a coder's settings on a picture
+    if "append_images" in options:  # saving stores coder settings in the image object
         options["append_images"] = [each.copy() for each in options["append_images"]]
     stream = io.BytesIO()
     image.save(stream, kind, **options)
@@ -140,7 +140,7 @@ def interlaced_png(samples: np.ndarray, *between: bytes, depth: int, colour: int
 
 
 def rich_jpeg(orientation: int = 6, **options: object) -> bytes:
-    """A JPEG with every sort of metadata, a colour profile of several segments among it."""
+    """Return a JPEG with every sort of metadata; its colour profile takes several segments."""
     profile = PROFILE[:128] + bytes(140_000)
     data = saved(
         scene(40, 56),
@@ -157,7 +157,7 @@ def rich_jpeg(orientation: int = 6, **options: object) -> bytes:
 
 
 def rich_png() -> bytes:
-    """A PNG with every sort of metadata."""
+    """Return a PNG with every sort of metadata."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Title", "Dunes")
     text.add_itxt("Comment", "été", zip=True)
@@ -171,7 +171,7 @@ def rich_png() -> bytes:
 
 
 def squashed_by_pillow(image: Image.Image, size: int = 32) -> np.ndarray:
-    """The rule written out: upright, RGB, squashed."""
+    """Return the picture upright, in RGB, squashed: the rule of descriptors by Pillow alone."""
     image = image.convert("LA") if image.mode == "La" else image
     image = ImageOps.exif_transpose(image).convert("RGB")
     return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)).astype(int)

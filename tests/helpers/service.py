@@ -1,4 +1,4 @@
-"""Pictures, and clients of a service in this process."""
+"""Services in this process, their clients, and pictures to send."""
 
 import asyncio
 import io
@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import httpx
-import numpy as np
 import uvicorn
 from fastapi import FastAPI
 from PIL import Image
@@ -15,12 +14,12 @@ from PIL import Image
 from homing.serve.app import create_app
 from homing.serve.http.log import Log
 from homing.serve.settings import Settings
+from tests.helpers import pictures
 
 
 def picture(seed: int, size: tuple[int, int] = (200, 150)) -> Image.Image:
-    """Smooth coloured noise: every seed another picture."""
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+    """Return the picture of a seed, larger than those of other tests."""
+    return pictures.picture(seed, size)
 
 
 def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
@@ -66,24 +65,24 @@ class Live:
 
 
 class Direct:
-    """Client of an application that needs no server and no start."""
+    """A client of an application, without a server or a start."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        return self._ask("GET", path, **options)
+        return self._request("GET", path, **options)
 
     def post(self, path: str, **options: Any) -> httpx.Response:
-        return self._ask("POST", path, **options)
+        return self._request("POST", path, **options)
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        async def ask() -> httpx.Response:
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def send() -> httpx.Response:
             transport = httpx.ASGITransport(self.app)
             async with httpx.AsyncClient(
                 transport=transport, base_url="http://localhost", cookies=self.cookies
             ) as client:
                 return await client.request(method, path, **options)
 
-        return asyncio.run(ask())
+        return asyncio.run(send())

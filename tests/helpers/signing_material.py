@@ -1,4 +1,4 @@
-"""Certificates and keys made for the tests: they sign, and nobody trusts them."""
+"""Certificates and keys made for the tests: valid for signing, in no list of trust."""
 
 import datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ KEYS = {
 
 
 def write_material(folder: Path, kind: str = "P-256", *, until_days: int = 30) -> tuple[Path, Path]:
-    """Write chain.pem and key.pem into a folder; the signer's certificate, then its root's."""
+    """Write chain.pem (the signer's certificate, then the root's) and key.pem to a folder."""
     root, key = KEYS["P-256"](), KEYS[kind]()
     top = _begun("root", root.public_key(), 3650, certifies=True).sign(root, hashes.SHA256())
     leaf = (

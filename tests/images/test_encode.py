@@ -1,4 +1,4 @@
-"""Encoding: wrong arguments, kinds that cannot hold a picture, round trips.
+"""Encoding of pixels: wrong arguments, kinds that cannot hold a picture, round trips.
 
 The ladders and the pixels of each kind are tested in tests/images/formats.
 """
@@ -29,7 +29,7 @@ def test_a_part_makes_the_round_trip_as_in_the_whole_file() -> None:
     picture = read_picture(saved(scene(64, 50), "JPEG", quality=90, subsampling=0))
     for encoding in encodings(picture):
         whole = decode_pixels(encode(picture, picture.pixels, encoding=encoding))
-        rows = np.r_[8:24, 40:48]  # blocks know nothing of each other
+        rows = np.r_[8:24, 40:48]  # blocks are coded independently
         assert np.array_equal(round_trip(picture.pixels[rows], encoding), whole[rows])
 
 

@@ -1,4 +1,4 @@
-"""Pictures found in folders; the tests of find and of kinds."""
+"""Pictures found in folders. Covers find and kinds."""
 
 import os
 from pathlib import Path
@@ -116,7 +116,7 @@ def test_a_folder_that_cannot_be_listed_is_named(
     (tmp_path / "a.png").write_bytes(PNG)
     scandir = os.scandir
 
-    def refusing(path: Path) -> object:  # the tests may run as root, whom no mode keeps out
+    def refusing(path: Path) -> object:  # the tests may run as root, whom no file mode stops
         if Path(path).name == "locked":
             raise PermissionError(13, "Permission denied")
         return scandir(path)

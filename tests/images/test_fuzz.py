@@ -1,6 +1,6 @@
 """Damaged files of every kind, across modules: reading and writing them.
 
-Whatever the bytes, only a PictureError comes out, no warning, and what is read can be written. The
+Any bytes raise a PictureError or can be read and written, without a warning. The
 tests in formats/ are those of picture.
 """
 
@@ -58,7 +58,7 @@ SEEDS = (
 
 
 def with_checksums(data: bytes) -> bytes:
-    """Mend a PNG's checksums, so that what is changed reaches the decoder."""
+    """Correct a PNG's checksums, so that the changed bytes reach the decoder."""
     out, at = data[:8], 8
     while at + 12 <= len(data) and at + 12 + (n := int.from_bytes(data[at : at + 4], "big")) <= len(
         data
@@ -75,7 +75,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     png = data[:4] == b"\x89PNG"
     near = st.integers(0, min(250, len(data) - 1))
     far = st.integers(0, len(data) - 1)
-    # The interesting places: the header, and the directory at the end of a TIFF.
+    # The header, and the directory at the end of a TIFF, are damaged more often.
     place = st.one_of(near, far, near.map(lambda at: len(data) - 1 - at))
     for at in draw(st.lists(place, max_size=8)):
         data[at] = draw(st.one_of(st.sampled_from([0, 1, 127, 128, 255]), st.integers(0, 255)))

@@ -1,6 +1,6 @@
 """Metadata carried into another kind.
 
-Manifest stores are tested in tests/c2pa, what stays in its own kind in tests/images/formats.
+Manifest stores are tested in tests/c2pa, metadata within one kind in tests/images/formats.
 """
 
 import io

@@ -1,4 +1,4 @@
-"""Pictures of any kind squashed to squares, upright and in RGB, and squares that are blank."""
+"""Pictures of any kind squashed to upright RGB squares, and blank squares."""
 
 import subprocess
 import sys
@@ -137,7 +137,7 @@ def test_of_several_pictures_the_first_counts(kind: str) -> None:
         read_picture(data)
 
 
-def test_cmyk_is_looked_at() -> None:
+def test_cmyk_is_read() -> None:
     data = saved(Image.fromarray(scene(30, 46)).convert("CMYK"), "JPEG", quality=95)
     assert np.abs(read_squashed(data, SIZE) - squashed_by_pillow(opened(data))).max() <= 1
 
@@ -225,12 +225,12 @@ def grain(spread, level=128, size=96):
 
 
 @given(st.tuples(*[st.integers(0, 255)] * 3), st.integers(1, 64))
-def test_one_colour_shows_nothing(colour, size):
+def test_one_colour_is_blank(colour, size):
     assert shows_nothing(np.full((size, size, 3), colour, np.uint8))
 
 
 @pytest.mark.parametrize(("spread", "blank"), [(0.3, True), (0.8, True), (1.5, False), (20, False)])
-def test_the_least_that_shows_something(spread, blank):
+def test_the_least_contrast_that_is_not_blank(spread, blank):
     assert shows_nothing(grain(spread)) == blank
 
 

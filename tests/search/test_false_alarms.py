@@ -1,4 +1,4 @@
-"""Stated false-alarm rates against observed ones, on vectors that match nothing."""
+"""False-alarm rates as stated, against those observed on vectors that match nothing."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ DIMENSION = 48
 
 
 def scene(count: int, seed: int, *, inner: int = 14) -> np.ndarray:
-    """Unit vectors near a bent surface of fewer dimensions, denser in some places."""
+    """Return unit vectors near a curved surface of fewer dimensions, denser in some regions."""
     world = np.random.default_rng(5)  # the same surface for all
     bend, shift = world.standard_normal((inner, DIMENSION)), world.standard_normal(DIMENSION)
     rng = np.random.default_rng(seed)
@@ -36,7 +36,7 @@ def among_themselves(entries: np.ndarray) -> np.ndarray:
 def test_stated_rates_hold_on_queries_not_seen(count, cautious) -> None:
     """Within a factor of two; the mean over five archives, as one alone is a matter of chance.
 
-    Few entries tell little, and what is uncertain counts against a verdict: there are fewer false
+    With few entries rates are uncertain, which counts against a verdict: there are fewer false
     alarms then.
     """
     observed = []
@@ -50,7 +50,7 @@ def test_stated_rates_hold_on_queries_not_seen(count, cautious) -> None:
         assert stated / cautious <= seen <= stated * 2, observed
 
 
-def test_an_archive_that_has_grown_is_reckoned_with() -> None:
+def test_rates_account_for_an_archive_that_has_grown() -> None:
     entries = scene(3000, 1)
     small = fit_tail(highest_background(among_themselves(entries[:2000])), entries=2000)
     highest = nearest(scene(20_000, 2), entries, 1)[:, 0]
@@ -102,6 +102,6 @@ def test_entries_that_are_all_alike_leave_no_background() -> None:
     assert np.isfinite(tail.rate([0.4, 0.5, 0.9, 1.0], entries=300)).all()
 
 
-def test_no_rate_is_told_that_nothing_observed_supports() -> None:
+def test_no_rate_is_stated_that_no_observation_supports() -> None:
     values = np.random.default_rng(0).uniform(0.2, 0.6, 1000)
     assert fit_tail(values, entries=500).least == pytest.approx(1e-5)

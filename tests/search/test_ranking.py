@@ -1,4 +1,4 @@
-"""Exact similarities, and the order by them."""
+"""Exact similarities, and rankings by them."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -23,13 +23,13 @@ def units(generator: np.random.Generator, *shape: int) -> np.ndarray:
 )
 def test_similarities_are_cosines(queries: int, candidates: int, dimension: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
-    asked = units(generator, queries, dimension).astype(np.float32)
+    vectors = units(generator, queries, dimension).astype(np.float32)
     stored = units(generator, queries, candidates, dimension).astype(np.float16)
     positions = generator.integers(-1, 50, (queries, candidates))
-    found = similarities(asked, stored, positions)
+    found = similarities(vectors, stored, positions)
     assert found.shape == (queries, candidates)
     assert found.dtype == np.float32
-    expected = (stored.astype(np.float64) * asked[:, None].astype(np.float64)).sum(2)
+    expected = (stored.astype(np.float64) * vectors[:, None].astype(np.float64)).sum(2)
     present = positions >= 0
     np.testing.assert_allclose(found[present], expected.clip(-1, 1)[present], atol=1e-5)
     assert (found[~present] == -np.inf).all()
@@ -41,7 +41,7 @@ def test_a_vector_and_itself() -> None:
     found = similarities(
         vectors.astype(np.float32), vectors[:, None].astype(np.float16), np.zeros((200, 1), int)
     )
-    assert found.max() <= 1  # half precision would lead beyond
+    assert found.max() <= 1  # half precision would exceed 1
     assert found.min() > 0.998
 
 

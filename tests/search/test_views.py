@@ -10,13 +10,9 @@ from homing.errors import PictureError, UsageError
 from homing.images import squash
 from homing.options import VIEWS
 from homing.search.views import query_views
+from tests.helpers.pictures import picture
 
 SIZE = 32
-
-
-def picture(seed: int = 0, size: tuple[int, int] = (96, 72)) -> Image.Image:
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
 
 def views(image, which="all") -> dict[str, np.ndarray]:

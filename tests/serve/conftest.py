@@ -1,23 +1,23 @@
+"""A service with eight entries, and an archive without any."""
+
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import homing
 from homing.options import Limits
 from homing.serve.settings import Settings
 from tests.helpers.service import Live, encoded, picture
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture(scope="session")
 def empty_archive(tmp_path_factory: pytest.TempPathFactory, network_file: Path) -> Path:
-    """An archive without entries; a test that writes copies it."""
-    vectors = np.random.default_rng(0).standard_normal((600, 192))
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    """An archive without entries. Tests that write to it copy it first."""
     descriptor = homing.load_descriptor(network_file)
     codebook = homing.train_codebook(
-        vectors.astype(np.float32), "IVF8,PQ8x8", descriptor=descriptor.fingerprint
+        unit_vectors(600, 0), "IVF8,PQ8x8", descriptor=descriptor.fingerprint
     )
     folder = tmp_path_factory.mktemp("empty")
     homing.create(folder / "archive", descriptor=network_file, codebook=codebook)
@@ -26,7 +26,7 @@ def empty_archive(tmp_path_factory: pytest.TempPathFactory, network_file: Path) 
 
 @pytest.fixture(scope="session")
 def live(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Iterator[Live]:
-    """A service of eight entries: 0 to 4 released, 5 to 7 added, the file of 7 being gone."""
+    """A service of eight entries: 0 to 4 released, 5 to 7 added; the file of 7 is missing."""
     import shutil
 
     folder = tmp_path_factory.mktemp("live")

@@ -1,4 +1,4 @@
-"""The client of a service (homing.client), against one with entries."""
+"""The client of a service (homing.client), against a service with entries."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Damaged uploads and requests at random: no failure of the service, nothing left behind."""
+"""Damaged uploads and random requests: no failure of the service, no file left behind."""
 
 import gc
 import io
@@ -31,7 +31,7 @@ def seeds():
 
 
 def mutated(data: bytes, draw: random.Random) -> bytes:
-    """One of the files, damaged in one to four ways."""
+    """Return one of the files, damaged in one to four ways."""
     changed = bytearray(data)
     for _ in range(draw.randint(1, 4)):
         place = draw.randrange(len(changed)) if draw.random() < 0.5 else draw.randrange(64)
@@ -54,7 +54,7 @@ def mutated(data: bytes, draw: random.Random) -> bytes:
 
 
 def fuzz(live, count, seed, on_each=lambda number: None):
-    """Send damaged pictures to all routes that take one; how often each status came."""
+    """Send damaged pictures to all routes that take one; count the statuses of the answers."""
     draw, files = random.Random(seed), seeds()
     statuses = {}
     for number in range(count):
@@ -82,7 +82,7 @@ def files_of(live):
 
 
 def memory():
-    """Bytes held by this process, which is the service, and by those that it has started."""
+    """Return the memory of this process, which is the service, and of its children, in bytes."""
     gc.collect()
     process = psutil.Process()
     return sum(p.memory_info().rss for p in (process, *process.children(recursive=True)))
@@ -124,7 +124,7 @@ CHECKS = (
 
 
 def described(live, examples):
-    """Ask every route of the description for what it says it takes, and for other things."""
+    """Send requests to every described route, with documented parameters and with others."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         schema = schemathesis.openapi.from_url(f"{live.url}/openapi.json")

@@ -1,4 +1,4 @@
-"""The service as a process of its own: started, used, ended, killed."""
+"""The service in another process: started, used, ended, killed."""
 
 import json
 import os
@@ -57,7 +57,7 @@ def folder(empty_archive, tmp_path):
 
 
 def sent(url, count, first=0):
-    """Upload pictures to be released; the token of the job once it is acknowledged."""
+    """Upload pictures to release; return the job's token, once acknowledged."""
     files = [
         ("pictures", (f"{number}.jpg", encoded(picture(number))))
         for number in range(first, first + count)
@@ -73,7 +73,7 @@ def until_done(url, token):
     return job
 
 
-def test_it_serves_and_ends_when_asked_to(folder):
+def test_it_serves_and_ends_at_the_signal(folder):
     served = Process(folder)
     client = Client(served.url)
     (folder / "a.jpg").write_bytes(encoded(picture(1)))
@@ -114,7 +114,7 @@ def test_killed_while_releasing_it_loses_nothing_that_was_acknowledged(folder, d
 
 
 @pytest.mark.slow
-def test_killed_while_it_receives_it_keeps_nothing(folder):
+def test_killed_while_it_receives_it_stores_nothing(folder):
     served = Process(folder)
 
     def slowly():
@@ -134,7 +134,7 @@ def test_killed_while_it_receives_it_keeps_nothing(folder):
 
 
 @pytest.mark.slow
-def test_asked_to_end_while_releasing_it_finishes_what_is_in_hand(folder):
+def test_signalled_while_releasing_it_finishes_pictures_under_way(folder):
     served = Process(folder)
     token = sent(served.url, 20)
     time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""Settings of a service, and where it may listen."""
+"""Settings of a service, and addresses at which it may listen."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The recipe lies beside the package, not in it."""
+"""Import path and photographs of the training recipe, which lies beside the package."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``training/ablate.py`` in miniature: runs judged, and not run twice."""
+"""``training/ablate.py`` in miniature: runs evaluated, and never run twice."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def test_each_change_has_its_row_beside_the_recipe(photos: Path, tmp_path: Path)
     first = _ablate(photos, tmp_path / "runs")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in first[2:]]
     assert [row[0] for row in rows] == ["the recipe", "without the bank"]
-    assert rows[0][3] == rows[0][5] == "+0.0 ± 0.0"  # beside itself
+    assert rows[0][3] == rows[0][5] == "+0.0 ± 0.0"  # compared with itself
     assert all(0 <= float(row[column]) <= 100 for row in rows for column in (1, 2, 4))
 
     results = {p: p.stat().st_mtime_ns for p in tmp_path.glob("runs/*/similarity.safetensors")}
@@ -26,9 +26,9 @@ def test_each_change_has_its_row_beside_the_recipe(photos: Path, tmp_path: Path)
 
 def _ablate(photos: Path, work: Path) -> list[str]:
     sizes = ["--steps", "1", "--held-back", "6", "--others", "20", "--generated", "4"]
-    asked = ["--work", work, "--start", _BUNDLED, "--only", "without the bank"]
+    options = ["--work", work, "--start", _BUNDLED, "--only", "without the bank"]
     ran = subprocess.run(
-        [sys.executable, "ablate.py", photos, *asked, *sizes],
+        [sys.executable, "ablate.py", photos, *options, *sizes],
         cwd=_TRAINING,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""The terms of the loss against slow, obvious versions of themselves."""
+"""The terms of the loss, against slow and direct versions of them."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The recipe of the descriptor in miniature: a tiny network on generated pictures."""
+"""The training recipe in miniature: a tiny network on generated pictures."""
 
 import json
 from dataclasses import replace
@@ -32,7 +32,7 @@ _SETTINGS = Settings(
 
 
 def _network(weights, pixels, power):
-    """Three convolutions; normalised by picture, since nothing is folded into random weights."""
+    """Three convolutions, normalised by picture: random weights have no folded normalisation."""
     maps = pixels
     for name in ("a", "b", "c"):
         maps = F.conv2d(maps, weights[f"{name}.weight"], weights[f"{name}.bias"], 2, 1)
@@ -134,7 +134,7 @@ def test_the_loss_falls_and_recall_rises(
     assert _recall(validation, state) > before + 0.1
 
 
-def test_a_run_that_was_broken_off_ends_as_one_that_was_not(
+def test_an_interrupted_run_ends_as_an_uninterrupted_one(
     material: Material, validation: Validation, tmp_path: Path
 ) -> None:
     settings = replace(_SETTINGS, steps=8)
@@ -161,7 +161,7 @@ def test_a_run_that_was_broken_off_ends_as_one_that_was_not(
 
 
 def _stopping(state: State, *, after: int) -> State:
-    """The same state, whose network gives up after some steps."""
+    """Return the same state, whose network raises after some steps."""
     network, calls = state.network, iter(range(after))
 
     def stops(weights, pixels, power):

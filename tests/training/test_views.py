@@ -1,4 +1,4 @@
-"""Views: what the two ways of making them have in common, and edits against their definitions."""
+"""Views for training: the two ways to make them, and edits against their definitions."""
 
 from io import BytesIO
 
@@ -67,7 +67,7 @@ def test_every_edit_changes_the_picture(name: str, picture: np.ndarray, overlays
     edit = views._steps(overlays)[name]
     before = picture.copy()
     made = [views.finish(edit(picture, np.random.default_rng(seed)), 64) for seed in range(4)]
-    assert np.array_equal(picture, before)  # views of one picture must not touch each other
+    assert np.array_equal(picture, before)  # edits must not modify the picture
     assert all(one.shape == (64, 64, 3) and one.dtype == np.uint8 for one in made)
     assert any(np.abs(one.astype(int) - views.finish(picture, 64)).max() > 3 for one in made)
     again = views.finish(edit(picture, np.random.default_rng(0)), 64)

@@ -1,4 +1,4 @@
-"""The maps that end a descriptor, on vectors whose scatter is known."""
+"""Whitening maps, the last layer of a descriptor, on vectors of known scatter."""
 
 import pytest
 import torch
@@ -6,7 +6,7 @@ from recipe.whitening import balanced_order, discriminant, principal, scatter
 
 
 def _views(pictures: int, views: int, seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Vectors with the true scatter within pictures and between them."""
+    """Draw vectors with the true scatter within pictures and between them."""
     generator = torch.Generator().manual_seed(seed)
     size = 6
     a, b = (torch.randn(size, size, generator=generator, dtype=torch.float64) for _ in range(2))
@@ -15,7 +15,7 @@ def _views(pictures: int, views: int, seed: int) -> tuple[torch.Tensor, torch.Te
     return means[:, None] + apart + 3.0, b @ b.T, a @ a.T
 
 
-def test_scatter_finds_what_was_put_in() -> None:
+def test_scatter_estimates_the_true_one() -> None:
     vectors, within, between = _views(40_000, 3, seed=1)
     found_within, found_between = scatter(vectors, part=777)
     assert float((found_within - within).norm() / within.norm()) < 0.03
@@ -49,7 +49,7 @@ def test_shrinkage_bounds_what_one_direction_may_count() -> None:
 
 
 def test_discriminant_finds_copies_where_edits_hide_them() -> None:
-    # One direction that every edit throws about, and five that tell pictures apart.
+    # One direction that every edit disturbs, and five that distinguish pictures.
     generator = torch.Generator().manual_seed(3)
     spread = torch.tensor([30.0, 1, 1, 1, 1, 1])
     pictures = torch.randn(600, 6, generator=generator)

@@ -1,4 +1,4 @@
-"""The loop that submits ahead: order, and how far ahead."""
+"""The loop that submits tasks ahead: their order, and their number ahead."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from homing.workers.ahead import submitted_ahead
 
 
 @pytest.mark.parametrize("ahead", [0, 1, 3, 20])
-def test_submissions_come_in_order_and_no_more_than_so_far_ahead(ahead):
+def test_submissions_come_in_order_and_stay_within_the_limit_ahead(ahead):
     submitted = []
     tasks = (submitted.append(number) or number for number in range(10))
     for taken, number in enumerate(submitted_ahead(tasks, ahead)):

@@ -1,4 +1,4 @@
-"""Workers by their number or name; where they do tasks is in test_processes and test_ray."""
+"""Workers chosen by number or name. Their tasks: test_processes and test_ray."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Processes that do tasks, and are killed meanwhile."""
+"""Worker processes that do tasks and are killed meanwhile."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def doubling():
 
 
 def falling():
-    """Fails at 3, as a task of ours and as a fault would."""
+    """Fail at 3, by homing's error or by an unexpected one."""
 
     def function(number):
         if number == 3:
@@ -34,7 +34,7 @@ def falling():
 
 
 def stalling(folder):
-    """Says which process has which task; at the first try of 2 it waits to be killed."""
+    """Record which process has which task; at the first try of 2 wait to be killed."""
 
     def function(number):
         mark = Path(folder, f"{number}-{os.getpid()}")
@@ -58,7 +58,7 @@ def dying(folder):
 
 @pytest.fixture(autouse=True)
 def others():
-    """Processes of other tests' fixtures, which stay to the session's end."""
+    """Processes of other tests' fixtures, which live until the session ends."""
     _OTHERS[:] = psutil.Process().children()
 
 
@@ -108,7 +108,7 @@ def test_one_that_is_killed_costs_its_task_a_try_and_the_others_nothing(tmp_path
     with Workers(partial(stalling, str(tmp_path)), 2, "stall") as workers:
         results = workers.in_order(range(8))
         assert [next(results) for _ in range(2)] == [0, 1]
-        wait_for(lambda: list(tmp_path.glob("6-*")))  # the other one has gone on meanwhile
+        wait_for(lambda: list(tmp_path.glob("6-*")))  # the other process went on meanwhile
         (mark,) = tmp_path.glob("2-*")
         os.kill(int(mark.name[2:]), signal.SIGKILL)
         assert list(results) == [2, 3, 4, 5, 6, 7]
@@ -116,7 +116,7 @@ def test_one_that_is_killed_costs_its_task_a_try_and_the_others_nothing(tmp_path
     assert sorted(tries) == [0, 1, 2, 2, 3, 4, 5, 6, 7]
 
 
-def test_a_task_that_kills_its_processes_is_told_of(tmp_path):
+def test_a_task_that_kills_its_processes_is_reported(tmp_path):
     with Workers(partial(dying, str(tmp_path)), 2, "do this") as workers:
         results = workers.in_order(range(5))
         assert [next(results), next(results)] == [0, 1]
@@ -152,7 +152,7 @@ def test_there_must_be_a_worker():
         refuse_no_workers(0)
 
 
-#: Says that its processes are at work, and waits.
+#: Reports that its processes are at work, and waits.
 RUNNING = """
 import sys, pathlib
 sys.path.insert(0, {tests!r})
@@ -165,7 +165,7 @@ with Workers(partial(stalling, {folder!r}), 3, "stall") as workers:
 
 
 def running(folder):
-    """A process of its own, leader of its group, with three that work for it."""
+    """Start a process that leads its group, with three worker processes."""
     code = RUNNING.format(tests=str(ROOT), folder=str(folder))
     process = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -188,7 +188,7 @@ def test_they_end_with_the_process_that_reads_the_results(tmp_path):
 
 
 def test_an_interruption_from_the_terminal_is_for_that_process(tmp_path):
-    """The terminal sends it to all of a group; only one shows that it was interrupted."""
+    """The terminal sends SIGINT to the whole group; only one process reports it."""
     process, workers = running(tmp_path)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)

@@ -1,4 +1,4 @@
-"""Tasks done by the workers of a Ray cluster, which are killed meanwhile."""
+"""Tasks of the workers of a Ray cluster, which are killed meanwhile."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ def ray():
 
 
 def working(folder):
-    """Doubles; fails at 3; at its first try of 5 the worker is killed."""
+    """Double numbers; fail at 3; at the first try of 5 kill the worker."""
 
     def function(number):
         if number == 3:
@@ -65,6 +65,6 @@ def test_tasks_are_done_by_others_and_again_where_one_is_killed(ray, tmp_path, m
             list(workers.in_order([1]))
         with pytest.raises(homing.UsageError, match="no GPU for --device cuda"):
             workforce.hire(dying, "compute", device="cuda")
-    assert ray.is_initialized()  # it is the program's own
+    assert ray.is_initialized()  # the cluster belongs to the program
     with pytest.raises(homing.UsageError, match="uses Ray already"), open_workforce("ray:2"):
         pass

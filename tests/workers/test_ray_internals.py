@@ -1,4 +1,4 @@
-"""Ray's internals that homing relies on: a failure here means that Ray has changed them.
+"""Internals of Ray that homing relies on: a failure means that Ray has changed them.
 
 The keys of `ray.nodes` are covered by test_ray, which counts the processors of a machine.
 """
@@ -14,7 +14,7 @@ from homing.workers.ray_internals import cause_of, count_machines, silence_ray  
 
 
 def printed() -> str:
-    """What Ray prints of a worker's output."""
+    """Return what Ray prints of a worker's output."""
     from ray._private import worker
 
     file = io.StringIO()

@@ -1,4 +1,4 @@
-"""The map of just noticeable differences against the obvious way to write it."""
+"""The map of just noticeable differences, against a direct implementation."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ KERNEL = np.array(
     [[1, 1, 1, 1, 1], [1, 2, 2, 2, 1], [1, 2, 0, 2, 1], [1, 2, 2, 2, 1], [1, 1, 1, 1, 1]]
 )
 SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
-HALF = 6e-4  # relative error of rounding to half precision, and a little
+HALF = 6e-4  # relative error of rounding to half precision, with a margin
 
 
 def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
@@ -46,14 +46,14 @@ def test_it_is_the_published_map(channels: int, dtype: str, shape: tuple[int, in
     peak = np.iinfo(dtype).max
     generator = np.random.default_rng(3)
     pixels = generator.integers(0, peak + 1, (*shape, channels)).astype(dtype)
-    pixels[: shape[0] // 2] //= 16  # dark and flat places too
+    pixels[: shape[0] // 2] //= 16  # dark and flat areas as well
     found = just_noticeable_difference(pixels, peak=peak)
     assert found.shape == shape
     assert found.dtype == np.float16
     np.testing.assert_allclose(found.astype(np.float64), obvious(pixels, peak), rtol=HALF)
 
 
-def test_flat_black_flat_grey_and_an_edge_by_hand() -> None:
+def test_flat_black_flat_grey_and_an_edge_are_as_computed_by_hand() -> None:
     black = just_noticeable_difference(np.zeros((9, 9, 3), np.uint8), peak=255)
     np.testing.assert_allclose(black, (20 - 17 * np.sqrt(1e-3)) / 255, rtol=HALF)
     grey = just_noticeable_difference(np.full((9, 9, 1), 127, np.uint8), peak=255)

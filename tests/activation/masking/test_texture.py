@@ -1,4 +1,4 @@
-"""Texture masking against the obvious way to write it, and its purpose."""
+"""Texture masking, against a direct implementation and by its purpose."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from homing.activation.masking.texture import GUARDED, luminance_share, texture_
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
 DARK, PATCHES = 80.0, 12
-HALF = 1e-3  # relative error of rounding to half precision, and a little
+HALF = 1e-3  # relative error of rounding to half precision, with a margin
 
 
 def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
@@ -35,7 +35,7 @@ def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
 
 
 def around(values: np.ndarray) -> np.ndarray:
-    """Means of twelve by twelve patches, and in between their mixtures."""
+    """Means of twelve by twelve patches, interpolated between their centres."""
     for axis in (0, 1):
         values = np.apply_along_axis(along, axis, values)
     return values
@@ -50,10 +50,14 @@ def along(row: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 @pytest.mark.parametrize("shape", [(24, 36), (23, 31), (1, 1), (1, 40), (40, 1), (2, 3)])
-def test_against_the_obvious(channels: int, dtype: str, shape: tuple[int, int]) -> None:
+def test_it_agrees_with_a_direct_implementation(
+    channels: int, dtype: str, shape: tuple[int, int]
+) -> None:
     peak = np.iinfo(dtype).max
     whole = all(side % PATCHES == 0 for side in shape)
-    darkest = 0 if whole else int(0.4 * peak)  # the obvious patches are whole, and tell in the dark
+    darkest = (
+        0 if whole else int(0.4 * peak)
+    )  # patches of whole pixels only, and they differ in the dark
     drawn = np.random.default_rng(3).integers(darkest, peak + 1, (*shape, channels))
     pixels = drawn.astype(dtype)
     pixels[: shape[0] // 2] //= 1 if darkest else 16
@@ -113,7 +117,7 @@ def test_text_is_flat() -> None:
     assert np.mean(found < 1.05 * SHARE * FLAT) > 0.8
 
 
-def test_a_large_picture_is_judged_at_the_size_at_which_it_is_seen(
+def test_a_large_picture_is_masked_at_its_viewing_size(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     generator = np.random.default_rng(1)
@@ -170,7 +174,7 @@ def test_a_flat_place_amid_texture_is_no_sky() -> None:
     assert share.max() < 1
 
 
-def test_luminance_against_the_obvious() -> None:
+def test_luminance_agrees_with_a_direct_implementation() -> None:
     tolerance = np.random.default_rng(2).uniform(0, 0.08, (36, 36)).astype(np.float32)
     most = np.maximum(tolerance, around(tolerance))
     expected = 1 - 0.6 * np.minimum(1, SHARE * FLAT / 255 / most) ** 6

@@ -1,4 +1,4 @@
-"""Margin objectives against slow versions written from the definitions."""
+"""Margin objectives, against slow versions written from the definitions."""
 
 from dataclasses import replace
 
@@ -9,15 +9,15 @@ import torch
 from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.activation.objectives.objective import Targets
 from homing.codebooks import Codebook, train_codebook
+from tests.helpers.vectors import unit_vectors
 
-DIMENSION, COUNT, LOOKS = 16, 3, 2
+DIMENSION, COUNT, COPIES = 16, 3, 2
 CPU = torch.device("cpu")
 ALONE = MarginSettings(margin=0.1, identity=0.0, code=0.0)
 
 
 def unit(count: int, seed: int) -> np.ndarray:
-    drawn = np.random.default_rng(seed).normal(size=(count, DIMENSION))
-    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+    return unit_vectors(count, seed, DIMENSION)
 
 
 @pytest.fixture(scope="module", params=["IVF32,Flat", "IVF32,PQ4x8", "OPQ4,IVF32,PQ4x8"])
@@ -25,9 +25,9 @@ def celled(request: pytest.FixtureRequest) -> Codebook:
     return train_codebook(unit(1500, 0), request.param)
 
 
-def looked_at(own: np.ndarray, spread: float = 0.3, seed: int = 5) -> np.ndarray:
-    """Descriptors (looks, pictures, D) of edited pictures."""
-    moved = own + np.random.default_rng(seed).normal(size=(LOOKS, *own.shape)) * spread / 4
+def edited_vectors(own: np.ndarray, spread: float = 0.3, seed: int = 5) -> np.ndarray:
+    """Return descriptors (copies, pictures, D) of edited pictures."""
+    moved = own + np.random.default_rng(seed).normal(size=(COPIES, *own.shape)) * spread / 4
     return (moved / np.linalg.norm(moved, axis=2, keepdims=True)).astype(np.float32)
 
 
@@ -60,24 +60,24 @@ def walls(codebook: Codebook, cell: int, vector: np.ndarray) -> np.ndarray:
 
 def test_margins_are_distances_to_the_cells_walls(celled: Codebook) -> None:
     own = unit(COUNT, 1)
-    seen = looked_at(own)
+    seen = edited_vectors(own)
     cells = codebook_cells = celled.cells(own)
-    expected = np.zeros((LOOKS, COUNT))
-    for look in range(LOOKS):
+    expected = np.zeros((COPIES, COUNT))
+    for copy in range(COPIES):
         for picture in range(COUNT):
-            distances = np.sort(walls(celled, codebook_cells[picture], seen[look, picture]))[:16]
-            inside = celled.cells(seen[look, picture][None])[0] == cells[picture]
+            distances = np.sort(walls(celled, codebook_cells[picture], seen[copy, picture]))[:16]
+            inside = celled.cells(seen[copy, picture][None])[0] == cells[picture]
             assert (distances.min() >= 0) == inside
             margin = -0.02 * np.log(np.exp(-distances / 0.02).sum())
-            expected[look, picture] = softplus(0.1 - margin, 0.05)
+            expected[copy, picture] = softplus(0.1 - margin, 0.05)
     np.testing.assert_allclose(losses(celled, own, seen), expected.mean(axis=0), rtol=2e-4)
 
 
 def test_following_it_home(celled: Codebook) -> None:
-    """A descriptor that strayed comes back into the cell, and deeper than its wall."""
+    """A descriptor outside its cell comes back, and ends deeper than the cell's wall."""
     own = unit(40, 2)
     cells = celled.cells(own)
-    seen = looked_at(own, spread=1.0)[0]
+    seen = edited_vectors(own, spread=1.0)[0]
     assert (celled.cells(seen) != cells).mean() > 0.3
     objective = margin_objective(Targets.in_own_cells(celled, own), MarginSettings(), CPU)
     features = torch.from_numpy(seen).clone().requires_grad_()
@@ -95,7 +95,7 @@ def test_following_it_home(celled: Codebook) -> None:
 
 def test_identity_and_code_weigh_what_they_should(celled: Codebook) -> None:
     own = unit(COUNT, 3)
-    seen = looked_at(own)
+    seen = edited_vectors(own)
     bare = losses(celled, own, seen)
     own_distance = 1 - (seen * own).sum(axis=2).mean(axis=0)
     found = losses(celled, own, seen, replace(ALONE, identity=0.7))
@@ -112,7 +112,7 @@ def test_identity_and_code_weigh_what_they_should(celled: Codebook) -> None:
 def test_a_bare_product_quantizer_pulls_to_the_reconstruction(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(COUNT, 1)
-    seen = looked_at(own)
+    seen = edited_vectors(own)
     targets = codebook.target(own)
     targets /= np.linalg.norm(targets, axis=1, keepdims=True)
     expected = 1 - (seen * targets).sum(axis=2).mean(axis=0)
@@ -120,10 +120,10 @@ def test_a_bare_product_quantizer_pulls_to_the_reconstruction(factory: str) -> N
 
 
 @pytest.mark.parametrize("factory", ["LSH", "PCA8,LSH"])
-def test_bits_are_kept_away_from_zero(factory: str) -> None:
+def test_bits_stay_away_from_zero(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(COUNT, 1)
-    seen = looked_at(own)
+    seen = edited_vectors(own)
 
     def inward(vectors: np.ndarray) -> np.ndarray:
         if factory == "LSH":
@@ -161,7 +161,9 @@ def test_gradient_is_that_of_finite_differences(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(2, 1)
     objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
-    features = torch.from_numpy(looked_at(own).reshape(-1, DIMENSION)).double().requires_grad_()
+    features = (
+        torch.from_numpy(edited_vectors(own).reshape(-1, DIMENSION)).double().requires_grad_()
+    )
     function = lambda f: objective(f, torch.zeros(1))  # noqa: E731
     assert torch.autograd.gradcheck(function, features, eps=1e-6, atol=1e-6, rtol=1e-4)
 
@@ -170,22 +172,22 @@ def test_gradient_is_that_of_finite_differences(factory: str) -> None:
 def test_pictures_do_not_meet(factory: str) -> None:
     codebook = train_codebook(unit(1500, 0), factory)
     own = unit(COUNT, 1)
-    seen = looked_at(own)
+    seen = edited_vectors(own)
     whole = losses(codebook, own, seen, MarginSettings())
     turned = losses(codebook, own[::-1].copy(), seen[:, ::-1].copy(), MarginSettings())
     assert np.array_equal(turned[::-1], whole)
 
 
-def test_safe_is_every_look_at_enough(celled: Codebook) -> None:
+def test_safe_needs_every_edited_copy(celled: Codebook) -> None:
     own = unit(60, 4)
-    seen = looked_at(own, spread=0.1)
+    seen = edited_vectors(own, spread=0.1)
     objective = margin_objective(
         Targets.in_own_cells(celled, own), MarginSettings(safe_margin=0.03), CPU
     )
     found = objective.safe(torch.from_numpy(seen.reshape(-1, DIMENSION)))
     expected = []
     for picture, cell in enumerate(celled.cells(own)):
-        least = [np.sort(walls(celled, cell, look[picture]))[:16] for look in seen]
+        least = [np.sort(walls(celled, cell, copy[picture]))[:16] for copy in seen]
         margins = [-0.02 * np.log(np.exp(-distances / 0.02).sum()) for distances in least]
         expected.append(min(margins) >= 0.03)
     assert found.tolist() == expected

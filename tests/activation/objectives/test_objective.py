@@ -1,4 +1,4 @@
-"""Joint objectives: one change for several codebooks."""
+"""Joint objectives, in which one change serves several codebooks."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ FACTORIES = {"new": "IVF12,PQ4x8", "partner": "PCA8,LSH"}
 
 @pytest.fixture(scope="module")
 def further(tiny: Descriptor) -> dict[str, Codebook]:
-    """Codebooks of the tiny descriptor, trained on other pictures than the first one."""
+    """Codebooks of the tiny descriptor, trained on other pictures than the first codebook."""
     coarse = np.random.default_rng(12).integers(0, 256, (1200, 4, 4, 3), dtype=np.uint8)
     vectors = tiny.describe_squashed(coarse.repeat(4, 1).repeat(4, 2))
     return {
@@ -38,7 +38,7 @@ def further(tiny: Descriptor) -> dict[str, Codebook]:
 
 
 def margins(codebook: Codebook, own: np.ndarray, seen: np.ndarray) -> np.ndarray:
-    """How far each vector is from leaving what the codebook made of its picture, (n,)."""
+    """Return the distance of each vector from the border of its picture's cell or code, (n,)."""
     inner, before = (codebook.inner(vectors).astype(np.float64) for vectors in (seen, own))
     if codebook.cell_count == 1:  # bits: half of a typical projection is enough
         typical = np.sqrt((before**2).mean(axis=1, keepdims=True))

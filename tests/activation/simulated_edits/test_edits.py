@@ -30,7 +30,7 @@ BLACK, WHITE = torch.zeros(1, 3, 1, 1), torch.ones(1, 3, 1, 1)
 
 @pytest.fixture(scope="module")
 def wide(scene: Callable[..., np.ndarray]) -> Image.Image:
-    """Half as wide again as high, smooth enough for resampling to agree."""
+    """A picture of 3 : 2, smooth enough for two resamplings to agree."""
     small = Image.fromarray(scene(120, 180, seed=4))
     return small.resize((360, 240), Image.Resampling.BICUBIC)
 
@@ -65,7 +65,7 @@ def toned(
 
 
 def apart(found: torch.Tensor, expected: Image.Image, rows: slice = slice(None)) -> float:
-    """Mean distance in levels."""
+    """Return the mean difference in levels."""
     return float((found - squashed(expected))[:, :, rows].abs().mean() * 255)
 
 
@@ -154,7 +154,7 @@ def test_saturation_is_pillows(wide: Image.Image, factor: float) -> None:
 
 
 def test_hue_turns_as_pillows_does(wide: Image.Image) -> None:
-    """Of equal luma, not of equal value: alike, not the same."""
+    """The luma is unchanged here, the value in Pillow: results are close, not equal."""
     before = np.asarray(wide, np.float32)
     expected = np.asarray(operations.hue(wide, 0.2), np.float32)
     found = toned(wide, toning.colour_matrix(hue=0.2))
@@ -207,21 +207,21 @@ def test_gradient_is_that_of_finite_differences() -> None:
         assert torch.autograd.gradcheck(function, pictures, eps=1e-7, atol=1e-6, fast_mode=True)
 
 
-def test_looks_are_as_many_as_planned_and_two_at_a_time() -> None:
+def test_edited_copies_are_as_many_as_planned_and_come_two_at_a_time() -> None:
     pictures = noise(3, 3, 16, 16)
     edits = stack_edits([drawn(n, size=16) for n in range(3)])
-    sizes = [len(seen) for seen in apply_edits(pictures, edits, 0)]
+    sizes = [len(edited) for edited in apply_edits(pictures, edits, 0)]
     assert sum(sizes) == PLAN.passes * 3
     assert max(sizes) == 6
-    seen = torch.cat(list(apply_edits(pictures, edits, 0)))
-    assert seen.shape == (18, 3, 16, 16)
-    assert seen.min() >= 0
-    assert seen.max() <= 1
-    changed = (seen.unflatten(0, (6, 3)) - pictures).abs().mean(dim=(1, 2, 3, 4))
+    edited = torch.cat(list(apply_edits(pictures, edits, 0)))
+    assert edited.shape == (18, 3, 16, 16)
+    assert edited.min() >= 0
+    assert edited.max() <= 1
+    changed = (edited.unflatten(0, (6, 3)) - pictures).abs().mean(dim=(1, 2, 3, 4))
     assert (changed > 0.01).all()
 
 
-def test_every_look_is_at_its_own_picture() -> None:
+def test_every_edit_is_of_its_own_picture() -> None:
     pictures = noise(2, 3, 16, 16)
     one, other = drawn(1, size=16), drawn(2, size=16)
     together = list(apply_edits(pictures, stack_edits([one, other]), 2))
@@ -232,7 +232,7 @@ def test_every_look_is_at_its_own_picture() -> None:
 
 
 def of_shape(matrix: np.ndarray) -> DrawnEdits:
-    """Edits of one step that looks once, through that shape."""
+    """Return edits of one step and one pass, of that shape."""
     found = draw_edits(
         EditPlan(shaped=1), 1, aspect=1.0, size=SIDE, generator=np.random.default_rng(0)
     )
@@ -249,10 +249,10 @@ def test_a_crop_is_cut_out_of_the_picture_not_out_of_its_squash(scene) -> None:
     (coarse,) = apply_edits(untouched, edits, 0)
     (fine,) = apply_edits(untouched, edits, 0, originals)
     assert apart(fine, quarter) < 0.5 * apart(coarse, quarter)
-    # The change is laid on at the scale of the descriptor: it is seen as without originals.
+    # The change is added at the descriptor's scale: originals make no difference to it.
     changed = untouched + 0.02 * noise(*untouched.shape)
-    (seen,), (expected,) = (apply_edits(changed, edits, 0, d) for d in (originals, None))
-    torch.testing.assert_close(seen - fine, expected - coarse, rtol=0, atol=1e-6)
+    (edited,), (expected,) = (apply_edits(changed, edits, 0, d) for d in (originals, None))
+    torch.testing.assert_close(edited - fine, expected - coarse, rtol=0, atol=1e-6)
 
 
 def test_what_does_not_enlarge_needs_no_originals(scene) -> None:

@@ -13,7 +13,7 @@ from homing.archive.ingest.by_workers import _Shard
 from homing.archive.ingest.describe import DescribedInput
 from homing.archive.ingest.plan import PlannedInput
 from homing.archive.inputs import Input
-from tests.helpers.archive import make_pictures
+from tests.helpers.pictures import make_pictures
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_shards_to_describe_are_whole_batches():
 
 
 class FarAway:
-    """A workforce that saw each file with another length, or not at all."""
+    """Workers that report one length for every file, or None: no such file."""
 
     count = per_machine = 1
 

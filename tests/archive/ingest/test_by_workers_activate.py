@@ -1,4 +1,4 @@
-"""Pictures released by several workers, which are killed meanwhile: the same files, each once."""
+"""Releases by several workers, which are killed meanwhile: the same files, each once."""
 
 import contextlib
 import json
@@ -23,10 +23,11 @@ from homing.archive.ingest import by_workers
 from homing.archive.ingest import release as releasing
 from homing.workers import processes
 from homing.workers.choose import ThisMachine
-from tests.helpers.archive import contents, facts, make_pictures, picture
+from tests.helpers.archive import contents, facts
+from tests.helpers.pictures import make_pictures, picture
 
 COUNT = 14
-FAST = "paper"  # among the methods, of pictures as small as these
+FAST = "paper"  # for pictures as small as these
 TRANSIENT = ("seconds", "file")
 
 
@@ -42,7 +43,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory, network_file, codebook, photos):
-    """What one process releases: files, rows, outcomes."""
+    """Files, rows and outcomes of a release by one process."""
     folder = tmp_path_factory.mktemp("alone")
     made = homing.create(folder / "archive", descriptor=network_file, codebook=codebook)
     report = made.release(photos, out=folder / "out", method=FAST)
@@ -50,13 +51,13 @@ def alone(tmp_path_factory, network_file, codebook, photos):
 
 
 def outcomes_of(report):
-    """Outcomes without times and places."""
+    """Return outcomes without times and paths."""
     every = [outcome.as_dict() for outcome in report]
     return [{k: v for k, v in each.items() if k not in {"seconds", "file"}} for each in every]
 
 
-class Here:
-    """Workers of this process, whose first try at some of the tasks is lost."""
+class LosingWorkers:
+    """Workers in this process, whose first try at some of the tasks is lost."""
 
     def __init__(self, count, lost=frozenset()):
         self.count = self.per_machine = count
@@ -87,7 +88,7 @@ class Here:
     lost=st.frozensets(st.integers(0, 3)),
     commit=st.integers(3, 20),
 )
-def test_whoever_makes_them_the_files_are_the_same(
+def test_files_are_the_same_by_any_number_of_workers(
     count, before, lost, commit, create, photos, alone, tmp_path_factory
 ):
     place = tmp_path_factory.mktemp("together")
@@ -97,7 +98,7 @@ def test_whoever_makes_them_the_files_are_the_same(
         made.release(first, out=out, method=FAST)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            archives, "open_workforce", lambda _: contextlib.nullcontext(Here(count, lost))
+            archives, "open_workforce", lambda _: contextlib.nullcontext(LosingWorkers(count, lost))
         )
         patch.setattr(releasing, "_COMMIT", commit)
         report = made.release(photos, out=out, method=FAST, workers=count)
@@ -114,7 +115,9 @@ def test_whoever_makes_them_the_files_are_the_same(
 
 def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path, monkeypatch):
     pytest.importorskip("c2pa")
-    monkeypatch.setattr(archives, "open_workforce", lambda _: contextlib.nullcontext(Here(2)))
+    monkeypatch.setattr(
+        archives, "open_workforce", lambda _: contextlib.nullcontext(LosingWorkers(2))
+    )
     some = [photos / "001.jpg", photos / "005.jpg", photos / "002.jpg"]
     report = archive.release(some, out=tmp_path / "out", method=FAST, c2pa=credentials, workers=2)
     assert [each.status for each in report] == ["released", "failed", "released"]
@@ -125,7 +128,7 @@ def test_what_workers_make_is_signed_here(archive, photos, credentials, tmp_path
 
 
 def stalling(folder, *given):
-    """As a worker begins, but at its first try the shard with 006.jpg waits to be killed."""
+    """Begin as a worker does; at its first try the shard with 006.jpg waits to be killed."""
     activate = by_workers._begin_activating(*given)
 
     def activated(shard):
@@ -158,7 +161,7 @@ def test_killed_in_the_middle_of_its_shard(create, photos, alone, tmp_path, monk
     report = archive.release(photos, out=out, method=FAST, workers=2)
     thread.join()
     assert not psutil.pid_exists(int(next(marks.iterdir()).name))
-    assert contents(out) == alone[0]  # nor is anything left of a staging folder
+    assert contents(out) == alone[0]  # and no staging folder is left
     assert facts(archive) == alone[1]
     assert outcomes_of(report) == alone[2]
     assert archive.verify().clean
@@ -170,7 +173,7 @@ def dying(*given):
 
 
 @pytest.mark.slow
-def test_workers_that_die_again_and_again_are_told_of(archive, photos, tmp_path, monkeypatch):
+def test_workers_that_die_again_and_again_are_reported(archive, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(by_workers, "_begin_activating", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     out = tmp_path / "out"
@@ -194,7 +197,7 @@ def test_a_descriptor_that_other_processes_cannot_load_is_refused(tmp_path, phot
 
 
 def started(archive, photos, out, *more):
-    """The command, leader of its group as a shell would have it; its first line has come."""
+    """Start the command in a process group of its own, as a shell does; wait for its first line."""
     code = (
         "import sys, homing.archive.ingest.release as releasing\nreleasing._COMMIT = 2\n"
         "from homing.cli import main\nmain(sys.argv[1:])\n"
@@ -213,9 +216,9 @@ def started(archive, photos, out, *more):
 
 
 def ended(process):
-    """The rest of the command's output, by stream, once it has ended.
+    """Return the rest of the command's output, by stream, once it has ended.
 
-    ``communicate`` would lose what came together with the first line: it reads beside the buffer.
+    ``communicate`` would lose what the buffer has read beyond the first line.
     """
     with process:  # closes both, and waits
         return process.stdout.read(), process.stderr.read()
@@ -225,7 +228,7 @@ def ended(process):
 def test_by_the_command_line(archive, photos, alone, tmp_path):
     process, workers, first = started(archive, photos, tmp_path / "out")
     out, err = ended(process)
-    assert process.returncode == 1  # one is no picture
+    assert process.returncode == 1  # one file is no picture
     assert "1 failed" in err
     lines = [first, *map(json.loads, out.splitlines())]
     assert [{k: v for k, v in each.items() if k not in TRANSIENT} for each in lines] == alone[2]
@@ -241,15 +244,14 @@ def many(tmp_path):
 
 
 def goes_on(archive, many, out, recorded):
-    """Recorded rows stay, and the same command again does the rest."""
+    """Check that recorded rows stay, and that the same command again does the rest."""
     archive._table.refresh()
     recorded_ids = [row.id for row in archive.entries()]
     assert recorded <= len(recorded_ids) < 40
     assert all((out / name).exists() for name in recorded_ids)
     report = archive.release(many, out=out, method=FAST)
-    assert report.count("skipped") >= len(
-        recorded_ids
-    )  # more, where a commit was brought to its end
+    # More are skipped if a commit was under way and got completed.
+    assert report.count("skipped") >= len(recorded_ids)
     assert report.count("skipped") + report.count("released") == 40
     assert sorted(each.name for each in out.iterdir()) == [f"{n:03}.jpg" for n in range(40)]
     assert archive.verify().clean

@@ -1,4 +1,4 @@
-"""Pictures added by several real processes, which are killed meanwhile."""
+"""Adds by several real processes, which are killed meanwhile."""
 
 import json
 import os
@@ -18,7 +18,8 @@ import homing
 from homing.archive.ingest import add as adding
 from homing.archive.ingest import by_workers
 from homing.workers import processes
-from tests.helpers.archive import facts, make_pictures, picture
+from tests.helpers.archive import facts
+from tests.helpers.pictures import make_pictures, picture
 
 COUNT = 150
 
@@ -33,7 +34,7 @@ def outcomes_of(report):
 
 
 def test_what_is_recorded_is_the_same(create, photos, tmp_path):
-    """With pictures that are there, that another one's id is taken by, that cannot be read."""
+    """Among them pictures already recorded, unreadable ones, and ids taken by other pictures."""
     mixed = make_pictures(tmp_path / "mixed", 70, first=500)
     (mixed / "510.jpg").write_bytes(b"no picture")
     picture(0).resize((1, 1)).save(mixed / "520.jpg")  # one colour
@@ -58,7 +59,7 @@ def test_what_is_recorded_is_the_same(create, photos, tmp_path):
 
 
 def stalling(folder, *given):
-    """As a worker begins, but at its first try the shard with 080.jpg waits to be killed."""
+    """Begin as a worker does; at its first try the shard with 080.jpg waits to be killed."""
     describe = by_workers._begin_describing(*given)
 
     def described(shard):
@@ -105,7 +106,7 @@ def dying(*given):
     os._exit(9)
 
 
-def test_workers_that_die_again_and_again_are_told_of(archive, photos, monkeypatch):
+def test_workers_that_die_again_and_again_are_reported(archive, photos, monkeypatch):
     monkeypatch.setattr(by_workers, "_begin_describing", dying)
     monkeypatch.setattr(processes, "TRIES", 1)
     with pytest.raises(homing.UsageError, match="the processes that describe pictures die"):
@@ -129,7 +130,7 @@ def test_a_descriptor_that_other_processes_cannot_load_is_refused(tmp_path, phot
 
 
 def started(archive, photos):
-    """The command, leader of its group as a shell would have it; its first line has come."""
+    """Start the command in a process group of its own, as a shell does; wait for its first line."""
     code = (
         "import sys, homing.archive.ingest.add as adding\nadding._COMMIT = 4\n"
         "from homing.cli import main\nmain(sys.argv[1:])\n"
@@ -148,7 +149,7 @@ def started(archive, photos):
 
 
 def goes_on(archive, photos, recorded):
-    """Recorded rows stay, and the same command again does the rest."""
+    """Check that recorded rows stay, and that the same command again does the rest."""
     recorded_ids = [row.id for row in archive.entries()]
     assert recorded <= len(recorded_ids) < COUNT
     assert len(set(recorded_ids)) == len(recorded_ids)
@@ -163,7 +164,7 @@ def goes_on(archive, photos, recorded):
 
 @pytest.mark.slow
 def test_interrupted_from_the_terminal_it_keeps_what_is_recorded(archive, photos):
-    """The terminal sends SIGINT to the workers too, which must not show it."""
+    """The terminal sends SIGINT to the workers too, which must print nothing."""
     process, workers = started(archive, photos)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)

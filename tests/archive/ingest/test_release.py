@@ -15,7 +15,9 @@ import homing
 from homing.activation import Activator
 from homing.archive.ingest import release as releasing
 from homing.archive.ingest.staging import Staging
-from tests.helpers.archive import contents, facts, make_pictures, picture, stamps, unit_vectors
+from tests.helpers.archive import contents, facts, stamps
+from tests.helpers.pictures import make_pictures, picture
+from tests.helpers.vectors import unit_vectors
 
 SEED_PICTURES = 5
 
@@ -67,7 +69,7 @@ def test_the_bundled_descriptor_and_codebook_from_end_to_end(tmp_path, photos):
     for number in range(SEED_PICTURES):
         hit = archive.search(tmp_path / "out" / f"{number:03}.jpg", k=1)[0]
         assert hit.id == f"{number:03}.jpg"
-        assert hit.similarity > 0.97  # it is recorded between its file and its source
+        assert hit.similarity > 0.97  # the recorded vector lies between those of file and source
     assert homing.open(tmp_path / "bundled").verify().clean
 
 
@@ -95,7 +97,7 @@ def test_running_again_changes_nothing(archive, photos, tmp_path, command):
 
     run()
     bytes_before, stamps_before = contents(tmp_path), stamps(tmp_path)
-    # The output folder itself is used for staging; what it holds is not touched.
+    # Staging uses the output folder itself; files in it are not touched.
     stamps_before.pop("out", None)
     for _ in range(2):
         report = run()
@@ -108,7 +110,7 @@ def test_running_again_changes_nothing(archive, photos, tmp_path, command):
     assert len(archive) == SEED_PICTURES
 
 
-def test_a_handle_from_before_knows_what_others_have_done_since(archive, photos, tmp_path):
+def test_an_open_archive_sees_what_others_have_written_since(archive, photos, tmp_path):
     homing.open(archive.path).release(photos, out=tmp_path / "out")
     assert archive.add(photos).count("skipped") == SEED_PICTURES
     assert archive.release(photos, out=tmp_path / "out").count("skipped") == SEED_PICTURES
@@ -170,7 +172,7 @@ def test_a_file_where_a_folder_is_wanted_costs_that_picture(archive, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "sub").write_bytes(b"mine")
-    for status in ("released", "skipped"):  # the second time nothing unfinished is in the way
+    for status in ("released", "skipped"):  # the second run finds nothing unfinished
         report = archive.release(photos, out=out)
         assert {o.id: o.status for o in report} == {"007.jpg": status, "sub/000.jpg": "failed"}
     assert contents(out).keys() == {"007.jpg", "sub"}
@@ -235,7 +237,7 @@ def test_remove_leaves_the_file_and_frees_the_id(archive, photos, tmp_path):
         archive.entry("001.jpg")
     assert archive.remove(["001.jpg"]) == ()
     assert archive.remove([]) == ()
-    # The very file is there already: it is recorded again and not written again.
+    # The same file is there already: it is recorded again and not written again.
     stamp = stamps(tmp_path / "out")
     report = archive.release(photos, out=tmp_path / "out")
     assert statuses(report).count("released") == 2
@@ -338,7 +340,7 @@ def test_names_of_any_kind_are_ids_and_files(archive, tmp_path):
 
 
 @pytest.mark.parametrize(("word", "kind"), [("png", "PNG"), ("webp", "WEBP"), ("tiff", "TIFF")])
-def test_another_kind_is_written_where_asked(archive, photos, tmp_path, word, kind):
+def test_another_format_is_written_on_request(archive, photos, tmp_path, word, kind):
     report = archive.release(photos / "000.jpg", out=tmp_path / "out", format=word)
     (file,) = (tmp_path / "out").iterdir()
     assert file.stem == "000"
@@ -390,7 +392,7 @@ def test_a_search_sees_what_another_has_written_meanwhile(archive, photos, tmp_p
 
 
 def test_a_commit_in_the_middle_of_a_search_mixes_up_nothing(archive, photos, monkeypatch):
-    """Positions belong to the snapshot searched; the next one numbers its entries otherwise."""
+    """Positions are those of the snapshot searched; the next may number its entries anew."""
     from homing.archive.query.snapshot import Snapshot
 
     archive.add(photos)
@@ -474,7 +476,7 @@ def test_files_are_staged_as_they_come_and_recorded_before_long(
     assert events.count("committed") == commits
     batches = [number for number, event in enumerate(events) if event == "activated"]
     assert len(batches) == 5
-    # A batch being worked on and one that waits: what came before is staged, not held in memory.
+    # One batch is in work and one waits; earlier ones are staged, not held in memory.
     assert events[: batches[-1]].count("staged") >= 8
 
 
@@ -494,7 +496,9 @@ def test_one_release_serves_further_codebooks(archive, create, network, codebook
     alone.release(photos, out=tmp_path / "alone-out")
     assert contents(tmp_path / "alone-out") != contents(tmp_path / "out")
     given = create("given")
-    given.release(photos, out=tmp_path / "given-out", also=further)  # loaded, and not in a list
+    given.release(
+        photos, out=tmp_path / "given-out", also=further
+    )  # a loaded codebook, not in a list
     assert contents(tmp_path / "given-out") == contents(tmp_path / "out")
 
 

@@ -1,4 +1,4 @@
-"""Real processes that really die while they release: then the same command again."""
+"""Releases by real processes that die in the middle, and the same command run again."""
 
 import random
 import time
@@ -6,13 +6,14 @@ import time
 import pytest
 
 import homing
-from tests.helpers.archive import child, completed, contents, facts, make_pictures
+from tests.helpers.archive import child, completed, contents, facts
+from tests.helpers.pictures import make_pictures
 
 COUNT = 13
-#: Several commits in one run, so that a crash finds some of them done.
+#: Several commits in one run, so that some of them are done before a crash.
 SMALL_COMMITS = "import homing.archive.ingest.release as releasing\nreleasing._COMMIT = 4\n"
 
-#: Where a run dies; each is Python that wraps what comes just before.
+#: Points at which a run dies: Python that wraps the step just before each of them.
 DIE = """
 import os
 import homing.archive.ingest.staging as staging
@@ -55,7 +56,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory, network_file, codebook, photos):
-    """Files and rows of a run that nothing disturbs."""
+    """Files and rows of a run without a crash."""
     folder = tmp_path_factory.mktemp("undisturbed")
     archive = homing.create(folder / "archive", descriptor=network_file, codebook=codebook)
     archive.release(photos, out=folder / "out")
@@ -64,7 +65,7 @@ def undisturbed(tmp_path_factory, network_file, codebook, photos):
 
 def check(archive, out, undisturbed):
     opened = homing.open(archive.path)
-    assert contents(out) == undisturbed[0]  # no staging folder, nothing more and nothing less
+    assert contents(out) == undisturbed[0]  # no staging folder, no file more or less
     assert facts(opened) == undisturbed[1]
     assert len(opened) == COUNT + 1
     verified = opened.verify()
@@ -82,8 +83,8 @@ def test_a_run_that_dies_at_a_certain_point(archive, photos, tmp_path, undisturb
     assert process.returncode == 77
     rows = {row.file_sha256 for row in archive.entries()}
     if "journal" not in point and "published" not in point:
-        # Before the journal is written, and after it is removed, each row has its file; in between
-        # files may be ahead of their rows, and rows never ahead of their files.
+        # Before the journal is written and after it is removed each row has its file. In between
+        # files may be ahead of their rows, but rows are never ahead of their files.
         assert len(rows) == len(list(out.glob("[!.]*.*g")))
     for row in archive.entries():
         assert (out / row.id).is_file()
@@ -106,7 +107,7 @@ def test_a_run_that_dies_and_whose_recovery_dies_too(archive, photos, tmp_path, 
 
 
 def kill_at_random(archive, photos, out, *, seed, wanted):
-    """Kill a release at random instants until `wanted` kills have struck it at work."""
+    """Kill a release at random instants until `wanted` kills have struck while it worked."""
     generator = random.Random(seed)
     command = ["release", archive.path, photos, "--out", out]
     struck = 0
@@ -119,7 +120,7 @@ def kill_at_random(archive, photos, out, *, seed, wanted):
         process.kill()
         process.communicate()
         struck += process.returncode == -9
-        if process.returncode == 0:  # it came to its end first: the next one gets new work
+        if process.returncode == 0:  # it finished first: the next run gets new work
             archive.remove([row.id for row in archive.entries()])
             for file in out.iterdir():
                 file.unlink()

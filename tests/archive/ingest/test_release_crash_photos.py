@@ -1,6 +1,6 @@
-"""The main job under `kill -9`: photographs, the descriptor that ships, the real command.
+"""Releases and adds under `kill -9`: photographs, the bundled descriptor, the real command.
 
-At the size of a real folder, with the commits of a real run::
+At the size of a real folder, with commits as large as in a real run::
 
     HOMING_CRASH_RELEASED=150 HOMING_CRASH_ADDED=100 \\
         pytest tests/archive/ingest/test_release_crash_photos.py
@@ -19,12 +19,12 @@ from tests.helpers.archive import child, completed, contents, facts
 RELEASED = int(os.environ.get("HOMING_CRASH_RELEASED", "24"))
 ADDED = int(os.environ.get("HOMING_CRASH_ADDED", "20"))
 KILLS = 5
-#: A small folder is recorded in several commits, as a large one is.
+#: Small commits, so that a small folder takes several of them, as a large one does.
 COMMITS = "" if RELEASED >= 150 else "import homing.archive.ingest.release as r\nr._COMMIT = 5\n"
 
 
 def linked(folder: Path, sources: list[Path]) -> Path:
-    """A folder of links to photographs, so that none is copied."""
+    """Make a folder of links to photographs, so that none is copied."""
     folder.mkdir()
     for source in sources:
         (folder / source.name).symlink_to(source)
@@ -38,7 +38,7 @@ def ours(photos, tmp_path):
 
 @pytest.fixture
 def make_archive(photos, tmp_path):
-    """Make an archive that holds others' pictures already."""
+    """``make_archive(name)``: an archive that already holds other pictures."""
     others = linked(tmp_path / "others", sorted((photos / "train").iterdir())[:ADDED])
 
     def make(name: str) -> Path:
@@ -50,16 +50,16 @@ def make_archive(photos, tmp_path):
 
 
 def succeed(command) -> tuple[str, str]:
-    """Run a command to its end; its output and errors."""
+    """Run a command to its end; return its output and errors."""
     status, out, err = completed(child(command, before=COMMITS), timeout=600)
     assert status == 0, err
     return out, err
 
 
 def kill_within(command, out: Path, longest: float, generator: random.Random) -> int:
-    """Start a command and kill it at a random instant, at the latest so long after it set to work.
+    """Start a command; kill it at a random instant, at most `longest` seconds after work began.
 
-    One time in five the instant may come before that, while it still loads.
+    One time in five the kill may come earlier, while the command still loads.
     """
     known = set(out.glob(".homing-*"))
     process = child(command, before=COMMITS)
@@ -86,7 +86,7 @@ def test_killed_five_times_and_run_again(make_archive, ours, tmp_path):
     generator = random.Random(os.environ.get("HOMING_CRASH_SEED", "8"))
     statuses = [kill_within(command, out, seconds / KILLS, generator) for _ in range(KILLS)]
     assert statuses == [-9] * KILLS
-    assert len(homing.open(archive)) < ADDED + RELEASED  # something was left to do
+    assert len(homing.open(archive)) < ADDED + RELEASED  # the kill left something to do
     succeed(command)
 
     opened = homing.open(archive)
@@ -94,7 +94,7 @@ def test_killed_five_times_and_run_again(make_archive, ours, tmp_path):
     assert len(released) == RELEASED
     assert len(opened) == RELEASED + ADDED
     assert all(row.psnr is None or row.psnr >= 42 for row in released)
-    # The same names and bytes, and neither a staging folder, a journal nor a temporary file.
+    # The same names and bytes; no staging folder, journal or temporary file.
     assert sorted(p.name for p in out.iterdir()) == sorted(p.name for p in ours.iterdir())
     assert contents(out) == contents(tmp_path / "expected")
     assert {p.name for p in archive.iterdir()} == {p.name for p in expected.iterdir()}
@@ -107,5 +107,5 @@ def test_killed_five_times_and_run_again(make_archive, ours, tmp_path):
 
 
 def _relative(rows: list[tuple], folder: str = "out") -> list[tuple]:
-    """Rows with the output folder left out of their places."""
+    """Return rows whose files are relative to the output folder."""
     return [tuple(str(v).replace(f"../{folder}/", "") for v in row) for row in rows]

@@ -1,4 +1,4 @@
-"""Releases with Content Credentials: what is written, recorded, found again, and refused."""
+"""Releases with Content Credentials: files, rows, manifests found again, and refusals."""
 
 import hashlib
 import io
@@ -17,14 +17,15 @@ from homing.archive.table.addresses import removed_rows
 from homing.c2pa import ALGORITHM, Binding, active_manifest
 from homing.errors import EntryNotFoundError, UsageError
 from homing.images import psnr, read_picture
-from tests.helpers.archive import child, completed, make_pictures, picture
+from tests.helpers.archive import child, completed
+from tests.helpers.pictures import make_pictures, picture
 
 FAST = {"method": "robust-fast"}
 OFFLINE = {"verify": {"remote_manifest_fetch": False}}
 
 
 def manifest_of(file: Path) -> dict:
-    """Active manifest of a file, found valid by c2pa."""
+    """Return the active manifest of a file, after c2pa has found it valid."""
     with c2pa.Reader(str(file), context=c2pa.Context.from_dict(OFFLINE)) as reader:
         found = json.loads(reader.json())
     assert found["validation_state"] == "Valid"
@@ -43,7 +44,7 @@ def released(
     return archive
 
 
-def test_file_row_and_outcome_tell_of_the_same_manifest(
+def test_file_row_and_outcome_name_the_same_manifest(
     archive: "homing.Archive", tmp_path: Path, credentials: "homing.ContentCredentials"
 ) -> None:
     photos = make_pictures(tmp_path / "photos", 2)
@@ -139,10 +140,10 @@ def test_only_the_recorded_file_answers_for_a_manifest(
             released.manifest_store(unknown)
 
 
-def test_manifests_kept_elsewhere_are_entries_metadata(
+def test_manifests_stored_elsewhere_are_entries_metadata(
     archive: "homing.Archive", tmp_path: Path, credentials: "homing.ContentCredentials"
 ) -> None:
-    """A publisher with manifests of his own writes their ids into the list of pictures."""
+    """A publisher with a manifest store writes the manifests' ids into the list of pictures."""
     photos = make_pictures(tmp_path / "photos", 2)
     listed = tmp_path / "list.csv"
     listed.write_text("path,c2pa_manifest\n000.jpg,urn:c2pa:elsewhere\n001.jpg,\n")
@@ -158,7 +159,7 @@ def test_manifests_kept_elsewhere_are_entries_metadata(
     assert "c2pa_manifest" in str(first.reason)
     assert second.status == "released"
     assert not (tmp_path / "out" / "000.jpg").exists()
-    # Without credentials the release keeps what the list says, and the file carries none.
+    # Without credentials the release records what the list says; the file has no manifest.
     archive.release(photos, manifest=listed, out=tmp_path / "out", **FAST)
     with pytest.raises(EntryNotFoundError, match="does not carry the manifest recorded"):
         archive.manifest_store("urn:c2pa:elsewhere")
@@ -178,13 +179,13 @@ def test_the_index_reads_only_what_is_new(
     )
     for name in ("000.jpg", "001.jpg", "002.jpg", "000.jpg"):
         released.manifest_store(manifests[name])
-    assert scanned == [[*removed_rows(released._table)]]  # once, all there was
+    assert scanned == [[*removed_rows(released._table)]]  # all of it, once
     old = set(removed_rows(released._table))
     photos = make_pictures(tmp_path / "more", 1, first=50)
     (new,) = released.release(photos, out=tmp_path / "out", c2pa=credentials, **FAST).outcomes
     released.manifest_store(str(new.c2pa_manifest))
     assert scanned[1:] == [[*set(removed_rows(released._table)) - old]]
-    # What others remove is gone, and what they compact is still found.
+    # Rows that others remove are gone, and rows that they compact are still found.
     other = homing.open(released.path)
     other.remove(["001.jpg"])
     with pytest.raises(EntryNotFoundError, match="no entry has it"):

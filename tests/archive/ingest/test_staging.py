@@ -1,4 +1,4 @@
-"""Staging by itself: what is left of a run that died, and whose it is."""
+"""Staging alone: leftovers of a run that died, and the archive that they belong to."""
 
 import errno
 import hashlib
@@ -27,7 +27,7 @@ def stage(staging: Staging, *names: str) -> list:
 
 
 class FakeTable:
-    """A table that remembers the committed ids, and refuses the given ones."""
+    """A table that records the committed ids, and refuses some."""
 
     def __init__(self, refused: set[str] = frozenset()) -> None:
         self.committed: list[str] = []
@@ -106,7 +106,7 @@ def test_a_row_refused_after_a_crash_leaves_no_file(tmp_path, monkeypatch, links
 
     if not links:
         monkeypatch.setattr(os, "link", refused)
-    (tmp_path / "b").write_bytes(b"b")  # the user's own, which happens to be the same
+    (tmp_path / "b").write_bytes(b"b")  # a file of the user, by chance the same
     die_in_commit(tmp_path, "a", "b", "c")
     book = FakeTable(refused={"a", "b"})
     assert recover(tmp_path, "us", book) == 1
@@ -179,7 +179,7 @@ def test_what_died_before_it_had_named_anything_is_removed(tmp_path, left):
     assert book.committed == []
 
 
-def test_what_only_has_such_a_name_is_left_alone(tmp_path):
+def test_a_folder_that_only_has_such_a_name_is_left_alone(tmp_path):
     mine = tmp_path / (STAGING_PREFIX + "cache")
     (mine / "models").mkdir(parents=True)
     (tmp_path / (STAGING_PREFIX + "file")).write_text("mine")

@@ -18,7 +18,7 @@ def sources(tmp_path):
 
 @pytest.fixture
 def suspect(sources, tmp_path):
-    """The mirrored astronaut, cropped to the left three quarters."""
+    """The left three quarters of the astronaut, mirrored."""
     image = ImageOps.mirror(Image.open(sources / "astronaut.png").crop((0, 0, 384, 512)))
     image.save(tmp_path / "suspect.jpg", quality=80)
     return tmp_path / "suspect.jpg"

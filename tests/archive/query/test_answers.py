@@ -33,11 +33,11 @@ def test_confirming_leaves_what_it_cannot_see(archive, sources, suspect):
 def test_confirming_costs_no_answer_where_a_query_has_gone(archive, sources, suspect):
     archive.add(sources)
     results = archive.search_each([suspect], k=3, probes=8, confirm=True, files=sources)
-    look = archive.descriptor.describe_squashed
+    describe = archive.descriptor.describe_squashed
 
     def gone(self, *arguments, **options):
         suspect.write_bytes(b"changed meanwhile")
-        return look(*arguments, **options)
+        return describe(*arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(homing.Descriptor, "describe_squashed", gone)

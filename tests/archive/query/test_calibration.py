@@ -1,4 +1,4 @@
-"""Verdicts of an archive: made by itself, kept beside the record, made again as it grows."""
+"""Calibration of an archive: made on its own entries, stored beside them, remade as it grows."""
 
 import json
 
@@ -8,11 +8,13 @@ import pytest
 import homing
 from homing.archive.query import calibration
 from homing.archive.query.calibration import read_calibration
-from tests.helpers.archive import DIMENSION, make_pictures, write
+from tests.helpers.archive import write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import DIMENSION
 
 
 def scene(count: int, seed: int) -> np.ndarray:
-    """Unit vectors near a bent surface of twelve dimensions."""
+    """Return unit vectors near a curved surface of twelve dimensions."""
     world = np.random.default_rng(5)
     bend, shift = world.standard_normal((12, DIMENSION)), world.standard_normal(DIMENSION)
     places = np.random.default_rng(seed).standard_normal((count, 12))
@@ -35,12 +37,12 @@ def stored(archive):
     return json.loads((archive.path / "calibration.json").read_text())
 
 
-def answers(archive, vectors, **asked):
+def answers(archive, vectors, **options):
     from homing.archive.query.queries import DescribedQuery
     from homing.options import SearchOptions
 
-    looked = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
-    return archive.answer(looked, SearchOptions(**asked))
+    queries = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
+    return archive.answer(queries, SearchOptions(**options))
 
 
 def test_an_archive_not_calibrated_gives_no_verdict(filled):
@@ -51,7 +53,7 @@ def test_an_archive_not_calibrated_gives_no_verdict(filled):
 
 
 def test_stated_rates_hold_for_searches_of_the_archive(filled):
-    """What one archive of this size can tell; over several see the verdict's own tests."""
+    """One archive of this size bounds rates loosely; test_false_alarms.py averages over several."""
     filled.calibrate()
     best = [hits[0].false_alarm_rate for hits in answers(filled, scene(5000, 1), k=1)]
     assert 0.3e-2 <= np.mean(np.array(best) <= 1e-2) <= 2e-2
@@ -77,7 +79,7 @@ def test_copies_are_called_copies_and_others_not(filled):
     assert any(hits[0].is_copy for hits in lenient)
 
 
-def test_rates_are_told_no_further_than_the_calibration_goes(filled):
+def test_rates_are_stated_no_further_than_the_calibration_goes(filled):
     filled.calibrate()
     (hits,) = answers(filled, scene(1200, 0)[:1], k=8, probes=8)
     least = 1 / (100 * 1200)
@@ -86,7 +88,9 @@ def test_rates_are_told_no_further_than_the_calibration_goes(filled):
     assert hits[0].as_dict()["rate_is_bound"] is True
     assert hits[-1].false_alarm_rate > least
     assert hits[-1].rate_is_bound is False
-    (strict,) = answers(filled, scene(1200, 0)[:1], k=1, rate=1e-9)  # decided all the same
+    (strict,) = answers(
+        filled, scene(1200, 0)[:1], k=1, rate=1e-9
+    )  # the verdict stands all the same
     assert strict[0].is_copy
 
 
@@ -99,8 +103,8 @@ def test_more_views_count_for_more_chances(filled):
     vector /= np.linalg.norm(vector)
     once = filled.answer([DescribedQuery(("upright",), vector)], SearchOptions())[0][0]
     names = ("upright", *(f"turned {n}" for n in range(7)))
-    looks = DescribedQuery(names, np.repeat(vector, 8, axis=0))
-    turned = filled.answer([looks], SearchOptions(views="turned"))[0][0]
+    described = DescribedQuery(names, np.repeat(vector, 8, axis=0))
+    turned = filled.answer([described], SearchOptions(views="turned"))[0][0]
     assert turned.id == once.id
     assert turned.view == "upright"
     assert turned.false_alarm_rate == pytest.approx(8 * once.false_alarm_rate, rel=0.05)
@@ -109,22 +113,22 @@ def test_more_views_count_for_more_chances(filled):
 def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
     from homing.archive.query.snapshot import Snapshot
 
-    asked, search = [], Snapshot.search
+    searches, search = [], Snapshot.search
 
     def searched(self, queries, **options):
-        asked.append((len(queries), options["probes"]))
+        searches.append((len(queries), options["probes"]))
         return search(self, queries, **options)
 
     filled.calibrate()
     monkeypatch.setattr(Snapshot, "search", searched)
     known, strange = scene(1200, 0)[:5], scene(3, 7)
     answers(filled, [*known, *strange])
-    assert asked[0] == (8, (1,))
-    assert [count for count, _ in asked[1:]] == [3, 3]
-    assert [probes for _, probes in asked[1:]] == [(4,), (8,)]
-    asked.clear()
+    assert searches[0] == (8, (1,))
+    assert [count for count, _ in searches[1:]] == [3, 3]
+    assert [probes for _, probes in searches[1:]] == [(4,), (8,)]
+    searches.clear()
     answers(filled, [*known, *strange], probes=2)
-    assert asked == [(8, 2)]
+    assert searches == [(8, 2)]
 
 
 def test_what_is_written_is_read_again(filled):
@@ -210,7 +214,7 @@ def test_a_damaged_calibration_is_refused_and_made_again(filled, tmp_path, damag
 @pytest.mark.slow
 @pytest.mark.photos
 def test_stated_rates_hold_on_photographs(photos, tmp_path):
-    """300 photographs calibrate themselves; those of another source are all strangers."""
+    """300 photographs calibrate the archive; those of another source match none of them."""
     from homing.descriptors import load_descriptor
 
     archive = homing.create(tmp_path / "bundled", descriptor=load_descriptor("homing-s"))

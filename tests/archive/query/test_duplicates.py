@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import homing
-from tests.helpers.archive import DIMENSION, unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
 def near(vector: np.ndarray, seed: int, noise: float = 0.01) -> np.ndarray:
@@ -14,7 +15,7 @@ def near(vector: np.ndarray, seed: int, noise: float = 0.01) -> np.ndarray:
 
 @pytest.fixture
 def filled(archive):
-    """300 strangers; 7 has two copies, 40 a copy, 41 a copy of that of 40's."""
+    """300 unlike entries; 7 has two copies, 40 has one, and 41 is near the copy of 40."""
     vectors = unit_vectors(300, 0)
     write(archive._table, archive.codebook, [f"{n}" for n in range(300)], vectors)
     first = near(vectors[40], 3, 0.02)
@@ -54,7 +55,7 @@ def test_an_empty_archive_has_none(archive):
 
 
 def test_equal_entries_are_all_found_however_many(archive):
-    """More than an entry's neighbours that are looked at."""
+    """More of them than the neighbours that are searched for an entry."""
     vectors = np.repeat(unit_vectors(1, 1), 60, axis=0)
     write(archive._table, archive.codebook, [f"{n}" for n in range(60)], vectors)
     (group,) = archive.duplicates(similarity=0.99)

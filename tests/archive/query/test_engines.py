@@ -1,4 +1,4 @@
-"""Engines of an archive divided into parts: all of them answer, or those in time.
+"""Engines of an archive divided into parts, of which all answer or only those in time.
 
 These tests also cover search/engines/lance; search/engines/combined is covered by
 tests/archive/test_codebooks.
@@ -26,9 +26,11 @@ from homing.archive.table.index import (
     read_coverage,
 )
 from homing.search.engines.deadline import Deadline, Partial
-from tests.helpers.archive import make_pictures, unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
-ROWS = 40  # of a file
+ROWS = 40  # rows of a data file
 
 
 def names(part):
@@ -41,7 +43,7 @@ def fill(archive, parts):
 
 
 def index_apart(archive, groups, tmp_path):
-    """Segments over such fragments; the rest stays without."""
+    """Index groups of fragments, a segment each; other fragments stay unindexed."""
     table = archive._table.of_generation(1)
     add_index_column(table, archive.codebook)
     for number, group in enumerate(groups):
@@ -54,7 +56,7 @@ def index_apart(archive, groups, tmp_path):
 
 @pytest.fixture
 def divided(archive, tmp_path):
-    """Five files: segments over two, two and none of the last."""
+    """Five data files: a segment over two, one over two, and the last unindexed."""
     fill(archive, 5)
     index_apart(archive, [[0, 1], [2, 3]], tmp_path)
     return homing.open(archive.path, engine="lance")
@@ -74,7 +76,7 @@ def of_parts(*parts):
 
 @pytest.fixture(scope="module")
 def records(tmp_path_factory, network_file, codebook):
-    """Records of the same rows, divided in many ways; and one in memory."""
+    """Snapshots of the same rows divided in several ways, and one in memory."""
     made = []
     for number, groups in enumerate([[], [[0, 1, 2, 3]], [[0], [1], [2], [3]], [[1, 3], [0]]]):
         folder = tmp_path_factory.mktemp("divided")
@@ -101,37 +103,39 @@ def test_however_divided_the_answers_are_the_undivided_ones(
     records, seed, queries, k, probes, patient
 ):
     vectors = unit_vectors(queries, seed)
-    asked = {"k": k, "probes": probes, "rerank": 0}
+    options = {"k": k, "probes": probes, "rerank": 0}
     expected, *divided = [
-        each.search(vectors, **asked, deadline=Deadline(60) if patient else None)
+        each.search(vectors, **options, deadline=Deadline(60) if patient else None)
         for each in records
     ]
     for each in divided:
         assert each.partial is None
         np.testing.assert_allclose(each.code_distance, expected.code_distance, atol=1e-5)
         for row in range(queries):
-            told, other = nearer(each, row), nearer(expected, row)
-            assert told.keys() == other.keys()
-            assert all(told[name] == pytest.approx(other[name], abs=1e-5) for name in told)
+            similarities, other = nearer(each, row), nearer(expected, row)
+            assert similarities.keys() == other.keys()
+            assert all(
+                similarities[name] == pytest.approx(other[name], abs=1e-5) for name in similarities
+            )
 
 
 def nearer(matches, row):
-    """Similarities by id, but for those as far as the last: which of them is kept is chance."""
+    """Return similarities by id, without those tied with the last, which come by chance."""
     last = matches.code_distance[row, -1] - 1e-4
     found = zip(matches.ids[row], matches.similarity[row], matches.code_distance[row], strict=True)
     return {name: similarity for name, similarity, distance in found if distance < last}
 
 
-def test_a_slow_segment_is_left_out_and_told_of(divided, monkeypatch):
+def test_a_slow_segment_is_left_out_and_reported(divided, monkeypatch):
     whole = found(divided)
     assert whole.partial is None
     assert ids(whole) == of_parts(*range(5))
     ask, free = engines.nearest_codes, threading.Event()
 
-    def slow(table, codebook, asked, *given):
-        if any(0 in segment.fragments for segment in asked):
+    def slow(table, codebook, queried, *given):
+        if any(0 in segment.fragments for segment in queried):
             free.wait(60)
-        return ask(table, codebook, asked, *given)
+        return ask(table, codebook, queried, *given)
 
     monkeypatch.setattr(engines, "nearest_codes", slow)
     start = time.monotonic()
@@ -156,7 +160,7 @@ def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
     assert len(ids(partial)) == 3 * ROWS
     with pytest.raises(homing.ArchiveError, match="cannot be read or written: Not found"):
         found(divided)
-    # Opened again, its rows are looked for by their codes; and the next index has them again.
+    # Once opened again, its rows are searched by their codes; the next index covers them again.
     again = homing.open(divided.path, engine="lance")
     assert ids(found(again)) == of_parts(*range(5))
     assert "run 'homing index'" in again.verify(files=False).problems[0].message
@@ -164,7 +168,7 @@ def test_a_segment_that_is_lost_is_left_out_or_an_error(divided):
     assert again.verify(files=False).clean
 
 
-def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
+def test_calibration_and_duplicates_are_never_made_of_some_parts(divided, monkeypatch):
     def broken(*given):
         raise homing.ArchiveError("a part is broken")
 
@@ -175,8 +179,8 @@ def test_what_rests_on_all_entries_is_never_made_of_some(divided, monkeypatch):
         divided.duplicates(similarity=0.9)
 
 
-def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, monkeypatch):
-    """Files of an old version go when another process compacts: that is no partial answer."""
+def test_where_the_archive_has_changed_meanwhile_all_parts_are_queried_again(divided, monkeypatch):
+    """Files of an old version vanish when another process compacts: the answer is still whole."""
     divided.warm()
     other = homing.open(divided.path)
     write(other._table, other.codebook, names(9), unit_vectors(ROWS, 9))
@@ -184,21 +188,21 @@ def test_where_the_archive_has_changed_meanwhile_all_is_asked_again(divided, mon
 
     def once(*given):
         tried.append(1)
-        if len(tried) <= 2:  # both segments of the version that is past
+        if len(tried) <= 2:  # both segments of the old version
             raise homing.ArchiveError("gone")
         return ask(*given)
 
     monkeypatch.setattr(engines, "nearest_codes", once)
     monkeypatch.setattr(
-        divided._current, "snapshot", kept_once(divided._current, divided._current.snapshot)
+        divided._current, "snapshot", old_snapshot_once(divided._current, divided._current.snapshot)
     )
     whole = found(divided, deadline=30)
     assert whole.partial is None
     assert ids(whole) == of_parts(*range(5), 9)
 
 
-def kept_once(current, newest):
-    """The snapshot of before at the first call, the newest one afterwards."""
+def old_snapshot_once(current, newest):
+    """Return a function that gives the old snapshot once, then the newest."""
     calls = []
 
     def snapshot():
@@ -208,7 +212,9 @@ def kept_once(current, newest):
     return snapshot
 
 
-def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, monkeypatch):
+def test_the_command_reports_a_partial_answer_and_its_status_is_1(
+    archive, tmp_path, homing_cli, monkeypatch
+):
     photos = make_pictures(tmp_path / "photos", 30)
     archive.add(photos)
     archive.index()
@@ -241,8 +247,8 @@ def test_the_command_says_so_and_its_status_is_1(archive, tmp_path, homing_cli, 
             archive.search(photos / "003.jpg", deadline=wrong)
 
 
-def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monkeypatch):
-    """Calibrated archives are looked through in stages; what the first has found stays."""
+def test_a_later_stage_that_is_partial_takes_no_hit_away(archive, tmp_path, monkeypatch):
+    """A calibrated archive is searched in stages; the hits of the first stay."""
     photos = make_pictures(tmp_path / "photos", 230)
     archive.add(photos)
     archive.index()
@@ -265,8 +271,8 @@ def test_a_later_look_that_is_partial_takes_nothing_away(archive, tmp_path, monk
     assert first.partial is None
 
 
-def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypatch):
-    """A part that hangs holds its own handle of the record; others refresh and search."""
+def test_a_part_that_hangs_does_not_block_other_searches(divided, monkeypatch):
+    """It has its own handle of the table; others refresh and search meanwhile."""
     hanging, free = threading.Event(), threading.Event()
     batches = engines.Table.batches
 
@@ -285,8 +291,8 @@ def test_what_is_still_being_asked_keeps_nobody_from_going_on(divided, monkeypat
     free.set()
 
 
-def test_segments_is_what_is_asked(divided):
-    """Each segment answers for its own fragments alone."""
+def test_only_the_given_segments_are_queried(divided):
+    """A segment returns rows of its own fragments alone."""
     table, book = divided._table.of_generation(1), divided.codebook
     for segment in read_coverage(table, book).segments:
         _, addresses, _ = segments.nearest_codes(table, book, [segment], unit_vectors(2, 1), 500, 8)

@@ -1,4 +1,4 @@
-"""Explanations: the record's file found by its checksum (originals), compared, and described."""
+"""Explanations of hits: the entry's file found by its checksum (originals), and compared."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     assert "mirrored" in found.edits
     assert "cropped to 75 % of the picture" in found.edits
     assert found.file == str(tmp_path / "out" / "astronaut.png")
-    told = found.as_dict()
-    assert told["verdict"] == "A copy of astronaut.png: the two agree in their details."
-    assert told["alignment"]["mirrored"] is True
-    assert told["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
-    assert told["query_cell"] in range(8)
+    line = found.as_dict()
+    assert line["verdict"] == "A copy of astronaut.png: the two agree in their details."
+    assert line["alignment"]["mirrored"] is True
+    assert line["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
+    assert line["query_cell"] in range(8)
     assert found.page().count("<img ") == 3
 
 
@@ -41,7 +41,7 @@ def test_an_added_one_needs_its_folder_to_be_named(archive, sources, suspect, tm
     assert "another picture than the one recorded" in str(other.reason)
 
 
-def test_a_stranger_is_told_so(archive, sources, tmp_path):
+def test_a_stranger_is_called_one(archive, sources, tmp_path):
     archive.release(sources, out=tmp_path / "out")
     stranger = Image.fromarray(skimage.data.rocket())
     found = archive.explain(stranger)

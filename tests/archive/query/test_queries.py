@@ -1,4 +1,4 @@
-"""Queries of pictures in their views, of many pictures, and those refused."""
+"""Queries by pictures: their views, many at once, and those refused."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from PIL import Image, ImageOps
 import homing
 from homing.images import SHOWS_NOTHING
 from homing.options import SearchKeywords, SearchOptions
-from tests.helpers.archive import make_pictures, picture
+from tests.helpers.pictures import make_pictures, picture
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_many_pictures_are_answered_as_each_alone(filled, photos, views, tmp_pat
 
 
 def test_results_come_while_later_pictures_are_unread(filled, tmp_path):
-    """A search of a folder streams: the first answer is there before the last file is touched."""
+    """A search of a folder streams: the first answer comes before the last file is read."""
     suspects = make_pictures(tmp_path / "suspects", 200, first=1)
     results = filled.search_each([suspects], k=1)
     first = next(results)
@@ -80,24 +80,26 @@ def test_results_come_while_later_pictures_are_unread(filled, tmp_path):
     assert last.reason is not None
 
 
-@pytest.mark.parametrize("asked", [{"k": 0}, {"rerank": -1}, {"probes": 0}, {"views": "sideways"}])
-def test_nonsense_is_refused_before_anything_is_read(filled, asked):
+@pytest.mark.parametrize(
+    "options", [{"k": 0}, {"rerank": -1}, {"probes": 0}, {"views": "sideways"}]
+)
+def test_nonsense_is_refused_before_anything_is_read(filled, options):
     with pytest.raises(homing.UsageError):
-        filled.search("no-such-file.jpg", **asked)
+        filled.search("no-such-file.jpg", **options)
     with pytest.raises(homing.UsageError):
-        list(filled.search_each(["no-such-folder"], **asked))
+        list(filled.search_each(["no-such-folder"], **options))
 
 
-def test_what_may_be_asked_is_documented_with_what_holds_without_it():
-    kept = {field.name: field.default for field in fields(SearchOptions)}
-    assert list(SearchKeywords.__annotations__) == list(kept)
+def test_every_option_of_a_search_is_documented_with_its_default():
+    defaults = {field.name: field.default for field in fields(SearchOptions)}
+    assert list(SearchKeywords.__annotations__) == list(defaults)
     for name, default in re.findall(r"(\w+) : .*, default (.+)", homing.Archive.search.__doc__):
-        said = () if default == "none" else ast.literal_eval(default)
-        assert kept.pop(name) == said
-    assert set(kept) == {"limits"}
+        documented = () if default == "none" else ast.literal_eval(default)
+        assert defaults.pop(name) == documented
+    assert set(defaults) == {"limits"}
 
 
-def test_what_cannot_be_asked_is_an_error(filled):
+def test_an_unknown_option_of_a_search_is_an_error(filled):
     with pytest.raises(TypeError, match="probe"):
         filled.search(picture(1), probe=4)
 
@@ -107,7 +109,7 @@ BLANK = Image.new("RGB", (60, 40), (3, 3, 3))
 
 @pytest.mark.parametrize("views", ["upright", "turned", "all"])
 def test_a_picture_that_shows_nothing_matches_nothing(filled, photos, views, tmp_path):
-    """Its descriptor is that of every dark corner: no ground for any hit."""
+    """Its descriptor is that of any dark corner, which justifies no hit."""
     BLANK.save(photos / "dark.png")
     (noted,) = [each for each in filled.add([photos]) if each.source.endswith("dark.png")]
     assert (noted.status, noted.notes) == ("added", (SHOWS_NOTHING,))

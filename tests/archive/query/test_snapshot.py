@@ -1,4 +1,4 @@
-"""Snapshots, their entries and mapped vectors against the plain truth, for any record."""
+"""Snapshots, their entries and mapped vectors, against the rows of several kinds of tables."""
 
 import dataclasses
 
@@ -9,7 +9,8 @@ from homing.archive.query.snapshot import Snapshot, VectorMatches
 from homing.archive.table.addresses import Runs
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 def hits_of(snapshot: Snapshot, matches: VectorMatches, query: int, *, by_code: bool = False):
@@ -24,7 +25,7 @@ def table(tmp_path, codebook) -> Table:
 
 @pytest.fixture
 def truth(table, codebook) -> dict[str, np.ndarray]:
-    """Several commits, deletions, replaced rows; returns what is there at the end."""
+    """Rows that remain after several commits, deletions and replacements."""
     there: dict[str, np.ndarray] = {}
     for commit, count in enumerate((200, 1, 50, 130)):
         names = [f"{commit}-{n}" for n in range(count)]
@@ -131,7 +132,7 @@ def test_a_search_gives_the_right_entries(table, truth, codebook, compacted, rer
         assert np.allclose(found.similarity, best, atol=1e-5)
 
 
-def test_more_is_asked_for_than_there_is(table, codebook):
+def test_more_hits_are_requested_than_there_are_entries(table, codebook):
     write(table, codebook, ["a", "b3"], unit_vectors(2, 1))
     snapshot = Snapshot(table, codebook)
     found = snapshot.search(unit_vectors(3, 1), k=10, probes=8, rerank=64)

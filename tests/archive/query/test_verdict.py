@@ -1,4 +1,4 @@
-"""Verdicts in words."""
+"""Verdicts on hits, in words."""
 
 from dataclasses import replace
 

@@ -6,8 +6,8 @@ import pytest
 
 import homing
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors
 from tests.helpers.index import HELD
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Addresses as ranges against addresses one by one."""
+"""Row addresses as ranges, against addresses one by one."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,7 +9,7 @@ from homing.archive.table.addresses import Runs
 
 @st.composite
 def scans(draw) -> np.ndarray:
-    """Fragments in any order, each with some of its rows gone."""
+    """Draw fragments in any order, each without some of its rows."""
     parts = [np.empty(0, np.uint64)]
     for fragment in draw(st.permutations(range(4))):
         rows = draw(st.lists(st.integers(0, 12), unique=True).map(sorted))

@@ -1,4 +1,4 @@
-"""Indexes built and extended: which segments, by how many workers, and what survives a kill."""
+"""Indexes built and extended: their segments, their workers, and kills in the middle."""
 
 import contextlib
 import os
@@ -19,8 +19,9 @@ from homing.archive.table.index import Coverage, Segment, read_coverage
 from homing.archive.table.table import Table
 from homing.workers import processes
 from tests.helpers import ROOT
-from tests.helpers.archive import child, completed, unit_vectors, write
+from tests.helpers.archive import child, completed, write
 from tests.helpers.index import compare, names, new_table
+from tests.helpers.vectors import unit_vectors
 
 
 def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
@@ -43,7 +44,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     compare(table, codebook)
 
 
-def test_the_plan_covers_what_is_loose_and_nothing_twice():
+def test_the_plan_covers_unindexed_rows_and_nothing_twice():
     generator = np.random.default_rng(0)
     for _ in range(200):
         most = int(generator.integers(5, 40))
@@ -54,12 +55,12 @@ def test_the_plan_covers_what_is_loose_and_nothing_twice():
             part = frozenset(range(number, min(number + size, len(rows) - 1)))
             covered.append(Segment(part, sum(rows[n] for n in part)))
             number += size
-        loose = {n: rows[n] for n in rows if not any(n in s.fragments for s in covered)}
+        unindexed = {n: rows[n] for n in rows if not any(n in s.fragments for s in covered)}
         workers = int(generator.integers(1, 5))
-        plan = plan_segments(Coverage(tuple(covered), loose), most=most, workers=workers)
+        plan = plan_segments(Coverage(tuple(covered), unindexed), most=most, workers=workers)
         chosen = [n for group in plan for n in group]
         assert len(chosen) == len(set(chosen))
-        assert set(loose) <= set(chosen)
+        assert set(unindexed) <= set(chosen)
         for group in plan:
             assert sum(rows[n] for n in group) <= most or len(group) == 1
         for segment in covered:  # whole or not at all, in one group
@@ -69,12 +70,14 @@ def test_the_plan_covers_what_is_loose_and_nothing_twice():
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_segments_stay_few_however_often_and_by_however_many(workers):
+def test_segments_stay_few_after_many_runs_by_many_workers(workers):
     segments, most = [], 5_000
     for run in range(60):
-        loose = {8 * run + part: 125 for part in range(8)}
+        unindexed = {8 * run + part: 125 for part in range(8)}
         sizes = dict.fromkeys(range(8 * (run + 1)), 125)
-        for group in plan_segments(Coverage(tuple(segments), loose), most=most, workers=workers):
+        for group in plan_segments(
+            Coverage(tuple(segments), unindexed), most=most, workers=workers
+        ):
             segments = [s for s in segments if not s.fragments <= set(group)]
             segments.append(Segment(frozenset(group), sum(sizes[n] for n in group)))
         assert sum(s.rows for s in segments) == 1000 * (run + 1)
@@ -83,18 +86,18 @@ def test_segments_stay_few_however_often_and_by_however_many(workers):
         assert len(segments) <= 2 * full + 4 * workers
 
 
-#: The indexer builds one segment for each fragment and says when it has made one.
+#: The indexer builds one segment for each fragment, and marks a file after each.
 SLOWLY = """
 import os, time
 import homing.archive.table.build_index as indexing
 indexing._most_rows = lambda codebook: 1
 build_segment = indexing.build_segment
-def told(*arguments):
+def build_and_mark(*arguments):
     segment = build_segment(*arguments)
     open({flag!r}, "a").write("x")
     time.sleep({pause})
     return segment
-indexing.build_segment = told
+indexing.build_segment = build_and_mark
 """
 
 
@@ -131,7 +134,7 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
     compare(Table.open(archive.path / "entries.lance"), archive.codebook)
     status, _, err = completed(child(["index", archive.path]))
     assert status == 0, err
-    assert leftovers() <= before  # what the dead had in hand is gone too
+    assert leftovers() <= before  # folders of the killed run are gone too
     opened = homing.open(archive.path)
     assert opened.stats()["indexed"] == 200
     assert opened.verify().clean
@@ -139,7 +142,7 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
 
 
 def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
-    """An empty folder is tidied away; a run whose folder that befalls makes another."""
+    """An empty folder is removed by others; a run that loses its folder so makes another."""
     import tempfile
 
     write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 0))
@@ -163,7 +166,8 @@ def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
 WRITER = """
 import numpy as np, homing, sys
 sys.path.insert(0, {tests!r})
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 for part in range({first}, {first} + 12):
     names = [f"{{20 * part + n:05}}" for n in range(20)]
@@ -186,7 +190,7 @@ def test_writers_and_indexers_at_once(archive, tmp_path):
             status, _, err = completed(indexer)
             assert status == 0, err
         table = Table.open(archive.path / "entries.lance")
-        # Again where compaction has taken the version away, as an archive's own methods do.
+        # Tried again if compaction has removed the version, as an archive's methods do.
         table.retry(partial(compare, table, archive.codebook, probes=(2,)))
     for writer in writers:
         status, _, err = completed(writer)
@@ -238,7 +242,7 @@ def test_several_workers_and_one_of_them_killed(archive):
     assert leftovers() <= before
 
 
-def test_workers_that_die_again_and_again_are_told_of(archive, monkeypatch):
+def test_workers_that_die_again_and_again_are_reported(archive, monkeypatch):
     for part in range(4):
         write(archive._table, archive.codebook, names(50 * part, 50), unit_vectors(50, part))
     monkeypatch.setattr(indexing, "_begin", dying)

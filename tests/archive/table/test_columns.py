@@ -1,4 +1,4 @@
-"""Columns in memory: equal to the table's, and little larger."""
+"""Columns held in memory: equal to the table's, and hardly larger."""
 
 import subprocess
 import sys
@@ -9,7 +9,8 @@ import pytest
 from homing.archive.table import columns as module
 from homing.archive.table.columns import load_columns
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 IDS = ["a", "ä/ö.jpg", "日本/写真3", "", "x" * 300, "b3"]
 

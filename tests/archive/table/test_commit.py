@@ -1,4 +1,4 @@
-"""No row becomes another picture's, whoever writes at the same time."""
+"""Commits of rows, alone and while others write: no row becomes another picture's."""
 
 import time
 
@@ -45,14 +45,14 @@ def test_another_picture_under_a_taken_id_is_left_out(table):
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "kept"),
+    ("first", "second", "state"),
     [
-        (row("a"), released("a"), "released"),  # somebody adds what is being released
-        (released("a"), row("a"), "released"),  # somebody releases what is being added
-        (row("a", 2), released("a"), "added"),  # somebody adds another picture
+        (row("a"), released("a"), "released"),  # another adds what is being released
+        (released("a"), row("a"), "released"),  # another releases what is being added
+        (row("a", 2), released("a"), "added"),  # another adds another picture
     ],
 )
-def test_whoever_comes_in_between_looking_and_writing(table, monkeypatch, first, second, kept):
+def test_another_writes_between_reading_and_writing(table, monkeypatch, first, second, state):
     other = Table.open(table.path)
     insert = Table.insert
 
@@ -65,10 +65,10 @@ def test_whoever_comes_in_between_looking_and_writing(table, monkeypatch, first,
     refused = commit_rows(table, table.to_arrow([second, row("c", 3)]))
     assert refused == ({"a"} if first.source_sha256 != second.source_sha256 else set())
     states = {r.id: r.state for r in table.rows()}
-    assert states == {"a": kept, "c": "added"}
+    assert states == {"a": state, "c": "added"}
 
 
-def test_whoever_removes_a_row_just_inserted(table, monkeypatch):
+def test_another_removes_a_row_just_inserted(table, monkeypatch):
     other = Table.open(table.path)
     insert = Table.insert
 
@@ -87,7 +87,7 @@ def test_whoever_removes_a_row_just_inserted(table, monkeypatch):
 EACH = 20_000
 
 
-SHARED = 2_000  # which both of them add
+SHARED = 2_000  # rows that both of them add
 
 
 #: Adds made-up rows in commits as large as those of `add`, from a given number on.
@@ -96,7 +96,8 @@ import sys, time
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import homing
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 archive = homing.open({archive!r})
 Path({ready!r}).touch()
 while not Path({signal!r}).exists():
@@ -112,7 +113,7 @@ sys.exit()
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_two_writers_add_twenty_thousand_rows_each(archive, tmp_path):
-    """None is lost and none doubled, nor of those that both of them add."""
+    """No row is lost or doubled, also of those that both of them add."""
     signal, writers = tmp_path / "signal", []
     fill = {"tests": str(ROOT), "archive": str(archive.path), "count": EACH}
     ready = [tmp_path / "ready-0", tmp_path / "ready-1"]

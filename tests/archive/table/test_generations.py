@@ -1,4 +1,4 @@
-"""Cells and codes of several generations in one table: numbers, columns, and rows of others."""
+"""Generations of codebooks in one table: numbers of cells, code columns, imported rows."""
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from tests.helpers.archive import row
 
 
 def stored(*sizes: tuple[int, int]) -> StoredGenerations:
-    """Generations of so many cells, and codes of so many bytes."""
+    """Draw generations with their numbers of cells and bytes per code."""
     return StoredGenerations(
         tuple(
             StoredGeneration(fingerprint=f"f{cells}", codebook="c", cells=cells, code_size=size)
@@ -37,7 +37,7 @@ def test_what_is_written_is_read():
             StoredGenerations.from_config({KEY: text}, 8)
 
 
-def test_a_cell_tells_its_generation():
+def test_the_generation_follows_from_the_cell():
     assert [THREE.split_cell(cell) for cell in (0, 7, 8, 16, 17, 21)] == [
         (1, 0),
         (1, 7),

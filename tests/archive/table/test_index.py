@@ -1,4 +1,4 @@
-"""The index against the memory engine, whatever part of an archive is indexed."""
+"""The index, against the memory engine: none, some or all rows indexed."""
 
 import datetime
 
@@ -21,8 +21,9 @@ from homing.archive.table.index import (
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
 from homing.search.engines.lance import reason_against
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
 from tests.helpers.index import HELD, compare, names, new_table
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.mark.parametrize("factory", HELD)
@@ -36,7 +37,7 @@ def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory):
     compare(table, codebook)
     write(table, codebook, names(300, 40), unit_vectors(40, 11))
     assert sum(read_coverage(table, codebook).unindexed.values()) == 40
-    compare(table, codebook)  # some are
+    compare(table, codebook)  # some are indexed
     table.delete(names(20, 30))
     write(table, codebook, names(5, 10), unit_vectors(10, 12), "released")  # other vectors
     compare(table, codebook)
@@ -146,12 +147,12 @@ def test_calibration_and_duplicates_are_the_same(archive):
     vectors[250:] = vectors[:10]
     write(archive._table, archive.codebook, names(0, 260), vectors)
     archive.index()
-    told = []
+    results = []
     for engine in ("memory", "lance"):
         opened = homing.open(archive.path, engine=engine)
-        told.append((opened.calibrate(), opened.duplicates(similarity=0.99)))
-    assert told[0] == told[1]
-    assert len(told[0][1]) == 10
+        results.append((opened.calibrate(), opened.duplicates(similarity=0.99)))
+    assert results[0] == results[1]
+    assert len(results[0][1]) == 10
 
 
 def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_path, codebooks):
@@ -168,7 +169,7 @@ def test_a_file_that_compaction_took_away_is_an_error_that_is_tried_again(tmp_pa
 def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
     tmp_path, codebooks, between
 ):
-    """Lance cannot tell: what it would compare with is gone. It panicked."""
+    """Lance cannot check, as the versions to compare with are gone: it panicked."""
     codebook = codebooks["IVF8,PQ8x8"]
     table = new_table(tmp_path, codebook)
     for part in range(2):

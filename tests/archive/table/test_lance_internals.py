@@ -1,4 +1,4 @@
-"""Lance beyond its documented interface, as homing relies on it: fails when Lance changes it."""
+"""Undocumented behaviour of Lance that homing relies on: a failure means that it has changed."""
 
 import lance
 import numpy as np
@@ -9,7 +9,8 @@ from lance.optimize import Compaction
 from homing.archive.table import lance_internals as internals
 from homing.archive.table.index import add_index_column, build_segment, commit_segment, index_name
 from homing.archive.table.table import Table
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_errors_are_of_pythons_own_types(tmp_path, table):
         file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(internals.LANCE_ERRORS) as raised:
         lance.dataset(str(table.path)).to_table()
-    # The position in Lance's source is there to be cut off; if not, the expression is superfluous.
+    # If errors name no position in Lance's source, the expression that cuts it is superfluous.
     assert ".rs:" in str(raised.value)
     assert ".rs:" not in internals.reason_of(raised.value)
 
@@ -53,14 +54,14 @@ def test_a_stores_answer_is_cut_to_its_code_and_message():
 
 
 def test_the_primary_key_lets_concurrent_merges_conflict(table):
-    """Two merges of the same new ids from one version: one of them, and no row doubled."""
+    """Two merges of the same new ids from one version insert each row once."""
     assert table.dataset.schema.field("id").metadata == {
         key.encode(): value.encode() for key, value in internals.PRIMARY_KEY.items()
     }
     other = Table.open(table.path)
     rows = table.dataset.to_table(columns=table.schema.names).slice(0, 5)
     new = rows.set_column(0, rows.schema.field("id"), pa.array([f"new-{n}" for n in range(5)]))
-    for one in (table, other):  # neither moves on to what the other has written
+    for one in (table, other):  # each stays at the version that it has read
         merge = one.dataset.merge_insert("id").when_not_matched_insert_all()
         merge.conflict_retries(30).execute(new)
     ids = Table.open(table.path).dataset.to_table(columns=["id"])["id"].to_pylist()
@@ -108,8 +109,8 @@ def test_vectors_are_plain_bytes_in_the_data_files(table, codebook, compacted):
             assert np.array_equal(stored[address], vector), (address >> shift, address)
 
 
-def test_a_column_with_nulls_has_noplain_pages(tmp_path):
-    """The text of the encoding tells such pages from plain ones."""
+def test_a_column_with_nulls_has_no_plain_pages(tmp_path):
+    """The name of the encoding distinguishes such pages from plain ones."""
     values = pa.array([None, *np.zeros((20, 192), np.float16)], pa.list_(pa.float16(), 192))
     table = pa.table({"vector": values})
     dataset = lance.write_dataset(table, str(tmp_path / "nulls"))
@@ -118,12 +119,12 @@ def test_a_column_with_nulls_has_noplain_pages(tmp_path):
     assert internals._pages_of_file(path, 0, 192, 0) is None
 
 
-def test_an_index_file_tells_its_rows(table, segment):
+def test_the_rows_of_an_index_file_can_be_read(table, segment):
     assert internals.count_indexed_rows(table.dataset, segment) == 78
     assert internals.count_indexed_rows(table.dataset, "no-such-segment") == -1
 
 
-def test_lost_index_files_are_told_from_other_errors(table, codebook, segment):
+def test_lost_index_files_differ_from_other_errors(table, codebook, segment):
     for file in (table.path / "_indices" / segment).iterdir():
         file.unlink()
     with pytest.raises(ValueError, match="Not found") as lost:

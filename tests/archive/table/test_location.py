@@ -1,11 +1,9 @@
-"""Archives in an object store, against a server of the S3 protocol on this machine."""
+"""Archives in an object store, against an S3 server on this machine."""
 
 import json
 import logging
-import tempfile
 import urllib.request
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +13,10 @@ from homing.archive import open as opening
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.location import ObjectStorePath, is_store, location_of
 from homing.archive.table.table import Table
-from tests.helpers.archive import child, completed, facts, make_pictures, unit_vectors, write
+from tests.helpers.archive import child, completed, facts, write
+from tests.helpers.object_store import stored_objects
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
 SECRET = "never-to-be-stored"
 
@@ -39,7 +40,7 @@ def endpoint():
 
 @pytest.fixture
 def store(endpoint, monkeypatch, tmp_path):
-    """A prefix of the test's own; the environment is what a user would have."""
+    """A prefix for the test, with the environment variables that a user would set."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     monkeypatch.setenv("AWS_REGION", "us-east-1")
@@ -51,18 +52,6 @@ def store(endpoint, monkeypatch, tmp_path):
 @pytest.fixture
 def made(store, network_file, codebook):
     return homing.create(store, descriptor=network_file, codebook=codebook)
-
-
-def objects(store: str) -> dict[str, bytes]:
-    from lance.file import LanceFileSession
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "object"
-        found = {}
-        for name in LanceFileSession(store).list():
-            (ObjectStorePath(store) / name).fetch(copy)
-            found[name] = copy.read_bytes()
-    return found
 
 
 def test_what_is_a_store():
@@ -83,7 +72,7 @@ def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, ho
     photos = make_pictures(tmp_path / "photos", 6)
     others = make_pictures(tmp_path / "others", 6, first=30)
     local = tmp_path / "archive"
-    told = []
+    results = []
     out = tmp_path / "out"
     for place in (str(local), store):
         answers = []
@@ -111,13 +100,13 @@ def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, ho
         assert run("stats")[0]["bytes_on_disk"] > 10_000
         assert run("verify") == []
         assert len(run("list")) == 11
-        told.append(answers)
-    for one, other in zip(*told, strict=True):
+        results.append(answers)
+    for one, other in zip(*results, strict=True):
         assert [_lasting(line) for line in one] == [_lasting(line) for line in other]
 
 
 def _lasting(line: dict) -> dict:
-    """What does not depend on when and where."""
+    """Return the items that depend on neither time nor place."""
     passing = (
         "seconds",
         "created_at",
@@ -127,10 +116,10 @@ def _lasting(line: dict) -> dict:
         "file",
         "version",
     )
-    kept = {key: value for key, value in line.items() if key not in passing}
-    for hit in kept.get("hits", ()):
+    lasting = {key: value for key, value in line.items() if key not in passing}
+    for hit in lasting.get("hits", ()):
         hit["code_distance"] = round(hit["code_distance"], 4)
-    return kept
+    return lasting
 
 
 def test_released_files_are_found_from_anywhere(made, tmp_path, monkeypatch):
@@ -145,7 +134,7 @@ def test_released_files_are_found_from_anywhere(made, tmp_path, monkeypatch):
 def test_credentials_are_not_stored(made, store, tmp_path):
     made.add(make_pictures(tmp_path / "photos", 3))
     made.index()
-    stored = objects(store)
+    stored = stored_objects(store)
     assert {"archive.json", "codebook.safetensors"} <= set(stored)
     assert not any(SECRET.encode() in data for data in stored.values())
 
@@ -208,7 +197,7 @@ def test_several_write_and_index_at_once(made, store, tmp_path):
     assert np.array_equal(one.ids, other.ids)
 
 
-def test_wrong_use_is_told(store, endpoint, tmp_path, homing_cli, monkeypatch):
+def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatch):
     ended = homing_cli("stats", store)
     assert (ended.status, ended.err) == (
         2,
@@ -230,7 +219,7 @@ def test_wrong_use_is_told(store, endpoint, tmp_path, homing_cli, monkeypatch):
 
 
 def test_a_second_codebook_generation_in_a_store(made, network):
-    """Its file, the format and the commit go where the archive is; searched through both."""
+    """Its file, the format and the commit are written to the store; searches use both."""
     other = homing.train_codebook(
         unit_vectors(600, 2), "IVF4,PQ16x8", descriptor=network.fingerprint
     )
@@ -243,6 +232,6 @@ def test_a_second_codebook_generation_in_a_store(made, network):
     queries = np.concatenate([unit_vectors(2, 1), unit_vectors(1, 3)])
     assert opened.search_vectors(queries, k=1).ids[:, 0].tolist() == ["a", "b", "c"]
     assert opened.verify().clean
-    stored = objects(str(made.path))
+    stored = stored_objects(str(made.path))
     assert f"codebook-{other.fingerprint[:16]}.safetensors" in stored
     assert json.loads(stored["archive.json"])["format"] == 2

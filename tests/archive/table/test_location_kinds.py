@@ -16,21 +16,21 @@ import os
 import shutil
 import socket
 import subprocess
-import tempfile
 import time
 import urllib.request
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import homing
-from homing.archive.table.location import ObjectStorePath
-from tests.helpers.archive import child, completed, make_pictures, unit_vectors, write
+from tests.helpers.archive import child, completed, write
 from tests.helpers.google_store import google_server
+from tests.helpers.object_store import stored_objects
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
 
-ACCOUNT = "devstoreaccount1"  # Azurite's, known to all
+ACCOUNT = "devstoreaccount1"  # Azurite's public one
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
@@ -73,7 +73,7 @@ def azure(tmp_path_factory):
 
 
 def make_container(address, name):
-    """As a user does beforehand; signed with the account's key."""
+    """Make a container, as a user does first; the request is signed with the account's key."""
     date = datetime.datetime.now(datetime.UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
     kind = "application/octet-stream"
     signed = f"x-ms-date:{date}\nx-ms-version:2021-08-06\n/{ACCOUNT}/{ACCOUNT}/{name}"
@@ -96,10 +96,10 @@ def make_container(address, name):
 
 @pytest.fixture(scope="module")
 def google():
-    """The environment of a user of Google's store, whose key says where that is."""
+    """The environment of a user of Google's store, whose key file holds the address."""
     pytest.importorskip("moto.server")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), google_server() as (address, asked):
+    with warnings.catch_warnings(), google_server() as (address, requests):
         warnings.simplefilter("ignore")
         request = urllib.request.Request(f"{address}/picturesgs", method="PUT")
         with urllib.request.urlopen(request) as answer:
@@ -107,28 +107,20 @@ def google():
         key = {"gcs_base_url": address, "disable_oauth": True, "private_key": KEY}
         text = json.dumps(key | {"private_key_id": "", "client_email": ""})
         yield {"GOOGLE_SERVICE_ACCOUNT_KEY": text, "GOOGLE_ALLOW_HTTP": "true"}
-    # A version's manifest is put only where there is none, and nothing else was asked for in
-    # Google's own headers.
-    assert {each for each in asked if "X_GOOG" in each} == {"PUT HTTP_X_GOOG_IF_GENERATION_MATCH"}
+    # A version's manifest is written only where there is none. No other request used one of
+    # Google's headers.
+    assert {each for each in requests if "X_GOOG" in each} == {
+        "PUT HTTP_X_GOOG_IF_GENERATION_MATCH"
+    }
 
 
 @pytest.fixture(params=["azure", "google"])
 def store(request, monkeypatch, tmp_path):
-    """A folder of the test's own, with the environment that it wants."""
+    """A folder for the test, with the environment that its store needs."""
     for name, value in request.getfixturevalue(request.param).items():
         monkeypatch.setenv(name, value)
     bucket = {"azure": "az://pictures-az", "google": "gs://picturesgs"}[request.param]
     return f"{bucket}/{tmp_path.name[-30:].strip('-_.')}/archive"
-
-
-def objects(store):
-    from lance.file import LanceFileSession
-
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "object"
-        for name in LanceFileSession(store).list():
-            (ObjectStorePath(store) / name).fetch(copy)
-            yield copy.read_bytes()
 
 
 def test_an_archive_is_made_filled_indexed_and_searched(store, network_file, codebook):
@@ -149,7 +141,7 @@ def test_an_archive_is_made_filled_indexed_and_searched(store, network_file, cod
     made.compact()
     assert homing.open(store).stats()["entries"] == 260
     assert made.verify().clean
-    stored = list(objects(store))
+    stored = stored_objects(store).values()
     assert len(stored) > 5
     assert not any(KEY.encode() in data for data in stored)
 
@@ -182,12 +174,14 @@ def test_several_write_and_index_at_once(store, network_file, codebook, tmp_path
         ("gs://bucket/a", "Unable to decode service account"),
     ],
 )
-def test_what_is_missing_is_said(place, reason, monkeypatch):
-    """In a process of its own, since Lance keeps what it has once read of the environment."""
+def test_missing_credentials_are_reported(place, reason, monkeypatch):
+    """In another process, since Lance reads the environment only once."""
     for name in list(os.environ):
         if name.startswith(("AZURE_", "AZURITE_", "GOOGLE_")):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", "{}")  # else the network would be asked
+    monkeypatch.setenv(
+        "GOOGLE_SERVICE_ACCOUNT_KEY", "{}"
+    )  # otherwise the client would use the network
     status, _, err = completed(child(["list", place]))
     assert status == 2
     assert err.startswith(f"homing: {place}")

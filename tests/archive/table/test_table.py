@@ -1,4 +1,4 @@
-"""Rows by their ids: any text is one. Row and schema of rows.py are tested along."""
+"""Rows by their ids, which may be any text. Covers Row and schema of rows.py."""
 
 from dataclasses import replace
 

@@ -1,11 +1,12 @@
-"""Stored vectors, mapped and read; a search by both is in tests/archive/query/test_snapshot.py."""
+"""Stored vectors, mapped and read. Searches by both: tests/archive/query/test_snapshot.py."""
 
 import numpy as np
 import pytest
 
 from homing.archive.table.addresses import read_runs
 from homing.archive.table.vectors import StoredVectors
-from tests.helpers.archive import unit_vectors, write
+from tests.helpers.archive import write
+from tests.helpers.vectors import unit_vectors
 
 
 @pytest.mark.parametrize("compacted", [False, True])

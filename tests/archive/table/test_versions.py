@@ -1,4 +1,4 @@
-"""Versions: those compacted away, and those that a commit still needs."""
+"""Versions of a table: those compacted away, and those that a commit still needs."""
 
 import pytest
 from lance.optimize import Compaction
@@ -36,7 +36,7 @@ def test_a_version_compacted_away_is_left_for_the_newest(table):
 
 
 def test_no_version_is_forgotten_under_a_commit(table, monkeypatch):
-    """Else a compaction in flight brings back what was removed since it began."""
+    """Otherwise a compaction under way restores rows that were removed since it began."""
     monkeypatch.setattr("homing.archive.table.versions._PATIENCE", 0.1)
     for number in range(3):
         commit_rows(table, table.to_arrow([row(f"r{number}", number + 1)]))

@@ -1,6 +1,4 @@
-"""Roles of the photographs, and entries of the base."""
-
-from pathlib import Path
+"""The plan of a base: roles of the photographs, and entries."""
 
 import pytest
 
@@ -9,15 +7,12 @@ from homing.bench.encode.variants import Crop, Whole
 from homing.bench.settings import Sizes
 from homing.errors import UsageError
 from homing.images import FoundPicture, find_pictures
+from tests.helpers.bench import found_pictures
 
 
-def files(folder, count):
-    return [FoundPicture(Path(f"/{folder}/{n}.jpg"), f"{n}.jpg") for n in range(count)]
-
-
-def test_every_background_picture_serves_for_one_thing():
-    background = files("others", 140)
-    plan = make_plan(files("photos", 9), background, Sizes(base_size=500))
+def test_every_background_picture_has_one_role():
+    background = found_pictures("others", 140)
+    plan = make_plan(found_pictures("photos", 9), background, Sizes(base_size=500))
     parts = (plan.distractors, plan.unmatched, plan.normalisation)
     assert [len(part) for part in parts] == [106, 14, 20]
     assert {found.path for part in parts for found in part} == {each.path for each in background}
@@ -26,20 +21,24 @@ def test_every_background_picture_serves_for_one_thing():
 
 
 def test_a_base_smaller_than_the_background_has_no_crops():
-    plan = make_plan(files("photos", 2), files("others", 140), Sizes(base_size=30))
+    plan = make_plan(
+        found_pictures("photos", 2), found_pictures("others", 140), Sizes(base_size=30)
+    )
     assert (len(plan.distractors), plan.crops) == (30, 0)
 
 
-def test_the_parts_kept_out_of_the_base_are_bounded():
-    plan = make_plan(files("photos", 1), files("others", 20_000), Sizes(base_size=100_000))
+def test_the_parts_outside_the_base_are_bounded():
+    plan = make_plan(
+        found_pictures("photos", 1), found_pictures("others", 20_000), Sizes(base_size=100_000)
+    )
     assert (len(plan.unmatched), len(plan.normalisation), len(plan.distractors)) == (
         1000, 2000, 17_000,
     )  # fmt: skip
     assert plan.crops == 83_000
 
 
-def test_the_seed_says_which():
-    photos, others = files("photos", 50), files("others", 140)
+def test_the_seed_determines_the_plan():
+    photos, others = found_pictures("photos", 50), found_pictures("others", 140)
     first, again, other = (
         make_plan(photos, others, Sizes(base_size=90, pictures=10, seed=seed)) for seed in (1, 1, 2)
     )
@@ -59,7 +58,7 @@ def test_photos_are_no_background_of_themselves(tmp_path):
     assert others == {found.path for found in every[5:]}
 
 
-def test_a_file_listed_twice_serves_for_one_thing(tmp_path):
+def test_a_file_listed_twice_has_one_role(tmp_path):
     inner = tmp_path / "others" / "inner"
     inner.mkdir(parents=True)
     for number in range(20):
@@ -75,7 +74,7 @@ def test_a_file_listed_twice_serves_for_one_thing(tmp_path):
     assert len(parts) == len({found.path.resolve() for found in parts}) == 21
 
 
-def test_pictures_of_one_name_are_told_apart(tmp_path):
+def test_pictures_of_one_name_are_distinguished(tmp_path):
     for folder in ("photos", "others", "more/others"):
         (tmp_path / folder).mkdir(parents=True)
     for number in range(12):
@@ -94,20 +93,20 @@ def test_pictures_of_one_name_are_told_apart(tmp_path):
     names = {found.path.relative_to(tmp_path).as_posix(): found.relative for found in parts}
     assert names["others/0.jpg"] == "others/0.jpg"
     assert names["others/2.jpg"] == "2.jpg"
-    # Folders of one name, too: only the whole path tells.
+    # Also in folders of one name: only the whole path differs.
     for name in ("others/1.jpg", "more/others/1.jpg"):
         assert names[name] == (tmp_path / name).as_posix()
 
 
 def test_too_little_is_refused():
     with pytest.raises(UsageError, match="no pictures to measure on"):
-        make_plan([], files("others", 50), Sizes(base_size=9))
+        make_plan([], found_pictures("others", 50), Sizes(base_size=9))
     with pytest.raises(UsageError, match="9 pictures besides"):
-        make_plan(files("photos", 1), files("others", 9), Sizes(base_size=9))
+        make_plan(found_pictures("photos", 1), found_pictures("others", 9), Sizes(base_size=9))
 
 
 def test_entries_are_the_photos_then_each_distractor_with_its_crops():
-    plan = make_plan(files("photos", 3), files("others", 14), Sizes(base_size=30))
+    plan = make_plan(found_pictures("photos", 3), found_pictures("others", 14), Sizes(base_size=30))
     base = make_base(plan, seed=0)
     assert len(base.owner) == 3 + 30
     assert [base.name(row) for row in range(3)] == [f"photos/{n}.jpg" for n in range(3)]

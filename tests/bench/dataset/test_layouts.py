@@ -1,4 +1,4 @@
-"""Published data sets in miniature: their layouts, and their copies (published_copies)."""
+"""Layouts of published data sets, in miniature, and their copies (published_copies)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Near duplicates: candidates that local features confirm or reject (local_features too)."""
+"""Near duplicates: candidates confirmed or rejected by local features (local_features)."""
 
 import os
 from pathlib import Path
@@ -54,8 +54,8 @@ def test_other_pictures_are_not():
                 assert confirm(bundled(first), bundled(second)) is None
 
 
-def test_the_same_stamp_on_other_pictures_makes_no_twins():
-    """A logo in a corner is agreed on by many features, in a small part of both pictures."""
+def test_the_same_stamp_on_other_pictures_makes_no_near_duplicates():
+    """Many features of a logo in a corner match, but in a small part of both pictures."""
     first, second = (bundled(name).resize((400, 400)) for name in ("chelsea", "coffee"))
     stamp = bundled("astronaut").resize((48, 48))
     for image in (first, second):
@@ -70,12 +70,12 @@ def test_pictures_without_texture_cannot_be_confirmed():
     assert confirm(Image.new("RGB", (1, 1)), Image.new("RGB", (1, 1))) is None
 
 
-# ---- among entries
+# ---- near duplicates among the entries of a base
 
 
 @pytest.fixture
 def base(tmp_path):
-    """Two photographs; a twin of the first with three crops, and a stranger."""
+    """Two photographs, a near duplicate of the first with three crops, and an unlike picture."""
     pictures = {
         "coffee.png": bundled("coffee"),
         "cat.png": bundled("chelsea"),
@@ -94,7 +94,10 @@ def base(tmp_path):
 
 
 def test_a_confirmed_entry_brings_its_photograph_and_all_its_crops(base, workers, silent, tmp_path):
-    candidates = [{0, 3, 6}, {1, 6}]  # a crop of the twin alone; a picture is not its own twin
+    candidates = [
+        {0, 3, 6},
+        {1, 6},
+    ]  # a crop of the near duplicate alone; no picture is its own near duplicate
     found = confirm_candidates(
         base.tasks[:2], candidates, base, Run(workers, tmp_path, silent), "", own=range(2)
     )
@@ -103,7 +106,7 @@ def test_a_confirmed_entry_brings_its_photograph_and_all_its_crops(base, workers
     assert [rows.tolist() for rows in found.by_picture(2)] == [[2, 3, 4, 5], []]
 
 
-def test_verdicts_are_kept(base, workers, silent, tmp_path):
+def test_verdicts_are_cached(base, workers, silent, tmp_path):
     def seek(candidates):
         workers.received = []
         return confirm_candidates(
@@ -118,8 +121,8 @@ def test_verdicts_are_kept(base, workers, silent, tmp_path):
     assert [len(pairs.candidates) for pairs in workers.received] == [1]
 
 
-def test_two_runs_may_keep_verdicts_at_once(tmp_path, monkeypatch):
-    """The other process is about to put its file in place; ours is not that one."""
+def test_two_runs_may_cache_verdicts_at_once(tmp_path, monkeypatch):
+    """Each process writes to a temporary file of its own before it replaces the cache."""
     here = near_duplicates._Verdicts(tmp_path / "near_duplicates.json")
     other = near_duplicates._Verdicts(tmp_path / "near_duplicates.json")
     replace = Path.replace
@@ -138,18 +141,18 @@ def test_two_runs_may_keep_verdicts_at_once(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["near_duplicates.json"]
 
 
-def test_a_file_that_cannot_be_read_is_nobody_s_twin(base, workers, silent, tmp_path):
+def test_a_file_that_cannot_be_read_is_no_near_duplicate(base, workers, silent, tmp_path):
     def seek():
         return confirm_candidates(
             base.tasks[:2], [{2, 3}, {2}], base, Run(workers, tmp_path, silent), "", own=range(2)
         )
 
-    twin = tmp_path / "twin.jpg"
-    content, status = twin.read_bytes(), twin.stat()
-    twin.write_bytes(bytes(len(content)))
-    os.utime(twin, ns=(status.st_atime_ns, status.st_mtime_ns))
+    duplicate = tmp_path / "twin.jpg"
+    content, status = duplicate.read_bytes(), duplicate.stat()
+    duplicate.write_bytes(bytes(len(content)))
+    os.utime(duplicate, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert not seek().evidence
-    # That it could not be read was no verdict to keep.
-    twin.write_bytes(content)
-    os.utime(twin, ns=(status.st_atime_ns, status.st_mtime_ns))
+    # The failure to read it was not cached as a verdict.
+    duplicate.write_bytes(content)
+    os.utime(duplicate, ns=(status.st_atime_ns, status.st_mtime_ns))
     assert seek().of(0).tolist() == [2, 3, 4, 5]

@@ -1,4 +1,4 @@
-"""Suites of edits."""
+"""Suites of edits by their names."""
 
 import pytest
 

@@ -23,7 +23,7 @@ from homing.edits import PAPER, make_edit
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A copy of the package's modules, whose code counts."""
+    """A copy of the package's modules, for which checksums are made."""
     root = tmp_path / "homing"
     shutil.copytree(
         Path(str(resources.files("homing"))),
@@ -39,7 +39,7 @@ def package(tmp_path, monkeypatch):
 
 
 def changes(root, source, cached):
-    """Whether a change of a module makes what is cached worthless."""
+    """Return whether a change of a module invalidates the cached value."""
     before = code_checksum(cached._SOURCES, cached._PACKAGES)
     with (root / source).open("a") as file:
         file.write("# another version\n")
@@ -121,7 +121,7 @@ def posterise(image, generator, bits=3):
     return ImageOps.posterize(image, bits)
 
 
-def test_what_is_kept_of_an_edit_depends_on_its_code():
+def test_cached_rows_of_an_edit_depend_on_its_code():
     two, three = (Copy(make_edit("bits", partial(posterise, bits=b)), (0,)).key for b in (2, 3))
     assert two != three
     assert two == Copy(make_edit("bits", partial(posterise, bits=2)), (0,)).key
@@ -129,7 +129,7 @@ def test_what_is_kept_of_an_edit_depends_on_its_code():
     assert len(set(keys)) == len(keys)
 
 
-def test_a_function_without_a_text_is_told_from_every_other():
+def test_a_function_without_source_differs_from_every_other():
     found = set()
     for name in ("nowhere", "nowhere.else"):
 

@@ -22,13 +22,6 @@ RANDOM = next(edit for edit in PAPER if edit.random)
 
 
 @pytest.fixture
-def files(tmp_path, make_noise):
-    for number in range(5):
-        make_noise(number).save(tmp_path / f"{number}.png")
-    return sorted(tmp_path.glob("*.png"))
-
-
-@pytest.fixture
 def network(network_file):
     return descriptor_encoder(load_descriptor(network_file))
 
@@ -71,7 +64,7 @@ def test_what_was_made_is_not_made_again(files, network, workers, silent, tmp_pa
     again = encode(tasks, [network], Run(workers, cache, silent), "")
     assert len(workers.received) == 5
     assert (again.rows["averages"] == first.rows["averages"]).all()
-    # One more encoder: the files are read for it, the network is not run.
+    # One more encoder: its files are read, and the network is not run.
     both = encode(tasks, [network, *hash_encoders()], Run(workers, cache, silent), "")
     assert {wants for _, wants, _ in workers.received[5:]} == {("pHash", "dHash", "PDQ")}
     assert (both.rows["averages"] == first.rows["averages"]).all()
@@ -124,8 +117,8 @@ def test_another_file_recipe_or_descriptor_is_made_anew(
     assert count_tasks(tasks_of(files, Crop((1,)))) == 5
 
 
-def test_a_row_is_there_if_every_encoder_has_it(files, network, workers, silent, tmp_path):
-    """A black row of the one that failed must not pass for a picture, whichever comes last."""
+def test_a_row_is_present_if_every_encoder_has_it(files, network, workers, silent, tmp_path):
+    """The zero row of an encoder that failed must not count as a picture, in either order."""
     tasks, cache = tasks_of(files, Whole(), Crop((7,))), tmp_path / "cache"
     (hashes, *_) = hash_encoders()
     encode(tasks, [network], Run(workers, cache, silent), "")
@@ -153,11 +146,11 @@ def test_what_failed_is_tried_again(files, network, workers, silent, tmp_path, m
     workers.received = []
     found = encode(tasks, encoders, Run(workers, cache, silent), "")
     assert found.made.all()
-    assert len(workers.received) == 2  # the failed one's shard
+    assert len(workers.received) == 2  # the shard of the failed encoder
     assert (found.rows["averages"][0] == network.finish(read_squashed(files[0], 64)[None])).all()
 
 
-def test_many_crops_of_one_photograph_are_made_by_and_by(
+def test_many_crops_of_one_photograph_are_made_in_several_tasks(
     files, network, workers, silent, tmp_path, monkeypatch
 ):
     crops = [Crop((number,)) for number in range(150)]

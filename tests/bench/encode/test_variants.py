@@ -26,14 +26,7 @@ HALF = next(edit for edit in PAPER if edit.name == "crop 0.5")
 RANDOM = next(edit for edit in PAPER if edit.random)
 
 
-@pytest.fixture
-def files(tmp_path, make_noise):
-    for number in range(5):
-        make_noise(number).save(tmp_path / f"{number}.png")
-    return sorted(tmp_path.glob("*.png"))
-
-
-def test_every_want_is_made_of_the_same_edited_picture(files):
+def test_every_encoder_gets_the_same_edited_picture(files):
     crop, copy = Crop((1, 2)), Copy(RANDOM, (3, 4))
     made = make_variants(Task(files[0], "0", (Whole(), crop, copy)), (32, 48, "dHash"))
     assert made.reasons == (None, None, None)

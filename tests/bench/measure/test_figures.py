@@ -6,11 +6,7 @@ import pytest
 from homing.bench.measure.figures import false_matches, recall_figures
 from homing.bench.search.exact import search_exact
 from homing.edits import make_edit
-
-
-def unit(generator, *shape):
-    vectors = generator.standard_normal(shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+from tests.helpers.bench import random_unit_vectors
 
 
 def identity(image, generator):
@@ -40,9 +36,9 @@ def test_an_error_counts_in_no_mean_and_draws_of_one_picture_are_averaged():
     assert (figures.mean.edit, figures.mean.errors) == ("mean of 2", 1)
 
 
-def test_with_and_without_twins():
+def test_with_and_without_near_duplicates():
     base = np.eye(3, dtype=np.float32)
-    queries = base[[1, 1]]  # the first picture is answered by its twin
+    queries = base[[1, 1]]  # the first picture's nearest entry is its near duplicate
     answers = search_exact(queries, base, [np.array([0, 1]), np.array([1, 0])])
     figures = recall_figures(
         answers, np.ones(2, bool), EDITS[:1], [np.array([[0, 1]])], np.random.default_rng(0)
@@ -53,7 +49,7 @@ def test_with_and_without_twins():
 
 def test_false_matches_are_quantiles_of_all_pairs():
     generator = np.random.default_rng(0)
-    others = unit(generator, 400, 16)
+    others = random_unit_vectors(generator, 400, 16)
     left_out = [np.array([n, n + 1]) for n in range(100)]
     found = false_matches(others[:100], others, left_out)
     similarity = (others[:100] @ others.T).astype(np.float64)
@@ -66,8 +62,8 @@ def test_false_matches_are_quantiles_of_all_pairs():
     assert found.median_nearest == pytest.approx(np.median(np.nanmax(similarity, axis=1)), abs=1e-6)
 
 
-def test_a_share_of_one_pair_is_told_and_of_less_is_not():
-    others = unit(np.random.default_rng(0), 1001, 8)
+def test_a_share_of_one_pair_is_stated_and_a_smaller_one_is_not():
+    others = random_unit_vectors(np.random.default_rng(0), 1001, 8)
     left_out = [np.array([n]) for n in range(100)]
     found = false_matches(others[:100], others, left_out)
     similarity = others[:100] @ others.T

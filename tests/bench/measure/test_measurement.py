@@ -1,4 +1,4 @@
-"""Shares of a loss that activation wins back."""
+"""Measurement of the share of a loss that activation wins back."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from homing.bench.measure.measurement import share_won_back
 
 @dataclass
 class Stub:
-    """One figure, as share_won_back reads it."""
+    """A measurement of one figure, as `share_won_back` reads it."""
 
     value: float
 

@@ -1,4 +1,4 @@
-"""An adversary's methods and washes."""
+"""An adversary: methods that aim at another cell, and edits that wash a change out."""
 
 import numpy as np
 import pytest
@@ -8,24 +8,13 @@ from homing.activation import find_method
 from homing.activation.objectives.objective import Targets
 from homing.bench.questions.adversary import WASHES, aim_elsewhere, next_cell
 from homing.codebooks import train_codebook
-
-DIMENSION = 32
-
-
-def unit(count, seed):
-    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-@pytest.fixture(scope="module")
-def codebook():
-    return train_codebook(unit(2000, 0), "IVF8,PQ8x8")
+from tests.helpers.bench import DIMENSION, seeded_unit_vectors
 
 
 @pytest.mark.parametrize("factory", ["IVF8,PQ8x8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"])
 def test_an_adversary_pulls_into_the_second_nearest_cell(factory):
-    codebook = train_codebook(unit(2000, 0), factory)
-    vectors = unit(200, 9)
+    codebook = train_codebook(seeded_unit_vectors(2000, 0), factory)
+    vectors = seeded_unit_vectors(200, 9)
     rotation = codebook.arrays.get("rotation", np.eye(DIMENSION, dtype=np.float32))
     inner = vectors @ rotation.T
     distances = ((inner[:, None] - codebook.arrays["coarse"]) ** 2).sum(axis=2)
@@ -37,7 +26,7 @@ def test_an_adversary_pulls_into_the_second_nearest_cell(factory):
 @pytest.mark.parametrize("name", ["paper", "robust"])
 def test_any_method_can_be_turned_against_its_cell(codebook, name):
     method = aim_elsewhere(find_method(name))
-    vectors = unit(20, 9)
+    vectors = seeded_unit_vectors(20, 9)
     targets = Targets.in_own_cells(codebook, vectors)
     objective = method.objective(targets, method.settings, torch.device("cpu"))
     there = next_cell(codebook, vectors)

@@ -5,31 +5,20 @@ import pytest
 
 from homing.bench.questions.cells import middles
 from homing.bench.questions.density import fit_move
-from homing.codebooks import Codebook, train_codebook
-
-DIMENSION = 32
-
-
-def unit(count, seed):
-    vectors = np.random.default_rng(seed).standard_normal((count, DIMENSION)).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+from homing.codebooks import Codebook
+from tests.helpers.bench import seeded_unit_vectors
 
 
-@pytest.fixture(scope="module")
-def codebook():
-    return train_codebook(unit(2000, 0), "IVF8,PQ8x8")
-
-
-def middles_of_own(codebook, vectors):
+def middles_of_cells(codebook, vectors):
     return middles(codebook, codebook.cells(vectors))
 
 
 @pytest.mark.parametrize(
     ("goals", "name"),
-    [(Codebook.target, "the codebook's target"), (middles_of_own, "the middle of their cell")],
+    [(Codebook.target, "the codebook's target"), (middles_of_cells, "the middle of their cell")],
 )
 def test_vectors_move_where_and_as_far_as_pictures_did(codebook, goals, name):
-    before = unit(300, 10)
+    before = seeded_unit_vectors(300, 10)
     lengths = np.linalg.norm(goals(codebook, before), axis=1, keepdims=True)
     towards = goals(codebook, before) / lengths
     for strength in (0.2, 0.6):

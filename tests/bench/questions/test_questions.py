@@ -1,4 +1,4 @@
-"""Names of questions; tests/bench/test_run.py asks all: budgets, case, foreign, lossy, rivals."""
+"""Questions by name. All run in tests/bench/test_run.py: budgets, case, foreign, lossy, rivals."""
 
 import pytest
 

@@ -4,24 +4,20 @@ import numpy as np
 import pytest
 
 from homing.bench.search.copy_detection import DetectionQueries, predict, score_predictions
-
-
-def unit(generator, *shape):
-    vectors = generator.standard_normal(shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+from tests.helpers.bench import random_unit_vectors
 
 
 def near(generator, vectors, noise):
-    found = vectors + noise * unit(generator, *vectors.shape)
+    found = vectors + noise * random_unit_vectors(generator, *vectors.shape)
     return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
 
 @pytest.fixture
 def world():
     generator = np.random.default_rng(0)
-    base, scale = unit(generator, 300, 32), unit(generator, 60, 32)
+    base, scale = random_unit_vectors(generator, 300, 32), random_unit_vectors(generator, 60, 32)
     copies = near(generator, base[:80], 0.5)
-    strange = unit(generator, 1000, 32)
+    strange = random_unit_vectors(generator, 1000, 32)
     return base, scale, copies, strange
 
 
@@ -38,7 +34,7 @@ def predictions(world, known=None, ignored=None, blank=None):
     return predict(queries, base, np.random.default_rng(0))
 
 
-def test_copies_are_told_from_others(world):
+def test_copies_are_separated_from_others(world):
     found = score_predictions(predictions(world), np.random.default_rng(0))
     assert (found.copies, found.others) == (80, 1000)
     for scores in (found.normalised, found.raw):
@@ -50,9 +46,9 @@ def test_copies_are_told_from_others(world):
         assert np.isnan(scores.recall_at_false_alarms_1e4)  # a tenth of a query
 
 
-def test_vectors_of_nothing_tell_nothing(world):
+def test_random_vectors_detect_nothing(world):
     base, scale, copies, strange = world
-    lost = unit(np.random.default_rng(5), *copies.shape)
+    lost = random_unit_vectors(np.random.default_rng(5), *copies.shape)
     found = score_predictions(predictions((base, scale, lost, strange)), np.random.default_rng(0))
     assert found.normalised.micro_average_precision.mean < 0.05
 
@@ -66,9 +62,9 @@ def test_scores_are_less_the_mean_of_the_three_nearest_of_the_scale(world):
 
 
 def test_a_query_that_resembles_everything_is_normalised_away():
-    """One picture without a match lies near all of the base, and of the scale, alike."""
+    """A picture without a match is equally near to all of the base and of the scale."""
     generator = np.random.default_rng(0)
-    hub = unit(generator, 1, 64)
+    hub = random_unit_vectors(generator, 1, 64)
     base = near(generator, np.repeat(hub, 100, axis=0), 1.0)
     scale = near(generator, np.repeat(hub, 50, axis=0), 1.0)
     copies = near(generator, base[:40], 0.9)
@@ -99,22 +95,24 @@ def test_queries_that_show_nothing_raise_no_alarm_and_are_not_found(world):
     assert found.raw.micro_average_precision.mean == pytest.approx(0.9)
 
 
-def test_true_twins_are_neither_right_twice_nor_wrong(world):
+def test_true_near_duplicates_are_neither_right_twice_nor_wrong(world):
     base, scale, copies, strange = world
     base = np.concatenate([base, base[:80], strange[:4]])
-    twins = [np.array([n, 300 + n]) for n in range(80)]
+    duplicates = [np.array([n, 300 + n]) for n in range(80)]
     world = (base, scale, copies, strange)
     ignored = [np.array([380 + n]) for n in range(4)] + [np.empty(0, int)] * 996
-    with_twins = score_predictions(predictions(world, twins, ignored), np.random.default_rng(0))
+    with_duplicates = score_predictions(
+        predictions(world, duplicates, ignored), np.random.default_rng(0)
+    )
     without = score_predictions(predictions(world), np.random.default_rng(0))
-    assert with_twins.raw.micro_average_precision.mean > 0.95
-    assert with_twins.raw.recall_at_false_alarms_1e3 > 0.9
+    assert with_duplicates.raw.micro_average_precision.mean > 0.95
+    assert with_duplicates.raw.recall_at_false_alarms_1e3 > 0.9
     assert without.raw.micro_average_precision.mean < 0.8
-    # A stranger's own twin, at similarity 1, is no false alarm.
+    # The near duplicate of a picture without a match, at similarity 1, is no false alarm.
     assert without.raw.recall_at_false_alarms_1e3 == 0
 
 
-def test_a_query_of_which_only_twins_are_seen_is_no_query_without_alarm(world):
+def test_a_query_that_finds_only_near_duplicates_does_not_count_as_one_without_alarm(world):
     base, scale, copies, strange = world
     base = np.concatenate([base, np.repeat(strange[:1], 10, axis=0)])
     world = (base, scale, copies, strange)

@@ -1,4 +1,4 @@
-"""Exact search, on vectors."""
+"""Exact searches of vectors."""
 
 import numpy as np
 import pytest
@@ -6,11 +6,7 @@ import pytest
 from homing.bench.search import exact
 from homing.bench.search.exact import nearest_entries, search_exact
 from homing.bench.statistics.measures import recall
-
-
-def unit(generator, *shape):
-    vectors = generator.standard_normal(shape).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
+from tests.helpers.bench import random_unit_vectors
 
 
 @pytest.fixture
@@ -20,7 +16,7 @@ def small_blocks(monkeypatch):
 
 def test_places_are_those_of_a_sort(small_blocks):
     generator = np.random.default_rng(0)
-    base, queries = unit(generator, 50, 16), unit(generator, 30, 16)
+    base, queries = random_unit_vectors(generator, 50, 16), random_unit_vectors(generator, 30, 16)
     right = [np.array([n, *generator.choice(50, n % 4, replace=False)]) for n in range(30)]
     done = []
     found = search_exact(queries, base, right, done.append)
@@ -35,7 +31,7 @@ def test_places_are_those_of_a_sort(small_blocks):
         assert found.right[n] == pytest.approx(best, abs=1e-6)
 
 
-def test_equals_are_counted_and_a_twin_among_them_is_right():
+def test_equals_are_counted_and_a_near_duplicate_among_them_is_right():
     base = np.eye(4, dtype=np.float32)[[0, 0, 0, 1]]
     found = search_exact(base[:1], base, [np.array([0, 2])])
     assert (found.places.greater[0], found.places.equal[0], found.places.right[0]) == (0, 3, 2)
@@ -46,7 +42,7 @@ def test_equals_are_counted_and_a_twin_among_them_is_right():
 
 def test_nearest_are_those_of_a_sort(small_blocks):
     generator = np.random.default_rng(0)
-    base, queries = unit(generator, 50, 16), unit(generator, 20, 16)
+    base, queries = random_unit_vectors(generator, 50, 16), random_unit_vectors(generator, 20, 16)
     rows, similarities = nearest_entries(queries, base, 5, generator)
     assert rows.tolist() == np.argsort(-(queries @ base.T), axis=1)[:, :5].tolist()
     assert similarities == pytest.approx(np.take_along_axis(queries @ base.T, rows, 1), abs=1e-6)

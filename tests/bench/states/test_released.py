@@ -1,4 +1,4 @@
-"""Quality of released files; tests/bench/test_run.py covers all of states/."""
+"""Quality of released files. Covers one function: tests/bench/test_run.py runs all of states/."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Bootstrap over the pictures."""
+"""Bootstrap samples of pictures, and intervals from them."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_intervals_are_those_of_a_slow_bootstrap():
 
 
 def test_edits_that_fail_together_widen_the_mean():
-    """All rows of a picture are drawn together: ten equal rows tell no more than one."""
+    """All rows of a picture are drawn together: ten equal rows weigh no more than one."""
     row = (np.random.default_rng(0).random(100) < 0.5).astype(float)
     counted = np.ones(10, bool)
     _, together = bootstrap_means(np.tile(row, (10, 1)), counted, np.random.default_rng(0))

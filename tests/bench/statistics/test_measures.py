@@ -1,4 +1,4 @@
-"""The figures, against slow and obvious versions of them."""
+"""Measures of retrieval, against slow and direct versions of them."""
 
 from itertools import permutations
 
@@ -24,7 +24,7 @@ def places(*triples):
 
 
 def orders(greater, equal, right):
-    """Ranks of the first right entry in every order of the equal ones."""
+    """Return the ranks of the first right entry in every order of the equal ones."""
     flags = [True] * right + [False] * (equal - right)
     return [greater + 1 + order.index(True) for order in permutations(flags)]
 
@@ -54,7 +54,7 @@ def test_a_query_without_a_right_entry_is_missed():
     assert reciprocal_rank(places((0, 3, 0)))[0] == 0
 
 
-def test_many_queries_are_each_their_own():
+def test_queries_do_not_affect_each_other():
     many = places(*CASES)
     for k in (1, 10):
         alone = [recall(places(case), k)[0] for case in CASES]
@@ -70,10 +70,10 @@ def test_a_tie_with_a_hundred_thousand_entries_is_worth_nothing():
 
 
 def thresholds(scores, right, positives):
-    """Precision and recall above every threshold, the slow way."""
+    """Yield precision and recall above every threshold, computed the slow way."""
     for threshold in sorted(set(scores), reverse=True):
-        kept = [r for s, r in zip(scores, right, strict=True) if s >= threshold]
-        yield sum(kept) / len(kept), sum(kept) / positives
+        accepted = [r for s, r in zip(scores, right, strict=True) if s >= threshold]
+        yield sum(accepted) / len(accepted), sum(accepted) / positives
 
 
 predictions = st.lists(
@@ -153,8 +153,8 @@ def test_recall_at_false_alarms_counts_right_answers_above_the_threshold():
     assert np.isnan(recall_at_false_alarms(copies, right, np.empty(0), 1e-3))
 
 
-def test_a_rate_of_less_than_one_query_is_not_told():
-    """The maximum of 999 scores is passed by one query in a thousand or so, not by fewer."""
+def test_a_rate_of_less_than_one_query_is_not_stated():
+    """About one query in a thousand exceeds the maximum of 999 scores; no lower rate is known."""
     copies, right = np.ones(4), np.ones(4, bool)
     others = np.zeros(1000)
     assert recall_at_false_alarms(copies, right, others, 1e-3) == 1

@@ -1,4 +1,4 @@
-"""JPEG read and written back."""
+"""JPEG files read and written back."""
 
 import io
 
@@ -26,9 +26,9 @@ def test_metadata_is_carried_byte_for_byte(level: int) -> None:
     source = rich_jpeg()
     picture = read_picture(source)
     written = encode(picture, 255 - picture.pixels, encoding=encodings(picture)[level])
-    kept = [each for each in segments(source) if each[0] in CARRIED]
-    assert [each for each in segments(written) if each[0] in CARRIED] == kept
-    assert len(kept) >= 8
+    carried = [each for each in segments(source) if each[0] in CARRIED]
+    assert [each for each in segments(written) if each[0] in CARRIED] == carried
+    assert len(carried) >= 8
     before, after = opened(source), opened(written)
     for name in ("exif", "icc_profile", "dpi", "xmp", "comment", "photoshop"):
         assert before.info[name] == after.info[name]
@@ -56,7 +56,7 @@ def test_grey_stays_grey(progressive: bool) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
-def test_pixels_are_those_that_pillow_sees(options: dict[str, object]) -> None:
+def test_pixels_are_those_that_pillow_decodes(options: dict[str, object]) -> None:
     data = saved(scene(41, 57), "JPEG", **options)
     assert np.array_equal(read_picture(data).pixels, np.asarray(Image.open(io.BytesIO(data))))
 
@@ -114,7 +114,7 @@ def test_orientation_of_either_byte_order_and_of_nonsense() -> None:
             assert read_picture(source).orientation == (value if 1 <= value <= 8 else 1)
 
 
-def test_what_cannot_be_kept_is_refused() -> None:
+def test_what_cannot_be_preserved_is_refused() -> None:
     with pytest.raises(PictureError, match=r"CMYK.*convert"):
         read_picture(saved(Image.fromarray(scene(16, 16)).convert("CMYK"), "JPEG"))
     second = Image.fromarray(scene(16, 16))
@@ -129,7 +129,7 @@ def test_every_truncation_is_refused() -> None:
             read_picture(data[:end])
 
 
-def test_damaged_exif_is_carried_and_warns_nobody() -> None:
+def test_damaged_exif_is_carried_without_a_warning() -> None:
     block = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + bytes(range(60))
     source = with_segments(saved(scene(16, 16), "JPEG"), [(0xE1, block)])
     picture = read_picture(source)

@@ -1,4 +1,4 @@
-"""PNG read and written back: depths, palettes, colour keys, interlacing."""
+"""PNG files read and written back: depths, palettes, colour keys, interlacing."""
 
 import zlib
 
@@ -30,7 +30,7 @@ def rewritten(data: bytes, pixels: np.ndarray | None = None) -> bytes:
 
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_samples_depth_and_alpha_are_kept(channels: int, dtype: str) -> None:
+def test_samples_depth_and_alpha_are_unchanged(channels: int, dtype: str) -> None:
     samples = noise(9, 13, channels, dtype)
     squeezed = samples[..., 0] if channels == 1 else samples
     picture = read_picture(bytes(imagecodecs.png_encode(squeezed)))
@@ -52,14 +52,16 @@ def test_chunks_are_carried_byte_for_byte() -> None:
     data = rich_png()
     written = rewritten(data)
     coded = (b"IHDR", b"IDAT", b"IEND")
-    kept = [each for each in chunks(data) if each[0] not in coded]
-    assert [each for each in chunks(written) if each[0] not in coded] == kept
-    assert {b"iCCP", b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"} <= {k for k, _ in kept}
+    carried = [each for each in chunks(data) if each[0] not in coded]
+    assert [each for each in chunks(written) if each[0] not in coded] == carried
+    assert {b"iCCP", b"pHYs", b"eXIf", b"tEXt", b"zTXt", b"iTXt", b"tIME"} <= {
+        k for k, _ in carried
+    }
     assert read_picture(written).orientation == 3
     assert opened(written).info["dpi"] == opened(data).info["dpi"]
 
 
-def test_what_the_palette_meant_is_kept() -> None:
+def test_the_colours_of_a_palette_are_unchanged() -> None:
     image = Image.fromarray(scene(20, 30)).quantize(16)
     picture = read_picture(saved(image, "PNG"))
     assert picture.notes == ("palette expanded to RGB",)
@@ -151,7 +153,7 @@ def test_interlaced_pixels_may_be_too_few() -> None:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_colour_key_with_bits_too_many_warns_nobody(
+def test_a_colour_key_with_bits_too_many_gives_no_warning(
     channels: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     data = saved(scene(9, 13, channels), "PNG")
@@ -168,7 +170,7 @@ def test_a_colour_key_with_bits_too_many_warns_nobody(
     assert capfd.readouterr().err == ""
 
 
-def test_what_cannot_be_kept_is_refused() -> None:
+def test_what_cannot_be_preserved_is_refused() -> None:
     second = Image.fromarray(scene(9, 13) ^ 255)
     for data, reason in (
         (saved(scene(9, 13), "PNG", save_all=True, append_images=[second]), "animated"),

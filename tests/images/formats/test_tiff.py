@@ -1,4 +1,4 @@
-"""TIFF read and written back; the tests of tiff, tiff_pixels and tiff_tags."""
+"""TIFF files read and written back. Covers tiff, tiff_pixels and tiff_tags."""
 
 import io
 import zlib
@@ -45,7 +45,7 @@ def shape_of(samples: np.ndarray) -> dict[str, object]:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_samples_depth_and_alpha_are_kept(
+def test_samples_depth_and_alpha_are_unchanged(
     channels: int, dtype: str, layout: dict[str, object]
 ) -> None:
     samples = noise(37, 41, channels, dtype)
@@ -128,7 +128,7 @@ def test_palette_and_inverted_grey_are_expanded() -> None:
     assert np.array_equal(picture.pixels, 65535 - grey)
 
 
-def test_premultiplied_alpha_is_kept_only_where_it_does_nothing() -> None:
+def test_premultiplied_alpha_is_written_only_where_it_does_nothing() -> None:
     samples = noise(20, 31, 4)
     options = {"photometric": "rgb", "extrasamples": ["assocalpha"]}
     with pytest.raises(PictureError, match="premultiplied"):
@@ -145,7 +145,7 @@ def with_picture_inside() -> bytes:
     return stream.getvalue()
 
 
-def test_what_cannot_be_kept_is_refused() -> None:
+def test_what_cannot_be_preserved_is_refused() -> None:
     rgb = Image.fromarray(scene(20, 31))
     grey = scene(20, 31, 1)[..., 0]
     for data, reason in (
@@ -211,7 +211,7 @@ def test_overlapping_tags_do_not_fill_the_memory() -> None:
 
 
 @pytest.mark.parametrize("compression", ["jpeg", "group4", "tiff_lzw", "raw"])
-def test_unusual_ones_are_still_looked_at(compression: str) -> None:
+def test_unusual_ones_are_still_read_as_squares(compression: str) -> None:
     image = Image.fromarray(scene(64, 96))
     if compression == "group4":
         image = image.convert("1")

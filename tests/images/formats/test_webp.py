@@ -1,4 +1,4 @@
-"""WebP read and written back."""
+"""WebP files read and written back."""
 
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ from homing.errors import HomingError
 from homing.search.engines.deadline import Deadline, Part, Partial, query_parts
 
 
-def test_parts_are_asked_at_the_same_time_and_a_silent_one_not_for_ever():
+def test_parts_are_queried_at_the_same_time_and_a_silent_one_is_given_up():
     together, free = threading.Barrier(3), threading.Event()
 
     def meeting(number):

@@ -1,4 +1,4 @@
-"""The memory engine against every code decoded and every distance written out."""
+"""The memory engine, against a search of all decoded codes."""
 
 import numpy as np
 import pytest
@@ -6,34 +6,27 @@ import pytest
 from homing.codebooks import Codebook, train_codebook
 from homing.errors import UsageError
 from homing.search.engines.memory import MemoryEngine, automatic_probes
+from tests.helpers.vectors import clustered_unit_vectors
 
 DIMENSION = 24
 FORMS = ("IVF16,Flat", "IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "IVF16,SQ8", "PQ4x8", "OPQ4,PQ4x8")
 WITH_CELLS = tuple(form for form in FORMS if "IVF" in form)
 
 
-def unit_vectors(count: int, seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    centres = np.random.default_rng(99).standard_normal((20, DIMENSION))
-    vectors = centres[generator.integers(20, size=count)]
-    vectors = vectors + 0.7 * generator.standard_normal((count, DIMENSION))
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
 @pytest.fixture(scope="module")
 def trained() -> dict[str, Codebook]:
-    vectors = unit_vectors(1200, 1)
+    vectors = clustered_unit_vectors(1200, 1, DIMENSION)
     return {form: train_codebook(vectors, form) for form in (*FORMS, "LSH", "PCA16,LSH")}
 
 
 @pytest.fixture(scope="module")
 def entries() -> np.ndarray:
-    return unit_vectors(800, 2)
+    return clustered_unit_vectors(800, 2, DIMENSION)
 
 
 @pytest.fixture(scope="module")
 def queries() -> np.ndarray:
-    return unit_vectors(30, 3)
+    return clustered_unit_vectors(30, 3, DIMENSION)
 
 
 def squared_distances(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
@@ -52,7 +45,7 @@ def test_all_cells_is_brute_force_over_decoded_codes(trained, entries, queries, 
     assert positions.shape == distances.shape == (len(queries), 20)
     exact = squared_distances(queries, codebook.decode(cells, codes))
     np.testing.assert_allclose(distances, np.sort(exact, axis=1)[:, :20], atol=1e-4)
-    # The entries are those of these distances; entries of one code may come in any order.
+    # The hits have these distances; entries with the same code may come in any order.
     np.testing.assert_allclose(np.take_along_axis(exact, positions, 1), distances, atol=1e-4)
     for row in positions:
         assert len(set(row.tolist())) == 20

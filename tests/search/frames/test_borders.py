@@ -1,4 +1,4 @@
-"""Borders are found to within two pixels, and pictures without a frame are unchanged."""
+"""Borders found to within two pixels, and pictures without a frame, which are unchanged."""
 
 import io
 
@@ -15,7 +15,7 @@ from homing.search.frames.borders import find_frame, without_frame
 
 
 def picture(seed: int, size: tuple[int, int] = (180, 130)) -> Image.Image:
-    """Smooth and rough coloured noise."""
+    """Return smooth coloured noise with rough noise on it."""
     rng = np.random.default_rng(seed)
     coarse = Image.fromarray(rng.integers(0, 256, (7, 9, 3), dtype=np.uint8))
     smooth = np.asarray(coarse.resize(size, Image.Resampling.BICUBIC), dtype=np.int16)
@@ -40,7 +40,7 @@ def jpeg(image: Image.Image, quality: int = 75) -> Image.Image:
 
 
 def blurred_beside(image: Image.Image, band: int, axis: int, radius: float) -> Image.Image:
-    """The picture over an enlarged, blurred copy of itself."""
+    """Return the picture over an enlarged, blurred copy of itself."""
     width, height = image.width + 2 * band * (1 - axis), image.height + 2 * band * axis
     factor = max(width / image.width, height / image.height)
     large = image.resize((round(image.width * factor) + 1, round(image.height * factor) + 1))
@@ -133,7 +133,7 @@ def test_small_and_plain_pictures_are_no_frames(size) -> None:
 
 
 def test_a_sky_above_a_horizon_is_no_blurred_band() -> None:
-    """It is smooth and ends in a straight step, but on one side only."""
+    """The sky is smooth and ends in a straight step, but on one side only."""
     rows = np.linspace(90, 140, 60).astype(np.uint8)
     sky = np.broadcast_to(rows[:, None, None], (60, 180, 3))
     whole = np.concatenate([sky, np.asarray(picture(5, (180, 100)))])
@@ -142,7 +142,7 @@ def test_a_sky_above_a_horizon_is_no_blurred_band() -> None:
 
 @pytest.mark.photos
 def test_few_photographs_are_cut(photos) -> None:
-    """Some of these carry a frame of their photographer's: seven of the first 300 by eye."""
+    """Some photographers added a frame: seven of the first 300 have one, by eye."""
     cut = [
         path.name
         for path in sorted((photos / "dev").glob("*.jpg"))[:100]

@@ -1,4 +1,4 @@
-"""The picture on a page is found among plain grounds, text and other pictures."""
+"""Panels: the picture on a page, found among plain grounds, text and other pictures."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.search.frames.test_borders import jpeg, picture
 
 
 def page(image: Image.Image, place: tuple[int, int], ground=(245, 246, 250)) -> Image.Image:
-    """A page with a column of text, a heading, cards, and a smaller picture besides."""
+    """Return a page with a column of text, a heading, cards, and a smaller picture as well."""
     whole = Image.new("RGB", (1000, 640), ground)
     draw = ImageDraw.Draw(whole)
     draw.rectangle((0, 0, 999, 50), fill="white")
@@ -43,7 +43,7 @@ def test_the_largest_picture_of_a_page_is_found(ground, coded) -> None:
 
 
 def test_bars_of_the_picture_on_a_page_are_cut_too() -> None:
-    """Bands alone do not lead there: there are columns beside the card."""
+    """Cutting bands alone does not find it: there are columns beside the card."""
     barred = Image.new("RGB", (420, 300))
     barred.paste(picture(4, (260, 300)), (80, 0))
     whole = page(barred, (250, 130))
@@ -71,7 +71,7 @@ def test_a_page_of_text_holds_no_panel() -> None:
 
 @pytest.mark.parametrize("name", ["mobile.png", "web.png"])
 def test_a_post_on_a_screen_is_found(name) -> None:
-    """The screens of the paper's edit, whose post has bars beside an upright picture."""
+    """Screenshots of the paper's edit, whose post has bars beside an upright picture."""
     pytest.importorskip("augly")
     from homing.edits._replacements import screenshot, template
 

@@ -32,7 +32,7 @@ def clock():
 
 @pytest.fixture
 def door(tmp_path, ring, clock):
-    """An application with a route for each right, and no archive."""
+    """An application with a route for each right, without an archive."""
     settings = Settings(archive="archive", folder=tmp_path / "served", rate_limit=60)
     app = FastAPI()
     app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring, clock))
@@ -108,7 +108,7 @@ def test_a_key_has_a_rate_and_others_have_theirs(door, ring, clock):
     assert door.get("/read", headers=bearer(hasty)).status_code == 429
 
 
-def test_other_sites_are_kept_out(door, ring):
+def test_other_sites_are_refused(door, ring):
     evil = {"Origin": "http://evil.example"}
     assert door.post("/write", headers=evil).status_code == 403
     assert door.get("/read", headers=evil).status_code == 200  # its answer cannot be read there

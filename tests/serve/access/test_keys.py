@@ -1,4 +1,4 @@
-"""Keys: made, found, revoked, and never stored in clear."""
+"""Keys of a service: made, found, revoked, and never stored in clear."""
 
 import stat
 
@@ -30,7 +30,7 @@ def test_no_secret_is_stored(ring, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"id": "a"}]', "1"])
-def test_a_damaged_file_of_keys_lets_nobody_in(ring, tmp_path, text):
+def test_a_damaged_file_of_keys_admits_no_key(ring, tmp_path, text):
     _, secret = ring.add("newsroom", READ)
     (tmp_path / "served" / "keys.json").write_text(text)
     with pytest.raises(homing.UsageError, match="damaged"):

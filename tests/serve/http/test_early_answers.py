@@ -1,4 +1,4 @@
-"""Clients that are refused while they still send: they hear why, and are cut off in the end."""
+"""Early answers: clients refused while they still send get the reason, then are cut off."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ from homing.serve.settings import Settings
 
 SECONDS = 0.6
 LIMIT = 1 << 20
-SLACK = 20 << 20  # what the kernel's buffers hold of a connection, at most
+SLACK = 20 << 20  # the most that the kernel's buffers hold of a connection
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def port(tmp_path_factory) -> Iterator[int]:
 
 
 def connect(port: int, length: int, *more: str) -> socket.socket:
-    """A connection on which a request's head has been sent."""
+    """Open a connection and send the head of a request."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
     head = ["POST /search HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *more, "", ""]
     connection.sendall("\r\n".join(head).encode())
@@ -62,7 +62,7 @@ def connect(port: int, length: int, *more: str) -> socket.socket:
 
 
 def heard(connection: socket.socket) -> tuple[bytes, dict[str, str]]:
-    """All that comes, until the other side closes: the head, and what the body says."""
+    """Read until the other side closes; return the head, and the body's JSON."""
     data = b""
     while part := connection.recv(1 << 16):
         data += part
@@ -74,7 +74,7 @@ def refused(head: bytes, said: dict[str, str]) -> bool:
     return head.startswith(b"http/1.1 401 ") and said["error"].startswith("a key is needed")
 
 
-def test_who_sends_to_the_end_hears_why_every_time(port):
+def test_a_client_that_sends_all_always_gets_the_reason(port):
     for _ in range(20):
         with connect(port, 400_000) as connection:
             for _ in range(40):
@@ -85,17 +85,17 @@ def test_who_sends_to_the_end_hears_why_every_time(port):
         assert b"connection: close" in head
 
 
-def test_who_waits_for_an_answer_has_it_at_once(port):
+def test_a_client_that_waits_for_an_answer_gets_it_at_once(port):
     start = time.monotonic()
     with connect(port, 400_000, "Expect: 100-continue") as connection:
         first = connection.recv(100)
         assert time.monotonic() - start < SECONDS
-        assert first.startswith(b"HTTP/1.1 401 ")  # and not 100: nothing is to be sent
+        assert first.startswith(b"HTTP/1.1 401 ")  # and not 100: the client need not send the body
         heard_until_closed = first + b"".join(iter(lambda: connection.recv(1 << 16), b""))
     assert b"a key is needed" in heard_until_closed
 
 
-def test_a_connection_is_kept_where_nothing_is_left_to_read(port):
+def test_a_connection_stays_open_where_nothing_is_left_to_read(port):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     connection.connect()
     first = connection.sock
@@ -109,7 +109,7 @@ def test_a_connection_is_kept_where_nothing_is_left_to_read(port):
 
 
 def cut_off_after(port: int, part: bytes, pause: float) -> tuple[int, float]:
-    """Bytes and seconds after which a client that sends without end is cut off."""
+    """Return the bytes and seconds after which a client that sends without end is cut off."""
     sent, start = 0, time.monotonic()
     with connect(port, 1 << 40) as connection:
         while sent < 4 * SLACK and time.monotonic() - start < 30:
@@ -121,11 +121,11 @@ def cut_off_after(port: int, part: bytes, pause: float) -> tuple[int, float]:
     return sent, time.monotonic() - start
 
 
-def test_who_sends_without_end_is_cut_off(port):
+def test_a_client_that_sends_without_end_is_cut_off(port):
     sent, _ = cut_off_after(port, bytes(1 << 16), pause=0)
     assert LIMIT < sent < LIMIT + SLACK
 
 
-def test_who_sends_slowly_is_cut_off(port):
+def test_a_client_that_sends_slowly_is_cut_off(port):
     _, seconds = cut_off_after(port, b"x", pause=0.02)
     assert SECONDS / 2 < seconds < 10

@@ -1,4 +1,4 @@
-"""Names from clients, made harmless."""
+"""Names sent by clients, made harmless."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Releases by upload (jobs.queue, jobs.store): continued, ended, lost with a process, given up."""
+"""The queue of uploads to release (jobs.queue, jobs.store): continued, ended, given up."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def settings(empty_archive, tmp_path):
 
 
 class Releasing:
-    """Releases in this process; pictures of some names end it, as it were."""
+    """Does releases in this process; pictures with some names simulate the end of it."""
 
     def __init__(self, archive, deadly=(), how=LostTaskError):
         self.archive, self.deadly, self.how = archive, set(deadly), how
@@ -63,7 +63,7 @@ class Releasing:
 
 @pytest.fixture
 def made(settings):
-    """Makes the jobs of a service, as it is started again and again."""
+    """``made()``: the jobs of a service, as each start of it makes them."""
 
     def make(**options):
         problems = []
@@ -98,7 +98,7 @@ def statuses(job):
 
 
 def test_what_is_on_disk_of_a_job_stays_readable(made, settings):
-    """``job.json`` outlives the code: its keys are not those of a class that may grow."""
+    """``job.json`` outlives the code: its keys must not follow a class that may grow."""
     jobs = made()
     job = drafted(jobs, 1).commit()
     written = json.loads((settings.folder / "jobs" / job.token / "job.json").read_bytes())
@@ -107,7 +107,7 @@ def test_what_is_on_disk_of_a_job_stays_readable(made, settings):
     assert JobFolder(settings.folder / "jobs" / job.token).job() == job
 
 
-def test_what_was_left_is_taken_up_and_what_was_not_acknowledged_is_gone(made, settings):
+def test_unfinished_jobs_are_continued_and_unacknowledged_ones_are_gone(made, settings):
     jobs = made()
     complete = drafted(jobs, 3).commit()
     lost = drafted(jobs, 1)
@@ -123,7 +123,7 @@ def test_an_end_in_the_middle_leaves_whole_pictures_and_the_rest_for_later(made,
     with made() as first:
         job = drafted(first, 12).commit()
         first.put(job)
-        time.sleep(0.3)  # somewhere within
+        time.sleep(0.3)  # in the middle of the pictures
     half = first.get(job.token)
     assert len(half.outcomes) in (0, 8, 12)
     with made() as later:
@@ -145,7 +145,7 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(made, settings):
         failed = until_done(jobs, job.token)
         assert failed.state == "failed"
         assert failed.failed
-        assert str(settings.folder) not in failed.failed  # which is for the log
+        assert str(settings.folder) not in failed.failed  # the details are for the log
         assert [token for token, _ in jobs.problems] == [job.token]
         (settings.folder / "released").unlink()
         other = drafted(jobs, 2).commit()
@@ -155,7 +155,7 @@ def test_a_job_that_fails_says_why_and_the_next_is_done(made, settings):
         assert until_done(later, job.token).state == "done"
 
 
-def test_a_failure_that_no_picture_is_to_blame_for_is_not_counted(made, settings):
+def test_a_failure_without_a_culprit_is_not_counted(made, settings):
     job = drafted(made(), 2).commit()
     for _ in range(3):
         with made(deadly={"0.jpg"}, how=homing.ArchiveError) as jobs:
@@ -175,16 +175,16 @@ def test_a_picture_that_ends_its_process_costs_itself_alone(made, settings, how)
     assert failed["id"] == failed["source"] == "2.jpg"
     assert failed["reason"].startswith("given up after 2 tries: releasing it takes more than")
     tries = [ids for ids in jobs.tried if "2.jpg" in ids]
-    assert [len(ids) for ids in tries] == [8, 1]  # with the others, and alone
+    assert [len(ids) for ids in tries] == [8, 1]  # tried with the others, then alone
     assert len(jobs.problems) == 2
     assert len(homing.open(settings.archive)) == 9
 
 
-def test_what_ends_the_service_each_time_is_given_up_after_two(made, settings):
-    """A process that dies leaves what it had written down before it began."""
+def test_a_picture_that_ends_the_service_each_time_is_given_up_after_two(made, settings):
+    """A process that dies leaves the record that it wrote before it began."""
     job = drafted(made(), 3).commit()
     place = JobFolder(settings.folder / "jobs" / job.token)
-    place.write_attempts({0: 1, 1: 1, 2: 1})  # the first died over all three
+    place.write_attempts({0: 1, 1: 1, 2: 1})  # the first process died with all three
     with made() as second:
         until_started(second, 1)
         assert second.tried[0] == ["0.jpg"]
@@ -243,7 +243,7 @@ def swell(archive):
 
 
 def processes():
-    """Processes of this one that do tasks."""
+    """Return the child processes that do tasks."""
     return {
         child for child in psutil.Process().children() if "spawn_main" in " ".join(child.cmdline())
     }
@@ -251,7 +251,7 @@ def processes():
 
 @pytest.mark.slow
 def test_real_processes_are_bounded_killed_and_replaced(settings):
-    """Crashing, taking too much, being killed: the next task is done all the same."""
+    """After a crash, too much memory or a kill the next task is done all the same."""
     before = processes()
     small = Settings(archive=settings.archive, folder=settings.folder, memory=64 << 20)
     activation = Activation(method="paper")
@@ -289,7 +289,7 @@ def interrupted(task, archive):
 
 
 @pytest.mark.slow
-def test_what_is_in_hand_is_finished_where_all_processes_are_asked_to_end(settings, tmp_path):
+def test_a_task_under_way_is_finished_when_all_processes_get_the_signal_to_end(settings, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").write_bytes(encoded(picture(1)))
     (tmp_path / "list.jsonl").write_text('{"path": "a.jpg", "id": "a"}\n')

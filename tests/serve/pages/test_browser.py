@@ -46,9 +46,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, pictures: Path) -> Iterator
         yield service
 
 
-@pytest.fixture(scope="module")  # while it is open, no other event loop can run here
+@pytest.fixture(scope="module")  # while it is open, no other event loop can run in this thread
 def chromium() -> Iterator[Any]:
-    """A browser; without one in the system the tests are skipped."""
+    """A browser. Without one on the machine the tests are skipped."""
     sync_api = pytest.importorskip("playwright.sync_api")
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
@@ -61,7 +61,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browse(chromium: Any, served: Running) -> Iterator[Window]:
-    """Open windows; an error of a page or a request to another place fails the test."""
+    """``browse(path)``: a window. Errors of pages and requests elsewhere fail the test."""
     complaints: list[str] = []
     contexts = []
 
@@ -82,7 +82,7 @@ def browse(chromium: Any, served: Running) -> Iterator[Window]:
 
 @pytest.fixture
 def key(served: Running) -> Iterator[Callable[[str], str]]:
-    """Make keys that the service requires until the test ends."""
+    """``key(rights)``: a key, which the service requires until the test ends."""
     ring = KeyRing(served.settings.folder)
     made: list[str] = []
 
@@ -106,13 +106,13 @@ def focused(page: Any) -> str:
 
 
 def comes_to(page: Any, found: str) -> None:
-    """Press the tab key, and wait until what has the focus is so."""
+    """Press the tab key, and wait until the focused element `one` meets a condition."""
     page.keyboard.press("Tab")
     page.wait_for_function(f"() => (one => {found})(document.activeElement)")
 
 
 def loaded(page: Any, pictures: str) -> int:
-    """How many of some pictures the page shows."""
+    """Return how many of some pictures the page has loaded."""
     page.wait_for_function(
         "pictures => [...document.querySelectorAll(pictures)].every(one => one.complete)",
         arg=pictures,
@@ -132,12 +132,12 @@ def test_a_crop_finds_the_released_picture(browse: Window, pictures: Path) -> No
     assert loaded(page, ".strip img") == 4  # query, record, one over the other
     assert "cropped" in page.inner_text("main ul")
     page.focus("#divide")
-    page.keyboard.press("End")  # the record comes forth from under the other
+    page.keyboard.press("End")  # the entry's picture appears from under the other
     assert page.evaluate(CLIPPED, ".laid img:last-child") == "inset(0px 0% 0px 0px)"
     assert page.locator(".cards li").count() >= 1
     permalink = page.input_value("#address")
     assert permalink == page.url
-    other = browse()  # nothing of the first window is known to it
+    other = browse()  # it shares nothing with the first window
     other.goto(permalink)
     assert other.inner_text("h1") == verdict
     other.click("text=The entry chelsea.png")
@@ -165,13 +165,13 @@ def test_search_needs_no_script(browse: Window, pictures: Path) -> None:
     page.set_input_files("#picture", pictures / "crop.jpg")
     page.click("form button")
     assert page.inner_text("h1").startswith("A copy of chelsea.png")
-    assert page.locator("#copy").is_hidden()  # it would do nothing
+    assert page.locator("#copy").is_hidden()  # it would have no effect
     page.goto("/publish")
     assert "needs JavaScript" in page.inner_text(".notice")
     assert page.locator("form").is_hidden()
 
 
-def test_what_cannot_be_searched_is_told(browse: Window, pictures: Path) -> None:
+def test_what_cannot_be_searched_is_reported(browse: Window, pictures: Path) -> None:
     page = browse()
     page.goto("/")
     page.set_input_files("#picture", pictures / "notes.jpg")
@@ -188,7 +188,7 @@ def test_what_cannot_be_searched_is_told(browse: Window, pictures: Path) -> None
 def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served: Running) -> None:
     page = browse()
     page.goto("/publish")
-    page.select_option("#method", "paper")  # the quickest
+    page.select_option("#method", "paper")  # the fastest method
     page.set_input_files("#pictures", [pictures / "small.jpg", pictures / "notes.jpg"])
     page.wait_for_selector("#views:visible")
     assert loaded(page, ".pane img") == 3  # before, after, difference
@@ -218,7 +218,7 @@ def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served:
     assert page.inner_text("h1") == "spring/small.jpg"
 
 
-def test_what_is_too_much_to_release_is_told(browse: Window, pictures: Path) -> None:
+def test_too_large_an_upload_is_reported(browse: Window, pictures: Path) -> None:
     page = browse()
     page.goto("/publish")
     page.click("#release")
@@ -244,7 +244,7 @@ def test_pages_ask_for_a_key(browse: Window, key: Callable[[str], str], pictures
     page.fill("#key", secret)
     page.keyboard.press("Enter")
     page.wait_for_selector(".cards")
-    assert page.url.endswith("/browse")  # where it was to go
+    assert page.url.endswith("/browse")  # the page that was requested
     assert page.locator("nav >> text=Publish").count() == 0
     assert page.goto("/publish").status == 403
     assert page.inner_text("h1") == "This is not allowed"
@@ -293,10 +293,10 @@ def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
     page.goto("/")
     comes_to(page, "one.textContent == 'Skip to the content'")
     page.keyboard.press("Enter")
-    page.wait_for_function("() => location.hash")  # a browser goes there in its own time
+    page.wait_for_function("() => location.hash")  # a browser navigates with a delay
     comes_to(page, "one.id == 'picture'")
     with page.expect_file_chooser() as chooser:
-        page.evaluate("0")  # answered after the browser has heard that a chooser is expected
+        page.evaluate("0")  # set after the browser knows that a chooser is expected
         page.keyboard.press("Space")
     chooser.value.set_files(pictures / "crop.jpg")
     page.wait_for_url("**/found/*")
@@ -320,7 +320,7 @@ def test_no_page_is_wider_than_its_window(width: int, browse: Window, pictures: 
 
 
 @pytest.mark.slow
-def test_whatever_is_filled_in_has_a_name(browse: Window) -> None:
+def test_every_field_has_a_name(browse: Window) -> None:
     page = browse()
     for address in PAGES:
         page.goto(address)
@@ -342,7 +342,7 @@ def test_pages_are_dark_where_that_is_wanted(browse: Window) -> None:
 
 
 @pytest.mark.slow
-def test_the_state_of_the_service_is_told(browse: Window) -> None:
+def test_the_state_of_the_service_is_shown(browse: Window) -> None:
     page = browse()
     page.goto("/status")
     assert page.inner_text("h1") == "The service is well."
@@ -354,7 +354,7 @@ def test_the_state_of_the_service_is_told(browse: Window) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_not_there_is_told_on_a_page(browse: Window) -> None:
+def test_missing_things_are_reported_on_a_page(browse: Window) -> None:
     page = browse()
     for address in ("/browse/no/such.jpg", "/found/abcdefghijklmnopqrstuv", "/nowhere"):
         assert page.goto(address).status == 404

@@ -1,4 +1,4 @@
-"""Pages without a browser (pages.layout, pages.assets): escaped text, and a policy for browsers."""
+"""The layout of pages without a browser (pages.layout, pages.assets): escaping, policy."""
 
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.layout import Site, render
@@ -6,7 +6,7 @@ from homing.serve.pages.layout import Site, render
 SITE = Site("agency", (("/", "Search"),), may_read=True, signed_in=False)
 
 
-def test_what_others_named_is_shown_as_text() -> None:
+def test_names_from_others_are_shown_as_text() -> None:
     page = render("problem", SITE, heading="No", message="<script>x</script>")
     text = page.body.decode()
     assert "&lt;script&gt;x" in text

@@ -1,4 +1,4 @@
-"""Views of entries, hits and figures, in words for people."""
+"""Views of entries, hits and figures, in words."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The API over HTTP: routes.entries, routes.releases, routes.searches, routes.status, and behind
+"""Routes of the API: routes.entries, routes.releases, routes.searches, routes.status, and behind
 them service, models, jobs.uploads and token_folders."""
 
 import io
@@ -22,7 +22,7 @@ def test_health_statistics_and_metrics(live):
     assert live.http.get("/health").json() == {"status": "ok", "version": homing.__version__}
     live.post("/search", encoded(picture(1)))
     figures = live.http.get("/statistics").json()
-    assert figures["descriptor"] == "averages.ts"  # and not where that lies
+    assert figures["descriptor"] == "averages.ts"  # and not its path
     assert figures["server"]["requests"] >= 2
     assert figures["server"]["latency"]["/search"]["count"] >= 1
     text = live.http.get("/metrics").text
@@ -155,7 +155,7 @@ def test_no_answer_names_a_path(live):
         "/nowhere",
     ],
 )
-def test_what_is_not_there_says_so(live, path):
+def test_missing_things_are_reported(live, path):
     answer = live.http.get(path)
     assert answer.status_code == 404
     assert answer.json()["error"]
@@ -179,7 +179,7 @@ def test_what_is_not_there_says_so(live, path):
         ("/preview", {"files": {"picture": b"x"}}, 422),
     ],
 )
-def test_what_makes_no_sense_is_refused(live, path, send, status):
+def test_wrong_parameters_are_refused(live, path, send, status):
     answer = live.http.post(path, **send)
     assert answer.status_code == status, answer.text
     assert answer.json()["error"]
@@ -240,7 +240,7 @@ def test_a_release_by_upload(live):
     with zipfile.ZipFile(io.BytesIO(together)) as z:
         assert z.namelist() == ["news/today/ä.jpg", "news/today/b.png"]
         assert z.read("news/today/b.png") == live.http.get("/files/news/today/b.png").content
-    # Nothing but what is needed is left, under names that are ours.
+    # Only needed files are left, under names that the service has chosen.
     left = {path.name for path in (live.settings.folder / "jobs" / job["job"]).iterdir()}
     assert left == {"job.json", "manifest.jsonl", "outcomes-000000.json"}
     written = [p.name for p in (live.settings.folder / "released" / job["job"]).iterdir()]

@@ -1,4 +1,4 @@
-"""The Soft Binding Resolution API: pictures and bindings lead to manifests, all else is refused."""
+"""Routes of the Soft Binding Resolution API: pictures and bindings lead to manifests."""
 
 import base64
 import io
@@ -21,8 +21,9 @@ from homing.serve.access.keys import READ, KeyRing
 from homing.serve.app import create_app
 from homing.serve.settings import Settings
 from homing.serve.softbinding.matching import manifests_of
+from tests.helpers.pictures import picture
 
-with warnings.catch_warnings():  # that another package than httpx will one day be wanted
+with warnings.catch_warnings():  # a notice that another package will replace httpx
     warnings.simplefilter("ignore")
     from fastapi.testclient import TestClient
 
@@ -31,12 +32,11 @@ BOUND, CONTENT = f"{ROOT}/matches/byBinding", f"{ROOT}/matches/byContent"
 
 
 def drawn(seed: int) -> Image.Image:
-    coarse = np.random.default_rng(seed).integers(0, 256, (7, 9, 3), dtype=np.uint8)
-    return Image.fromarray(coarse).resize((120, 90), Image.Resampling.BICUBIC)
+    return picture(seed, (120, 90))
 
 
 def stripped(file: Path, box: tuple[int, int, int, int] | None = None) -> bytes:
-    """A copy as it comes back from the world: cut, coded anew, without any metadata."""
+    """Return a copy as found on the web: cropped, encoded again, without metadata."""
     copy = io.BytesIO()
     with Image.open(file) as picture:
         picture.convert("RGB").crop(box or (0, 0, 120, 90)).save(copy, "JPEG", quality=75)
@@ -44,7 +44,7 @@ def stripped(file: Path, box: tuple[int, int, int, int] | None = None) -> bytes:
 
 
 def read_with_c2pa(store: bytes) -> str:
-    """Id of the active manifest, as c2pa's own reader has it."""
+    """Return the id of the active manifest by c2pa's reader."""
     context = c2pa.Context.from_dict({"verify": {"remote_manifest_fetch": False}})
     with c2pa.Reader("application/c2pa", io.BytesIO(store), context=context) as reader:
         return json.loads(reader.json())["active_manifest"]
@@ -52,7 +52,7 @@ def read_with_c2pa(store: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory, network_file: Path, credentials: Any) -> Path:
-    """An archive of four pictures released with credentials, one released and one added without."""
+    """An archive: four pictures released with credentials, one released and one added without."""
     folder = tmp_path_factory.mktemp("served")
     network = homing.load_descriptor(network_file)
     vectors = np.random.default_rng(1).standard_normal((600, 192)).astype(np.float32)
@@ -68,7 +68,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, network_file: Path, credenti
     (folder / "added" / "list.csv").write_text(
         "path,c2pa_manifest,c2pa_endpoint\nadded.png,urn:c2pa:elsewhere,https://other.example/v1\n"
     )
-    here = homing.ContentCredentials(credentials.chain, credentials.key)  # served by this service
+    here = homing.ContentCredentials(credentials.chain, credentials.key)  # served from here
     settings = {"out": folder / "out", "method": "robust-fast"}
     archive.release(folder / "signed", c2pa=here, **settings)
     archive.release(folder / "plain", **settings)
@@ -90,7 +90,7 @@ def client(place: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="module")
 def manifests(place: Path) -> dict[str, str]:
-    """Manifest of each entry that has one."""
+    """Manifests by entry, of those that have one."""
     rows = homing.open(place / "archive").entries()
     return {row.id: row.metadata["c2pa_manifest"] for row in rows if row.metadata}
 
@@ -142,7 +142,9 @@ def test_the_binding_in_a_manifest_leads_to_it(
     assert found.json() == {"matches": [{"manifestId": manifests["3.png"], "similarityScore": 100}]}
 
 
-def test_manifests_kept_elsewhere_come_with_their_endpoint(client: TestClient, place: Path) -> None:
+def test_manifests_stored_elsewhere_come_with_their_endpoint(
+    client: TestClient, place: Path
+) -> None:
     found = client.get(BOUND, params={"alg": ALGORITHM, "value": value_of(place, "added.png")})
     assert found.json()["matches"][0] == {
         "manifestId": "urn:c2pa:elsewhere",
@@ -171,10 +173,10 @@ def test_one_manifest_of_a_store_alone(
         for flag in ("false", "true")
     )
     assert active_manifest(alone) == active_manifest(whole) == manifests["0.png"]
-    assert alone == whole  # its source had no manifest: there is but one
+    assert alone == whole  # its source had no manifest, so there is only one
 
 
-def test_the_service_tells_what_it_offers(client: TestClient) -> None:
+def test_the_service_lists_what_it_offers(client: TestClient) -> None:
     assert client.get(f"{ROOT}/services/supportedAlgorithms").json() == {
         "watermarks": [],
         "fingerprints": [{"alg": ALGORITHM}],
@@ -190,7 +192,7 @@ def test_the_service_tells_what_it_offers(client: TestClient) -> None:
     status = client.get(known["statusEndpoint"]).json()
     assert status["status"] == "ok"
     assert status["timestamp"].endswith("Z")
-    # What is not offered is not there.
+    # Operations that are not offered do not exist.
     assert client.post(f"{ROOT}/matches/byReference", json={}).status_code == 404
 
 
@@ -266,7 +268,7 @@ def test_a_body_that_is_no_picture(
     assert reason in answer.json()["error"]
 
 
-def test_a_picture_is_looked_for_by_our_algorithm_alone(client: TestClient, place: Path) -> None:
+def test_a_picture_is_searched_by_our_algorithm_alone(client: TestClient, place: Path) -> None:
     sent = {"content": stripped(place / "out" / "0.png"), "headers": {"Content-Type": "image/jpeg"}}
     hints = {"hintAlg": "org.example.1", "hintValue": "AA=="}
     plain = client.post(CONTENT, **sent).json()["matches"]

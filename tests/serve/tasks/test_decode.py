@@ -1,4 +1,4 @@
-"""Pictures decoded in bounded processes (tasks.decode, and the bounds of tasks.processes)."""
+"""Decoding of pictures in bounded processes (tasks.decode, and bounds of tasks.processes)."""
 
 import asyncio
 import os
