@@ -63,13 +63,13 @@ class LoopSettings:
 
 @dataclass(frozen=True)
 class LuminanceReduction:
-    """A share of luminance to be taken from changes, so that colour, which shows least, is left."""
+    """Reduction of the luminance of changes: colour shows least, and stays."""
 
     weights: torch.Tensor  # (B, 3, 1, 1), share of the tolerance that each channel may take
     removed: torch.Tensor  # (B, 1, S, S), share of the luminance that is taken, in [0, 1]
 
     def __call__(self, gain: torch.Tensor) -> torch.Tensor:
-        """Take it from all three channels alike, which leaves their differences as they are."""
+        """Return the gain with less luminance: all three channels lose the same amount of it."""
         each = self.weights * self.weights.new_tensor(LUMINANCE_WEIGHTS)[:, None, None]
         luminance = (each * gain).sum(dim=1, keepdim=True)
         return gain - self.removed * luminance / self.weights

@@ -39,7 +39,7 @@ def render_sheet(sheet: Sheet) -> str:
 
 def figures_of(sheet: Sheet) -> list[Figure]:
     """Return the pictures that the page shows: the suspect, the record, one laid over the other."""
-    query, record = "the picture asked about", "the record"
+    query, record = "the query", "the record"  # as the captions call them
     if sheet.record is None:
         return [_figure(sheet.suspect, query)]
     if sheet.alignment is None:
