@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
 
 from homing.errors import UsageError
-from homing.extras import require_evidence
 
 if TYPE_CHECKING:
     from homing.codebooks import Codebook
@@ -152,6 +151,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         check_views(self.views)
         if self.confirm:
+            from homing.extras import require_evidence
+
             require_evidence()
         if self.k < 1 or self.rerank < 0:
             raise UsageError(

@@ -82,7 +82,8 @@ class _LazyGroup(click.Group):
         return _end_when_unread(lambda: super(_LazyGroup, self).make_context(*arguments, **options))
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
+        """Run the command, with memory settings that its help does not need."""
+        keep_freed_memory()
         return _end_when_unread(lambda: super(_LazyGroup, self).invoke(ctx))
 
 
@@ -119,7 +120,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave the process with its exit status."""
     prepare_streams()
     os.environ.setdefault("LANCE_LOG", "error")  # Lance warns of what it retries
-    keep_freed_memory()
     share_processors()
     if not os.environ.get("HOMING_DEBUG"):
         sys.excepthook = _print_in_short

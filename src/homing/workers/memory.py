@@ -1,6 +1,5 @@
 """Memory settings of a process that belongs to homing alone."""
 
-import ctypes
 import sys
 
 # glibc's malloc.h
@@ -16,6 +15,8 @@ def keep_freed_memory() -> None:
     """
     if not sys.platform.startswith("linux"):
         return
+    import ctypes
+
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_REUSED)
