@@ -33,10 +33,7 @@ from homing.activation.prepared import (
     assemble,
     draw_for,
     full_size,
-    max_rms,
     prepare,
-    psnr_of_all,
-    rms_at,
 )
 from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.activation.vectors import recorded_vectors, target_vectors
@@ -207,9 +204,13 @@ class Activator:
             np.stack([p.grids.squashed for p in padded]), batch=BATCH, pad=True
         )
         device, settings = self.descriptor.device, self.method.settings
-        largest = [max_rms(p, self.psnr) for p in padded]
         assembled = assemble(
-            padded, settings=settings, largest=largest, seed=self.seed, device=device
+            padded,
+            settings=settings,
+            psnr=self.psnr,
+            unseen=self.method.masking.unseen_gain,
+            seed=self.seed,
+            device=device,
         )
         aimed_at = self._target_vectors(padded, assembled, vectors)
         targets = [Targets(each, vectors, each.cells(aimed_at)) for each in self.codebooks]
@@ -222,7 +223,7 @@ class Activator:
             zip(
                 prepared,
                 gain.permute(0, 2, 3, 1).cpu().numpy(),
-                self._budget_shares(padded, largest, assembled, gain),
+                self._budget_shares(assembled, gain),
                 vectors,
                 _by_picture([each.cells for each in targets]),
                 strict=False,
@@ -241,22 +242,12 @@ class Activator:
         forward = self.descriptor.forward
         return target_vectors(batch.pictures, batch.originals, drawn, vectors, forward)
 
-    def _budget_shares(
-        self,
-        prepared: Sequence[PreparedPicture],
-        largest: Sequence[float],
-        batch: Batch,
-        gain: torch.Tensor,
-    ) -> list[float]:
+    def _budget_shares(self, batch: Batch, gain: torch.Tensor) -> list[float]:
         """Return the share of the PSNR's root mean square that each picture's change may take."""
-        most = [
-            rms / rms_at(psnr_of_all(p, self.psnr))
-            for p, rms in zip(prepared, largest, strict=True)
-        ]
-        if self.method.settings.shrink == 1:
-            return most
-        used = budget_shares(batch, gain).tolist()
-        return [u * m for u, m in zip(used, most, strict=True)]
+        if batch.max_gain is None and self.method.settings.shrink == 1:
+            return [1.0] * len(gain)
+        shares: list[float] = budget_shares(batch, gain).tolist()
+        return shares
 
     def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
         if isinstance(item, PictureError):
@@ -278,7 +269,7 @@ class Activator:
         return picture
 
     def _finish_full(self, item: "_Optimised", full: FullSize) -> "_Finished":
-        rules = FileRules(self.psnr, self.kind, self.limits, self.method.least_ssim)
+        rules = FileRules(self.psnr, self.kind, self.limits, self.method.least_visible)
         finished = finish(item.prepared, full, item.gain, item.budget_share, rules)
         return _Finished(finished, item.vector, item.cells)
 

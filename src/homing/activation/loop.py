@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from homing.activation.masking.perceptual import LUMINANCE_WEIGHTS
 from homing.activation.objectives.objective import Objective, SafeObjective
 from homing.activation.simulated_edits.edits import (
     NO_EDITS,
@@ -43,7 +42,11 @@ class LoopSettings:
     #: Shrink factor per step while all simulated edits are safe; 1 disables it. The change grows
     #: back once they are not. Needs an objective with `safe`.
     shrink: float = 1.0
-    strength: float = 3.0  # s, times the tolerance, before the budget bounds the change
+    strength: float = 3.0  # s, largest change of a place over its tolerance
+    #: Whether offsets pass through tanh, as published. Otherwise the gain is in proportion to them:
+    #: at the same size, a change that is large where it helps most shows less than one that is
+    #: large everywhere.
+    saturating: bool = True
     distortion_weight: float = 0.01  # λ, weight of the mean squared change
     initial_noise: float = 1e-6  # standard deviation of the first offsets
 
@@ -61,32 +64,18 @@ class LoopSettings:
             raise ValueError(f"distortion_weight must be at least 0: {self}")
 
 
-@dataclass(frozen=True)
-class LuminanceReduction:
-    """Reduction of the luminance of changes: colour shows least, and stays."""
-
-    weights: torch.Tensor  # (B, 3, 1, 1), share of the tolerance that each channel may take
-    removed: torch.Tensor  # (B, 1, S, S), share of the luminance that is taken, in [0, 1]
-
-    def __call__(self, gain: torch.Tensor) -> torch.Tensor:
-        """Return the gain with less luminance: all three channels lose the same amount of it."""
-        each = self.weights * self.weights.new_tensor(LUMINANCE_WEIGHTS)[:, None, None]
-        luminance = (each * gain).sum(dim=1, keepdim=True)
-        return gain - self.removed * luminance / self.weights
-
-
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """Pictures to be activated together, as the descriptor sees them (upright, squashed)."""
 
     pictures: torch.Tensor  # (B, 3, S, S), RGB in [0, 1]
     allowed: torch.Tensor  # (B, 3, S, S), tolerance of each channel, in units of the full range
-    grey: torch.Tensor  # (B,) bool; the three channels of these pictures change alike
+    alike: torch.Tensor  # (B,) bool; the three channels of these pictures change alike
     max_rms: torch.Tensor  # (B,), the budget: largest root mean square of the change
     offsets: torch.Tensor  # (B, 3, S, S), start of the optimisation
+    max_gain: torch.Tensor | None = None  # (B,), largest root mean square of the gain
     edits: DrawnEdits | None = None  # None: the steps see the pictures unedited
     finer: torch.Tensor | None = None  # (B, 3, T, T), for edits that enlarge
-    luminance: LuminanceReduction | None = None
 
     @property
     def originals(self) -> Originals | None:
@@ -107,7 +96,7 @@ def optimise(
     levels = torch.ones_like(batch.max_rms)  # (B,), share of the budget that is left
     for step in range(settings.steps):
         within = _shrink(batch, levels) if shrinks else batch
-        rendered = render(within, offsets, settings.strength)
+        rendered = render(within, offsets, settings)
         wanted, safe = _gradient(within, rendered.detach(), step, describe, objective)
         (gradient,) = torch.autograd.grad(rendered, offsets, wanted)
         take_step(step, gradient)
@@ -116,44 +105,52 @@ def optimise(
             levels = torch.where(safe, levels * settings.shrink, grown)
     with torch.no_grad():
         within = _shrink(batch, levels) if shrinks else batch
-        return gain_of(within, offsets, settings.strength)
+        return gain_of(within, offsets, settings)
 
 
-def render(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:
+def render(batch: Batch, offsets: torch.Tensor, settings: LoopSettings) -> torch.Tensor:
     """Return the pictures as the descriptor will see them with their change, (B, 3, S, S)."""
-    change = batch.allowed * gain_of(batch, offsets, strength)
+    change = batch.allowed * gain_of(batch, offsets, settings)
     return (batch.pictures + change).clamp(0.0, 1.0)
 
 
-def gain_of(batch: Batch, offsets: torch.Tensor, strength: float) -> torch.Tensor:
+def gain_of(batch: Batch, offsets: torch.Tensor, settings: LoopSettings) -> torch.Tensor:
     """Return the gain of offsets, (B, 3, S, S): the signed share of what is allowed.
 
-    ``s · tanh(δ)``, its luminance reduced, scaled down where the change would exceed the budget.
+    ``s · tanh(δ)``, or ``c · δ`` clipped at s, scaled down where the change would exceed the budget
+    or the gain what is unseen.
     """
-    bounded = torch.tanh(offsets)
-    if batch.grey.any():
-        alike = bounded.mean(dim=1, keepdim=True).expand_as(bounded)
-        bounded = torch.where(batch.grey[:, None, None, None], alike, bounded)
-    if batch.luminance is not None:
-        bounded = batch.luminance(bounded)
-    # The norm's gradient is zero, not undefined, where nothing is changed yet.
-    norms = torch.linalg.vector_norm(bounded * batch.allowed, dim=(1, 2, 3))
-    count = batch.allowed[0].numel()
-    most = batch.max_rms * math.sqrt(count) / norms.clamp(min=_TINY)
-    gain: torch.Tensor = bounded * most.clamp(max=strength)[:, None, None, None]
-    return gain
+    gain = torch.tanh(offsets) if settings.saturating else offsets
+    if batch.alike.any():
+        mean = gain.mean(dim=1, keepdim=True).expand_as(gain)
+        gain = torch.where(batch.alike[:, None, None, None], mean, gain)
+    most = batch.max_rms / _rms(gain * batch.allowed)
+    if batch.max_gain is not None:
+        most = torch.minimum(most, batch.max_gain / _rms(gain * (batch.allowed > 0)))
+    if settings.saturating:
+        return gain * most.clamp(max=settings.strength)[:, None, None, None]
+    scaled: torch.Tensor = gain * most[:, None, None, None]
+    return scaled.clamp(-settings.strength, settings.strength)
 
 
 def budget_shares(batch: Batch, gain: torch.Tensor) -> torch.Tensor:
     """Return the share of its budget that each picture's change uses, (B,), at most 1."""
-    norms = torch.linalg.vector_norm(gain * batch.allowed, dim=(1, 2, 3))
-    used = norms / math.sqrt(batch.allowed[0].numel()) / batch.max_rms.clamp(min=_TINY)
+    used = _rms(gain * batch.allowed) / batch.max_rms.clamp(min=_TINY)
     shares: torch.Tensor = used.clamp(max=1.0)
     return shares
 
 
+def _rms(values: torch.Tensor) -> torch.Tensor:
+    """Return root mean squares of (B, 3, S, S), (B,), above zero."""
+    # The norm's gradient is zero, not undefined, where nothing is changed yet.
+    norms = torch.linalg.vector_norm(values, dim=(1, 2, 3)).clamp(min=_TINY)
+    found: torch.Tensor = norms / math.sqrt(values[0].numel())
+    return found
+
+
 def _shrink(batch: Batch, levels: torch.Tensor) -> Batch:
-    return replace(batch, max_rms=batch.max_rms * levels)
+    max_gain = None if batch.max_gain is None else batch.max_gain * levels
+    return replace(batch, max_rms=batch.max_rms * levels, max_gain=max_gain)
 
 
 def _gradient(

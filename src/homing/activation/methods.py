@@ -7,7 +7,7 @@ import torch
 
 from homing.activation.loop import LoopSettings
 from homing.activation.masking.perceptual import PUBLISHED, Masking
-from homing.activation.masking.texture import GUARDED
+from homing.activation.masking.texture import UNSEEN
 from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.activation.objectives.objective import Objective, Targets, reconstruction_objective
 from homing.activation.simulated_edits.edits import NO_EDITS, EditPlan
@@ -26,9 +26,9 @@ class Method:
     #: Makes the objective of a batch from its targets in one codebook.
     objective: Callable[[Targets, LoopSettings, torch.device], Objective]
     masking: Masking = PUBLISHED
-    #: Least structural similarity of every file to its source, at the cost of change. A file whose
-    #: coding alone takes more, such as a JPEG of low quality, may be below it.
-    least_ssim: float | None = None
+    #: Least SSIMULACRA2 of every file against its source, at the cost of change. A file whose
+    #: coding alone takes more, such as a JPEG written from a PNG, may be below it.
+    least_visible: float | None = None
     #: Simulated edits whose mean descriptor, with the picture's own, decides the target cell; none:
     #: the picture's own decides.
     lookahead: EditPlan = NO_EDITS
@@ -57,11 +57,12 @@ def _robust(name: str, summary: str, steps: int) -> Method:
             # Many steps of few edits: the momentum gathers more edits than a step could take.
             edits=EditPlan(toned=1, shaped=1),
             shrink=_SHRUNK ** (1 / steps),
-            strength=1.5,
+            strength=0.6,
+            saturating=False,
         ),
         objective=_margin_objective,
-        masking=GUARDED,
-        least_ssim=0.95,
+        masking=UNSEEN,
+        least_visible=86.0,
         lookahead=EditPlan(toned=2, shaped=2),
     )
 

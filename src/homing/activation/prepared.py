@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.activation.loop import Batch, LoopSettings, LuminanceReduction
+from homing.activation.loop import Batch, LoopSettings
 from homing.activation.masking.perceptual import PUBLISHED, Masking
 from homing.activation.simulated_edits.edits import (
     NO_EDITS,
@@ -26,14 +26,13 @@ from homing.activation.simulated_edits.edits import (
     draw_edits,
     stack_edits,
 )
+from homing.images.flat import flat_places
 from homing.images.picture import Picture
 from homing.images.pixels import upright
 from homing.images.read_small import read_squashed
 from homing.options import Limits
 
 _FINER = 2  # times the descriptor's side, for edits that enlarge
-_TINY = 1e-6  # least change to divide by
-_COLOURLESS = 2  # levels between channels that coding leaves in a picture without colour
 _LAST_UNTURNED = 4  # EXIF orientations above exchange width and height
 LOOP_DRAWS, LOOKAHEAD_DRAWS = 1, 2  # purposes of random draws, apart from the noise and each other
 
@@ -49,19 +48,14 @@ class Grids:
     finer: NDArray[np.uint8] | None  # (T, T, 3); None where no simulated edit enlarges
     #: (S, S), in units of the full range, as far as it shows through transparency.
     tolerance: NDArray[np.float32]
-    #: (S, S), share of the tolerance that the luminance of a change of `Visibility.hidden_rms` may
-    #: use; None: all.
-    luminance: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
 class Visibility:
-    """Share of a picture that shows, and the largest change that does not."""
+    """Shares of a picture that show and that may change."""
 
     share: float  # of the pixels that are not wholly transparent, above 0
-    #: Largest root mean square of an unseen change at full size, in units of the full range;
-    #: infinite where only the PSNR bounds it.
-    hidden_rms: float
+    changeable: float  # of all pixels, those that are neither transparent nor flat
     roughness: float  # root mean square of the full tolerance over that of the squashed one
 
 
@@ -81,7 +75,7 @@ class PreparedPicture:
     sha256: bytes  # of the source file
     orientation: int  # EXIF, 1 to 8
     aspect: float  # width over height, upright
-    grey: bool  # one channel, or three that are alike; stays without colour
+    alike: bool  # whether its channels change alike: one channel, no colour, or luminance alone
     channels: NDArray[np.float32]  # (3,), share of the tolerance that each channel may take
     grids: Grids
     visibility: Visibility
@@ -104,36 +98,30 @@ def prepare(
     """
     encoded = picture.encoded
     squashed = read_squashed(encoded, size, limits=limits)
-    grey = picture.pixels.shape[2] == 1 or (not masking.tinting and _is_colourless(squashed))
-    channels = masking.weights(grey=grey)
+    alike = picture.pixels.shape[2] == 1 or masking.luminance_alone
     full = full_size(picture, masking)
-    reduced = upright(_reduce(full.tolerance, size), picture.orientation)
-    tolerance = reduced
+    tolerance = upright(_reduce(full.tolerance, size), picture.orientation)
     if picture.alpha is not None:
         opacity = picture.alpha / np.float32(picture.peak)
         seen = (full.tolerance * opacity).astype(np.float16)
         tolerance = upright(_reduce(seen, size), picture.orientation)
     small = _mean_square(tolerance)
     roughness = math.sqrt(_mean_square(full.tolerance) / small) if small > 0 else 1.0
-    luminance = None if masking.luminance is None else masking.luminance(reduced)
-    # A picture without colour has nothing but luminance to change.
-    usable = tolerance * luminance if grey and luminance is not None else tolerance
     return PreparedPicture(
         source=source,
         sha256=hashlib.sha256(encoded).digest(),
         orientation=picture.orientation,
         aspect=_aspect(picture),
-        grey=grey,
-        channels=channels,
+        alike=alike,
+        channels=masking.weights(alike=alike),
         grids=Grids(
             squashed=squashed,
             finer=read_squashed(encoded, _FINER * size, limits=limits) if enlarged else None,
             tolerance=tolerance,
-            luminance=luminance,
         ),
         visibility=Visibility(
             share=_visible_share(picture),
-            hidden_rms=_hidden_rms(usable, masking.rms_cap, channels) * roughness,
+            changeable=float(np.mean(full.tolerance > 0)),
             roughness=roughness,
         ),
         full=full if hold else None,
@@ -141,8 +129,9 @@ def prepare(
 
 
 def full_size(picture: Picture, masking: Masking) -> FullSize:
-    """Compute the tolerance of a picture; zero where it is wholly transparent."""
+    """Compute the tolerance of a picture; zero where it is flat or wholly transparent."""
     tolerance = masking.tolerance(picture.pixels, peak=picture.peak)
+    tolerance[flat_places(picture.pixels, blocks=picture.kind == "JPEG")] = 0
     if picture.alpha is not None:
         tolerance *= picture.alpha > 0
     return FullSize(picture, tolerance)
@@ -155,21 +144,9 @@ def _reduce(tolerance: NDArray[np.float16], size: int) -> NDArray[np.float32]:
     return np.asarray(resized, dtype=np.float32)
 
 
-def _is_colourless(squashed: NDArray[np.uint8]) -> bool:
-    return int(np.ptp(squashed, axis=2).max()) <= _COLOURLESS
-
-
 def _visible_share(picture: Picture) -> float:
     shown = 1.0 if picture.alpha is None else float(np.mean(picture.alpha > 0))
     return shown or 1.0  # a picture that does not show at all does not change
-
-
-def _hidden_rms(
-    tolerance: NDArray[np.float32], cap: float | None, channels: NDArray[np.float32]
-) -> float:
-    if cap is None:
-        return math.inf
-    return cap * math.sqrt(_mean_square(tolerance) * _mean_square(channels))
 
 
 def _aspect(picture: Picture) -> float:
@@ -182,11 +159,8 @@ def _mean_square(array: NDArray[np.floating]) -> float:
 
 
 def max_rms(prepared: PreparedPicture, psnr: float) -> float:
-    """Return the largest root mean square of a change at full size, in units of the full range.
-
-    That of the least PSNR, or less where little hides (`Visibility.hidden_rms`).
-    """
-    return min(rms_at(psnr_of_all(prepared, psnr)), prepared.visibility.hidden_rms)
+    """Return the largest root mean square of a change at full size, in units of the full range."""
+    return rms_at(psnr_of_all(prepared, psnr))
 
 
 def psnr_of_all(prepared: PreparedPicture, psnr: float) -> float:
@@ -203,11 +177,15 @@ def assemble(
     prepared: Sequence[PreparedPicture],
     *,
     settings: LoopSettings,
-    largest: Sequence[float],
+    psnr: float,
+    unseen: float | None,
     seed: int,
     device: torch.device,
 ) -> Batch:
-    """Stack prepared pictures into a batch; `largest` holds the :func:`max_rms` of each."""
+    """Stack prepared pictures into a batch.
+
+    Their changes keep a PSNR, dB; the root mean square of their gains is at most `unseen`.
+    """
 
     def tensor(arrays: Sequence[NDArray[np.floating]]) -> torch.Tensor:
         # Channels last in memory, as the network wants its input: mixed layouts cost more than
@@ -220,32 +198,17 @@ def assemble(
     edits = None
     if settings.edits != NO_EDITS:
         edits = draw_for(prepared, settings.edits, settings.steps, seed=seed, purpose=LOOP_DRAWS)
-    reduction = None
-    if grids[0].luminance is not None:
-        removed = [1 - _luminance_left(p, rms) for p, rms in zip(prepared, largest, strict=True)]
-        weights = tensor([p.channels[None, None] for p in prepared])
-        reduction = LuminanceReduction(weights, tensor(removed))
-    squashed_rms = [rms / p.visibility.roughness for rms, p in zip(largest, prepared, strict=True)]
+    squashed_rms = [max_rms(p, psnr) / p.visibility.roughness for p in prepared]
     return Batch(
         pictures=tensor([g.squashed / np.float32(255) for g in grids]),
         allowed=tensor([p.grids.tolerance[:, :, None] * p.channels for p in prepared]),
-        grey=torch.tensor([p.grey for p in prepared], device=device),
+        alike=torch.tensor([p.alike for p in prepared], device=device),
         max_rms=torch.tensor(squashed_rms, device=device),
+        max_gain=None if unseen is None else torch.full((len(prepared),), unseen, device=device),
         offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
-        luminance=reduction,
     )
-
-
-def _luminance_left(prepared: PreparedPicture, rms: float) -> NDArray[np.float32]:
-    """Return the share of luminance left in a change, (S, S, 1): more in smaller ones."""
-    assert prepared.grids.luminance is not None
-    hidden = prepared.visibility.hidden_rms
-    level = 1.0 if math.isinf(hidden) else rms / max(hidden, _TINY)
-    share = prepared.grids.luminance[:, :, None] / np.float32(max(level, _TINY))
-    left: NDArray[np.float32] = np.minimum(1, share)
-    return left
 
 
 def draw_for(

@@ -110,26 +110,21 @@ class Masking:
     #: ``tolerance(pixels, peak=...)``, as :func:`just_noticeable_difference`.
     tolerance: Callable[..., NDArray[np.float16]]
     channels: tuple[float, float, float]  # share of the tolerance that red, green, blue may take
-    grey: float  # the same for a picture of one channel
-    #: Largest root mean square of a change over that of all that its channels may take. A picture
-    #: without texture then stays above its PSNR: spread over a clear sky, a change of 42 dB shows.
-    #: None: only the PSNR bounds a change.
-    rms_cap: float | None = None
-    #: Maps the tolerance (S, S) on the descriptor's grid to the share, in [0, 1], that luminance
-    #: may use of a change as large as `rms_cap` allows: of fine changes the eye notices those of
-    #: colour least. A smaller change has more of its luminance left. None: all.
-    luminance: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None
-    tinting: bool = False  # whether three channels that are alike may change differently
+    grey: float  # the same for channels that change alike
+    #: Whether only luminance changes: red, green and blue of a place by the same amount.
+    luminance_alone: bool = False
+    #: Largest root mean square of the gain, the change over its tolerance, that is not seen. A
+    #: picture without texture then stays far above its PSNR. None: only the PSNR bounds a change.
+    unseen_gain: float | None = None
 
-    def weights(self, *, grey: bool) -> NDArray[np.float32]:
-        """Return the shares of three channels, (3,); equal for a grey picture."""
-        return np.array([self.grey] * 3 if grey else self.channels, np.float32)
+    def weights(self, *, alike: bool) -> NDArray[np.float32]:
+        """Return the shares of three channels, (3,); equal if they change alike."""
+        return np.array([self.grey] * 3 if alike else self.channels, np.float32)
 
 
 PUBLISHED = Masking(
     just_noticeable_difference,
     tuple(float(weight) for weight in CHANNEL_WEIGHTS),  # type: ignore[arg-type]
     float(GREY_WEIGHT),
-    tinting=True,
 )
 """The map and the shares of Fernandez et al."""

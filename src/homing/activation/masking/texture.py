@@ -1,13 +1,14 @@
 """Texture masking: changes hide in texture, not in flat places and not beside edges.
 
 The published map (:mod:`homing.activation.masking.perceptual`) lets flat and dark places change by
-five to twenty levels, where it shows most. Here a place may change as much as it is *busy*: by the
-least standard deviation among four windows that have it in a corner. On the flat side of an edge
-one of the windows is flat, so that text, line art and outlines before a sky count as flat too.
+five to twenty levels, where it shows most, and colours change as much as luminance. Here a place
+may change as much as it is *busy*: by the least standard deviation among four windows that have it
+in a corner. On the flat side of an edge one of the windows is flat, so that text, line art and
+outlines before a sky count as flat too. Where it is dark and calm far and wide, less may change.
 
-Where it is calm far and wide, as in a sky, luminance may change less than half as much as colour,
-because the eye sees fine changes of colour far less. Where that is dark, all channels change less:
-a tint of few levels shows there.
+Only luminance changes. At equal visibility (SSIMULACRA2) colour adds nothing to recall, and by
+measures that see colour nearly all that was seen of changes in colour and luminance was their
+colour (``docs/activation.md``).
 """
 
 import math
@@ -21,14 +22,13 @@ from homing.activation.masking.perceptual import Masking, luminance
 _VIEWED = 600_000  # pixels of a picture that a viewer sees; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
 _PATCHES = 12  # a side; their means describe the surroundings of a place
-_MUTED = 0.6  # share taken from the change of luminance, where it is flat far and wide
 _DIMMED = 0.5  # share taken from the change of black, where it is flat far and wide
 _DARK = 80.0  # levels of luminance, below which it is dark
 _STEEP = 6  # power that separates skies from places that are only calm
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
 _SIDE = 5  # of a window
-_RMS_CAP = 0.28  # 1.4 levels where all is flat, 45 dB
+_UNSEEN = 0.15  # of the tolerance: 0.6 levels where all is flat, 53 dB
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
@@ -45,16 +45,6 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
     tolerance *= 1 - np.float32(_DIMMED) * _darkness(levels) * _calm(tolerance)
     np.minimum(tolerance, np.float32(_MOST / 255), out=tolerance)
     return tolerance.astype(np.float16) if factor == 1 else _enlarge(tolerance, height, width)
-
-
-def luminance_share(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the share of a :func:`texture_tolerance`, (S, S), that luminance may use, in [0, 1].
-
-    It grows with the texture of the place or of its surroundings, whichever is more: two fifths
-    where all is flat, 95 % where flat places may change by half as much again.
-    """
-    share: NDArray[np.float32] = 1 - np.float32(_MUTED) * _calm(tolerance)
-    return share
 
 
 def _calm(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -130,11 +120,11 @@ def _enlarge(tolerance: NDArray[np.float32], height: int, width: int) -> NDArray
     return large
 
 
-GUARDED = Masking(
+UNSEEN = Masking(
     texture_tolerance,
-    channels=(1.2, 0.8, 1.6),
+    channels=(1.0, 1.0, 1.0),
     grey=1.0,
-    rms_cap=_RMS_CAP,
-    luminance=luminance_share,
+    luminance_alone=True,
+    unseen_gain=_UNSEEN,
 )
-"""Changes hide in texture and in colour; blue, which the eye resolves least, takes most."""
+"""Luminance alone changes, in texture more than where it is flat."""
