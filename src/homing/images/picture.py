@@ -8,7 +8,8 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import APP11, decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg import decode_jpeg, is_credentials, parse_jpeg
+from homing.images.formats.jpeg_behind import notes_behind
 from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
 from homing.images.formats.tiff import ASSOCIATED, parse_tiff
 from homing.images.formats.tiff_pixels import decode_tiff
@@ -106,17 +107,12 @@ def _credentials_note(present: bool) -> tuple[str, ...]:
 
 def _read_jpeg(data: bytes, limits: Limits) -> Picture:
     header = parse_jpeg(data, limits)
-    if header.pictures > 1:
-        raise PictureError(
-            f"a file of {header.pictures} pictures (MPO) cannot be written back; save the first "
-            "one as a plain JPEG"
-        )
     return Picture(
         "JPEG",
         _freeze(decode_jpeg(data, header)),
         None,
         header.orientation,
-        _credentials_note(any(marker == APP11 for marker, _ in header.segments)),
+        _credentials_note(any(is_credentials(header.segments))) + notes_behind(data),
         data,
         progressive=header.progressive,
         lossless=False,

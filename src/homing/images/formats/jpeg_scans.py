@@ -1,0 +1,370 @@
+"""Huffman-coded scans of a JPEG, decoded to coefficients and coded from them (ITU T.81, F and G).
+
+The loops are compiled by numba; they allocate nothing that a file's header does not justify, and
+reach no byte outside the arrays given, whatever the file says.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+ZIGZAG = np.array(
+    [
+        0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48,
+        41, 34, 27, 20, 13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23,
+        30, 37, 44, 51, 58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+    ],
+    dtype=np.int64,
+)  # fmt: skip
+"""Place, in rows of eight, of each coefficient in the order in which it is coded."""
+
+#: Columns of a scan's rules: the band of coefficients, successive approximation, whether the frame
+#: is progressive, and the MCUs between restarts (0: none).
+FIRST, LAST, HIGH, LOW, PROGRESSIVE, INTERVAL = range(6)
+
+_AT, _BITS, _COUNT, _BEYOND, _RUN, _PENDING = range(6)  # of a reader's or a writer's state
+_MOST_PENDING = 937  # correction bits held back before a run of empty blocks is ended
+_LONGEST_RUN = 0x7FFF
+_SAFE = 1 << 14  # magnitude that a coefficient never reaches
+
+
+def _compiled(function: _Function) -> _Function:
+    """Compile at the first call, without the GIL, and keep the machine code where one can."""
+    compiled = numba.njit(nogil=True)(function)
+    try:
+        compiled.enable_caching()
+    except RuntimeError:  # no folder can be written
+        pass
+    kept: _Function = compiled
+    return kept
+
+
+@_compiled
+def _fill(data, end, state):  # type: ignore[no-untyped-def]
+    """Hold at least 48 bits; beyond the end they are zeros, and counted."""
+    while state[_COUNT] <= 48:
+        at = state[_AT]
+        byte = 0
+        if at < end:
+            byte = np.int64(data[at])
+            state[_AT] = at + (2 if byte == 0xFF else 1)  # a zero is stuffed behind 0xFF
+        else:
+            state[_BEYOND] += 8
+        state[_BITS] = ((state[_BITS] << 8) | byte) & 0xFFFFFFFFFFFFFF
+        state[_COUNT] += 8
+
+
+@_compiled
+def _take(data, end, state, count):  # type: ignore[no-untyped-def]
+    if count == 0:
+        return np.int64(0)
+    if state[_COUNT] < count:
+        _fill(data, end, state)
+    state[_COUNT] -= count
+    return (state[_BITS] >> state[_COUNT]) & ((np.int64(1) << count) - 1)
+
+
+@_compiled
+def _symbol(data, end, state, table):  # type: ignore[no-untyped-def]
+    """Decode a symbol; −1 for a code that the table lacks."""
+    if state[_COUNT] < 16:
+        _fill(data, end, state)
+    found = np.int64(table[(state[_BITS] >> (state[_COUNT] - 16)) & 0xFFFF])
+    if found == 0:
+        return np.int64(-1)
+    state[_COUNT] -= found >> 8
+    return found & 255
+
+
+@_compiled
+def _number(data, end, state, size):  # type: ignore[no-untyped-def]
+    """Decode a signed number of `size` bits (T.81, F.2.2.1)."""
+    value = _take(data, end, state, size)
+    if size > 0 and value < (np.int64(1) << (size - 1)):
+        value -= (np.int64(1) << size) - 1
+    return value
+
+
+@_compiled
+def _read_dc(data, end, state, table, before):  # type: ignore[no-untyped-def]
+    """Decode a DC coefficient; `_SAFE` if it cannot be."""
+    size = _symbol(data, end, state, table)
+    if size < 0 or size > 15:
+        return np.int64(_SAFE)
+    value = before + _number(data, end, state, size)
+    return value if -_SAFE < value < _SAFE else np.int64(_SAFE)
+
+
+@_compiled
+def _read_ac(data, end, state, table, block, rules):  # type: ignore[no-untyped-def]
+    """Decode the first bits of a block's AC coefficients; false if they are damaged."""
+    if state[_RUN] > 0:
+        state[_RUN] -= 1
+        return True
+    k = max(rules[FIRST], 1)
+    while k <= rules[LAST]:
+        symbol = _symbol(data, end, state, table)
+        if symbol < 0:
+            return False
+        zeros, size = symbol >> 4, symbol & 15
+        if size == 0:
+            if zeros == 15:
+                k += 16
+                continue
+            if zeros and not rules[PROGRESSIVE]:
+                return False
+            state[_RUN] = (np.int64(1) << zeros) - 1 + _take(data, end, state, zeros)
+            return True
+        k += zeros
+        if k > rules[LAST]:
+            return False
+        value = _number(data, end, state, size) << rules[LOW]
+        if not -_SAFE < value < _SAFE:
+            return False
+        block[ZIGZAG[k]] = value
+        k += 1
+    return True
+
+
+@_compiled
+def _refine(data, end, state, block, place, low):  # type: ignore[no-untyped-def]
+    """Read one more bit of a coefficient that is not zero."""
+    if _take(data, end, state, 1) and not (abs(block[place]) >> low) & 1:
+        block[place] += (1 << low) if block[place] > 0 else -(1 << low)
+
+
+@_compiled
+def _refine_ac(data, end, state, table, block, rules):  # type: ignore[no-untyped-def]
+    """Decode one more bit of a block's AC coefficients (T.81, G.1.2.3)."""
+    k, low = rules[FIRST], rules[LOW]
+    while state[_RUN] == 0 and k <= rules[LAST]:
+        symbol = _symbol(data, end, state, table)
+        if symbol < 0 or symbol & 15 > 1:
+            return False
+        zeros, new = symbol >> 4, 0
+        if symbol & 15:
+            new = (1 << low) if _take(data, end, state, 1) else -(1 << low)
+        elif zeros < 15:
+            state[_RUN] = (np.int64(1) << zeros) + _take(data, end, state, zeros)
+            break
+        while k <= rules[LAST]:
+            place = ZIGZAG[k]
+            if block[place]:
+                _refine(data, end, state, block, place, low)
+            elif zeros == 0:
+                block[place] = new
+                k += 1
+                break
+            else:
+                zeros -= 1
+            k += 1
+    if state[_RUN] > 0:
+        while k <= rules[LAST]:
+            if block[ZIGZAG[k]]:
+                _refine(data, end, state, block, ZIGZAG[k], low)
+            k += 1
+        state[_RUN] -= 1
+    return True
+
+
+@_compiled
+def decode_scan(data, parts, blocks, slots, coefficients, tables, rules):  # type: ignore[no-untyped-def]
+    """Decode a scan into `coefficients`; false if it is damaged.
+
+    `parts` (n, 2) are the ends of the data between restarts, `blocks` (MCUs, b) the numbers of the
+    blocks in their order, `slots` (b, 3) component, DC and AC table of each place of an MCU,
+    `coefficients` (N, 64), `tables` (8, 65536): length and symbol for each 16 bits, DC first.
+    """
+    state, before = np.zeros(6, np.int64), np.zeros(4, np.int64)
+    interval = rules[INTERVAL] if rules[INTERVAL] > 0 else blocks.shape[0]
+    end = np.int64(0)
+    for mcu in range(blocks.shape[0]):
+        if mcu % interval == 0:
+            if state[_COUNT] < state[_BEYOND]:
+                return False
+            state[:] = 0
+            before[:] = 0
+            state[_AT] = parts[mcu // interval, 0]
+            end = parts[mcu // interval, 1]
+        for place in range(blocks.shape[1]):
+            block = coefficients[blocks[mcu, place]]
+            component, dc, ac = slots[place, 0], slots[place, 1], slots[place, 2]
+            if rules[FIRST] == 0 and rules[HIGH] == 0:
+                value = _read_dc(data, end, state, tables[dc], before[component])
+                if not -_SAFE < (value << rules[LOW]) < _SAFE:
+                    return False
+                before[component] = value
+                block[0] = value << rules[LOW]
+            elif rules[FIRST] == 0:
+                block[0] |= _take(data, end, state, 1) << rules[LOW]
+            if rules[LAST] > 0:
+                if rules[HIGH] == 0:
+                    sound = _read_ac(data, end, state, tables[4 + ac], block, rules)
+                else:
+                    sound = _refine_ac(data, end, state, tables[4 + ac], block, rules)
+                if not sound:
+                    return False
+    return state[_COUNT] >= state[_BEYOND]
+
+
+@_compiled
+def _put(out, state, bits, count):  # type: ignore[no-untyped-def]
+    """Write bits, or count them where `out` is empty."""
+    if out.size == 0:
+        state[_BEYOND] += count
+        return
+    state[_BITS] = (state[_BITS] << count) | (bits & ((np.int64(1) << count) - 1))
+    state[_COUNT] += count
+    while state[_COUNT] >= 8:
+        state[_COUNT] -= 8
+        byte = (state[_BITS] >> state[_COUNT]) & 255
+        out[state[_AT]] = byte
+        state[_AT] += 1
+        if byte == 0xFF:
+            out[state[_AT]] = 0
+            state[_AT] += 1
+    state[_BITS] &= (np.int64(1) << state[_COUNT]) - 1
+
+
+@_compiled
+def _put_symbol(out, state, codes, counts, symbol):  # type: ignore[no-untyped-def]
+    if out.size == 0:
+        counts[symbol] += 1
+    else:
+        _put(out, state, codes[symbol] >> 5, codes[symbol] & 31)
+
+
+@_compiled
+def _size(value):  # type: ignore[no-untyped-def]
+    """Return the number of bits of a magnitude."""
+    size = 0
+    while value:
+        size += 1
+        value >>= 1
+    return size
+
+
+@_compiled
+def _put_pending(out, state, pending, first, count):  # type: ignore[no-untyped-def]
+    for at in range(first, first + count):
+        _put(out, state, np.int64(pending[at]), 1)
+
+
+@_compiled
+def _put_run(out, state, codes, counts, pending):  # type: ignore[no-untyped-def]
+    """End a run of empty blocks, and write the correction bits held back for it."""
+    if state[_RUN] > 0:
+        size = _size(state[_RUN]) - 1
+        _put_symbol(out, state, codes, counts, size << 4)
+        _put(out, state, state[_RUN], size)
+        state[_RUN] = 0
+        _put_pending(out, state, pending, 0, state[_PENDING])
+        state[_PENDING] = 0
+
+
+@_compiled
+def _put_ac(out, state, codes, counts, block, rules, pending):  # type: ignore[no-untyped-def]
+    zeros = 0
+    for k in range(max(rules[FIRST], 1), rules[LAST] + 1):
+        value = np.int64(block[ZIGZAG[k]])
+        magnitude = abs(value) >> rules[LOW]
+        if magnitude == 0:
+            zeros += 1
+            continue
+        _put_run(out, state, codes, counts, pending)
+        while zeros > 15:
+            _put_symbol(out, state, codes, counts, 0xF0)
+            zeros -= 16
+        size = _size(magnitude)
+        _put_symbol(out, state, codes, counts, (zeros << 4) + size)
+        _put(out, state, magnitude if value > 0 else ~magnitude, size)
+        zeros = 0
+    if zeros > 0:
+        state[_RUN] += 1
+        if state[_RUN] == _LONGEST_RUN or not rules[PROGRESSIVE]:
+            _put_run(out, state, codes, counts, pending)
+
+
+@_compiled
+def _put_refined(out, state, codes, counts, block, rules, pending):  # type: ignore[no-untyped-def]
+    last = 0
+    for k in range(rules[FIRST], rules[LAST] + 1):
+        if abs(block[ZIGZAG[k]]) >> rules[LOW] == 1:
+            last = k
+    zeros, held, start = 0, 0, state[_PENDING]
+    for k in range(rules[FIRST], rules[LAST] + 1):
+        value = np.int64(block[ZIGZAG[k]])
+        magnitude = abs(value) >> rules[LOW]
+        if magnitude == 0:
+            zeros += 1
+            continue
+        while zeros > 15 and k <= last:
+            _put_run(out, state, codes, counts, pending)
+            _put_symbol(out, state, codes, counts, 0xF0)
+            zeros -= 16
+            _put_pending(out, state, pending, start, held)
+            held, start = 0, 0
+        if magnitude > 1:
+            pending[start + held] = magnitude & 1
+            held += 1
+            continue
+        _put_run(out, state, codes, counts, pending)
+        _put_symbol(out, state, codes, counts, (zeros << 4) + 1)
+        _put(out, state, np.int64(value > 0), 1)
+        _put_pending(out, state, pending, start, held)
+        zeros, held, start = 0, 0, 0
+    if zeros > 0 or held > 0:
+        state[_RUN] += 1
+        state[_PENDING] += held
+        if state[_RUN] == _LONGEST_RUN or state[_PENDING] > _MOST_PENDING:
+            _put_run(out, state, codes, counts, pending)
+
+
+@_compiled
+def _end_part(out, state, codes, counts, pending, marker):  # type: ignore[no-untyped-def]
+    """End the data before a restart (`marker` 0xD0…) or at the end of the scan (0)."""
+    _put_run(out, state, codes, counts, pending)
+    _put(out, state, np.int64(0x7F), (8 - state[_COUNT]) % 8)
+    if marker and out.size:
+        out[state[_AT]], out[state[_AT] + 1] = 0xFF, marker
+        state[_AT] += 2
+
+
+@_compiled
+def code_scan(out, blocks, slots, coefficients, codes, counts, rules):  # type: ignore[no-untyped-def]
+    """Code a scan into `out` and return its bytes; into an empty one, count symbols and bits.
+
+    `codes` (8, 256) holds code and length of each symbol, code · 32 + length, `counts` (8, 257) the
+    times each is used; DC tables first. The rest is as in :func:`decode_scan`.
+    """
+    state, before = np.zeros(6, np.int64), np.zeros(4, np.int64)
+    pending = np.zeros(_MOST_PENDING + 128, np.uint8)
+    low, ac = rules[LOW], 4 + slots[0, 2]
+    for mcu in range(blocks.shape[0]):
+        if rules[INTERVAL] > 0 and mcu > 0 and mcu % rules[INTERVAL] == 0:
+            marker = 0xD0 + (mcu // rules[INTERVAL] - 1) % 8
+            _end_part(out, state, codes[ac], counts[ac], pending, marker)
+            before[:] = 0
+        for place in range(blocks.shape[1]):
+            block = coefficients[blocks[mcu, place]]
+            component, dc, ac = slots[place, 0], slots[place, 1], 4 + slots[place, 2]
+            if rules[FIRST] == 0 and rules[HIGH] == 0:
+                value = np.int64(block[0]) >> low
+                change = value - before[component]
+                before[component] = value
+                size = _size(abs(change))
+                _put_symbol(out, state, codes[dc], counts[dc], size)
+                _put(out, state, change if change >= 0 else ~-change, size)
+            elif rules[FIRST] == 0:
+                _put(out, state, (np.int64(block[0]) >> low) & 1, 1)
+            if rules[LAST] > 0:
+                if rules[HIGH] == 0:
+                    _put_ac(out, state, codes[ac], counts[ac], block, rules, pending)
+                else:
+                    _put_refined(out, state, codes[ac], counts[ac], block, rules, pending)
+    _end_part(out, state, codes[ac], counts[ac], pending, 0)
+    return state[_AT] if out.size else state[_BEYOND]
