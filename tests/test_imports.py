@@ -53,7 +53,7 @@ FLOORS = (
 LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 #: The same within the large folders, from the bottom to the top: a name imports those before it.
 ORDER = {
-    "activation": "budget masking objectives simulated_edits loop vectors methods prepared "
+    "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "finished activator api",
     "archive": "inputs results table settings codebooks query verification ingest reader exchange "
     "upkeep archive open",
@@ -90,6 +90,7 @@ RESERVED = {
     "imagehash": {"bench"},
     "jinja2": {"html"},
     "matplotlib": {"bench"},
+    "numba": {"images"},
     "pdqhash": {"bench"},
     "fastapi": {"serve"},
     "prometheus_client": {"serve"},

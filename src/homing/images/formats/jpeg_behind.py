@@ -27,6 +27,7 @@ _SMALL = 32  # side at which two pictures are compared
 _ALIKE = 10.0  # mean difference in levels of pictures that show the same
 
 PREVIEWS_LEFT_OUT = "previews behind the picture left out: they show what is not released"
+BEHIND_LEFT_OUT = "what stood behind the picture (other pictures, a gain map, a video) is left out"
 BEHIND_KEPT = (
     "what stands behind the picture (other pictures, a gain map, a video) is kept as it is"
 )
@@ -39,7 +40,8 @@ class _Entry:
     attributes: int
     size: int
     offset: int  # from the index's own header; 0: the first picture
-    dependents: tuple[int, int]
+    first: int  # numbers of the pictures that depend on it
+    second: int
 
 
 @dataclass(frozen=True)
@@ -109,17 +111,19 @@ def _mended(
     stay: list[_Entry] = []
     for number, entry in enumerate(index.entries, 1):
         start = index.header + entry.offset
+        new = entry
         if entry.offset == 0:
-            entry = replace(entry, size=length if entry.size else 0)
+            new = replace(entry, size=length if entry.size else 0)
         elif end <= start <= len(data):
             if any(first <= start < stop for first, stop in gone):
                 continue
             before = sum(stop - first for first, stop in gone if first < start)
-            entry = replace(entry, offset=length + start - end - before - header)
-        stay.append(entry)
+            new = replace(entry, offset=length + start - end - before - header)
+        stay.append(new)
         numbers[number] = len(stay)
     return [
-        replace(each, dependents=tuple(numbers.get(n, 0) for n in each.dependents)) for each in stay
+        replace(each, first=numbers.get(each.first, 0), second=numbers.get(each.second, 0))
+        for each in stay
     ]
 
 
@@ -152,7 +156,7 @@ def _parse_index(part: Part, block: bytes) -> _Index | None:
     if size != _ENTRY * pictures or start + size > len(block):
         return None
     entries = tuple(
-        _Entry(attributes, length, offset, (first, second))
+        _Entry(attributes, length, offset, first, second)
         for attributes, length, offset, first, second in struct.iter_unpack(
             order + "IIIHH", block[start : start + size]
         )
@@ -168,7 +172,7 @@ def _write_index(written: bytearray, header: int, index: _Index, entries: Sequen
     rows = b"".join(
         struct.pack(
             index.order + "IIIHH", e.attributes, e.size & 0xFFFFFFFF, e.offset & 0xFFFFFFFF,
-            *e.dependents,
+            e.first, e.second,
         )
         for e in entries
     )  # fmt: skip
@@ -177,15 +181,14 @@ def _write_index(written: bytearray, header: int, index: _Index, entries: Sequen
 
 
 def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of pictures behind the first one that show what it shows, at more than
-    thumbnail size.
-    """
+    """Return the ranges of pictures behind the first that show the same, larger than thumbnails."""
     index = _read_index(data, parts)
-    typed = {
-        index.header + entry.offset: (entry.size, entry.attributes & _TYPE)
-        for entry in (index.entries if index else ())
-        if entry.offset
-    }
+    typed = {}
+    if index is not None:
+        typed = {
+            index.header + entry.offset: (entry.size, entry.attributes & _TYPE)
+            for entry in index.entries
+        }
     first = _small(data)
     found: list[tuple[int, int]] = []
     at = data.find(b"\xff\xd8\xff", end)

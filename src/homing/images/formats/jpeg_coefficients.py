@@ -47,13 +47,11 @@ class Coefficients:
     height: int
     colour: Colour
     components: tuple[Component, ...]
+    flat: NDArray[np.int16]  # (N, 64), the blocks of all components, which look into it
 
-    def with_blocks(self, blocks: Sequence[NDArray[np.int16]]) -> "Coefficients":
-        """Return the same with other blocks, one array a component."""
-        changed = [
-            replace(each, blocks=new) for each, new in zip(self.components, blocks, strict=True)
-        ]
-        return replace(self, components=tuple(changed))
+    def copy(self) -> "Coefficients":
+        """Return a copy whose blocks may be changed."""
+        return _split(replace(self, flat=self.flat.copy()))
 
 
 def colour_of(header: JpegHeader) -> Colour:
@@ -103,19 +101,31 @@ def read_coefficients(data: bytes, header: JpegHeader) -> Coefficients:
             raise PictureError("the data of a scan are damaged")
     components = []
     for place in structure.places:
-        rows, columns = place.shape
-        blocks = found[place.first : place.first + rows * columns].reshape(rows, columns, 8, 8)
         table = np.empty(64, np.int32)
         table[ZIGZAG] = structure.tables[place.table]
+        empty = np.empty((*place.shape, 0, 0), np.int16)
         components.append(
             Component(
-                place.identifier, place.horizontal, place.vertical, table.reshape(8, 8), blocks
+                place.identifier, place.horizontal, place.vertical, table.reshape(8, 8), empty
             )
         )
-    return Coefficients(header.width, header.height, colour_of(header), tuple(components))
+    colour = colour_of(header)
+    return _split(Coefficients(header.width, header.height, colour, tuple(components), found))
 
 
-def write_coefficients(data: bytes, header: JpegHeader, coefficients: Coefficients) -> bytes:
+def _split(coefficients: Coefficients) -> Coefficients:
+    """Return coefficients whose components look into their flat array."""
+    components, first = [], 0
+    for each in coefficients.components:
+        rows, columns = each.blocks.shape[:2]
+        last = first + rows * columns
+        blocks = coefficients.flat[first:last].reshape(rows, columns, 8, 8)
+        components.append(replace(each, blocks=blocks))
+        first = last
+    return replace(coefficients, components=tuple(components))
+
+
+def write_coefficients(data: bytes, coefficients: Coefficients) -> bytes:
     """Return the JPEG `data` with other coefficients in its own scans.
 
     All else stays byte for byte and in its order, but for the Huffman tables, which become the best
@@ -154,7 +164,7 @@ def _flat(structure: Structure, coefficients: Coefficients) -> NDArray[np.int16]
     shapes = [(*place.shape, 8, 8) for place in structure.places]
     if [each.blocks.shape for each in coefficients.components] != shapes:
         raise PictureError("the coefficients are those of another JPEG")
-    return np.concatenate([each.blocks.reshape(-1, 64) for each in coefficients.components])
+    return coefficients.flat
 
 
 def _rules(structure: Structure, scan: Scan) -> NDArray[np.int64]:

@@ -5,10 +5,12 @@ reach no byte outside the arrays given, whatever the file says.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numba
 import numpy as np
+from numpy.typing import NDArray
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -35,16 +37,14 @@ _SAFE = 1 << 14  # magnitude that a coefficient never reaches
 def _compiled(function: _Function) -> _Function:
     """Compile at the first call, without the GIL, and keep the machine code where one can."""
     compiled = numba.njit(nogil=True)(function)
-    try:
+    with suppress(RuntimeError):  # no folder can be written
         compiled.enable_caching()
-    except RuntimeError:  # no folder can be written
-        pass
     kept: _Function = compiled
     return kept
 
 
 @_compiled
-def _fill(data, end, state):  # type: ignore[no-untyped-def]
+def _fill(data, end, state):
     """Hold at least 48 bits; beyond the end they are zeros, and counted."""
     while state[_COUNT] <= 48:
         at = state[_AT]
@@ -59,7 +59,7 @@ def _fill(data, end, state):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _take(data, end, state, count):  # type: ignore[no-untyped-def]
+def _take(data, end, state, count):
     if count == 0:
         return np.int64(0)
     if state[_COUNT] < count:
@@ -69,7 +69,7 @@ def _take(data, end, state, count):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _symbol(data, end, state, table):  # type: ignore[no-untyped-def]
+def _symbol(data, end, state, table):
     """Decode a symbol; −1 for a code that the table lacks."""
     if state[_COUNT] < 16:
         _fill(data, end, state)
@@ -81,7 +81,7 @@ def _symbol(data, end, state, table):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _number(data, end, state, size):  # type: ignore[no-untyped-def]
+def _number(data, end, state, size):
     """Decode a signed number of `size` bits (T.81, F.2.2.1)."""
     value = _take(data, end, state, size)
     if size > 0 and value < (np.int64(1) << (size - 1)):
@@ -90,7 +90,7 @@ def _number(data, end, state, size):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _read_dc(data, end, state, table, before):  # type: ignore[no-untyped-def]
+def _read_dc(data, end, state, table, before):
     """Decode a DC coefficient; `_SAFE` if it cannot be."""
     size = _symbol(data, end, state, table)
     if size < 0 or size > 15:
@@ -100,7 +100,7 @@ def _read_dc(data, end, state, table, before):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _read_ac(data, end, state, table, block, rules):  # type: ignore[no-untyped-def]
+def _read_ac(data, end, state, table, block, rules):
     """Decode the first bits of a block's AC coefficients; false if they are damaged."""
     if state[_RUN] > 0:
         state[_RUN] -= 1
@@ -131,14 +131,16 @@ def _read_ac(data, end, state, table, block, rules):  # type: ignore[no-untyped-
 
 
 @_compiled
-def _refine(data, end, state, block, place, low):  # type: ignore[no-untyped-def]
-    """Read one more bit of a coefficient that is not zero."""
+def _refine(data, end, state, block, place, low):
+    """Read one more bit of a coefficient, unless it is zero."""
+    if block[place] == 0:
+        return
     if _take(data, end, state, 1) and not (abs(block[place]) >> low) & 1:
         block[place] += (1 << low) if block[place] > 0 else -(1 << low)
 
 
 @_compiled
-def _refine_ac(data, end, state, table, block, rules):  # type: ignore[no-untyped-def]
+def _refine_ac(data, end, state, table, block, rules):
     """Decode one more bit of a block's AC coefficients (T.81, G.1.2.3)."""
     k, low = rules[FIRST], rules[LOW]
     while state[_RUN] == 0 and k <= rules[LAST]:
@@ -163,16 +165,32 @@ def _refine_ac(data, end, state, table, block, rules):  # type: ignore[no-untype
                 zeros -= 1
             k += 1
     if state[_RUN] > 0:
-        while k <= rules[LAST]:
-            if block[ZIGZAG[k]]:
-                _refine(data, end, state, block, ZIGZAG[k], low)
-            k += 1
+        for rest in range(k, rules[LAST] + 1):
+            _refine(data, end, state, block, ZIGZAG[rest], low)
         state[_RUN] -= 1
     return True
 
 
 @_compiled
-def decode_scan(data, parts, blocks, slots, coefficients, tables, rules):  # type: ignore[no-untyped-def]
+def _read_rest(data, end, state, table, block, rules):
+    """Decode a block's AC coefficients, if the scan has any."""
+    if rules[LAST] == 0:
+        return True
+    if rules[HIGH] == 0:
+        return _read_ac(data, end, state, table, block, rules)
+    return _refine_ac(data, end, state, table, block, rules)
+
+
+@_compiled
+def decode_scan(
+    data: NDArray[np.uint8],
+    parts: NDArray[np.int64],
+    blocks: NDArray[np.int32],
+    slots: NDArray[np.int64],
+    coefficients: NDArray[np.int16],
+    tables: NDArray[np.uint16],
+    rules: NDArray[np.int64],
+) -> bool:
     """Decode a scan into `coefficients`; false if it is damaged.
 
     `parts` (n, 2) are the ends of the data between restarts, `blocks` (MCUs, b) the numbers of the
@@ -201,18 +219,13 @@ def decode_scan(data, parts, blocks, slots, coefficients, tables, rules):  # typ
                 block[0] = value << rules[LOW]
             elif rules[FIRST] == 0:
                 block[0] |= _take(data, end, state, 1) << rules[LOW]
-            if rules[LAST] > 0:
-                if rules[HIGH] == 0:
-                    sound = _read_ac(data, end, state, tables[4 + ac], block, rules)
-                else:
-                    sound = _refine_ac(data, end, state, tables[4 + ac], block, rules)
-                if not sound:
-                    return False
-    return state[_COUNT] >= state[_BEYOND]
+            if not _read_rest(data, end, state, tables[4 + ac], block, rules):
+                return False
+    return bool(state[_COUNT] >= state[_BEYOND])
 
 
 @_compiled
-def _put(out, state, bits, count):  # type: ignore[no-untyped-def]
+def _put(out, state, bits, count):
     """Write bits, or count them where `out` is empty."""
     if out.size == 0:
         state[_BEYOND] += count
@@ -231,7 +244,7 @@ def _put(out, state, bits, count):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _put_symbol(out, state, codes, counts, symbol):  # type: ignore[no-untyped-def]
+def _put_symbol(out, state, codes, counts, symbol):
     if out.size == 0:
         counts[symbol] += 1
     else:
@@ -239,7 +252,7 @@ def _put_symbol(out, state, codes, counts, symbol):  # type: ignore[no-untyped-d
 
 
 @_compiled
-def _size(value):  # type: ignore[no-untyped-def]
+def _size(value):
     """Return the number of bits of a magnitude."""
     size = 0
     while value:
@@ -249,13 +262,13 @@ def _size(value):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _put_pending(out, state, pending, first, count):  # type: ignore[no-untyped-def]
+def _put_pending(out, state, pending, first, count):
     for at in range(first, first + count):
         _put(out, state, np.int64(pending[at]), 1)
 
 
 @_compiled
-def _put_run(out, state, codes, counts, pending):  # type: ignore[no-untyped-def]
+def _put_run(out, state, codes, counts, pending):
     """End a run of empty blocks, and write the correction bits held back for it."""
     if state[_RUN] > 0:
         size = _size(state[_RUN]) - 1
@@ -267,7 +280,7 @@ def _put_run(out, state, codes, counts, pending):  # type: ignore[no-untyped-def
 
 
 @_compiled
-def _put_ac(out, state, codes, counts, block, rules, pending):  # type: ignore[no-untyped-def]
+def _put_ac(out, state, codes, counts, block, rules, pending):
     zeros = 0
     for k in range(max(rules[FIRST], 1), rules[LAST] + 1):
         value = np.int64(block[ZIGZAG[k]])
@@ -290,7 +303,7 @@ def _put_ac(out, state, codes, counts, block, rules, pending):  # type: ignore[n
 
 
 @_compiled
-def _put_refined(out, state, codes, counts, block, rules, pending):  # type: ignore[no-untyped-def]
+def _put_refined(out, state, codes, counts, block, rules, pending):
     last = 0
     for k in range(rules[FIRST], rules[LAST] + 1):
         if abs(block[ZIGZAG[k]]) >> rules[LOW] == 1:
@@ -325,7 +338,7 @@ def _put_refined(out, state, codes, counts, block, rules, pending):  # type: ign
 
 
 @_compiled
-def _end_part(out, state, codes, counts, pending, marker):  # type: ignore[no-untyped-def]
+def _end_part(out, state, codes, counts, pending, marker):
     """End the data before a restart (`marker` 0xD0…) or at the end of the scan (0)."""
     _put_run(out, state, codes, counts, pending)
     _put(out, state, np.int64(0x7F), (8 - state[_COUNT]) % 8)
@@ -335,7 +348,15 @@ def _end_part(out, state, codes, counts, pending, marker):  # type: ignore[no-un
 
 
 @_compiled
-def code_scan(out, blocks, slots, coefficients, codes, counts, rules):  # type: ignore[no-untyped-def]
+def code_scan(
+    out: NDArray[np.uint8],
+    blocks: NDArray[np.int32],
+    slots: NDArray[np.int64],
+    coefficients: NDArray[np.int16],
+    codes: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    rules: NDArray[np.int64],
+) -> int:
     """Code a scan into `out` and return its bytes; into an empty one, count symbols and bits.
 
     `codes` (8, 256) holds code and length of each symbol, code · 32 + length, `counts` (8, 257) the
@@ -367,4 +388,4 @@ def code_scan(out, blocks, slots, coefficients, codes, counts, rules):  # type: 
                 else:
                     _put_refined(out, state, codes[ac], counts[ac], block, rules, pending)
     _end_part(out, state, codes[ac], counts[ac], pending, 0)
-    return state[_AT] if out.size else state[_BEYOND]
+    return int(state[_AT] if out.size else state[_BEYOND])

@@ -155,7 +155,8 @@ def _places(frame: bytes) -> tuple[Place, ...]:
 
 
 def _shown(side: int, sampling: int, most: int) -> int:
-    return -(-(-(-side * sampling // most)) // 8)
+    samples = -(-side * sampling // most)
+    return -(-samples // 8)
 
 
 def _scans(
