@@ -53,7 +53,7 @@ FLOORS = (
 LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 #: The same within the large folders, from the bottom to the top: a name imports those before it.
 ORDER = {
-    "activation": "budget masking objectives simulated_edits loop vectors methods prepared "
+    "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "finished activator api",
     "archive": "inputs results table settings codebooks query verification ingest reader exchange "
     "upkeep archive open",
@@ -90,6 +90,7 @@ RESERVED = {
     "imagehash": {"bench"},
     "jinja2": {"html"},
     "matplotlib": {"bench"},
+    "numba": {"images"},
     "pdqhash": {"bench"},
     "fastapi": {"serve"},
     "prometheus_client": {"serve"},
@@ -224,7 +225,7 @@ def test_a_release_rests_on_few_modules() -> None:
     found = set().union(*(reachable(f"homing.{start}") for start in starts))
     # So that an empty result cannot pass.
     assert {"homing.activation.loop", "homing.archive.table.commit"} <= found
-    assert len(found) < 70
+    assert len(found) < 76
 
 
 def test_the_package_itself_loads_its_errors_alone() -> None:

@@ -15,6 +15,11 @@ _ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not scaled up beyond this
+_FORESEEN_AIM = 0.05  # dB, the same where an attempt costs more than the rest is worth
+_FORESEEN_CLOSE = 0.15
+_BISECTIONS = 12
+_NARROW = 0.02  # relative width of a range of scales that is not searched further
+_STEP = 0.005  # relative distance that an attempt keeps from the scales tried before
 _WHOLE = 0.99  # from this share of the budget on, the change is scaled up for clamped pixels
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _BLOCK = 8  # rows that a lossy coding codes together
@@ -37,6 +42,18 @@ class Coder:
     #: Maps whole rows of blocks to the pixels that a reader would see, for the first guess; None
     #: where coding costs what rounding costs.
     preview: _Preview | None = None
+
+
+@dataclass(frozen=True)
+class ScaledCoder:
+    """A way to write a picture with a change at any scale, where the error can be foreseen."""
+
+    name: str
+    largest: float  # scale
+    #: Maps a scale to the file's bytes and the pixels that a reader of the file sees.
+    code: Callable[[float], tuple[bytes, NDArray[np.integer]]]
+    #: Maps a scale to the mean squared error expected, relative to the full range squared.
+    error: Callable[[float], float]
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,59 @@ def fit_to_budget(
         if found is not None and noise <= _MOST_NOISE * _error_at(least_psnr):
             return found
     return fitted
+
+
+def fit_scale(
+    original: NDArray[np.integer],
+    coder: ScaledCoder,
+    *,
+    peak: int,
+    least_psnr: float,
+    budget_share: float = 1.0,
+) -> Coded | None:
+    """Code the picture at the scale whose error is that of the budget.
+
+    As :func:`fit_to_budget`, but the error of the file itself takes at most `budget_share` of the
+    budget's root mean square. Each attempt corrects what is foreseen by what came about. None if no
+    attempt reaches `least_psnr`.
+    """
+    most = _error_at(least_psnr) * min(budget_share, 1.0) ** 2
+    allowed = most * _error_at(_FORESEEN_AIM)
+    best: Coded | None = None
+    low, high, correction = 0.0, coder.largest, 1.0
+    for _ in range(_ATTEMPTS):
+        scale = _foreseen_scale(coder, allowed / correction, low, high)
+        data, decoded = coder.code(scale)
+        reached = psnr(original, decoded, peak=peak)
+        error = _error_at(reached)
+        fits = reached >= least_psnr and error <= most
+        if fits and (best is None or scale > best.scale):
+            best = Coded(data, decoded, reached, scale, coder.name)
+        low, high = (scale, high) if fits else (low, scale)
+        near = error >= most * _error_at(_FORESEEN_CLOSE) or scale == coder.largest
+        if (fits and near) or high - low <= _NARROW * high:
+            break
+        foreseen = coder.error(scale)
+        correction = error / foreseen if error > 0 and foreseen > 0 else 1.0
+    return best
+
+
+def _foreseen_scale(coder: ScaledCoder, allowed: float, low: float, high: float) -> float:
+    """Return the largest scale, strictly between others, whose foreseen error is allowed.
+
+    The largest of all may be returned as well.
+    """
+    if high == coder.largest and coder.error(high) <= allowed:
+        return high
+    bottom, top = low, high
+    for _ in range(_BISECTIONS):
+        middle = (bottom + top) / 2
+        if coder.error(middle) <= allowed:
+            bottom = middle
+        else:
+            top = middle
+    # What is foreseen may be past what was tried already.
+    return min(max(bottom, low * (1 + _STEP)), high * (1 - _STEP))
 
 
 def code_without_change(

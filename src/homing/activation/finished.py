@@ -3,17 +3,29 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.activation.budget import Coded, Coder, code_without_change, fit_to_budget
+from homing.activation.budget import (
+    Coded,
+    Coder,
+    ScaledCoder,
+    code_without_change,
+    fit_scale,
+    fit_to_budget,
+)
+from homing.activation.laid import LARGEST_SCALE, lay
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, round_trip
+from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
+from homing.images.limits import UNLIMITED
 from homing.images.metrics import ssim
-from homing.images.picture import Picture, decode_pixels
+from homing.images.picture import Picture, coded_anew, decode_pixels
 from homing.images.pixels import as_stored
 from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
 from homing.options import Limits
@@ -22,6 +34,9 @@ _STRICTER = 3  # times that a picture is coded again for more similarity
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _LARGE = 4_000_000  # pixels above which the change is held in half precision
+
+
+_Code: TypeAlias = Callable[[float], Coded]  # of a share of the budget's root mean square
 
 
 @dataclass(frozen=True)
@@ -70,18 +85,14 @@ def finish(
     channels = picture.pixels.shape[2]  # in a grey picture all three gains are alike
     change = full_change(stored[:, :, :channels], full.tolerance)
     kind = rules.kind or picture.kind
-    if kind == "WEBP" and channels == 1:  # which is always in colour
-        picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
-        change = np.repeat(change, 3, axis=2)
-    least_psnr = psnr_of_all(prepared, rules.psnr)
-    coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
+    code, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
 
     def fitted(share: float) -> tuple[Coded, float | None]:
-        pixels, peak = picture.pixels, picture.peak
-        coded = fit_to_budget(
-            pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, budget_share=share
-        ) or _unchanged(picture, kind, coders, least_psnr)
-        return coded, ssim(pixels, coded.pixels, peak=peak)
+        coded = code(share)
+        shown = picture.pixels
+        if coded.pixels.shape[2] > channels:  # a WebP is always in colour
+            shown = np.repeat(shown, 3, axis=2)
+        return coded, ssim(shown, coded.pixels, peak=picture.peak)
 
     least_ssim = None
     if rules.least_ssim is not None:
@@ -97,7 +108,7 @@ def finish(
         source_sha256=prepared.sha256,
         ssim=similarity,
         squashed=read_squashed(coded.data, squashed.shape[0], limits=rules.limits),
-        notes=_notes(picture, squashed, coded, rules.psnr),
+        notes=_notes(notes, squashed, coded, rules.psnr),
     )
 
 
@@ -138,6 +149,64 @@ def _fit_similarity(
     return coded, similarity
 
 
+def coding(
+    picture: Picture, change: NDArray[np.floating], kind: str, least_psnr: float
+) -> tuple[_Code, tuple[str, ...]]:
+    """Return how a picture is coded with a share of its budget, and the notes on it."""
+    if kind == picture.kind == "JPEG":
+        try:
+            return _laid(picture, change, least_psnr), picture.notes
+        except PictureError as error:
+            notes = (*coded_anew(picture), f"coded anew, with all its pixels, because {error}")
+            return _with_pixels(picture, change, kind, least_psnr), notes
+    return _with_pixels(picture, change, kind, least_psnr), coded_anew(picture)
+
+
+def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> _Code:
+    """Lay the change on the JPEG's own coefficients; `PictureError` if that cannot be."""
+    header = parse_jpeg(picture.encoded, UNLIMITED)
+    light = decode_black(picture.encoded, header) if picture.inks else None
+    laid = lay(read_coefficients(picture.encoded, header), change, light)
+
+    def code(scale: float) -> tuple[bytes, NDArray[np.integer]]:
+        data = write_coefficients(picture.encoded, laid.at(scale))
+        return data, decode_jpeg(data, parse_jpeg(data, UNLIMITED))
+
+    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error)
+    unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
+
+    def fitted(share: float) -> Coded:
+        coded = fit_scale(
+            picture.pixels,
+            coder,
+            peak=picture.peak,
+            least_psnr=least_psnr,
+            budget_share=share,
+        )
+        # Without a change the file is the source, and not one with other Huffman tables.
+        return unchanged if coded is None or math.isinf(coded.psnr) else coded
+
+    return fitted
+
+
+def _with_pixels(
+    picture: Picture, change: NDArray[np.floating], kind: str, least_psnr: float
+) -> _Code:
+    """Code all pixels anew, in the first of the kind's codings that will do."""
+    if kind == "WEBP" and picture.pixels.shape[2] == 1:  # which is always in colour
+        picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
+        change = np.repeat(change, 3, axis=2)
+    coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
+
+    def fitted(share: float) -> Coded:
+        pixels, peak = picture.pixels, picture.peak
+        return fit_to_budget(
+            pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, budget_share=share
+        ) or _unchanged(picture, kind, coders, least_psnr)
+
+    return fitted
+
+
 def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
     def code(pixels: NDArray[np.integer]) -> tuple[bytes, NDArray[np.integer]]:
         data = encode(picture, pixels, encoding=encoding, kind=kind)
@@ -163,9 +232,8 @@ def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr:
 
 
 def _notes(
-    picture: Picture, squashed: NDArray[np.uint8], coded: Coded, psnr: float
+    notes: tuple[str, ...], squashed: NDArray[np.uint8], coded: Coded, psnr: float
 ) -> tuple[str, ...]:
-    notes = picture.notes
     if shows_nothing(squashed):
         notes = (*notes, SHOWS_NOTHING)
     if math.isinf(coded.psnr):

@@ -115,6 +115,8 @@ def find_kind(kind: str) -> Kind:
 
 def _check_holds(picture: Picture, kind: str) -> None:
     """Refuse a picture that a kind cannot hold."""
+    if picture.inks and kind != "JPEG":
+        raise PictureError("a CMYK picture is written back as JPEG alone; convert it to RGB first")
     if kind == "JPEG" and picture.alpha is not None:
         raise PictureError("a JPEG holds no transparency; write PNG, WebP or TIFF")
     if kind in ("JPEG", "WEBP") and picture.depth != 8:
@@ -128,6 +130,8 @@ def _with_alpha(picture: Picture, pixels: Pixels) -> Pixels:
 
 
 def _encode_jpeg(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
+    if picture.inks:
+        raise PictureError("a CMYK JPEG is not coded anew; convert it to RGB first")
     data = encode_jpeg(
         pixels.astype(np.uint8, copy=False),
         encoding.quality or 100,

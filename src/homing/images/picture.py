@@ -8,7 +8,13 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import APP11, decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg import decode_jpeg, is_credentials, parse_jpeg
+from homing.images.formats.jpeg_behind import (
+    BEHIND_KEPT,
+    BEHIND_LEFT_OUT,
+    PREVIEWS_LEFT_OUT,
+    notes_behind,
+)
 from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
 from homing.images.formats.tiff import ASSOCIATED, parse_tiff
 from homing.images.formats.tiff_pixels import decode_tiff
@@ -35,6 +41,7 @@ class Picture:
     progressive: bool = False  # a JPEG of several scans
     lossless: bool = True  # false for JPEG and ordinary WebP
     quality: int | None = None  # estimated for a JPEG, 1..100 on libjpeg's scale
+    inks: bool = False  # a JPEG in CMYK, whose pixels here are RGB
 
     @property
     def width(self) -> int:
@@ -65,10 +72,11 @@ class Picture:
 def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Read a picture strictly: one that could not be written again unchanged is refused.
 
-    Read are JPEG (grey, RGB), PNG (8 and 16 bits; palettes and lower depths expanded, with a
-    note), WebP and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason
-    and remedy for the others: missing, empty, truncated, damaged or too large files; CMYK;
-    animations and several pictures in one file (APNG, animated WebP, MPO, multi-page TIFF);
+    Read are JPEG (grey, colour, CMYK, of which the pixels are given as RGB; of several pictures in
+    one file the first), PNG (8 and 16 bits; palettes and lower depths expanded, with a note), WebP
+    and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason and remedy
+    for the others: missing, empty, truncated, damaged or too large files; TIFF in CMYK; animations
+    and several pages (APNG, animated WebP, multi-page TIFF);
     1-bit, 32-bit and real-valued samples; premultiplied alpha; other kinds.
     """
     data = read_bytes(source, limits=limits)
@@ -80,6 +88,13 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
             f"a {kind} picture cannot be written back in its own kind; convert it to PNG first"
         )
     return _READERS[kind](data, limits)
+
+
+def coded_anew(picture: Picture) -> tuple[str, ...]:
+    """Return the notes on a picture whose pixels are all coded anew."""
+    behind = {BEHIND_KEPT, PREVIEWS_LEFT_OUT} & set(picture.notes)
+    notes = tuple(note for note in picture.notes if note not in behind)
+    return (*notes, BEHIND_LEFT_OUT) if behind else notes
 
 
 def decode_pixels(data: bytes) -> Pixels:
@@ -106,21 +121,17 @@ def _credentials_note(present: bool) -> tuple[str, ...]:
 
 def _read_jpeg(data: bytes, limits: Limits) -> Picture:
     header = parse_jpeg(data, limits)
-    if header.pictures > 1:
-        raise PictureError(
-            f"a file of {header.pictures} pictures (MPO) cannot be written back; save the first "
-            "one as a plain JPEG"
-        )
     return Picture(
         "JPEG",
         _freeze(decode_jpeg(data, header)),
         None,
         header.orientation,
-        _credentials_note(any(marker == APP11 for marker, _ in header.segments)),
+        _credentials_note(any(is_credentials(header.segments))) + notes_behind(data),
         data,
         progressive=header.progressive,
         lossless=False,
         quality=header.quality,
+        inks=header.components == 4,
     )
 
 

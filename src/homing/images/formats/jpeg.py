@@ -2,7 +2,7 @@
 
 import io
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ from homing.options import Limits
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 APP11 = 0xEB
 _ADOBE = 0xEE
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
@@ -30,6 +31,7 @@ class JpegHeader:
     width: int  # as stored
     height: int
     components: int  # 1 grey, 3 colour, 4 CMYK
+    names: bytes  # identifiers of the components
     progressive: bool
     segments: tuple[tuple[int, bytes], ...]  # marker (0xE1 for APP1 …) and payload
     scan: int  # offset of the first scan's marker
@@ -146,8 +148,13 @@ def parse_jpeg(data: bytes, limits: Limits) -> JpegHeader:
         raise PictureError(f"a JPEG of {frame[0]} bits a channel is not handled; save 8 bits")
     height = int.from_bytes(frame[1:3], "big")
     width = int.from_bytes(frame[3:5], "big")
+    if marker in _LOSSLESS:
+        raise PictureError("a lossless JPEG is not handled; save it as an ordinary one or as PNG")
+    if not height and width:
+        raise PictureError("a JPEG that tells its height late (DNL) is not handled; save it again")
     check_pixels(width, height, limits)
-    return JpegHeader(width, height, frame[5], marker in _PROGRESSIVE, tuple(segments), scan)
+    names = frame[6::3]
+    return JpegHeader(width, height, frame[5], names, marker in _PROGRESSIVE, tuple(segments), scan)
 
 
 def _segment(marker: int, payload: bytes) -> bytes:
@@ -184,15 +191,12 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
 
 
 def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
-    """Decode all pixels of a grey or RGB JPEG: (h, w, 1) or (h, w, 3)."""
-    if header.components not in (1, 3):
-        raise PictureError(
-            f"a JPEG of {header.components} components (CMYK) cannot be written back; "
-            "convert it to RGB first"
-        )
+    """Decode all pixels of a JPEG: (h, w, 1), or (h, w, 3) in RGB, of CMYK too."""
+    if header.components not in (1, 3, 4):
+        raise PictureError(f"a JPEG of {header.components} components is not handled; save RGB")
     image = open_jpeg(data, header)
     with decoder_errors_as("the JPEG is truncated or damaged"):
-        pixels = np.asarray(image)
+        pixels = np.asarray(image.convert("RGB") if header.components == 4 else image)
     return pixels.reshape(header.height, header.width, -1)
 
 
@@ -224,6 +228,33 @@ def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: boo
             stream, "JPEG", quality=quality, subsampling=0, progressive=True
         )
     return stream.getvalue()
+
+
+def decode_black(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
+    """Decode the light that the black of a CMYK JPEG leaves, (h, w): 255 where there is none."""
+    image = open_jpeg(data, header)
+    with decoder_errors_as("the JPEG is truncated or damaged"):
+        return 255 - np.asarray(image.getchannel("K"))
+
+
+def is_credentials(segments: Sequence[tuple[int, bytes]]) -> list[bool]:
+    """Return which segments, markers and payloads, are of a C2PA manifest store.
+
+    A JUMBF box of another type stays; one whose type cannot be read counts as a manifest store.
+    """
+    described: dict[bytes, bool] = {}
+    found = []
+    for marker, payload in segments:
+        gone = False
+        if marker == APP11 and payload.startswith(b"JP"):
+            instance, part = payload[2:4], payload[8:]
+            box, kind = part[4:_BOX_HEAD], part[_BOX_HEAD + 8 : _BOX_HEAD + 12]
+            if box in (b"jumb", b"") or len(part) < _BOX_HEAD:
+                first = payload[4:8] == b"\0\0\0\1"
+                gone = (kind in (b"c2pa", b"")) if first else described.get(instance, True)
+                described.setdefault(instance, gone)
+        found.append(gone)
+    return found
 
 
 def is_metadata(marker: int, payload: bytes) -> bool:

@@ -1,0 +1,289 @@
+"""A change laid on the coefficients of a JPEG: nothing is coded twice, all else stays as it was.
+
+The change is taken to the components' colours, averaged to their sampling, and transformed block by
+block (DCT-II, orthonormal: ITU T.81, A.3.3). Divided by the steps of quantisation it is a number
+for each coefficient, which is rounded. At a given PSNR most of the change arrives so: the
+coefficients that would change most change, the others not at all. Those of frequencies that the
+reduction of a picture takes away must change by more before they do, and new ones, which cost
+bytes, by more still. (Carrying the rest of a block's mean on to its neighbours, after Floyd and
+Steinberg, was tried: less of the change arrives.)
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.errors import PictureError
+from homing.images.formats.jpeg_coefficients import Coefficients, Component
+
+LARGEST_SCALE = 4.0
+"""Largest factor of a change: with coarse tables little of it arrives at one."""
+
+_BAND_PIXELS = 1 << 18  # transformed together
+_ROWS = 64  # of a change, squared together
+_ROUNDED = 0.5  # steps from which a coefficient of the lowest frequency changes
+_NEW = 4.0  # squared steps: what a new coefficient's bytes are worth
+_SEEN = 160  # pixels of a side to which descriptors reduce a picture
+_LEAST_SEEN = 0.4  # of a frequency, so that what they do not see is still smooth
+_LARGEST = 1023  # of a coefficient, in a baseline JPEG
+_LEAST_LIGHT = 0.25  # left by black, down to which the change of other inks makes up for it
+_SAMPLED_BLOCKS = 5_000  # of a component, on which the error is estimated
+_ROUNDING = 1 / 6  # levels², of rounding samples before and after
+
+#: Rows: Y, Cb, Cr of a change of red, green and blue (ITU-T T.871).
+_FROM_RGB = np.array(
+    [[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], np.float32
+)
+#: Sum of the squares that a unit of each component is in red, green and blue.
+_WEIGHTS = {"grey": (1.0,), "rgb": (1.0, 1.0, 1.0), "cmyk": (1.0, 1.0, 1.0)}
+_WEIGHTS_OF_LUMINANCE = (3.0, 3.2584, 2.4757)
+
+
+@dataclass(frozen=True, eq=False)
+class _Wanted:
+    """The change of one coefficient of all blocks of a component, in steps of its quantisation."""
+
+    place: int  # in natural order
+    values: NDArray[np.float32]  # (rows, columns), 0 in blocks that stay as they are
+    least: float  # steps from which it changes
+    new: float  # the same where it was zero
+    weight: float  # squares, in levels, of all pixels together, that one step makes
+
+    def steps(
+        self, old: NDArray[np.int16], scale: float, rows: slice = slice(None)
+    ) -> NDArray[np.int16]:
+        """Return the steps by which `old`, (rows, columns), changes."""
+        values = self.values[rows] * np.float32(scale)
+        size = np.abs(values)
+        nothing = size < self.least
+        if self.place and self.new > self.least:
+            nothing |= (old == 0) & (size < self.new)
+        np.rint(values, out=values)
+        values[nothing] = 0
+        # A coefficient beyond the range of baseline JPEGs stays where it is.
+        low, high = np.minimum(old, -_LARGEST), np.maximum(old, _LARGEST)
+        changed: NDArray[np.int16] = np.clip(values + old, low, high).astype(np.int16)
+        changed -= old
+        return changed
+
+
+@dataclass(frozen=True, eq=False)
+class LaidChange:
+    """A change ready to be laid on coefficients at any scale."""
+
+    original: Coefficients
+    wanted: tuple[tuple[_Wanted, ...], ...]  # of each component that changes, the first ones
+    power: float  # mean square of the change, in units of the full range
+    squares: float  # sum of its squares by components, in levels, weighted as in `_Wanted`
+
+    def at(self, scale: float) -> Coefficients:
+        """Return the coefficients with `scale` times the change."""
+        laid = self.original.copy()
+        for component, wanted in zip(laid.components, self.wanted, strict=False):
+            for each in wanted:
+                old = _coefficient(component, each.place)
+                old += each.steps(old, scale)
+        return laid
+
+    def error(self, scale: float) -> float:
+        """Estimate the mean squared error of :meth:`at`, in units of the full range squared."""
+        laid = 0.0
+        for component, wanted in zip(self.original.components, self.wanted, strict=False):
+            rows, columns = component.blocks.shape[:2]
+            every = max(1, rows * columns // _SAMPLED_BLOCKS)
+            sample = slice(every // 2, None, every) if rows > every else slice(None)
+            for each in wanted:
+                steps = each.steps(_coefficient(component, each.place)[sample], scale, sample)
+                laid += each.weight * rows / len(steps) * _sum_of_squares(steps)
+        if laid == 0:
+            return 0.0
+        # Squares of components do not add up to those of red, green and blue, but nearly so.
+        return self.power * laid / self.squares + _ROUNDING / 255**2
+
+
+def lay(
+    coefficients: Coefficients,
+    change: NDArray[np.floating],
+    light: NDArray[np.uint8] | None = None,
+) -> LaidChange:
+    """Prepare a change for coefficients.
+
+    Parameters
+    ----------
+    coefficients : Coefficients
+        Of the picture to be changed, (H, W).
+    change : numpy.ndarray
+        (H, W, 3) of red, green and blue, or (H, W, 1) of grey, in units of the full range.
+    light : numpy.ndarray, optional
+        (H, W), what the black of a CMYK picture leaves, 255 where there is none. Black itself does
+        not change; the other inks do by as much more as it hides.
+
+    Raises
+    ------
+    PictureError
+        If a component's samples do not stand for whole pixels.
+    """
+    count = 1 if coefficients.colour == "grey" else 3
+    components = coefficients.components[:count]
+    weights = np.array(_WEIGHTS.get(coefficients.colour, _WEIGHTS_OF_LUMINANCE))
+    pixels = [_pixels(coefficients, number) for number in range(count)]
+    found: list[dict[int, NDArray[np.float32]]] = [{} for _ in components]
+    squares, power, touched = 0.0, 0.0, []
+    for row, band, missing in _bands(coefficients, change, light):
+        touched.append((band != 0).any(2).reshape(-1, 8, band.shape[1] // 8, 8).any((1, 3)))
+        planes = _in_colours(band, coefficients.colour)
+        shown = planes[: band.shape[0] - missing, : change.shape[1]]
+        squares += float(weights @ [_sum_of_squares(shown[..., each]) for each in range(count)])
+        for number, component in enumerate(components):
+            _transform(component, planes[..., number], pixels[number], row, found[number])
+    for top in range(0, len(change), _ROWS):
+        power += _sum_of_squares(change[top : top + _ROWS])
+    zero = ~np.concatenate(touched)
+    wanted = []
+    for number, component in enumerate(components):
+        fixed = _fixed(zero, pixels[number], component.blocks.shape)
+        _leave_padding(fixed, coefficients, pixels[number])
+        seen = _seen(coefficients, pixels[number])
+        weight = float(weights[number]) * pixels[number][0] * pixels[number][1]
+        wanted.append(_wanted(component, found[number], fixed, seen, weight))
+    return LaidChange(coefficients, tuple(wanted), power / change.size, squares)
+
+
+def _wanted(
+    component: Component,
+    found: dict[int, NDArray[np.float32]],
+    fixed: NDArray[np.bool_],
+    seen: NDArray[np.float64],
+    weight: float,
+) -> tuple[_Wanted, ...]:
+    wanted = []
+    for place in sorted(found):
+        values, step = found[place], float(component.table.ravel()[place])
+        values[fixed] = 0
+        least = _ROUNDED / seen[place]
+        new = (_ROUNDED + _NEW / step**2) / seen[place]
+        wanted.append(_Wanted(place, values, least, new, weight * step**2))
+    return tuple(wanted)
+
+
+def _seen(coefficients: Coefficients, pixels: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the share of each frequency, (64,), that reduction to `_SEEN` pixels leaves."""
+    sides = coefficients.height, coefficients.width
+    left = [
+        np.sinc(np.arange(8) / 16 * max(1.0, side / _SEEN) / size) ** 2
+        for side, size in zip(sides, pixels, strict=True)
+    ]
+    return np.maximum(np.outer(*left), _LEAST_SEEN).ravel()
+
+
+def _leave_padding(
+    fixed: NDArray[np.bool_], coefficients: Coefficients, pixels: tuple[int, int]
+) -> None:
+    """Fix the blocks that only fill up an MCU."""
+    fixed[-(-coefficients.height // (8 * pixels[0])) :] = True
+    fixed[:, -(-coefficients.width // (8 * pixels[1])) :] = True
+
+
+def _coefficient(component: Component, place: int) -> NDArray[np.int16]:
+    """Return one coefficient of all blocks, (rows, columns), as a view."""
+    return component.blocks[:, :, place // 8, place % 8]
+
+
+def _sum_of_squares(values: NDArray[np.generic]) -> float:
+    # No BLAS here: its threads, called from several of ours, wait for each other.
+    return float(np.square(values, dtype=np.float32).sum(dtype=np.float64))
+
+
+def _pixels(coefficients: Coefficients, number: int) -> tuple[int, int]:
+    """Return the pixels, down and across, that a sample of a component stands for."""
+    components = coefficients.components
+    most = max(each.vertical for each in components), max(each.horizontal for each in components)
+    own = components[number]
+    if most[0] % own.vertical or most[1] % own.horizontal:
+        raise PictureError("its samples do not stand for whole pixels")
+    return most[0] // own.vertical, most[1] // own.horizontal
+
+
+def _bands(
+    coefficients: Coefficients, change: NDArray[np.floating], light: NDArray[np.uint8] | None
+) -> Iterator[tuple[int, NDArray[np.float32], int]]:
+    """Yield whole rows of MCUs: the number of the first, the change, and how many rows are padding.
+
+    At the right and the bottom the change goes on as at the edge.
+    """
+    first = coefficients.components[0]
+    down, across = _pixels(coefficients, 0)
+    columns = first.blocks.shape[1] * across * 8
+    rows = first.blocks.shape[0] // first.vertical
+    mcu = down * first.vertical * 8
+    step = max(1, _BAND_PIXELS // (columns * mcu))
+    for row in range(0, rows, step):
+        top, bottom = row * mcu, min(row + step, rows) * mcu
+        band = change[top:bottom].astype(np.float32)
+        if light is not None:
+            left = np.maximum(light[top:bottom] / np.float32(255), _LEAST_LIGHT)
+            band /= left[..., None]
+        missing = bottom - top - band.shape[0]
+        padding = ((0, missing), (0, columns - band.shape[1]), (0, 0))
+        yield row, np.pad(band, padding, "edge"), missing
+
+
+def _in_colours(planes: NDArray[np.float32], colour: str) -> NDArray[np.float32]:
+    """Take a change of red, green and blue to the components' colours, in levels of 255."""
+    if colour in ("grey", "rgb", "cmyk"):
+        return planes * np.float32(255)
+    # The inks of YCCK are told by the light that they take.
+    matrix = _FROM_RGB * np.float32(-255 if colour == "ycck" else 255)
+    taken = np.empty_like(planes)
+    for number, row in enumerate(matrix):  # no BLAS: its threads wait for each other
+        np.multiply(planes[..., 0], row[0], out=taken[..., number])
+        for channel in (1, 2):
+            taken[..., number] += planes[..., channel] * row[channel]
+    return taken
+
+
+def _transform(
+    component: Component,
+    plane: NDArray[np.float32],
+    pixels: tuple[int, int],
+    row: int,
+    found: dict[int, NDArray[np.float32]],
+) -> None:
+    """Add a band's coefficients, in steps, to those of them that may change."""
+    from scipy.fft import dctn
+
+    down, across = pixels
+    height, width = plane.shape[0] // down, plane.shape[1] // across
+    if pixels != (1, 1):
+        plane = plane.reshape(height, down, width, across).mean((1, 3))
+    blocks = dctn(plane.reshape(height // 8, 8, width // 8, 8), axes=(1, 3), norm="ortho")
+    blocks /= component.table[None, :, None, :]
+    # Extremes of each coefficient over the band.
+    reach = np.maximum(blocks.max((0, 2)), -blocks.min((0, 2))).ravel()
+    first = row * component.vertical
+    for place in np.flatnonzero(reach * LARGEST_SCALE >= _ROUNDED):
+        at = int(place)
+        if at not in found:
+            found[at] = np.zeros(component.blocks.shape[:2], np.float32)
+        found[at][first : first + height // 8] = blocks[:, at // 8, :, at % 8]
+
+
+def _fixed(
+    zero: NDArray[np.bool_], pixels: tuple[int, int], shape: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Return which blocks of a component stay, (rows, columns); `zero` tells 8 x 8 pixels.
+
+    Decoders smooth enlarged components over the border of a block: one that would so reach pixels
+    that stay as they are stays as well.
+    """
+    down, across = pixels
+    if pixels == (1, 1):
+        return zero
+    wide = np.pad(zero, 1)
+    near = np.zeros_like(zero)
+    for y in range(3):
+        for x in range(3):
+            near |= wide[y : y + zero.shape[0], x : x + zero.shape[1]]
+    return np.asarray(near.reshape(shape[0], down, shape[1], across).any((1, 3)))

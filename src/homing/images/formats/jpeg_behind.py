@@ -1,0 +1,234 @@
+"""Bytes behind a JPEG's picture: which stay, and the index (MPF) that says where.
+
+Cameras put previews, other views, gain maps and videos there. CIPA DC-007 describes the index.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from PIL import Image
+
+from homing.errors import PictureError
+from homing.images.formats.jpeg import open_jpeg, parse_jpeg
+from homing.images.formats.jpeg_structure import Part, walk
+from homing.images.limits import decoder_errors_as
+from homing.options import DEFAULT_LIMITS
+
+_APP2, _PREFIX = 0xE2, b"MPF\0"
+_COUNT, _ENTRIES = 0xB001, 0xB002
+_ENTRY = 16  # bytes
+_TYPE = 0xFFFFFF  # of an entry's attributes
+_PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
+_VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
+_THUMBNAIL = 320  # pixels of its longer side
+_SMALL = 32  # side at which two pictures are compared
+_ALIKE = 10.0  # mean difference in levels of pictures that show the same
+
+PREVIEWS_LEFT_OUT = "previews behind the picture left out: they show what is not released"
+BEHIND_LEFT_OUT = "what stood behind the picture (other pictures, a gain map, a video) is left out"
+BEHIND_KEPT = (
+    "what stands behind the picture (other pictures, a gain map, a video) is kept as it is"
+)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A picture of the index; offset and size as written there."""
+
+    attributes: int
+    size: int
+    offset: int  # from the index's own header; 0: the first picture
+    first: int  # numbers of the pictures that depend on it
+    second: int
+
+
+@dataclass(frozen=True)
+class _Index:
+    """An index of several pictures and where its fields are, from its header on."""
+
+    part: Part
+    order: str
+    count: tuple[int, int]  # offsets of the number of pictures, and of the entries' byte count
+    entries_at: int
+    entries: tuple[_Entry, ...]
+
+    @property
+    def header(self) -> int:
+        """Offset in the file from which the entries count."""
+        return self.part.payload + len(_PREFIX)
+
+
+def notes_behind(data: bytes) -> tuple[str, ...]:
+    """Return notes on what stands behind the picture of a JPEG; none if nothing does."""
+    try:
+        parts, end = walk(data)
+    except PictureError:
+        return ()
+    if not any(data[end:]):
+        return ()
+    gone = _unreleased(data, parts, end)
+    kept = len(data) - end > sum(stop - start for start, stop in gone)
+    return (PREVIEWS_LEFT_OUT,) * bool(gone) + (BEHIND_KEPT,) * kept
+
+
+def mend_behind(
+    data: bytes,
+    written: bytearray,
+    parts: Sequence[Part],
+    moved: Mapping[int, int],
+    end: int,
+) -> bytes:
+    """Return what stands behind the picture, and mend the index within `written` in place.
+
+    `moved` maps the offsets of the parts of `data` that were written to their new ones.
+    """
+    gone = _unreleased(data, parts, end) if any(data[end:]) else ()
+    index = _read_index(data, parts)
+    if index is not None:
+        shift = moved[index.part.start] - index.part.start
+        header = index.header + shift
+        entries = _mended(data, index, gone, len(written), end, header)
+        _write_index(written, header, index, entries)
+    kept, at = bytearray(), end
+    for start, stop in gone:
+        kept += data[at:start]
+        at = stop
+    return bytes(kept + data[at:])
+
+
+def _mended(
+    data: bytes,
+    index: _Index,
+    gone: Sequence[tuple[int, int]],
+    length: int,
+    end: int,
+    header: int,
+) -> list[_Entry]:
+    """Return the entries of pictures that stay, in the new file; `header` is the index's place."""
+    numbers: dict[int, int] = {0: 0}
+    stay: list[_Entry] = []
+    for number, entry in enumerate(index.entries, 1):
+        start = index.header + entry.offset
+        new = entry
+        if entry.offset == 0:
+            new = replace(entry, size=length if entry.size else 0)
+        elif end <= start <= len(data):
+            if any(first <= start < stop for first, stop in gone):
+                continue
+            before = sum(stop - first for first, stop in gone if first < start)
+            new = replace(entry, offset=length + start - end - before - header)
+        stay.append(new)
+        numbers[number] = len(stay)
+    return [
+        replace(each, first=numbers.get(each.first, 0), second=numbers.get(each.second, 0))
+        for each in stay
+    ]
+
+
+def _read_index(data: bytes, parts: Sequence[Part]) -> _Index | None:
+    """Read the index of several pictures; None without one, or if it is damaged."""
+    for part in parts:
+        block = data[part.payload : part.end]
+        if part.marker == _APP2 and block.startswith(_PREFIX):
+            try:
+                return _parse_index(part, block[len(_PREFIX) :])
+            except (struct.error, PictureError):
+                return None
+    return None
+
+
+def _parse_index(part: Part, block: bytes) -> _Index | None:
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None:
+        return None
+    (at,) = struct.unpack_from(order + "I", block, 4)
+    (fields,) = struct.unpack_from(order + "H", block, at)
+    places = {
+        struct.unpack_from(order + "H", block, place)[0]: place
+        for place in range(at + 2, at + 2 + 12 * fields, 12)
+    }
+    if _COUNT not in places or _ENTRIES not in places:
+        return None
+    (pictures,) = struct.unpack_from(order + "I", block, places[_COUNT] + 8)
+    size, start = struct.unpack_from(order + "II", block, places[_ENTRIES] + 4)
+    if size != _ENTRY * pictures or start + size > len(block):
+        return None
+    entries = tuple(
+        _Entry(attributes, length, offset, first, second)
+        for attributes, length, offset, first, second in struct.iter_unpack(
+            order + "IIIHH", block[start : start + size]
+        )
+    )
+    return _Index(part, order, (places[_COUNT] + 8, places[_ENTRIES] + 4), start, entries)
+
+
+def _write_index(written: bytearray, header: int, index: _Index, entries: Sequence[_Entry]) -> None:
+    if len(entries) < len(index.entries):
+        count, size = index.count
+        struct.pack_into(index.order + "I", written, header + count, len(entries))
+        struct.pack_into(index.order + "I", written, header + size, _ENTRY * len(entries))
+    rows = b"".join(
+        struct.pack(
+            index.order + "IIIHH", e.attributes, e.size & 0xFFFFFFFF, e.offset & 0xFFFFFFFF,
+            e.first, e.second,
+        )
+        for e in entries
+    )  # fmt: skip
+    at = header + index.entries_at
+    written[at : at + _ENTRY * len(index.entries)] = rows.ljust(_ENTRY * len(index.entries), b"\0")
+
+
+def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of pictures behind the first that show the same, larger than thumbnails."""
+    index = _read_index(data, parts)
+    typed = {}
+    if index is not None:
+        typed = {
+            index.header + entry.offset: (entry.size, entry.attributes & _TYPE)
+            for entry in index.entries
+        }
+    first = _small(data)
+    found: list[tuple[int, int]] = []
+    at = data.find(b"\xff\xd8\xff", end)
+    while at >= 0:
+        size, kind = typed.get(at, (0, 0))
+        stop = _end_of_picture(data, at) or min(at + size, len(data))
+        if stop > at and (
+            kind in _PREVIEWS or (kind & 0xFF0000 != _VIEWS and _shows(first, data[at:stop]))
+        ):
+            # Padding that the index counts to the picture goes with it.
+            stop = max(stop, min(at + size, len(data)))
+            found.append((at, stop))
+        at = data.find(b"\xff\xd8\xff", max(stop, at + 3))
+    return tuple(found)
+
+
+def _end_of_picture(data: bytes, at: int) -> int | None:
+    try:
+        return at + walk(data[at:])[1]
+    except PictureError:
+        return None
+
+
+def _small(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]] | None:
+    """Return a picture at 32 x 32, or None if it cannot be read or is a thumbnail."""
+    try:
+        header = parse_jpeg(data, DEFAULT_LIMITS)
+        if max(header.width, header.height) <= _THUMBNAIL:
+            return None
+        image = open_jpeg(data, header)
+        with decoder_errors_as("it cannot be read"):
+            image.draft(None, (2 * _SMALL, 2 * _SMALL))
+            small = image.convert("RGB").resize((_SMALL, _SMALL), Image.Resampling.BILINEAR)
+            return np.asarray(small).astype(np.int16)
+    except PictureError:
+        return None
+
+
+def _shows(first: np.ndarray[tuple[int, ...], np.dtype[np.int16]] | None, data: bytes) -> bool:
+    other = _small(data) if first is not None else None
+    if first is None or other is None:
+        return False
+    return float(np.abs(first - other).mean()) < _ALIKE
