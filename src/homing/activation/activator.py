@@ -62,6 +62,7 @@ class Activated:
     data: bytes = field(repr=False)  # the file to be written
     psnr: float  # dB, of the file against its source; inf if their pixels are equal
     ssim: float | None  # of the luminance; None below 7 pixels a side
+    ssimulacra2: float | None  # as seen, see `homing.images.seen`; None below 8 pixels a side
     vector: _Vectors = field(repr=False)  # (D,), to be recorded: see `recorded_vectors`
     cell_kept: bool  # whether the file falls in its target cell
     also_kept: tuple[bool, ...]  # the same for each further codebook
@@ -317,6 +318,7 @@ def _activated(item: _Finished, vector: _Vectors, cells: _Cells) -> Activated:
         data=finished.data,
         psnr=finished.psnr,
         ssim=finished.ssim,
+        ssimulacra2=finished.ssimulacra2,
         vector=vector,
         cell_kept=in_cell[0],
         also_kept=tuple(in_cell[1:]),

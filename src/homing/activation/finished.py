@@ -28,10 +28,14 @@ from homing.images.metrics import ssim
 from homing.images.picture import Picture, coded_anew, decode_pixels
 from homing.images.pixels import as_stored
 from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
+from homing.images.seen import SeenPicture
 from homing.options import Limits
 
-_STRICTER = 3  # times that a picture is coded again for more similarity
-_STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
+_STRICTER = 4  # times that a picture is coded again to be seen less
+_STRICTER_BY = 0.15  # that is aimed at above the least, so that the first is mostly enough
+_GROWTH = 0.88  # of a change, by what its score lacks of 100
+_LEAST_AT_ONCE = 0.3
+_NEARLY_ALL_FLAT = 0.1  # of the pixels that may change
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _LARGE = 4_000_000  # pixels above which the change is held in half precision
 
@@ -46,7 +50,7 @@ class FileRules:
     psnr: float  # least, dB, over the visible pixels
     kind: str | None  # None: each picture's own
     limits: Limits
-    least_ssim: float | None = None  # of the visible pixels
+    least_visible: float | None = None  # SSIMULACRA2; see `homing.images.seen`
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class FinishedPicture:
     height: int
     source_sha256: bytes
     ssim: float | None
+    ssimulacra2: float | None
     squashed: NDArray[np.uint8]  # (S, S, 3), as the descriptor sees the file
     notes: tuple[str, ...]
 
@@ -77,27 +82,17 @@ def finish(
     """Apply a gain, (S, S, 3) and upright, to the full picture, and code it within the budget.
 
     The change takes at most `budget_share` of the budget's root mean square, and less in a picture
-    whose structural similarity would be below `rules.least_ssim`. Raises `PictureError` if
-    `rules.kind` differs from the picture's own and cannot hold it within the budget.
+    whose SSIMULACRA2 would be below `rules.least_visible`. Raises `PictureError` if `rules.kind`
+    differs from the picture's own and cannot hold it within the budget.
     """
     picture = full.picture
     stored = as_stored(gain * prepared.channels, prepared.orientation)
-    channels = picture.pixels.shape[2]  # in a grey picture all three gains are alike
+    channels = 1 if prepared.alike else picture.pixels.shape[2]
     change = full_change(stored[:, :, :channels], full.tolerance)
     kind = rules.kind or picture.kind
     code, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
-
-    def fitted(share: float) -> tuple[Coded, float | None]:
-        coded = code(share)
-        shown = picture.pixels
-        if coded.pixels.shape[2] > channels:  # a WebP is always in colour
-            shown = np.repeat(shown, 3, axis=2)
-        return coded, ssim(shown, coded.pixels, peak=picture.peak)
-
-    least_ssim = None
-    if rules.least_ssim is not None:
-        least_ssim = 1 - (1 - rules.least_ssim) * prepared.visibility.share
-    coded, similarity = _fit_similarity(fitted, budget_share, least_ssim)
+    seen = SeenPicture.of(picture.pixels, peak=picture.peak, alpha=picture.alpha)
+    coded, visible = _fit_visible(code, seen, budget_share, rules.least_visible)
     squashed = prepared.grids.squashed
     return FinishedPicture(
         data=coded.data,
@@ -106,17 +101,18 @@ def finish(
         width=picture.width,
         height=picture.height,
         source_sha256=prepared.sha256,
-        ssim=similarity,
+        ssim=_similarity(picture, coded),
+        ssimulacra2=visible,
         squashed=read_squashed(coded.data, squashed.shape[0], limits=rules.limits),
-        notes=_notes(notes, squashed, coded, rules.psnr),
+        notes=_notes(notes, prepared, coded, rules.psnr),
     )
 
 
 def full_change(gain: NDArray[np.float32], tolerance: NDArray[np.float16]) -> NDArray[np.floating]:
     """Return ``tolerance ⊙ upsampled(gain)`` in units of the full range, (H, W, C).
 
-    `gain` is (S, S, C), oriented as the stored pixels, and interpolated bicubically; `tolerance` is
-    (H, W). The result is float32, float16 above four million pixels, computed band by band.
+    `gain` is (S, S, C), C one if all channels of a picture change alike, oriented as the stored
+    pixels, and interpolated bicubically; `tolerance` is (H, W). The result is float32, float16 above four million pixels, computed band by band.
     """
     height, width = tolerance.shape
     grid, _, channels = gain.shape
@@ -135,18 +131,28 @@ def full_change(gain: NDArray[np.float32], tolerance: NDArray[np.float16]) -> ND
     return change
 
 
-def _fit_similarity(
-    fitted: Callable[[float], tuple[Coded, float | None]], share: float, least: float | None
+def _similarity(picture: Picture, coded: Coded) -> float | None:
+    shown = picture.pixels
+    if coded.pixels.shape[2] > shown.shape[2]:  # a WebP is always in colour
+        shown = np.repeat(shown, 3, axis=2)
+    return ssim(shown, coded.pixels, peak=picture.peak)
+
+
+def _fit_visible(
+    code: _Code, seen: SeenPicture, share: float, least: float | None
 ) -> tuple[Coded, float | None]:
-    """Change less until the file is similar enough; the loss of coding itself stays."""
-    coded, similarity = fitted(share)
+    """Change less until the file looks enough like its source; the loss of coding itself stays."""
+    coded = code(share)
+    visible = seen.ssimulacra2(coded.pixels)
     for _ in range(_STRICTER):
-        if least is None or similarity is None or similarity >= least or coded.scale == 0:
+        if least is None or visible is None or visible >= least or coded.scale == 0:
             break
-        # The loss of similarity grows nearly with the square of the change.
-        share *= math.sqrt((1 - least) / (1 - similarity)) * _STRICTER_BY
-        coded, similarity = fitted(share)
-    return coded, similarity
+        # What the score lacks of 100 grows a little faster than the change.
+        left = (100 - least - _STRICTER_BY) / (100 - visible)
+        share *= max(left**_GROWTH, _LEAST_AT_ONCE)
+        coded = code(share)
+        visible = seen.ssimulacra2(coded.pixels)
+    return coded, visible
 
 
 def coding(
@@ -195,7 +201,6 @@ def _with_pixels(
     """Code all pixels anew, in the first of the kind's codings that will do."""
     if kind == "WEBP" and picture.pixels.shape[2] == 1:  # which is always in colour
         picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
-        change = np.repeat(change, 3, axis=2)
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
     def fitted(share: float) -> Coded:
@@ -232,10 +237,14 @@ def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr:
 
 
 def _notes(
-    notes: tuple[str, ...], squashed: NDArray[np.uint8], coded: Coded, psnr: float
+    notes: tuple[str, ...], prepared: PreparedPicture, coded: Coded, psnr: float
 ) -> tuple[str, ...]:
-    if shows_nothing(squashed):
+    if shows_nothing(prepared.grids.squashed):
         notes = (*notes, SHOWS_NOTHING)
+    changeable = prepared.visibility.changeable
+    if changeable < _NEARLY_ALL_FLAT:
+        flat = f"changed in {changeable:.1%} of its pixels: the others are flat and stay so"
+        notes = (*notes, flat)
     if math.isinf(coded.psnr):
         unchanged = f"left unchanged: rounding leaves nothing of what may change within {psnr:g} dB"
         notes = (*notes, unchanged)

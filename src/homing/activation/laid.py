@@ -115,7 +115,7 @@ def lay(
     coefficients : Coefficients
         Of the picture to be changed, (H, W).
     change : numpy.ndarray
-        (H, W, 3) of red, green and blue, or (H, W, 1) of grey, in units of the full range.
+        (H, W, 3) of red, green and blue, or (H, W, 1) of all alike, in units of the full range.
     light : numpy.ndarray, optional
         (H, W), what the black of a CMYK picture leaves, 255 where there is none. Black itself does
         not change; the other inks do by as much more as it hides.
@@ -125,9 +125,11 @@ def lay(
     PictureError
         If a component's samples do not stand for whole pixels.
     """
-    count = 1 if coefficients.colour == "grey" else 3
+    if change.shape[2] == 1 and coefficients.colour in ("rgb", "cmyk"):
+        change = np.broadcast_to(change, (*change.shape[:2], 3))
+    count = change.shape[2]  # red, green and blue that change alike leave Cb and Cr as they are
     components = coefficients.components[:count]
-    weights = np.array(_WEIGHTS.get(coefficients.colour, _WEIGHTS_OF_LUMINANCE))
+    weights = np.array(_WEIGHTS.get(coefficients.colour, _WEIGHTS_OF_LUMINANCE))[:count]
     pixels = [_pixels(coefficients, number) for number in range(count)]
     found: list[dict[int, NDArray[np.float32]]] = [{} for _ in components]
     squares, power, touched = 0.0, 0.0, []
@@ -232,10 +234,11 @@ def _bands(
 
 def _in_colours(planes: NDArray[np.float32], colour: str) -> NDArray[np.float32]:
     """Take a change of red, green and blue to the components' colours, in levels of 255."""
-    if colour in ("grey", "rgb", "cmyk"):
-        return planes * np.float32(255)
     # The inks of YCCK are told by the light that they take.
-    matrix = _FROM_RGB * np.float32(-255 if colour == "ycck" else 255)
+    white = np.float32(-255 if colour == "ycck" else 255)
+    if planes.shape[2] == 1 or colour in ("rgb", "cmyk"):
+        return planes * white
+    matrix = _FROM_RGB * white
     taken = np.empty_like(planes)
     for number, row in enumerate(matrix):  # no BLAS: its threads wait for each other
         np.multiply(planes[..., 0], row[0], out=taken[..., number])

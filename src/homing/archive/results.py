@@ -29,6 +29,9 @@ class Outcome:
         dB; None if nothing was written or nothing changed.
     ssim : float or None
         Structural similarity of the luminance, up to 1.
+    ssimulacra2 : float or None
+        Likeness as seen, in colour, up to 100: from 85 on not told apart. The least of the whole
+        picture on a screen and of parts in its own size.
     cell_kept, also_kept : bool or None, tuple of bool
         Whether the file falls in the cell it was activated for; the same of further codebooks.
     seconds : float
@@ -46,6 +49,7 @@ class Outcome:
     file: str | None = None
     psnr: float | None = None
     ssim: float | None = None
+    ssimulacra2: float | None = None
     cell_kept: bool | None = None
     also_kept: tuple[bool, ...] = ()
     seconds: float = 0.0
@@ -62,6 +66,7 @@ class Outcome:
             "file": self.file,
             "psnr": _rounded(self.psnr, 3),
             "ssim": _rounded(self.ssim, 5),
+            "ssimulacra2": _rounded(self.ssimulacra2, 2),
             "cell_kept": self.cell_kept,
             "also_kept": list(self.also_kept) or None,
             "notes": list(self.notes) or None,

@@ -123,6 +123,7 @@ class PreviewAnswer(BaseModel):
 
     psnr: float | None = Field(description="dB; null if nothing would change.")
     ssim: float | None
+    ssimulacra2: float | None = Field(description="As seen, up to 100; from 85 on not told apart.")
     cell_kept: bool
     before: str
     after: str

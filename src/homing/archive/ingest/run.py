@@ -73,6 +73,7 @@ def outcome_with_file(
         file=shown(file),
         psnr=finite_psnr(activated.psnr),
         ssim=activated.ssim,
+        ssimulacra2=activated.ssimulacra2,
         cell_kept=activated.cell_kept,
         also_kept=activated.also_kept,
         seconds=seconds,

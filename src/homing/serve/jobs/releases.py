@@ -84,7 +84,7 @@ class Releases(AbstractContextManager["Releases"]):
             await asyncio.to_thread(draft.add, picture, data, kind)
 
     async def preview(self, upload: Upload, activation: Activation) -> dict[str, Any]:
-        """Return psnr, ssim and cell_kept, and addresses of "before", "after", "difference".
+        """Return figures, and addresses of "before", "after", "difference".
 
         Previews wait for each other, but for no release.
         """
@@ -98,6 +98,7 @@ class Releases(AbstractContextManager["Releases"]):
         return {
             "psnr": None if trial.psnr is None else round(trial.psnr, 3),
             "ssim": None if trial.ssim is None else round(trial.ssim, 5),
+            "ssimulacra2": None if trial.ssimulacra2 is None else round(trial.ssimulacra2, 2),
             "cell_kept": trial.cell_kept,
             **await asyncio.to_thread(self.previews.put, pictures),
         }

@@ -32,6 +32,7 @@ class Trial:
     data: bytes  # the file as it would be released, unsigned
     psnr: float | None  # dB; None if nothing changed
     ssim: float | None
+    ssimulacra2: float | None
     cell_kept: bool
 
 
@@ -71,7 +72,7 @@ def try_activation(
     if isinstance(result, PictureError):
         raise result
     psnr = None if math.isinf(result.psnr) else result.psnr
-    return Trial(result.data, psnr, result.ssim, result.cell_kept)
+    return Trial(result.data, psnr, result.ssim, result.ssimulacra2, result.cell_kept)
 
 
 class Releaser(BoundedWorkers):

@@ -1,0 +1,83 @@
+"""How a picture is seen: whole on a screen, and in parts at its own size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from homing.images.pixels import Pixels
+from homing.images.ssimulacra2 import Reference
+
+SCREEN = 1600
+"""Longest side, in pixels, at which a whole picture is seen."""
+
+_PART = 512  # pixels a side of what is looked at in its own size
+_PARTS = (0.25, 0.75)  # places of the middles of parts, down and across
+
+_View = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenPicture:
+    """A picture as it is seen, to be compared with changed ones."""
+
+    peak: int
+    alpha: Pixels | None  # (h, w)
+    views: tuple[tuple[_View, Reference], ...]
+
+    @classmethod
+    def of(cls, pixels: Pixels, *, peak: int, alpha: Pixels | None = None) -> "SeenPicture":
+        """Prepare a picture, (h, w, 1 or 3), of white `peak`, with straight alpha.
+
+        A picture of more than :data:`SCREEN` pixels a side is seen shrunk to that, and in four
+        parts at its own size. What is transparent is seen over white, 16 bits are seen as 8.
+        """
+        shown = _shown(pixels, peak, alpha)
+        views = _views(*shown.shape[:2])
+        return cls(peak, alpha, tuple((v, Reference.of(v(shown), peak=255)) for v in views))
+
+    def ssimulacra2(self, pixels: Pixels) -> float | None:
+        """Return the SSIMULACRA2 of a changed picture, the least of all views; None if too small.
+
+        See :mod:`homing.images.ssimulacra2`. A grey picture may have become one of three channels.
+        """
+        shown = _shown(pixels, self.peak, self.alpha)
+        scores = [reference.score(view(shown)) for view, reference in self.views]
+        return min((score for score in scores if score is not None), default=None)
+
+
+def _views(height: int, width: int) -> list[_View]:
+    longest = max(height, width)
+    if longest <= SCREEN:
+        return [lambda shown: shown]
+    size = max(1, round(width * SCREEN / longest)), max(1, round(height * SCREEN / longest))
+    return [lambda shown: _shrink(shown, size), *_parts(height, width)]
+
+
+def _shrink(shown: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    image = Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    return np.asarray(small).reshape(size[1], size[0], -1)
+
+
+def _parts(height: int, width: int) -> list[_View]:
+    def part(down: float, across: float) -> _View:
+        top = max(0, round(down * height) - _PART // 2)
+        left = max(0, round(across * width) - _PART // 2)
+        return lambda shown: shown[top : top + _PART, left : left + _PART]
+
+    return [part(down, across) for down in _PARTS for across in _PARTS]
+
+
+def _shown(pixels: Pixels, peak: int, alpha: Pixels | None) -> NDArray[np.uint8]:
+    if peak == 255 and alpha is None:
+        return pixels
+    shown = np.empty(pixels.shape, np.uint8)
+    for channel in range(pixels.shape[2]):
+        plane = pixels[:, :, channel] * np.float32(255 / peak)
+        if alpha is not None:
+            plane += (255 - plane) * (1 - alpha * np.float32(1 / peak))
+        shown[:, :, channel] = np.rint(plane)
+    return shown
