@@ -94,8 +94,8 @@ def fit_to_budget(
 ) -> Coded | None:
     """Code the picture with as much of the change as its budget allows.
 
-    `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape, is in
-    units of the full range. Coders are tried in order, the smallest file first: one that takes more
+    `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape or of one
+    channel that all share, is in units of the full range. Coders are tried in order, the smallest file first: one that takes more
     than half of the budget for itself gives way to the next. The change takes at most
     `budget_share` of the budget's root mean square. None if no attempt reaches `least_psnr`; then
     :func:`code_without_change` may.
@@ -283,7 +283,7 @@ def _apply(
     for part in _bands(change):
         levels = change[part].astype(np.float32)
         levels *= np.float32(scale * peak)
-        levels += original[part]
+        levels = levels + original[part]  # of one channel, if all of the picture change alike
         np.rint(levels, out=levels)
         np.clip(levels, 0, peak, out=levels)
         changed[part] = levels.astype(original.dtype)
