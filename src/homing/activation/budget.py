@@ -15,9 +15,9 @@ _ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not scaled up beyond this
-_BISECTIONS = 10
+_BISECTIONS = 12
 _NARROW = 0.02  # relative width of a range of scales that is not searched further
-_EDGE = 0.05  # share of the range between two scales tried that an attempt keeps from both
+_STEP = 0.005  # relative distance that an attempt keeps from the scales tried before
 _WHOLE = 0.99  # from this share of the budget on, the change is scaled up for clamped pixels
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _BLOCK = 8  # rows that a lossy coding codes together
@@ -157,8 +157,7 @@ def _foreseen_scale(coder: ScaledCoder, allowed: float, low: float, high: float)
         else:
             top = middle
     # What is foreseen may be past what was tried already.
-    edge = _EDGE * (high - low)
-    return min(max(bottom, low + edge), high - edge)
+    return min(max(bottom, low * (1 + _STEP)), high * (1 - _STEP))
 
 
 def code_without_change(

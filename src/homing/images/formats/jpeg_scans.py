@@ -31,6 +31,7 @@ FIRST, LAST, HIGH, LOW, PROGRESSIVE, INTERVAL = range(6)
 _AT, _BITS, _COUNT, _BEYOND, _RUN, _PENDING = range(6)  # of a reader's or a writer's state
 _MOST_PENDING = 937  # correction bits held back before a run of empty blocks is ended
 _LONGEST_RUN = 0x7FFF
+_LONGEST = 31  # bits of a symbol and the number behind it
 _SAFE = 1 << 14  # magnitude that a coefficient never reaches
 
 
@@ -105,13 +106,18 @@ def _read_ac(data, end, state, table, block, rules):
     if state[_RUN] > 0:
         state[_RUN] -= 1
         return True
-    k = max(rules[FIRST], 1)
-    while k <= rules[LAST]:
-        symbol = _symbol(data, end, state, table)
-        if symbol < 0:
+    k, last, low = max(rules[FIRST], 1), rules[LAST], rules[LOW]
+    while k <= last:
+        if state[_COUNT] < _LONGEST:
+            _fill(data, end, state)
+        bits, left = state[_BITS], state[_COUNT]
+        found = np.int64(table[(bits >> (left - 16)) & 0xFFFF])
+        if found == 0:
             return False
-        zeros, size = symbol >> 4, symbol & 15
+        left -= found >> 8
+        zeros, size = (found >> 4) & 15, found & 15
         if size == 0:
+            state[_COUNT] = left
             if zeros == 15:
                 k += 16
                 continue
@@ -120,9 +126,14 @@ def _read_ac(data, end, state, table, block, rules):
             state[_RUN] = (np.int64(1) << zeros) - 1 + _take(data, end, state, zeros)
             return True
         k += zeros
-        if k > rules[LAST]:
+        if k > last:
             return False
-        value = _number(data, end, state, size) << rules[LOW]
+        left -= size
+        state[_COUNT] = left
+        value = (bits >> left) & ((np.int64(1) << size) - 1)
+        if value < (np.int64(1) << (size - 1)):
+            value -= (np.int64(1) << size) - 1
+        value <<= low
         if not -_SAFE < value < _SAFE:
             return False
         block[ZIGZAG[k]] = value
@@ -131,19 +142,30 @@ def _read_ac(data, end, state, table, block, rules):
 
 
 @_compiled
-def _refine(data, end, state, block, place, low):
-    """Read one more bit of a coefficient, unless it is zero."""
-    if block[place] == 0:
-        return
-    if _take(data, end, state, 1) and not (abs(block[place]) >> low) & 1:
-        block[place] += (1 << low) if block[place] > 0 else -(1 << low)
+def _refine(data, end, state, block, k, zeros, rules):
+    """Read one more bit of coefficients that are not zero, past a number of zeros; return where."""
+    last, low = rules[LAST], rules[LOW]
+    while k <= last:
+        value = np.int64(block[ZIGZAG[k]])
+        if value == 0:
+            if zeros == 0:
+                break
+            zeros -= 1
+        else:
+            if state[_COUNT] == 0:
+                _fill(data, end, state)
+            state[_COUNT] -= 1
+            if (state[_BITS] >> state[_COUNT]) & 1 and not (abs(value) >> low) & 1:
+                block[ZIGZAG[k]] = value + ((1 << low) if value > 0 else -(1 << low))
+        k += 1
+    return k
 
 
 @_compiled
 def _refine_ac(data, end, state, table, block, rules):
     """Decode one more bit of a block's AC coefficients (T.81, G.1.2.3)."""
-    k, low = rules[FIRST], rules[LOW]
-    while state[_RUN] == 0 and k <= rules[LAST]:
+    k, last, low = rules[FIRST], rules[LAST], rules[LOW]
+    while state[_RUN] == 0 and k <= last:
         symbol = _symbol(data, end, state, table)
         if symbol < 0 or symbol & 15 > 1:
             return False
@@ -153,20 +175,13 @@ def _refine_ac(data, end, state, table, block, rules):
         elif zeros < 15:
             state[_RUN] = (np.int64(1) << zeros) + _take(data, end, state, zeros)
             break
-        while k <= rules[LAST]:
-            place = ZIGZAG[k]
-            if block[place]:
-                _refine(data, end, state, block, place, low)
-            elif zeros == 0:
-                block[place] = new
-                k += 1
-                break
-            else:
-                zeros -= 1
-            k += 1
+        k = _refine(data, end, state, block, k, zeros, rules)
+        if k > last:
+            return new == 0
+        block[ZIGZAG[k]] = new
+        k += 1
     if state[_RUN] > 0:
-        for rest in range(k, rules[LAST] + 1):
-            _refine(data, end, state, block, ZIGZAG[rest], low)
+        _refine(data, end, state, block, k, 64, rules)
         state[_RUN] -= 1
     return True
 
@@ -244,11 +259,14 @@ def _put(out, state, bits, count):
 
 
 @_compiled
-def _put_symbol(out, state, codes, counts, symbol):
+def _put_both(out, state, codes, counts, symbol, bits, size):
+    """Write a symbol and the bits behind it, or count them where `out` is empty."""
     if out.size == 0:
         counts[symbol] += 1
+        state[_BEYOND] += size
     else:
-        _put(out, state, codes[symbol] >> 5, codes[symbol] & 31)
+        both = (codes[symbol] >> 5) << size | (bits & ((np.int64(1) << size) - 1))
+        _put(out, state, both, (codes[symbol] & 31) + size)
 
 
 @_compiled
@@ -263,6 +281,9 @@ def _size(value):
 
 @_compiled
 def _put_pending(out, state, pending, first, count):
+    if out.size == 0:
+        state[_BEYOND] += count
+        return
     for at in range(first, first + count):
         _put(out, state, np.int64(pending[at]), 1)
 
@@ -272,8 +293,7 @@ def _put_run(out, state, codes, counts, pending):
     """End a run of empty blocks, and write the correction bits held back for it."""
     if state[_RUN] > 0:
         size = _size(state[_RUN]) - 1
-        _put_symbol(out, state, codes, counts, size << 4)
-        _put(out, state, state[_RUN], size)
+        _put_both(out, state, codes, counts, size << 4, state[_RUN], size)
         state[_RUN] = 0
         _put_pending(out, state, pending, 0, state[_PENDING])
         state[_PENDING] = 0
@@ -281,20 +301,27 @@ def _put_run(out, state, codes, counts, pending):
 
 @_compiled
 def _put_ac(out, state, codes, counts, block, rules, pending):
-    zeros = 0
+    zeros, low = 0, rules[LOW]
     for k in range(max(rules[FIRST], 1), rules[LAST] + 1):
         value = np.int64(block[ZIGZAG[k]])
-        magnitude = abs(value) >> rules[LOW]
+        magnitude = abs(value) >> low
         if magnitude == 0:
             zeros += 1
             continue
-        _put_run(out, state, codes, counts, pending)
+        if state[_RUN] > 0:
+            _put_run(out, state, codes, counts, pending)
         while zeros > 15:
-            _put_symbol(out, state, codes, counts, 0xF0)
+            _put_both(out, state, codes, counts, 0xF0, 0, 0)
             zeros -= 16
         size = _size(magnitude)
-        _put_symbol(out, state, codes, counts, (zeros << 4) + size)
-        _put(out, state, magnitude if value > 0 else ~magnitude, size)
+        symbol = (zeros << 4) + size
+        if out.size == 0:  # as `_put_both`: a call for each symbol would take most of the time
+            counts[symbol] += 1
+            state[_BEYOND] += size
+        else:
+            both = (codes[symbol] >> 5) << size
+            both |= (magnitude if value > 0 else ~magnitude) & ((np.int64(1) << size) - 1)
+            _put(out, state, both, (codes[symbol] & 31) + size)
         zeros = 0
     if zeros > 0:
         state[_RUN] += 1
@@ -304,20 +331,21 @@ def _put_ac(out, state, codes, counts, block, rules, pending):
 
 @_compiled
 def _put_refined(out, state, codes, counts, block, rules, pending):
-    last = 0
-    for k in range(rules[FIRST], rules[LAST] + 1):
-        if abs(block[ZIGZAG[k]]) >> rules[LOW] == 1:
-            last = k
+    first, last, low = rules[FIRST], rules[LAST], rules[LOW]
+    newest = 0
+    for k in range(first, last + 1):
+        if abs(block[ZIGZAG[k]]) >> low == 1:
+            newest = k
     zeros, held, start = 0, 0, state[_PENDING]
-    for k in range(rules[FIRST], rules[LAST] + 1):
+    for k in range(first, last + 1):
         value = np.int64(block[ZIGZAG[k]])
-        magnitude = abs(value) >> rules[LOW]
+        magnitude = abs(value) >> low
         if magnitude == 0:
             zeros += 1
             continue
-        while zeros > 15 and k <= last:
+        while zeros > 15 and k <= newest:
             _put_run(out, state, codes, counts, pending)
-            _put_symbol(out, state, codes, counts, 0xF0)
+            _put_both(out, state, codes, counts, 0xF0, 0, 0)
             zeros -= 16
             _put_pending(out, state, pending, start, held)
             held, start = 0, 0
@@ -325,10 +353,17 @@ def _put_refined(out, state, codes, counts, block, rules, pending):
             pending[start + held] = magnitude & 1
             held += 1
             continue
-        _put_run(out, state, codes, counts, pending)
-        _put_symbol(out, state, codes, counts, (zeros << 4) + 1)
-        _put(out, state, np.int64(value > 0), 1)
-        _put_pending(out, state, pending, start, held)
+        if state[_RUN] > 0:
+            _put_run(out, state, codes, counts, pending)
+        symbol = (zeros << 4) + 1
+        if out.size == 0:
+            counts[symbol] += 1
+            state[_BEYOND] += 1
+        else:
+            both = (codes[symbol] >> 5) << 1 | np.int64(value > 0)
+            _put(out, state, both, (codes[symbol] & 31) + 1)
+        if held > 0:
+            _put_pending(out, state, pending, start, held)
         zeros, held, start = 0, 0, 0
     if zeros > 0 or held > 0:
         state[_RUN] += 1
@@ -378,8 +413,8 @@ def code_scan(
                 change = value - before[component]
                 before[component] = value
                 size = _size(abs(change))
-                _put_symbol(out, state, codes[dc], counts[dc], size)
-                _put(out, state, change if change >= 0 else ~-change, size)
+                bits = change if change >= 0 else ~-change
+                _put_both(out, state, codes[dc], counts[dc], size, bits, size)
             elif rules[FIRST] == 0:
                 _put(out, state, (np.int64(block[0]) >> low) & 1, 1)
             if rules[LAST] > 0:
