@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from homing.errors import PictureError
-from homing.images import encode, encodings, read_picture, read_squashed
+from homing.images import Picture, encode, encodings, read_picture, read_squashed
+from homing.images.formats.jpeg import parse_jpeg
+from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
 from homing.options import Limits
 from tests.helpers.picture_files import (
     PROFILE,
@@ -94,6 +96,10 @@ def check(data: bytes) -> None:
         picture = read_picture(data, limits=LIMITS)
     except PictureError:
         return
+    if picture.kind == "JPEG":
+        check_coefficients(picture)
+    if picture.inks:
+        return
     written = encode(picture, picture.pixels, encoding=encodings(picture)[-1])
     after = read_picture(written, limits=LIMITS)
     assert (after.kind, after.orientation) == (picture.kind, picture.orientation)
@@ -101,6 +107,15 @@ def check(data: bytes) -> None:
     if not encodings(picture)[-1].lossy:
         assert np.array_equal(after.pixels, picture.pixels)
         assert picture.alpha is None or np.array_equal(after.alpha, picture.alpha)
+
+
+def check_coefficients(picture: Picture) -> None:
+    try:
+        found = read_coefficients(picture.encoded, parse_jpeg(picture.encoded, LIMITS))
+    except PictureError:
+        return
+    after = read_picture(write_coefficients(picture.encoded, found), limits=LIMITS)
+    assert np.array_equal(after.pixels, picture.pixels)
 
 
 @pytest.mark.parametrize("number", range(len(SEEDS)))

@@ -114,12 +114,36 @@ def test_orientation_of_either_byte_order_and_of_nonsense() -> None:
             assert read_picture(source).orientation == (value if 1 <= value <= 8 else 1)
 
 
-def test_what_cannot_be_preserved_is_refused() -> None:
+def test_inks_are_read_as_they_are_shown() -> None:
+    data = saved(Image.fromarray(scene(16, 16)).convert("CMYK"), "JPEG")
+    picture = read_picture(data)
+    assert picture.inks
+    assert np.array_equal(picture.pixels, np.asarray(opened(data).convert("RGB")))
+    for kind in ("png", "webp", "tiff"):
+        with pytest.raises(PictureError, match=r"CMYK.*convert"):
+            encodings(picture, kind)
     with pytest.raises(PictureError, match=r"CMYK.*convert"):
-        read_picture(saved(Image.fromarray(scene(16, 16)).convert("CMYK"), "JPEG"))
-    second = Image.fromarray(scene(16, 16))
-    with pytest.raises(PictureError, match=r"2 pictures \(MPO\)"):
-        read_picture(saved(scene(16, 16), "MPO", save_all=True, append_images=[second]))
+        encode(picture, picture.pixels, encoding=encodings(picture)[0])
+
+
+def test_of_several_pictures_the_first_counts() -> None:
+    first, second = (Image.fromarray(scene(16, n)) for n in (16, 24))
+    picture = read_picture(saved(first, "MPO", save_all=True, append_images=[second]))
+    assert picture.kind == "JPEG"
+    assert picture.pixels.shape == (16, 16, 3)
+    assert "behind the picture" in picture.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "reason"),
+    [("marker", 0xC3, "lossless"), ("precision", 12, "12 bits"), ("height", 0, "height late")],
+)
+def test_rare_frames_are_refused_by_their_reason(at: str, value: int, reason: str) -> None:
+    data = bytearray(saved(scene(16, 16), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + {"marker": 1, "precision": 4, "height": 6}[at]] = value
+    with pytest.raises(PictureError, match=reason):
+        read_picture(bytes(data))
 
 
 def test_every_truncation_is_refused() -> None:

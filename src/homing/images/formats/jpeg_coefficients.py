@@ -80,7 +80,7 @@ def read_coefficients(data: bytes, header: JpegHeader) -> Coefficients:
     sampling. A :class:`PictureError` says why another, or a damaged one, cannot be read so; it is
     stricter than decoders are.
     """
-    from homing.images.formats.jpeg_scans import ZIGZAG, decode_scan
+    from homing.images.formats.jpeg_scan_reader import ZIGZAG, decode_scan
 
     structure = read_structure(data)
     if len(structure.places) not in (1, 3, 4):
@@ -239,7 +239,7 @@ def _code(
     structure: Structure, scan: Scan, coefficients: NDArray[np.int16]
 ) -> tuple[bytes, memoryview]:
     """Code a scan with its best tables: their segment, and the coded data."""
-    from homing.images.formats.jpeg_scans import code_scan
+    from homing.images.formats.jpeg_scan_writer import code_scan
 
     blocks, slots = _order(structure, scan)
     rules = _rules(structure, scan)

@@ -1,0 +1,144 @@
+"""Changes laid on the coefficients of JPEGs: they arrive, and nothing else changes."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from homing.activation.laid import LaidChange, lay
+from homing.errors import PictureError
+from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
+from homing.images.limits import UNLIMITED
+from tests.helpers.jpegs import filled, frame
+from tests.helpers.picture_files import saved, scene
+
+
+def decoded(data: bytes) -> np.ndarray:
+    return decode_jpeg(data, parse_jpeg(data, UNLIMITED)).astype(np.float64)
+
+
+def laid_on(data: bytes, change: np.ndarray) -> LaidChange:
+    header = parse_jpeg(data, UNLIMITED)
+    light = decode_black(data, header) if header.components == 4 else None
+    return lay(read_coefficients(data, header), change, light)
+
+
+def smooth(height: int, width: int, channels: int = 3, rms: float = 3.0) -> np.ndarray:
+    """Return a change as activation makes it, smooth over a few pixels, in units of the range."""
+    coarse = np.random.default_rng(4).normal(size=(height // 8 + 1, width // 8 + 1, channels))
+    planes = [
+        np.asarray(
+            Image.fromarray(coarse[..., c].astype(np.float32)).resize(
+                (width, height), Image.Resampling.BICUBIC
+            )
+        )
+        for c in range(channels)
+    ]
+    change = np.stack(planes, 2)
+    return (change * (rms / 255 / np.sqrt(np.mean(change**2)))).astype(np.float32)
+
+
+def arrived(data: bytes, change: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    written = write_coefficients(data, laid_on(data, change).at(scale))
+    return decoded(written) - decoded(data)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum()))
+
+
+def grey_scene(height: int, width: int) -> np.ndarray:
+    """Return a picture with room above and below."""
+    return (64 + scene(height, width) // 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "keep_rgb"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_the_change_arrives(mode: str, subsampling: int, progressive: bool) -> None:
+    options: dict[str, object] = {"progressive": progressive, "quality": 92}
+    options |= {"keep_rgb": True} if mode == "keep_rgb" else {"subsampling": subsampling}
+    image = Image.fromarray(grey_scene(150, 203))
+    data = saved(image if mode == "keep_rgb" else image.convert(mode), "JPEG", **options)
+    change = smooth(150, 203, 1 if mode == "L" else 3)
+    found = arrived(data, change)
+    assert cosine(found, change) > (0.6 if subsampling and mode == "RGB" else 0.8)
+    assert 0.6 < (found * change).sum() / (change**2).sum() / 255 < 1.1
+
+
+def test_inks_of_ycck_change_the_right_way() -> None:
+    data, _ = filled(frame((120, 90), ((1, 1),) * 4, adobe=2), "ycck")
+    change = np.full((90, 120, 3), 0.02, np.float32)
+    before = read_coefficients(data, parse_jpeg(data, UNLIMITED))
+    laid = laid_on(data, change).at(1.0)
+    assert np.array_equal(laid.components[3].blocks, before.components[3].blocks)
+    assert (decoded(write_coefficients(data, laid)) - decoded(data)).mean() > 1
+
+
+@pytest.mark.parametrize("quality", [95, 85, 75, 60, 50])
+def test_coarse_quantisation_leaves_the_most_of_it(quality: int) -> None:
+    data = saved(grey_scene(300, 400), "JPEG", quality=quality)
+    change = smooth(300, 400)
+    found = arrived(data, change, 1.5)
+    power = np.sqrt((found**2).sum() / (255 * change**2).sum() / 255)
+    assert cosine(found, change) > {95: 0.75, 85: 0.7, 75: 0.65, 60: 0.55, 50: 0.5}[quality]
+    assert power < 2
+
+
+def test_a_grid_that_is_not_whole_is_refused() -> None:
+    data, _ = filled(frame((40, 40), ((3, 1), (2, 1), (1, 1))), "ycc")
+    with pytest.raises(PictureError, match="whole pixels"):
+        laid_on(data, smooth(40, 40))
+
+
+@pytest.mark.parametrize(
+    "sampling", [((1, 1),) * 3, ((2, 2), (1, 1), (1, 1)), ((4, 1), (1, 1), (1, 1))]
+)
+def test_what_is_not_to_change_stays_to_the_last_bit(sampling) -> None:
+    data, _ = filled(frame((200, 160), sampling), "ycc")
+    change = smooth(160, 200, rms=6.0)
+    change[48:96, 64:144] = 0
+    difference = arrived(data, change)
+    assert not difference[48:96, 64:144].any()
+    assert difference[:40].any()
+    assert not arrived(data, np.zeros_like(change)).any()
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("quality", [90, 60])
+def test_the_error_is_foreseen(scale: float, quality: int) -> None:
+    data = saved(grey_scene(300, 400), "JPEG", quality=quality)
+    laid = laid_on(data, smooth(300, 400))
+    written = decoded(write_coefficients(data, laid.at(scale)))
+    error = np.mean(((written - decoded(data)) / 255) ** 2)
+    assert abs(10 * np.log10(laid.error(scale) / error)) < 1
+
+
+def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = saved(grey_scene(150, 203), "JPEG")
+    change = smooth(150, 203)
+    whole = laid_on(data, change).at(1.2)
+    monkeypatch.setattr("homing.activation.laid._BAND_PIXELS", 1000)
+    assert np.array_equal(laid_on(data, change).at(1.2).flat, whole.flat)
+    half = laid_on(data, change.astype(np.float16)).at(1.2)
+    assert np.mean(half.flat != whole.flat) < 1e-3
+
+
+def test_the_padding_of_a_picture_stays() -> None:
+    data = saved(grey_scene(17, 17), "JPEG", subsampling=2)
+    before = read_coefficients(data, parse_jpeg(data, UNLIMITED))
+    after = laid_on(data, smooth(17, 17, rms=8)).at(2.0)
+    changed = (before.components[0].blocks != after.components[0].blocks).any((2, 3))
+    assert changed.shape == (4, 4)
+    assert changed[:3, :3].any()
+    assert not changed[3].any()
+    assert not changed[:, 3].any()
+
+
+def test_no_coefficient_leaves_the_range_of_baseline() -> None:
+    data = saved(Image.new("L", (64, 64), 255), "JPEG", quality=100)
+    laid = laid_on(data, np.full((64, 64, 1), 0.9, np.float32)).at(4.0)
+    assert np.abs(laid.flat).max() <= 1023
+    assert (Image.open(io.BytesIO(write_coefficients(data, laid))).getextrema()) == (255, 255)
