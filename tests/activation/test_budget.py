@@ -11,7 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from homing.activation.budget import Coder, code_without_change, fit_to_budget
+from homing.activation.budget import (
+    Coder,
+    ScaledCoder,
+    code_without_change,
+    fit_scale,
+    fit_to_budget,
+)
 from tests.helpers.pictures import decibels
 
 
@@ -292,3 +298,60 @@ def test_a_pixel_whose_every_change_is_too_much_is_coded_without() -> None:
     assert found is not None
     assert math.isinf(found.psnr)
     assert found.scale == 0
+
+
+def scaled(
+    original: np.ndarray, change: np.ndarray, *, wrong: float = 1.0, step: float = 0.0
+) -> tuple[ScaledCoder, list[float]]:
+    """Return a coder whose error is foreseen wrong by a factor, and the scales that it is given."""
+    tried: list[float] = []
+
+    def arrived(scale: float) -> np.ndarray:
+        return np.rint(scale / step) * step if step else scale
+
+    def code(scale: float) -> tuple[bytes, np.ndarray]:
+        tried.append(scale)
+        return b"", _changed(original, change, float(arrived(scale)), 255)
+
+    def error(scale: float) -> float:
+        return wrong * (float(arrived(scale)) ** 2 * np.mean(change**2) + 1 / 12 / 255**2)
+
+    return ScaledCoder("scaled", 4.0, code, error), tried
+
+
+@pytest.mark.parametrize("wrong", [1.0, 0.8, 1.25, 3.0])
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_a_foreseen_scale_takes_few_attempts(wrong: float, share: float) -> None:
+    original = np.full((120, 120, 3), 128, np.uint8)
+    change = np.random.default_rng(2).normal(0, 0.01, original.shape)
+    coder, tried = scaled(original, change, wrong=wrong)
+    found = fit_scale(original, coder, peak=255, least_psnr=42, budget_share=share)
+    assert found is not None
+    least = 42 - 20 * math.log10(share)
+    assert least <= found.psnr < least + 0.16
+    assert len(tried) <= (2 if wrong < 2 else 3)
+
+
+@pytest.mark.parametrize("step", [0.3, 1.0, 3.0])
+def test_a_change_that_comes_in_steps_keeps_the_budget(step: float) -> None:
+    original = np.full((60, 60, 3), 128, np.uint8)
+    change = np.random.default_rng(2).normal(0, 0.006, original.shape)
+    coder, tried = scaled(original, change, step=step)
+    found = fit_scale(original, coder, peak=255, least_psnr=42)
+    assert found is not None
+    assert found.psnr >= 42
+    assert len(tried) <= 6
+
+
+def test_a_small_change_is_coded_once_at_the_largest_scale() -> None:
+    original = np.full((60, 60, 3), 128, np.uint8)
+    coder, tried = scaled(original, np.full(original.shape, 0.001))
+    found = fit_scale(original, coder, peak=255, least_psnr=30)
+    assert found is not None
+    assert tried == [found.scale] == [4.0]
+
+
+def test_no_scale_that_keeps_the_budget_gives_none() -> None:
+    original = np.full((60, 60, 3), 128, np.uint8)
+    coder = ScaledCoder("always too much", 4.0, lambda _: (b"", original + 9), lambda _: 1e-9)
+    assert fit_scale(original, coder, peak=255, least_psnr=42) is None

@@ -15,6 +15,8 @@ _ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
 _LARGEST_SCALE = 2.0  # a change found for one strength is not scaled up beyond this
+_FORESEEN_AIM = 0.05  # dB, the same where an attempt costs more than the rest is worth
+_FORESEEN_CLOSE = 0.15
 _BISECTIONS = 12
 _NARROW = 0.02  # relative width of a range of scales that is not searched further
 _STEP = 0.005  # relative distance that an attempt keeps from the scales tried before
@@ -122,7 +124,7 @@ def fit_scale(
     attempt reaches `least_psnr`.
     """
     most = _error_at(least_psnr) * min(budget_share, 1.0) ** 2
-    allowed = most * _error_at(_AIM)
+    allowed = most * _error_at(_FORESEEN_AIM)
     best: Coded | None = None
     low, high, correction = 0.0, coder.largest, 1.0
     for _ in range(_ATTEMPTS):
@@ -134,7 +136,7 @@ def fit_scale(
         if fits and (best is None or scale > best.scale):
             best = Coded(data, decoded, reached, scale, coder.name)
         low, high = (scale, high) if fits else (low, scale)
-        near = error >= most * _error_at(_CLOSE) or scale == coder.largest
+        near = error >= most * _error_at(_FORESEEN_CLOSE) or scale == coder.largest
         if (fits and near) or high - low <= _NARROW * high:
             break
         foreseen = coder.error(scale)

@@ -85,7 +85,7 @@ def finish(
     channels = picture.pixels.shape[2]  # in a grey picture all three gains are alike
     change = full_change(stored[:, :, :channels], full.tolerance)
     kind = rules.kind or picture.kind
-    code, notes = _coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
+    code, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
 
     def fitted(share: float) -> tuple[Coded, float | None]:
         coded = code(share)
@@ -149,7 +149,7 @@ def _fit_similarity(
     return coded, similarity
 
 
-def _coding(
+def coding(
     picture: Picture, change: NDArray[np.floating], kind: str, least_psnr: float
 ) -> tuple[_Code, tuple[str, ...]]:
     """Return how a picture is coded with a share of its budget, and the notes on it."""
@@ -176,11 +176,15 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
 
     def fitted(share: float) -> Coded:
-        pixels, peak = picture.pixels, picture.peak
-        return (
-            fit_scale(pixels, coder, peak=peak, least_psnr=least_psnr, budget_share=share)
-            or unchanged
+        coded = fit_scale(
+            picture.pixels,
+            coder,
+            peak=picture.peak,
+            least_psnr=least_psnr,
+            budget_share=share,
         )
+        # Without a change the file is the source, and not one with other Huffman tables.
+        return unchanged if coded is None or math.isinf(coded.psnr) else coded
 
     return fitted
 
