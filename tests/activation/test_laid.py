@@ -9,7 +9,11 @@ from PIL import Image
 from homing.activation.laid import LaidChange, lay
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
-from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
+from homing.images.formats.jpeg_coefficients import (
+    excerpt,
+    read_coefficients,
+    write_coefficients,
+)
 from homing.images.limits import UNLIMITED
 from tests.helpers.jpegs import filled, frame
 from tests.helpers.picture_files import saved, scene
@@ -142,3 +146,29 @@ def test_no_coefficient_leaves_the_range_of_baseline() -> None:
     laid = laid_on(data, np.full((64, 64, 1), 0.9, np.float32)).at(4.0)
     assert np.abs(laid.flat).max() <= 1023
     assert (Image.open(io.BytesIO(write_coefficients(data, laid))).getextrema()) == (255, 255)
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True, "subsampling": 0}])
+def test_a_sample_of_rows_is_decoded_as_the_whole(
+    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("homing.activation.laid._SAMPLED_BLOCKS", 200)
+    data = saved(grey_scene(600, 300), "JPEG", **options)
+    laid = laid_on(data, smooth(600, 300))
+    rows = laid.sample
+    assert 3 <= len(rows) < 20
+    (empty, before), (_, after) = (
+        excerpt(data, each, rows) for each in (laid.original, laid.at(1.0))
+    )
+    shown = [decoded(write_coefficients(empty, each)) for each in (before, after)]
+    height = shown[0].shape[0] // len(rows)
+    whole = decoded(data)
+    for number, row in enumerate(rows):
+        # Chroma is smoothed over the border to the next row, which here is another.
+        inner = slice(number * height + 2, (number + 1) * height - 2)
+        same = slice(row * height + 2, (row + 1) * height - 2)
+        assert np.array_equal(shown[0][inner], whole[same])
+    error = np.mean(((shown[1] - shown[0]) / 255) ** 2)
+    assert abs(10 * np.log10(laid.error_of_sample(1.0) / error)) < 1
+    monkeypatch.undo()
+    assert abs(10 * np.log10(laid.error(1.0) / error)) < 1

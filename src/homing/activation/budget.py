@@ -54,6 +54,9 @@ class ScaledCoder:
     code: Callable[[float], tuple[bytes, NDArray[np.integer]]]
     #: Maps a scale to the mean squared error expected, relative to the full range squared.
     error: Callable[[float], float]
+    #: Maps a scale to what came about, in a part of the picture, over what was expected of it; None
+    #: where an attempt costs no more.
+    trial: Callable[[float], float] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ def fit_scale(
     allowed = most * _error_at(_FORESEEN_AIM)
     best: Coded | None = None
     low, high, correction = 0.0, coder.largest, 1.0
+    if coder.trial is not None:
+        correction = coder.trial(_foreseen_scale(coder, allowed, low, high))
     for _ in range(_ATTEMPTS):
         scale = _foreseen_scale(coder, allowed / correction, low, high)
         data, decoded = coder.code(scale)

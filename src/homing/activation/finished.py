@@ -17,14 +17,19 @@ from homing.activation.budget import (
     fit_scale,
     fit_to_budget,
 )
-from homing.activation.laid import LARGEST_SCALE, lay
+from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, round_trip
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
-from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
+from homing.images.formats.jpeg_coefficients import (
+    Coefficients,
+    excerpt,
+    read_coefficients,
+    write_coefficients,
+)
 from homing.images.limits import UNLIMITED
-from homing.images.metrics import ssim
+from homing.images.metrics import psnr, ssim
 from homing.images.picture import Picture, coded_anew, decode_pixels
 from homing.images.pixels import as_stored
 from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
@@ -33,6 +38,7 @@ from homing.options import Limits
 _STRICTER = 3  # times that a picture is coded again for more similarity
 _STRICTER_BY = 0.99  # of the estimate, so that the first is mostly enough
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
+_TRIED_IN_PART = 1_000_000  # pixels above which a part is coded before the whole
 _LARGE = 4_000_000  # pixels above which the change is held in half precision
 
 
@@ -172,7 +178,9 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
         data = write_coefficients(picture.encoded, laid.at(scale))
         return data, decode_jpeg(data, parse_jpeg(data, UNLIMITED))
 
-    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error)
+    large = picture.width * picture.height > _TRIED_IN_PART
+    trial = _trial(picture.encoded, laid) if large else None
+    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
 
     def fitted(share: float) -> Coded:
@@ -187,6 +195,24 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
         return unchanged if coded is None or math.isinf(coded.psnr) else coded
 
     return fitted
+
+
+def _trial(data: bytes, laid: LaidChange) -> Callable[[float], float]:
+    """Return a function that codes a sample of a JPEG, and compares its error with the foreseen."""
+    rows = laid.sample
+    empty, before = excerpt(data, laid.original, rows)
+
+    def shown(part: Coefficients) -> NDArray[np.uint8]:
+        written = write_coefficients(empty, part)
+        return decode_jpeg(written, parse_jpeg(written, UNLIMITED))
+
+    def tried(scale: float) -> float:
+        _, after = excerpt(data, laid.at(scale), rows)
+        decibels = psnr(shown(before), shown(after), peak=255)
+        foreseen = laid.error_of_sample(scale)
+        return float(10 ** (-decibels / 10)) / foreseen if foreseen and decibels < math.inf else 1.0
+
+    return tried
 
 
 def _with_pixels(

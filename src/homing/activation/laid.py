@@ -29,8 +29,8 @@ _SEEN = 160  # pixels of a side to which descriptors reduce a picture
 _LEAST_SEEN = 0.4  # of a frequency, so that what they do not see is still smooth
 _LARGEST = 1023  # of a coefficient, in a baseline JPEG
 _LEAST_LIGHT = 0.25  # left by black, down to which the change of other inks makes up for it
-_SAMPLED_BLOCKS = 5_000  # of a component, on which the error is estimated
-_ROUNDING = 1 / 6  # levels², of rounding samples before and after
+_SAMPLED_BLOCKS = 20_000  # of the first component, on which the error is foreseen
+_ROUNDING = 1 / 6 / 255**2  # of samples, before and after
 
 #: Rows: Y, Cb, Cr of a change of red, green and blue (ITU-T T.871).
 _FROM_RGB = np.array(
@@ -50,9 +50,10 @@ class _Wanted:
     least: float  # steps from which it changes
     new: float  # the same where it was zero
     weight: float  # squares, in levels, of all pixels together, that one step makes
+    squares: float  # sum of the squares of `values`
 
     def steps(
-        self, old: NDArray[np.int16], scale: float, rows: slice = slice(None)
+        self, old: NDArray[np.int16], scale: float, rows: slice | NDArray[np.intp] = slice(None)
     ) -> NDArray[np.int16]:
         """Return the steps by which `old`, (rows, columns), changes."""
         values = self.values[rows] * np.float32(scale)
@@ -87,20 +88,47 @@ class LaidChange:
                 old += each.steps(old, scale)
         return laid
 
+    @property
+    def sample(self) -> NDArray[np.intp]:
+        """Rows of MCUs, spread evenly, on which errors are foreseen."""
+        first = self.original.components[0]
+        rows = first.blocks.shape[0] // first.vertical
+        wanted = -(-_SAMPLED_BLOCKS // (first.blocks.shape[1] * first.vertical))
+        if 2 * wanted > rows:
+            return np.arange(rows)
+        return np.asarray((np.arange(wanted) * rows + rows // 2) // wanted)
+
     def error(self, scale: float) -> float:
-        """Estimate the mean squared error of :meth:`at`, in units of the full range squared."""
-        laid = 0.0
-        for component, wanted in zip(self.original.components, self.wanted, strict=False):
-            rows, columns = component.blocks.shape[:2]
-            every = max(1, rows * columns // _SAMPLED_BLOCKS)
-            sample = slice(every // 2, None, every) if rows > every else slice(None)
-            for each in wanted:
-                steps = each.steps(_coefficient(component, each.place)[sample], scale, sample)
-                laid += each.weight * rows / len(steps) * _sum_of_squares(steps)
-        if laid == 0:
+        """Foresee the mean squared error of :meth:`at`, in units of the full range squared.
+
+        What rounding leaves of the change is known of the sample; the change is known of all.
+        """
+        laid, asked = self._squares(scale)
+        whole = float(sum(each.weight * each.squares for some in self.wanted for each in some))
+        if laid == 0 or asked == 0:
             return 0.0
         # Squares of components do not add up to those of red, green and blue, but nearly so.
-        return self.power * laid / self.squares + _ROUNDING / 255**2
+        return float(self.power * laid / asked * whole / self.squares) + _ROUNDING
+
+    def error_of_sample(self, scale: float) -> float:
+        """Foresee the mean squared error of the sample alone."""
+        first = self.original.components[0]
+        share = float(len(self.sample) * first.vertical / first.blocks.shape[0])
+        laid, _ = self._squares(scale)
+        return self.power * laid / share / self.squares + _ROUNDING
+
+    def _squares(self, scale: float) -> tuple[float, float]:
+        """Return the squares of what is laid, and of the change, over the sample."""
+        laid = asked = 0.0
+        for component, wanted in zip(self.original.components, self.wanted, strict=False):
+            rows = (
+                self.sample[:, None] * component.vertical + np.arange(component.vertical)
+            ).ravel()
+            for each in wanted:
+                steps = each.steps(_coefficient(component, each.place)[rows], scale, rows)
+                laid += each.weight * _sum_of_squares(steps)
+                asked += each.weight * _sum_of_squares(each.values[rows])
+        return laid, asked
 
 
 def lay(
@@ -132,7 +160,7 @@ def lay(
     found: list[dict[int, NDArray[np.float32]]] = [{} for _ in components]
     squares, power, touched = 0.0, 0.0, []
     for row, band, missing in _bands(coefficients, change, light):
-        touched.append((band != 0).any(2).reshape(-1, 8, band.shape[1] // 8, 8).any((1, 3)))
+        touched.append(_touched(band))
         planes = _in_colours(band, coefficients.colour)
         shown = planes[: band.shape[0] - missing, : change.shape[1]]
         squares += float(weights @ [_sum_of_squares(shown[..., each]) for each in range(count)])
@@ -164,7 +192,7 @@ def _wanted(
         values[fixed] = 0
         least = _ROUNDED / seen[place]
         new = (_ROUNDED + _NEW / step**2) / seen[place]
-        wanted.append(_Wanted(place, values, least, new, weight * step**2))
+        wanted.append(_Wanted(place, values, least, new, weight * step**2, _sum_of_squares(values)))
     return tuple(wanted)
 
 
@@ -256,18 +284,30 @@ def _transform(
 
     down, across = pixels
     height, width = plane.shape[0] // down, plane.shape[1] // across
-    if pixels != (1, 1):
-        plane = plane.reshape(height, down, width, across).mean((1, 3))
-    blocks = dctn(plane.reshape(height // 8, 8, width // 8, 8), axes=(1, 3), norm="ortho")
+    mean = np.zeros((height, width), np.float32)
+    for y in range(down):
+        for x in range(across):
+            mean += plane[y::down, x::across]
+    mean /= down * across
+    blocks = dctn(mean.reshape(height // 8, 8, width // 8, 8), axes=(1, 3), norm="ortho")
     blocks /= component.table[None, :, None, :]
-    # Extremes of each coefficient over the band.
-    reach = np.maximum(blocks.max((0, 2)), -blocks.min((0, 2))).ravel()
+    # The largest of each coefficient over the band; whole rows first, for that is quick.
+    reach = np.abs(blocks).max(0).max(1).ravel()
     first = row * component.vertical
     for place in np.flatnonzero(reach * LARGEST_SCALE >= _ROUNDED):
         at = int(place)
         if at not in found:
             found[at] = np.zeros(component.blocks.shape[:2], np.float32)
         found[at][first : first + height // 8] = blocks[:, at // 8, :, at % 8]
+
+
+def _touched(band: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which 8 x 8 pixels change."""
+    changed = band[..., 0] != 0
+    for channel in range(1, band.shape[2]):
+        changed |= band[..., channel] != 0
+    rows = changed.reshape(-1, 8, band.shape[1]).any(1)
+    return np.asarray(rows.reshape(len(rows), -1, 8).any(2))
 
 
 def _fixed(

@@ -13,12 +13,15 @@ from homing.images.formats.jpeg import JpegHeader, is_credentials
 from homing.images.formats.jpeg_behind import mend_behind
 from homing.images.formats.jpeg_structure import (
     DHT,
+    DQT,
+    FRAMES,
     SOS,
     Part,
     Place,
     Scan,
     Structure,
     read_structure,
+    walk,
 )
 
 Colour: TypeAlias = Literal["grey", "ycc", "rgb", "cmyk", "ycck"]
@@ -152,6 +155,36 @@ def write_coefficients(data: bytes, coefficients: Coefficients) -> bytes:
     written = bytearray().join(pieces)
     tail = mend_behind(data, written, structure.parts, moved, structure.end)
     return bytes(written + tail)
+
+
+def excerpt(
+    data: bytes, coefficients: Coefficients, rows: NDArray[np.intp]
+) -> tuple[bytes, Coefficients]:
+    """Return some rows of MCUs, one below the other, and a JPEG that they can be written into.
+
+    It has one scan a component and no Huffman tables yet, and is decoded as the whole one is. The
+    last row of MCUs, which may reach beyond the picture, counts as a whole one.
+    """
+    most = max(each.vertical for each in coefficients.components)
+    parts, _ = walk(data)
+    pieces = [data[:2]]
+    for part in parts:
+        piece = data[part.start : part.end]
+        if part.marker in FRAMES:
+            height = (len(rows) * 8 * most).to_bytes(2, "big")
+            pieces.append(b"\xff\xc1" + piece[2:5] + height + piece[7:])
+        elif part.marker in (0xE0, _ADOBE, DQT):
+            pieces.append(piece)
+    chosen = []
+    for component in coefficients.components:
+        pieces.append(b"\xff\xda\0\x08\1" + bytes((component.identifier, 0, 0, 63, 0)))
+        own = rows[:, None] * component.vertical + np.arange(component.vertical)
+        chosen.append(replace(component, blocks=component.blocks[own.ravel()]))
+    flat = np.concatenate([each.blocks.reshape(-1, 64) for each in chosen])
+    part_of = replace(
+        coefficients, height=len(rows) * 8 * most, components=tuple(chosen), flat=flat
+    )
+    return b"".join((*pieces, b"\xff\xd9")), _split(part_of)
 
 
 def credentials_among(data: bytes, parts: Sequence[Part]) -> set[Part]:
