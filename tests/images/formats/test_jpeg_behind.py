@@ -1,6 +1,7 @@
 """What stands behind a JPEG's picture: kept, left out, and found by its index."""
 
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -128,3 +129,10 @@ def test_nothing_behind_no_note(first: bytes) -> None:
     assert notes_behind(first + bytes(300)) == ()
     assert released(first + bytes(300)).endswith(b"\xff\xd9" + bytes(300))
     assert notes_behind(first + VIDEO) == (BEHIND_KEPT,)
+
+
+def test_a_hostile_tail_takes_no_time(first: bytes) -> None:
+    for tail in (b"\xff\xd8\xff" * 300_000, b"\xff\xd8\xff\xe0\0\x03" * 100_000, bytes(10**7)):
+        began = time.perf_counter()
+        notes_behind(first + tail)
+        assert time.perf_counter() - began < 2

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from homing.errors import PictureError
 from homing.images.formats.jpeg import open_jpeg, parse_jpeg
-from homing.images.formats.jpeg_structure import Part, walk
+from homing.images.formats.jpeg_structure import Part, ends_of_data, walk
 from homing.images.limits import decoder_errors_as
 from homing.options import DEFAULT_LIMITS
 
@@ -23,6 +24,8 @@ _TYPE = 0xFFFFFF  # of an entry's attributes
 _PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
 _VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
 _THUMBNAIL = 320  # pixels of its longer side
+_BEGINNING = b"\xff\xd8\xff"
+_MOST_LOOKED_AT = 64  # pictures, so that no file takes long
 _SMALL = 32  # side at which two pictures are compared
 _ALIKE = 10.0  # mean difference in levels of pictures that show the same
 
@@ -66,7 +69,7 @@ def notes_behind(data: bytes) -> tuple[str, ...]:
         parts, end = walk(data)
     except PictureError:
         return ()
-    if not any(data[end:]):
+    if _nothing(data, end):
         return ()
     gone = _unreleased(data, parts, end)
     kept = len(data) - end > sum(stop - start for start, stop in gone)
@@ -84,7 +87,7 @@ def mend_behind(
 
     `moved` maps the offsets of the parts of `data` that were written to their new ones.
     """
-    gone = _unreleased(data, parts, end) if any(data[end:]) else ()
+    gone = () if _nothing(data, end) else _unreleased(data, parts, end)
     index = _read_index(data, parts)
     if index is not None:
         shift = moved[index.part.start] - index.part.start
@@ -96,6 +99,10 @@ def mend_behind(
         kept += data[at:start]
         at = stop
     return bytes(kept + data[at:])
+
+
+def _nothing(data: bytes, end: int) -> bool:
+    return not memoryview(data)[end:].tobytes().strip(b"\0")
 
 
 def _mended(
@@ -191,28 +198,30 @@ def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int
         }
     first = _small(data)
     found: list[tuple[int, int]] = []
-    at = data.find(b"\xff\xd8\xff", end)
-    while at >= 0:
+    marks, looked_at = ends_of_data(data), 0
+    at = data.find(_BEGINNING, end)
+    while at >= 0 and looked_at < _MOST_LOOKED_AT:
+        looked_at += 1
         size, kind = typed.get(at, (0, 0))
-        stop = _end_of_picture(data, at) or min(at + size, len(data))
+        stop = _end_of_picture(data, at, marks) or min(at + size, len(data))
         if stop > at and (
             kind in _PREVIEWS or (kind & 0xFF0000 != _VIEWS and _shows(first, data[at:stop]))
         ):
             # Padding that the index counts to the picture goes with it.
             stop = max(stop, min(at + size, len(data)))
             found.append((at, stop))
-        at = data.find(b"\xff\xd8\xff", max(stop, at + 3))
+        at = data.find(_BEGINNING, max(stop, at + 3))
     return tuple(found)
 
 
-def _end_of_picture(data: bytes, at: int) -> int | None:
+def _end_of_picture(data: bytes, at: int, marks: NDArray[np.int64]) -> int | None:
     try:
-        return at + walk(data[at:])[1]
+        return walk(data, at, marks)[1]
     except PictureError:
         return None
 
 
-def _small(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]] | None:
+def _small(data: bytes) -> NDArray[np.int16] | None:
     """Return a picture at 32 x 32, or None if it cannot be read or is a thumbnail."""
     try:
         header = parse_jpeg(data, DEFAULT_LIMITS)
@@ -227,7 +236,7 @@ def _small(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]] | Non
         return None
 
 
-def _shows(first: np.ndarray[tuple[int, ...], np.dtype[np.int16]] | None, data: bytes) -> bool:
+def _shows(first: NDArray[np.int16] | None, data: bytes) -> bool:
     other = _small(data) if first is not None else None
     if first is None or other is None:
         return False

@@ -91,17 +91,17 @@ def read_coefficients(data: bytes, header: JpegHeader) -> Coefficients:
     array = np.frombuffer(data, np.uint8)
     found = np.zeros((structure.blocks, 64), np.int16)
     tables = np.zeros((8, 1 << 16), np.uint16)
-    read_to = 0
-    for scan in structure.scans:
-        for part in structure.parts:
-            if part.marker == DHT and read_to <= part.start < scan.part.start:
-                _read_codes(data[part.payload : part.end], tables)
-        read_to = scan.part.start
-        blocks, slots = _order(structure, scan)
-        parts = _between_restarts(array, scan, len(blocks))
-        rules = _rules(structure, scan)
-        if not decode_scan(array, parts, blocks, slots, found, tables, rules):
-            raise PictureError("the data of a scan are damaged")
+    scans = iter(structure.scans)
+    for part in structure.parts:
+        if part.marker == DHT:
+            _read_codes(data[part.payload : part.end], tables)
+        elif part.marker == SOS:
+            scan = next(scans)
+            blocks, slots = _order(structure, scan)
+            parts = _between_restarts(array, scan, len(blocks))
+            rules = _rules(structure, scan)
+            if not decode_scan(array, parts, blocks, slots, found, tables, rules):
+                raise PictureError("the data of a scan are damaged")
     components = []
     for place in structure.places:
         table = np.empty(64, np.int32)

@@ -12,6 +12,7 @@ SOI, EOI, SOS, DQT, DHT, DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 _MOST_SCANS = 256
+_MOST_CODES = 1024  # segments of Huffman tables
 _MOST_BLOCKS_OF_MCU = 10
 _COEFFICIENTS = 64
 _BITS = 14
@@ -71,13 +72,17 @@ class Structure:
         return sum(place.shape[0] * place.shape[1] for place in self.places)
 
 
-def walk(data: bytes) -> tuple[tuple[Part, ...], int]:
-    """Return the parts of a JPEG's first picture, and the offset behind it."""
+def walk(
+    data: bytes, start: int = 0, marks: NDArray[np.int64] | None = None
+) -> tuple[tuple[Part, ...], int]:
+    """Return the parts of the JPEG that begins at `start`, and the offset behind it.
+
+    `marks`, if given, are :func:`ends_of_data` of `data`.
+    """
     parts: list[Part] = []
-    marks: NDArray[np.int64] | None = None
-    at = 2
+    at = start + 2
     while True:
-        start = at
+        begin = at
         while data[at : at + 2] == b"\xff\xff":
             at += 1
         if at + 2 > len(data) or data[at] != 0xFF:
@@ -90,15 +95,15 @@ def walk(data: bytes) -> tuple[tuple[Part, ...], int]:
             raise PictureError("its segments are damaged")
         after = end
         if marker == SOS:
-            marks = _marks(data) if marks is None else marks
+            marks = ends_of_data(data) if marks is None else marks
             found = marks[np.searchsorted(marks, end) :]
             after = int(found[0]) if len(found) else len(data)
-        parts.append(Part(marker, start, at + 4, end, after))
+        parts.append(Part(marker, begin, at + 4, end, after))
         at = after
 
 
-def _marks(data: bytes) -> NDArray[np.int64]:
-    """Return the offsets of bytes that end coded data: markers other than restarts."""
+def ends_of_data(data: bytes) -> NDArray[np.int64]:
+    """Return the offsets at which coded data end: markers other than restarts."""
     array = np.frombuffer(data, np.uint8)
     places = np.flatnonzero(array[:-1] == 0xFF)
     following = array[places + 1]
@@ -119,6 +124,8 @@ def read_structure(data: bytes) -> Structure:
         raise PictureError("its quantisation changes between scans")
     if any(part.marker in (0xCC, 0xDC, 0xDE, 0xDF) for part in parts):
         raise PictureError("it has a rare segment (DAC, DNL, DHP or EXP)")
+    if sum(part.marker == DHT for part in parts) > _MOST_CODES:
+        raise PictureError("it has too many Huffman tables")
     places = _places(data[frames[0].payload : frames[0].end])
     progressive = frames[0].marker == 0xC2
     found = tuple(_scans(data, parts, places, progressive=progressive))
