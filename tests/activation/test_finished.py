@@ -118,7 +118,30 @@ def test_inks_that_cannot_be_changed_are_refused() -> None:
         coding(read_picture(data), _change(64, 64), "JPEG", 42.0)[0](1.0)
 
 
-def test_a_change_of_nothing_leaves_the_source() -> None:
+@pytest.mark.parametrize("tried_in_part", [0, 1_000_000])
+def test_a_change_of_nothing_leaves_the_source(
+    tried_in_part: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(finished, "_TRIED_IN_PART", tried_in_part)
     source = saved(scene(64, 64), "JPEG")
     code, _ = coding(read_picture(source), np.zeros((64, 64, 3), np.float32), "JPEG", 42.0)
     assert code(1.0).data == source
+
+
+def test_a_part_is_tried_before_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finished, "_TRIED_IN_PART", 0)
+    monkeypatch.setattr("homing.activation.laid._SAMPLED_BLOCKS", 300)
+    written = []
+    monkeypatch.setattr(
+        finished,
+        "decode_jpeg",
+        lambda data, header, real=finished.decode_jpeg: (
+            written.append(header.height) or real(data, header)
+        ),
+    )
+    pixels = (64 + scene(480, 200) // 2).astype(np.uint8)
+    picture = read_picture(saved(pixels, "JPEG", quality=85))
+    code, _ = coding(picture, _change(480, 200), "JPEG", 42.0)
+    assert 42 <= code(1.0).psnr < 42.2
+    assert max(written[:2]) < 240  # the sample as it is, and with the change
+    assert written.count(480) <= 2

@@ -17,7 +17,8 @@ _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a bet
 _LARGEST_SCALE = 2.0  # a change found for one strength is not scaled up beyond this
 _FORESEEN_AIM = 0.05  # dB, the same where an attempt costs more than the rest is worth
 _FORESEEN_CLOSE = 0.15
-_BISECTIONS = 12
+_STEPS = 12  # to a scale whose error is foreseen as the allowed one, at most
+_STEPS_CLOSE = 0.003  # relative error at which they end
 _NARROW = 0.02  # relative width of a range of scales that is not searched further
 _STEP = 0.005  # relative distance that an attempt keeps from the scales tried before
 _WHOLE = 0.99  # from this share of the budget on, the change is scaled up for clamped pixels
@@ -150,21 +151,26 @@ def fit_scale(
 
 
 def _foreseen_scale(coder: ScaledCoder, allowed: float, low: float, high: float) -> float:
-    """Return the largest scale, strictly between others, whose foreseen error is allowed.
+    """Return the scale, strictly between others, whose foreseen error is the allowed one.
 
-    The largest of all may be returned as well.
+    The largest of all may be returned as well. The error grows nearly with the square of the scale,
+    so that a few steps do.
     """
-    if high == coder.largest and coder.error(high) <= allowed:
-        return high
+    scale = high if high == coder.largest else (low + high) / 2
     bottom, top = low, high
-    for _ in range(_BISECTIONS):
-        middle = (bottom + top) / 2
-        if coder.error(middle) <= allowed:
-            bottom = middle
-        else:
-            top = middle
+    for _ in range(_STEPS):
+        error = coder.error(scale)
+        if abs(error - allowed) <= _STEPS_CLOSE * allowed or (
+            scale == coder.largest and error <= allowed
+        ):
+            break
+        bottom, top = (scale, top) if error <= allowed else (bottom, scale)
+        guess = scale * math.sqrt(allowed / error) if error > 0 else top
+        scale = guess if bottom < guess < top else (bottom + top) / 2
+    if scale == coder.largest == high:
+        return scale
     # What is foreseen may be past what was tried already.
-    return min(max(bottom, low * (1 + _STEP)), high * (1 - _STEP))
+    return min(max(scale, low * (1 + _STEP)), high * (1 - _STEP))
 
 
 def code_without_change(

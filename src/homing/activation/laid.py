@@ -11,6 +11,7 @@ Steinberg, was tried: less of the change arrives.)
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class LaidChange:
                 old += each.steps(old, scale)
         return laid
 
-    @property
+    @cached_property
     def sample(self) -> NDArray[np.intp]:
         """Rows of MCUs, spread evenly, on which errors are foreseen."""
         first = self.original.components[0]
@@ -103,32 +104,49 @@ class LaidChange:
 
         What rounding leaves of the change is known of the sample; the change is known of all.
         """
-        laid, asked = self._squares(scale)
-        whole = float(sum(each.weight * each.squares for some in self.wanted for each in some))
-        if laid == 0 or asked == 0:
-            return 0.0
-        # Squares of components do not add up to those of red, green and blue, but nearly so.
-        return float(self.power * laid / asked * whole / self.squares) + _ROUNDING
+        laid = self._laid(scale)
+        return self._foreseen(laid and laid / self._share)
 
     def error_of_sample(self, scale: float) -> float:
         """Foresee the mean squared error of the sample alone."""
         first = self.original.components[0]
-        share = float(len(self.sample) * first.vertical / first.blocks.shape[0])
-        laid, _ = self._squares(scale)
-        return self.power * laid / share / self.squares + _ROUNDING
+        share = len(self.sample) * first.vertical / first.blocks.shape[0]
+        return self._foreseen(self._laid(scale) / share)
 
-    def _squares(self, scale: float) -> tuple[float, float]:
-        """Return the squares of what is laid, and of the change, over the sample."""
-        laid = asked = 0.0
-        for component, wanted in zip(self.original.components, self.wanted, strict=False):
-            rows = (
-                self.sample[:, None] * component.vertical + np.arange(component.vertical)
-            ).ravel()
+    def _foreseen(self, squares: float) -> float:
+        # Squares of components do not add up to those of red, green and blue, but nearly so.
+        return float(self.power * squares / self.squares + _ROUNDING) if squares else 0.0
+
+    @cached_property
+    def _share(self) -> float:
+        """The share of the change that the sample has."""
+        whole = sum(each.weight * each.squares for some in self.wanted for each in some)
+        asked = sum(
+            each.weight * _sum_of_squares(each.values[rows])
+            for rows, some in zip(self._rows, self.wanted, strict=True)
+            for each in some
+        )
+        return float(asked / whole)
+
+    @cached_property
+    def _rows(self) -> tuple[slice | NDArray[np.intp], ...]:
+        """Rows of blocks of the sample, of each component that changes."""
+        heights = [each.vertical for each in self.original.components[: len(self.wanted)]]
+        first = self.original.components[0]
+        if len(self.sample) * first.vertical == first.blocks.shape[0]:
+            return (slice(None),) * len(heights)
+        return tuple((self.sample[:, None] * high + np.arange(high)).ravel() for high in heights)
+
+    def _laid(self, scale: float) -> float:
+        """Return the squares of what is laid on the sample."""
+        laid = 0.0
+        for component, wanted, rows in zip(
+            self.original.components, self.wanted, self._rows, strict=False
+        ):
             for each in wanted:
                 steps = each.steps(_coefficient(component, each.place)[rows], scale, rows)
                 laid += each.weight * _sum_of_squares(steps)
-                asked += each.weight * _sum_of_squares(each.values[rows])
-        return laid, asked
+        return laid
 
 
 def lay(
