@@ -35,8 +35,8 @@ def has_flip() -> bool:
 def measure_visibility(original: Pixels, other: Pixels) -> Visibility:
     """Measure two pictures of one shape, (h, w, 1) or (h, w, 3), of 8 bits."""
     # A grey picture has equal channels.
-    colours = [np.broadcast_to(each, (*each.shape[:2], 3)) for each in (original, other)]
-    before, after = (np.divide(each, 255, dtype=np.float32) for each in colours)
+    colours = (np.broadcast_to(each, (*each.shape[:2], 3)) for each in (original, other))
+    before, after = (np.ascontiguousarray(each, np.float32) / 255 for each in colours)
     mean, high = _colour_differences(before, after)
     return Visibility(ssimulacra2(original, other, peak=255), _flip(before, after), mean, high)
 
