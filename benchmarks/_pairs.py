@@ -1,5 +1,6 @@
 """Released files and their sources: paired by name, read as equal samples."""
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ class Pair:
 
     name: str  # of the released file, beneath its folder
     source: Path
-    released: Path
+    released: Path | bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +77,16 @@ def read_pair(pair: Pair) -> tuple[Pixels, Pixels]:
     return Pixels(a, peak, original.quality), Pixels(b, peak, released.quality)
 
 
-def read_pixels(path: Path) -> Pixels:
+def read_pixels(source: Path | bytes) -> Pixels:
     """Read a picture as a release would; by Pillow, as RGB of 8 bits, if that refuses it."""
     try:
-        picture = read_picture(path)
+        picture = read_picture(source)
     except PictureError:
         try:
-            with Image.open(path) as image:
+            with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 samples = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
         except OSError as error:
-            raise PictureError(f"{path}: {error}") from error
+            raise PictureError(str(error)) from error
         return Pixels(samples, 255, None)
     samples = upright(picture.pixels, picture.orientation)
     return Pixels(samples, picture.peak, picture.quality)
