@@ -85,7 +85,7 @@ def read_pixels(source: Path | bytes) -> Pixels:
         try:
             with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
                 samples = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-        except OSError as error:
+        except (OSError, Image.DecompressionBombError) as error:
             raise PictureError(str(error)) from error
         return Pixels(samples, 255, None)
     samples = upright(picture.pixels, picture.orientation)

@@ -20,7 +20,7 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-from _common import describe_setup, make_parser, prepare_process, require
+from _common import describe_setup, prepare_process, require
 from _pairs import Pair, pair_files, read_pair, spread_places
 
 _CROP, _CROPS = 800, 3  # pixels a side; crops a side of the picture
@@ -78,7 +78,7 @@ def main() -> int:
 
 
 def _options():
-    parser = make_parser(__doc__, photos=False)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("sources", type=Path, help="folder of the untouched pictures")
     parser.add_argument("first", type=Path, metavar="RELEASED", help="folder of released files")
     parser.add_argument("more", type=Path, nargs="*", metavar="RELEASED", help="others")
