@@ -68,7 +68,8 @@ ORDER = {
     "codebooks": "exact factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
-    "images": "limits kinds pixels find formats metrics picture read_small metadata encode",
+    "images": "limits kinds pixels find formats metrics ssimulacra2 picture read_small metadata "
+    "encode",
     "search": "ranking false_alarms engines frames views",
     "serve": "http settings token_folders access models tasks jobs service pages routes "
     "softbinding app server",
@@ -81,12 +82,13 @@ RESERVED = {
     "faiss": {"codebooks", "search"},
     "lance": {"archive"},
     "torch": {"descriptors", "activation"},
-    "skimage": {"demo"},
+    "skimage": {"bench", "demo"},
     "c2pa": {"c2pa"},
     "click": {"cli"},
     "cryptography": {"c2pa"},
     "rich": {"cli"},
     "cv2": {"bench", "evidence"},
+    "flip_evaluator": {"bench"},
     "imagehash": {"bench"},
     "jinja2": {"html"},
     "matplotlib": {"bench"},

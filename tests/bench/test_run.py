@@ -135,6 +135,10 @@ def test_files_keep_the_budget_and_are_measured_as_written(ran, results, picture
     files = index["files"]["paper"]
     assert files["count"] == PHOTOS
     assert files["psnr"]["least"] >= 42
+    assert files["ssimulacra2"]["least"] <= files["ssimulacra2"]["mean"] < 100
+    assert 0 < files["delta_e"]["mean"] < 5
+    assert files["bytes_over_source"]["least"] > 0
+    assert set(files) >= {"psnr", "ssim", "largest_change", "flip"}
     with (out / "files.csv").open(newline="") as file:
         rows = {row["file"]: row for row in csv.DictReader(file)}
     assert len(rows) == PHOTOS

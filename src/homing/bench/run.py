@@ -142,8 +142,19 @@ def _outcome(
         points=study.points,
         examples=tuple(_examples(compared, results.indexes[0], limits)),
         answers=study.answers,
-        notes=study.notes,
+        notes=(*study.notes, *_notes_on_flip(results.indexes)),
         failures=benchmark.material.failures | compared.failures,
+    )
+
+
+def _notes_on_flip(indexes: Sequence[IndexResult]) -> tuple[str, ...]:
+    releases = [release for result in indexes for release in result.releases.values()]
+    without = sum(row.quality.flip is None for each in releases for row in each.released)
+    if not without:
+        return ()
+    return (
+        f"FLIP of {without:,} files is not measured: the package flip-evaluator was not installed "
+        "when they were released.",
     )
 
 

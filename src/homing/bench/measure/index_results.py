@@ -49,6 +49,10 @@ class IndexResult:
             "psnr": spread([row.psnr for row in rows]),
             "ssim": spread([row.ssim for row in rows if row.ssim is not None]),
             "largest_change": spread([row.largest for row in rows]),
+            "ssimulacra2": spread([r.ssimulacra2 for r in rows if r.ssimulacra2 is not None]),
+            "flip": spread([row.flip for row in rows if row.flip is not None]),
+            "delta_e": spread([row.delta_e for row in rows]),
+            "bytes_over_source": spread([row.bytes_over_source for row in rows]),
         }
 
 

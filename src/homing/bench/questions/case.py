@@ -15,7 +15,7 @@ from homing.bench.search.engine import Engine, Searcher, search_settings
 from homing.bench.states.benchmark import Benchmark
 from homing.bench.states.codebooks import Quantizer
 from homing.bench.states.compared_states import ComparedStates
-from homing.bench.states.released import Quality
+from homing.bench.states.quality import Quality
 from homing.bench.states.state import State
 from homing.bench.states.state_maker import StateMaker
 from homing.bench.statistics.bootstrap import Interval
@@ -139,11 +139,17 @@ def engine_figures(benchmark: Benchmark, engine: Engine, state: State, pictures:
 
 
 def quality_figures(qualities: Sequence[Quality]) -> Figures:
-    """PSNR and SSIM of files: mean, least and most."""
+    """PSNR, SSIM and what is seen of the change of files: mean, least and most."""
     found = {}
     for name, values in (
         ("PSNR, dB [least, most]", [q.psnr for q in qualities if np.isfinite(q.psnr)]),
         ("SSIM [least, most]", [q.ssim for q in qualities if q.ssim is not None]),
+        (
+            "SSIMULACRA2 [least, most]",
+            [q.ssimulacra2 for q in qualities if q.ssimulacra2 is not None],
+        ),
+        ("FLIP [least, most]", [q.flip for q in qualities if q.flip is not None]),
+        ("ΔE00 [least, most]", [q.delta_e for q in qualities]),
     ):
         if values:
             found[name] = Interval(float(np.mean(values)), min(values), max(values))

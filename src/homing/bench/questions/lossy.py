@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
-from homing.bench.states.released import Quality, measure_quality
+from homing.bench.states.quality import Quality, measure_quality
 from homing.errors import PictureError
 from homing.files.durable import staged_beside
 from homing.images import SUFFIXES, read_rgb
@@ -92,4 +92,5 @@ def _save(job: _SavedFile) -> "tuple[Path, Quality] | PictureError":
         pixels = [np.asarray(read_rgb(each, limits=job.limits)) for each in (job.source, path)]
     except PictureError as error:
         return error
-    return path, measure_quality(*pixels, peak=255)
+    growth = path.stat().st_size / job.source.stat().st_size
+    return path, measure_quality(*pixels, peak=255, bytes_over_source=growth)

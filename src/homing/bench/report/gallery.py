@@ -135,11 +135,15 @@ def _entry(benchmark: Benchmark, place: int, limits: Limits) -> Image.Image:
 
 
 def worst_examples(benchmark: Benchmark, release: Release, limits: Limits) -> list[Example]:
-    """Show the files that are least like their sources, by SSIM."""
-    rows = [(n, row) for n, row in enumerate(release.rows) if row and row.quality.ssim is not None]
-    rows.sort(key=lambda each: each[1].quality.ssim or 0.0)
+    """Show the files whose change is the most visible, by SSIMULACRA2."""
+    scored = [
+        (row.quality.ssimulacra2, number, row)
+        for number, row in enumerate(release.rows)
+        if row and row.quality.ssimulacra2 is not None
+    ]
+    scored.sort(key=lambda each: each[:2])
     found = []
-    for number, row in rows[:_EXAMPLES]:
+    for score, number, row in scored[:_EXAMPLES]:
         photo = benchmark.material.plan.photos[number]
         try:
             images = [read_rgb(path, limits=limits) for path in (photo.path, row.file)]
@@ -147,8 +151,8 @@ def worst_examples(benchmark: Benchmark, release: Release, limits: Limits) -> li
             continue
         quality = row.quality
         title = (
-            f"{photo.relative}: SSIM {quality.ssim:.3f}, {quality.psnr:.2f} dB, largest change "
-            f"{quality.largest:.0f} of 255"
+            f"{photo.relative}: SSIMULACRA2 {score:.1f}, SSIM {quality.ssim:.3f}, "
+            f"{quality.psnr:.2f} dB, largest change {quality.largest:.0f} of 255"
         )
         captions = ("original", "released", f"difference, {_AMPLIFIED} times as strong")
         pictures = zip(captions, [*images, _difference(images)], strict=True)

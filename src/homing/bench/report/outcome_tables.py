@@ -116,7 +116,11 @@ def _file_rows(result: IndexResult) -> Iterator[Cells]:
     for title, key, digits in (
         ("PSNR, dB: mean [least, most]", "psnr", 2),
         ("SSIM: mean [least, most]", "ssim", 4),
+        ("SSIMULACRA2: mean [least, most]", "ssimulacra2", 1),
+        ("FLIP: mean [least, most]", "flip", 3),
+        ("colour difference ΔE00: mean [least, most]", "delta_e", 2),
         ("largest change of 255: mean [least, most]", "largest_change", 1),
+        ("bytes over the source's: mean [least, most]", "bytes_over_source", 2),
     ):
         yield (
             title,

@@ -13,7 +13,8 @@ from homing.bench.report.outcome import Outcome
 from homing.bench.report.outcome_tables import notes_of, tables_of
 from homing.bench.report.plots import Plot
 from homing.bench.statistics.bootstrap import Interval
-from homing.bench.statistics.tables import NOTHING
+from homing.bench.statistics.measures import Spread
+from homing.bench.statistics.tables import NOTHING, show_number
 from homing.html import Figure, data_url, jpeg_data_url, load_template
 
 _SHOWN = 260  # pixels: the longest edge of a picture on the page
@@ -21,7 +22,7 @@ _QUALITY = 82
 _KINDS = {
     "won": "Found only when activated",
     "missed": "Missed even so",
-    "worst": "Changed most (least SSIM)",
+    "worst": "Changed most visibly (least SSIMULACRA2)",
 }
 
 
@@ -84,7 +85,7 @@ def _summary(outcome: Outcome) -> Iterator[_Row]:
 def _row(result: IndexResult, number: int) -> _Row:
     passive, active = result.states[0], result.states[number]
     won_back = result.won_back(number)
-    quality = result.quality(active.method)["psnr"]
+    quality = result.quality(active.method)
     shares = (
         passive.mean(passive.one_probe),
         active.mean(active.one_probe),
@@ -92,8 +93,13 @@ def _row(result: IndexResult, number: int) -> _Row:
         result.exact[0].mean(0),
         won_back,
     )
-    figures = (*map(_share, shares), (f"{quality.mean:.2f} dB", f"least {quality.least:.2f}"))
-    return _Row(result.quantizer.name, active.method, figures)
+    files = (_with_least(quality["psnr"], 2, " dB"), _with_least(quality["ssimulacra2"], 1))
+    return _Row(result.quantizer.name, active.method, (*map(_share, shares), *files))
+
+
+def _with_least(found: Spread, digits: int, unit: str = "") -> tuple[str, str]:
+    mean, least = (show_number(each, digits) for each in (found.mean, found.least))
+    return mean + unit, f"least {least}"
 
 
 def _share(value: Interval) -> tuple[str, str]:

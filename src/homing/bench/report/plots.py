@@ -20,7 +20,7 @@ from homing.bench.report.plot_style import (
     new_figure,
 )
 from homing.bench.report.plots_costs import draw_bytes, draw_times
-from homing.bench.states.released import Quality
+from homing.bench.states.quality import Quality
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,8 @@ def _all(outcome: Outcome) -> Iterator[_Drawing]:
         yield (
             "quality",
             "How far files are from their sources",
-            "Measured on the files as written.",
+            "Measured on the files as written; SSIMULACRA2, FLIP and ΔE00 as shown at most 1,600 "
+            "pixels wide or high.",
             partial(_quality, outcome),
         )
 
@@ -219,7 +220,7 @@ def _curves(result: IndexResult) -> "Figure":
 
 
 def _quality(outcome: Outcome) -> "Figure":
-    figure, axes = new_figure(3.0, columns=3)
+    figure, axes = new_figure(5.4, columns=3, rows=2)
     several = len(outcome.indexes) > 1
     releases = [
         (f"{method} for {result.quantizer.name}" if several else method, release)
@@ -230,8 +231,11 @@ def _quality(outcome: Outcome) -> "Figure":
         ("PSNR, dB", lambda quality: quality.psnr),
         ("SSIM", lambda quality: quality.ssim),
         ("largest change, levels of 255", lambda quality: quality.largest),
+        ("SSIMULACRA2", lambda quality: quality.ssimulacra2),
+        ("FLIP", lambda quality: quality.flip),
+        ("ΔE00", lambda quality: quality.delta_e),
     )
-    for axis, (title, value) in zip(axes[0], columns, strict=True):
+    for axis, (title, value) in zip(axes.flat, columns, strict=True):
         for number, (name, release) in enumerate(releases, start=1):
             values = [value(row.quality) for row in release.released]
             finite = sorted(v for v in values if v is not None and v != float("inf"))
@@ -244,7 +248,8 @@ def _quality(outcome: Outcome) -> "Figure":
         axis.set_ylim(0, 1.03)
         axis.ticklabel_format(useOffset=False)
         axis.locator_params(axis="x", nbins=4)
-    axes[0][0].set_ylabel("share of files up to here")
+    for row in axes:
+        row[0].set_ylabel("share of files up to here")
     if len(releases) > 1:
         figure.legend(loc="outside upper center", ncols=2)
     return figure

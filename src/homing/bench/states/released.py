@@ -12,39 +12,26 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from homing.activation import Activated, Activator, Method
 from homing.bench.cache import checksum, read_json, write_bytes, write_json
 from homing.bench.context import Run
 from homing.bench.encode.code_checksum import code_checksum, describe_fields
 from homing.bench.encode.variants import Task, Whole
+from homing.bench.states.quality import Quality, compare_files
 from homing.bench.statistics.tables import plain
 from homing.codebooks import Codebook
 from homing.errors import PictureError
-from homing.images import SUFFIXES, FoundPicture, psnr, read_picture, ssim
-from homing.options import Activation, Limits
+from homing.images import SUFFIXES, FoundPicture
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-Pixels = npt.NDArray[np.integer[Any]]
-
-_FORMAT = 2
+_FORMAT = 3  # of the records
 # The code that makes files.
 _SOURCES = ("activation", "codebooks", "descriptors", "images")
 _PACKAGES = ("pillow", "imagecodecs", "numpy", "torch", "faiss-cpu")
 _COMPARED = 16  # files at a time
-
-
-@dataclass(frozen=True)
-class Quality:
-    """Distance of a file from its source, measured on both as they are on the disk."""
-
-    psnr: float  # dB; infinite if nothing changed
-    ssim: float | None  # None below seven pixels a side
-    largest: float  # largest change of a sample, in levels of 255
 
 
 @dataclass(frozen=True)
@@ -170,30 +157,6 @@ class Releaser:
         return checksum(content)[:16]
 
 
-def compare_files(pair: tuple[Path, Path, Limits]) -> "Quality | PictureError":
-    """Measure a file against its source: source, file, and the decoding limits."""
-    source, file, limits = pair
-    try:
-        a, b = (read_picture(path, limits=limits) for path in (source, file))
-    except PictureError as error:
-        return error
-    scale = b.peak // a.peak
-    original = a.pixels * scale if scale > 1 else a.pixels
-    if original.shape != b.pixels.shape:
-        original, _ = np.broadcast_arrays(original, b.pixels)
-    return measure_quality(original, b.pixels, peak=b.peak)
-
-
-def measure_quality(original: Pixels, written: Pixels, *, peak: int) -> Quality:
-    """Measure pixels, (h, w, c) in 0..`peak`, against the original ones."""
-    change = np.abs(original.astype(np.int64) - written)
-    return Quality(
-        psnr(original, written, peak=peak),
-        ssim(original, written, peak=peak),
-        float(change.max(initial=0)) * 255 / peak,
-    )
-
-
 class _StoredFile:
     """The file of one photograph and its record; the file counts once the record exists."""
 
@@ -207,12 +170,10 @@ class _StoredFile:
         values = read_json(self._record)
         if values is None or not (self._folder / values["file"]).is_file():
             return None
-        psnr = math.inf if values["psnr"] is None else values["psnr"]
-        return ReleasedFile(
-            self._folder / values["file"],
-            Quality(psnr, values["ssim"], values["largest"]),
-            values["cell_kept"],
-        )
+        file, kept = self._folder / values.pop("file"), values.pop("cell_kept")
+        del values["source"]
+        values["psnr"] = math.inf if values["psnr"] is None else values["psnr"]
+        return ReleasedFile(file, Quality(**values), kept)
 
     def write(self, result: Activated) -> Path:
         file = self._folder / f"{self._stem}{SUFFIXES[result.kind]}"
