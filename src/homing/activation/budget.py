@@ -95,9 +95,9 @@ def fit_to_budget(
     """Code the picture with as much of the change as its budget allows.
 
     `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape or of one
-    channel that all share, is in units of the full range. Coders are tried in order, the smallest file first: one that takes more
-    than half of the budget for itself gives way to the next. The change takes at most
-    `budget_share` of the budget's root mean square. None if no attempt reaches `least_psnr`; then
+    channel that all share, is in units of the full range. Coders are tried in order, the smallest
+    file first: one that takes more than half of the budget for itself gives way to the next. The
+    change takes at most `budget_share` of the budget's root mean square. None if no attempt reaches `least_psnr`; then
     :func:`code_without_change` may.
     """
     power = _mean_square(change)

@@ -118,7 +118,8 @@ def full_change(gain: NDArray[np.float32], tolerance: NDArray[np.float16]) -> ND
     """Return ``tolerance ⊙ upsampled(gain)`` in units of the full range, (H, W, C).
 
     `gain` is (S, S, C), C one if all channels of a picture change alike, oriented as the stored
-    pixels, and interpolated bicubically; `tolerance` is (H, W). The result is float32, float16 above four million pixels, computed band by band.
+    pixels, and interpolated bicubically; `tolerance` is (H, W). The result is float32, float16
+    above four million pixels, computed band by band.
     """
     height, width = tolerance.shape
     grid, _, channels = gain.shape
