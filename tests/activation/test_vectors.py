@@ -26,7 +26,12 @@ from homing.options import DEFAULT_LIMITS
 
 PLAN = EditPlan(toned=3, shaped=2)
 _METHOD = METHODS["robust"]
-ROBUST = replace(_METHOD, masking=replace(_METHOD.masking, rms_cap=None), least_ssim=None)
+ROBUST = replace(  # far more than is unseen, so that aims are reached
+    _METHOD,
+    settings=replace(_METHOD.settings, strength=4.0),
+    masking=replace(_METHOD.masking, unseen_gain=None),
+    least_visible=None,
+)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
