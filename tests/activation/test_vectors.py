@@ -104,7 +104,7 @@ def test_files_are_brought_into_the_cell_of_their_aims(
     assert (there == were)[elsewhere].mean() > 0.7
 
 
-@pytest.mark.parametrize(("budget", "all_met"), [(30, True), (70, False)])
+@pytest.mark.parametrize(("budget", "all_met"), [(24, True), (70, False)])
 def test_each_codebook_reports_whether_its_aim_was_met(
     tiny: Descriptor,
     tiny_codebook: Codebook,
