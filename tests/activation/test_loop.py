@@ -409,7 +409,7 @@ def test_in_proportion_the_offsets_size_does_not_matter(unseen: float | None) ->
     free = expected.abs() < PROPORTIONAL.strength
     shape = torch.where(batch.alike[:, None, None, None], drawn.mean(1, keepdim=True), drawn)
     for gain, own, unclipped in zip(expected, shape, free, strict=True):
-        assert 0.5 < unclipped.float().mean()
+        assert unclipped.float().mean() > 0.5
         factors = (gain / own)[unclipped]
         torch.testing.assert_close(factors, factors.mean().expand_as(factors))
         assert factors[0] > 0
