@@ -260,7 +260,8 @@ def test_an_eased_change_is_not_blown_up_again(tiny, tiny_codebook, as_file, sce
     if kind == "PNG":
         # Rounding to whole levels adds a twelfth of a square level: a quarter of a decibel here.
         rounded = 10 * math.log10(1 + 1 / 12 / (255**2 * 10 ** (-wanted / 10)))
-        assert result.psnr == pytest.approx(wanted - rounded, abs=0.15)
+        # Between the places of the grid a change is interpolated, and less.
+        assert wanted - rounded - 0.1 < result.psnr < wanted + 1
     else:  # coding has its own error, which easing does not lower; the picture is not refused
         assert 42 < result.psnr < wanted
 
@@ -286,7 +287,8 @@ def test_a_picture_without_texture_stays_above_its_budget(
         assert budget <= rough.psnr < budget + 0.1
         for found in (calm, grey):
             assert found.psnr >= budget
-            assert found.psnr == pytest.approx(max(budget, unseen), abs=0.2)
+            # Between the places of the grid a change is interpolated, and less.
+            assert max(budget, unseen - 0.1) <= found.psnr < max(budget + 0.1, unseen + 1)
 
 
 def test_texture_changes_more_than_what_is_calm(tiny, tiny_codebook, as_file) -> None:
