@@ -27,8 +27,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
     click.option(
         "--method",
         default=Activation.method,
-        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones also "
-        "bound what is seen of a change.",
+        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones "
+        "also bound what is seen of a change.",
     ),
     shared.seed_option,
     click.option(
@@ -41,8 +41,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
     click.option(
         "--format",
         type=click.Choice(FORMATS),
-        help="Format of the released files. Another one than the picture's own is coded anew, a JPEG "
-        "at quality 95 or better.  [default: that of each picture]",
+        help="Format of the released files. A picture that changes its format is coded anew, as "
+        "JPEG at quality 95 or better.  [default: that of each picture]",
     ),
 )
 
