@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from homing.activation.budget import LARGEST_SCALE
 from homing.activation.finished import FileRules, FinishedPicture, finish
 from homing.activation.loop import Batch, budget_shares, optimise
 from homing.activation.methods import Method, find_method
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
 
 BATCH = 4  # pictures optimised together: more gains nothing, and one picture alone pays for all
+_WHOLE = 0.99  # share of the budget from which a change fills it
 _HELD_PIXELS = 4_000_000  # larger pictures are decoded again rather than held while they wait
 
 _Vectors = NDArray[np.float32]
@@ -224,7 +226,7 @@ class Activator:
             zip(
                 prepared,
                 gain.permute(0, 2, 3, 1).cpu().numpy(),
-                self._budget_shares(assembled, gain),
+                self._largest_scales(assembled, gain),
                 vectors,
                 _by_picture([each.cells for each in targets]),
                 strict=False,
@@ -243,12 +245,11 @@ class Activator:
         forward = self.descriptor.forward
         return target_vectors(batch.pictures, batch.originals, drawn, vectors, forward)
 
-    def _budget_shares(self, batch: Batch, gain: torch.Tensor) -> list[float]:
-        """Return the share of the PSNR's root mean square that each picture's change may take."""
-        if batch.max_gain is None and self.method.settings.shrink == 1:
-            return [1.0] * len(gain)
-        shares: list[float] = budget_shares(batch, gain).tolist()
-        return shares
+    def _largest_scales(self, batch: Batch, gain: torch.Tensor) -> list[float]:
+        """Return the scale up to which the change of each picture may be enlarged."""
+        whole = self.method.masking.unseen_gain is None and self.method.settings.shrink == 1
+        shares = [1.0] * len(gain) if whole else budget_shares(batch, gain).tolist()
+        return [LARGEST_SCALE if share >= _WHOLE else 1.0 for share in shares]
 
     def _finish(self, item: "_Optimised | PictureError") -> "_Finished | PictureError":
         if isinstance(item, PictureError):
@@ -271,7 +272,7 @@ class Activator:
 
     def _finish_full(self, item: "_Optimised", full: FullSize) -> "_Finished":
         rules = FileRules(self.psnr, self.kind, self.limits, self.method.least_visible)
-        finished = finish(item.prepared, full, item.gain, item.budget_share, rules)
+        finished = finish(item.prepared, full, item.gain, item.largest, rules)
         return _Finished(finished, item.vector, item.cells)
 
     def _describe(
@@ -295,7 +296,7 @@ class Activator:
 class _Optimised:
     prepared: PreparedPicture
     gain: NDArray[np.float32]  # (S, S, 3), upright
-    budget_share: float  # largest, of the change
+    largest: float  # scale of the change
     vector: _Vectors  # (D,), of the source
     cells: _Cells  # target cells
 

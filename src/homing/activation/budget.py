@@ -9,19 +9,21 @@ from numpy.typing import NDArray
 
 from homing.images.metrics import psnr
 
+LARGEST_SCALE = 2.0
+"""Largest factor of a change: one that fills its budget may lose pixels at black or white."""
+
 _AIM = 0.03  # dB above the least PSNR that is aimed at, so that the first hit stays above it
 _CLOSE = 0.1  # dB above the least PSNR that is near enough
 _ATTEMPTS = 6
 _TYPICAL_NOISE = 49.0  # dB; JPEG at quality 95, the median of photographs
 _MOST_NOISE = 0.5  # share of the budget that coding alone may take before a better coding is tried
-_LARGEST_SCALE = 2.0  # a change found for one strength is not scaled up beyond this
+_FAR = 0.5  # share of the budget below which what is foreseen need not be exact
 _FORESEEN_AIM = 0.05  # dB, the same where an attempt costs more than the rest is worth
 _FORESEEN_CLOSE = 0.15
 _STEPS = 12  # to a scale whose error is foreseen as the allowed one, at most
 _STEPS_CLOSE = 0.003  # relative error at which they end
 _NARROW = 0.02  # relative width of a range of scales that is not searched further
 _STEP = 0.005  # relative distance that an attempt keeps from the scales tried before
-_WHOLE = 0.99  # from this share of the budget on, the change is scaled up for clamped pixels
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _BLOCK = 8  # rows that a lossy coding codes together
 _SAMPLE_BLOCKS = 10  # rows of blocks, spread over the picture, at least
@@ -90,23 +92,20 @@ def fit_to_budget(
     peak: int,
     least_psnr: float,
     coders: Sequence[Coder],
-    budget_share: float = 1.0,
+    largest: float = LARGEST_SCALE,
 ) -> Coded | None:
     """Code the picture with as much of the change as its budget allows.
 
     `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape or of one
     channel that all share, is in units of the full range. Coders are tried in order, the smallest
     file first: one that takes more than half of the budget for itself gives way to the next. The
-    change takes at most `budget_share` of the budget's root mean square. None if no attempt reaches `least_psnr`; then
+    change is scaled by at most `largest`. None if no attempt reaches `least_psnr`; then
     :func:`code_without_change` may.
     """
-    power = _mean_square(change)
-    most = _LARGEST_SCALE
-    if budget_share < _WHOLE and power > 0:
-        most = min(most, budget_share * math.sqrt(_error_at(least_psnr) / power))
+    whole = _Change(original, change, peak, _mean_square(change), largest)
     fitted = None
     for coder in coders:
-        found, noise = _fit(_Change(original, change, peak, power, most), least_psnr, coder)
+        found, noise = _fit(whole, least_psnr, coder)
         fitted = found if found is not None else fitted
         if found is not None and noise <= _MOST_NOISE * _error_at(least_psnr):
             return found
@@ -119,26 +118,24 @@ def fit_scale(
     *,
     peak: int,
     least_psnr: float,
-    budget_share: float = 1.0,
 ) -> Coded | None:
-    """Code the picture at the scale whose error is that of the budget.
+    """Code the picture at the largest scale whose error the budget allows.
 
-    As :func:`fit_to_budget`, but the error of the file itself takes at most `budget_share` of the
-    budget's root mean square. Each attempt corrects what is foreseen by what came about. None if no
+    As :func:`fit_to_budget`. Each attempt corrects what is foreseen by what came about. None if no
     attempt reaches `least_psnr`.
     """
-    most = _error_at(least_psnr) * min(budget_share, 1.0) ** 2
+    most = _error_at(least_psnr)
     allowed = most * _error_at(_FORESEEN_AIM)
     best: Coded | None = None
     low, high, correction = 0.0, coder.largest, 1.0
-    if coder.trial is not None:
+    if coder.trial is not None and coder.error(coder.largest) > _FAR * most:
         correction = coder.trial(_foreseen_scale(coder, allowed, low, high))
     for _ in range(_ATTEMPTS):
         scale = _foreseen_scale(coder, allowed / correction, low, high)
         data, decoded = coder.code(scale)
         reached = psnr(original, decoded, peak=peak)
         error = _error_at(reached)
-        fits = reached >= least_psnr and error <= most
+        fits = reached >= least_psnr
         if fits and (best is None or scale > best.scale):
             best = Coded(data, decoded, reached, scale, coder.name)
         low, high = (scale, high) if fits else (low, scale)
@@ -260,7 +257,7 @@ def _next_square(tried: Sequence[tuple[float, float]], allowed: float, power: fl
     noise = error - square * power
     if noise >= 0:
         return max(allowed - noise, 0.0) / power
-    return square * allowed / error if error > 0 else _LARGEST_SCALE**2
+    return square * allowed / error if error > 0 else LARGEST_SCALE**2
 
 
 def _error_at(decibels: float) -> float:

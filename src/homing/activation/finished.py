@@ -19,6 +19,7 @@ from homing.activation.budget import (
 )
 from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
+from homing.activation.visible import fit_visible
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, round_trip
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
@@ -36,17 +37,13 @@ from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
 
-_STRICTER = 4  # times that a picture is coded again to be seen less
-_STRICTER_BY = 0.15  # that is aimed at above the least, so that the first is mostly enough
-_GROWTH = 0.88  # of a change, by what its score lacks of 100
-_LEAST_AT_ONCE = 0.3
 _NEARLY_ALL_FLAT = 0.1  # of the pixels that may change
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _TRIED_IN_PART = 1_000_000  # pixels above which a part is coded before the whole
 _LARGE = 4_000_000  # pixels above which the change is held in half precision
 
 
-_Code: TypeAlias = Callable[[float], Coded]  # of a share of the budget's root mean square
+_Code: TypeAlias = Callable[[float], Coded]  # of the largest scale
 
 
 @dataclass(frozen=True)
@@ -82,23 +79,25 @@ def finish(
     prepared: PreparedPicture,
     full: FullSize,
     gain: NDArray[np.float32],
-    budget_share: float,
+    largest: float,
     rules: FileRules,
 ) -> FinishedPicture:
     """Apply a gain, (S, S, 3) and upright, to the full picture, and code it within the budget.
 
-    The change takes at most `budget_share` of the budget's root mean square, and less in a picture
-    whose SSIMULACRA2 would be below `rules.least_visible`. Raises `PictureError` if `rules.kind`
-    differs from the picture's own and cannot hold it within the budget.
+    The change is scaled by at most `largest`, by less where the PSNR or the SSIMULACRA2 of the file
+    would be below those of `rules`. Raises `PictureError` if `rules.kind` differs from the
+    picture's own and cannot hold it within the budget.
     """
     picture = full.picture
     stored = as_stored(gain * prepared.channels, prepared.orientation)
     channels = 1 if prepared.alike else picture.pixels.shape[2]
     change = full_change(stored[:, :, :channels], full.tolerance)
     kind = rules.kind or picture.kind
-    code, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
+    code, even, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
     seen = SeenPicture.of(picture.pixels, peak=picture.peak, alpha=picture.alpha)
-    coded, visible = _fit_visible(code, seen, budget_share, rules.least_visible)
+    coded, visible = fit_visible(
+        code, seen.ssimulacra2, least=rules.least_visible, largest=largest * even
+    )
     squashed = prepared.grids.squashed
     return FinishedPicture(
         data=coded.data,
@@ -145,37 +144,20 @@ def _similarity(picture: Picture, coded: Coded) -> float | None:
     return ssim(shown, coded.pixels, peak=picture.peak)
 
 
-def _fit_visible(
-    code: _Code, seen: SeenPicture, share: float, least: float | None
-) -> tuple[Coded, float | None]:
-    """Change less until the file looks enough like its source; the loss of coding itself stays."""
-    coded = code(share)
-    visible = seen.ssimulacra2(coded.pixels)
-    for _ in range(_STRICTER):
-        if least is None or visible is None or visible >= least or coded.scale == 0:
-            break
-        # What the score lacks of 100 grows a little faster than the change.
-        left = (100 - least - _STRICTER_BY) / (100 - visible)
-        share *= max(left**_GROWTH, _LEAST_AT_ONCE)
-        coded = code(share)
-        visible = seen.ssimulacra2(coded.pixels)
-    return coded, visible
-
-
 def coding(
     picture: Picture, change: NDArray[np.floating], kind: str, least_psnr: float
-) -> tuple[_Code, tuple[str, ...]]:
-    """Return how a picture is coded with a share of its budget, and the notes on it."""
+) -> tuple[_Code, float, tuple[str, ...]]:
+    """Return how a picture is coded, the scale at which its change arrives whole, and notes."""
     if kind == picture.kind == "JPEG":
         try:
-            return _laid(picture, change, least_psnr), picture.notes
+            return *_laid(picture, change, least_psnr), picture.notes
         except PictureError as error:
             notes = (*coded_anew(picture), f"coded anew, with all its pixels, because {error}")
-            return _with_pixels(picture, change, kind, least_psnr), notes
-    return _with_pixels(picture, change, kind, least_psnr), coded_anew(picture)
+            return _with_pixels(picture, change, kind, least_psnr), 1.0, notes
+    return _with_pixels(picture, change, kind, least_psnr), 1.0, coded_anew(picture)
 
 
-def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> _Code:
+def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> tuple[_Code, float]:
     """Lay the change on the JPEG's own coefficients; `PictureError` if that cannot be."""
     header = parse_jpeg(picture.encoded, UNLIMITED)
     light = decode_black(picture.encoded, header) if picture.inks else None
@@ -190,18 +172,13 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
 
-    def fitted(share: float) -> Coded:
-        coded = fit_scale(
-            picture.pixels,
-            coder,
-            peak=picture.peak,
-            least_psnr=least_psnr,
-            budget_share=share,
-        )
+    def fitted(largest: float) -> Coded:
+        limited = replace(coder, largest=min(largest, LARGEST_SCALE))
+        coded = fit_scale(picture.pixels, limited, peak=picture.peak, least_psnr=least_psnr)
         # Without a change the file is the source, and not one with other Huffman tables.
         return unchanged if coded is None or math.isinf(coded.psnr) else coded
 
-    return fitted
+    return fitted, laid.even_scale()
 
 
 def _trial(data: bytes, laid: LaidChange) -> Callable[[float], float]:
@@ -230,10 +207,10 @@ def _with_pixels(
         picture = replace(picture, pixels=np.repeat(picture.pixels, 3, axis=2))
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
-    def fitted(share: float) -> Coded:
+    def fitted(largest: float) -> Coded:
         pixels, peak = picture.pixels, picture.peak
         return fit_to_budget(
-            pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, budget_share=share
+            pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, largest=largest
         ) or _unchanged(picture, kind, coders, least_psnr)
 
     return fitted

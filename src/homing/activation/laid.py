@@ -31,6 +31,7 @@ _LEAST_SEEN = 1.0  # of a frequency, so that what they do not see is still smoot
 _LARGEST = 1023  # of a coefficient, in a baseline JPEG
 _LEAST_LIGHT = 0.25  # left by black, down to which the change of other inks makes up for it
 _SAMPLED_BLOCKS = 20_000  # of the first component, on which the error is foreseen
+_BISECTIONS = 12
 _ROUNDING = 1 / 6 / 255**2  # of samples, before and after
 
 #: Rows: Y, Cb, Cr of a change of red, green and blue (ITU-T T.871).
@@ -107,6 +108,14 @@ class LaidChange:
         laid = self._laid(scale)
         return self._foreseen(laid and laid / self._share)
 
+    def even_scale(self) -> float:
+        """Return the scale at which as much is laid as the change has, by sums of squares."""
+        low, high = 0.0, LARGEST_SCALE
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self._laid(middle) < self._asked else (low, middle)
+        return high
+
     def error_of_sample(self, scale: float) -> float:
         """Foresee the mean squared error of the sample alone."""
         first = self.original.components[0]
@@ -121,12 +130,18 @@ class LaidChange:
     def _share(self) -> float:
         """The share of the change that the sample has."""
         whole = sum(each.weight * each.squares for some in self.wanted for each in some)
-        asked = sum(
-            each.weight * _sum_of_squares(each.values[rows])
-            for rows, some in zip(self._rows, self.wanted, strict=True)
-            for each in some
+        return float(self._asked / whole) if whole else 1.0
+
+    @cached_property
+    def _asked(self) -> float:
+        """The squares of the change in the sample."""
+        return float(
+            sum(
+                each.weight * _sum_of_squares(each.values[rows])
+                for rows, some in zip(self._rows, self.wanted, strict=True)
+                for each in some
+            )
         )
-        return float(asked / whole)
 
     @cached_property
     def _rows(self) -> tuple[slice | NDArray[np.intp], ...]:
