@@ -76,9 +76,9 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     pictures in one file the first), PNG (8 and 16 bits; palettes and lower depths expanded, with a
     note), WebP and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason
     and remedy for the others: missing, empty, truncated, damaged or too large files; JPEG of 12
-    bits, lossless, or with its height at the end (DNL); TIFF in CMYK; animations and several pages (APNG,
-    animated WebP, multi-page TIFF); 1-bit, 32-bit and real-valued samples; premultiplied alpha;
-    other kinds.
+    bits, lossless, or with its height at the end (DNL); TIFF in CMYK; animations and several pages
+    (APNG, animated WebP, multi-page TIFF); 1-bit, 32-bit and real-valued samples; premultiplied
+    alpha; other kinds.
     """
     data = read_bytes(source, limits=limits)
     kind = sniff(data)
