@@ -96,7 +96,8 @@ class ActivationKeywords(TypedDict, total=False):
 class Activation:
     """Options of an activation. Raises `UsageError` if a value is out of its range."""
 
-    psnr: float = 42.0  # least, of each file against its source, dB, from 30 to 70
+    #: Least of each file against its source, dB, 30 to 70; a method may bound what is seen too.
+    psnr: float = 42.0
     method: str = "robust"  # a name in :data:`homing.activation.METHODS`
     seed: int = 0  # of the initial noise and of the simulated edits
     format: str | None = None  # one of FORMATS; None: each picture's own

@@ -30,7 +30,8 @@ def activate(
     codebook : Codebook
         The frozen codebook of that index.
     psnr : float, default 42
-        Least peak signal-to-noise ratio of each result against its original, dB.
+        Least peak signal-to-noise ratio of each result against its original, dB. Methods named
+        robust also keep SSIMULACRA2 above a floor, and mostly stay above this PSNR.
     method : str, default "robust"
         Name of the activation method: `homing.activation.METHODS`.
     seed : int, default 0
@@ -43,8 +44,11 @@ def activate(
     Returns
     -------
     list of PIL.Image.Image
-        In the order of `images`, of the same sizes and modes (a palette becomes RGB). Save them in
-        a lossless format, or as JPEG of quality 90 or better without chroma subsampling.
+        In the order of `images`, of the same sizes and modes (a palette becomes RGB). Places of
+        exactly one colour are unchanged. Save the results in a lossless format, or as JPEG of
+        quality 90 or better; `paper` changes colour too, of which chroma subsampling loses part.
+        A JPEG file keeps its own coding only by :meth:`homing.Archive.release` or ``homing
+        activate``.
 
     Raises
     ------

@@ -34,7 +34,7 @@ class LoopSettings:
     """
 
     steps: int = 10
-    rate: float = 1.0  # learning rate of the offsets, which pass through tanh
+    rate: float = 1.0  # learning rate of the offsets
     final_rate: float = 1.0  # share of the rate at the last step; it falls linearly
     #: Momentum of steps along the gradient, at unit root mean square; None: Adam.
     momentum: float | None = None

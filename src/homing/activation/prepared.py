@@ -1,9 +1,9 @@
 """Prepared pictures: what the loop needs of each, and the batch that it optimises.
 
 A change is optimised on the grid that the descriptor sees (S×S), so its cost does not grow with the
-picture. The descriptor sees of the full change about ``squash(JND) ⊙ gain``, which is what the loop
-optimises. (Applying in the loop the low-pass of going up and down again was tried: it gains nothing
-measurable.)
+picture. The descriptor sees of the full change about ``squash(tolerance) ⊙ gain``, which is what
+the loop optimises. (Applying in the loop the low-pass of going up and down again was tried: it
+gains nothing measurable.)
 """
 
 import hashlib
@@ -75,7 +75,7 @@ class PreparedPicture:
     sha256: bytes  # of the source file
     orientation: int  # EXIF, 1 to 8
     aspect: float  # width over height, upright
-    alike: bool  # whether its channels change alike: one channel, no colour, or luminance alone
+    alike: bool  # whether its channels change alike: one channel, or luminance alone
     channels: NDArray[np.float32]  # (3,), share of the tolerance that each channel may take
     grids: Grids
     visibility: Visibility

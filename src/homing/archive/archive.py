@@ -83,11 +83,12 @@ class Archive(ArchiveUpkeep):
         psnr : float, default 42
             Least peak signal-to-noise ratio of each file against its source, dB.
         method : str, default "robust"
-            Name of the activation method.
+            Name of the activation method. Methods named robust also keep the SSIMULACRA2 of each
+            file above a floor.
         seed : int, default 0
             Seed of the initial noise and of the edits drawn.
         format : {"jpeg", "png", "webp", "tiff"} or None, default None
-            Format of the files; None is each picture's own.
+            Format of the files; None is each picture's own. A JPEG stays in its own coefficients.
         manifest : path or None
             ``.csv`` or ``.jsonl`` with a ``path`` column, an optional ``id``, and metadata.
         limits : Limits

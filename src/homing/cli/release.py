@@ -27,7 +27,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
     click.option(
         "--method",
         default=Activation.method,
-        help="Activation method: paper, robust, robust-fast or robust-thorough.",
+        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones "
+        "also bound what is seen of a change.",
     ),
     shared.seed_option,
     click.option(
@@ -40,7 +41,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
     click.option(
         "--format",
         type=click.Choice(FORMATS),
-        help="Format of the released files.  [default: that of each picture]",
+        help="Format of the released files. A picture that changes its format is coded anew, as "
+        "JPEG at quality 95 or better.  [default: that of each picture]",
     ),
 )
 
@@ -79,9 +81,12 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing release archive /shared/photos/ --out released/ --workers ray://head:10001
 
     Every file has the format, size, depth, EXIF and profile of its source, and at least the PSNR
-    requested. A second run skips what is already released. One process uses up to eight
-    processors; workers use more, and write the same files. If a worker is killed, its current
-    pictures are retried.
+    requested. A JPEG also keeps its tables, sampling and scans, and about its size. By default only
+    luminance changes, and no more than is seen: --json lines have the SSIMULACRA2 of every file.
+    Places of exactly one colour stay as they are.
+
+    A second run skips what is already released. One process uses up to eight processors; workers
+    use more, and write the same files. If a worker is killed, its current pictures are retried.
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"])
@@ -144,6 +149,8 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
 
     \b
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
+
+    Files are written as by homing release. Nothing is recorded.
     """
     from homing.archive import choose_codebook, choose_codebooks, find_inputs
     from homing.archive.ingest.activate_files import activate_files

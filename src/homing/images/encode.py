@@ -1,4 +1,8 @@
-"""Encoding of a changed picture: in its own kind with all its metadata, or in another."""
+"""Encoding of a changed picture anew: in its own kind with all its metadata, or in another.
+
+A JPEG that stays one is rather changed in its own coefficients, by
+:mod:`homing.images.formats.jpeg_coefficients`.
+"""
 
 from dataclasses import dataclass
 
@@ -42,12 +46,12 @@ class Encoding:
 
 
 def encodings(picture: Picture, kind: str | None = None) -> tuple[Encoding, ...]:
-    """Return the ways in which a picture may be written, at least one, smallest file first.
+    """Return the ways in which a picture may be coded anew, at least one, smallest file first.
 
     JPEG at 95, 98 and 100, all 4:4:4, none coarser than the source seems to be; WebP at 95 and
     100 and without loss, or only without loss if the source is; PNG and TIFF without loss. `kind`
     is that of the source by default; a :class:`PictureError` says that it cannot hold the picture:
-    alpha in a JPEG, 16 bits in a JPEG or WebP.
+    alpha in a JPEG, 16 bits in a JPEG or WebP, CMYK in all but a JPEG.
     """
     wanted = find_kind(kind) if kind is not None else picture.kind
     _check_holds(picture, wanted)
@@ -71,8 +75,9 @@ def encode(
 
     In the picture's own kind its metadata is carried byte for byte (EXIF with the orientation
     tag, ICC, XMP, IPTC, resolution, comments); in another kind EXIF, ICC and XMP as that kind
-    allows. Alpha is carried unchanged. `pixels` have shape and dtype of ``picture.pixels``; `kind`,
-    if given, must be the encoding's.
+    allows. Alpha is carried unchanged. What stands behind the picture of a JPEG is left out, and
+    one in CMYK is refused. `pixels` have shape and dtype of ``picture.pixels``; `kind`, if given,
+    must be the encoding's.
     """
     pixels = np.asarray(pixels)
     if pixels.shape != picture.pixels.shape or pixels.dtype != picture.pixels.dtype:

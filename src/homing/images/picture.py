@@ -36,7 +36,7 @@ class Picture:
     pixels: Pixels  # (h, w, c), 1 grey or 3 RGB, uint8 or uint16, as stored, read-only
     alpha: Pixels | None  # (h, w) of the same dtype, straight, read-only
     orientation: int  # EXIF, 1..8; 1 is upright
-    notes: tuple[str, ...]  # losses of a written file, for people to read
+    notes: tuple[str, ...]  # what a written file loses, or keeps as it is, for people to read
     encoded: bytes  # the source file
     progressive: bool = False  # a JPEG of several scans
     lossless: bool = True  # false for JPEG and ordinary WebP
@@ -72,12 +72,13 @@ class Picture:
 def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     """Read a picture strictly: one that could not be written again unchanged is refused.
 
-    Read are JPEG (grey, colour, CMYK, of which the pixels are given as RGB; of several pictures in
-    one file the first), PNG (8 and 16 bits; palettes and lower depths expanded, with a note), WebP
-    and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason and remedy
-    for the others: missing, empty, truncated, damaged or too large files; TIFF in CMYK; animations
-    and several pages (APNG, animated WebP, multi-page TIFF);
-    1-bit, 32-bit and real-valued samples; premultiplied alpha; other kinds.
+    Read are JPEG (grey, colour at any sampling, and CMYK, whose pixels are given as RGB; of several
+    pictures in one file the first), PNG (8 and 16 bits; palettes and lower depths expanded, with a
+    note), WebP and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason
+    and remedy for the others: missing, empty, truncated, damaged or too large files; JPEG of 12
+    bits, lossless, or with its height at the end (DNL); TIFF in CMYK; animations and several pages
+    (APNG, animated WebP, multi-page TIFF); 1-bit, 32-bit and real-valued samples; premultiplied
+    alpha; other kinds.
     """
     data = read_bytes(source, limits=limits)
     kind = sniff(data)
