@@ -169,8 +169,8 @@ def _with_visible_changes(method):
     return replace(
         method,
         settings=replace(method.settings, shrink=1.0),
-        masking=replace(method.masking, rms_cap=None, luminance=None),
-        least_ssim=None,
+        masking=replace(method.masking, unseen_gain=None),
+        least_visible=None,
         lookahead=NO_EDITS,
     )
 
