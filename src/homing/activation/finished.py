@@ -37,6 +37,9 @@ from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
 
+UNCHANGED = "unchanged"
+"""Coding of a file that is its source, byte for byte."""
+
 _NEARLY_ALL_FLAT = 0.1  # of the pixels that may change
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 _TRIED_IN_PART = 1_000_000  # pixels above which a part is coded before the whole
@@ -170,7 +173,7 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     large = picture.width * picture.height > _TRIED_IN_PART
     trial = _trial(picture.encoded, laid) if large else None
     coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error, trial)
-    unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
+    unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
 
     def fitted(largest: float) -> Coded:
         limited = replace(coder, largest=min(largest, LARGEST_SCALE))
@@ -230,7 +233,7 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
 
 def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr: float) -> Coded:
     if kind == picture.kind:
-        return Coded(picture.encoded, picture.pixels, math.inf, 0.0, "unchanged")
+        return Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
     coded = code_without_change(picture.pixels, picture.peak, least_psnr, coders)
     if coded is None:
         raise PictureError(
@@ -243,13 +246,17 @@ def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr:
 def _notes(
     notes: tuple[str, ...], prepared: PreparedPicture, coded: Coded, psnr: float
 ) -> tuple[str, ...]:
+    if coded.coding == UNCHANGED:
+        notes = ()  # the file is the source: nothing is lost
     if shows_nothing(prepared.grids.squashed):
         notes = (*notes, SHOWS_NOTHING)
     changeable = prepared.visibility.changeable
-    if changeable < _NEARLY_ALL_FLAT:
-        flat = f"changed in {changeable:.1%} of its pixels: the others are flat and stay so"
-        notes = (*notes, flat)
+    if changeable == 0:
+        return (*notes, "left unchanged: all of it is flat or transparent")
     if math.isinf(coded.psnr):
-        unchanged = f"left unchanged: rounding leaves nothing of what may change within {psnr:g} dB"
-        notes = (*notes, unchanged)
+        left = f"left unchanged: rounding leaves nothing of what may change within {psnr:g} dB"
+        return (*notes, left)
+    if changeable < _NEARLY_ALL_FLAT:
+        flat = f"only {changeable:.1%} of its pixels may change: the others are flat and stay so"
+        return (*notes, flat)
     return notes

@@ -3,10 +3,10 @@
 The change is taken to the components' colours, averaged to their sampling, and transformed block by
 block (DCT-II, orthonormal: ITU T.81, A.3.3). Divided by the steps of quantisation it is a number
 for each coefficient, which is rounded. At a given PSNR most of the change arrives so: the
-coefficients that would change most change, the others not at all. Those of frequencies that the
-reduction of a picture takes away must change by more before they do, and new ones, which cost
-bytes, by more still. (Carrying the rest of a block's mean on to its neighbours, after Floyd and
-Steinberg, was tried: less of the change arrives.)
+coefficients that would change most change, the others not at all. Those that are zero in the source
+cost bytes and must change by more before they do. (Carrying the rest of a block's mean on to its
+neighbours, after Floyd and Steinberg, and adding an ordered pattern before rounding were tried:
+less of the change arrives.)
 """
 
 from collections.abc import Iterator
@@ -25,9 +25,7 @@ LARGEST_SCALE = 4.0
 _BAND_PIXELS = 1 << 18  # transformed together
 _ROWS = 64  # of a change, squared together
 _ROUNDED = 0.5  # steps from which a coefficient of the lowest frequency changes
-_NEW = 0.0
-_SEEN = 160  # pixels of a side to which descriptors reduce a picture
-_LEAST_SEEN = 1.0  # of a frequency, so that what they do not see is still smooth
+_NEW = 1.0  # squared steps: what a new coefficient's bytes are worth
 _LARGEST = 1023  # of a coefficient, in a baseline JPEG
 _LEAST_LIGHT = 0.25  # left by black, down to which the change of other inks makes up for it
 _SAMPLED_BLOCKS = 20_000  # of the first component, on which the error is foreseen
@@ -49,8 +47,7 @@ class _Wanted:
 
     place: int  # in natural order
     values: NDArray[np.float32]  # (rows, columns), 0 in blocks that stay as they are
-    least: float  # steps from which it changes
-    new: float  # the same where it was zero
+    new: float  # steps from which it changes where it was zero
     weight: float  # squares, in levels, of all pixels together, that one step makes
     squares: float  # sum of the squares of `values`
 
@@ -60,11 +57,9 @@ class _Wanted:
         """Return the steps by which `old`, (rows, columns), changes."""
         values = self.values[rows] * np.float32(scale)
         size = np.abs(values)
-        nothing = size < self.least
-        if self.place and self.new > self.least:
-            nothing |= (old == 0) & (size < self.new)
         np.rint(values, out=values)
-        values[nothing] = 0
+        if self.place:
+            values[(old == 0) & (size < self.new)] = 0
         # A coefficient beyond the range of baseline JPEGs stays where it is.
         low, high = np.minimum(old, -_LARGEST), np.maximum(old, _LARGEST)
         changed: NDArray[np.int16] = np.clip(values + old, low, high).astype(np.int16)
@@ -208,9 +203,8 @@ def lay(
     for number, component in enumerate(components):
         fixed = _fixed(zero, pixels[number], component.blocks.shape)
         _leave_padding(fixed, coefficients, pixels[number])
-        seen = _seen(coefficients, pixels[number])
         weight = float(weights[number]) * pixels[number][0] * pixels[number][1]
-        wanted.append(_wanted(component, found[number], fixed, seen, weight))
+        wanted.append(_wanted(component, found[number], fixed, weight))
     return LaidChange(coefficients, tuple(wanted), power / change.size, squares)
 
 
@@ -218,27 +212,15 @@ def _wanted(
     component: Component,
     found: dict[int, NDArray[np.float32]],
     fixed: NDArray[np.bool_],
-    seen: NDArray[np.float64],
     weight: float,
 ) -> tuple[_Wanted, ...]:
     wanted = []
     for place in sorted(found):
         values, step = found[place], float(component.table.ravel()[place])
         values[fixed] = 0
-        least = _ROUNDED / seen[place]
-        new = (_ROUNDED + _NEW / step**2) / seen[place]
-        wanted.append(_Wanted(place, values, least, new, weight * step**2, _sum_of_squares(values)))
+        new = _ROUNDED + _NEW / step**2
+        wanted.append(_Wanted(place, values, new, weight * step**2, _sum_of_squares(values)))
     return tuple(wanted)
-
-
-def _seen(coefficients: Coefficients, pixels: tuple[int, int]) -> NDArray[np.float64]:
-    """Return the share of each frequency, (64,), that reduction to `_SEEN` pixels leaves."""
-    sides = coefficients.height, coefficients.width
-    left = [
-        np.sinc(np.arange(8) / 16 * max(1.0, side / _SEEN) / size) ** 2
-        for side, size in zip(sides, pixels, strict=True)
-    ]
-    return np.maximum(np.outer(*left), _LEAST_SEEN).ravel()
 
 
 def _leave_padding(

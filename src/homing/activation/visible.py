@@ -38,7 +38,7 @@ def fit_visible(
     Returns
     -------
     tuple of Coded and float or None
-        The file, and its score. The loss of coding itself may keep it below the least.
+        The file, and its score: below the least only if coding alone loses more than that.
     """
     best: tuple[Coded, float] | None = None
     below: tuple[float, float] | None = None  # scale, and what the score lacks of 100
@@ -58,7 +58,11 @@ def fit_visible(
         else:
             above = coded.scale, 100 - found
         scale = _next_scale(below, above, 100 - least - _AIM)
-    return best if best is not None else (coded, found)
+    if best is not None:
+        return best
+    unchanged = code(0.0)
+    without = score(unchanged.pixels)
+    return (unchanged, without) if without is not None and without > found else (coded, found)
 
 
 def _next_scale(
