@@ -25,7 +25,7 @@ class Coding:
 
 
 @given(
-    growth=st.floats(0.85, 1.4),
+    growth=st.floats(0.95, 1.5),
     lack=st.floats(0.5, 60),
     least=st.floats(80, 97),
     largest=st.sampled_from([1.0, 2.0]),
