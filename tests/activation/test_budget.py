@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import imagecodecs
 import numpy as np
@@ -137,7 +138,7 @@ def test_the_budget_is_used_when_the_change_allows(
         assert found.psnr == pytest.approx(decibels(original, blown_up, peak), abs=0.1)
     else:
         # A lossy coding of so few pixels answers in steps.
-        assert budget <= found.psnr < budget + (0.1 if kind == "PNG" else 0.2)
+        assert budget <= found.psnr < budget + {"PNG": 0.1, "JPEG": 0.2, "WebP": 0.3}[kind]
 
 
 def _changed(original: np.ndarray, change: np.ndarray, scale: float, peak: int) -> np.ndarray:
@@ -263,28 +264,49 @@ def test_a_picture_of_few_rows_is_not_sampled() -> None:
     assert fit_to_budget(original, change, peak=255, least_psnr=42, coders=coders) is not None
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("largest", [0.1, 0.25, 0.4, 1.0])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_a_share_of_the_budget(share: float, kind: str, scene) -> None:
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_change_is_scaled_no_further_than_asked(
+    largest: float, kind: str, channels: int, scene
+) -> None:
     original = scene(90, 120)
-    change = 0.02 * np.random.default_rng(0).normal(size=original.shape)
+    drawn = 0.02 * np.random.default_rng(0).normal(size=(90, 120, channels))
+    change = drawn.astype(np.float32)
 
     def fitted(**options: float):
         return fit_to_budget(
             original, change, peak=255, least_psnr=40.0, coders=ladder(kind, 3), **options
         )
 
-    found, whole = fitted(budget_share=share), fitted(budget_share=1.0)
-    taken = found.scale * np.sqrt(np.mean(change**2))
-    assert taken == pytest.approx(share * 10 ** (-40 / 20), rel=1e-3)
-    assert whole.psnr < 40.1 < found.psnr
+    found, whole = fitted(largest=largest), fitted()
+    assert 0.4 < whole.scale < 0.6  # whose change has 34 dB
+    if largest < whole.scale:
+        assert found.scale == pytest.approx(largest)
+        assert whole.psnr < 40.1 < found.psnr
+    else:
+        assert found.data == whole.data
 
 
-def test_no_share_leaves_the_picture(scene) -> None:
+def test_a_change_of_one_channel_is_that_of_all(scene) -> None:
+    original = scene(70, 50)
+    change = np.random.default_rng(0).normal(0, 0.02, (70, 50, 1)).astype(np.float32)
+    one, three = (
+        fit_to_budget(original, each, peak=255, least_psnr=40.0, coders=ladder("PNG", 3))
+        for each in (change, np.repeat(change, 3, axis=2))
+    )
+    assert one.data == three.data
+    assert one.scale == pytest.approx(three.scale)
+    apart = np.ptp(one.pixels.astype(int) - original, axis=2)
+    inside = ((one.pixels > 0) & (one.pixels < 255)).all(axis=2)
+    assert np.mean(apart[inside] > 0) < 0.001  # where rounding of a sum falls to either side
+
+
+def test_no_scale_leaves_the_picture(scene) -> None:
     original = scene(30, 40)
     change = np.full(original.shape, 0.01)
     found = fit_to_budget(
-        original, change, peak=255, least_psnr=40.0, coders=ladder("PNG", 3), budget_share=0.0
+        original, change, peak=255, least_psnr=40.0, coders=ladder("PNG", 3), largest=0.0
     )
     assert found.psnr == math.inf
 
@@ -320,16 +342,27 @@ def scaled(
 
 
 @pytest.mark.parametrize("wrong", [1.0, 0.8, 1.25, 3.0])
-@pytest.mark.parametrize("share", [1.0, 0.6])
-def test_a_foreseen_scale_takes_few_attempts(wrong: float, share: float) -> None:
+def test_a_foreseen_scale_takes_few_attempts(wrong: float) -> None:
     original = np.full((120, 120, 3), 128, np.uint8)
     change = np.random.default_rng(2).normal(0, 0.01, original.shape)
     coder, tried = scaled(original, change, wrong=wrong)
-    found = fit_scale(original, coder, peak=255, least_psnr=42, budget_share=share)
+    found = fit_scale(original, coder, peak=255, least_psnr=42)
     assert found is not None
-    least = 42 - 20 * math.log10(share)
-    assert least <= found.psnr < least + 0.16
+    assert 42 <= found.psnr < 42.16
     assert len(tried) <= (2 if wrong < 2 else 3)
+
+
+@pytest.mark.parametrize("wrong", [1.0, 0.8, 1.25, 3.0])
+@pytest.mark.parametrize("largest", [0.3, 0.6])
+def test_a_foreseen_scale_is_no_larger_than_asked(wrong: float, largest: float) -> None:
+    original = np.full((120, 120, 3), 128, np.uint8)
+    change = np.random.default_rng(2).normal(0, 0.01, original.shape)
+    coder, tried = scaled(original, change, wrong=wrong)
+    found = fit_scale(original, replace(coder, largest=largest), peak=255, least_psnr=42)
+    assert found is not None
+    assert max(tried) == found.scale == largest
+    assert len(tried) <= (1 if wrong < 2 else 2)
+    assert found.psnr > 42
 
 
 @pytest.mark.parametrize("step", [0.3, 1.0, 3.0])

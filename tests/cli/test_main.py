@@ -15,13 +15,19 @@ import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
 import homing
+from homing.activation import METHODS
 from homing.cli.main import _COMMANDS, cli
+from homing.options import Activation
 from tests.helpers.pictures import make_pictures, picture
 
 SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
 SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
 SUBCOMMANDS += [("keys", name) for name in ("add", "list", "revoke")]
 SUBCOMMANDS += [("bench", "descriptors")]
+#: Of an outcome's line, but for notes.
+RELEASED_KEYS = {
+    "source", "status", "id", "file", "psnr", "ssim", "ssimulacra2", "cell_kept", "seconds",
+}  # fmt: skip
 SHA = re.compile(r"[0-9a-f]{64}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 
@@ -171,13 +177,14 @@ def test_release_for_machines(homing_cli, archive, photos):
     assert ran.status == 1
     assert [o["status"] for o in ran.objects] == ["released"] * 3 + ["failed"]
     for number, answer in enumerate(ran.objects[:3]):
-        required = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
-        assert set(answer) - {"notes"} == required
+        assert set(answer) - {"notes"} == RELEASED_KEYS
         assert answer["source"] == f"photos/{number}.jpg"
         assert answer["id"] == f"{number}.jpg"
         assert answer["file"] == f"out/{number}.jpg"
         assert 42 <= answer["psnr"] < 60
         assert 0.5 < answer["ssim"] <= 1
+        assert METHODS[Activation.method].least_visible <= answer["ssimulacra2"] < 100
+        assert answer["ssimulacra2"] == round(answer["ssimulacra2"], 2)
         assert isinstance(answer["cell_kept"], bool)
         assert answer["seconds"] > 0
     failed = ran.objects[3]
@@ -397,7 +404,7 @@ def test_a_mirrored_copy_is_reported_as_mirrored(homing_cli, archive, photos):
 LISTED = """\
 added           96x72            0.jpg
 added           96x72            new\\nline 图.jpg
-released        96x72  42.xx dB  photos/1.jpg
+released        96x72  NN.NN dB  photos/1.jpg
 """
 
 
@@ -408,7 +415,7 @@ def test_list_for_people(homing_cli, archive, photos):
     homing_cli("release", archive, "--manifest", "list.csv", "--out", "out")
     ran = homing_cli("list", archive)
     assert (ran.status, ran.err) == (0, "")
-    assert re.sub(r"42\.\d\d", "42.xx", ran.out) == LISTED
+    assert re.sub(r"\d\d\.\d\d dB", "NN.NN dB", ran.out) == LISTED
 
 
 SHOWN = """\
@@ -417,7 +424,7 @@ state           released
 file            ../out/photos/1.jpg
 width           96
 height          72
-psnr            42.xxx
+psnr            NN.NNN
 generation      1
 cell            C
 code            0123456789abcdef
@@ -433,7 +440,7 @@ def test_show_for_people(homing_cli, archive, photos):
     homing_cli("release", archive, "--manifest", "list.csv", "--out", "out")
     ran = homing_cli("show", archive, "photos/1.jpg")
     shown = SHA.sub("SHA", TIME.sub("TIME", ran.out))
-    shown = re.sub(r"42\.\d+", "42.xxx", re.sub(r"(cell +)\d", r"\1C", shown))
+    shown = re.sub(r"(psnr +)\d\d\.\d{3}\b", r"\1NN.NNN", re.sub(r"(cell +)\d", r"\1C", shown))
     shown = re.sub(r"(code +)[0-9a-f]{16}", r"\g<1>0123456789abcdef", shown)
     assert shown == SHOWN
 
@@ -557,8 +564,7 @@ def test_activate_without_an_archive(homing_cli, archive, photos, network_file, 
     ran = homing_cli("activate", photos, "--out", "out", *given, "--json")
     assert ran.status == 0
     assert [o["status"] for o in ran.objects] == ["activated"] * 3
-    keys = {"source", "status", "id", "file", "psnr", "ssim", "cell_kept", "seconds"}
-    assert all(set(o) - {"notes"} == keys for o in ran.objects)
+    assert all(set(o) - {"notes"} == RELEASED_KEYS for o in ran.objects)
     assert sorted(p.name for p in Path("out").iterdir()) == ["0.jpg", "1.jpg", "2.jpg"]
     homing_cli("release", archive, photos, "--out", "released")
     for number in range(3):

@@ -1,7 +1,7 @@
 """How a picture is seen: whole on a screen, and in parts at its own size."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,8 +44,14 @@ class SeenPicture:
         See :mod:`homing.images.ssimulacra2`. A grey picture may have become one of three channels.
         """
         shown = _shown(pixels, self.peak, self.alpha)
-        scores = [reference.score(view(shown)) for view, reference in self.views]
+        scores = [_score(reference, view(shown)) for view, reference in self.views]
         return min((score for score in scores if score is not None), default=None)
+
+
+def _score(reference: Reference, shown: NDArray[np.uint8]) -> float | None:
+    if shown.shape[2] > reference.shape[2]:  # a grey one is prepared as three equal channels are
+        reference = replace(reference, shape=shown.shape)
+    return reference.score(shown)
 
 
 def _views(height: int, width: int) -> list[_View]:

@@ -11,6 +11,7 @@ from homing.activation.masking.perceptual import (
     CHANNEL_WEIGHTS,
     GREY_WEIGHT,
     LUMINANCE_WEIGHTS,
+    PUBLISHED,
     just_noticeable_difference,
 )
 
@@ -95,3 +96,10 @@ def test_each_channel_adds_the_same_luminance() -> None:
     np.testing.assert_allclose(CHANNEL_WEIGHTS * LUMINANCE_WEIGHTS, 0.072, rtol=1e-6)
     np.testing.assert_allclose(CHANNEL_WEIGHTS[2] / CHANNEL_WEIGHTS[1], 0.587 / 0.114, rtol=1e-6)
     np.testing.assert_allclose(GREY_WEIGHT, CHANNEL_WEIGHTS @ LUMINANCE_WEIGHTS, rtol=1e-6)
+
+
+def test_the_published_rule_changes_each_channel_and_is_bound_by_its_psnr_alone() -> None:
+    assert not PUBLISHED.luminance_alone
+    assert PUBLISHED.unseen_gain is None
+    np.testing.assert_allclose(PUBLISHED.weights(alike=False), CHANNEL_WEIGHTS, rtol=1e-6)
+    np.testing.assert_allclose(PUBLISHED.weights(alike=True), GREY_WEIGHT, rtol=1e-6)

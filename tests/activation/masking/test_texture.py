@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from homing.activation.masking import texture
 from homing.activation.masking.perceptual import just_noticeable_difference
-from homing.activation.masking.texture import GUARDED, luminance_share, texture_tolerance
+from homing.activation.masking.texture import UNSEEN, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
 DARK, PATCHES = 80.0, 12
@@ -76,7 +76,6 @@ def flat(level: int) -> np.ndarray:
 def test_flat_places_change_least_and_dark_ones_less(level: int, share: float) -> None:
     found = texture_tolerance(flat(level), peak=255)
     np.testing.assert_allclose(found, share * SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
-    np.testing.assert_allclose(luminance_share(found.astype(np.float32)), 0.4, rtol=1e-2)
 
 
 def test_the_dark_is_where_the_published_map_changes_most() -> None:
@@ -150,38 +149,28 @@ def test_sixteen_bits_are_eight_with_more_behind_the_point(scene) -> None:
     np.testing.assert_allclose(sixteen.astype(float), eight.astype(float), rtol=2e-3)
 
 
-def test_luminance_is_muted_where_all_is_flat_and_left_where_it_is_busy() -> None:
-    shares = []
-    for busy in (0.0, 3.0, 10.0, 30.0):
-        tolerance = np.full((40, 40), SHARE * np.hypot(busy, FLAT) / 255, np.float32)
-        share = luminance_share(tolerance)
-        np.testing.assert_allclose(share, share[0, 0], rtol=1e-5)
-        shares.append(float(share[0, 0]))
-    assert shares[0] == pytest.approx(0.4)
-    assert shares == sorted(shares)
-    assert 0.5 < shares[1] < 0.7
-    assert shares[2] > 0.9
-    assert shares[3] > 0.999
-
-
 def test_a_flat_place_amid_texture_is_no_sky() -> None:
     busy = np.hypot(np.full((60, 60), 20.0), FLAT)
     busy[40:43, 40:43] = busy[:, :25] = FLAT
-    share = luminance_share((SHARE / 255 * busy).astype(np.float32))
-    assert share[41, 41] > 0.9
-    np.testing.assert_allclose(share[:, :23], 0.4, rtol=1e-5)
-    assert share.min() >= 0.4 - 1e-6
-    assert share.max() < 1
+    calm = texture._calm((SHARE / 255 * busy).astype(np.float32))
+    assert calm[41, 41] < 1 / 6
+    np.testing.assert_allclose(calm[:, :23], 1, rtol=1e-5)
+    assert calm.max() <= 1
+    assert calm.min() > 0
 
 
-def test_luminance_agrees_with_a_direct_implementation() -> None:
+def test_calm_agrees_with_a_direct_implementation() -> None:
     tolerance = np.random.default_rng(2).uniform(0, 0.08, (36, 36)).astype(np.float32)
     most = np.maximum(tolerance, around(tolerance))
-    expected = 1 - 0.6 * np.minimum(1, SHARE * FLAT / 255 / most) ** 6
-    np.testing.assert_allclose(luminance_share(tolerance), expected, rtol=1e-4)
-    np.testing.assert_allclose(luminance_share(np.zeros((8, 8), np.float32)), 0.4, rtol=1e-6)
+    expected = np.minimum(1, SHARE * FLAT / 255 / most) ** 6
+    np.testing.assert_allclose(texture._calm(tolerance), expected, rtol=1e-4)
+    np.testing.assert_allclose(texture._calm(np.zeros((8, 8), np.float32)), 1, rtol=1e-6)
 
 
-def test_shares_of_channels() -> None:
-    assert GUARDED.weights(grey=False).tolist() == pytest.approx([1.2, 0.8, 1.6])
-    assert len(set(GUARDED.weights(grey=True).tolist())) == 1
+def test_only_luminance_changes_unseen() -> None:
+    assert UNSEEN.luminance_alone
+    assert UNSEEN.tolerance is texture_tolerance
+    for alike in (False, True):
+        assert UNSEEN.weights(alike=alike).tolist() == [1, 1, 1]
+    # What is unseen of a flat place is less than a level.
+    assert 0 < UNSEEN.unseen_gain * SHARE * FLAT < 1

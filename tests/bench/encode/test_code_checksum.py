@@ -101,10 +101,12 @@ def test_every_field_of_a_method_counts():
         "objective": [replace(method, objective=other.objective)],
         "masking": [
             replace(method, masking=replace(masking, tolerance=PUBLISHED.tolerance)),
-            replace(method, masking=replace(masking, rms_cap=None)),
-            replace(method, masking=replace(masking, channels=(1.0, 1.0, 1.0))),
+            replace(method, masking=replace(masking, unseen_gain=None)),
+            replace(method, masking=replace(masking, luminance_alone=False)),
+            replace(method, masking=replace(masking, channels=(1.0, 0.5, 1.0))),
+            replace(method, masking=replace(masking, grey=0.5)),
         ],
-        "least_ssim": [replace(method, least_ssim=None)],
+        "least_visible": [replace(method, least_visible=None)],
         "lookahead": [replace(method, lookahead=EditPlan(toned=1))],
     }
     assert changed.keys() == {each.name for each in fields(Method)}

@@ -1,6 +1,7 @@
 """The pages (search, browse, publish, status) in a real browser, with a real service."""
 
 import io
+import re
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -192,6 +193,11 @@ def test_pictures_are_released_by_upload(browse: Window, pictures: Path, served:
     page.set_input_files("#pictures", [pictures / "small.jpg", pictures / "notes.jpg"])
     page.wait_for_selector("#views:visible")
     assert loaded(page, ".pane img") == 3  # before, after, difference
+    told = re.fullmatch(
+        r"small.jpg: (\d\d\.\d) dB, SSIMULACRA2 (\d\d\.\d) of 100", page.inner_text("#previewed")
+    )
+    assert told
+    assert float(told[1]) >= 42
     natural = page.evaluate(
         "(i => [i.clientWidth, i.naturalWidth])(document.getElementById('after'))"
     )

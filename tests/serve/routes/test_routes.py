@@ -261,6 +261,8 @@ def test_two_pictures_of_one_name_are_refused(live):
 def test_a_preview_shows_the_change(live):
     answer = live.post("/preview", encoded(picture(40), "PNG"), method="paper", psnr=45).json()
     assert answer["psnr"] >= 45
+    assert 0.9 < answer["ssim"] < 1
+    assert 60 < answer["ssimulacra2"] < 100
     for name in ("before", "after", "difference"):
         shown = live.http.get(answer[name])
         assert shown.headers["content-type"] == "image/png"

@@ -136,9 +136,9 @@ function report(text, bad = false) {
   at("previewed").textContent = text;
 }
 
-function likeness({ psnr, ssim }) {
+function likeness({ psnr, ssimulacra2 }) {
   const decibels = psnr == null ? "unchanged" : `${psnr.toFixed(1)} dB`;
-  return ssim == null ? decibels : `${decibels}, structural similarity ${ssim.toFixed(3)}`;
+  return ssimulacra2 == null ? decibels : `${decibels}, SSIMULACRA2 ${ssimulacra2.toFixed(1)} of 100`;
 }
 
 at("psnr").addEventListener("input", () => {
