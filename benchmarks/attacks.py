@@ -169,7 +169,7 @@ def _with_visible_changes(method):
     return replace(
         method,
         settings=replace(method.settings, shrink=1.0),
-        masking=replace(method.masking, unseen_gain=None),
+        masking=replace(method.masking, luminance_alone=False, unseen_gain=None),
         least_visible=None,
         lookahead=NO_EDITS,
     )

@@ -75,7 +75,7 @@ def main() -> int:
     _write(options, [(title, each, _views(each, options.side)) for title, each in chosen])
     if options.released:
         return 0
-    return 0 if _check_targets(options, min(decibels), scores[0]) else 1
+    return 0 if _check_targets(options, min(decibels), min(scores)) else 1
 
 
 def _options():

@@ -40,38 +40,36 @@ def fit_visible(
     tuple of Coded and float or None
         The file, and its score: below the least only if coding alone loses more than that.
     """
-    best: tuple[Coded, float] | None = None
-    below: tuple[float, float] | None = None  # scale, and what the score lacks of 100
-    above: tuple[float, float] | None = None
+    fitting: tuple[Coded, float] | None = None  # of the largest scale
+    above: tuple[Coded, float] | None = None  # seen too much, of the smallest scale
     scale = largest
     for _ in range(_ATTEMPTS):
         coded = code(scale)
         found = score(coded.pixels)
         if least is None or found is None or coded.scale == 0:
             return coded, found
-        if found >= least:
-            below = coded.scale, 100 - found
-            if best is None or coded.scale > best[0].scale:
-                best = coded, found
-            if above is None or found <= least + _CLOSE:
-                return best
-        else:
-            above = coded.scale, 100 - found
-        scale = _next_scale(below, above, 100 - least - _AIM)
-    if best is not None:
-        return best
+        if found < least:
+            above = coded, found
+        elif fitting is None or coded.scale > fitting[0].scale:
+            fitting = coded, found
+        if fitting is not None and (above is None or fitting[1] <= least + _CLOSE):
+            return fitting
+        scale = _next_scale(fitting, above, 100 - least - _AIM)
+    if fitting is not None:
+        return fitting
     unchanged = code(0.0)
-    without = score(unchanged.pixels)
-    return (unchanged, without) if without is not None and without > found else (coded, found)
+    return unchanged, score(unchanged.pixels)
 
 
 def _next_scale(
-    below: tuple[float, float] | None, above: tuple[float, float] | None, lack: float
+    fitting: tuple[Coded, float] | None, above: tuple[Coded, float] | None, lack: float
 ) -> float:
     """Return the scale at which a score should lack so much of 100."""
-    assert above is not None  # nothing seen too much is fitted
-    if below is None or below[1] <= 0 or below[0] >= above[0]:
-        return float(above[0] * max((lack / above[1]) ** _GROWTH, _LEAST_AT_ONCE))
+    assert above is not None  # only what is seen too much is searched further
+    high, seen = above[0].scale, 100 - above[1]
+    if fitting is None or fitting[1] >= 100 or fitting[0].scale >= high:
+        return float(high * max((lack / seen) ** _GROWTH, _LEAST_AT_ONCE))
+    low, hidden = fitting[0].scale, 100 - fitting[1]
     # By a straight line between logarithms.
-    share = math.log(lack / below[1]) / math.log(above[1] / below[1])
-    return float(below[0] * (above[0] / below[0]) ** min(max(share, 0.1), 0.9))
+    share = math.log(lack / hidden) / math.log(seen / hidden)
+    return float(low * (high / low) ** min(max(share, 0.1), 0.9))

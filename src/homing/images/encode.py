@@ -31,6 +31,7 @@ from homing.images.picture import Picture
 from homing.images.pixels import Pixels
 
 _JPEG_QUALITIES = (95, 98, 100)
+_GRAPHIC = 0.25  # share of its samples that the PNG of a photograph is longer than
 _WEBP_QUALITIES = (95, 100)
 _NAMES = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "TIFF": "TIFF"}
 
@@ -151,7 +152,9 @@ def _encode_jpeg(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
 
 
 def _encode_png(picture: Picture, pixels: Pixels) -> bytes:
-    data = encode_png(_with_alpha(picture, pixels))
+    samples = _with_alpha(picture, pixels)
+    small = picture.kind == "PNG" and len(picture.encoded) < _GRAPHIC * samples.nbytes
+    data = encode_png(samples, small=small)
     if picture.kind != "PNG":
         return splice_png(data, png_chunks(read_metadata(picture.kind, picture.encoded)))
     header = parse_png(picture.encoded, UNLIMITED)

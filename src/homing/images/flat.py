@@ -5,21 +5,34 @@ An eye sees any change of them, and a lossless file grows by it.
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageFilter
 
 from homing.images.pixels import Pixels
 
 _BLOCK = 8  # pixels a side that a JPEG codes together
 _BAND = 512  # rows of one step
+_AROUND = 16  # pixels in each direction
+_HALF = 128  # of 255
 
 
 def flat_places(pixels: Pixels, *, blocks: bool) -> NDArray[np.bool_]:
     """Return where a picture, (h, w, c), is exactly flat: (h, w) bool.
 
     A pixel is flat if those above, below, left and right of it are equal to it in all channels.
-    With `blocks`, a block of a JPEG, 8 by 8 pixels, is flat as a whole if all its pixels are equal:
-    a smooth sky has flat pixels everywhere, but a change of a block is a change of all its pixels.
+    Text, lines and outlines amid such pixels count as flat too: where half of the pixels around
+    are. With `blocks`, a block of a JPEG, 8 by 8 pixels, is flat as a whole if all its pixels are
+    equal: a smooth sky has flat pixels everywhere, but a change of a block changes all its pixels.
     """
-    return _flat_blocks(pixels) if blocks else _flat_pixels(pixels)
+    return _flat_blocks(pixels) if blocks else _amid(_flat_pixels(pixels))
+
+
+def _amid(flat: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the places around which half of the pixels are flat."""
+    if not flat.any():
+        return flat
+    shares = Image.fromarray(flat.astype(np.uint8) * 255).filter(ImageFilter.BoxBlur(_AROUND))
+    found: NDArray[np.bool_] = flat | (np.asarray(shares) >= _HALF)
+    return found
 
 
 def _flat_pixels(pixels: Pixels) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Question: what if the publisher saves the released file again, as JPEG or WebP?"""
+"""Question: what if the publisher saves the released file again: coded anew, grey, smaller?"""
 
 import hashlib
 import os
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from homing.bench.questions.case import Answer, Case, Figures, Line, quality_figures
 from homing.bench.states.quality import Quality, measure_quality
@@ -14,15 +15,40 @@ from homing.files.durable import staged_beside
 from homing.images import SUFFIXES, read_rgb
 from homing.options import Limits
 
-_CODINGS = (("JPEG", 95), ("JPEG", 90), ("JPEG", 75), ("WEBP", 90), ("WEBP", 75))
 _NAMES = {"JPEG": "JPEG", "WEBP": "WebP"}
+
+
+class _Saving(NamedTuple):
+    kind: str
+    quality: int
+    grey: bool = False
+    halved: bool = False  # in both sides
+
+    @property
+    def name(self) -> str:
+        if self.grey:
+            return "grey"
+        return "half the size" if self.halved else f"{_NAMES[self.kind]} {self.quality}"
+
+    def alter(self, image: Image.Image) -> Image.Image:
+        if self.grey:
+            return image.convert("L")
+        size = max(1, image.width // 2), max(1, image.height // 2)
+        return image.resize(size, Image.Resampling.LANCZOS) if self.halved else image
+
+
+_SAVINGS = (
+    *(_Saving("JPEG", quality) for quality in (95, 90, 75)),
+    *(_Saving("WEBP", quality) for quality in (90, 75)),
+    _Saving("JPEG", 95, grey=True),
+    _Saving("JPEG", 95, halved=True),
+)
 
 
 class _SavedFile(NamedTuple):
     source: Path  # the untouched picture
     file: Path
-    kind: str
-    quality: int
+    saving: _Saving
     folder: Path
     limits: Limits
 
@@ -34,14 +60,13 @@ def answer_lossy(case: Case) -> Answer:
         Line("untouched", case.figures(case.passive)),
         Line("as released", case.figures(case.active) | _released_quality(case)),
     ]
-    for kind, quality in _CODINGS:
+    for saving in _SAVINGS:
         chosen = [n for n in case.pictures.tolist() if files[n] is not None]
         jobs = (
             _SavedFile(
                 case.benchmark.material.plan.photos[n].path,
                 files[n] or Path(),
-                kind,
-                quality,
+                saving,
                 case.folder / "saved again",
                 case.maker.run.limits,
             )
@@ -49,23 +74,25 @@ def answer_lossy(case: Case) -> Answer:
         )
         saved: list[Path | None] = [None] * len(files)
         qualities = []
-        name = f"{_NAMES[kind]} {quality}"
+        name = saving.name
         with case.maker.run.progress(len(chosen), f"saving as {name}") as bar:
             for n, result in zip(chosen, case.maker.run.workers.map(_save, jobs), strict=True):
                 bar.by(1)
                 if not isinstance(result, PictureError):
                     saved[n] = result[0]
-                    qualities.append(result[1])
+                    qualities += [result[1]] if result[1] is not None else []
         state = case.maker.describe(
             case.passive, case.benchmark.material.queries, saved, name, case.quantizer
         )
         pictures = case.present_in([state])
-        lines.append(Line(name, case.figures(state, pictures) | quality_figures(qualities)))
+        seen = quality_figures(qualities) if qualities else {}
+        lines.append(Line(name, case.figures(state, pictures) | seen))
     return Answer(
         "lossy",
         "What if the file is saved again?",
         f"{len(case.pictures):,} released pictures saved anew without chroma subsampling (WebP has "
-        "it), after activation; the base holds what came of it. PSNR is against the original.",
+        "it), after activation; grey and half the size in both sides as JPEG 95; the base holds what "
+        "came of it. PSNR is against the original.",
         tuple(lines),
     )
 
@@ -76,21 +103,27 @@ def _released_quality(case: Case) -> Figures:
     return quality_figures([row.quality for row in rows if row is not None])
 
 
-def _save(job: _SavedFile) -> "tuple[Path, Quality] | PictureError":
-    """Code a file anew, in a worker process, and measure it against the original."""
+def _save(job: _SavedFile) -> "tuple[Path, Quality | None] | PictureError":
+    """Code a file anew, in a worker process, and measure it against the original.
+
+    What has another size is not measured.
+    """
+    saving = job.saving
     name = hashlib.sha256(os.fsencode(job.file.absolute())).hexdigest()[:32]
-    folder = job.folder / f"{job.kind}-{job.quality}"
-    path = folder / f"{name}{SUFFIXES[job.kind]}"
+    folder = job.folder / saving.name.replace(" ", "-")
+    path = folder / f"{name}{SUFFIXES[saving.kind]}"
     try:
         if not path.is_file():
-            image = read_rgb(job.file, limits=job.limits)
+            image = saving.alter(read_rgb(job.file, limits=job.limits))
             folder.mkdir(parents=True, exist_ok=True)
-            options = {"subsampling": 0} if job.kind == "JPEG" else {}
+            options = {"subsampling": 0} if saving.kind == "JPEG" else {}
             with staged_beside(path) as staged:
-                image.save(staged, job.kind, quality=job.quality, **options)
+                image.save(staged, saving.kind, quality=saving.quality, **options)
                 staged.replace(path)
         pixels = [np.asarray(read_rgb(each, limits=job.limits)) for each in (job.source, path)]
     except PictureError as error:
         return error
+    if pixels[0].shape != pixels[1].shape:
+        return path, None
     growth = path.stat().st_size / job.source.stat().st_size
     return path, measure_quality(*pixels, peak=255, bytes_over_source=growth)
