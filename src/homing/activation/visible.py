@@ -43,7 +43,7 @@ def fit_visible(
     fitting: tuple[Coded, float] | None = None  # of the largest scale
     above: tuple[Coded, float] | None = None  # seen too much, of the smallest scale
     scale = largest
-    for _ in range(_ATTEMPTS):
+    for attempt in range(1, _ATTEMPTS + 1):
         coded = code(scale)
         found = score(coded.pixels)
         if least is None or found is None or coded.scale == 0:
@@ -54,7 +54,8 @@ def fit_visible(
             fitting = coded, found
         if fitting is not None and (above is None or fitting[1] <= least + _CLOSE):
             return fitting
-        scale = _next_scale(fitting, above, 100 - least - _AIM)
+        # One that was still seen too much falls more slowly than expected.
+        scale = _next_scale(fitting, above, 100 - least - _AIM, _GROWTH * attempt)
     if fitting is not None:
         return fitting
     unchanged = code(0.0)
@@ -62,13 +63,16 @@ def fit_visible(
 
 
 def _next_scale(
-    fitting: tuple[Coded, float] | None, above: tuple[Coded, float] | None, lack: float
+    fitting: tuple[Coded, float] | None,
+    above: tuple[Coded, float] | None,
+    lack: float,
+    growth: float,
 ) -> float:
     """Return the scale at which a score should lack so much of 100."""
     assert above is not None  # only what is seen too much is searched further
     high, seen = above[0].scale, 100 - above[1]
     if fitting is None or fitting[1] >= 100 or fitting[0].scale >= high:
-        return float(high * max((lack / seen) ** _GROWTH, _LEAST_AT_ONCE))
+        return float(high * max((lack / seen) ** growth, _LEAST_AT_ONCE))
     low, hidden = fitting[0].scale, 100 - fitting[1]
     # By a straight line between logarithms.
     share = math.log(lack / hidden) / math.log(seen / hidden)

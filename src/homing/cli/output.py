@@ -73,6 +73,8 @@ def outcome_line(outcome: "Outcome") -> str:
         parts.append(f"-> {printable(outcome.file)}")
     if outcome.psnr is not None:
         parts.append(f"{outcome.psnr:.2f} dB")
+    if outcome.psnr is not None and outcome.ssimulacra2 is not None:
+        parts.append(f"SSIMULACRA2 {outcome.ssimulacra2:.1f}")
     if outcome.cell_kept is False:
         parts.append("(missed its cell)")
     for number, kept in enumerate(outcome.also_kept, 1):
