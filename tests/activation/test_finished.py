@@ -278,7 +278,7 @@ def test_what_is_flat_in_a_chart_does_not_change(
     assert changed[~flat].any()
     # The published loop changes colour and the neighbours of edges as well, which costs more.
     assert len(result.data) < (2 if method == "paper" else 1.5) * len(source)
-    share = f"changed in {np.mean(~flat):.1%} of its pixels"
+    share = f"only {np.mean(~flat):.1%} of its pixels may change"
     assert [note for note in result.notes if share in note]
 
 
@@ -315,8 +315,7 @@ def test_a_picture_of_one_colour_stays_as_it_is(
     assert result.data == source or kind != "JPEG"
     assert result.psnr == math.inf
     assert result.ssimulacra2 == 100
-    assert any("flat" in note and "0.0%" in note for note in result.notes)
-    assert any("unchanged" in note for note in result.notes)
+    assert [note for note in result.notes if "unchanged" in note and "flat" in note]
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "WEBP", "TIFF"])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from homing.activation.laid import LaidChange, lay
+from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
@@ -70,6 +70,62 @@ def test_the_change_arrives(mode: str, subsampling: int, progressive: bool) -> N
     found = arrived(data, change)
     assert cosine(found, change) > (0.6 if subsampling and mode == "RGB" else 0.8)
     assert 0.6 < (found * change).sum() / (change**2).sum() / 255 < 1.1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK", "keep_rgb"])
+@pytest.mark.parametrize("subsampling", [0, 1, 2])
+def test_a_change_that_all_channels_share_is_of_luminance_alone(
+    mode: str, subsampling: int
+) -> None:
+    options: dict[str, object] = {"quality": 90}
+    options |= {"keep_rgb": True} if mode == "keep_rgb" else {"subsampling": subsampling}
+    image = Image.fromarray(grey_scene(90, 123))
+    data = saved(image if mode == "keep_rgb" else image.convert(mode), "JPEG", **options)
+    change = smooth(90, 123, 1)
+    before, laid = laid_on(data, change).original, laid_on(data, change).at(1.0)
+    changed = [
+        not np.array_equal(one.blocks, other.blocks)
+        for one, other in zip(before.components, laid.components, strict=True)
+    ]
+    expected = {"L": [True], "RGB": [True, False, False], "CMYK": [True] * 3 + [False]}
+    assert changed == expected.get(mode, [True] * 3)
+    found = decoded(write_coefficients(data, laid)) - decoded(data)
+    assert cosine(found, np.broadcast_to(change, found.shape)) > 0.8
+    if mode == "RGB":
+        # Away from black and white nothing of the colour moves but by rounding.
+        apart = found - found.mean(axis=2, keepdims=True)
+        assert np.abs(apart).max() < 1
+    if mode != "L":
+        whole = laid_on(data, np.repeat(change, 3, axis=2)).at(1.0)
+        assert np.array_equal(whole.components[0].blocks, laid.components[0].blocks)
+
+
+@pytest.mark.parametrize("quality", [95, 85, 60, 40])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_at_the_even_scale_as_much_arrives_as_was_asked(quality: int, channels: int) -> None:
+    data = saved(grey_scene(300, 400), "JPEG", quality=quality)
+    change = smooth(300, 400, channels)
+    laid = laid_on(data, change)
+    even = laid.even_scale()
+    assert 0 < even <= LARGEST_SCALE
+    after = laid.at(even)
+    squares = wanted = 0.0
+    for old, new, some in zip(
+        laid.original.components, after.components, laid.wanted, strict=False
+    ):
+        for each in some:
+            steps = (new.blocks - old.blocks).reshape(*old.blocks.shape[:2], 64)[..., each.place]
+            squares += each.weight * float(np.sum(steps.astype(float) ** 2))
+            wanted += each.weight * float(np.sum(each.values.astype(float) ** 2))
+    if even < LARGEST_SCALE:
+        assert squares == pytest.approx(wanted, rel=0.02)
+    assert squares >= 0.95 * wanted or even == LARGEST_SCALE
+
+
+def test_the_even_scale_of_nothing_does_not_matter() -> None:
+    data = saved(grey_scene(40, 40), "JPEG")
+    laid = laid_on(data, np.zeros((40, 40, 1), np.float32))
+    assert np.array_equal(laid.at(laid.even_scale()).flat, laid.original.flat)
 
 
 def test_inks_of_ycck_change_the_right_way() -> None:
