@@ -103,3 +103,41 @@ def test_a_coding_that_loses_more_by_itself_is_left_without_change() -> None:
     coded, score = fit_visible(coder.code, coder.score, least=85, largest=1.0)
     assert coded.scale == 0
     assert score == 80
+
+
+@given(
+    strength=st.floats(1, 60),
+    power=st.floats(0.95, 1.5),
+    least=st.floats(80, 97),
+    largest=st.sampled_from([1.0, 2.0]),
+    cap=st.floats(0.1, 3),
+)
+def test_as_much_is_changed_as_may_be_seen(
+    strength: float, power: float, least: float, largest: float, cap: float
+) -> None:
+    coder = Coder(strength, power, cap=cap)
+    coded, score = fit_visible(coder.code, coder.score, least=least, largest=largest)
+    assert score is not None
+    first = min(largest, cap)
+    if coder.score(np.array([[[first]]])) >= least:
+        assert coder.scales == [first]
+    else:
+        assert least <= score <= least + 1.5
+        assert coded.scale < first
+
+
+@given(st.integers(0, 10_000), st.floats(0, 6))
+def test_a_file_that_is_seen_too_much_never_replaces_one_that_is_not(
+    seed: int, unsteady: float
+) -> None:
+    noise = np.random.default_rng(seed)
+    coder = Coder(20, 1.0)
+    scores: list[float] = []
+
+    def score(pixels: np.ndarray) -> float:
+        scores.append(coder.score(pixels) + float(noise.normal(0, unsteady)))
+        return scores[-1]
+
+    _, found = fit_visible(coder.code, score, least=90, largest=1.0)
+    assert found in scores
+    assert found >= 90 or max(scores) < 90

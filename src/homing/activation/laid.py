@@ -9,7 +9,7 @@ neighbours, after Floyd and Steinberg, and adding an ordered pattern before roun
 less of the change arrives.)
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from homing.errors import PictureError
 from homing.images.formats.jpeg_coefficients import Coefficients, Component
+
+_Floats = NDArray[np.float32]
 
 LARGEST_SCALE = 4.0
 """Largest factor of a change: with coarse tables little of it arrives at one."""
@@ -104,11 +106,15 @@ class LaidChange:
         return self._foreseen(laid and laid / self._share)
 
     def even_scale(self) -> float:
-        """Return the scale at which as much is laid as the change has, by sums of squares."""
+        """Return the scale at which all of the change arrives, in the mean.
+
+        What is laid, projected on the change, is then the change: rounding by itself takes a part.
+        """
         low, high = 0.0, LARGEST_SCALE
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            low, high = (middle, high) if self._laid(middle) < self._asked else (low, middle)
+            arrived = self._over_sample(middle, lambda steps, values: steps * values)
+            low, high = (middle, high) if arrived < self._asked else (low, middle)
         return high
 
     def error_of_sample(self, scale: float) -> float:
@@ -149,14 +155,20 @@ class LaidChange:
 
     def _laid(self, scale: float) -> float:
         """Return the squares of what is laid on the sample."""
-        laid = 0.0
+        return self._over_sample(scale, lambda steps, _values: np.square(steps, dtype=np.float32))
+
+    def _over_sample(
+        self, scale: float, of: Callable[[NDArray[np.int16], NDArray[np.float32]], _Floats]
+    ) -> float:
+        """Sum, over the sample, a function of the steps laid at a scale and of those wanted."""
+        total = 0.0
         for component, wanted, rows in zip(
             self.original.components, self.wanted, self._rows, strict=False
         ):
             for each in wanted:
                 steps = each.steps(_coefficient(component, each.place)[rows], scale, rows)
-                laid += each.weight * _sum_of_squares(steps)
-        return laid
+                total += each.weight * float(of(steps, each.values[rows]).sum(dtype=np.float64))
+        return total
 
 
 def lay(

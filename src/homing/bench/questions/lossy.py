@@ -91,7 +91,7 @@ def answer_lossy(case: Case) -> Answer:
         "lossy",
         "What if the file is saved again?",
         f"{len(case.pictures):,} released pictures saved anew without chroma subsampling (WebP has "
-        "it), after activation; grey and half the size in both sides as JPEG 95; the base holds "
+        "it), after activation; grey, and half the size in both sides, as JPEG 95; the base holds "
         "what came of it. PSNR is against the original.",
         tuple(lines),
     )
