@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image, ImageDraw
 
 from homing.images import flat
 from homing.images.flat import flat_places
@@ -23,6 +24,22 @@ def obvious_pixels(pixels: np.ndarray) -> np.ndarray:
                 if 0 <= row < height and 0 <= column < width
             )
     return found
+
+
+def share_around(found: np.ndarray) -> np.ndarray:
+    """Return the share of flat pixels within sixteen in each direction; the outermost go on."""
+    padded = np.pad(found, 16, mode="edge").astype(float)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (33, 33))
+    shares: np.ndarray = windows.mean(axis=(2, 3))
+    return shares
+
+
+def check_pixels(found: np.ndarray, pixels: np.ndarray) -> None:
+    """Assert that flat pixels and those amid them were found; a half is a matter of rounding."""
+    flat = obvious_pixels(pixels)
+    shares = share_around(flat)
+    assert found[flat | (shares > 0.51)].all()
+    assert not found[~flat & (shares < 0.49)].any()
 
 
 def obvious_blocks(pixels: np.ndarray) -> np.ndarray:
@@ -52,10 +69,11 @@ def pictures() -> st.SearchStrategy[np.ndarray]:
 def test_both_rules_agree_with_the_obvious_ones(pixels: np.ndarray, band: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flat, "_BAND", band)
-        for blocks, obvious in ((False, obvious_pixels), (True, obvious_blocks)):
-            found = flat_places(pixels, blocks=blocks)
-            assert found.dtype == bool
-            np.testing.assert_array_equal(found, obvious(pixels))
+        found, of_blocks = (flat_places(pixels, blocks=blocks) for blocks in (False, True))
+        assert found.dtype == of_blocks.dtype == bool
+        check_pixels(found, pixels)
+        np.testing.assert_array_equal(flat._flat_pixels(pixels), obvious_pixels(pixels))
+        np.testing.assert_array_equal(of_blocks, obvious_blocks(pixels))
 
 
 @pytest.mark.parametrize("blocks", [False, True])
@@ -63,11 +81,13 @@ def test_both_rules_agree_with_the_obvious_ones(pixels: np.ndarray, band: int) -
 def test_borders_of_bands_do_not_show(height: int, blocks: bool) -> None:
     pixels = np.full((height, 9, 3), 7, np.uint8)
     odd = [y for y in (0, 255, 503, 510, 511, 512, 513, 520, 1023, 1024) if y < height]
-    obvious = obvious_blocks if blocks else obvious_pixels
+    rule, obvious = (
+        (flat._flat_blocks, obvious_blocks) if blocks else (flat._flat_pixels, obvious_pixels)
+    )
     for y in odd:  # one row at a time, so that none hides another
         changed = pixels.copy()
         changed[y, 4, 1] = 8
-        np.testing.assert_array_equal(flat_places(changed, blocks=blocks), obvious(changed))
+        np.testing.assert_array_equal(rule(changed), obvious(changed))
     assert flat_places(pixels, blocks=blocks).all()
 
 
@@ -88,14 +108,36 @@ def test_the_least_difference_of_a_single_channel_counts() -> None:
             pixels[2, 2, channel] += 1
             expected = np.ones((5, 5), bool)
             expected[2, 1:4] = expected[1:4, 2] = False
-            np.testing.assert_array_equal(flat_places(pixels, blocks=False), expected)
+            np.testing.assert_array_equal(flat._flat_pixels(pixels), expected)
             assert not flat_places(pixels, blocks=True).any()
 
 
 def test_a_slow_gradient_is_flat_in_pixels_and_not_in_blocks() -> None:
     pixels = np.repeat(np.arange(20, dtype=np.uint8), 4)[None, :, None].repeat(80, 0)
-    assert flat_places(pixels, blocks=False).mean() == pytest.approx(0.5, abs=0.05)
+    assert flat._flat_pixels(pixels).mean() == pytest.approx(0.5, abs=0.05)
     assert not flat_places(pixels, blocks=True).any()
+
+
+def test_letters_and_lines_amid_flat_places_count_as_flat() -> None:
+    page = Image.new("RGB", (200, 120), "white")
+    draw = ImageDraw.Draw(page)
+    draw.text((60, 20), "flat", fill="black")
+    draw.line([(30, 60), (170, 60)], fill="blue", width=2)
+    pixels = np.asarray(page).copy()
+    assert not obvious_pixels(pixels).all()
+    assert flat_places(pixels, blocks=False).all()
+    pixels[60:] = scene(60, 200)
+    found = flat_places(pixels, blocks=False)
+    assert not found[80:].any()  # and a photograph beside them does not
+    assert found[:55].all()
+
+
+def test_a_spot_of_one_colour_does_not_make_its_surroundings_flat() -> None:
+    pixels = scene(80, 90)
+    pixels[30:50, 30:50] = 200
+    expected = obvious_pixels(pixels)
+    assert expected.sum() == 18 * 18
+    np.testing.assert_array_equal(flat_places(pixels, blocks=False), expected)
 
 
 @pytest.mark.parametrize("blocks", [False, True])
