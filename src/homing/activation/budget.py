@@ -280,8 +280,8 @@ def _apply(
     for part in _bands(change):
         levels = change[part].astype(np.float32)
         levels *= np.float32(scale * peak)
+        np.rint(levels, out=levels)  # before it is added: channels that change alike stay alike
         levels = levels + original[part]  # of one channel, if all of the picture change alike
-        np.rint(levels, out=levels)
         np.clip(levels, 0, peak, out=levels)
         changed[part] = levels.astype(original.dtype)
     return changed

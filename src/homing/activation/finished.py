@@ -112,7 +112,7 @@ def finish(
         ssim=_similarity(picture, coded),
         ssimulacra2=visible,
         squashed=read_squashed(coded.data, squashed.shape[0], limits=rules.limits),
-        notes=_notes(notes, prepared, coded, rules.psnr),
+        notes=_notes(notes, prepared, coded, rules) + _seen_note(visible, rules),
     )
 
 
@@ -243,8 +243,14 @@ def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr:
     return coded
 
 
+def _seen_note(visible: float | None, rules: FileRules) -> tuple[str, ...]:
+    if visible is None or rules.least_visible is None or visible >= rules.least_visible:
+        return ()
+    return (f"SSIMULACRA2 below {rules.least_visible:g}: coding alone loses as much",)
+
+
 def _notes(
-    notes: tuple[str, ...], prepared: PreparedPicture, coded: Coded, psnr: float
+    notes: tuple[str, ...], prepared: PreparedPicture, coded: Coded, rules: FileRules
 ) -> tuple[str, ...]:
     if coded.coding == UNCHANGED:
         notes = ()  # the file is the source: nothing is lost
@@ -254,7 +260,9 @@ def _notes(
     if changeable == 0:
         return (*notes, "left unchanged: all of it is flat or transparent")
     if math.isinf(coded.psnr):
-        left = f"left unchanged: rounding leaves nothing of what may change within {psnr:g} dB"
+        left = (
+            f"left unchanged: rounding leaves nothing of what may change within {rules.psnr:g} dB"
+        )
         return (*notes, left)
     if changeable < _NEARLY_ALL_FLAT:
         flat = f"only {changeable:.1%} of its pixels may change: the others are flat and stay so"

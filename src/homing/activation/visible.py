@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from homing.activation.budget import Coded
 
 _ATTEMPTS = 5
+_LEAST_LACK = 0.01
 _AIM = 0.15  # above the least score that is aimed at, so that the first hit stays above it
 _CLOSE = 1.0  # above the least score that is near enough
 _GROWTH = 0.88  # of a change, by what its score lacks of 100
+_ADDED = 2.0  # to what is seen of coding alone, where that is too much by itself
 _LEAST_AT_ONCE = 0.3  # of the scale before
 
 
@@ -40,13 +42,16 @@ def fit_visible(
     tuple of Coded and float or None
         The file, and its score: below the least only if coding alone loses more than that.
     """
+    if least is None:
+        coded = code(largest)
+        return coded, score(coded.pixels)
     fitting: tuple[Coded, float] | None = None  # of the largest scale
     above: tuple[Coded, float] | None = None  # seen too much, of the smallest scale
     scale = largest
     for attempt in range(1, _ATTEMPTS + 1):
         coded = code(scale)
         found = score(coded.pixels)
-        if least is None or found is None or coded.scale == 0:
+        if found is None or coded.scale == 0:
             return coded, found
         if found < least:
             above = coded, found
@@ -59,7 +64,15 @@ def fit_visible(
     if fitting is not None:
         return fitting
     unchanged = code(0.0)
-    return unchanged, score(unchanged.pixels)
+    without = score(unchanged.pixels)
+    if without is None or without >= least:
+        return unchanged, without
+    # Coding alone is seen more than that: the change adds a little to it.
+    loss = 100 - without
+    coded, found = fit_visible(
+        code, lambda pixels: (score(pixels) or 0.0) + loss, least=100 - _ADDED, largest=largest
+    )
+    return coded, None if found is None else found - loss
 
 
 def _next_scale(
@@ -69,6 +82,7 @@ def _next_scale(
     growth: float,
 ) -> float:
     """Return the scale at which a score should lack so much of 100."""
+    lack = max(lack, _LEAST_LACK)
     assert above is not None  # only what is seen too much is searched further
     high, seen = above[0].scale, 100 - above[1]
     if fitting is None or fitting[1] >= 100 or fitting[0].scale >= high:
