@@ -212,9 +212,12 @@ def _with_pixels(
 
     def fitted(largest: float) -> Coded:
         pixels, peak = picture.pixels, picture.peak
-        return fit_to_budget(
+        coded = fit_to_budget(
             pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, largest=largest
-        ) or _unchanged(picture, kind, coders, least_psnr)
+        )
+        if coded is None or (math.isinf(coded.psnr) and kind == picture.kind):
+            return _unchanged(picture, kind, coders, least_psnr)
+        return coded
 
     return fitted
 
