@@ -10,7 +10,7 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.tiff_tags import first_number, orientation_of
+from homing.images.formats.tiff_tags import orientation_of
 from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
 from homing.options import Limits
 
@@ -78,12 +78,6 @@ class JpegHeader:
                 table = np.frombuffer(payload[1 : 129 if wide else 65], ">u2" if wide else "u1")
                 return _quality_of(int(table.sum())) if table.size == 64 else None
         return None
-
-    @property
-    def pictures(self) -> int:
-        """Number of pictures that a multi-picture index (MPF) names; 1 without one."""
-        index = self.payloads(0xE2, b"MPF\0")
-        return max((first_number(block, 0xB001) or 1 for block in index), default=1)
 
 
 # ITU T.81, table K.1: libjpeg scales it by quality; only the sum is compared, so order is free.
