@@ -62,7 +62,7 @@ def _robust(name: str, summary: str, steps: int) -> Method:
         ),
         objective=_margin_objective,
         masking=UNSEEN,
-        least_visible=86.0,
+        least_visible=84.0,
         lookahead=EditPlan(toned=2, shaped=2),
     )
 

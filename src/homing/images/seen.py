@@ -13,8 +13,8 @@ from homing.images.ssimulacra2 import Reference
 SCREEN = 1600
 """Longest side, in pixels, at which a whole picture is seen."""
 
-_PART = 512  # pixels a side of what is looked at in its own size
-_PARTS = (0.25, 0.75)  # places of the middles of parts, down and across
+_PART = 384  # pixels a side of what is looked at in its own size
+_PARTS = (1 / 6, 1 / 2, 5 / 6)  # places of the middles of parts, down and across
 
 _View = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
@@ -31,7 +31,7 @@ class SeenPicture:
     def of(cls, pixels: Pixels, *, peak: int, alpha: Pixels | None = None) -> "SeenPicture":
         """Prepare a picture, (h, w, 1 or 3), of white `peak`, with straight alpha.
 
-        A picture of more than :data:`SCREEN` pixels a side is seen shrunk to that, and in four
+        A picture of more than :data:`SCREEN` pixels a side is seen shrunk to that, and in nine
         parts at its own size. What is transparent is seen over white, 16 bits are seen as 8.
         """
         shown = _shown(pixels, peak, alpha)

@@ -24,7 +24,7 @@ _SCALES = 6
 _LEAST_SIDE = 8  # of a scale
 _C2 = np.float32(0.0009)
 _SIGMA, _RADIUS = 1.5, 5
-_STRIP = 1 << 15  # samples of one step: small enough for a core's cache
+_BLACK = (-0.42, -0.01, -0.55)  # of the channels X, Y and B as they are blurred
 
 _ABSORBANCE = np.array(
     [
@@ -92,8 +92,10 @@ class Reference:
         weights = _WEIGHTS.reshape(-1)[: 18 * scales].reshape(3, scales, 2, 3)
         channels = {}
         for scale, channel, plane in _planes(original, peak, weights):
-            mean = _blur(plane)
-            channels[scale, channel] = _Original(plane, mean, _blur(plane * plane) - mean * mean)
+            black = _BLACK[channel]
+            mean = _blur(plane, black)
+            variance = _blur(plane * plane, black * black) - mean * mean
+            channels[scale, channel] = _Original(plane, mean, variance)
         return cls(original.shape, peak, weights, channels)
 
     def score(self, other: Pixels) -> float | None:
@@ -106,7 +108,7 @@ class Reference:
             return None
         total = 0.0
         for scale, channel, plane in _planes(other, self.peak, self.weights):
-            errors = _errors(self.channels[scale, channel], plane)
+            errors = _errors(self.channels[scale, channel], plane, _BLACK[channel])
             total += float((self.weights[channel, scale] * errors).sum())
         return _score_of(total)
 
@@ -128,12 +130,12 @@ def _score_of(error: float) -> float:
     return 100.0 - 10.0 * float(max(error, 0.0) ** 0.6276336467831387)
 
 
-def _errors(original: _Original, plane: _Plane) -> NDArray[np.float64]:
+def _errors(original: _Original, plane: _Plane, black: float) -> NDArray[np.float64]:
     """Return mean and fourth-power norm of three error maps, (2, 3)."""
-    mean = _blur(plane)
+    mean = _blur(plane, black)
     shift = original.mean - mean
-    variance = _blur(plane * plane) - mean * mean
-    covariance = _blur(original.plane * plane) - original.mean * mean
+    variance = _blur(plane * plane, black * black) - mean * mean
+    covariance = _blur(original.plane * plane, black * black) - original.mean * mean
     similarity = 2 * covariance + _C2
     similarity /= original.variance + variance + _C2
     similarity *= 1 - shift * shift
@@ -171,14 +173,16 @@ def _linear(pixels: Pixels, peak: int) -> list[_Plane]:
 
 
 def _xyb(linear: list[_Plane], channel: int) -> _Plane:
-    """Return one opponent channel, moved into positive numbers."""
+    """Return one opponent channel.
+
+    The reference moves it into positive numbers, by what is black less than here. That would cost
+    the variances of greys their last digits.
+    """
     long, medium = _response(linear, 0), _response(linear, 1)
     if channel == 0:
-        return (long - medium) * np.float32(7) + np.float32(0.42)
+        return (long - medium) * np.float32(7)
     light = (long + medium) * np.float32(0.5)
-    if channel == 1:
-        return light + np.float32(0.01)
-    return _response(linear, 2) - light + np.float32(0.55)
+    return light if channel == 1 else _response(linear, 2) - light
 
 
 def _response(linear: list[_Plane], cone: int) -> _Plane:
@@ -200,29 +204,21 @@ def _halve(plane: _Plane) -> _Plane:
     return halved
 
 
-_KERNEL = np.exp(-np.square(np.arange(_RADIUS + 1)) / (2 * _SIGMA**2))
-_KERNEL = (_KERNEL / (2 * _KERNEL.sum() - 1)).astype(np.float32)  # middle first, one side
+_KERNEL = np.exp(-np.square(np.arange(-_RADIUS, _RADIUS + 1)) / (2 * _SIGMA**2))
+_KERNEL = (_KERNEL / _KERNEL.sum()).astype(np.float32)
+_NONE = np.ones(1, np.float32)
 
 
-def _blur(plane: _Plane) -> _Plane:
-    """Blur by a Gaussian: mirrored above and below, black at the sides, as the package does."""
-    height, width = plane.shape
-    blurred = np.empty_like(plane)
-    padded = np.pad(plane, ((_RADIUS, _RADIUS), (0, 0)), mode="symmetric")
-    rows = max(1, _STRIP // width)
-    for top in range(0, height, rows):
-        bottom = min(top + rows, height)
-        down = _weigh(padded[top : bottom + 2 * _RADIUS])
-        across = np.pad(down, ((0, 0), (_RADIUS, _RADIUS)))
-        blurred[top:bottom] = _weigh(across.T).T
-    return blurred
+def _blur(plane: _Plane, outside: float) -> _Plane:
+    """Blur by a Gaussian: mirrored above and below, and one value at the sides.
 
+    That value stands for black, as in the package.
+    """
+    import cv2
 
-def _weigh(values: _Plane) -> _Plane:
-    """Return sums of eleven rows, weighted."""
-    count = len(values) - 2 * _RADIUS
-    total: _Plane = values[_RADIUS : _RADIUS + count] * _KERNEL[0]
-    for step in range(1, _RADIUS + 1):
-        low, high = _RADIUS - step, _RADIUS + step
-        total += (values[low : low + count] + values[high : high + count]) * _KERNEL[step]
-    return total
+    down = cv2.sepFilter2D(plane, -1, _NONE, _KERNEL, borderType=cv2.BORDER_REFLECT)
+    wide = cv2.copyMakeBorder(
+        down, 0, 0, _RADIUS, _RADIUS, cv2.BORDER_CONSTANT, value=(outside, 0.0, 0.0, 0.0)
+    )
+    across: _Plane = cv2.sepFilter2D(wide, -1, _KERNEL, _NONE)[:, _RADIUS:-_RADIUS]
+    return across

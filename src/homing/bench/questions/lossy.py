@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,39 +55,19 @@ class _SavedFile(NamedTuple):
 
 
 def answer_lossy(case: Case) -> Answer:
-    """Save released files again; index and edit the results."""
-    files = case.active.files
+    """Save released files again; index and edit the results.
+
+    Where the picture itself changes (grey, smaller), the untouched ones are saved alike.
+    """
+    sources = [photo.path for photo in case.benchmark.material.plan.photos]
     lines = [
         Line("untouched", case.figures(case.passive)),
         Line("as released", case.figures(case.active) | _released_quality(case)),
     ]
     for saving in _SAVINGS:
-        chosen = [n for n in case.pictures.tolist() if files[n] is not None]
-        jobs = (
-            _SavedFile(
-                case.benchmark.material.plan.photos[n].path,
-                files[n] or Path(),
-                saving,
-                case.folder / "saved again",
-                case.maker.run.limits,
-            )
-            for n in chosen
-        )
-        saved: list[Path | None] = [None] * len(files)
-        qualities = []
-        name = saving.name
-        with case.maker.run.progress(len(chosen), f"saving as {name}") as bar:
-            for n, result in zip(chosen, case.maker.run.workers.map(_save, jobs), strict=True):
-                bar.by(1)
-                if not isinstance(result, PictureError):
-                    saved[n] = result[0]
-                    qualities += [result[1]] if result[1] is not None else []
-        state = case.maker.describe(
-            case.passive, case.benchmark.material.queries, saved, name, case.quantizer
-        )
-        pictures = case.present_in([state])
-        seen = quality_figures(qualities) if qualities else {}
-        lines.append(Line(name, case.figures(state, pictures) | seen))
+        if saving.grey or saving.halved:
+            lines.append(_saved_line(case, saving, sources, f"{saving.name}, untouched"))
+        lines.append(_saved_line(case, saving, case.active.files, saving.name))
     return Answer(
         "lossy",
         "What if the file is saved again?",
@@ -95,6 +76,26 @@ def answer_lossy(case: Case) -> Answer:
         "what came of it. PSNR is against the original.",
         tuple(lines),
     )
+
+
+def _saved_line(case: Case, saving: _Saving, files: Sequence[Path | None], name: str) -> Line:
+    """Save files, index and edit the results."""
+    chosen = {n: file for n in case.pictures.tolist() if (file := files[n]) is not None}
+    photos, limits = case.benchmark.material.plan.photos, case.maker.run.limits
+    folder = case.folder / "saved again"
+    jobs = (_SavedFile(photos[n].path, chosen[n], saving, folder, limits) for n in chosen)
+    saved: list[Path | None] = [None] * len(files)
+    qualities = []
+    with case.maker.run.progress(len(chosen), f"saving as {name}") as bar:
+        for n, result in zip(chosen, case.maker.run.workers.map(_save, jobs), strict=True):
+            bar.by(1)
+            if not isinstance(result, PictureError):
+                saved[n] = result[0]
+                qualities += [result[1]] if result[1] is not None else []
+    queries = case.benchmark.material.queries
+    state = case.maker.describe(case.passive, queries, saved, name, case.quantizer)
+    seen = quality_figures(qualities) if qualities else {}
+    return Line(name, case.figures(state, case.present_in([state])) | seen)
 
 
 def _released_quality(case: Case) -> Figures:
