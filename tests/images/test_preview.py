@@ -8,14 +8,13 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images.preview import (
-    encode_preview,
     is_preview,
     preview_of,
     read_as_preview,
     read_preview,
 )
 from homing.images.read_small import read_fitted, read_for_description, read_rgb, read_squashed
-from tests.helpers.picture_files import exif, noise, saved, scene
+from tests.helpers.picture_files import exif, saved, scene
 from tests.helpers.pictures import decibels, picture
 
 
@@ -65,11 +64,10 @@ def test_the_descriptors_input_is_the_same_with_a_preview(kind, size):
     assert read_for_description(data, 64).fitted is None
 
 
-def test_a_busy_picture_takes_lower_quality():
-    busy = noise(300, 400)
-    plain = io.BytesIO()
-    Image.fromarray(busy).save(plain, "WEBP", quality=70, method=2)
-    assert len(encode_preview(Image.fromarray(busy))) < len(plain.getvalue())
+@pytest.mark.photos
+def test_a_photograph_takes_some_16_kilobytes(photos):
+    files = sorted((photos / "dev").iterdir())[:60]
+    assert sum(len(read_as_preview(file, 480)) for file in files) < 60 * 17_000
 
 
 def test_damage_is_seen():

@@ -16,19 +16,17 @@ from homing.options import DEFAULT_LIMITS, Limits
 LARGEST_PREVIEW = 64 << 20
 """Bytes that no preview exceeds."""
 
-#: Quality of a preview, and of one that would take more bytes a pixel than `_BUSY`. With these, 200
-#: photographs of 480 pixels take 15.7 kB on average; with 70 alone 17.4 kB.
-_QUALITY, _LOWER_QUALITY = 70, 50
-_BUSY = 0.13
+#: 200 photographs of 480 pixels take 15.5 kB on average. Quality 70 takes 17.4 kB; of the details
+#: that agree with an edited copy it keeps 3 % more in photographs, 4 % in pages, none in charts.
+_QUALITY = 60
 _METHOD = 2  # of libwebp, 0 to 6: method 4 takes 2.3 times as long and saves 4 % of the bytes
 
 
 def encode_preview(small: Image.Image) -> bytes:
     """Encode an RGB picture that has the size of a preview already."""
-    data = _encode(small, _QUALITY)
-    if len(data) > _BUSY * small.width * small.height:
-        return _encode(small, _LOWER_QUALITY)
-    return data
+    file = io.BytesIO()
+    small.save(file, "WEBP", quality=_QUALITY, method=_METHOD)
+    return file.getvalue()
 
 
 def preview_of(image: Image.Image, side: int) -> bytes:
@@ -55,9 +53,3 @@ def read_preview(data: bytes) -> Image.Image:
     if not is_preview(data):
         raise PictureError("the preview is no WebP, or cut")
     return read_rgb(data)
-
-
-def _encode(small: Image.Image, quality: int) -> bytes:
-    file = io.BytesIO()
-    small.save(file, "WEBP", quality=quality, method=_METHOD)
-    return file.getvalue()

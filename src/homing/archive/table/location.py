@@ -117,11 +117,12 @@ class ObjectStorePath:
             raise self._unreachable(error) from error
 
     def delete(self) -> None:
-        """Remove the object."""
+        """Remove the object; another process may have done so."""
         try:
             _session(self.parent).delete_file(self.name)
         except LANCE_ERRORS as error:
-            raise self._unreachable(error) from error
+            if self.exists():
+                raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> ArchiveError:
         return ArchiveError(f"{self.uri} cannot be read or written: {reason_of(error)}")
