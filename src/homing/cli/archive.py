@@ -94,7 +94,7 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
         print_result(problem.as_dict(), line, as_json=as_json)
     say(
-        f"{found.previews} previews, {found.entries} entries and {found.files} released files "
+        f"{found.entries} entries, {found.previews} previews and {found.files} released files "
         "verified, "
         f"{len(found.problems)} problems"
     )
