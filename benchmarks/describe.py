@@ -1,7 +1,8 @@
 """Adding a folder of photographs against the bare forward passes it needs.
 
-Ours: `Archive.add` of all photographs into a new archive, decoding and commits included. Bare: the
-descriptor's forward pass on prepared tensors, in batches of sixteen. Both are timed in turn.
+Ours: `Archive.add` of all photographs into a new archive, decoding and commits included, without
+previews. Bare: the descriptor's forward pass on prepared tensors, in batches of sixteen. Both are
+timed in turn. Then adding with previews against adding without, and the bytes of a preview.
 """
 
 import shutil
@@ -32,6 +33,7 @@ def main() -> int:
     import torch
 
     import homing
+    from homing.options import PREVIEW_SIDE
 
     paths = picture_paths(options.photos, options.pictures)
     network = homing.load_descriptor()
@@ -41,10 +43,14 @@ def main() -> int:
     with working_folder(options.work) as folder:
         count = iter(range(1_000_000))
 
-        def ours() -> None:
+        def ours(previews: int = 0) -> None:
             place = folder / f"round-{next(count)}"
-            report = homing.create(place, descriptor=network).add(paths)
+            archive = homing.create(place, descriptor=network, previews=previews)
+            report = archive.add(paths)
             require(report.count("added") == len(paths), f"not all were added: {report}")
+            if previews:
+                stats = archive.stats()
+                sizes.append(stats["bytes_of_previews"] / stats["previews"])
             shutil.rmtree(place)
 
         def bare() -> None:
@@ -55,7 +61,12 @@ def main() -> int:
         found = compare(ours, bare, rounds=options.rounds)
         print(found.format_line(len(paths), "picture"))
         speed = 1 / found.ratio
-        return 0 if check_target("speed of adding over bare forward", speed, at_least=0.8) else 1
+        met = check_target("speed of adding over bare forward", speed, at_least=0.8)
+        sizes: list[float] = []
+        found = compare(lambda: ours(PREVIEW_SIDE), ours, rounds=options.rounds)
+        print(f"with previews over without: {found.format_line(len(paths), 'picture')}")
+        met &= check_target("bytes a preview", sizes[0], at_most=16_000)
+        return 0 if met else 1
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Hits,
         Imported,
         Indexed,
+        MadePreviews,
         Outcome,
         Partial,
         Problem,
@@ -72,6 +73,7 @@ __all__ = [
     "Imported",
     "Indexed",
     "Limits",
+    "MadePreviews",
     "Outcome",
     "Partial",
     "PictureError",
@@ -93,8 +95,8 @@ __all__ = [
 
 _NAMES = {
     "homing.activation": "activate",
-    "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed Outcome Partial "
-    "Problem Report SearchResult VectorMatches Verification create open",
+    "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed MadePreviews "
+    "Outcome Partial Problem Report SearchResult VectorMatches Verification create open",
     "homing.c2pa": "ContentCredentials",
     "homing.codebooks": "Codebook load_codebook train_codebook",
     "homing.descriptors": "Descriptor descriptor_from_callable load_descriptor",

@@ -22,6 +22,7 @@ __all__ = [
     "FORMATS",
     "GREATEST_PSNR",
     "LEAST_PSNR",
+    "PREVIEW_SIDE",
     "UPRIGHT",
     "VIEWS",
     "Activation",
@@ -32,6 +33,7 @@ __all__ = [
     "SearchKeywords",
     "SearchOptions",
     "as_paths",
+    "check_preview_side",
     "check_views",
 ]
 
@@ -41,6 +43,11 @@ CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
 """A bundled codebook's factory string or name, a file, or a loaded codebook."""
 
 LEAST_PSNR, GREATEST_PSNR = 30, 70  # dB: a change shows below, and has no room above
+
+PREVIEW_SIDE = 480
+"""Pixels on the longer side of an archive's previews. With 320 copies of printed pages are lost."""
+
+_LEAST_SIDE, _MOST_SIDE = 16, 4096
 
 FORMATS = ("jpeg", "png", "webp", "tiff")
 """Formats that released files may be written in."""
@@ -176,6 +183,15 @@ def check_views(views: str) -> None:
     """Raise `UsageError` for an unknown set of views."""
     if views not in VIEWS:
         raise UsageError(f"views must be one of {', '.join(VIEWS)}, not {views!r}")
+
+
+def check_preview_side(side: int) -> None:
+    """Raise `UsageError` for a size that previews cannot have; 0 is for none."""
+    if side != 0 and not _LEAST_SIDE <= side <= _MOST_SIDE:
+        raise UsageError(
+            f"previews have {_LEAST_SIDE} to {_MOST_SIDE} pixels on their longer side, or 0 for "
+            f"none, not {side}"
+        )
 
 
 def as_paths(paths: PathLike | Sequence[PathLike]) -> list[Path]:

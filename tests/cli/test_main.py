@@ -158,7 +158,7 @@ def test_wrong_use_is_reported_in_a_line_and_ends_with_2(homing_cli, archive, ph
 def test_init_reports_what_it_has_chosen(homing_cli, archive, network_file, codebook_file):
     given = ["--descriptor", network_file, "--codebook", codebook_file]
     (answer,) = homing_cli("init", "other", *given, "--json").objects
-    assert set(answer) == {"archive", "descriptor", "codebook", "codebook_choice"}
+    assert set(answer) == {"archive", "descriptor", "codebook", "codebook_choice", "previews"}
     assert answer["codebook"] == "IVF8,PQ8x8"
     assert homing_cli("init", "third", *given).out.startswith("third: ")
 
@@ -431,6 +431,7 @@ code            0123456789abcdef
 created_at      TIME
 source_sha256   SHA
 file_sha256     SHA
+preview_bytes   NNN
 metadata        {'title': 'The sea'}
 """
 
@@ -442,12 +443,13 @@ def test_show_for_people(homing_cli, archive, photos):
     shown = SHA.sub("SHA", TIME.sub("TIME", ran.out))
     shown = re.sub(r"(psnr +)\d\d\.\d{3}\b", r"\1NN.NNN", re.sub(r"(cell +)\d", r"\1C", shown))
     shown = re.sub(r"(code +)[0-9a-f]{16}", r"\g<1>0123456789abcdef", shown)
+    shown = re.sub(r"(preview_bytes +)\d+", r"\g<1>NNN", shown)
     assert shown == SHOWN
 
 
 ENTRY_KEYS = {
     "id", "state", "file", "width", "height", "psnr", "generation", "cell", "code", "created_at",
-    "source_sha256", "file_sha256", "metadata",
+    "source_sha256", "file_sha256", "preview_bytes", "metadata",
 }  # fmt: skip
 
 
@@ -512,7 +514,7 @@ def test_verify(homing_cli, archive, photos):
     homing_cli("release", archive, photos, "--out", "out")
     ran = homing_cli("verify", archive)
     assert (ran.status, ran.out) == (0, "")
-    assert ran.err == "3 entries and 3 released files verified, 0 problems\n"
+    assert ran.err == "3 entries, 3 previews and 3 released files verified, 0 problems\n"
     Path("out/1.jpg").unlink()
     ran = homing_cli("verify", archive, "--json")
     assert ran.status == 1
@@ -526,7 +528,7 @@ def test_compact(homing_cli, archive, photos):
     for number in range(3):
         homing_cli("add", archive, f"photos/{number}.jpg")
     (answer,) = homing_cli("compact", archive, "--json").objects
-    assert set(answer) == {"files_removed", "files_added", "bytes_freed"}
+    assert set(answer) == {"files_removed", "files_added", "bytes_freed", "packs_removed"}
     assert answer["files_added"] == 1
     assert homing_cli("compact", archive).out.startswith("files removed: 0, files added: 0, ")
     assert homing_cli("verify", archive).status == 0

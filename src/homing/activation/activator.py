@@ -73,6 +73,7 @@ class Activated:
     width: int  # as stored
     height: int
     notes: tuple[str, ...]  # on what was lost or not possible
+    preview: bytes | None = field(default=None, repr=False)  # of the file, if wanted
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ class Activator:
     limits: Limits = DEFAULT_LIMITS
     format: str | None = Activation.format  # None: each picture's own
     also: tuple[Codebook, ...] = ()  # further codebooks that the same change serves
+    preview: int = 0  # longer side of the previews made of the files, pixels; 0: none
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _device: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
@@ -119,6 +121,7 @@ class Activator:
         codebook: Codebook,
         activation: Activation,
         limits: Limits = DEFAULT_LIMITS,
+        preview: int = 0,
     ) -> "Activator":
         """Return the activator of some options, whose further codebooks are loaded."""
         return cls(
@@ -130,6 +133,7 @@ class Activator:
             limits=limits,
             format=activation.format,
             also=cast("tuple[Codebook, ...]", activation.also),
+            preview=preview,
         )
 
     @property
@@ -271,7 +275,8 @@ class Activator:
         return picture
 
     def _finish_full(self, item: "_Optimised", full: FullSize) -> "_Finished":
-        rules = FileRules(self.psnr, self.kind, self.limits, self.method.least_visible)
+        least = self.method.least_visible
+        rules = FileRules(self.psnr, self.kind, self.limits, least, self.preview)
         finished = finish(item.prepared, full, item.gain, item.largest, rules)
         return _Finished(finished, item.vector, item.cells)
 
@@ -328,4 +333,5 @@ def _activated(item: _Finished, vector: _Vectors, cells: _Cells) -> Activated:
         width=finished.width,
         height=finished.height,
         notes=finished.notes,
+        preview=finished.preview,
     )

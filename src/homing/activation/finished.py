@@ -33,7 +33,8 @@ from homing.images.limits import UNLIMITED
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import Picture, coded_anew, decode_pixels
 from homing.images.pixels import as_stored
-from homing.images.read_small import SHOWS_NOTHING, read_squashed, shows_nothing
+from homing.images.preview import encode_preview
+from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
 
@@ -57,6 +58,7 @@ class FileRules:
     kind: str | None  # None: each picture's own
     limits: Limits
     least_visible: float | None = None  # SSIMULACRA2; see `homing.images.seen`
+    preview: int = 0  # longer side of the file's preview, pixels; 0: none
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class FinishedPicture:
     ssim: float | None
     ssimulacra2: float | None
     squashed: NDArray[np.uint8]  # (S, S, 3), as the descriptor sees the file
+    preview: bytes | None
     notes: tuple[str, ...]
 
 
@@ -101,7 +104,8 @@ def finish(
     coded, visible = fit_visible(
         code, seen.ssimulacra2, least=rules.least_visible, largest=largest * even
     )
-    squashed = prepared.grids.squashed
+    side = prepared.grids.squashed.shape[0]
+    read = read_for_description(coded.data, side, limits=rules.limits, longer=rules.preview)
     return FinishedPicture(
         data=coded.data,
         psnr=coded.psnr,
@@ -111,7 +115,8 @@ def finish(
         source_sha256=prepared.sha256,
         ssim=_similarity(picture, coded),
         ssimulacra2=visible,
-        squashed=read_squashed(coded.data, squashed.shape[0], limits=rules.limits),
+        squashed=read.pixels,
+        preview=None if read.fitted is None else encode_preview(read.fitted),
         notes=_notes(notes, prepared, coded, rules) + _seen_note(visible, rules),
     )
 

@@ -138,13 +138,20 @@ class Archive(ArchiveUpkeep):
         with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
             options = replace(options, also=choose_codebooks(options.also, descriptor))
-            make = partial(Activator.of, codebook=codebook, activation=options, limits=limits)
+            make = partial(
+                Activator.of,
+                codebook=codebook,
+                activation=options,
+                limits=limits,
+                preview=self.settings.previews,
+            )
             activator = make(descriptor)
             run = ReleaseRun(
                 self._table,
                 activator,
                 folder,
                 self.path,
+                self.preview_store,
                 owner=self.settings.identity,
                 generation=generation,
                 seal=Seal.of(c2pa, activator) if c2pa is not None else None,
@@ -216,7 +223,8 @@ class Archive(ArchiveUpkeep):
         inputs = self.inputs(photos, manifest)
         with open_workforce(workers) as workforce:
             described = self._described(inputs, limits, workforce)
-            with contextlib.closing(add(self._table, *self._newest(), described)) as outcomes:
+            outcomes = add(self._table, self.preview_store, *self._newest(), described)
+            with contextlib.closing(outcomes):
                 report = collect(outcomes, on_outcome)
         self._keep_calibrated()
         return report
@@ -235,7 +243,14 @@ class Archive(ArchiveUpkeep):
         if workforce is None:
             from homing.archive.ingest.describe import describe
 
-            return describe(self._table, self.descriptor, inputs, archive=self.path, limits=limits)
+            return describe(
+                self._table,
+                self.descriptor,
+                inputs,
+                archive=self.path,
+                limits=limits,
+                preview=self.settings.previews,
+            )
         from homing.archive.ingest.by_workers import describe_by_workers
 
         return describe_by_workers(

@@ -13,35 +13,55 @@ import pyarrow.parquet as pq
 
 from homing.archive.codebooks import Generation, list_generations
 from homing.archive.ingest.run import refuse_store
+from homing.archive.previews.record import CARRIED, carry, record_rows
+from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Imported, Problem
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.commit import commit_rows, vector_problems
+from homing.archive.table.commit import vector_problems
 from homing.archive.table.generations import StoredGeneration, StoredGenerations
 from homing.archive.table.location import Location, ObjectStorePath, recorded_place, resolve_place
-from homing.archive.table.rows import codes_of_generation, renumber, schema_with_generations
+from homing.archive.table.rows import (
+    PREVIEW,
+    codes_of_generation,
+    renumber,
+    schema_with_generations,
+)
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import UsageError
 from homing.files.durable import publish, staged_beside, sync_folder
 from homing.images.limits import shown
+from homing.images.preview import is_preview
 from homing.options import PathLike
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 _HEADER = b"homing"
 _COMMIT = 4096  # rows recorded together
+_GROUP = 1024  # rows exported together: with their previews some 16 MB
 _NO_FOLDER = ObjectStorePath("")  # places are absolute in the file: it belongs to no archive
 
 Progress = Callable[[int], None] | None
 
 
 def export_rows(
-    table: Table, settings: ArchiveSettings, archive: Location, file: PathLike, progress: Progress
+    table: Table,
+    settings: ArchiveSettings,
+    archive: Location,
+    file: PathLike,
+    *,
+    previews: bool = True,
+    progress: Progress,
 ) -> int:
-    """Write the version in view to a new Parquet file; UsageError if that exists."""
+    """Write the version in view to a new Parquet file; UsageError if that exists.
+
+    With `previews` they are a column of it; one that cannot be read is null.
+    """
     refuse_store(file)
     final = Path(file)
     header = _header(settings, list_generations(table, settings))
-    schema = table.schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    schema = _file_schema(table, previews=previews)
+    schema = schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    store = PreviewStore.of(archive, settings)
     count = 0
     taken = UsageError(f"{shown(final)} exists already; name another file")
     if final.exists() or final.is_symlink():  # checked before the work, and again by `publish`
@@ -50,11 +70,13 @@ def export_rows(
         with staged_beside(final) as staged:
             with pq.ParquetWriter(staged, schema) as writer:
                 for batch in table.batches(schema.names):
-                    rows = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
-                    writer.write_table(rows.cast(schema))
-                    count += batch.num_rows
-                    if progress is not None:
-                        progress(batch.num_rows)
+                    whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
+                    for first in range(0, whole.num_rows, _GROUP):
+                        rows = _with_previews(whole.slice(first, _GROUP), store)
+                        writer.write_table(rows.cast(schema))
+                        count += rows.num_rows
+                        if progress is not None:
+                            progress(rows.num_rows)
             with staged.open("rb+") as written:
                 os.fsync(written.fileno())
             publish(staged, final)
@@ -64,6 +86,23 @@ def export_rows(
     except OSError as error:
         raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
     return count
+
+
+def _file_schema(table: Table, *, previews: bool) -> pa.Schema:
+    """Schema of an exported file: the table's, with the previews themselves or without."""
+    schema = table.schema
+    if not table.has_previews:
+        return schema
+    number = schema.get_field_index(PREVIEW.name)
+    return schema.set(number, CARRIED) if previews else schema.remove(number)
+
+
+def _with_previews(rows: pa.Table, store: PreviewStore) -> pa.Table:
+    """Replace the references to previews, if the rows have them, by the previews."""
+    if PREVIEW.name not in rows.schema.names:
+        return rows
+    found = store.find(rows.column(PREVIEW.name).to_pylist())
+    return carry(rows, [each if isinstance(each, bytes) else None for each in found])
 
 
 def _header(settings: ArchiveSettings, generations: Sequence[Generation]) -> dict[str, Any]:
@@ -100,13 +139,14 @@ def import_rows(
     file: PathLike,
     progress: Progress,
 ) -> Imported:
-    """Record the rows of an exported file.
+    """Record the rows of an exported file, with their previews if it has them.
 
     Raises UsageError if the file is unreadable or no export, or is of another descriptor or of a
     codebook that the archive does not have.
     """
     refuse_store(file)
     path = Path(file)
+    store = PreviewStore.of(archive, settings)
     imported = skipped = 0
     problems: list[Problem] = []
     try:
@@ -115,16 +155,17 @@ def import_rows(
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])
             ours = _stored(codebooks)  # generations adopted from now on follow these
-            read, schema = schema_with_generations(theirs, settings.dimension), table.schema
-            for batch in opened.iter_batches(_COMMIT, columns=read.names):
-                rows = pa.Table.from_batches([batch]).select(read.names).cast(read)
-                rows = renumber(rows, theirs, ours, same, schema)
-                rows = _with_places(rows, _NO_FOLDER, archive)
+            read = _without_previews(schema_with_generations(theirs, settings.dimension))
+            schema = _without_previews(table.schema)
+            for batch in opened.iter_batches(_COMMIT, columns=[*read.names, PREVIEW.name]):
+                whole = pa.Table.from_batches([batch])
+                rows = renumber(whole.select(read.names).cast(read), theirs, ours, same, schema)
+                rows = carry(_with_places(rows, _NO_FOLDER, archive), _previews_in(whole))
                 reasons = _reasons(rows, ours, codebooks)
                 ids = rows.column("id").to_pylist()
                 problems += (Problem(ids[n], reason) for n, reason in reasons.items())
                 good = [number not in reasons for number in range(len(ids))]
-                new, existing, refused = _record(table, rows.filter(pa.array(good)))
+                new, existing, refused = _record(table, store, rows.filter(pa.array(good)))
                 imported, skipped = imported + new, skipped + existing
                 problems += refused
                 if progress is not None:
@@ -132,6 +173,18 @@ def import_rows(
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise UsageError(f"{shown(path)} cannot be imported: {error}") from error
     return Imported(imported, skipped, tuple(problems))
+
+
+def _without_previews(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name != PREVIEW.name])
+
+
+def _previews_in(rows: pa.Table) -> list[bytes | None]:
+    """Return the previews of a file's rows; an older one has none."""
+    if PREVIEW.name not in rows.schema.names:
+        return [None] * rows.num_rows
+    previews: list[bytes | None] = rows.column(PREVIEW.name).cast(pa.binary()).to_pylist()
+    return previews
 
 
 def _stored(codebooks: Sequence[Codebook]) -> StoredGenerations:
@@ -193,6 +246,7 @@ def _reasons(
             found = vector_problems(codebook, vectors[positions], cells.tolist(), stored)
             wrong |= dict(zip(positions.tolist(), found, strict=True))
     states = rows.column("state").to_pylist()
+    previews = rows.column(PREVIEW.name).to_pylist()
     seen: Counter[str] = Counter()
     reasons: dict[int, str] = {}
     for number, name in enumerate(rows.column("id").to_pylist()):
@@ -203,16 +257,18 @@ def _reasons(
             reasons[number] = f"its state is {states[number]!r}, neither released nor added"
         elif seen[name] > 1:
             reasons[number] = "the id stands twice"
+        elif previews[number] is not None and not is_preview(previews[number]):
+            reasons[number] = "its preview is no WebP; export it with --no-previews"
     return reasons
 
 
-def _record(table: Table, rows: pa.Table) -> tuple[int, int, list[Problem]]:
+def _record(table: Table, store: PreviewStore, rows: pa.Table) -> tuple[int, int, list[Problem]]:
     """Commit rows; returns the counts of new and of existing ones, and the rows refused."""
     if not rows.num_rows:
         return 0, 0, []
     ids = rows.column("id").to_pylist()
     before = table.lookup(ids, ["state"])
-    refused = commit_rows(table, rows)
+    refused = record_rows(table, store, rows)
     states = dict(zip(ids, rows.column("state").to_pylist(), strict=True))
     existing = [
         name

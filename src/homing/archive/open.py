@@ -17,7 +17,7 @@ from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images.limits import shown
-from homing.options import PathLike
+from homing.options import PREVIEW_SIDE, PathLike, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -32,6 +32,7 @@ def create(
     descriptor: "str | Path | Descriptor" = "homing-s",
     codebook: "str | Path | Codebook" = "auto",
     expect: int | None = None,
+    previews: int = PREVIEW_SIDE,
     device: str = "cpu",
 ) -> "Archive":
     """Create an empty archive.
@@ -48,6 +49,9 @@ def create(
         loaded codebook.
     expect : int or None
         Count of pictures that the archive will hold; chooses the bundled codebook.
+    previews : int
+        Pixels on the longer side of the small pictures that are kept of all entries, about 16 kB
+        each; 0 for none. Verdicts, evidence and pages look at them.
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
 
@@ -57,11 +61,14 @@ def create(
         `path` exists and is not an empty folder.
     CodebookError, DescriptorError
         The codebook or descriptor cannot be loaded, or they do not belong together.
+    UsageError
+        Previews cannot have that size.
 
     Examples
     --------
     >>> archive = homing.create("archive", expect=1_000_000)
     """
+    check_preview_side(previews)
     folder = location_of(path)
     if _is_taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
@@ -76,6 +83,7 @@ def create(
         codebook_choice=reason,
         expect=expect,
         identity=uuid.uuid4().hex,
+        previews=previews,
     )
     if isinstance(folder, Path):
         _make(folder, settings, chosen)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles, Generation, list_generations
 from homing.archive.inputs import find_files
+from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, confirm_answers, search_results
 from homing.archive.query.calibration import (
     Calibration,
@@ -29,6 +30,7 @@ from homing.archive.query.snapshot import CurrentSnapshot, VectorMatches
 from homing.archive.results import Hits, SearchResult
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.table.location import Location
+from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
@@ -180,6 +182,30 @@ class ArchiveReader:
         """Return a finder of entries' pictures: where they were released to, and in `folders`."""
         self._table.refresh()
         return Sources(self._table, self.path, folders)
+
+    @property
+    def preview_store(self) -> PreviewStore:
+        """The previews of the entries, by the references of their rows."""
+        return PreviewStore.of(self.path, self.settings)
+
+    def preview(self, id: str) -> bytes | None:  # noqa: A002 - the column's name
+        """Return the preview of an entry, a small WebP of its picture as it is in the world.
+
+        None if it has none, or one that cannot be read, which :meth:`Archive.verify` names;
+        :meth:`Archive.previews` makes it.
+
+        Raises
+        ------
+        EntryNotFoundError
+            There is no such entry.
+        """
+        self._table.refresh()
+        columns = [PREVIEW.name] if self._table.has_previews else []
+        row = self._table.lookup([shown(id)], columns).get(shown(id))
+        if row is None:
+            raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
+        (found,) = self.preview_store.find([row.get(PREVIEW.name)])
+        return found if isinstance(found, bytes) else None
 
     def explain(
         self,

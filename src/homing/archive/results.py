@@ -258,12 +258,23 @@ class Imported:
 
 
 @dataclass(frozen=True)
+class MadePreviews:
+    """Result of making missing previews: counts of entries, and what was wrong with which."""
+
+    made: int
+    present: int  # had one already
+    problems: tuple[Problem, ...]  # entries left without one
+    notes: tuple[Problem, ...] = ()  # entries whose preview shows the source
+
+
+@dataclass(frozen=True)
 class Verification:
     """Result of verifying an archive."""
 
     entries: int  # checked
     files: int  # released ones, checked
     problems: tuple[Problem, ...]
+    previews: int = 0  # checked
 
     @property
     def clean(self) -> bool:

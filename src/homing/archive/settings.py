@@ -15,6 +15,7 @@ from homing._version import __version__
 from homing.archive.table.location import SHARE_ARCHIVE_OR_STORE, Location, refuse_in_worker
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.files.durable import replace_durably
+from homing.options import PREVIEW_SIDE
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -37,6 +38,8 @@ class ArchiveSettings:
     identity: str = ""  # random name by which an unfinished release is recognised
     created_at: str = ""  # ISO 8601, UTC
     created_by: str = ""  # version of homing
+    #: Longer side of previews, pixels; 0: none. Archives without it get previews of new entries.
+    previews: int = PREVIEW_SIDE
     format: int = FORMAT
 
 

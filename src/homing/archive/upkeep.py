@@ -1,21 +1,22 @@
 """Upkeep of an archive: its entries listed, removed, indexed, verified and exchanged."""
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.reader import ArchiveReader
-from homing.archive.results import Imported, Problem, Verification
+from homing.archive.results import Imported, MadePreviews, Problem, Verification
 from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
 from homing.archive.table.index import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.verification import statistics, verify
-from homing.errors import EntryNotFoundError
+from homing.errors import EntryNotFoundError, UsageError
 from homing.images.limits import shown
-from homing.options import CodebookLike, PathLike
+from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
 from homing.workers.choose import open_workforce
 
 
@@ -79,7 +80,8 @@ class ArchiveUpkeep(ArchiveReader):
         table = self._refreshed()
         _ = self.descriptor  # one that is not the archive's is refused here
         codebooks = self.codebooks
-        found = verify(table, codebooks, self.path, files=files, progress=progress)
+        previews = self.preview_store
+        found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found
         message = "the index is not this archive's; run 'homing index' to replace it"
@@ -128,7 +130,59 @@ class ArchiveUpkeep(ArchiveReader):
         keep : timedelta
             Versions that were the newest within this time stay readable.
         """
-        return self._refreshed().compact(keep)
+        table, previews = self._refreshed(), self.preview_store
+        removed = count = 0
+
+        def sweep(age: datetime.timedelta) -> None:
+            nonlocal count, removed
+            count, removed = sweep_packs(table, previews, age)
+
+        figures = table.compact(keep, sweep)
+        figures["bytes_freed"] += removed
+        return figures | {"packs_removed": count}
+
+    def previews(
+        self,
+        files: PathLike | Sequence[PathLike] = (),
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[int], None] | None = None,
+    ) -> MadePreviews:
+        """Make the previews that are missing: of an archive made before there were any, or lost.
+
+        Released files are found where they were written. Their index entries are made anew by
+        the next :meth:`index`. A further run does what is left to do and nothing else.
+
+        Parameters
+        ----------
+        files : path or sequence of paths
+            Folders with the pictures of other entries, whose ids are paths in them. A file counts
+            only if its SHA-256 is recorded.
+        limits : Limits
+            Bounds on decoding.
+        progress : callable or None
+            Called with the number of entries done since the last call.
+
+        Raises
+        ------
+        UsageError
+            The archive was made to have no previews.
+        """
+        from homing.archive.ingest.missing_previews import make_missing
+
+        self._table.refuse_if_past()
+        if not self.settings.previews:
+            raise UsageError(f"{str(self.path)!r} was made to have no previews; make it anew")
+        sources = self.sources(as_paths(files))
+        store = self.preview_store
+        return make_missing(self._table, store, sources, limits=limits, progress=progress)
+
+    @property
+    def missing_previews(self) -> int:
+        """Count of entries that :meth:`previews` has left to do."""
+        from homing.archive.ingest.missing_previews import count_missing
+
+        return count_missing(self._refreshed(), self.preview_store)
 
     def versions(self) -> list[dict[str, Any]]:
         """List the versions that :func:`homing.open` can still show; oldest first.
@@ -137,19 +191,30 @@ class ArchiveUpkeep(ArchiveReader):
         """
         return self._refreshed().versions()
 
-    def export(self, file: PathLike, *, progress: Callable[[int], None] | None = None) -> int:
+    def export(
+        self,
+        file: PathLike,
+        *,
+        previews: bool = True,
+        progress: Callable[[int], None] | None = None,
+    ) -> int:
         """Write all entries, with their vectors, to a new Parquet file; returns their count.
 
         Parameters
         ----------
         file : path
             It must not exist. It appears whole or not at all.
+        previews : bool
+            Write their previews too, about 16 kB each.
         progress : callable or None
             Called with the number of entries written since the last call.
         """
         from homing.archive.exchange import export_rows
 
-        return export_rows(self._refreshed(), self.settings, self.path, file, progress)
+        table = self._refreshed()
+        return export_rows(
+            table, self.settings, self.path, file, previews=previews, progress=progress
+        )
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.

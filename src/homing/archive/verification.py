@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from homing.archive.codebooks import list_generations
+from homing.archive.previews.check import PreviewCheck
+from homing.archive.previews.store import PreviewStore
+from homing.archive.previews.upkeep import PreviewCounts, count_previews
 from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.addresses import stored_bytes
@@ -25,29 +28,33 @@ def verify(
     table: Table,
     codebooks: Sequence[Codebook],
     archive: Location,
+    previews: PreviewStore,
     *,
     files: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Check every row against its generation's codebook, and optionally its released file.
 
+    Of previews without `files` only the packs must be there.
     `progress` is called with the number of rows checked since the last call.
     """
     problems: list[Problem] = []
     seen: set[str] = set()
     entries = checked = 0
+    check = PreviewCheck(previews, read=files)
     for rows in _batches(table):
         entries += len(rows)
         problems += _check_ids(rows, seen)
         for number, codebook in enumerate(codebooks, start=1):
             problems += _check_codes([r for r in rows if r.generation == number], codebook)
+        problems += check.problems(rows)
         if files:
             released = [row for row in rows if row.file is not None]
             checked += len(released)
             problems += (p for row in released for p in _check_file(row, archive))
         if progress is not None:
             progress(len(rows))
-    return Verification(entries=entries, files=checked, problems=tuple(problems))
+    return Verification(entries, checked, tuple(problems), check.checked)
 
 
 def _batches(table: Table) -> Iterator[list[Row]]:
@@ -92,7 +99,7 @@ def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
 def statistics(
     table: Table, settings: ArchiveSettings, codebooks: Sequence[Codebook], path: Location
 ) -> dict[str, Any]:
-    """Count entries, cells and bytes, with stable keys; one scan of three small columns.
+    """Count entries, cells and bytes, with stable keys; one scan of four small columns.
 
     ``codebook`` and ``codebook_fingerprint`` are the newest generation's; several generations are
     listed under ``generations``.
@@ -111,6 +118,7 @@ def statistics(
     entries = [int(own.sum()) for own in each]
     unindexed = [coverage.unindexed_rows for coverage in read_coverages(table, codebooks)]
     generations = list_generations(table, settings)
+    small = count_previews(table)
     values: dict[str, Any] = {
         "archive": str(path),
         "entries": sum(entries),
@@ -125,7 +133,9 @@ def statistics(
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
         "indexed": sum(entries) - sum(unindexed),
-        "bytes_on_disk": _bytes(table, path),
+        "previews": small.previews,
+        "bytes_on_disk": _bytes(table, path, small),
+        "bytes_of_previews": small.bytes_of_previews,
         "bytes_of_codes": sum(
             n * (codebook.code_size + 8) for n, codebook in zip(entries, codebooks, strict=True)
         ),
@@ -148,8 +158,8 @@ def statistics(
     return values
 
 
-def _bytes(table: Table, path: Location) -> int:
+def _bytes(table: Table, path: Location, small: PreviewCounts) -> int:
     """Sum the bytes of all files; in an object store only those of the version in view."""
     if not isinstance(path, Path):
-        return stored_bytes(table)
+        return stored_bytes(table) + small.bytes_of_previews
     return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())

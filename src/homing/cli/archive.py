@@ -1,4 +1,4 @@
-"""``init``, ``stats``, ``verify``, ``compact``, ``index``, ``calibrate``: an archive as a whole."""
+"""``init``, ``stats``, ``verify``, ``compact``, ``previews``, …: an archive as a whole."""
 
 import datetime
 from typing import Any
@@ -7,6 +7,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
+from homing.options import PREVIEW_SIDE, check_preview_side
 
 
 @click.command()
@@ -16,27 +17,38 @@ from homing.cli.output import echo, emit, print_result, print_values, printable,
 @click.option(
     "--expect", type=shared.count, help="Number of pictures expected (1e6); chooses the codebook."
 )
+@click.option(
+    "--previews",
+    type=int,
+    default=PREVIEW_SIDE,
+    metavar="PIXELS",
+    help="Longer side of the small picture kept of every entry, about 16 kB; 0 for none.",
+)
 @shared.json_option
-def init(archive: str, descriptor: str, codebook: str, expect: int | None, as_json: bool) -> None:
+def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
     """Make an empty archive.
 
     \b
     homing init archive
     homing init archive --expect 1e6
+    homing init archive --previews 0
     homing init archive --descriptor sscd_disc_mixup --codebook mine.safetensors
     """
     from homing.archive import create
 
     shared.load_network(descriptor)  # downloads missing weights, with a progress bar
-    made = create(archive, descriptor=descriptor, codebook=codebook, expect=expect).settings
+    check_preview_side(options["previews"])
+    chosen = {key: options[key] for key in ("expect", "previews")}
+    made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
     values = {
         "archive": archive,
         "descriptor": made.descriptor,
         "codebook": made.codebook,
         "codebook_choice": made.codebook_choice,
+        "previews": made.previews,
     }
     line = f"{archive}: {made.descriptor}, {made.codebook} ({made.codebook_choice})"
-    print_result(values, line, as_json=as_json)
+    print_result(values, line, as_json=options["as_json"])
 
 
 @click.command()
@@ -64,11 +76,13 @@ def stats(archive: str, as_json: bool) -> None:
 @click.command(short_help="Check entries, codebooks and released files.")
 @shared.archive_argument
 @click.option(
-    "--files/--no-files", default=True, help="Read every released file and compare its checksum."
+    "--files/--no-files",
+    default=True,
+    help="Read every released file and preview, and compare checksums.",
 )
 @shared.json_option
 def verify(archive: str, files: bool, as_json: bool) -> int:
-    """Check that entries, codebooks, descriptor and released files agree.
+    """Check that entries, codebooks, descriptor, previews and released files agree.
 
     \b
     homing verify archive
@@ -80,7 +94,8 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
         print_result(problem.as_dict(), line, as_json=as_json)
     say(
-        f"{found.entries} entries and {found.files} released files verified, "
+        f"{found.entries} entries, {found.previews} previews and {found.files} released files "
+        "verified, "
         f"{len(found.problems)} problems"
     )
     return 0 if found.clean else 1
@@ -98,7 +113,7 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
 def compact(archive: str, keep_days: float, as_json: bool) -> None:
     """Merge the archive's small files, and free the space of old versions.
 
-    Codebooks and codes are unchanged.
+    Codebooks and codes are unchanged. A file of previews goes once all its entries are removed.
 
     \b
     homing compact archive
@@ -107,6 +122,36 @@ def compact(archive: str, keep_days: float, as_json: bool) -> None:
     values = shared.open_archive(archive).compact(keep=datetime.timedelta(days=keep_days))
     line = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in values.items())
     print_result(values, line, as_json=as_json)
+
+
+@click.command(short_help="Make the previews of entries that have none.")
+@shared.archive_argument
+@shared.files_option
+@shared.limits_option()
+@shared.json_option
+def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
+    """Make the previews of entries that have none, as in archives made before there were any.
+
+    \b
+    homing previews archive
+    homing previews archive --files others/
+
+    A file counts only if its SHA-256 is the one recorded. Entries without one are named. A second
+    run does what is left to do. Afterwards run 'homing index' again if the archive is indexed.
+    """
+    opened = shared.open_archive(archive)
+    as_json = options["as_json"]
+    with progress(opened.missing_previews, "making previews") as bar:
+        done = opened.previews(files, limits=shared.limits_of(options), progress=bar.by)
+    for status, found in (("made", done.notes), ("failed", done.problems)):
+        for each in found:
+            line = f"{status:9} {printable(each.id or '-')}  ({printable(each.message)})"
+            values = {"id": each.id, "status": status, "reason": each.message}
+            print_result(values, line, as_json=as_json, err=status == "failed")
+    counts = {"made": done.made, "present": done.present, "failed": len(done.problems)}
+    line = f"{done.made} previews made, {done.present} there already, {len(done.problems)} failed"
+    print_result({"archive": archive, **counts}, line, as_json=as_json)
+    return 1 if done.problems else 0
 
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")

@@ -76,18 +76,20 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
 @click.command(short_help="Write all entries to a Parquet file.")
 @shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--previews/--no-previews", default=True, help="Write the previews too.")
 @shared.version_option
 @shared.json_option
-def export(archive: str, file: str, version: int | None, as_json: bool) -> None:
-    """Write all entries, with their vectors, to a new Parquet file.
+def export(archive: str, file: str, previews: bool, version: int | None, as_json: bool) -> None:
+    """Write all entries, with their vectors and previews, to a new Parquet file.
 
     \b
     homing export archive rows.parquet
     homing export archive before.parquet --version 12
+    homing export archive small.parquet --no-previews
     """
     opened = shared.open_archive(archive, version=version)
     with progress(len(opened), "exporting") as bar:
-        rows = opened.export(file, progress=bar.by)
+        rows = opened.export(file, previews=previews, progress=bar.by)
     line = f"{printable(file)}: {rows} rows"
     print_result({"file": file, "rows": rows}, line, as_json=as_json)
 

@@ -1,8 +1,9 @@
-"""Small squares of RGB, the input of descriptors, read liberally from pictures of any kind."""
+"""Small RGB pictures, squares for descriptors among them, read liberally from any kind of file."""
 
 import hashlib
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,7 @@ class Squashed:
     width: int  # of the file, as stored
     height: int
     sha256: bytes  # of the file
+    fitted: Image.Image | None = None  # see `read_fitted`, if wanted
 
 
 def read_squashed(
@@ -62,14 +64,57 @@ def read_squashed(
     return read_for_description(source, size, limits=limits).pixels
 
 
-def read_for_description(source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS) -> Squashed:
-    """Read a picture as :func:`read_squashed` does, with its size and checksum."""
+def read_for_description(
+    source: Source, size: int, *, limits: Limits = DEFAULT_LIMITS, longer: int = 0
+) -> Squashed:
+    """Read a picture as :func:`read_squashed` does, with its size and checksum.
+
+    With `longer` it comes as by :func:`read_fitted` too. The file is read once; only a JPEG whose
+    shrunk picture is too small for that is decoded a second time.
+    """
     _check_size(size)
     data = read_bytes(source, limits=limits)
     with decoder_errors_as("the picture is truncated or damaged"):
         found = _open(data, size, limits)
-        pixels = upright(_shrink(found.image, size, found.box), found.orientation)
-    return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest())
+        whole = replace(found, image=_rgb(found.image))
+        pixels = upright(_shrink(whole.image, size, whole.box), whole.orientation)
+        fitted = _fitted(whole, data, longer, limits) if longer else None
+    return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest(), fitted)
+
+
+def read_fitted(source: Source, longer: int, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """Read a picture as liberally, with `longer` pixels on its longer side, or all it has.
+
+    It is upright RGB. A JPEG is decoded at the smallest size that has as many pixels.
+    """
+    data = read_bytes(source, limits=limits)
+    with decoder_errors_as("the picture is truncated or damaged"):
+        return _fitted(_open(data, 1, limits), data, longer, limits)
+
+
+def fit(
+    image: Image.Image, longer: int, box: tuple[float, float, float, float] | None = None
+) -> Image.Image:
+    """Shrink an RGB picture to `longer` pixels on its longer side; it is never enlarged.
+
+    Resampling is that of :func:`squash`: a sharper one makes previews larger by a fifth.
+    """
+    width, height = image.size if box is None else box[2:]
+    scale = min(1.0, longer / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    if size == image.size:
+        return image
+    return image.resize(size, Image.Resampling.BILINEAR, box)
+
+
+def _fitted(found: "_Opened", data: bytes, longer: int, limits: Limits) -> Image.Image:
+    """Return an opened picture at its smaller size, from the file again if it was shrunk below."""
+    most = max(found.width, found.height)
+    if max(found.image.size) < min(longer, most):
+        sides = (math.ceil(side * min(1, longer / most)) for side in (found.width, found.height))
+        found = _open_jpeg(data, (next(sides), next(sides)), limits)
+    small = fit(_rgb(found.image), longer, found.box)
+    return Image.fromarray(upright(np.array(small), found.orientation))
 
 
 def read_rgb(
@@ -144,12 +189,8 @@ class _Opened:
 def _open(data: bytes, size: int, limits: Limits) -> _Opened:
     kind = sniff(data)
     if kind == "JPEG":
-        header = parse_jpeg(data, limits)
-        image = open_jpeg(data, header)
-        wanted = int(np.ceil(_DRAFT * size))
-        draft = image.draft(None, (wanted, wanted))
-        box = draft[1] if draft else None
-        return _Opened(image, header.orientation, header.width, header.height, box)
+        wanted = math.ceil(_DRAFT * size)
+        return _open_jpeg(data, (wanted, wanted), limits)
     if kind == "PNG":
         png = parse_png(data, limits)
         return _Opened(_image(decode_png(data, png)), png.orientation, png.width, png.height)
@@ -162,6 +203,15 @@ def _open(data: bytes, size: int, limits: Limits) -> _Opened:
         raise unknown(data)
     other, orientation = open_other(data, kind, limits)
     return _Opened(other, orientation, *other.size)
+
+
+def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
+    """Open a JPEG at the smallest of its sizes with that many pixels across and down."""
+    header = parse_jpeg(data, limits)
+    image = open_jpeg(data, header)
+    draft = image.draft(None, wanted)
+    box = draft[1] if draft else None
+    return _Opened(image, header.orientation, header.width, header.height, box)
 
 
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:

@@ -97,6 +97,7 @@ class EntryAnswer(_Extensible):
     created_at: str
     source_sha256: str
     file_sha256: str
+    preview_bytes: int | None = Field(None, description="Size of its preview, if it has one.")
     metadata: dict[str, Any]
 
 

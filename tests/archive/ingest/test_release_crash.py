@@ -17,6 +17,8 @@ SMALL_COMMITS = "import homing.archive.ingest.release as releasing\nreleasing._C
 DIE = """
 import os
 import homing.archive.ingest.staging as staging
+import homing.archive.previews.record as record
+import homing.archive.previews.store as store
 import homing.files.run_folders as folders
 def dying(module, name, times, after=True):
     function, calls = getattr(module, name), [0]
@@ -39,9 +41,12 @@ POINTS = {
     "journal written": "dying(staging, '_write_journal', 1)",
     "one file published": "dying(staging, 'publish', 1)",
     "second commit, some files published": "dying(staging, 'publish', 7)",
-    "all published, nothing committed": "dying(releasing, 'commit_rows', 1, after=False)",
-    "committed, journal still there": "dying(releasing, 'commit_rows', 1)",
-    "second commit, journal still there": "dying(releasing, 'commit_rows', 2)",
+    "all published, nothing committed": "dying(releasing, 'record_rows', 1, after=False)",
+    "published, in the middle of a pack": "dying(store, 'write_durably', 1)",
+    "published, pack written and no row": "dying(record, 'commit_rows', 1, after=False)",
+    "published, second pack written": "dying(record, 'commit_rows', 2, after=False)",
+    "committed, journal still there": "dying(releasing, 'record_rows', 1)",
+    "second commit, journal still there": "dying(releasing, 'record_rows', 2)",
     "journal removed, staged names not": "dying(staging, '_publish_and_commit', 2)",
     "all done but for the folder": "dying(folders.HeldFolder, 'remove', 1, after=False)",
 }
@@ -70,7 +75,11 @@ def check(archive, out, undisturbed):
     assert len(opened) == COUNT + 1
     verified = opened.verify()
     assert verified.clean
-    assert verified.files == COUNT + 1
+    assert verified.files == verified.previews == COUNT + 1
+    opened.compact()  # nothing is left of what the dead run has written
+    assert all(each.startswith("previews/") for each in contents(archive.path) if ".p" in each)
+    assert len(opened.preview_store.packs()) == len({row.preview[:41] for row in opened.entries()})
+    assert opened.verify().clean
 
 
 @pytest.mark.slow
@@ -172,7 +181,7 @@ def test_an_add_that_is_killed_goes_on(archive, photos):
         command,
         before="import homing.archive.ingest.add as adding\nadding._COMMIT = 4\n"
         + DIE
-        + "dying(adding, 'commit_rows', 2)",
+        + "dying(adding, 'record_rows', 2)",
     )
     process.communicate(timeout=120)
     assert process.returncode == 77
@@ -180,3 +189,30 @@ def test_an_add_that_is_killed_goes_on(archive, photos):
     report = archive.add(photos)
     assert (report.count("skipped"), report.count("added")) == (8, COUNT + 1 - 8)
     assert archive.verify().clean
+
+
+@pytest.mark.parametrize("point", ["pack written, no row", "in the middle of a pack"])
+def test_an_add_that_is_killed_beside_its_pack_leaves_what_compacting_removes(
+    archive, photos, point
+):
+    before = DIE.replace("os._exit(77)", "os.kill(os.getpid(), 9)") + (
+        "dying(record, 'commit_rows', 2, after=False)"
+        if "no row" in point
+        else "dying(store, 'write_durably', 2)"
+    )
+    process = child(
+        ["add", archive.path, photos],
+        before="import homing.archive.ingest.add as adding\nadding._COMMIT = 4\n" + before,
+    )
+    process.communicate(timeout=120)
+    assert process.returncode == -9
+    opened = homing.open(archive.path)
+    assert len(opened) == 4
+    assert opened.verify().clean  # a row never names a preview that is not there
+    files = list((archive.path / "previews").iterdir())
+    assert len(files) == 2
+    freed = opened.compact()
+    assert (freed["packs_removed"], len(opened.preview_store.packs())) == (int("no" in point), 1)
+    assert len(list((archive.path / "previews").iterdir())) == 1
+    opened.add(photos)
+    assert opened.verify().previews == COUNT + 1

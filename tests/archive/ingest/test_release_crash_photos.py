@@ -100,8 +100,8 @@ def test_killed_five_times_and_run_again(make_archive, ours, tmp_path):
     assert {p.name for p in archive.iterdir()} == {p.name for p in expected.iterdir()}
     assert _relative(facts(opened)) == _relative(facts(homing.open(expected)), "expected")
     assert (
-        f"{RELEASED + ADDED} entries and {RELEASED} released files verified, 0 problems"
-        in succeed(["verify", archive])[1]
+        f"{RELEASED + ADDED} entries, {RELEASED + ADDED} previews and {RELEASED} released files "
+        "verified, 0 problems" in succeed(["verify", archive])[1]
     )
     assert succeed(command)[0].count("skipped ") == RELEASED
 

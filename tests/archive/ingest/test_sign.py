@@ -257,7 +257,7 @@ killed_at(*{where})
         '(staging, "_write_journal", 1)',
         '(staging, "publish", 2)',
         '(staging, "sync_folder", 2)',
-        '(releasing, "commit_rows", 1)',
+        '(releasing, "record_rows", 1)',
     ],
 )
 def test_a_run_that_is_killed_is_brought_to_its_end(

@@ -1,5 +1,6 @@
 """Archives in an object store, against an S3 server on this machine."""
 
+import datetime
 import json
 import logging
 import urllib.request
@@ -13,6 +14,7 @@ from homing.archive import open as opening
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.location import ObjectStorePath, is_store, location_of
 from homing.archive.table.table import Table
+from homing.images.preview import read_as_preview
 from tests.helpers.archive import child, completed, facts, write
 from tests.helpers.object_store import stored_objects
 from tests.helpers.pictures import make_pictures
@@ -195,6 +197,38 @@ def test_several_write_and_index_at_once(made, store, tmp_path):
     memory, lance = Snapshot(opened._table, opened.codebook), opened._current.snapshot()
     one, other = (s.search(queries, k=5, probes=4, rerank=0) for s in (memory, lance))
     assert np.array_equal(one.ids, other.ids)
+
+
+def test_previews_in_a_store(made, store, tmp_path, monkeypatch):
+    """Packs are objects; one that no row names stays for an hour, since there are no locks."""
+    made.add(make_pictures(tmp_path / "first", 3))
+    made.add(make_pictures(tmp_path / "second", 2, first=50))
+    opened = homing.open(store)
+    for row in opened.entries():
+        folder = tmp_path / ("first" if row.id < "050" else "second")
+        assert opened.preview(row.id) == read_as_preview(folder / row.id, 480)
+    previews = opened.preview_store
+    first, second = sorted({row.preview.partition(":")[0] for row in opened.entries()})
+    assert sorted(previews.packs()) == [first, second]
+    assert previews.read_pack(first) is not None
+    assert isinstance(previews.find([f"{first}:9999999:5"])[0], str)
+    assert isinstance(previews.find(["none.pack:0:5"])[0], str)
+    stats = opened.stats()
+    assert stats["previews"] == 5
+    assert stats["bytes_on_disk"] > stats["bytes_of_previews"] > 0
+    gone = [row.id for row in opened.entries() if row.preview.startswith(second)]
+    opened.remove(gone)
+    assert opened.compact()["packs_removed"] == 0
+    monkeypatch.setattr("homing.archive.table.versions._IN_FLIGHT", datetime.timedelta(0))
+    assert opened.compact()["packs_removed"] == 1
+    assert previews.packs() == [first]
+    assert opened.verify().clean
+    for _ in range(2):
+        (previews.folder / first).delete()
+    assert len(opened.verify().problems) == 5 - len(gone)
+    done = opened.previews([tmp_path / "first", tmp_path / "second"])
+    assert done.made == 5 - len(gone)
+    assert opened.verify().clean
 
 
 def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatch):

@@ -123,6 +123,8 @@ def test_an_entry_its_file_and_a_small_picture_of_it(live):
     assert file.headers["x-content-type-options"] == "nosniff"
     small = live.http.get("/thumbnails/sea/5.jpg")
     assert small.content[:3] == b"\xff\xd8\xff"
+    gone = live.http.get("/thumbnails/sea/7.jpg")  # there is no file: of its preview
+    assert gone.content[:3] == b"\xff\xd8\xff"
 
 
 def test_no_answer_names_a_path(live):
@@ -146,7 +148,7 @@ def test_no_answer_names_a_path(live):
         "/entries/none",
         "/files/none",
         "/files/sea/7.jpg",
-        "/thumbnails/sea/7.jpg",
+        "/thumbnails/none",
         "/files/..%2F..%2Farchive%2Farchive.json",
         "/files/%2Fetc%2Fpasswd",
         "/releases/none",

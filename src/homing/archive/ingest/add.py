@@ -9,8 +9,10 @@ import numpy as np
 
 from homing.archive.ingest.describe import DescribedInput, Description
 from homing.archive.inputs import Input
+from homing.archive.previews.record import carry, record_rows
+from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Outcome
-from homing.archive.table.commit import commit_rows, quantize
+from homing.archive.table.commit import quantize
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
@@ -21,7 +23,11 @@ _COMMIT = 512  # pictures recorded together
 
 
 def add(
-    table: Table, generation: int, codebook: Codebook, described: Iterable[DescribedInput]
+    table: Table,
+    previews: PreviewStore,
+    generation: int,
+    codebook: Codebook,
+    described: Iterable[DescribedInput],
 ) -> Generator[Outcome, None, None]:
     """Record pictures in order; an outcome comes once its picture is recorded.
 
@@ -29,7 +35,7 @@ def add(
     """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
-        refused = _commit(table, generation, codebook, chunk)
+        refused = _commit(table, previews, generation, codebook, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
@@ -37,7 +43,11 @@ def add(
 
 
 def _commit(
-    table: Table, generation: int, codebook: Codebook, chunk: Sequence[DescribedInput]
+    table: Table,
+    previews: PreviewStore,
+    generation: int,
+    codebook: Codebook,
+    chunk: Sequence[DescribedInput],
 ) -> set[str]:
     """Record the described pictures of a chunk; return the ids that other pictures have."""
     described = [
@@ -45,7 +55,9 @@ def _commit(
     ]
     if not described:
         return set()
-    return commit_rows(table, table.to_arrow(_rows(generation, codebook, described)))
+    rows = table.to_arrow(_rows(generation, codebook, described))
+    small = [description.preview for _, description in described]
+    return record_rows(table, previews, carry(rows, small))
 
 
 def _rows(

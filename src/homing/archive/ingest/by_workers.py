@@ -231,7 +231,15 @@ def _begin_describing(
 
     def describe_shard(shard: list[Input]) -> _Shard[DescribedInput]:
         table.refresh()
-        make = partial(describe, table, descriptor, shard, archive=worker.archive, limits=limits)
+        make = partial(
+            describe,
+            table,
+            descriptor,
+            shard,
+            archive=worker.archive,
+            limits=limits,
+            preview=worker.settings.previews,
+        )
         return _Shard.of([item.path for item in shard], partial(make, readers=readers))
 
     return describe_shard

@@ -4,7 +4,7 @@ import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
+from homing.images.preview import encode_preview
 from homing.images.read_small import Squashed, read_for_description, shows_nothing
 from homing.options import Limits
 from homing.workers.ahead import submitted_ahead
@@ -31,6 +32,7 @@ class Description:
     width: int  # pixels, as stored
     height: int
     blank: bool  # the picture shows nothing
+    preview: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class DescribedInput:
     failed: str | None = None
 
 
-_Read = tuple[PlannedInput, Squashed | PictureError | None]
+_Read = tuple[PlannedInput, Squashed | PictureError | None, bytes | None]
 
 
 def describe(
@@ -52,16 +54,17 @@ def describe(
     *,
     archive: Location,
     limits: Limits,
+    preview: int = 0,
     readers: int | None = None,
 ) -> Iterator[DescribedInput]:
     """Describe the inputs that have no row in the table yet, in the order given.
 
-    The table's version at an input's turn counts. `readers` threads (None: one per processor)
-    decode a few batches ahead of the network.
+    The table's version at an input's turn counts. `preview` is the longer side of previews, 0 for
+    none. `readers` threads (None: one per processor) decode a few batches ahead of the network.
     """
 
     def read(planned: PlannedInput) -> _Read:
-        return planned, _read(planned, descriptor.input_size, limits)
+        return planned, *_read(planned, descriptor.input_size, limits, preview)
 
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
@@ -73,25 +76,36 @@ def describe(
         pool.shutdown(cancel_futures=True)  # after an interrupt, it stops reading
 
 
-def _read(planned: PlannedInput, size: int, limits: Limits) -> Squashed | PictureError | None:
+def _read(
+    planned: PlannedInput, size: int, limits: Limits, preview: int
+) -> tuple[Squashed | PictureError | None, bytes | None]:
+    """Read a picture, and make its preview."""
     if not planned.to_do:
-        return None
+        return None, None
     try:
-        return read_for_description(planned.item.path, size, limits=limits)
+        read = read_for_description(planned.item.path, size, limits=limits, longer=preview)
     except PictureError as error:
-        return error
+        return error, None
+    if read.fitted is None:
+        return read, None
+    return replace(read, fitted=None), encode_preview(read.fitted)
 
 
 def _describe(batch: Sequence[_Read], descriptor: Descriptor) -> Iterator[DescribedInput]:
-    squashed = [read.pixels for _, read in batch if isinstance(read, Squashed)]
+    squashed = [read.pixels for _, read, _ in batch if isinstance(read, Squashed)]
     if squashed:
         pixels = np.stack(squashed)
         vectors = iter(descriptor.describe_squashed(pixels, batch=BATCH, pad=True))
         blank = iter(shows_nothing(pixels))
-    for planned, read in batch:
+    for planned, read, preview in batch:
         if isinstance(read, Squashed):
             description = Description(
-                next(vectors), read.sha256, read.width, read.height, blank=bool(next(blank))
+                next(vectors),
+                read.sha256,
+                read.width,
+                read.height,
+                blank=bool(next(blank)),
+                preview=preview,
             )
             yield DescribedInput(planned, description)
         else:

@@ -17,9 +17,11 @@ from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
 from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
+from homing.archive.previews.record import carry, record_rows
+from homing.archive.previews.store import PreviewStore
 from homing.archive.query.manifests import MANIFEST
 from homing.archive.results import Outcome
-from homing.archive.table.commit import commit_rows, quantize
+from homing.archive.table.commit import quantize
 from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
 from homing.errors import PictureError
@@ -43,15 +45,20 @@ class ReleaseRun:
     activator: "Activator"
     out: Path  # folder for the released files; made if need be
     archive: Location  # folder of the archive, which recorded places are relative to
+    previews: PreviewStore
     owner: str  # identity of the archive; unfinished runs of others in `out` are left to them
     generation: int = 1  # of the archive's codebooks, the activator's
     seal: "Seal | None" = None  # signs the files, as Content Credentials
     activate: "Activate | None" = None  # does the activator's work; None: the activator itself
 
+    def record(self, rows: pa.Table) -> set[str]:
+        """Record rows that carry their previews; returns the ids that other pictures have."""
+        return record_rows(self.table, self.previews, rows)
+
 
 def release(run: ReleaseRun, inputs: Iterable[Input]) -> Generator[Outcome, None, None]:
     """Release pictures in order; an outcome comes once its picture is recorded."""
-    recover(run.out, run.owner, lambda rows: commit_rows(run.table, rows))
+    recover(run.out, run.owner, run.record)
     with Staging(run.out, run.owner) as staging:
         steps = _Steps(run, staging)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
@@ -137,7 +144,7 @@ class _Steps:
             committed = self._staging.commit(
                 self._rows(pictures),
                 [picture.staged for picture in pictures],
-                lambda rows: commit_rows(self._run.table, rows),
+                self._run.record,
             )
             fates = {each.item.id: fate for each, fate in zip(pictures, committed, strict=True)}
         now = time.perf_counter()
@@ -172,7 +179,7 @@ class _Steps:
             )
             for each, vector, cell, code in quantized
         ]
-        return self._run.table.to_arrow(rows)
+        return carry(self._run.table.to_arrow(rows), [each.activated.preview for each in pictures])
 
     def _outcome(self, picture: _StagedPicture, fate: str, seconds: float) -> Outcome:
         item, final = picture.item, self._final(picture)

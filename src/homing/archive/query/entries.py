@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.columns import Columns
+from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table
 
 
@@ -58,6 +59,14 @@ class Entries:
             )
             for row in rows
         ]
+
+    def preview_references(self, positions: NDArray[np.int64]) -> list[str | None]:
+        """Return the references to the previews of some entries; None for those without."""
+        if not len(positions) or not self._table.has_previews:
+            return [None] * len(positions)
+        unique, inverse = np.unique(positions, return_inverse=True)
+        texts = self._table.take(unique.tolist(), [PREVIEW.name]).column(0).to_pylist()
+        return [texts[place] for place in inverse]
 
     def _rows(self, positions: NDArray[np.int64], columns: list[str]) -> list[dict[str, Any]]:
         if not len(positions):

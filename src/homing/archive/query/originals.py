@@ -1,13 +1,17 @@
 """Originals: the pictures of entries, found by their checksums."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.table import Table
+from homing.errors import PictureError
 from homing.files.durable import file_sha256
-from homing.images import shown
+from homing.images import read_bytes, shown
+from homing.options import Limits
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,65 @@ class Places:
 
 
 @dataclass(frozen=True)
+class FoundFile:
+    """A file of an entry, as it was read."""
+
+    data: bytes
+    is_source: bool  # the source of a released file, and not the file itself
+
+
+@dataclass(frozen=True)
+class Original:
+    """An entry, and the places where its file may be."""
+
+    id: str
+    places: Sequence[Path]
+    file_sha256: bytes | None  # None: the entry is gone
+    source_sha256: bytes | None
+
+    def find(self) -> Path | str:
+        """Return the first file that is the entry's or its source, or why there is none."""
+        reason = self._reason
+        for place in self.places if self.file_sha256 is not None else ():
+            try:
+                if file_sha256(place) in (self.source_sha256, self.file_sha256):
+                    return place
+                reason = _is_another(place)
+            except OSError as error:
+                reason = f"{shown(place)} cannot be read: {error.strerror}"
+        return reason
+
+    def read(self, limits: Limits) -> FoundFile:
+        """Read the entry's file, or else its source; `PictureError` if there is neither."""
+        reason, source = self._reason, None
+        for place in self.places if self.file_sha256 is not None else ():
+            try:
+                data = read_bytes(place, limits=limits)
+            except PictureError as error:
+                reason = f"{shown(place)}: {error}"
+                continue
+            digest = hashlib.sha256(data).digest()
+            if digest == self.file_sha256:
+                return FoundFile(data, is_source=False)
+            if digest == self.source_sha256:
+                source = source or FoundFile(data, is_source=True)
+            reason = _is_another(place)
+        if source is None:
+            raise PictureError(reason)
+        return source
+
+    @property
+    def _reason(self) -> str:
+        if self.file_sha256 is None:
+            return "the entry is gone"
+        return "where its file lies is not recorded: name the folder with --files"
+
+
+def _is_another(place: Path) -> str:
+    return f"{shown(place)} is another picture than the one recorded"
+
+
+@dataclass(frozen=True)
 class Sources:
     """Finder of entries' pictures where they were released to, and in folders."""
 
@@ -31,23 +94,27 @@ class Sources:
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - the column's name
         """Return the file of an entry with the recorded checksum, or why there is none."""
-        rows = self.table.lookup([id], ["file", "source_sha256", "file_sha256"])
-        if id not in rows:
-            return "the entry is gone"
-        row = rows[id]
-        wanted = {row["source_sha256"], row["file_sha256"]}
-        places = [resolve_place(row["file"], self.archive)] if row["file"] is not None else []
-        places += [folder / id for folder in self.folders]
-        reason = "where its file lies is not recorded: name the folder with --files"
-        for place in places:
-            try:
-                if file_sha256(place) in wanted:
-                    return place
-                reason = f"{shown(place)} is another picture than the one recorded"
-            except OSError as error:
-                reason = f"{shown(place)} cannot be read: {error.strerror}"
-        return reason
+        return self.originals([id])[0].find()
 
     def places(self, ids: Iterable[str]) -> Places:
         """Find the files of some entries now."""
-        return Places({id: self.find(id) for id in ids})  # noqa: A001 - the column's name
+        return Places({each.id: each.find() for each in self.originals(list(ids))})
+
+    def originals(self, ids: Sequence[str]) -> list[Original]:
+        """Return where to look for the files of entries, in one lookup."""
+        rows = self.table.lookup(ids, ["file", "source_sha256", "file_sha256"])
+        return [
+            Original(
+                id=name,
+                places=(*self._recorded(rows.get(name)), *(each / name for each in self.folders)),
+                file_sha256=rows[name]["file_sha256"] if name in rows else None,
+                source_sha256=rows[name]["source_sha256"] if name in rows else None,
+            )
+            for name in ids
+        ]
+
+    def _recorded(self, row: Mapping[str, Any] | None) -> list[Path]:
+        """Return where a released file was written."""
+        if row is None or row["file"] is None:
+            return []
+        return [resolve_place(row["file"], self.archive)]

@@ -184,6 +184,13 @@ class Snapshot:
         """Return the id and state of each of some entries."""
         return self._entries.ids_and_states(np.asarray(positions, dtype=np.int64))
 
+    def preview_references(self, positions: NDArray[np.int64]) -> list[str | None]:
+        """Return the references to the previews of some entries; None for those that have none.
+
+        One read of one small column; :meth:`PreviewStore.find` reads the previews.
+        """
+        return self._entries.preview_references(positions)
+
     def best_views(
         self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False
     ) -> QueryHits:

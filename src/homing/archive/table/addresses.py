@@ -100,6 +100,13 @@ def read_runs(table: Table) -> Runs:
     return Runs.joined(parts)
 
 
+def fragment_files(table: Table) -> dict[int, tuple[str, ...]]:
+    """Name the data files of each fragment: rows of equal files are equal, but for removed ones."""
+    with translate_errors(table.path):
+        fragments = table.dataset.get_fragments()
+        return {f.fragment_id: tuple(file.path for file in f.data_files()) for f in fragments}
+
+
 def stored_bytes(table: Table) -> int:
     """Sum the bytes of the rows and indexes of the version in view."""
     with translate_errors(table.path):

@@ -13,6 +13,8 @@ import posixpath
 import re
 import socket
 import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
@@ -23,6 +25,7 @@ from homing.errors import ArchiveError, UsageError
 
 _STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 _SCHEMES = ("s3", "gs", "az")
+_REQUESTS = 16  # to a store at the same time
 
 SHARE_ARCHIVE = (
     "put the archive where all machines see it under the same path, or in an object store"
@@ -89,6 +92,37 @@ class ObjectStorePath:
             local = Path(folder) / "object"
             local.write_bytes(text.encode(encoding))
             self.put(local)
+
+    def read_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | Exception]:
+        """Read parts of objects below this prefix, each a name, an offset and a length.
+
+        An object that is missing or too short gives Lance's error in its place.
+        """
+        session = _session(self)
+
+        def read(part: tuple[str, int, int]) -> bytes | Exception:
+            try:
+                return bytes(session.read_range(*part))
+            except LANCE_ERRORS as error:
+                return error
+
+        with ThreadPoolExecutor(_REQUESTS) as pool:
+            return list(pool.map(read, ranges))
+
+    def names(self) -> list[str]:
+        """List the objects below this prefix, by their names from here."""
+        try:
+            return [str(name) for name in _session(self).list()]
+        except LANCE_ERRORS as error:
+            raise self._unreachable(error) from error
+
+    def delete(self) -> None:
+        """Remove the object; another process may have done so."""
+        try:
+            _session(self.parent).delete_file(self.name)
+        except LANCE_ERRORS as error:
+            if self.exists():
+                raise self._unreachable(error) from error
 
     def _unreachable(self, error: Exception) -> ArchiveError:
         return ArchiveError(f"{self.uri} cannot be read or written: {reason_of(error)}")

@@ -15,6 +15,30 @@ from homing.archive.table.lance_internals import PRIMARY_KEY
 
 _LONGEST_CODE = 64  # bytes that are shown
 
+PREVIEW = pa.field("preview", pa.string())
+"""Column of references to previews; archives made without it get it with their first preview."""
+
+
+@dataclass(frozen=True)
+class PreviewReference:
+    """Place of an entry's preview in a pack; a row has its text, ``PACK:OFFSET:LENGTH``."""
+
+    pack: str  # name of the file
+    offset: int  # bytes
+    length: int
+
+    @classmethod
+    def parse(cls, text: str) -> "PreviewReference":
+        """Read a row's text; ValueError if it is damaged."""
+        pack, offset, length = text.split(":")
+        if "/" in pack or "\\" in pack:
+            raise ValueError(f"{pack!r} is no name of a file")
+        return cls(pack, int(offset), int(length))
+
+    def __str__(self) -> str:
+        """Return the text as a row has it."""
+        return f"{self.pack}:{self.offset}:{self.length}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
@@ -39,6 +63,7 @@ class Row:
     code: bytes
     metadata: Mapping[str, Any] | None
     generation: int = 1
+    preview: str | None = None  # where it is: see `PreviewReference`
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -57,6 +82,7 @@ class Row:
             "created_at": self.created_at.isoformat(timespec="seconds"),
             "source_sha256": self.source_sha256.hex(),
             "file_sha256": self.file_sha256.hex(),
+            "preview_bytes": PreviewReference.parse(self.preview).length if self.preview else None,
             "metadata": dict(self.metadata or {}),
         }
 
@@ -78,6 +104,7 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
             pa.field("cell", pa.int32(), nullable=False),
             pa.field("code", pa.binary(code_size), nullable=False),
             pa.field("metadata", pa.string()),
+            PREVIEW,
         ]
     )
 

@@ -20,7 +20,13 @@ import pyarrow.compute as pc
 from homing.archive.table.generations import CODE, KEY, StoredGenerations
 from homing.archive.table.lance_internals import FRAGMENT_SHIFT
 from homing.archive.table.location import Location, refuse_in_worker
-from homing.archive.table.rows import Row, row_from_values, row_schema, rows_to_table
+from homing.archive.table.rows import (
+    PREVIEW,
+    Row,
+    row_from_values,
+    row_schema,
+    rows_to_table,
+)
 from homing.archive.table.versions import VersionedDataset, dataset_uri, translate_errors
 from homing.errors import ArchiveError, UsageError
 from homing.images.limits import shown
@@ -65,6 +71,11 @@ class Table(VersionedDataset):
         with translate_errors(self.path):
             width = self._dataset.schema.field(CODE).type.byte_width
             return StoredGenerations.from_config(self._dataset.config(), width)
+
+    @property
+    def has_previews(self) -> bool:
+        """Whether the version in view has the column of previews."""
+        return PREVIEW.name in self._dataset.schema.names
 
     @property
     def indexed_column(self) -> str:
@@ -112,6 +123,23 @@ class Table(VersionedDataset):
             merge.when_not_matched_insert_all().conflict_retries(30).execute(rows)
 
         self.commit(upsert)
+
+    def replace_previews(self, rows: pa.Table) -> int:
+        """Set the previews of rows that still have a file; returns how many were set.
+
+        `rows` has the columns id, file_sha256 and preview. Rows that another process has replaced
+        meanwhile, with another file, stay as they are.
+        """
+        self.refresh()
+        if not self.has_previews:
+            self.add_column(PREVIEW)
+
+        def update() -> int:
+            merge = self._dataset.merge_insert("id")
+            merge.when_matched_update_all("target.file_sha256 = source.file_sha256")
+            return int(merge.conflict_retries(30).execute(rows)["num_updated_rows"])
+
+        return self.commit(update)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of these ids."""

@@ -10,7 +10,7 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -39,6 +39,7 @@ class VersionedDataset:
     def __init__(self, dataset: lance.LanceDataset, path: Location, *, pinned: bool = False):
         self._dataset = dataset
         self._pinned = pinned
+        self._holding = False
         self.path = path
 
     @classmethod
@@ -68,9 +69,13 @@ class VersionedDataset:
         For threads that may still read when others move on: Lance cannot move a handle to another
         version while it is being read.
         """
+        return self.at(self.version)
+
+    def at(self, version: int) -> Self:
+        """Return a version that is not yet forgotten, likewise."""
         other = copy.copy(self)
         with translate_errors(self.path):
-            other._dataset = self._dataset.checkout_version(self.version)
+            other._dataset = self._dataset.checkout_version(version)
         other._pinned = True
         return other
 
@@ -147,7 +152,7 @@ class VersionedDataset:
         has committed: a process that forgets versions (:meth:`compact`) waits.
         """
         self.refuse_if_past()
-        with self._hold_versions():
+        with self.hold_versions():
             self.refresh()
             result = self.retry(action)
             self.refresh()
@@ -162,20 +167,38 @@ class VersionedDataset:
 
         return self.write(action)
 
-    def _hold_versions(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def hold_versions(self) -> Iterator[None]:
+        """Let no process forget versions, or remove the packs of previews that no row names yet.
+
+        Writes within it are under the same lock.
+        """
         lock = self._lock
-        return nullcontext() if lock is None else share_lock(lock)
+        if lock is None or self._holding:
+            yield
+            return
+        with share_lock(lock):
+            self._holding = True
+            try:
+                yield
+            finally:
+                self._holding = False
 
     @property
     def _lock(self) -> Path | None:
         """File by which writers hold the versions they need; None in an object store."""
         return self.path.with_suffix(".lock") if isinstance(self.path, Path) else None
 
-    def compact(self, keep: datetime.timedelta = datetime.timedelta(0)) -> dict[str, int]:
+    def compact(
+        self,
+        keep: datetime.timedelta = datetime.timedelta(0),
+        sweep: Callable[[datetime.timedelta], None] | None = None,
+    ) -> dict[str, int]:
         """Merge small files, drop removed rows and forget versions older than `keep`.
 
         In an object store, and while others write all the time, versions of the last hour stay: a
-        commit in flight may need them.
+        commit in flight may need them. `sweep` is then called with that hour, or with no time if no
+        commit can be in flight: it removes what no version refers to and is older.
         """
 
         def merge() -> Any:
@@ -184,12 +207,15 @@ class VersionedDataset:
         metrics = self.commit(merge)  # rows that another process has removed are not merged
         lock = self._lock
         with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
-            older = keep if alone else max(keep, _IN_FLIGHT)
+            settled = datetime.timedelta(0) if alone else _IN_FLIGHT
+            older = max(keep, settled)
             with translate_errors(self.path):
                 cleaned = self._dataset.cleanup_old_versions(
                     older_than=older, delete_unverified=False
                 )
                 self._dataset.checkout_latest()
+            if sweep is not None:
+                sweep(settled)
         return {
             "files_removed": int(metrics.files_removed),
             "files_added": int(metrics.files_added),

@@ -1,7 +1,7 @@
 """``/entries``, ``/files``, ``/thumbnails``."""
 
 from pathlib import Path as FilePath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
@@ -70,13 +70,18 @@ async def file(request: Request, id: Id) -> FileResponse:  # noqa: A002 - the co
     responses={**failures(404, 422), 200: {"content": {"image/jpeg": {}}}},
 )
 async def thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
-    """Return a small JPEG of an entry's picture, or 304 if the client has it."""
+    """Return a small JPEG of an entry's picture, or of its preview; 304 if the client has it."""
     service = service_of(request)
     row = await service.entry(id)
     headers = {"ETag": f'"{row.file_sha256.hex()}"', "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    small = await service.thumbnail(await _picture_file(service, id))
+    file = await service.picture_file(id)
+    if isinstance(file, str):
+        preview = await service.call_archive(lambda archive: archive.preview(id))
+        small = await service.thumbnail(preview or _refuse(id, file))
+    else:
+        small = await service.thumbnail(file)
     return Response(small, media_type="image/jpeg", headers=headers)
 
 
@@ -96,6 +101,8 @@ def _public_entry(row: Row) -> dict[str, Any]:
 async def _picture_file(service: Service, id: str) -> FilePath:  # noqa: A002 - the column's name
     await service.entry(id)
     file = await service.picture_file(id)
-    if isinstance(file, str):
-        raise HTTPException(404, f"the picture of {id!r} is not available: {file}")
-    return file
+    return _refuse(id, file) if isinstance(file, str) else file
+
+
+def _refuse(id: str, reason: str) -> NoReturn:  # noqa: A002 - the column's name
+    raise HTTPException(404, f"the picture of {id!r} is not available: {reason}")

@@ -1,0 +1,1 @@
+"""Previews: small pictures of the entries, in files beside the table."""
