@@ -68,7 +68,7 @@ def _common_pixels(
     small = np.asarray(record.resize(size, Image.Resampling.BOX), dtype=np.float64)
     seen = np.asarray(overlay(suspect, alignment, size, record.size), dtype=np.float64)
     common = Image.new("L", suspect.size, 0)
-    corners = [(float(x), float(y)) for x, y in alignment.in_suspect]
+    corners = [(float(x), float(y)) for x, y in alignment.in_query]
     ImageDraw.Draw(common).polygon(corners, fill=255)
     inside = np.asarray(overlay(common, alignment, size, record.size)) == 255
     return small[inside], seen[inside]

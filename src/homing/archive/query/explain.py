@@ -104,7 +104,7 @@ class Explanation:
                 "shown": round(alignment.shown, 4),
                 "covered": round(alignment.covered, 4),
                 "in_record": alignment.in_record.round(1).tolist(),
-                "in_query": alignment.in_suspect.round(1).tolist(),
+                "in_query": alignment.in_query.round(1).tolist(),
             }
         return {
             "query": self.query,
