@@ -1,5 +1,7 @@
 """Copies of photographs as they circulate, for benchmarks of the comparison of pictures."""
 
+# ruff: noqa: ARG005  (every edit gets the same arguments)
+
 import io
 from collections.abc import Callable
 

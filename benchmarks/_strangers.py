@@ -1,4 +1,4 @@
-"""Generated pictures of one design and another content: pages, charts, chats, logos, scans, cards."""
+"""Generated pictures of one design and another content: pages, charts, chats, logos, cards."""
 
 from collections.abc import Callable
 
@@ -11,11 +11,11 @@ Draw = Callable[[np.random.Generator, Rgb], Rgb]  # generator, a photograph of i
 _WORDS = (
     "window garden letter copper winter market silver station harbour number paper people morning "
     "bottle engine travel corner forest public table valley summer bridge office record signal"
-).split()
+)
 
 
 def _words(generator: np.random.Generator, count: int) -> str:
-    return " ".join(generator.choice(_WORDS, size=count).tolist())
+    return " ".join(generator.choice(_WORDS.split(), size=count).tolist())
 
 
 def document(generator: np.random.Generator, _: Rgb) -> Rgb:
@@ -136,8 +136,11 @@ def x_ray(generator: np.random.Generator, _: Rgb) -> Rgb:
         top = 118 + 45 * rib + generator.normal(0, 2)
         for side in (-1, 1):
             arc = top + 22 * ((x - 250 - side * 110) / 110) ** 2
-            levels += 18 * np.exp(-(((y - arc) / 4) ** 2)) * (side * (x - 250) > 0) * (
-                np.abs(x - 250) < 215
+            levels += (
+                18
+                * np.exp(-(((y - arc) / 4) ** 2))
+                * (side * (x - 250) > 0)
+                * (np.abs(x - 250) < 215)
             )
     levels += generator.normal(0, 2, size=levels.shape)
     return Image.fromarray(np.clip(levels, 0, 255).astype(np.uint8)).convert("RGB")
@@ -188,7 +191,7 @@ def card(generator: np.random.Generator, photo: Rgb) -> Rgb:
     return page
 
 
-def ornate_frame(generator: np.random.Generator, photo: Rgb) -> Rgb:
+def ornate_frame(_: np.random.Generator, photo: Rgb) -> Rgb:
     """Hang a photograph into a patterned frame, the same each time."""
     pattern = np.random.default_rng(5).integers(0, 255, size=(100, 100, 3)).astype(np.uint8)
     page = Image.fromarray(pattern).resize((800, 640), Image.Resampling.BICUBIC)

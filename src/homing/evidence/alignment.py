@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.evidence.geometry import Array, area, clipped, corners_of, derivative, mapped
+from homing.evidence.geometry import Array, Box, area, clipped, corners_of, derivative, mapped
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +55,7 @@ def align(
     agreeing: int,
     record: tuple[int, int],
     query: tuple[int, int],
-    within: tuple[int, int, int, int] | None = None,
+    within: Box | None = None,
 ) -> Alignment | None:
     """Return the alignment of pictures of these sizes; None if they share no area.
 

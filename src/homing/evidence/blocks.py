@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.evidence.geometry import Array, area, clipped, corners_of, derivative, mapped
+from homing.evidence.geometry import Array, Box, area, clipped, corners_of, derivative, mapped
 
 SIDE = 10
 """Blocks along each side of what both pictures show."""
@@ -50,7 +50,7 @@ class Blocks:
     inside: Mask  # shown by both
     tones: Statistics
     details: Statistics
-    box: tuple[int, int, int, int]  # of what both show, pixels of the record as analysed
+    box: Box  # of what both show, pixels of the record as analysed
 
     @cached_property
     def compared(self) -> Mask:
@@ -80,8 +80,9 @@ class Blocks:
 
     @property
     def detail_share(self) -> float:
-        """Share of the blocks with details whose details look alike, 0 without any."""
-        return _share(self.details.correlation > _ALIKE, self.detailed)
+        """Share of the record's blocks with details that look alike, 0 without any."""
+        detailed = self.inside & (self.details.record >= _DETAILED)
+        return _share(self.details.correlation > _ALIKE, detailed)
 
     @property
     def same_details(self) -> float:
@@ -89,11 +90,6 @@ class Blocks:
         energy = self.inside * (self.details.record**2 + self.details.query**2)
         same = energy[self.details.correlation > _SAME].sum()
         return float(same / max(float(energy.sum()), 1e-6))
-
-    @property
-    def same_tones(self) -> float:
-        """Share of the compared blocks that have the same tones, 0 without any."""
-        return _share(self.tones.correlation > _SAME, self.compared)
 
     def has_other_content(self) -> bool:
         """Return whether a coherent area, as a photograph within a frame, shows something else."""
@@ -122,20 +118,21 @@ def _share(part: Mask, whole: Mask) -> float:
 
 
 def _window_sums(mask: Mask) -> NDArray[np.int64]:
-    sums = np.pad(mask.astype(np.int64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
-    found: NDArray[np.int64] = (
-        sums[_HOLE:, _HOLE:] - sums[:-_HOLE, _HOLE:] - sums[_HOLE:, :-_HOLE] + sums[:-_HOLE, :-_HOLE]
-    )
+    """Return the sums over all windows of _HOLE by _HOLE blocks."""
+    windows = np.lib.stride_tricks.sliding_window_view(mask, (_HOLE, _HOLE))
+    found: NDArray[np.int64] = windows.sum(axis=(2, 3), dtype=np.int64)
     return found
 
 
-def compare_blocks(record: Array, query: Array, matrix: Array) -> Blocks | None:
+def compare_blocks(
+    record: Array, query: Array, matrix: Array, within: Box | None = None
+) -> Blocks | None:
     """Compare grey pictures, (h, w) 8-bit each; None if they share no area.
 
-    `matrix` maps the record's pixels to the query's.
+    `matrix` maps the record's pixels to the query's, of which only the box `within` counts.
     """
     height, width = record.shape
-    seen = seen_by(matrix, (width, height), (query.shape[1], query.shape[0]))
+    seen = _seen_by(matrix, (width, height), within or (0, 0, query.shape[1], query.shape[0]))
     if len(seen) < 3:
         return None
     left, top = np.maximum(np.floor(seen.min(axis=0)), 0).astype(int).tolist()
@@ -156,12 +153,9 @@ def compare_blocks(record: Array, query: Array, matrix: Array) -> Blocks | None:
     return Blocks(inside, _statistics(here - 128, laid - 128), fine, (left, top, right, bottom))
 
 
-def seen_by(matrix: Array, record: tuple[int, int], query: tuple[int, int]) -> Array:
-    """Return the convex polygon of a record that a query shows, (n, 2); empty if there is none.
-
-    `matrix` maps the record's pixels to the query's; sizes are (width, height).
-    """
-    corners = corners_of((0, 0, *query))
+def _seen_by(matrix: Array, record: tuple[int, int], query: Box) -> Array:
+    """Return the convex polygon of a record that a query's box shows, (n, 2), perhaps empty."""
+    corners = corners_of(query)
     inverse = np.linalg.inv(matrix)
     ahead = np.c_[corners, np.ones(4)] @ inverse[2]
     middle = mapped(matrix, np.array([[record[0] / 2, record[1] / 2]]))
@@ -181,7 +175,7 @@ def blurred(pixels: Array, sigma: float) -> Values:
     """Blur grey pixels by a Gaussian of that standard deviation, pixels."""
     import cv2
 
-    found: Values = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), sigma)  # type: ignore[assignment]
+    found: Values = cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), sigma)
     return found
 
 
@@ -189,7 +183,7 @@ def laid_over(query: Array, matrix: Array, size: tuple[int, int], scale: float) 
     """Return a grey query as it lies on a record of that size, `scale` times enlarged by it."""
     import cv2
 
-    found: Values = cv2.warpPerspective(  # type: ignore[assignment]
+    found: Values = cv2.warpPerspective(
         blurred(query, _SMOOTH * max(1.0, scale)),
         matrix,
         size,
@@ -202,7 +196,7 @@ def laid_over(query: Array, matrix: Array, size: tuple[int, int], scale: float) 
 def _mean(values: Array) -> Values:
     import cv2
 
-    found: Values = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    found: Values = cv2.resize(values, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return found
 
 

@@ -25,11 +25,10 @@ from homing.evidence.features import (
     fit_homography,
     grey_pixels,
 )
-from homing.evidence.geometry import Array, mapped, resizing
+from homing.evidence.geometry import Array, Box, mapped, resizing
 from homing.evidence.pixels import proposals, refined
 
 Kind = Literal["copy", "part", "undecided", "none"]
-Box = tuple[int, int, int, int]
 
 _COARSE, _RECORD, _QUERY = 320, 480, 600  # pixels of the longer side
 _FEATURES = 500
@@ -38,12 +37,15 @@ _SURE = 20  # least agreeing matches of a copy whose details need not be nearly 
 _CELLS = 8  # least blocks that these are in
 _AGREEING = 0.6  # least share of a copy's blocks that look alike
 _WHOLLY = 0.85  # the same, from which an area of another content does not matter
+_ADDED = 0.35  # most of that which may be text and the like, added where the record has no texture
 _DETAILS = 0.35  # least share of a copy's detailed blocks whose details look alike
 _BLOCKS = 15  # least blocks of a copy, compared and detailed
 _SAME = 0.88  # least share of the details' contrast that is the same, of drawings and the like
 _SAME_BLOCKS = 12  # least blocks with details of these
-_PLAIN = 0.72  # share of a picture without any change from pixel to pixel, of drawings
-_TEXTURED = 100  # least features of pictures whose disagreement is evidence
+_PLAIN = 0.72  # share of a drawing without any change from pixel to pixel
+_FEW_TONES = 0.78  # share of a drawing in its three commonest tones
+_TEXTURED = 80  # least features of pictures whose disagreement is evidence
+_UNLIKE = 0.5  # share of the blocks that look alike below which drawings are not alike
 _SHARED = 4  # least blocks that look alike of pictures that share a part
 
 
@@ -82,11 +84,31 @@ class ComparableRecord:
 
     @cached_property
     def is_drawing(self) -> bool:
-        """Whether most of it is of plain colours, as of charts and logos."""
-        pixels = self.coarse.pixels.astype(np.int16)
-        across = np.abs(np.diff(pixels, axis=1))[:-1] <= 1
-        down = np.abs(np.diff(pixels, axis=0))[:, :-1] <= 1
-        return bool((across & down).mean() > _PLAIN) if pixels.size > 4 else True
+        """Whether most of it is of few plain colours, as of charts and logos."""
+        return _is_plain(self.coarse.pixels) and _has_few_tones(self.coarse.pixels)
+
+    @cached_property
+    def has_details(self) -> bool:
+        """Whether its details suffice to tell it from others by its pixels."""
+        blocks = compare_blocks(self.fine.pixels, self.fine.pixels, np.eye(3))
+        return blocks is not None and int(blocks.detailed.sum()) >= _SAME_BLOCKS
+
+
+def _is_plain(grey: NDArray[np.uint8]) -> bool:
+    pixels = grey.astype(np.int16)
+    across = np.abs(np.diff(pixels, axis=1))[:-1] <= 1
+    down = np.abs(np.diff(pixels, axis=0))[:, :-1] <= 1
+    return min(grey.shape) < 2 or bool((across & down).mean() > _PLAIN)
+
+
+def _has_few_tones(grey: NDArray[np.uint8]) -> bool:
+    counts = np.convolve(np.bincount(grey.ravel(), minlength=256), np.ones(5), "same")
+    share = 0.0
+    for _ in range(3):
+        level = int(counts.argmax())
+        share += counts[level] / grey.size
+        counts[max(0, level - 4) : level + 5] = 0
+    return share > _FEW_TONES
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +134,17 @@ class ComparableQuery:
         """The picture and its mirror image at a larger size."""
         found = _analysis(self.picture, analysed_size(self.picture, _QUERY))
         return found, found.mirrored()
+
+    def box_in(self, seen: Analysis, *, mirrored: bool) -> Box | None:
+        """Return the content of the frame in the picture as analysed; None without a frame."""
+        if self.within is None:
+            return None
+        (width, height), size = seen.features.size, self.picture.size
+        shares = np.array(self.within) / (*size, *size) * (width, height, width, height)
+        left, top, right, bottom = np.round(shares).astype(int).tolist()
+        return (
+            (width - right, top, width - left, bottom) if mirrored else (left, top, right, bottom)
+        )
 
     def compare(self, record: ComparableRecord) -> "Comparison":
         """Compare the picture with a record's."""
@@ -191,7 +224,7 @@ def _trials(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
     for trial in _fitted(record, query):
         yield trial
         fitted.append(trial)
-    if record.is_drawing or not _textured(record, query):
+    if (record.is_drawing or not _textured(record, query)) and record.has_details:
         yield from _by_pixels(record, query, fitted)
 
 
@@ -206,7 +239,8 @@ def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
             fit = fit_homography(here.features, seen.features, _RULE)
             if fit is None:
                 continue
-            blocks = compare_blocks(here.pixels, seen.pixels, fit.matrix)
+            within = query.box_in(seen, mirrored=mirrored)
+            blocks = compare_blocks(here.pixels, seen.pixels, fit.matrix, within)
             if blocks is None:
                 continue
             count = len(fit.here)
@@ -219,7 +253,7 @@ def _judge(blocks: Blocks, count: int, cells: int, drawing: bool) -> tuple[Kind,
     share, agreed = blocks.share, blocks.agreed_share
     if int(blocks.agreeing.sum()) < _SHARED or agreed < 0.1:
         return "none", "the details that agree are not in one place"
-    if share < _AGREEING or (agreed < _WHOLLY and blocks.has_other_content()):
+    if share < _AGREEING or (min(share, agreed + _ADDED) < _WHOLLY and blocks.has_other_content()):
         if count >= _SURE:
             return "part", "the two share a part, and show something else beside it"
         return "none", "aligned, the two do not look alike"
@@ -254,23 +288,27 @@ def _refined(
     if found is None or blocks is None:
         return
     kind: Kind = "undecided"
-    reason = "too little detail to compare"
-    if int(blocks.detailed.sum()) >= _SAME_BLOCKS:
-        reason = "the two look alike, but not in all of their details"
-        if blocks.same_details >= _SAME:
-            kind, reason = "copy", "the two agree in all of their details"
+    reason = "the two look alike, but not in all of their details"
+    if blocks.agreed_share < _UNLIKE:
+        kind, reason = "none", "aligned, the two do not look alike"
+    elif int(blocks.detailed.sum()) < _SAME_BLOCKS:
+        reason = "too little detail to compare"
+    elif blocks.same_details >= _SAME:
+        kind, reason = "copy", "the two agree in all of their details"
     yield _Trial(kind, reason, found, agreeing, blocks, here, there, mirrored)
 
 
 def _textured(record: ComparableRecord, query: ComparableQuery) -> bool:
-    """Return whether both have features enough for their disagreement to be evidence."""
-    seen = record.coarse, query.coarse[0]
-    return all(len(each.features.points) >= _TEXTURED for each in seen)
+    """Return whether both have features enough for their disagreement to be evidence.
+
+    A photograph must have them at both sizes: noise has features at one.
+    """
+    counted = max if record.is_drawing else min
+    seen = ((record.coarse, record.fine), (query.coarse[0], query.fine[0]))
+    return all(counted(len(s.features.points) for s in sizes) >= _TEXTURED for sizes in seen)
 
 
-def _comparison(
-    trial: _Trial, record: ComparableRecord, query: ComparableQuery
-) -> Comparison:
+def _comparison(trial: _Trial, record: ComparableRecord, query: ComparableQuery) -> Comparison:
     """Return the result of a trial in pixels of the full pictures."""
     sizes = record.picture.size, query.picture.size
     to_query = resizing(trial.query.features.size, sizes[1], mirrored=trial.mirrored)

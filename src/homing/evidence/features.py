@@ -51,7 +51,8 @@ class Features:
 
     def mirrored(self) -> "Features":
         """Return the features of the mirror image, computed from these."""
-        points = self.points * np.float32((-1, 1)) + np.float32((self.size[0] - 1, 0))
+        points = self.points.copy()
+        points[:, 0] = self.size[0] - 1 - points[:, 0]
         return Features(points, self.values[:, _MIRRORED_BINS], self.size)
 
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+Box = tuple[int, int, int, int]
+"""Left, top, right and bottom, pixels; right and bottom are the first outside."""
 
 
 def derivative(matrix: Array, point: Array) -> NDArray[np.float64]:
@@ -35,7 +37,7 @@ def mapped(matrix: Array, points: Array) -> NDArray[np.float64]:
     return found
 
 
-def corners_of(box: tuple[int, int, int, int]) -> NDArray[np.float64]:
+def corners_of(box: Box) -> NDArray[np.float64]:
     """Return the corners of a box, clockwise from the upper left, (4, 2)."""
     left, top, right, bottom = box
     return np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float64)

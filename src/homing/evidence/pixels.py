@@ -19,6 +19,7 @@ from homing.evidence.geometry import Array
 
 _STEPS = ((160, 40), (480, 12))  # longer side of the record, most iterations
 _PRECISION = 1e-4
+_ALIKE = 0.6  # least correlation of the two once aligned
 _FILTER = 5  # pixels: the window of the blur before pictures are aligned
 _SHAPE = 0.04  # most difference of aspect ratios that a plain resize leaves
 _SEARCHED = 128  # pixels of the longer side at which one picture is searched for in the other
@@ -49,10 +50,12 @@ def refined(record: Array, query: Array, matrix: Array) -> NDArray[np.float64] |
         ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, iterations, _PRECISION)
         start = np.eye(2, 3, dtype=np.float32)
         try:
-            _, shift = cv2.findTransformECC(
+            alike, shift = cv2.findTransformECC(
                 here, laid, start, cv2.MOTION_AFFINE, ends, mask, _FILTER
             )
         except cv2.error:  # no overlap, or no texture: it does not converge
+            return None
+        if alike < _ALIKE:
             return None
         found = moved @ np.vstack([shift, (0, 0, 1)]) @ np.linalg.inv(enlarging)
     return found
@@ -66,7 +69,7 @@ def proposals(record: Array, query: Array) -> Iterator[NDArray[np.float64]]:
     for inner, outer, inverse in ((query, record, False), (record, query, True)):
         found = _searched(inner, outer)
         if found is not None:
-            yield found if inverse else np.linalg.inv(found)
+            yield found if inverse else np.asarray(np.linalg.inv(found), np.float64)
 
 
 def _searched(inner: Array, outer: Array) -> NDArray[np.float64] | None:
