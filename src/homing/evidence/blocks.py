@@ -120,8 +120,7 @@ def _share(part: Mask, whole: Mask) -> float:
 def _window_sums(mask: Mask) -> NDArray[np.int64]:
     """Return the sums over all windows of _HOLE by _HOLE blocks."""
     windows = np.lib.stride_tricks.sliding_window_view(mask, (_HOLE, _HOLE))
-    found: NDArray[np.int64] = windows.sum(axis=(2, 3), dtype=np.int64)
-    return found
+    return np.asarray(windows.sum(axis=(2, 3)), np.int64)
 
 
 def compare_blocks(
