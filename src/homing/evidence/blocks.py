@@ -110,7 +110,8 @@ class Blocks:
         rows, columns = np.nonzero(self.agreeing)
         x = np.r_[columns, columns + 1, columns, columns + 1]
         y = np.r_[rows, rows, rows + 1, rows + 1]
-        return np.c_[left + x * (right - left) / SIDE, top + y * (bottom - top) / SIDE]
+        steps = np.array([right - left, bottom - top]) / SIDE
+        return np.asarray(np.stack([x, y], axis=1) * steps + (left, top), np.float64)
 
 
 def _share(part: Mask, whole: Mask) -> float:

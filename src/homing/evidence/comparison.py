@@ -44,6 +44,8 @@ _SAME = 0.88  # least share of the details' contrast that is the same, of drawin
 _SAME_BLOCKS = 12  # least blocks with details of these
 _PLAIN = 0.72  # share of a drawing without any change from pixel to pixel
 _FEW_TONES = 0.78  # share of a drawing in its three commonest tones
+_VARIED = 0.6  # most share of a photograph in its three commonest tones
+_RICH = 250  # least features of photographs that their small versions settle
 _TEXTURED = 80  # least features of pictures whose disagreement is evidence
 _UNLIKE = 0.5  # share of the blocks that look alike below which drawings are not alike
 _SHARED = 4  # least blocks that look alike of pictures that share a part
@@ -85,7 +87,13 @@ class ComparableRecord:
     @cached_property
     def is_drawing(self) -> bool:
         """Whether most of it is of few plain colours, as of charts and logos."""
-        return _is_plain(self.coarse.pixels) and _has_few_tones(self.coarse.pixels)
+        return _is_plain(self.coarse.pixels) and _commonest_tones(self.coarse.pixels) > _FEW_TONES
+
+    @cached_property
+    def is_rich(self) -> bool:
+        """Whether it has features enough, and tones enough, for a small version to settle it."""
+        rich = len(self.coarse.features.points) >= _RICH
+        return rich and _commonest_tones(self.coarse.pixels) <= _VARIED
 
     @cached_property
     def has_details(self) -> bool:
@@ -101,14 +109,15 @@ def _is_plain(grey: NDArray[np.uint8]) -> bool:
     return min(grey.shape) < 2 or bool((across & down).mean() > _PLAIN)
 
 
-def _has_few_tones(grey: NDArray[np.uint8]) -> bool:
+def _commonest_tones(grey: NDArray[np.uint8]) -> float:
+    """Return the share of a picture in its three commonest tones, of five levels each."""
     counts = np.convolve(np.bincount(grey.ravel(), minlength=256), np.ones(5), "same")
     share = 0.0
     for _ in range(3):
         level = int(counts.argmax())
         share += counts[level] / grey.size
         counts[max(0, level - 4) : level + 5] = 0
-    return share > _FEW_TONES
+    return share
 
 
 @dataclass(frozen=True, eq=False)
@@ -231,7 +240,10 @@ def _trials(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
 def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial]:
     """Yield trials of local features, coarse ones first."""
     sizes = ((True, True), (False, False), (False, True))  # whether coarse: of the record, query
-    for coarse_record, coarse_query in sizes:
+    found = False
+    for number, (coarse_record, coarse_query) in enumerate(sizes):
+        if number and not found and _are_rich(record, query):
+            return
         here = record.coarse if coarse_record else record.fine
         there = query.coarse if coarse_query else query.fine
         for mirrored in (False, True):
@@ -243,6 +255,7 @@ def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
             blocks = compare_blocks(here.pixels, seen.pixels, fit.matrix, within)
             if blocks is None:
                 continue
+            found = True
             count = len(fit.here)
             kind, reason = _judge(blocks, count, blocks.cells_of(fit.here), record.is_drawing)
             yield _Trial(kind, reason, fit.matrix, count, blocks, here, seen, mirrored)
@@ -298,11 +311,17 @@ def _refined(
     yield _Trial(kind, reason, found, agreeing, blocks, here, there, mirrored)
 
 
+def _are_rich(record: ComparableRecord, query: ComparableQuery) -> bool:
+    return record.is_rich and len(query.coarse[0].features.points) >= _RICH
+
+
 def _textured(record: ComparableRecord, query: ComparableQuery) -> bool:
     """Return whether both have features enough for their disagreement to be evidence.
 
     A photograph must have them at both sizes: noise has features at one.
     """
+    if _are_rich(record, query):
+        return True
     counted = max if record.is_drawing else min
     seen = ((record.coarse, record.fine), (query.coarse[0], query.fine[0]))
     return all(counted(len(s.features.points) for s in sizes) >= _TEXTURED for sizes in seen)
