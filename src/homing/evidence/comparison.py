@@ -17,6 +17,7 @@ from PIL import Image
 
 from homing.evidence.alignment import Alignment, align
 from homing.evidence.blocks import Blocks, compare_blocks
+from homing.evidence.edits import has_other_colours
 from homing.evidence.features import (
     Features,
     Rule,
@@ -341,7 +342,16 @@ def _comparison(trial: _Trial, record: ComparableRecord, query: ComparableQuery)
         if trial.kind == "copy":
             points = np.vstack([points, alignment.in_query])
         region = _bounds(points, sizes[1])
-    return Comparison(trial.kind, trial.reason, alignment, agreeing, compared, region)
+    kind, reason = trial.kind, trial.reason
+    # Shapes of drawings are so few that many are the same; their colours are not.
+    if (
+        kind == "copy"
+        and record.is_drawing
+        and alignment is not None
+        and has_other_colours(record.picture, query.picture, alignment)
+    ):
+        kind, reason = "undecided", "of the same shapes, in other colours"
+    return Comparison(kind, reason, alignment, agreeing, compared, region)
 
 
 def _bounds(points: Array, size: tuple[int, int]) -> Box:

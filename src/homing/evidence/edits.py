@@ -11,6 +11,7 @@ _TURN = 2.0  # least degrees of a turn to report
 _WHOLE = 0.97  # least share of a picture that counts as whole
 _RESIZED, _STRETCHED = 0.04, 1.06
 _TONE, _CONTRAST = 10.0, 0.15  # levels, and share of the contrast
+_OTHER_HUE = 12.0  # levels: least difference of a channel's distance from grey
 _GREY, _COLOURED = 3.0, 8.0  # mean distance of the channels, levels
 
 
@@ -53,6 +54,17 @@ def _tones(record: Image.Image, query: Image.Image, alignment: Alignment) -> lis
     if abs(shift) >= _TONE:
         found.append("brighter" if shift > 0 else "darker")
     return found
+
+
+def has_other_colours(record: Image.Image, query: Image.Image, alignment: Alignment) -> bool:
+    """Return whether coloured areas have other hues; a query without colours has no others."""
+    before, after = _common_pixels(record, query, alignment)
+    if len(before) < 100 or _colour(after) < 1:
+        return False
+    before, after = (each - each.mean(axis=1, keepdims=True) for each in (before, after))
+    coloured = np.maximum(np.abs(before).max(axis=1), np.abs(after).max(axis=1)) >= _COLOURED
+    apart = np.abs(before - after).max(axis=1)[coloured]
+    return bool(len(apart) and np.median(apart) > _OTHER_HUE)
 
 
 def _colour(pixels: NDArray[np.float64]) -> float:
