@@ -5,13 +5,6 @@ from collections.abc import Mapping
 
 from homing.errors import UsageError
 
-EVIDENCE = {"cv2": "opencv-python-headless"}
-
-
-def require_evidence() -> None:
-    """Raise `UsageError` unless pictures can be compared by local features."""
-    require_packages("evidence", EVIDENCE, "comparing pictures")
-
 
 def missing_packages(packages: Mapping[str, str]) -> list[str]:
     """Return those of the packages, given by module, that are not installed."""

@@ -142,8 +142,7 @@ class SearchKeywords(TypedDict, total=False):
 class SearchOptions:
     """Options of a search, as :meth:`homing.Archive.search` describes them.
 
-    Raises `UsageError` if a value is out of its range, or OpenCV is missing where hits are to be
-    confirmed.
+    Raises `UsageError` if a value is out of its range.
     """
 
     k: int = 10
@@ -158,10 +157,6 @@ class SearchOptions:
 
     def __post_init__(self) -> None:
         check_views(self.views)
-        if self.confirm:
-            from homing.extras import require_evidence
-
-            require_evidence()
         if self.k < 1 or self.rerank < 0:
             raise UsageError(
                 f"k must be at least 1 and rerank at least 0, not {self.k} and {self.rerank}"

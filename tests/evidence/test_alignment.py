@@ -1,18 +1,14 @@
 """Alignment of one picture in another, and its estimated edits, against those applied.
 
-These tests also cover evidence/features, evidence/edits and evidence/page.
+These tests also cover evidence/edits and evidence/page.
 """
-
-import importlib.util
 
 import numpy as np
 import pytest
 import skimage.data
 from PIL import Image, ImageEnhance, ImageOps
 
-from homing.errors import UsageError
-from homing.evidence import Sheet, Suspect, compare, name_edits, render_sheet
-from homing.evidence.features import features_of
+from homing.evidence import ComparableQuery, ComparableRecord, Sheet, name_edits, render_sheet
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +17,7 @@ def original() -> Image.Image:
 
 
 def aligned(original, copy, within=None):
-    found = compare(original, Suspect(copy, within))
+    found = ComparableQuery(copy, within).compare(ComparableRecord(original))
     assert found.confirmed
     assert found.alignment is not None
     return found.alignment
@@ -82,42 +78,6 @@ def test_tones(original) -> None:
     assert "less contrast" in name_edits(original, flat, aligned(original, flat))
     grey = original.convert("L").convert("RGB")
     assert "without its colours" in name_edits(original, grey, aligned(original, grey))
-
-
-def test_other_pictures_do_not_agree_and_plain_ones_say_nothing(original) -> None:
-    other = Image.fromarray(skimage.data.coffee())
-    assert compare(original, Suspect(other)).confirmed is False
-    plain = Image.new("RGB", (300, 200), "grey")
-    assert compare(plain, Suspect(other)).confirmed is None
-    assert compare(original, Suspect(plain)).confirmed is None
-
-
-def test_features_of_a_suspect_are_computed_once_for_many_records(original, monkeypatch) -> None:
-    computed = []
-
-    def counted(picture, rule, *, mirrored=False):
-        computed.append((picture, mirrored))
-        return features_of(picture, rule, mirrored=mirrored)
-
-    monkeypatch.setattr("homing.evidence.alignment.features_of", counted)
-    others = [Image.fromarray(skimage.data.coffee()), Image.fromarray(skimage.data.chelsea())]
-    suspect = Suspect(original.resize((300, 300)))
-    confirmed = [compare(record, suspect).confirmed for record in (original, *others)]
-    assert confirmed == [True, False, False]
-    of_suspect = [mirrored for picture, mirrored in computed if picture is suspect.picture]
-    assert of_suspect == [False, True]  # the mirror image only when it is needed
-    assert len(computed) == 3 + 2
-
-
-def test_without_opencv_it_says_what_to_install(original, monkeypatch) -> None:
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util,
-        "find_spec",
-        lambda name, *rest: None if name == "cv2" else find(name, *rest),
-    )
-    with pytest.raises(UsageError, match=r"pip install 'homing\[evidence\]'"):
-        compare(original, Suspect(original))
 
 
 def test_the_page_escapes_and_needs_nothing_else(original) -> None:

@@ -136,8 +136,8 @@ class ArchiveReader:
         rate : float, default 1e-4
             Most false alarms per query for a hit to be called a copy.
         confirm : bool, default False
-            Compare the picture with those of the five best hits by local features (needs OpenCV): a
-            picture that agrees is a copy and comes first, one that does not is none and comes last.
+            Compare the picture with those of the five best hits: a picture that agrees is a copy
+            and comes first, one that does not is none and comes last.
         files : path or sequence of paths, default none
             Folders with the pictures of entries, whose ids are paths below them; released files are
             found without.
@@ -159,7 +159,7 @@ class ArchiveReader:
         PictureError
             The picture cannot be read.
         UsageError
-            An option is out of range, or OpenCV is missing.
+            An option is out of range.
 
         Examples
         --------
@@ -218,8 +218,8 @@ class ArchiveReader:
     ) -> "Explanation":
         """Show why a picture is, or is not, taken for a copy of an entry.
 
-        The entry's picture is laid over it by local features (needs OpenCV), if its file is
-        available: released files are, and others below `files`.
+        The entry's picture is compared with it and laid over it, if its file is available:
+        released files are, and others below `files`.
 
         Parameters
         ----------

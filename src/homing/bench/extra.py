@@ -4,7 +4,6 @@ from homing.extras import require_packages
 
 _PACKAGES = {
     "augly": "augly",
-    "cv2": "opencv-python-headless",
     "imagehash": "imagehash",
     "matplotlib": "matplotlib",
     "pdqhash": "pdqhash",

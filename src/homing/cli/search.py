@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--confirm",
     is_flag=True,
-    help="Compare the query with the best hits' pictures by local features; needs OpenCV.",
+    help="Compare the query with the best hits' pictures.",
 )
 @shared.files_option
 @shared.engine_option
@@ -140,7 +140,7 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     homing explain archive suspect.jpg
     homing explain archive suspect.jpg --html why.html --files photos/
 
-    With OpenCV and the entry's file, the two pictures are laid over each other by local features.
+    With the entry's file, the two pictures are compared and laid over each other.
     Released files are found where they were written; name folders of added ones with --files.
     """
     html = Path(options["html"]) if options["html"] else None

@@ -11,12 +11,13 @@ _TURN = 2.0  # least degrees of a turn to report
 _WHOLE = 0.97  # least share of a picture that counts as whole
 _RESIZED, _STRETCHED = 0.04, 1.06
 _TONE, _CONTRAST = 10.0, 0.15  # levels, and share of the contrast
+_OTHER_HUE = 12.0  # levels: least difference of a channel's distance from grey
 _GREY, _COLOURED = 3.0, 8.0  # mean distance of the channels, levels
 
 
-def name_edits(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> tuple[str, ...]:
+def name_edits(record: Image.Image, query: Image.Image, alignment: Alignment) -> tuple[str, ...]:
     """Name the edits between two 8-bit RGB pictures, the coarsest first; none if they are equal."""
-    return (*_geometry(alignment), *_tones(record, suspect, alignment))
+    return (*_geometry(alignment), *_tones(record, query, alignment))
 
 
 def _geometry(alignment: Alignment) -> list[str]:
@@ -38,8 +39,8 @@ def _geometry(alignment: Alignment) -> list[str]:
     return found
 
 
-def _tones(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> list[str]:
-    before, after = _common_pixels(record, suspect, alignment)
+def _tones(record: Image.Image, query: Image.Image, alignment: Alignment) -> list[str]:
+    before, after = _common_pixels(record, query, alignment)
     if len(before) < 100:
         return []
     found = []
@@ -55,35 +56,46 @@ def _tones(record: Image.Image, suspect: Image.Image, alignment: Alignment) -> l
     return found
 
 
+def has_other_colours(record: Image.Image, query: Image.Image, alignment: Alignment) -> bool:
+    """Return whether coloured areas have other hues; a query without colours has no others."""
+    before, after = _common_pixels(record, query, alignment)
+    if len(before) < 100 or _colour(after) < 1:
+        return False
+    before, after = (each - each.mean(axis=1, keepdims=True) for each in (before, after))
+    coloured = np.maximum(np.abs(before).max(axis=1), np.abs(after).max(axis=1)) >= _COLOURED
+    apart = np.abs(before - after).max(axis=1)[coloured]
+    return bool(len(apart) and np.median(apart) > _OTHER_HUE)
+
+
 def _colour(pixels: NDArray[np.float64]) -> float:
     return float((pixels.max(axis=1) - pixels.min(axis=1)).mean())
 
 
 def _common_pixels(
-    record: Image.Image, suspect: Image.Image, alignment: Alignment
+    record: Image.Image, query: Image.Image, alignment: Alignment
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return pixels of the record and those of the suspect that lie on them, (n, 3) each."""
+    """Return pixels of the record and those of the query that lie on them, (n, 3) each."""
     factor = min(1.0, _SIDE / max(record.size))
     size = (max(1, round(record.width * factor)), max(1, round(record.height * factor)))
     small = np.asarray(record.resize(size, Image.Resampling.BOX), dtype=np.float64)
-    seen = np.asarray(overlay(suspect, alignment, size, record.size), dtype=np.float64)
-    common = Image.new("L", suspect.size, 0)
-    corners = [(float(x), float(y)) for x, y in alignment.in_suspect]
+    seen = np.asarray(overlay(query, alignment, size, record.size), dtype=np.float64)
+    common = Image.new("L", query.size, 0)
+    corners = [(float(x), float(y)) for x, y in alignment.in_query]
     ImageDraw.Draw(common).polygon(corners, fill=255)
     inside = np.asarray(overlay(common, alignment, size, record.size)) == 255
     return small[inside], seen[inside]
 
 
 def overlay(
-    suspect: Image.Image, alignment: Alignment, size: tuple[int, int], record: tuple[int, int]
+    query: Image.Image, alignment: Alignment, size: tuple[int, int], record: tuple[int, int]
 ) -> Image.Image:
-    """Draw the suspect at `size` as it lies on the record, which is `record` pixels large."""
-    # Pillow needs the source of each pixel: from the record's place to the suspect's.
+    """Draw the query at `size` as it lies on the record, which is `record` pixels large."""
+    # Pillow needs the source of each pixel: from the record's place to the query's.
     enlarged = np.diag([record[0] / size[0], record[1] / size[1], 1.0])
-    # A reduced suspect, so that distant pixels are averages and not single ones.
+    # A reduced query, so that distant pixels are averages and not single ones.
     step = max(1, int(alignment.scale * record[0] / size[0]))
-    reduced = suspect.reduce(step) if step > 1 else suspect
-    shrunk = np.diag([reduced.width / suspect.width, reduced.height / suspect.height, 1.0])
+    reduced = query.reduce(step) if step > 1 else query
+    shrunk = np.diag([reduced.width / query.width, reduced.height / query.height, 1.0])
     matrix = shrunk @ alignment.matrix @ enlarged
     values = (matrix / matrix[2, 2]).ravel()[:8].tolist()
     return reduced.transform(

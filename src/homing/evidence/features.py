@@ -1,12 +1,14 @@
 """Local features of pictures, and the homography between two.
 
-SIFT features [1]_ are matched by the ratio test, and a homography is fitted to the matches. It is
-accepted if enough matches agree with it, spread over enough of both pictures, and if it is a change
-that a copy may have suffered; a :class:`Rule` sets the thresholds.
+RootSIFT features [1]_ [2]_ are matched by the ratio test and mutually, and a homography is fitted
+to the matches by MAGSAC++ [3]_. A :class:`Rule` sets the thresholds of its acceptance.
 
 References
 ----------
 .. [1] D. Lowe. "Distinctive Image Features from Scale-Invariant Keypoints". IJCV 60 (2004).
+.. [2] R. Arandjelović, A. Zisserman. "Three Things Everyone Should Know to Improve Object
+   Retrieval". CVPR 2012.
+.. [3] D. Barath et al. "MAGSAC++, a Fast, Reliable and Accurate Robust Estimator". CVPR 2020.
 """
 
 from dataclasses import dataclass
@@ -16,11 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-_RATIO = 0.75  # Lowe's: distance to the nearest over that to the second nearest
-_TOLERANCE = 4.0  # pixels between a match and the homography
-_STRETCH = 3.0  # most that the homography may stretch one direction over another
+from homing.evidence.geometry import Array, derivative
 
-Array = NDArray[Any]
+_CONTRAST = 0.02  # of OpenCV's SIFT: half of its default, for dark and hazy pictures
+_RATIO = 0.8  # Lowe's: distance to the nearest over that to the second nearest
+_TOLERANCE = 3.0  # pixels between a match and the homography
+_STRETCH = 3.0  # most that the homography may stretch one direction over another
+_SEED = 1  # of the random samples that the homography is fitted to
+_MIRRORED_BINS = (  # SIFT's 4 rows of 4 columns of 8 directions, as a mirror image has them
+    np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,79 +43,127 @@ class Rule:
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """Local features of a picture as analysed: shrunk, perhaps mirrored."""
+    """Local features of a picture as analysed: resized, perhaps mirrored."""
 
     points: Array  # (n, 2) float32, pixels
-    values: Array  # (n, 128) float32
+    values: Array  # (n, 128) float32, unit vectors
     size: tuple[int, int]  # width and height
 
+    def mirrored(self) -> "Features":
+        """Return the features of the mirror image, computed from these."""
+        points = self.points.copy()
+        points[:, 0] = self.size[0] - 1 - points[:, 0]
+        return Features(points, self.values[:, _MIRRORED_BINS], self.size)
 
-def features_of(image: Image.Image, rule: Rule, *, mirrored: bool = False) -> Features:
-    """Detect the features of an 8-bit picture, or of its mirror image."""
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Homography that matches of local features agree with."""
+
+    matrix: NDArray[np.float64]  # (3, 3), from the first picture's pixels to the second's
+    here: Array  # (n, 2) float32, agreeing points of the first
+    there: Array  # (n, 2) float32, those of the second
+
+
+def analysed_size(image: Image.Image, side: int, *, enlarged: bool = False) -> tuple[int, int]:
+    """Return the size, of at most `side` pixels, at which a picture is analysed."""
+    factor = side / max(image.size)
+    if not enlarged:
+        factor = min(1.0, factor)
+    return max(1, round(image.width * factor)), max(1, round(image.height * factor))
+
+
+def grey_pixels(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the luma of an 8-bit picture at a size, (h, w)."""
+    grey = image.convert("L")
+    if size != grey.size:
+        kind = Image.Resampling.BICUBIC if size[0] > grey.width else Image.Resampling.BILINEAR
+        grey = grey.resize(size, kind, reducing_gap=2.0)
+    return np.asarray(grey)
+
+
+def features_of(image: Image.Image, rule: Rule) -> Features:
+    """Detect the features of an 8-bit picture."""
+    return detect(grey_pixels(image, analysed_size(image, rule.side)), rule.features)
+
+
+def detect(pixels: NDArray[np.uint8], most: int) -> Features:
+    """Detect at most about `most` features of a grey picture, (h, w)."""
     import cv2
 
-    sift: Any = cv2.SIFT_create(rule.features)  # type: ignore[attr-defined]
-    grey = image.convert("L")
-    factor = min(1.0, rule.side / max(grey.size))
-    size = (max(1, round(grey.width * factor)), max(1, round(grey.height * factor)))
-    pixels = np.asarray(grey.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0))
-    if mirrored:
-        pixels = np.ascontiguousarray(pixels[:, ::-1])
+    sift: Any = cv2.SIFT_create(most, 3, _CONTRAST)  # type: ignore[attr-defined]
     points, values = sift.detectAndCompute(pixels, None)
+    height, width = pixels.shape
     if values is None:
         points, values = (), np.empty((0, 128), np.float32)
     places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
-    return Features(places, values, size)
+    values /= np.maximum(values.sum(axis=1, keepdims=True), 1e-9)
+    return Features(places, np.sqrt(values), (width, height))
 
 
-def fit_homography(first: Features, second: Features, rule: Rule) -> tuple[Array, int] | None:
-    """Fit the homography from the first's pixels to the second's, and count the matches agreeing.
+def fit_homography(first: Features, second: Features, rule: Rule) -> Fit | None:
+    """Fit the homography from the first's pixels to the second's.
 
-    None if they are too few, lie too close together, or no copy would be changed like that.
+    None if the matches agreeing with it are too few or lie too close together, or if no copy would
+    be changed like that.
     """
     import cv2
 
     here, there = _matches(first, second)
-    if len(here) < rule.agreeing:
+    if len(here) < max(4, rule.agreeing):
         return None
-    matrix, mask = cv2.findHomography(here, there, cv2.RANSAC, _TOLERANCE)
-    if matrix is None:
+    matrix, mask = cv2.findHomography(here, there, _estimator())
+    if matrix is None or not np.isfinite(matrix).all():
         return None
     agree = mask.ravel().astype(bool)
     here, there = here[agree], there[agree]
-    if len(here) < rule.agreeing or not _is_plausible(matrix, here, rule.zoom):
+    if len(here) < rule.agreeing or not is_plausible(matrix, here.mean(axis=0), rule.zoom):
         return None
     for points, (width, height) in ((here, first.size), (there, second.size)):
         if cv2.contourArea(cv2.convexHull(points)) < rule.spread * (width * height):
             return None
-    return matrix, len(here)
+    return Fit(matrix, here, there)
+
+
+def _estimator() -> Any:
+    """Return the parameters of ``cv2.USAC_MAGSAC``, with its random generator seeded."""
+    import cv2
+
+    parameters: Any = cv2.UsacParams()
+    parameters.threshold = _TOLERANCE
+    parameters.confidence = 0.995
+    parameters.maxIterations = 2000
+    parameters.randomGeneratorState = _SEED
+    parameters.sampler = cv2.SAMPLING_UNIFORM
+    parameters.score = cv2.SCORE_METHOD_MAGSAC
+    parameters.loMethod = cv2.LOCAL_OPTIM_SIGMA
+    parameters.loIterations, parameters.loSampleSize = 10, 14
+    parameters.final_polisher = cv2.MAGSAC
+    parameters.final_polisher_iterations = 3
+    return parameters
 
 
 def _matches(first: Features, second: Features) -> tuple[Array, Array]:
     """Return pairs of points that pass the ratio test, each point in one pair only."""
     if len(first.values) < 2 or len(second.values) < 2:
         return np.empty((0, 2), np.float32), np.empty((0, 2), np.float32)
-    squared = (
-        (first.values**2).sum(axis=1)[:, None]
-        + (second.values**2).sum(axis=1)
-        - 2 * first.values @ second.values.T
-    )
-    distances = np.sqrt(np.maximum(squared, 0))
-    two = np.argpartition(distances, 1, axis=1)[:, :2]
-    values = np.take_along_axis(distances, two, axis=1)
-    nearest = np.take_along_axis(two, values.argmin(axis=1)[:, None], axis=1)[:, 0]
-    passed = np.flatnonzero(values.min(axis=1) < _RATIO * values.max(axis=1))
+    alike = first.values @ second.values.T
+    rows = np.arange(len(alike))
+    nearest = alike.argmax(axis=1)
+    best = alike[rows, nearest]
+    mutual = alike.argmax(axis=0)[nearest] == rows
     # Mutual: otherwise many points of a repeated pattern would be matched to one.
-    passed = passed[distances.argmin(axis=0)[nearest[passed]] == passed]
+    alike[rows, nearest] = -1
+    passed = mutual & (1 - best < _RATIO**2 * (1 - alike.max(axis=1)))  # of distances squared
     return first.points[passed], second.points[nearest[passed]]
 
 
-def _is_plausible(matrix: Array, points: Array, zoom: float) -> bool:
-    """Return whether a homography, near these points, is an edit that copies undergo."""
-    x, y = points.mean(axis=0)
+def is_plausible(matrix: Array, point: Array, zoom: float) -> bool:
+    """Return whether a homography, near this point, is an edit that copies undergo."""
+    x, y = point
     if abs(matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]) < 1e-9:
         return False
-    jacobian = derivative(matrix, points.mean(axis=0))
+    jacobian = derivative(matrix, point)
     large, small = np.linalg.svd(jacobian, compute_uv=False)
     return bool(
         np.linalg.det(jacobian) > 0
@@ -116,12 +171,3 @@ def _is_plausible(matrix: Array, points: Array, zoom: float) -> bool:
         and large <= zoom
         and small >= 1 / zoom
     )
-
-
-def derivative(matrix: Array, point: Array) -> NDArray[np.float64]:
-    """Return the derivative of a homography, (Ax + b)/(cx + d), at a point, (2, 2)."""
-    x, y = point
-    scale = matrix[2, 0] * x + matrix[2, 1] * y + matrix[2, 2]
-    image = (matrix @ (x, y, 1.0))[:2] / scale
-    found: NDArray[np.float64] = (matrix[:2, :2] - np.outer(image, matrix[2, :2])) / scale
-    return found

@@ -47,7 +47,7 @@ def figures_of(sheet: Sheet) -> list[Figure]:
     laid = overlay(sheet.suspect, sheet.alignment, _bounded(sheet.record), sheet.record.size)
     return [
         _figure(
-            _outline(sheet.suspect, sheet.alignment.in_suspect),
+            _outline(sheet.suspect, sheet.alignment.in_query),
             f"{query}; framed: what the record shows too",
         ),
         _figure(

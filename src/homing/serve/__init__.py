@@ -9,7 +9,6 @@ from homing.extras import require_packages
 __all__ = ["require_extra"]
 
 _PACKAGES = {
-    "cv2": "opencv-python-headless",
     "fastapi": "fastapi",
     "prometheus_client": "prometheus-client",
     "python_multipart": "python-multipart",

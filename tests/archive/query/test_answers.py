@@ -1,7 +1,5 @@
 """Answers confirmed by local features; their verdicts by rate are in test_calibration."""
 
-import importlib.util
-
 import pytest
 from PIL import Image
 
@@ -44,10 +42,3 @@ def test_confirming_costs_no_answer_where_a_query_has_gone(archive, sources, sus
         (result,) = results
     assert result.reason is None
     assert [hit.confirmed for hit in result.hits] == [None] * 3
-
-
-def test_confirming_needs_opencv(archive, suspect, monkeypatch):
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda n: None if n == "cv2" else found(n))
-    with pytest.raises(homing.UsageError, match="homing\\[evidence\\]"):
-        archive.search(suspect, confirm=True)

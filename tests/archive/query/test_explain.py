@@ -67,15 +67,6 @@ def test_a_picture_that_shows_nothing_gets_no_verdict(archive, sources):
     assert "shows next to nothing" in found.page()
 
 
-def test_without_opencv_the_rest_is_shown(archive, sources, suspect, tmp_path, monkeypatch):
-    archive.release(sources, out=tmp_path / "out")
-    monkeypatch.setattr("homing.archive.query.explain.has_opencv", lambda: False)
-    found = archive.explain(suspect)
-    assert found.hit is not None
-    assert "OpenCV" in str(found.reason)
-    assert found.page().count("<img ") == 2
-
-
 def test_divided_evidence_is_said_to_be():
     hit = homing.Hit(
         id="a", similarity=0.9, view="upright", cell=1, code_distance=0.1, state="added",
@@ -83,10 +74,10 @@ def test_divided_evidence_is_said_to_be():
     )  # fmt: skip
     from homing.evidence import Comparison
 
-    found = Explanation("q", hit, comparison=Comparison(None, textured=True))
+    found = Explanation("q", hit, comparison=Comparison("none", "nothing in common"))
     assert found.positive is None
     assert "do not agree" in found.verdict
     assert found.facts()["as similar by chance"] == "1 in 1,000,000 queries"
-    weak = Explanation("q", hit, comparison=Comparison(None, textured=False))
+    weak = Explanation("q", hit, comparison=Comparison("undecided", "too little detail to compare"))
     assert weak.positive is True
     assert np.array(weak.as_dict()["confirmed"]) == np.array(None)

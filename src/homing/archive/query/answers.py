@@ -16,7 +16,7 @@ from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.query.verdict import Verdict, decide_by_features
 from homing.archive.results import Hit, Hits, SearchResult
 from homing.errors import PictureError
-from homing.evidence import Suspect, compare
+from homing.evidence import ComparableQuery, ComparableRecord
 from homing.images import SHOWS_NOTHING, read_rgb, shown
 from homing.options import Limits, SearchOptions
 from homing.search.engines.combined import Probes
@@ -160,18 +160,20 @@ def confirm(
     disagree, though there are enough of them, is none. If the record's picture is unavailable or
     has too little texture, the verdict is unchanged.
     """
-    seen = Suspect(suspect)
+    seen = ComparableQuery(suspect)
     compared = [_confirm_hit(hit, seen, sources, limits) for hit in hits[:MOST_CONFIRMED]]
     order = {True: 0, None: 1, False: 2}
     return tuple(sorted([*compared, *hits[MOST_CONFIRMED:]], key=lambda hit: order[hit.confirmed]))
 
 
-def _confirm_hit(hit: Hit, suspect: Suspect, sources: Sources | Places, limits: Limits) -> Hit:
+def _confirm_hit(
+    hit: Hit, query: ComparableQuery, sources: Sources | Places, limits: Limits
+) -> Hit:
     place = sources.find(hit.id)
     if isinstance(place, str):
         return hit
     try:
-        agreed = compare(read_rgb(place, limits=limits), suspect).confirmed
+        record = ComparableRecord(read_rgb(place, limits=limits))
     except PictureError:
         return hit
-    return decide_by_features(hit, agreed)
+    return decide_by_features(hit, query.compare(record).confirmed)

@@ -13,12 +13,11 @@ from homing.archive.results import Hit
 from homing.codebooks import Codebook
 from homing.errors import PictureError
 from homing.evidence import (
+    ComparableQuery,
+    ComparableRecord,
     Comparison,
     Sheet,
-    Suspect,
-    compare,
     figures_of,
-    has_opencv,
     name_edits,
     render_sheet,
 )
@@ -87,7 +86,7 @@ class Explanation:
             )
         elif self.comparison is not None:
             facts["local features"] = (
-                "no agreement" if self.comparison.textured else "too few to tell"
+                "too few to tell" if self.comparison.confirmed is None else "no agreement"
             )
         return facts | {name: str(value) for name, value in (hit.metadata or {}).items()}
 
@@ -104,7 +103,7 @@ class Explanation:
                 "shown": round(alignment.shown, 4),
                 "covered": round(alignment.covered, 4),
                 "in_record": alignment.in_record.round(1).tolist(),
-                "in_query": alignment.in_suspect.round(1).tolist(),
+                "in_query": alignment.in_query.round(1).tolist(),
             }
         return {
             "query": self.query,
@@ -177,10 +176,8 @@ def explain(
     except PictureError as error:
         return Explanation(**about, reason=f"the record's picture {shown(place)}: {error}")
     about |= {"record": record, "file": shown(place)}
-    if not has_opencv():
-        reason = "the two laid over each other: OpenCV is missing (pip install 'homing[evidence]')"
-        return Explanation(**about, reason=reason)
-    comparison = compare(record, Suspect(suspect, inner_box(suspect)))
+    query_picture = ComparableQuery(suspect, inner_box(suspect))
+    comparison = query_picture.compare(ComparableRecord(record))
     alignment = comparison.alignment
     edits = () if alignment is None else name_edits(record, suspect, alignment)
     return Explanation(**about, comparison=comparison, edits=edits)

@@ -76,19 +76,21 @@ def _against(
 
 def _both_ways(picture: Image.Image) -> Iterator[Features]:
     """Features of a picture, then of its mirror image."""
-    return (_features(picture, mirrored=mirrored) for mirrored in (False, True))
+    features = _features(picture)
+    yield features
+    yield features.mirrored()
 
 
 def _agreement(ours: Iterable[Features], theirs: Features) -> Evidence | None:
     for mirrored, features in enumerate(ours):
         found = fit_homography(features, theirs, _RULE)
         if found is not None:
-            return Evidence(found[1], bool(mirrored))
+            return Evidence(len(found.here), bool(mirrored))
     return None
 
 
-def _features(image: Image.Image, *, mirrored: bool = False) -> Features:
+def _features(image: Image.Image) -> Features:
     import cv2
 
     cv2.setNumThreads(1)  # processes share the cores
-    return features_of(image, _RULE, mirrored=mirrored)
+    return features_of(image, _RULE)

@@ -27,7 +27,8 @@ CANDIDATES = 5
 _FORMAT = 2  # of the cached verdicts
 # The code that decides about a pair, from the files to the verdict.
 _SOURCES = (
-    "images", "bench/encode/variants.py", "bench/dataset/local_features.py", "evidence/features.py"
+    "images", "bench/encode/variants.py", "bench/dataset/local_features.py",
+    "evidence/features.py", "evidence/geometry.py",
 )  # fmt: skip
 _PACKAGES = ("pillow", "numpy", "opencv-python-headless")
 _SAVE_EVERY = 200  # pictures

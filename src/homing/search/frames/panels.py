@@ -36,15 +36,21 @@ _DEPTH = 8  # cuts within cuts
 
 
 def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
-    """Find the picture on a page; None if this is no page, or has no picture.
+    """Find the largest picture on a page; None if this is no page, or has no picture.
 
     `pixels` is (h, w, 3) RGB, best of some hundred pixels a side.
     """
+    found = find_page_panels(pixels)
+    return max(found, key=lambda box: (box[2] - box[0]) * (box[3] - box[1])) if found else None
+
+
+def find_page_panels(pixels: NDArray[np.uint8]) -> list[Box]:
+    """Find all pictures on a page; none if this is no page."""
     height, width = pixels.shape[:2]
     side = max(height, width)
     ground = _ground(pixels)
     if ground.mean() < _PAGE:
-        return None
+        return []
     content = ~ground
     leaves = _leaves(content, (0, 0, width, height), max(2, round(_GAP * side)), _DEPTH)
     found = [
@@ -53,11 +59,11 @@ def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
         if box is not None
         and min(box[2] - box[0], box[3] - box[1]) >= max(_THINNEST, _LEAST * side)
     ]
-    if not found:
-        return None
-    left, top, right, bottom = max(found, key=lambda box: (box[2] - box[0]) * (box[3] - box[1]))
     # Scaling mixes the picture's own rim with the ground beside it.
-    return left + (left > 0), top + (top > 0), right - (right < width), bottom - (bottom < height)
+    return [
+        (left + (left > 0), top + (top > 0), right - (right < width), bottom - (bottom < height))
+        for left, top, right, bottom in found
+    ]
 
 
 def _ground(pixels: NDArray[np.uint8]) -> Mask:

@@ -1,0 +1,360 @@
+"""Comparison of a record's picture with a query's: a copy, a shared part, undecided, or no copy.
+
+Local features align the two, at a coarse scale first (:mod:`homing.evidence.features`); then what
+both show is compared block by block (:mod:`homing.evidence.blocks`). Pictures with few features,
+and drawings on plain grounds, whose features are much the same everywhere, are aligned by their
+pixels and must agree in nearly all of their details (:mod:`homing.evidence.pixels`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from homing.evidence.alignment import Alignment, align
+from homing.evidence.blocks import Blocks, compare_blocks
+from homing.evidence.edits import has_other_colours
+from homing.evidence.features import (
+    Features,
+    Rule,
+    analysed_size,
+    detect,
+    fit_homography,
+    grey_pixels,
+)
+from homing.evidence.geometry import Array, Box, mapped, resizing
+from homing.evidence.pixels import proposals, refined
+
+Kind = Literal["copy", "part", "undecided", "none"]
+
+_COARSE, _RECORD, _QUERY = 320, 480, 600  # pixels of the longer side
+_FEATURES = 500
+_RULE = Rule(side=_COARSE, features=_FEATURES, agreeing=8, spread=0.0, zoom=12.0)
+_SURE = 20  # least agreeing matches of a copy whose details need not be nearly all the same
+_CELLS = 8  # least blocks that these are in
+_AGREEING = 0.6  # least share of a copy's blocks that look alike
+_WHOLLY = 0.85  # the same, from which an area of another content does not matter
+_ADDED = 0.35  # most of that which may be text and the like, added where the record has no texture
+_DETAILS = 0.35  # least share of a copy's detailed blocks whose details look alike
+_BLOCKS = 15  # least blocks of a copy, compared and detailed
+_SAME = 0.88  # least share of the details' contrast that is the same, of drawings and the like
+_SAME_BLOCKS = 12  # least blocks with details of these
+_PLAIN = 0.72  # share of a drawing without any change from pixel to pixel
+_FEW_TONES = 0.78  # share of a drawing in its three commonest tones
+_VARIED = 0.6  # most share of a photograph in its three commonest tones
+_RICH = 250  # least features of photographs that their small versions settle
+_TEXTURED = 80  # least features of pictures whose disagreement is evidence
+_UNLIKE = 0.5  # share of the blocks that look alike below which drawings are not alike
+_SHARED = 4  # least blocks that look alike of pictures that share a part
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """A picture as analysed at one size."""
+
+    pixels: NDArray[np.uint8]  # (h, w) luma
+    features: Features
+
+    def mirrored(self) -> "Analysis":
+        """Return that of the mirror image."""
+        return Analysis(np.ascontiguousarray(self.pixels[:, ::-1]), self.features.mirrored())
+
+
+def _analysis(picture: Image.Image, size: tuple[int, int]) -> Analysis:
+    pixels = grey_pixels(picture, size)
+    return Analysis(pixels, detect(pixels, _FEATURES))
+
+
+@dataclass(frozen=True, eq=False)
+class ComparableRecord:
+    """Picture of a record, such as its preview; it is analysed once, when needed."""
+
+    picture: Image.Image  # 8-bit RGB, upright; best 480 pixels or more
+
+    @cached_property
+    def coarse(self) -> Analysis:
+        """The picture at a small size."""
+        return _analysis(self.picture, analysed_size(self.picture, _COARSE, enlarged=True))
+
+    @cached_property
+    def fine(self) -> Analysis:
+        """The picture at the size of a preview."""
+        return _analysis(self.picture, analysed_size(self.picture, _RECORD))
+
+    @cached_property
+    def is_drawing(self) -> bool:
+        """Whether most of it is of few plain colours, as of charts and logos."""
+        return _is_plain(self.coarse.pixels) and _commonest_tones(self.coarse.pixels) > _FEW_TONES
+
+    @cached_property
+    def is_rich(self) -> bool:
+        """Whether it has features enough, and tones enough, for a small version to settle it."""
+        rich = len(self.coarse.features.points) >= _RICH
+        return rich and _commonest_tones(self.coarse.pixels) <= _VARIED
+
+    @cached_property
+    def has_details(self) -> bool:
+        """Whether its details suffice to tell it from others by its pixels."""
+        blocks = compare_blocks(self.fine.pixels, self.fine.pixels, np.eye(3))
+        return blocks is not None and int(blocks.detailed.sum()) >= _SAME_BLOCKS
+
+
+def _is_plain(grey: NDArray[np.uint8]) -> bool:
+    pixels = grey.astype(np.int16)
+    across = np.abs(np.diff(pixels, axis=1))[:-1] <= 1
+    down = np.abs(np.diff(pixels, axis=0))[:, :-1] <= 1
+    return min(grey.shape) < 2 or bool((across & down).mean() > _PLAIN)
+
+
+def _commonest_tones(grey: NDArray[np.uint8]) -> float:
+    """Return the share of a picture in its three commonest tones, of five levels each."""
+    counts = np.convolve(np.bincount(grey.ravel(), minlength=256), np.ones(5), "same")
+    share = 0.0
+    for _ in range(3):
+        level = int(counts.argmax())
+        share += counts[level] / grey.size
+        counts[max(0, level - 4) : level + 5] = 0
+    return share
+
+
+@dataclass(frozen=True, eq=False)
+class ComparableQuery:
+    """Picture to compare with records; it is analysed once for all of them.
+
+    If the picture is framed, `within` is the left, top, right and bottom of the frame's content:
+    outside of it the query shows nothing of a record.
+    """
+
+    picture: Image.Image  # 8-bit RGB, upright
+    within: Box | None = None
+
+    @cached_property
+    def coarse(self) -> tuple[Analysis, Analysis]:
+        """The picture and its mirror image at a small size."""
+        size = analysed_size(self.picture, _COARSE, enlarged=True)
+        found = _analysis(self.picture, size)
+        return found, found.mirrored()
+
+    @cached_property
+    def fine(self) -> tuple[Analysis, Analysis]:
+        """The picture and its mirror image at a larger size."""
+        found = _analysis(self.picture, analysed_size(self.picture, _QUERY))
+        return found, found.mirrored()
+
+    def box_in(self, seen: Analysis, *, mirrored: bool) -> Box | None:
+        """Return the content of the frame in the picture as analysed; None without a frame."""
+        if self.within is None:
+            return None
+        (width, height), size = seen.features.size, self.picture.size
+        shares = np.array(self.within) / (*size, *size) * (width, height, width, height)
+        left, top, right, bottom = np.round(shares).astype(int).tolist()
+        return (
+            (width - right, top, width - left, bottom) if mirrored else (left, top, right, bottom)
+        )
+
+    def compare(self, record: ComparableRecord) -> "Comparison":
+        """Compare the picture with a record's."""
+        best: _Trial | None = None
+        for trial in _trials(record, self):
+            if best is None or trial.rank > best.rank:
+                best = trial
+            if best.kind == "copy":
+                break
+        if best is None or best.kind == "none":
+            textured = _textured(record, self)
+            reason = "nothing in common" if textured else "too little detail to compare"
+            return Comparison("none" if textured else "undecided", reason)
+        return _comparison(best, record, self)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Result of comparing two pictures."""
+
+    kind: Kind
+    reason: str
+    alignment: Alignment | None = None  # None if they could not be aligned
+    blocks_agreeing: int = 0
+    blocks_compared: int = 0  # blocks with texture in what both show
+    region: Box | None = None  # of the query that agrees: left, top, right, bottom, pixels
+
+    @property
+    def confirmed(self) -> bool | None:
+        """True if one is a copy of the other, False if not; None if undecided."""
+        return {"copy": True, "part": False, "undecided": None, "none": False}[self.kind]
+
+    @property
+    def agreeing_inliers(self) -> int:
+        """Matches of local features that one homography explains."""
+        return self.alignment.agreeing if self.alignment else 0
+
+    @property
+    def shown(self) -> float:
+        """Share of the record's area that the query shows, 0 to 1."""
+        return self.alignment.shown if self.alignment else 0.0
+
+    @property
+    def covered(self) -> float:
+        """Share of the query's area that shows the record, 0 to 1."""
+        return self.alignment.covered if self.alignment else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """One way to lay the query over the record, and how well it fits."""
+
+    kind: Kind
+    reason: str
+    matrix: Array  # (3, 3), between the pictures as analysed
+    agreeing: int
+    blocks: Blocks
+    record: Analysis
+    query: Analysis
+    mirrored: bool
+
+    def matrix_to(self, record: Analysis, query: Analysis) -> Array:
+        """Return the matrix between the pictures as analysed at other sizes."""
+        before = resizing(record.features.size, self.record.features.size)
+        return resizing(self.query.features.size, query.features.size) @ self.matrix @ before
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """Rank among trials: the higher, the more can be said."""
+        kinds = ("none", "undecided", "part", "copy")
+        return kinds.index(self.kind), int(self.blocks.agreeing.sum())
+
+
+def _trials(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial]:
+    """Yield trials: those that cost least first."""
+    fitted = list[_Trial]()
+    for trial in _fitted(record, query):
+        yield trial
+        fitted.append(trial)
+    if (record.is_drawing or not _textured(record, query)) and record.has_details:
+        yield from _by_pixels(record, query, fitted)
+
+
+def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial]:
+    """Yield trials of local features, coarse ones first."""
+    sizes = ((True, True), (False, False), (False, True))  # whether coarse: of the record, query
+    found = False
+    for number, (coarse_record, coarse_query) in enumerate(sizes):
+        if number and not found and _are_rich(record, query):
+            return
+        here = record.coarse if coarse_record else record.fine
+        there = query.coarse if coarse_query else query.fine
+        for mirrored in (False, True):
+            seen = there[mirrored]
+            fit = fit_homography(here.features, seen.features, _RULE)
+            if fit is None:
+                continue
+            within = query.box_in(seen, mirrored=mirrored)
+            blocks = compare_blocks(here.pixels, seen.pixels, fit.matrix, within)
+            if blocks is None:
+                continue
+            found = True
+            count = len(fit.here)
+            kind, reason = _judge(blocks, count, blocks.cells_of(fit.here), record.is_drawing)
+            yield _Trial(kind, reason, fit.matrix, count, blocks, here, seen, mirrored)
+
+
+def _judge(blocks: Blocks, count: int, cells: int, drawing: bool) -> tuple[Kind, str]:
+    """Judge pictures that `count` matches in `cells` blocks align."""
+    share, agreed = blocks.share, blocks.agreed_share
+    if int(blocks.agreeing.sum()) < _SHARED or agreed < 0.1:
+        return "none", "the details that agree are not in one place"
+    if share < _AGREEING or (min(share, agreed + _ADDED) < _WHOLLY and blocks.has_other_content()):
+        if count >= _SURE:
+            return "part", "the two share a part, and show something else beside it"
+        return "none", "aligned, the two do not look alike"
+    if int(blocks.compared.sum()) < _BLOCKS or int(blocks.detailed.sum()) < _BLOCKS:
+        return "undecided", "too little detail to compare"
+    sure = count >= _SURE and cells >= _CELLS and blocks.detail_share >= _DETAILS
+    if sure and not drawing:
+        return "copy", "the two agree in their details"
+    if blocks.same_details >= _SAME:
+        return "copy", "the two agree in their details"
+    return "undecided", "the two look alike, but not in all of their details"
+
+
+def _by_pixels(
+    record: ComparableRecord, query: ComparableQuery, fitted: list[_Trial]
+) -> Iterator[_Trial]:
+    """Yield trials that are refined from pixels: of alignments found, and of plain guesses."""
+    here, (there, _) = record.fine, query.fine
+    best = sorted(fitted, key=lambda trial: trial.rank, reverse=True)[:1]
+    for trial in best:
+        yield from _refined(trial.matrix_to(here, query.fine[trial.mirrored]), trial.agreeing,
+                            here, query.fine[trial.mirrored], trial.mirrored)  # fmt: skip
+    for matrix in proposals(here.pixels, there.pixels):
+        yield from _refined(matrix, 0, here, there, mirrored=False)
+
+
+def _refined(
+    matrix: Array, agreeing: int, here: Analysis, there: Analysis, mirrored: bool
+) -> Iterator[_Trial]:
+    found = refined(here.pixels, there.pixels, matrix)
+    blocks = None if found is None else compare_blocks(here.pixels, there.pixels, found)
+    if found is None or blocks is None:
+        return
+    kind: Kind = "undecided"
+    reason = "the two look alike, but not in all of their details"
+    if blocks.agreed_share < _UNLIKE:
+        kind, reason = "none", "aligned, the two do not look alike"
+    elif int(blocks.detailed.sum()) < _SAME_BLOCKS:
+        reason = "too little detail to compare"
+    elif blocks.same_details >= _SAME:
+        kind, reason = "copy", "the two agree in all of their details"
+    yield _Trial(kind, reason, found, agreeing, blocks, here, there, mirrored)
+
+
+def _are_rich(record: ComparableRecord, query: ComparableQuery) -> bool:
+    return record.is_rich and len(query.coarse[0].features.points) >= _RICH
+
+
+def _textured(record: ComparableRecord, query: ComparableQuery) -> bool:
+    """Return whether both have features enough for their disagreement to be evidence.
+
+    A photograph must have them at both sizes: noise has features at one.
+    """
+    if _are_rich(record, query):
+        return True
+    counted = max if record.is_drawing else min
+    seen = ((record.coarse, record.fine), (query.coarse[0], query.fine[0]))
+    return all(counted(len(s.features.points) for s in sizes) >= _TEXTURED for sizes in seen)
+
+
+def _comparison(trial: _Trial, record: ComparableRecord, query: ComparableQuery) -> Comparison:
+    """Return the result of a trial in pixels of the full pictures."""
+    sizes = record.picture.size, query.picture.size
+    to_query = resizing(trial.query.features.size, sizes[1], mirrored=trial.mirrored)
+    from_record = resizing(sizes[0], trial.record.features.size)
+    matrix = to_query @ trial.matrix @ from_record
+    alignment = align(matrix, trial.agreeing, *sizes, query.within)
+    agreeing, compared = int(trial.blocks.agreeing.sum()), int(trial.blocks.compared.sum())
+    region = None
+    if alignment is not None and agreeing:
+        points = mapped(to_query @ trial.matrix, trial.blocks.corners_agreeing())
+        if trial.kind == "copy":
+            points = np.vstack([points, alignment.in_query])
+        region = _bounds(points, sizes[1])
+    kind, reason = trial.kind, trial.reason
+    # Shapes of drawings are so few that many are the same; their colours are not.
+    if (
+        kind == "copy"
+        and record.is_drawing
+        and alignment is not None
+        and has_other_colours(record.picture, query.picture, alignment)
+    ):
+        kind, reason = "undecided", "of the same shapes, in other colours"
+    return Comparison(kind, reason, alignment, agreeing, compared, region)
+
+
+def _bounds(points: Array, size: tuple[int, int]) -> Box:
+    left, top = np.clip(np.floor(points.min(axis=0)), 0, np.array(size) - 1).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(points.max(axis=0)), 1, size).astype(int).tolist()
+    return left, top, max(right, left + 1), max(bottom, top + 1)
