@@ -15,12 +15,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from _copies import COPIES, DOCUMENT_COPIES, Rgb, preview
+from _copies import COPIES, DOCUMENT_COPIES, Box, Rgb, collage, preview, within
 from _strangers import STRANGERS
 from PIL import Image
 
 from homing.archive import find_files
 from homing.evidence import ComparableQuery, ComparableRecord, Comparison
+from homing.search.frames.collages import find_panels
 
 KINDS = ("copy", "part", "undecided", "none")
 
@@ -125,6 +126,57 @@ def stages(photos: list[Rgb]) -> None:
         print(f"{name:28} {spread(seconds)}")
 
 
+COLLAGES = {  # pictures, columns, pixels of the gutter, size of a cell
+    "two": (2, 2, 0, None),
+    "two, gutter": (2, 2, 6, None),
+    "two by two": (4, 2, 0, (320, 240)),
+    "two by two, gutter": (4, 2, 6, (320, 240)),
+    "three by three": (9, 3, 0, (240, 180)),
+    "three by three, gutter": (9, 3, 6, (240, 180)),
+}
+
+
+def panels(photos: list[Rgb], strangers: list[Rgb]) -> None:
+    """Print how many pictures of collages are found, at an overlap above .8, and at what cost."""
+    print("\ncollages                        found  boxes")
+    for name, (count, columns, gutter, cell) in COLLAGES.items():
+        made = [
+            collage(
+                [photos[(first + n) % len(photos)] for n in range(count)], columns, gutter, cell
+            )
+            for first in range(0, len(photos), 2)
+        ]
+        panels_row(name, made)
+    numbered = enumerate(photos)
+    inner = [within(p, photos[n - 9], np.random.default_rng([4, n])) for n, p in numbered]
+    panels_row("one within another", [(whole, [box]) for whole, box in inner])
+    seconds, boxes = [], []
+    for photo in strangers:
+        clock = time.perf_counter()
+        boxes.append(len(find_panels(photo)))
+        seconds.append(time.perf_counter() - clock)
+    print(f"{'a photograph':28} {'':8} {np.mean(boxes):6.2f}   ms: {spread(seconds)}")
+
+
+def panels_row(name: str, made: list[tuple[Rgb, list[Box]]]) -> None:
+    """Print a line of the table of collages."""
+    found = [find_panels(whole) for whole, _ in made]
+    near = [
+        max((overlap(box, each) for each in boxes), default=0.0) > 0.8
+        for boxes, (_, wanted) in zip(found, made, strict=True)
+        for box in wanted
+    ]
+    print(f"{name:28} {np.mean(near):8.3f} {np.mean([len(boxes) for boxes in found]):6.2f}")
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Return the intersection of two boxes over their union."""
+    low, high = np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    areas = [(box[2] - box[0]) * (box[3] - box[1]) for box in (one, other)]
+    return shared / (sum(areas) - shared)
+
+
 def compared(query: ComparableQuery, record: ComparableRecord) -> Comparison:
     """Compare two pictures that are analysed already."""
     return query.compare(record)
@@ -147,6 +199,7 @@ def main() -> None:
     photos = pictures(options.photos, options.count)
     strangers = pictures(options.strangers, options.count)
     stages(photos[:20])
+    panels(photos, strangers)
     copies(photos)
     others(photos, strangers)
     documents(photos, min(options.documents, len(photos)))

@@ -1,4 +1,7 @@
-"""Comparison of two pictures: copies, shared parts, other pictures, and those without detail."""
+"""Comparison of two pictures: copies, shared parts, other pictures, and those without detail.
+
+These tests also cover evidence/blocks, evidence/pixels, evidence/features and evidence/geometry.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from homing.archive.codebooks import CodebookFiles
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
 from homing.archive.query.verdict import Verdict
-from homing.archive.results import Hit, Hits
+from homing.archive.results import Hit, Hits, RecordedPicture
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
@@ -190,6 +190,10 @@ class Snapshot:
         One read of one small column; :meth:`PreviewStore.find` reads the previews.
         """
         return self._entries.preview_references(positions)
+
+    def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
+        """Return what is recorded of the pictures of some entries, in one read."""
+        return self._entries.pictures(positions)
 
     def best_views(
         self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False

@@ -7,7 +7,8 @@ recursive x–y cut, as of pages in :mod:`homing.search.frames.panels`). A pictu
 a rectangle of four shorter ones.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from PIL import Image
 from homing.search.frames.borders import find_frame
 from homing.search.frames.panels import Box, find_page_panels
 
-MOST_PANELS = 9
+MOST_PANELS = 16
 """Most panels of a picture: each costs a search."""
 
 _SIDE = 400  # pixels of the longer side at which panels are searched for
@@ -27,9 +28,11 @@ _MOST_STEP = 60  # levels: higher steps count as this one, so that no few of the
 _NOISE = 1.5  # levels added to all steps
 _BESIDE = (-6, -5, -4, -3, 3, 4, 5, 6)  # pixels: where the steps beside a line are
 _PARTS = 8  # of a line, of which all but one must be steep
-_STEEP, _STEEP_PART = 2.0, 1.6  # least step over those beside it: of a line, and of its parts
-_DEPTH = 5  # cuts within cuts
+_FIRST = 2.0, 1.8  # least step over those beside it: of the first line, and of its parts
+_LATER = 1.8, 1.6  # the same, of a picture that is cut already
+_DEPTH = 9  # cuts within cuts
 _WHOLE = 0.9  # share of the picture from which a panel is the picture
+_SAME = 0.85  # intersection over union of boxes that count as one
 
 _EDGE_STEP, _EDGE = 10.0, 1.8  # levels, and over those beside it: least step of a pixel of an edge
 _DENSE = 0.7  # least share of such pixels along each side of a picture within another
@@ -40,19 +43,22 @@ Values = NDArray[np.floating]
 
 
 def find_panels(image: Image.Image) -> tuple[Box, ...]:
-    """Find the pictures that an 8-bit RGB picture is put together of, at most nine.
+    """Find the pictures that an 8-bit RGB picture is put together of.
+
+    A part that is cut again is returned as well, since the second cut may be an edge within it.
 
     Returns
     -------
     tuple of boxes
-        Left, top, right and bottom of each in pixels of the picture, the largest first. None if
-        it is one picture, perhaps with a frame (:func:`homing.search.frames.borders.inner_box`).
+        Left, top, right and bottom of each in pixels of the picture, the largest first, at most
+        :data:`MOST_PANELS`. None if it is one picture, perhaps with a frame
+        (:func:`homing.search.frames.borders.inner_box`).
     """
     factor = min(1.0, _SIDE / max(image.size))
     size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
     small = np.asarray(image.resize(size, Image.Resampling.BOX))
     across, down = image.width / size[0], image.height / size[1]
-    boxes = sorted(_panels(small), key=lambda box: -_area(box))[:MOST_PANELS]
+    boxes = _panels(small)[:MOST_PANELS]
     return tuple(
         (round(left * across), round(top * down), round(right * across), round(bottom * down))
         for left, top, right, bottom in boxes
@@ -68,107 +74,131 @@ def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
         return page
     box = page[0] if page else find_frame(pixels) or (0, 0, width, height)
     least = _LEAST * max(height, width)
-    found = [
+    steps = _steps(pixels), _steps(pixels.transpose(1, 0, 2))
+    parts = [
         part
-        for part in _cut(pixels.astype(np.float32), box, _DEPTH)
-        if min(part[2] - part[0], part[3] - part[1]) >= least
+        for part in _cut(steps, box, _DEPTH)
+        if min(part[2] - part[0], part[3] - part[1]) >= least and _area(part) < _WHOLE * _area(box)
     ]
-    if len(found) > 1:
-        return found
-    inset = _inset(pixels.astype(np.float32))
+    if parts:
+        return _distinct(sorted(parts, key=lambda part: -_area(part)))
+    inset = _inset(*steps)
     return [] if inset is None else [inset]
+
+
+def _distinct(boxes: Iterable[Box]) -> list[Box]:
+    """Return the boxes without those that are nearly the same as an earlier one."""
+    found: list[Box] = []
+    for box in boxes:
+        if all(_overlap(box, other) < _SAME for other in found):
+            found.append(box)
+    return found
+
+
+def _overlap(one: Box, other: Box) -> float:
+    across = min(one[2], other[2]) - max(one[0], other[0])
+    down = min(one[3], other[3]) - max(one[1], other[1])
+    shared = max(0, across) * max(0, down)
+    return shared / (_area(one) + _area(other) - shared)
 
 
 def _area(box: Box) -> int:
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def _cut(pixels: Values, box: Box, depth: int) -> Iterator[Box]:
-    """Yield the parts of a box between the lines that cut it."""
+def _steps(pixels: NDArray[np.uint8]) -> Values:
+    """Return the steps between each pixel and that to the left of it, (h, w), levels."""
+    levels = pixels.astype(np.int16)
+    steps = np.abs(np.diff(levels, axis=1))
+    highest = np.maximum(np.maximum(steps[..., 0], steps[..., 1]), steps[..., 2])
+    found = np.zeros(pixels.shape[:2], np.float32)
+    found[:, 1:] = np.minimum(highest, _MOST_STEP)
+    return found
+
+
+def _cut(steps: tuple[Values, Values], box: Box, depth: int) -> Iterator[Box]:
+    """Yield a box and the parts between the lines that cut it, and the parts of these.
+
+    `steps` are those across upright lines, and, transposed, those across level ones.
+    """
     left, top, right, bottom = box
-    part = pixels[top:bottom, left:right]
-    margin = _RIM if depth < _DEPTH else max(_RIM, round(_MARGIN * min(part.shape[:2])))
-    upright = _steepest(part, margin)
-    level = _steepest(part.transpose(1, 0, 2), margin)
-    if depth == 0 or max(upright[0], level[0]) < _STEEP:
-        yield box
-    elif upright[0] >= level[0]:
-        yield from _cut(pixels, (left, top, left + upright[1], bottom), depth - 1)
-        yield from _cut(pixels, (left + upright[1], top, right, bottom), depth - 1)
+    side = min(right - left, bottom - top)
+    margin = _RIM if depth < _DEPTH else max(_RIM, round(_MARGIN * side))
+    least = _LATER if depth < _DEPTH else _FIRST
+    upright = _steepest(steps[0][top:bottom, left:right], margin, *least)
+    level = _steepest(steps[1][left:right, top:bottom], margin, *least)
+    yield box
+    if depth == 0 or not max(upright[0], level[0]):
+        return
+    if upright[0] >= level[0]:
+        yield from _cut(steps, (left, top, left + upright[1], bottom), depth - 1)
+        yield from _cut(steps, (left + upright[1], top, right, bottom), depth - 1)
     else:
-        yield from _cut(pixels, (left, top, right, top + level[1]), depth - 1)
-        yield from _cut(pixels, (left, top + level[1], right, bottom), depth - 1)
+        yield from _cut(steps, (left, top, right, top + level[1]), depth - 1)
+        yield from _cut(steps, (left, top + level[1], right, bottom), depth - 1)
 
 
-def _steepest(part: Values, margin: int) -> tuple[float, int]:
-    """Return the steepness and place of the upright line that a part is best cut at."""
-    height, width = part.shape[:2]
+def _steepest(steps: Values, margin: int, least: float, each: float) -> tuple[float, int]:
+    """Return the steepness and place of the upright line to cut a part at; 0 without any."""
+    height, width = steps.shape
     if height < 2 * _PARTS or width < 2 * max(margin, 8):
         return 0.0, 0
-    rows = _steps(part)
     ends = np.linspace(0, height, _PARTS + 1).astype(int)
-    steps = np.add.reduceat(rows, ends[:-1], axis=0) / np.diff(ends)[:, None] + _NOISE
-    beside = _beside(steps)
-    steep = steps.mean(axis=0) / beside.mean(axis=0)
-    second = np.partition(steps / beside, 1, axis=0)[1]
-    good = (steep >= _STEEP) & (second >= _STEEP_PART)
+    single = np.add.reduceat(steps, ends[:-1], axis=0) / np.diff(ends)[:, None]
+    both = _both_sides(single) + _NOISE
+    columns = np.arange(width)
+    near = [both[:, np.clip(columns + away, 0, width - 1)] for away in _BESIDE]
+    beside = np.median(np.stack(near), axis=0)
+    steep = both.mean(axis=0) / beside.mean(axis=0)
+    second = np.partition(both / beside, 1, axis=0)[1]
+    good = (steep >= least) & (second >= each)
     good[:margin] = good[width - margin :] = False
     if not good.any():
         return 0.0, 0
     place = int(np.where(good, steep, 0).argmax())
     # The step lies before this column or before the next.
-    single = np.abs(np.diff(part, axis=1)).max(axis=2).mean(axis=0)[place - 1 : place + 1]
-    return float(steep[place]), place + int(single.argmax())
+    return float(steep[place]), place + int(single.mean(axis=0)[place : place + 2].argmax())
 
 
-def _steps(part: Values) -> Values:
-    """Return the steps across upright lines, (h, w): the two around each column added."""
-    single = np.zeros(part.shape[:2], np.float32)
-    single[:, 1:] = np.minimum(np.abs(np.diff(part, axis=1)).max(axis=2), _MOST_STEP)
-    single[:, :-1] += single[:, 1:].copy()
-    return single
-
-
-def _beside(steps: Values) -> Values:
-    """Return the median of the steps beside each column."""
-    width = steps.shape[1]
-    columns = np.arange(width)
-    near = [steps[:, np.clip(columns + away, 0, width - 1)] for away in _BESIDE]
-    found: Values = np.median(np.stack(near), axis=0)
+def _both_sides(steps: Values) -> Values:
+    """Return the steps before and after each column added: scaling blurs one into two."""
+    found = steps.copy()
+    found[:, :-1] += steps[:, 1:]
     return found
 
 
-def _inset(pixels: Values) -> Box | None:
+def _inset(upright_steps: Values, level_steps: Values) -> Box | None:
     """Find a picture within another one: four straight edges."""
-    height, width = pixels.shape[:2]
-    upright, level = _edges(pixels), _edges(pixels.transpose(1, 0, 2)).T
-    columns = _longest(upright)
-    rows = _longest(level.T)
+    height, width = upright_steps.shape
+    upright, level = _edges(upright_steps), _edges(level_steps).T
+    rows, columns = _longest(level.T), _longest(upright)
     best, found = _DENSE, None
-    for left in columns:
-        for right in columns:
-            if right - left < _INSET * width:
-                continue
-            for top in rows:
-                for bottom in rows:
-                    if bottom - top < _INSET * height:
-                        continue
-                    sides = (
-                        upright[top:bottom, left], upright[top:bottom, right],
-                        level[top, left:right], level[bottom, left:right],
-                    )  # fmt: skip
-                    share = min(float(side.mean()) for side in sides)
-                    if share > best:
-                        best, found = share, (left, top, right, bottom)
+    for left, right in _pairs(columns, _INSET * width):
+        for top, bottom in _pairs(rows, _INSET * height):
+            sides = (
+                upright[top:bottom, left], upright[top:bottom, right],
+                level[top, left:right], level[bottom, left:right],
+            )  # fmt: skip
+            share = min(np.count_nonzero(side) / side.size for side in sides)
+            if share > best:
+                best, found = share, (left, top, right, bottom)
     if found is None or _area(found) > _WHOLE * width * height:
         return None
     return found
 
 
-def _edges(pixels: Values) -> NDArray[np.bool_]:
+def _pairs(places: list[int], least: float) -> list[tuple[int, int]]:
+    """Return pairs of ascending places at least so far apart."""
+    return [pair for pair in itertools.combinations(places, 2) if pair[1] - pair[0] >= least]
+
+
+def _edges(steps: Values) -> NDArray[np.bool_]:
     """Mark the pixels of steep steps across upright lines, (h, w), a pixel to both sides."""
-    steps = _steps(pixels)
-    steep = (steps >= _EDGE_STEP) & (steps >= _EDGE * (_beside(steps) + _NOISE))
+    both = _both_sides(steps)
+    beside = np.zeros_like(both)
+    for away in _BESIDE:
+        beside += np.roll(both, away, axis=1)
+    steep = (both >= _EDGE_STEP) & (both >= _EDGE * (beside / len(_BESIDE) + _NOISE))
     found = steep.copy()
     found[:, 1:] |= steep[:, :-1]
     found[:, :-1] |= steep[:, 1:]
