@@ -68,8 +68,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     file, a copy (and what was done to it), shares a part, undecided, or no copy. The number is the
     cosine of the descriptors: 1 is the same picture.
     """
-    from homing.archive.query.verdict import count_in_words
     from homing.archive import find_files
+    from homing.archive.query.verdict import count_in_words
 
     keywords = _keywords(options)
     opened = shared.open_archive(

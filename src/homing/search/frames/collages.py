@@ -34,7 +34,7 @@ _DEPTH = 9  # cuts within cuts
 _WHOLE = 0.9  # share of the picture from which a panel is the picture
 _SAME = 0.85  # intersection over union of boxes that count as one
 
-_EDGE_STEP, _EDGE = 10.0, 1.8  # levels, and over those beside it: least step of a pixel of an edge
+_EDGE_STEP, _EDGE = 10.0, 1.65  # levels, and over those beside it: least step of a pixel of an edge
 _DENSE = 0.7  # least share of such pixels along each side of a picture within another
 _INSET = 0.18  # of the side: the smallest picture within another
 _EDGES = 10  # most edges of each direction to combine
