@@ -75,7 +75,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     opened = shared.open_archive(
         archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
-    failed, answers = 0, list[tuple[Hit, ...]]()
+    failed = 0
+    answers: list[tuple[Hit, ...]] = []
     with progress(len(find_files(photos)), "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None

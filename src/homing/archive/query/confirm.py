@@ -16,6 +16,7 @@ from homing.images import Source, as_rgb, read_bytes, shown
 from homing.images.preview import read_preview
 from homing.images.read_small import read_fitted_of
 from homing.options import Limits
+from homing.search.frames.borders import inner_box
 from homing.search.frames.collages import find_panels
 
 MOST_COMPARED = 10
@@ -52,6 +53,20 @@ class QueryPicture:
     def comparable(self) -> ComparableQuery:
         """The picture, analysed once for all that it is compared with."""
         return ComparableQuery(self.image)
+
+    def compare(self, record: Image.Image) -> Comparison:
+        """Compare the picture with an entry's."""
+        other = ComparableRecord(record)
+        found = self.comparable.compare(other)
+        # A frame is a part of the query that shows nothing of the entry; it is seldom looked for.
+        if found.kind == "part" and self._framed is not None:
+            return self._framed.compare(other)
+        return found
+
+    @cached_property
+    def _framed(self) -> ComparableQuery | None:
+        box = inner_box(self.image)
+        return None if box is None else replace(self.comparable, within=box)
 
     @property
     def shrunk(self) -> float:
@@ -152,7 +167,7 @@ def compare_hit(
         return ComparedHit(replace(hit, reason=f"not compared: {place}: {error}"))
     if query.sha256 is not None and query.sha256 in (recorded.file_sha256, recorded.source_sha256):
         return ComparedHit(_very_file(hit, recorded, query), image)
-    comparison = query.comparable.compare(ComparableRecord(image))
+    comparison = query.compare(image)
     return ComparedHit(_judged(hit, recorded, image, comparison, query), image, comparison)
 
 

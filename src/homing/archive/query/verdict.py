@@ -73,8 +73,8 @@ _SHORT = {
 
 def _similarity_in_words(hit: Hit) -> str:
     """Return what similarity alone says of a hit."""
-    words = verdict_in_words(None, hit.is_copy)
-    chance = _chance_in_words(hit)
+    words = verdict_in_words(None, hit.is_copy) or "not compared"
+    chance = _chance_in_words(hit) if hit.is_copy is not None else ""
     if hit.reason and words:
         words = f"{words}; {hit.reason}"
     return " ".join(filter(None, (words, f"({chance})" if chance else "")))
@@ -129,11 +129,11 @@ def count_in_words(answers: Sequence[Sequence[Hit]]) -> str:
 
 
 _COUNTED = {
-    "copy": "of them copies",
+    "copy": "found to be copies",
     "alike": "taken for copies by similarity alone",
-    "part": "sharing a part",
+    "part": "that share a part",
     "undecided": "undecided",
-    "none": "no copies",
+    "none": "without a copy",
 }
 
 
