@@ -222,7 +222,8 @@ def test_search_for_machines(homing_cli, archive, photos):
     Path("photos/bad.png").write_text("no picture")
     ran = homing_cli("search", archive, photos, "--k", "2", "--probes", "8", "--json")
     assert ran.status == 1
-    assert [set(o) for o in ran.objects[:3]] == [{"query", "seconds", "hits"}] * 3
+    keys = {"query", "seconds", "hits", "cells_searched", "cells"}
+    assert [set(o) for o in ran.objects[:3]] == [keys] * 3
     keys = {"id", "similarity", "view", "cell", "code_distance", "metadata"}
     for answer in ran.objects[:3]:
         assert len(answer["hits"]) == 2

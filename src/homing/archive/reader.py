@@ -123,9 +123,9 @@ class ArchiveReader:
         k : int, default 10
             Most hits returned.
         probes : int or None, default None
-            Cells to visit, in each codebook generation. None: in a calibrated archive one, and
-            more only while no hit is a copy; in others one in 64, at least four. One finds what was
-            released.
+            Cells to visit, in each codebook generation. None: all, of fewer than 20,000 entries;
+            else in a calibrated archive one, and more only while no hit is a copy, and in others
+            one in 64, at least four. One finds what was released.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.

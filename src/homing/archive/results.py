@@ -178,22 +178,39 @@ class Hit:
 
 
 class Hits(tuple[Hit, ...]):
-    """The hits of one query, best first: a tuple that tells whether it is complete.
+    """The hits of one query, best first: a tuple that says what was searched.
 
     Attributes
     ----------
     partial : Partial or None
         What the answer leaves out; None if all entries were searched. Only with a deadline: without
         one, an unreadable part of the archive is an error.
+    cells_searched, cells : int or None
+        Cells that each view of the query visited, and cells there are, over all codebook
+        generations; None where unknown.
     """
 
     partial: Partial | None
+    cells_searched: int | None
+    cells: int | None
 
-    def __new__(cls, hits: Iterable[Hit] = (), partial: Partial | None = None) -> "Hits":
+    def __new__(
+        cls,
+        hits: Iterable[Hit] = (),
+        partial: Partial | None = None,
+        cells_searched: int | None = None,
+        cells: int | None = None,
+    ) -> "Hits":
         """Make the hits of a query."""
         made = super().__new__(cls, hits)
         made.partial = partial
+        made.cells_searched = cells_searched
+        made.cells = cells
         return made
+
+    def replaced(self, hits: Iterable[Hit]) -> "Hits":
+        """Return other hits of the same search, such as these in another order."""
+        return Hits(hits, self.partial, self.cells_searched, self.cells)
 
 
 @dataclass(frozen=True)
@@ -213,6 +230,8 @@ class SearchResult:
         Why no hits are possible: the picture shows nothing.
     partial : Partial or None
         What the answer leaves out, with a deadline; None if all entries were searched.
+    cells_searched, cells : int or None
+        As of :class:`Hits`.
     """
 
     query: str
@@ -221,6 +240,14 @@ class SearchResult:
     reason: str | None = None
     note: str | None = None
     partial: Partial | None = None
+    cells_searched: int | None = None
+    cells: int | None = None
+
+    @classmethod
+    def of(cls, query: str, seconds: float, hits: Hits, note: str | None = None) -> "SearchResult":
+        """Return the result that a query's hits are."""
+        searched = (hits.partial, hits.cells_searched, hits.cells)
+        return cls(query, seconds, hits, None, note, *searched)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -230,6 +257,8 @@ class SearchResult:
             "query": self.query,
             "seconds": round(self.seconds, 4),
             "hits": [hit.as_dict() for hit in self.hits],
+            "cells_searched": self.cells_searched,
+            "cells": self.cells,
         }
         if self.partial is not None:
             values |= {"partial": self.partial.as_dict()}

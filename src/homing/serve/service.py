@@ -106,11 +106,12 @@ class Service(AbstractContextManager["Service"]):
         """Search for a picture; `PictureError` if it cannot be read."""
         start = time.perf_counter()
         found = await self._find(upload, options)
-        hits = found.hits
+        hits: tuple[Hit, ...] = found.hits
         if options.confirm and hits:
             hits = await self._confirm(upload, hits, options)
         note = None if found.query.views else SHOWS_NOTHING
-        return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
+        found_hits = found.hits.replaced(hits)
+        return SearchResult.of(upload.name, time.perf_counter() - start, found_hits, note)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.
@@ -132,7 +133,7 @@ class Service(AbstractContextManager["Service"]):
         unit = (values / np.linalg.norm(values)).astype(np.float32)
         query = DescribedQuery((UPRIGHT,), unit[None])
         found = await asyncio.wrap_future(self.batcher.submit(options, query=query))
-        return SearchResult("the vector", time.perf_counter() - start, found.hits)
+        return SearchResult.of("the vector", time.perf_counter() - start, found.hits)
 
     async def search_each(
         self, uploads: Sequence[Upload], options: SearchOptions

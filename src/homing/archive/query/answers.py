@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,12 @@ MOST_CONFIRMED = 5
 """Most hits of a query to confirm: each costs a picture read and compared."""
 
 _NOTHING = QueryHits(
-    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), view_count=0
+    np.empty(0, np.int64),
+    np.empty(0, np.float32),
+    np.empty(0, np.float32),
+    (),
+    view_count=0,
+    cells_searched=0,
 )
 
 
@@ -106,12 +112,14 @@ def _search_stage(
         deadline=deadline,
     )
     ends = np.cumsum([len(query.views) for query in queries]).tolist()
-    return [
+    found = (
         snapshot.best_views(
             matches, slice(end - len(query.views), end), query.views, by_code=options.rerank == 0
         )
         for query, end in zip(queries, ends, strict=True)
-    ]
+    )
+    cells = snapshot.count_cells(probes)
+    return [replace(hits, cells_searched=cells) for hits in found]
 
 
 def search_results(
@@ -128,7 +136,7 @@ def search_results(
             if isinstance(query, DescribedQuery):
                 note = None if query.views else SHOWS_NOTHING
                 hits = next(answers)
-                yield SearchResult(shown(path), seconds, hits, note=note, partial=hits.partial)
+                yield SearchResult.of(shown(path), seconds, hits, note)
             else:
                 yield SearchResult(shown(path), reason=str(query))
 
@@ -147,7 +155,7 @@ def confirm_answers(
             with contextlib.suppress(PictureError):
                 suspect = full_picture(query, options.limits)
                 found = confirm(hits, suspect, sources, options.limits)
-                confirmed[number] = Hits(found, hits.partial)
+                confirmed[number] = hits.replaced(found)
     return confirmed
 
 
