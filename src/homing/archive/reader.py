@@ -125,9 +125,9 @@ class ArchiveReader:
         k : int, default 10
             Most hits returned.
         probes : int or None, default None
-            Cells to visit, in each codebook generation. None: in a calibrated archive one, and
-            more only while no hit is a copy; in others one in 64, at least four. One finds what was
-            released.
+            Cells to visit, in each codebook generation. None: all, of fewer than 20,000 entries;
+            else in a calibrated archive one, and more only while no hit is a copy, and in others
+            one in 64, at least four. One finds what was released.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.
@@ -187,9 +187,8 @@ class ArchiveReader:
         self, queries: Sequence[DescribedQuery], options: SearchOptions
     ) -> list[Hits]:
         """Find the hits of described queries, without comparing pictures."""
-        return self._current.run(
-            lambda snapshot: answer_queries(snapshot, queries, options, self._calibration())
-        )
+        calibration = self._calibration()
+        return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
         """Return a finder of entries' pictures: where they were released to, and in `folders`."""
@@ -204,13 +203,8 @@ class ArchiveReader:
     def preview(self, id: str) -> bytes | None:  # noqa: A002 - the column's name
         """Return the preview of an entry, a small WebP of its picture as it is in the world.
 
-        None if it has none, or one that cannot be read, which :meth:`Archive.verify` names;
-        :meth:`Archive.previews` makes it.
-
-        Raises
-        ------
-        EntryNotFoundError
-            There is no such entry.
+        None if it has none, or one that cannot be read; :meth:`Archive.previews` makes it.
+        `EntryNotFoundError` if there is no such entry.
         """
         self._table.refresh()
         columns = [PREVIEW.name] if self._table.has_previews else []

@@ -220,7 +220,7 @@ class RecordedPicture:
 
 
 class Hits(tuple[Hit, ...]):
-    """The hits of one query, best first: a tuple that tells whether it is complete.
+    """The hits of one query, best first: a tuple that says what was searched.
 
     Attributes
     ----------
@@ -229,22 +229,35 @@ class Hits(tuple[Hit, ...]):
         one, an unreadable part of the archive is an error.
     recorded : tuple of RecordedPicture
         Of the first hits, what is needed to compare their pictures.
+    cells_searched, cells : int or None
+        Cells that each view of the query visited, and cells there are, over all codebook
+        generations; None where unknown.
     """
 
     partial: Partial | None
     recorded: tuple[RecordedPicture, ...]
+    cells_searched: int | None
+    cells: int | None
 
     def __new__(
         cls,
         hits: Iterable[Hit] = (),
         partial: Partial | None = None,
+        cells_searched: int | None = None,
+        cells: int | None = None,
         recorded: Sequence[RecordedPicture] = (),
     ) -> "Hits":
         """Make the hits of a query."""
         made = super().__new__(cls, hits)
         made.partial = partial
         made.recorded = tuple(recorded)
+        made.cells_searched = cells_searched
+        made.cells = cells
         return made
+
+    def replaced(self, hits: Iterable[Hit], recorded: Sequence[RecordedPicture] = ()) -> "Hits":
+        """Return other hits of the same search, such as these in another order."""
+        return Hits(hits, self.partial, self.cells_searched, self.cells, recorded)
 
 
 @dataclass(frozen=True)
@@ -264,6 +277,8 @@ class SearchResult:
         Why no hits are possible: the picture shows nothing.
     partial : Partial or None
         What the answer leaves out, with a deadline; None if all entries were searched.
+    cells_searched, cells : int or None
+        As of :class:`Hits`.
     """
 
     query: str
@@ -272,6 +287,14 @@ class SearchResult:
     reason: str | None = None
     note: str | None = None
     partial: Partial | None = None
+    cells_searched: int | None = None
+    cells: int | None = None
+
+    @classmethod
+    def of(cls, query: str, seconds: float, hits: Hits, note: str | None = None) -> "SearchResult":
+        """Return the result that a query's hits are."""
+        searched = (hits.partial, hits.cells_searched, hits.cells)
+        return cls(query, seconds, hits, None, note, *searched)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -281,6 +304,8 @@ class SearchResult:
             "query": self.query,
             "seconds": round(self.seconds, 4),
             "hits": [hit.as_dict() for hit in self.hits],
+            "cells_searched": self.cells_searched,
+            "cells": self.cells,
         }
         if self.partial is not None:
             values |= {"partial": self.partial.as_dict()}

@@ -118,7 +118,8 @@ class Service(AbstractContextManager["Service"]):
         if options.confirm and hits:
             hits = await self._confirm(upload, hits, options)
         note = None if found.query.views else SHOWS_NOTHING
-        return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
+        found_hits = found.hits.replaced(hits)
+        return SearchResult.of(upload.name, time.perf_counter() - start, found_hits, note)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.
@@ -141,7 +142,7 @@ class Service(AbstractContextManager["Service"]):
         unit = (values / np.linalg.norm(values)).astype(np.float32)
         query = DescribedQuery((UPRIGHT,), unit[None])
         found = await asyncio.wrap_future(self.batcher.submit(options, query=query))
-        return SearchResult("the vector", time.perf_counter() - start, found.hits)
+        return SearchResult.of("the vector", time.perf_counter() - start, found.hits)
 
     async def search_each(
         self, uploads: Sequence[Upload], options: SearchOptions
@@ -204,7 +205,9 @@ class Service(AbstractContextManager["Service"]):
         recorded = RecordedPicture(
             row.preview, row.source_sha256, row.file_sha256, row.width, row.height
         )
-        return _only(id, await self._confirm(upload, Hits(hits, None, [recorded]), options))
+        return _only(
+            id, await self._confirm(upload, found.hits.replaced(hits, [recorded]), options)
+        )
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the row of an id, or raise `EntryNotFoundError`."""
@@ -279,7 +282,7 @@ class Service(AbstractContextManager["Service"]):
 def _only(id: str, hits: Hits) -> Hits:  # noqa: A002 - the column's name
     """Return the hit of one entry alone; none if it is not among those that were compared."""
     pairs = [(h, r) for h, r in zip(hits, hits.recorded, strict=False) if h.id == id]
-    return Hits([hit for hit, _ in pairs], hits.partial, [recorded for _, recorded in pairs])
+    return hits.replaced([hit for hit, _ in pairs], [recorded for _, recorded in pairs])
 
 
 def service_of(request: Request) -> Service:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -20,7 +21,12 @@ from homing.search.engines.combined import Probes
 from homing.search.engines.deadline import Deadline
 
 _NOTHING = QueryHits(
-    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), view_count=0
+    np.empty(0, np.int64),
+    np.empty(0, np.float32),
+    np.empty(0, np.float32),
+    (),
+    view_count=0,
+    cells_searched=0,
 )
 
 
@@ -45,7 +51,7 @@ def answer_queries(
     positions = [hits.positions[:MOST_COMPARED] for hits in found]
     pictures = iter(snapshot.pictures(np.concatenate(positions)) if positions else ())
     return [
-        Hits(hits, hits.partial, tuple(islice(pictures, len(places))))
+        hits.replaced(hits, tuple(islice(pictures, len(places))))
         for hits, places in zip(answers, positions, strict=True)
     ]
 
@@ -126,12 +132,14 @@ def _search_stage(
         deadline=deadline,
     )
     ends = np.cumsum([len(query.views) for query in queries]).tolist()
-    return [
+    found = (
         snapshot.best_views(
             matches, slice(end - len(query.views), end), query.views, by_code=options.rerank == 0
         )
         for query, end in zip(queries, ends, strict=True)
-    ]
+    )
+    cells = snapshot.count_cells(probes)
+    return [replace(hits, cells_searched=cells) for hits in found]
 
 
 def search_results(
@@ -148,6 +156,6 @@ def search_results(
             if isinstance(query, DescribedQuery):
                 note = None if query.views else SHOWS_NOTHING
                 hits = next(answers)
-                yield SearchResult(shown(path), seconds, hits, note=note, partial=hits.partial)
+                yield SearchResult.of(shown(path), seconds, hits, note)
             else:
                 yield SearchResult(shown(path), reason=str(query))

@@ -146,7 +146,7 @@ def confirm(
             unlike += 1
     order = sorted(range(len(judged)), key=lambda number: _RANKS[judged[number].verdict])
     recorded = [hits.recorded[number] for number in order if number < len(hits.recorded)]
-    return Hits((judged[number] for number in order), hits.partial, recorded)
+    return hits.replaced((judged[number] for number in order), recorded)
 
 
 def compare_hit(

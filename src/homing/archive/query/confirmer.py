@@ -129,6 +129,6 @@ def with_panels(hits: Hits, panels: Sequence[Panel], found: Sequence[Hits]) -> H
     first = {hit.id: (hit, recorded) for hit, recorded in reversed(pairs)}
     ordered = [first[name] for name in dict.fromkeys(hit.id for hit, _ in pairs)]
     rest = [hit for hit in hits[len(hits.recorded) :] if hit.id not in first]
-    return Hits(
-        [*(hit for hit, _ in ordered), *rest], hits.partial, [recorded for _, recorded in ordered]
+    return hits.replaced(
+        [*(hit for hit, _ in ordered), *rest], [recorded for _, recorded in ordered]
     )
