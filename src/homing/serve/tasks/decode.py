@@ -104,7 +104,7 @@ def compare(
     addresses = [figure.address for figure in found.figures()]
     reason = found.reason
     if reason is not None and isinstance(picture, Path):  # it names no path of this machine
-        reason = reason.replace(f" {shown(picture)}", "")
+        reason = reason.replace(shown(picture), "its file")
     return {
         **found.as_dict(),
         "reason": reason,
