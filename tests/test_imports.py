@@ -60,8 +60,8 @@ ORDER = {
     "archive/previews": "store record upkeep check",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
-    "archive/query": "entries manifests originals queries verdict engines explain snapshot "
-    "calibration answers duplicates",
+    "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
+    "explain snapshot calibration answers duplicates",
     "archive/table": "generations lance_internals location rows versions table addresses commit "
     "columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
@@ -89,7 +89,7 @@ RESERVED = {
     "click": {"cli"},
     "cryptography": {"c2pa"},
     "rich": {"cli"},
-    "cv2": {"bench", "evidence"},
+    "cv2": {"bench", "evidence", "images"},
     "flip_evaluator": {"bench"},
     "imagehash": {"bench"},
     "jinja2": {"html"},

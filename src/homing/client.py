@@ -282,8 +282,8 @@ def _result(kind: type[_T], values: dict[str, Any]) -> _T:
     """Make a result from its keys; unknown ones, of a newer service, are left out."""
     names = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]
     known = {key: value for key, value in values.items() if key in names}
-    for name in ("notes", "also_kept"):
-        if name in known:
+    for name in ("notes", "also_kept", "edits", "region"):
+        if known.get(name) is not None:
             known[name] = tuple(known[name])
     return kind(**known)
 

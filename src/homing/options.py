@@ -150,7 +150,7 @@ class SearchOptions:
     rerank: int = 64
     views: str = UPRIGHT
     rate: float = 1e-4
-    confirm: bool = False
+    confirm: bool = True
     files: PathLike | Sequence[PathLike] = ()
     limits: Limits = DEFAULT_LIMITS
     deadline: float | None = None

@@ -24,10 +24,12 @@ def codebook(network: "homing.Descriptor") -> "homing.Codebook":
 def create(
     tmp_path: Path, network_file: Path, codebook: "homing.Codebook"
 ) -> Callable[..., "homing.Archive"]:
-    """``create(name)``: an archive with the small codebook, in the test's folder."""
+    """``create(name, previews=…)``: an archive with the small codebook, in the test's folder."""
 
-    def make(name: str = "archive") -> "homing.Archive":
-        return homing.create(tmp_path / name, descriptor=network_file, codebook=codebook)
+    def make(name: str = "archive", previews: int = 480) -> "homing.Archive":
+        return homing.create(
+            tmp_path / name, descriptor=network_file, codebook=codebook, previews=previews
+        )
 
     return make
 

@@ -16,6 +16,7 @@ from homing.archive.table.generations import KEY
 from homing.archive.table.index import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
+from homing.search.engines import combined
 from homing.search.engines.lance import reason_against
 from tests.helpers import ROOT
 from tests.helpers.archive import child, completed, contents, facts, rows_for, write
@@ -169,9 +170,12 @@ def test_duplicates_are_found_across_generations(archive, books, tmp_path):
     ]
 
 
-def test_probes_and_stages_are_each_codebooks_own(archive, books):
+def test_probes_and_stages_are_each_codebooks_own(archive, books, monkeypatch):
     archive.adopt(books["PQ4"])
     snapshot = archive._current.snapshot()
+    assert snapshot.automatic_probes() == (8, 1)  # few entries: every cell
+    assert snapshot.probe_stages() == ((8, 1),)
+    monkeypatch.setattr(combined, "SEARCHED_WHOLE", 0)
     assert snapshot.automatic_probes() == (4, 1)
     assert snapshot.probe_stages() == ((1, 1), (4, 1), (8, 1))
 

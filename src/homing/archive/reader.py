@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from homing.archive.codebooks import CodebookFiles, Generation, list_generations
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
-from homing.archive.query.answers import answer_queries, confirm_answers, search_results
+from homing.archive.query.answers import answer_queries, search_results
 from homing.archive.query.calibration import (
     Calibration,
     calibrate_on_entries,
@@ -23,6 +23,8 @@ from homing.archive.query.calibration import (
     read_calibration,
     write_calibration,
 )
+from homing.archive.query.confirm import QueryPicture
+from homing.archive.query.confirmer import Confirmer, hit_pictures
 from homing.archive.query.manifests import ManifestIndex, read_manifest_store
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery, describe_queries, describe_query
@@ -123,9 +125,9 @@ class ArchiveReader:
         k : int, default 10
             Most hits returned.
         probes : int or None, default None
-            Cells to visit, in each codebook generation. None: in a calibrated archive one, and
-            more only while no hit is a copy; in others one in 64, at least four. One finds what was
-            released.
+            Cells to visit, in each codebook generation. None: all, of fewer than 20,000 entries;
+            else in a calibrated archive one, and more only while no hit is a copy, and in others
+            one in 64, at least four. One finds what was released.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.
@@ -135,12 +137,13 @@ class ArchiveReader:
             The best view of each entry counts.
         rate : float, default 1e-4
             Most false alarms per query for a hit to be called a copy.
-        confirm : bool, default False
-            Compare the picture with those of the five best hits: a picture that agrees is a copy
-            and comes first, one that does not is none and comes last.
+        confirm : bool, default True
+            Compare the picture with the previews of the best hits, and decide by that: copies come
+            first, hits that are none last. Where nothing is a copy, the pictures that the query
+            may be put together of are searched for. False: by similarity alone.
         files : path or sequence of paths, default none
-            Folders with the pictures of entries, whose ids are paths below them; released files are
-            found without.
+            Folders with the pictures of entries without a preview, whose ids are paths below them;
+            released files are found without.
         limits : Limits
             Bounds on decoding.
         deadline : float or None, default None
@@ -171,12 +174,21 @@ class ArchiveReader:
 
     def answer(self, queries: Sequence[DescribedQuery], options: SearchOptions) -> list[Hits]:
         """Find the hits of queries that are described already, all in one search."""
-        answers = self._current.run(
-            lambda snapshot: answer_queries(snapshot, queries, options, self._calibration())
+        answers = self.answer_unconfirmed(queries, options)
+        if not options.confirm:
+            return answers
+        sources = self.sources(options.folders)
+        confirmer = Confirmer(
+            self.preview_store, sources, self.descriptor, self.answer_unconfirmed, options
         )
-        if options.confirm:
-            answers = confirm_answers(answers, queries, options, self.sources(options.folders))
-        return answers
+        return confirmer.confirmed(answers, queries)
+
+    def answer_unconfirmed(
+        self, queries: Sequence[DescribedQuery], options: SearchOptions
+    ) -> list[Hits]:
+        """Find the hits of described queries, without comparing pictures."""
+        calibration = self._calibration()
+        return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
         """Return a finder of entries' pictures: where they were released to, and in `folders`."""
@@ -191,13 +203,8 @@ class ArchiveReader:
     def preview(self, id: str) -> bytes | None:  # noqa: A002 - the column's name
         """Return the preview of an entry, a small WebP of its picture as it is in the world.
 
-        None if it has none, or one that cannot be read, which :meth:`Archive.verify` names;
-        :meth:`Archive.previews` makes it.
-
-        Raises
-        ------
-        EntryNotFoundError
-            There is no such entry.
+        None if it has none, or one that cannot be read; :meth:`Archive.previews` makes it.
+        `EntryNotFoundError` if there is no such entry.
         """
         self._table.refresh()
         columns = [PREVIEW.name] if self._table.has_previews else []
@@ -218,8 +225,8 @@ class ArchiveReader:
     ) -> "Explanation":
         """Show why a picture is, or is not, taken for a copy of an entry.
 
-        The entry's picture is compared with it and laid over it, if its file is available:
-        released files are, and others below `files`.
+        The picture is laid over the entry's preview; of an entry without one, over its file, if
+        that is available: released files are, and others below `files`.
 
         Parameters
         ----------
@@ -228,13 +235,14 @@ class ArchiveReader:
         """
         from homing.archive.query.explain import cell_of, explain
 
-        options = SearchOptions(k=1, views=views, rate=rate, files=files, limits=limits)
+        options = SearchOptions(views=views, rate=rate, files=files, limits=limits)
         query = describe_query(self.descriptor, picture, options)
-        (hits,) = self.answer([query], options)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
-        hit = hits[0] if hits else None
-        place = None if hit is None else self.sources(options.folders).find(hit.id)
-        return explain(name, query, hit, cell_of(query, hit, self.codebooks), place, limits)
+        seen = QueryPicture.read(picture, limits)
+        (hits,) = self.answer([query], options)
+        (pictures,) = hit_pictures([hits], self.preview_store, self.sources(options.folders))
+        cell = cell_of(query, hits[0] if hits else None, self.codebooks)
+        return explain(name, query, seen, hits, pictures[0] if hits else "", cell, limits)
 
     def search_each(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,13 +129,26 @@ class Hit:
         "released" or "added".
     false_alarm_rate : float or None
         Share of queries without a match that have any hit as similar as this one; None before the
-        archive is calibrated, as for the next two.
+        archive is calibrated, as for the next.
     rate_is_bound : bool or None
         Whether the true share is lower, by how much the archive's calibration cannot tell.
     is_copy : bool or None
-        The verdict: whether that share is low enough.
-    confirmed : bool or None
-        Whether local features of the two pictures agree; None if not requested or undecidable.
+        Whether it is a copy: by `verdict`, or by `false_alarm_rate` where the pictures were not
+        compared for want of one; None if undecided, or not compared.
+    verdict : str or None
+        What the two pictures, compared, say: "file" (the very file, or its source, byte for byte),
+        "copy", "part" (both show a frame, a logo or a background, and something else beside it),
+        "undecided" (too little detail) or "none". None if they were not compared.
+    reason : str or None
+        What the verdict rests on, in words.
+    shown, covered : float or None
+        Share of the entry's picture that the query shows, and share of the query that shows it.
+    agreeing : float or None
+        Share of the blocks with detail in what both show that look alike.
+    region : tuple of int or None
+        Left, top, right and bottom, in pixels of the query, of what shows the entry.
+    edits : tuple of str
+        What was done to the copy, as far as it can be seen.
     metadata : mapping or None
         The entry's metadata from its manifest.
     generation : int or None
@@ -151,49 +164,100 @@ class Hit:
     false_alarm_rate: float | None = None
     rate_is_bound: bool | None = None
     is_copy: bool | None = None
-    confirmed: bool | None = None
+    verdict: str | None = None
+    reason: str | None = None
+    shown: float | None = None
+    covered: float | None = None
+    agreeing: float | None = None
+    region: tuple[int, int, int, int] | None = None
+    edits: tuple[str, ...] = ()
     metadata: Mapping[str, Any] | None = None
     generation: int | None = None
 
+    @property
+    def confirmed(self) -> bool | None:
+        """Whether the pictures, compared, are copies; None if not compared, or undecided."""
+        return None if self.verdict is None else _CONFIRMED[self.verdict]
+
     def as_dict(self) -> dict[str, Any]:
-        """Return the keys of a hit in a ``--json`` line; verdicts without a value are left out."""
+        """Return the keys of a hit in a ``--json`` line: always the same ones, null if unknown."""
         rate = self.false_alarm_rate
-        verdict = {
+        return {
+            "id": self.id,
+            "similarity": round(self.similarity, 5),
+            "view": self.view,
+            "region": None if self.region is None else list(self.region),
+            "cell": self.cell,
+            "code_distance": round(self.code_distance, 5),
+            "state": self.state,
             "generation": self.generation,
             "false_alarm_rate": None if rate is None else float(f"{rate:.3g}"),
             "rate_is_bound": self.rate_is_bound,
             "is_copy": self.is_copy,
             "confirmed": self.confirmed,
-        }
-        return {
-            "id": self.id,
-            "similarity": round(self.similarity, 5),
-            "view": self.view,
-            "cell": self.cell,
-            "code_distance": round(self.code_distance, 5),
-            "state": self.state,
-            **{key: value for key, value in verdict.items() if value is not None},
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "shown": _rounded(self.shown, 4),
+            "covered": _rounded(self.covered, 4),
+            "agreeing": _rounded(self.agreeing, 4),
+            "edits": list(self.edits),
             "metadata": dict(self.metadata) if self.metadata else {},
         }
 
 
+_CONFIRMED = {"file": True, "copy": True, "part": False, "undecided": None, "none": False}
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPicture:
+    """What the table knows of an entry's picture."""
+
+    preview: str | None  # reference to it; None: there is none
+    source_sha256: bytes
+    file_sha256: bytes
+    width: int  # as stored, perhaps not upright
+    height: int
+
+
 class Hits(tuple[Hit, ...]):
-    """The hits of one query, best first: a tuple that tells whether it is complete.
+    """The hits of one query, best first: a tuple that says what was searched.
 
     Attributes
     ----------
     partial : Partial or None
         What the answer leaves out; None if all entries were searched. Only with a deadline: without
         one, an unreadable part of the archive is an error.
+    recorded : tuple of RecordedPicture
+        Of the first hits, what is needed to compare their pictures.
+    cells_searched, cells : int or None
+        Cells that each view of the query visited, and cells there are, over all codebook
+        generations; None where unknown.
     """
 
     partial: Partial | None
+    recorded: tuple[RecordedPicture, ...]
+    cells_searched: int | None
+    cells: int | None
 
-    def __new__(cls, hits: Iterable[Hit] = (), partial: Partial | None = None) -> "Hits":
+    def __new__(
+        cls,
+        hits: Iterable[Hit] = (),
+        partial: Partial | None = None,
+        cells_searched: int | None = None,
+        cells: int | None = None,
+        recorded: Sequence[RecordedPicture] = (),
+    ) -> "Hits":
         """Make the hits of a query."""
         made = super().__new__(cls, hits)
         made.partial = partial
+        made.recorded = tuple(recorded)
+        made.cells_searched = cells_searched
+        made.cells = cells
         return made
+
+    def replaced(self, hits: Iterable[Hit], recorded: Sequence[RecordedPicture] = ()) -> "Hits":
+        """Return other hits of the same search, such as these in another order."""
+        return Hits(hits, self.partial, self.cells_searched, self.cells, recorded)
 
 
 @dataclass(frozen=True)
@@ -213,6 +277,8 @@ class SearchResult:
         Why no hits are possible: the picture shows nothing.
     partial : Partial or None
         What the answer leaves out, with a deadline; None if all entries were searched.
+    cells_searched, cells : int or None
+        As of :class:`Hits`.
     """
 
     query: str
@@ -221,6 +287,14 @@ class SearchResult:
     reason: str | None = None
     note: str | None = None
     partial: Partial | None = None
+    cells_searched: int | None = None
+    cells: int | None = None
+
+    @classmethod
+    def of(cls, query: str, seconds: float, hits: Hits, note: str | None = None) -> "SearchResult":
+        """Return the result that a query's hits are."""
+        searched = (hits.partial, hits.cells_searched, hits.cells)
+        return cls(query, seconds, hits, None, note, *searched)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -230,6 +304,8 @@ class SearchResult:
             "query": self.query,
             "seconds": round(self.seconds, 4),
             "hits": [hit.as_dict() for hit in self.hits],
+            "cells_searched": self.cells_searched,
+            "cells": self.cells,
         }
         if self.partial is not None:
             values |= {"partial": self.partial.as_dict()}

@@ -11,7 +11,7 @@ from homing.errors import UsageError
 from homing.options import SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
-    from homing.archive import SearchResult
+    from homing.archive import Hit, SearchResult
 
 
 @click.command(short_help="Find the entries that a picture is a copy of.")
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 )
 @shared.rate_option
 @click.option(
-    "--confirm",
-    is_flag=True,
-    help="Compare the query with the best hits' pictures.",
+    "--confirm/--no-confirm",
+    default=SearchOptions.confirm,
+    help="Compare the query with the pictures of the best hits, as by default, or go by similarity "
+    "alone.",
 )
 @shared.files_option
 @shared.engine_option
@@ -63,28 +64,27 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive meme.png --views all
     homing search s3://bucket/archive suspects/ --deadline 2
 
-    Similarity is the cosine of the descriptors: 1 is the same picture. A calibrated archive adds a
-    verdict in words; an archive calibrates itself from 200 entries on.
+    The query is compared with the pictures of the most similar entries. The answer is the very
+    file, a copy (and what was done to it), shares a part, undecided, or no copy. The number is the
+    cosine of the descriptors: 1 is the same picture.
     """
     from homing.archive import find_files
+    from homing.archive.query.verdict import count_in_words
 
     keywords = _keywords(options)
     opened = shared.open_archive(
         archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
-    failed = found = compared = 0
+    failed = 0
+    answers: list[tuple[Hit, ...]] = []
     with progress(len(find_files(photos)), "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
-            found += len(result.hits)
-            compared += sum(hit.confirmed is not None for hit in result.hits)
+            answers += [result.hits] if result.reason is None else []
             emit(result.as_dict()) if options["as_json"] else _show(result)
             bar.by(1)
-    if options["confirm"] and found and not compared:
-        say(
-            "no hit could be confirmed or rejected: no file is available, or pictures have too "
-            "little texture; name folders of added pictures with --files"
-        )
+    if answers and not options["as_json"]:
+        say(count_in_words(answers))
     return 1 if failed else 0
 
 
@@ -103,7 +103,7 @@ def _probes(text: str) -> int | None:
 
 
 def _show(result: "SearchResult") -> None:
-    from homing.archive.query.verdict import hit_in_words
+    from homing.archive.query.verdict import answer_in_words, hit_in_words
 
     name = printable(result.query)
     if result.reason is not None:
@@ -113,12 +113,12 @@ def _show(result: "SearchResult") -> None:
         left, why = result.partial.entries_not_asked, printable(result.partial.reason)
         echo(f"{name}: a partial answer: {left} entries were not asked: {why}", err=True)
     nothing = result.note or "nothing in the cells visited"
-    echo(f"{name}:" if result.hits else f"{name}: {nothing}")
+    echo(f"{name}: {printable(answer_in_words(result.hits)) if result.hits else nothing}")
     for hit in result.hits:
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
         line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
-        verdict = hit_in_words(hit)
+        verdict = printable(hit_in_words(hit))
         echo(line + (f"  {verdict}" if verdict else ""))
 
 

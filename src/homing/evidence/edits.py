@@ -15,12 +15,18 @@ _OTHER_HUE = 12.0  # levels: least difference of a channel's distance from grey
 _GREY, _COLOURED = 3.0, 8.0  # mean distance of the channels, levels
 
 
-def name_edits(record: Image.Image, query: Image.Image, alignment: Alignment) -> tuple[str, ...]:
-    """Name the edits between two 8-bit RGB pictures, the coarsest first; none if they are equal."""
-    return (*_geometry(alignment), *_tones(record, query, alignment))
+def name_edits(
+    record: Image.Image, query: Image.Image, alignment: Alignment, enlarged: float = 1.0
+) -> tuple[str, ...]:
+    """Name the edits between two 8-bit RGB pictures, the coarsest first; none if they are equal.
+
+    `enlarged` is what an edge of the query over the same edge of the record is to be multiplied by,
+    where the two are shrunk.
+    """
+    return (*_geometry(alignment, enlarged), *_tones(record, query, alignment))
 
 
-def _geometry(alignment: Alignment) -> list[str]:
+def _geometry(alignment: Alignment, enlarged: float) -> list[str]:
     found = []
     if alignment.mirrored:
         found.append("mirrored")
@@ -34,8 +40,9 @@ def _geometry(alignment: Alignment) -> list[str]:
         found.append(f"put into a larger one, of which it fills {round(100 * alignment.covered)} %")
     if alignment.stretch >= _STRETCHED:
         found.append(f"stretched by {round(100 * (alignment.stretch - 1))} % in one direction")
-    if abs(alignment.scale - 1) >= _RESIZED:
-        found.append(f"resized to {max(1, round(100 * alignment.scale))} % of its edges")
+    scale = alignment.scale * enlarged
+    if abs(scale - 1) >= _RESIZED:
+        found.append(f"resized to {max(1, round(100 * scale))} % of its edges")
     return found
 
 

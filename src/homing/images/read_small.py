@@ -87,9 +87,18 @@ def read_fitted(source: Source, longer: int, *, limits: Limits = DEFAULT_LIMITS)
 
     It is upright RGB. A JPEG is decoded at the smallest size that has as many pixels.
     """
-    data = read_bytes(source, limits=limits)
+    return read_fitted_of(read_bytes(source, limits=limits), longer, limits=limits)[0]
+
+
+def read_fitted_of(
+    data: bytes, longer: int, *, limits: Limits = DEFAULT_LIMITS
+) -> tuple[Image.Image, tuple[int, int]]:
+    """Read a picture as :func:`read_fitted` does, with the size of the picture itself, upright."""
     with decoder_errors_as("the picture is truncated or damaged"):
-        return _fitted(_open(data, 1, limits), data, longer, limits)
+        found = _open(data, 1, limits)
+        small = _fitted(found, data, longer, limits)
+    size = found.width, found.height
+    return small, size[::-1] if found.orientation >= 5 else size
 
 
 def fit(

@@ -44,10 +44,19 @@ class HitAnswer(_Extensible):
     cell: int
     code_distance: float
     state: Literal["released", "added"]
-    false_alarm_rate: float | None = None
-    rate_is_bound: bool | None = None
-    is_copy: bool | None = None
-    confirmed: bool | None = None
+    region: list[int] | None = Field(description="Left, top, right, bottom in the query, pixels.")
+    false_alarm_rate: float | None
+    rate_is_bound: bool | None
+    is_copy: bool | None
+    confirmed: bool | None
+    verdict: Literal["file", "copy", "part", "undecided", "none"] | None = Field(
+        description="What the pictures, compared, say; null if they were not compared."
+    )
+    reason: str | None
+    shown: float | None = Field(description="Share of the entry's picture in the query.")
+    covered: float | None = Field(description="Share of the query that shows the entry.")
+    agreeing: float | None
+    edits: list[str]
     metadata: dict[str, Any]
 
 
@@ -74,7 +83,6 @@ class Explained(_Extensible):
     positive: bool | None
     hit: HitAnswer | None
     query_cell: int | None
-    file: str | None = Field(description="Address of the record's picture, if it is available.")
     confirmed: bool | None
     alignment: dict[str, Any] | None
     edits: list[str]
@@ -178,7 +186,7 @@ class SearchQuery(BaseModel):
         description="Nearest codes ordered by exact similarity.",
     )
     views: Views = Field("upright", description="Also search for it turned, or in part.")
-    confirm: bool = Field(False, description="Compare the best hits by local features.")
+    confirm: bool = Field(True, description="Compare the picture with those of the best hits.")
     rate: Rate = Field(
         SearchOptions.rate, description="False alarms a query for a hit to be called a copy."
     )

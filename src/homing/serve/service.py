@@ -14,10 +14,11 @@ import numpy as np
 from fastapi import Request
 
 from homing.archive import Archive, Row, SearchResult, open_archive
-from homing.archive.query.answers import MOST_CONFIRMED
+from homing.archive.query.confirm import HitPicture
+from homing.archive.query.confirmer import hit_pictures, panel_options
 from homing.archive.query.explain import cell_of
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.results import Hit
+from homing.archive.results import Hits, RecordedPicture
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.options import UPRIGHT, SearchOptions
@@ -29,13 +30,20 @@ from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.releases import Releases
 from homing.serve.settings import Settings
-from homing.serve.tasks.decode import Decoders, compare, confirm_hits, make_thumbnail
+from homing.serve.tasks.decode import (
+    Decoders,
+    compare,
+    confirm_panels,
+    confirm_query,
+    make_thumbnail,
+)
 from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher
 from homing.serve.token_folders import SavedSearches
 
 _T = TypeVar("_T")
 
 _THUMBNAIL = 320  # pixels
+_FURTHEST = 1000  # hits among which an entry to compare is looked for
 _NO_FILE = "the service does not have its file, or has another one in its place"
 
 
@@ -61,7 +69,7 @@ class Service(AbstractContextManager["Service"]):
         self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
         self.batcher = QueryBatcher(
             self.archive.descriptor,
-            self._searching.answer,
+            self._searching.answer_unconfirmed,
             most=settings.batch,
             wait=settings.wait,
             on_batch=metrics.count_batch,
@@ -110,7 +118,8 @@ class Service(AbstractContextManager["Service"]):
         if options.confirm and hits:
             hits = await self._confirm(upload, hits, options)
         note = None if found.query.views else SHOWS_NOTHING
-        return SearchResult(upload.name, time.perf_counter() - start, hits, note=note)
+        found_hits = found.hits.replaced(hits)
+        return SearchResult.of(upload.name, time.perf_counter() - start, found_hits, note)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.
@@ -126,13 +135,14 @@ class Service(AbstractContextManager["Service"]):
             raise UsageError(
                 f"expected {dimension} finite numbers that are not all zero, not {len(values)}"
             )
-        if options.confirm or options.views != UPRIGHT:
-            raise UsageError("a vector has no picture to be confirmed or turned; send the picture")
+        if options.views != UPRIGHT:
+            raise UsageError("a vector has no picture to be turned; send the picture")
+        options = dataclasses.replace(options, confirm=False)  # there is no picture to compare
         values /= largest  # first, so that no square overflows
         unit = (values / np.linalg.norm(values)).astype(np.float32)
         query = DescribedQuery((UPRIGHT,), unit[None])
         found = await asyncio.wrap_future(self.batcher.submit(options, query=query))
-        return SearchResult("the vector", time.perf_counter() - start, found.hits)
+        return SearchResult.of("the vector", time.perf_counter() - start, found.hits)
 
     async def search_each(
         self, uploads: Sequence[Upload], options: SearchOptions
@@ -170,22 +180,34 @@ class Service(AbstractContextManager["Service"]):
         The object is that of `tasks.decode.compare`. `PictureError` if the picture cannot be read,
         `EntryNotFoundError` if the entry does not exist or is not among the hits.
         """
-        k = 1 if id is None else 1000
         files, limits = self.settings.files, self.settings.limits
-        options = SearchOptions(k=k, views=views, rate=rate, files=files, limits=limits)
+        options = SearchOptions(views=views, rate=rate, files=files, limits=limits)
         found = await self._find(upload, options)
-        hit = next((hit for hit in found.hits if id in (None, hit.id)), None)
-        if id is not None and hit is None:
-            await self.entry(id)  # raises if it does not exist
-            raise EntryNotFoundError(
-                f"the entry {id!r} is not among the {k} most alike; the two are no copies"
-            )
-        place = None if hit is None else await self.picture_file(hit.id)
-        cell = cell_of(found.query, hit, self.archive.codebooks)
+        hits = await self._confirm(upload, found.hits, options) if found.hits else found.hits
+        if id is not None:
+            hits = _only(id, hits) or await self._hit_of(id, upload, options)
+        picture = (await self._pictures([hits], options))[0][0] if hits else ""
+        cell = cell_of(found.query, hits[0] if hits else None, self.archive.codebooks)
         async with self._in_memory:
             data = await upload.read()
-            task = partial(compare, upload.name, data, found.query, hit, cell, place, limits)
+            task = partial(compare, upload.name, data, found.query, hits, picture, cell, limits)
             return await self.decoders.run(task)
+
+    async def _hit_of(self, id: str, upload: Upload, options: SearchOptions) -> Hits:  # noqa: A002
+        """Return an entry as a hit of a query, compared with it."""
+        row = await self.entry(id)  # raises if it does not exist
+        found = await self._find(upload, dataclasses.replace(options, k=_FURTHEST, confirm=False))
+        hits = [hit for hit in found.hits if hit.id == id]
+        if not hits:
+            raise EntryNotFoundError(
+                f"the entry {id!r} is not among the {_FURTHEST} most alike; the two are no copies"
+            )
+        recorded = RecordedPicture(
+            row.preview, row.source_sha256, row.file_sha256, row.width, row.height
+        )
+        return _only(
+            id, await self._confirm(upload, found.hits.replaced(hits, [recorded]), options)
+        )
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the row of an id, or raise `EntryNotFoundError`."""
@@ -216,19 +238,38 @@ class Service(AbstractContextManager["Service"]):
             size = self.archive.descriptor.input_size
             task = partial(query_views, data, size, options.views, limits=options.limits)
             views = await self.decoders.run(task)
-        plain = dataclasses.replace(options, confirm=False)
-        return await asyncio.wrap_future(self.batcher.submit(plain, views=views))
+        return await asyncio.wrap_future(self.batcher.submit(options, views=views))
 
-    async def _confirm(
-        self, upload: Upload, hits: tuple[Hit, ...], options: SearchOptions
-    ) -> tuple[Hit, ...]:
-        best = [hit.id for hit in hits[:MOST_CONFIRMED]]
-        folders = options.folders
-        places = await self.call_archive(lambda archive: archive.sources(folders).places(best))
+    async def _confirm(self, upload: Upload, hits: Hits, options: SearchOptions) -> Hits:
+        """Compare a query with its hits, and the pictures within it if it is put together."""
+        (pictures,) = await self._pictures([hits], options)
+        size, limits = self.archive.descriptor.input_size, options.limits
         async with self._in_memory:
             data = await upload.read()
-            task = partial(confirm_hits, data, hits, places, options.limits)
+            confirmed, panels = await self.decoders.run(
+                partial(confirm_query, data, hits, pictures, size, limits)
+            )
+        if not panels:
+            return confirmed
+        of_panel = panel_options(options)
+        found = await asyncio.gather(
+            *(asyncio.wrap_future(self.batcher.submit(of_panel, views=v)) for _, v in panels)
+        )
+        answers, boxes = [each.hits for each in found], [box for box, _ in panels]
+        theirs = await self._pictures(answers, options)
+        async with self._in_memory:
+            data = await upload.read()
+            task = partial(confirm_panels, data, confirmed, boxes, answers, theirs, limits)
             return await self.decoders.run(task)
+
+    async def _pictures(
+        self, answers: Sequence[Hits], options: SearchOptions
+    ) -> list[list[HitPicture]]:
+        """Return the pictures of the first hits of several queries."""
+        folders = options.folders
+        return await self.call_archive(
+            lambda archive: hit_pictures(answers, archive.preview_store, archive.sources(folders))
+        )
 
     async def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""
@@ -236,6 +277,12 @@ class Service(AbstractContextManager["Service"]):
         figures |= {"archive": self.name, "descriptor": self.descriptor_name}
         waiting = {"queries": len(self.batcher), "releases": len(self.releases.jobs)}
         return figures | {"server": {**self.metrics.figures(), "waiting": waiting}}
+
+
+def _only(id: str, hits: Hits) -> Hits:  # noqa: A002 - the column's name
+    """Return the hit of one entry alone; none if it is not among those that were compared."""
+    pairs = [(h, r) for h, r in zip(hits, hits.recorded, strict=False) if h.id == id]
+    return hits.replaced([hit for hit, _ in pairs], [recorded for _, recorded in pairs])
 
 
 def service_of(request: Request) -> Service:

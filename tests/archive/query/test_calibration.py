@@ -49,7 +49,7 @@ def test_an_archive_not_calibrated_gives_no_verdict(filled):
     for hit in answers(filled, scene(1, 9))[0]:
         assert hit.false_alarm_rate is None
         assert hit.is_copy is None
-        assert not {"false_alarm_rate", "is_copy"} & set(hit.as_dict())
+        assert hit.as_dict()["false_alarm_rate"] is None
 
 
 def test_stated_rates_hold_for_searches_of_the_archive(filled):
@@ -120,15 +120,35 @@ def test_sure_hits_take_one_probe_and_others_more(filled, monkeypatch):
         return search(self, queries, **options)
 
     filled.calibrate()
+    monkeypatch.setattr("homing.search.engines.combined.SEARCHED_WHOLE", 1000)
     monkeypatch.setattr(Snapshot, "search", searched)
     known, strange = scene(1200, 0)[:5], scene(3, 7)
-    answers(filled, [*known, *strange])
+    looked = [(hits.cells_searched, hits.cells) for hits in answers(filled, [*known, *strange])]
+    assert looked == [(1, 8)] * 5 + [(8, 8)] * 3
     assert searches[0] == (8, (1,))
     assert [count for count, _ in searches[1:]] == [3, 3]
     assert [probes for _, probes in searches[1:]] == [(4,), (8,)]
     searches.clear()
     answers(filled, [*known, *strange], probes=2)
     assert searches == [(8, 2)]
+
+
+def test_few_entries_are_all_looked_at(filled):
+    """A query as near to one cell as to the next is compared with the entries of both."""
+    vectors = scene(1200, 0)
+    cells = filled.codebook.cells(vectors)
+    rng = np.random.default_rng(1)
+    queries = vectors[:300] + 0.05 * rng.standard_normal((300, DIMENSION)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    strayed = np.flatnonzero(filled.codebook.cells(queries) != cells[:300])
+    assert len(strayed) > 10
+    missed = answers(filled, queries[strayed], probes=1, k=1)
+    assert all(hits[0].id != str(n) for hits, n in zip(missed, strayed, strict=True))
+    for hits, number in zip(answers(filled, queries[strayed], k=1), strayed, strict=True):
+        assert hits[0].id == str(number)
+        assert (hits.cells_searched, hits.cells) == (8, 8)
+    assert (missed[0].cells_searched, missed[0].cells) == (1, 8)
+    assert missed[0].replaced(()).cells_searched == 1
 
 
 def test_what_is_written_is_read_again(filled):

@@ -122,7 +122,7 @@ def test_a_picture_that_shows_nothing_matches_nothing(filled, photos, views, tmp
         for each in results
     ]
     (dark,) = [each for each in results if each.note]
-    assert dark.as_dict().keys() == {"query", "seconds", "hits", "note"}
+    assert dark.as_dict().keys() == {"query", "seconds", "hits", "note", "cells_searched", "cells"}
     (only,) = filled.search_each([suspects / "000-dark.png"], views=views)
     assert (only.note, only.hits) == (SHOWS_NOTHING, ())
 

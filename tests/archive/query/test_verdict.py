@@ -5,7 +5,12 @@ from dataclasses import replace
 import pytest
 
 import homing
-from homing.archive.query.verdict import copy_in_words, hit_in_words, rate_in_words
+from homing.archive.query.verdict import (
+    answer_in_words,
+    count_in_words,
+    hit_in_words,
+    rate_in_words,
+)
 
 HIT = homing.Hit(
     id="a", similarity=0.9, view="upright", cell=1, code_distance=0.1, state="added"
@@ -34,22 +39,23 @@ def test_a_bound_is_said_to_be_one() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({}, ""),
-        ({"confirmed": False}, "(details do not agree)"),
-        ({"confirmed": True, "is_copy": True}, "a copy (details agree)"),
+        ({}, "not compared"),
         (
             {"false_alarm_rate": 1e-3, "rate_is_bound": False, "is_copy": False},
-            "no sure copy (by chance: 1 in 1,000 queries)",
+            "no sure copy (so similar by chance: 1 in 1,000 queries)",
         ),
         (
-            {
-                "false_alarm_rate": 1e-5,
-                "rate_is_bound": True,
-                "is_copy": True,
-                "confirmed": True,
-            },
-            "a copy (by chance: less than 1 in 100,000 queries, as far as this archive can tell; "
-            "details agree)",
+            {"false_alarm_rate": 1e-5, "is_copy": True, "reason": "not compared: no preview"},
+            "a copy, by similarity alone; not compared: no preview "
+            "(so similar by chance: 1 in 100,000 queries)",
+        ),
+        ({"verdict": "file", "reason": "byte for byte"}, "the very file (byte for byte)"),
+        ({"verdict": "copy", "false_alarm_rate": 1e-3}, "a copy"),
+        ({"verdict": "copy", "edits": ("mirrored", "darker")}, "a copy: mirrored, darker"),
+        ({"verdict": "none", "reason": "nothing in common"}, "no copy: nothing in common"),
+        (
+            {"verdict": "undecided", "reason": "too little detail", "false_alarm_rate": 1e-3},
+            "undecided: too little detail (so similar by chance: 1 in 1,000 queries)",
         ),
     ],
 )
@@ -57,5 +63,33 @@ def test_hits_in_words(facts, words) -> None:
     assert hit_in_words(replace(HIT, **facts)) == words
 
 
-def test_without_a_calibration_nothing_is_called_a_copy() -> None:
-    assert [copy_in_words(each) for each in (True, False, None)] == ["a copy", "no sure copy", ""]
+def hit(name: str, verdict: str | None, is_copy: bool | None) -> homing.Hit:
+    return replace(HIT, id=name, verdict=verdict, is_copy=is_copy, reason="why")
+
+
+@pytest.mark.parametrize(
+    ("hits", "words"),
+    [
+        ([hit("a", "file", True), hit("b", "copy", True)], "the very file of a, and a copy of b"),
+        ([hit(name, "copy", True) for name in "abcde"], "a copy of a, b, c and 2 more"),
+        ([hit("a", "part", False), hit("b", "none", False)], "no copy; it shares a part with a"),
+        ([hit("a", "undecided", None)], "undecided: most like a; why"),
+        ([hit("a", "none", False)], "no copy of anything found"),
+        ([hit("a", None, True)], "taken for a copy of a, by similarity alone"),
+        ([hit("a", None, False)], "no sure copy; most like a"),
+        ([hit("a", None, None)], "most like a"),
+    ],
+)
+def test_answers_in_words(hits, words) -> None:
+    assert answer_in_words(hits) == words
+
+
+def test_answers_are_counted() -> None:
+    answers = [
+        [hit("a", "copy", True)],
+        [hit("a", "none", False)],
+        [hit("a", "undecided", None)],
+        (),
+    ]
+    words = "4 pictures: 1 found to be copies, 1 undecided, 2 without a copy"
+    assert count_in_words(answers) == words

@@ -130,9 +130,7 @@ def test_an_entry_its_file_and_a_small_picture_of_it(live):
 def test_no_answer_names_a_path(live):
     released = live.post("/explain?id=sea/2.jpg", encoded(picture(2)))
     gone = live.post("/explain?id=sea/7.jpg", encoded(picture(7)))
-    assert released.json()["file"] == "/files/sea/2.jpg"
-    assert gone.json()["file"] is None
-    assert "does not have its file" in gone.json()["reason"]
+    assert "/" not in str(released.json()["reason"])
     paths = ("/entries", "/entries/sea/0.jpg", "/entries/none", "/files/sea/7.jpg", "/statistics")
     answers = [released, gone, *map(live.http.get, paths)]
     pages = ("/browse", "/browse/sea/0.jpg", "/browse/sea/7.jpg", "/browse/none", "/status")

@@ -61,13 +61,17 @@ def test_a_record_that_cannot_be_read_is_reported_without_its_place(tmp_path):
         state="released",
     )
     query = DescribedQuery(("upright",), np.ones((1, 4), np.float32) / 2)
+    from homing.archive.results import Hits, RecordedPicture
+
+    hits = Hits([hit], recorded=[RecordedPicture(None, b"", b"", 96, 72)])
     broken, whole = tmp_path / "broken.jpg", tmp_path / "whole.jpg"
     whole.write_bytes(encoded(picture(1)))
-    answer = compare("0.jpg", encoded(picture(1)), query, hit, 1, broken, DEFAULT_LIMITS)
-    assert answer["reason"].startswith("the record's picture: ")
-    assert answer["file"] is None
-    answer = compare("0.jpg", encoded(picture(1)), query, hit, 1, whole, DEFAULT_LIMITS)
-    assert answer["file"] == "/files/sea/%C3%BC.jpg"
+    answer = compare("0.jpg", encoded(picture(1)), query, hits, broken, 1, DEFAULT_LIMITS)
+    assert answer["reason"].startswith("not compared: ")
+    assert str(tmp_path) not in answer["reason"]
+    answer = compare("0.jpg", encoded(picture(1)), query, hits, whole, 1, DEFAULT_LIMITS)
+    assert answer["reason"] is None
+    assert set(answer["figures"]) >= {"query", "entry"}
 
 
 def children():

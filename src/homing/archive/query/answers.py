@@ -1,32 +1,32 @@
-"""Answers to queries: hits with their verdict, confirmed by local features if requested."""
+"""Answers to queries: hits with their verdict by similarity."""
 
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from homing.archive.query.calibration import Calibration
-from homing.archive.query.originals import Places, Sources
-from homing.archive.query.queries import DescribedQuery, full_picture
+from homing.archive.query.confirm import MOST_COMPARED
+from homing.archive.query.queries import DescribedQuery
 from homing.archive.query.snapshot import QueryHits, Snapshot
-from homing.archive.query.verdict import Verdict, decide_by_features
-from homing.archive.results import Hit, Hits, SearchResult
+from homing.archive.query.verdict import Verdict
+from homing.archive.results import Hits, SearchResult
 from homing.errors import PictureError
-from homing.evidence import ComparableQuery, ComparableRecord
-from homing.images import SHOWS_NOTHING, read_rgb, shown
-from homing.options import Limits, SearchOptions
+from homing.images import SHOWS_NOTHING, shown
+from homing.options import SearchOptions
 from homing.search.engines.combined import Probes
 from homing.search.engines.deadline import Deadline
 
-MOST_CONFIRMED = 5
-"""Most hits of a query to confirm: each costs a picture read and compared."""
-
 _NOTHING = QueryHits(
-    np.empty(0, np.int64), np.empty(0, np.float32), np.empty(0, np.float32), (), view_count=0
+    np.empty(0, np.int64),
+    np.empty(0, np.float32),
+    np.empty(0, np.float32),
+    (),
+    view_count=0,
+    cells_searched=0,
 )
 
 
@@ -36,24 +36,50 @@ def answer_queries(
     options: SearchOptions,
     calibration: Calibration | None,
 ) -> list[Hits]:
-    """Return the hits of each query, with false-alarm rates if the archive is calibrated."""
-    deadline = Deadline.after(options.deadline)
-    if calibration is None:
-        found = find_hits(snapshot, queries, options, deadline=deadline)
-        return [snapshot.hits(hits) for hits in found]
+    """Return the hits of each query, with false-alarm rates if the archive is calibrated.
 
-    def rates(hits: QueryHits) -> NDArray[np.float64]:
-        return calibration.rates(hits, options.views, len(snapshot))
+    If the hits are to be compared, what is recorded of their pictures comes with them.
+    """
+    deadline = Deadline.after(options.deadline)
+    enough = _has_copy(snapshot, options, calibration)
+    found = find_hits(snapshot, queries, options, enough, deadline)
+    answers = [
+        snapshot.hits(each, _verdicts(each, snapshot, options, calibration)) for each in found
+    ]
+    if not options.confirm:
+        return answers
+    positions = [hits.positions[:MOST_COMPARED] for hits in found]
+    pictures = iter(snapshot.pictures(np.concatenate(positions)) if positions else ())
+    return [
+        hits.replaced(hits, tuple(islice(pictures, len(places))))
+        for hits, places in zip(answers, positions, strict=True)
+    ]
+
+
+def _has_copy(
+    snapshot: Snapshot, options: SearchOptions, calibration: Calibration | None
+) -> Callable[[QueryHits], bool] | None:
+    """Return what ends the search of more cells; None where nothing tells."""
+    if calibration is None:
+        return None
 
     def has_copy(hits: QueryHits) -> bool:
-        return bool((rates(hits) <= options.rate).any())
+        rates = calibration.rates(hits, options.views, len(snapshot))
+        return bool((rates <= options.rate).any())
 
-    def verdicts(hits: QueryHits) -> list[Verdict]:
-        least = calibration.least
-        return [Verdict.by_rate(r, most=options.rate, least=least) for r in rates(hits).tolist()]
+    return has_copy
 
-    found = find_hits(snapshot, queries, options, has_copy, deadline)
-    return [snapshot.hits(hits, verdicts(hits)) for hits in found]
+
+def _verdicts(
+    hits: QueryHits,
+    snapshot: Snapshot,
+    options: SearchOptions,
+    calibration: Calibration | None,
+) -> list[Verdict] | None:
+    if calibration is None:
+        return None
+    rates = calibration.rates(hits, options.views, len(snapshot)).tolist()
+    return [Verdict.by_rate(r, most=options.rate, least=calibration.least) for r in rates]
 
 
 def find_hits(
@@ -106,12 +132,14 @@ def _search_stage(
         deadline=deadline,
     )
     ends = np.cumsum([len(query.views) for query in queries]).tolist()
-    return [
+    found = (
         snapshot.best_views(
             matches, slice(end - len(query.views), end), query.views, by_code=options.rerank == 0
         )
         for query, end in zip(queries, ends, strict=True)
-    ]
+    )
+    cells = snapshot.count_cells(probes)
+    return [replace(hits, cells_searched=cells) for hits in found]
 
 
 def search_results(
@@ -128,52 +156,6 @@ def search_results(
             if isinstance(query, DescribedQuery):
                 note = None if query.views else SHOWS_NOTHING
                 hits = next(answers)
-                yield SearchResult(shown(path), seconds, hits, note=note, partial=hits.partial)
+                yield SearchResult.of(shown(path), seconds, hits, note)
             else:
                 yield SearchResult(shown(path), reason=str(query))
-
-
-def confirm_answers(
-    answers: Sequence[Hits],
-    queries: Sequence[DescribedQuery],
-    options: SearchOptions,
-    sources: Sources,
-) -> list[Hits]:
-    """Confirm the best hits of several queries."""
-    confirmed = list(answers)
-    for number, (hits, query) in enumerate(zip(answers, queries, strict=True)):
-        if hits:
-            # A file that has changed since it was described costs no answer.
-            with contextlib.suppress(PictureError):
-                suspect = full_picture(query, options.limits)
-                found = confirm(hits, suspect, sources, options.limits)
-                confirmed[number] = Hits(found, hits.partial)
-    return confirmed
-
-
-def confirm(
-    hits: Sequence[Hit], suspect: Image.Image, sources: Sources | Places, limits: Limits
-) -> tuple[Hit, ...]:
-    """Compare the best hits' pictures with a query: agreeing ones come first, disagreeing last.
-
-    A hit whose details agree is a copy however unlike its descriptor is; one whose details
-    disagree, though there are enough of them, is none. If the record's picture is unavailable or
-    has too little texture, the verdict is unchanged.
-    """
-    seen = ComparableQuery(suspect)
-    compared = [_confirm_hit(hit, seen, sources, limits) for hit in hits[:MOST_CONFIRMED]]
-    order = {True: 0, None: 1, False: 2}
-    return tuple(sorted([*compared, *hits[MOST_CONFIRMED:]], key=lambda hit: order[hit.confirmed]))
-
-
-def _confirm_hit(
-    hit: Hit, query: ComparableQuery, sources: Sources | Places, limits: Limits
-) -> Hit:
-    place = sources.find(hit.id)
-    if isinstance(place, str):
-        return hit
-    try:
-        record = ComparableRecord(read_rgb(place, limits=limits))
-    except PictureError:
-        return hit
-    return decide_by_features(hit, query.compare(record).confirmed)

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from homing.archive.results import RecordedPicture
 from homing.archive.table.columns import Columns
 from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table
@@ -67,6 +68,19 @@ class Entries:
         unique, inverse = np.unique(positions, return_inverse=True)
         texts = self._table.take(unique.tolist(), [PREVIEW.name]).column(0).to_pylist()
         return [texts[place] for place in inverse]
+
+    def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
+        """Return what is recorded of the pictures of some entries, in one read."""
+        if not len(positions):
+            return []
+        unique, inverse = np.unique(positions, return_inverse=True)
+        columns = ["source_sha256", "file_sha256", "width", "height"]
+        has_previews = self._table.has_previews
+        columns += [PREVIEW.name] if has_previews else []
+        rows = self._table.take(unique.tolist(), columns).to_pylist()
+        if not has_previews:
+            rows = [row | {PREVIEW.name: None} for row in rows]
+        return [RecordedPicture(**rows[place]) for place in inverse]
 
     def _rows(self, positions: NDArray[np.int64], columns: list[str]) -> list[dict[str, Any]]:
         if not len(positions):

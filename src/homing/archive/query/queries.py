@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.errors import PictureError
-from homing.images import Source, as_rgb, read_rgb, shown
-from homing.options import UPRIGHT, Limits, SearchOptions
+from homing.images import Source, shown
+from homing.options import UPRIGHT, SearchOptions
 from homing.search.views import View, query_views
 
 if TYPE_CHECKING:
@@ -104,13 +104,3 @@ def describe_views(
         DescribedQuery(tuple(view.name for view in each), vectors[end - len(each) : end])
         for each, end in zip(queries, ends, strict=True)
     ]
-
-
-def full_picture(query: DescribedQuery, limits: Limits) -> "Image.Image":
-    """Return the picture of a query at its full size, 8-bit RGB, upright."""
-    from PIL import Image
-
-    if isinstance(query.picture, Image.Image):
-        return as_rgb(query.picture)
-    assert query.picture is not None
-    return read_rgb(query.picture, limits=limits)

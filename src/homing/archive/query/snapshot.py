@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from homing.archive.codebooks import CodebookFiles
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
 from homing.archive.query.verdict import Verdict
-from homing.archive.results import Hit, Hits
+from homing.archive.results import Hit, Hits, RecordedPicture
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
@@ -70,6 +70,7 @@ class QueryHits:
     views: Sequence[str]  # m names of the best views
     view_count: int  # number of views of the query
     partial: Partial | None = None  # as in VectorMatches
+    cells_searched: int | None = None  # as in Hits
 
     def with_earlier(self, earlier: "QueryHits", k: int, *, by_code: bool) -> "QueryHits":
         """Return the best `k` of these and of an earlier, less thorough search."""
@@ -80,6 +81,7 @@ class QueryHits:
             (*self.views, *earlier.views),
             self.view_count,
             self.partial,
+            self.cells_searched,
         )
         return both.best(k, by_code=by_code)
 
@@ -143,7 +145,7 @@ class Snapshot:
         positions, distances = self._engine.search(
             queries,
             candidates=max(k, rerank),
-            probes=self._engine.probes_by_generation(probes) if isinstance(probes, int) else probes,
+            probes=self._probes(probes),
             deadline=deadline,
         )
         if rerank == 0:
@@ -191,6 +193,17 @@ class Snapshot:
         """
         return self._entries.preview_references(positions)
 
+    def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
+        """Return what is recorded of the pictures of some entries, in one read."""
+        return self._entries.pictures(positions)
+
+    def count_cells(self, probes: int | Probes) -> int:
+        """Count the cells that a search visits, over all generations."""
+        return self._engine.count_cells(self._probes(probes))
+
+    def _probes(self, probes: int | Probes) -> Probes:
+        return self._engine.probes_by_generation(probes) if isinstance(probes, int) else probes
+
     def best_views(
         self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False
     ) -> QueryHits:
@@ -228,7 +241,7 @@ class Snapshot:
             )
             for place, entry in enumerate(entries)
         )
-        return Hits(found, hits.partial)
+        return Hits(found, hits.partial, hits.cells_searched, self._engine.count_cells())
 
 
 class CurrentSnapshot:

@@ -1,7 +1,12 @@
-"""The verdict on a hit: by its false-alarm rate or by local features, and in words."""
+"""The verdict on a hit, by its false-alarm rate, and verdicts in words.
+
+The command line, explanations, the service and its pages all speak these words.
+"""
 
 import math
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from homing.archive.results import Hit
 
@@ -20,11 +25,6 @@ class Verdict:
         return cls(max(least, rate), rate < least, rate <= most)
 
 
-def decide_by_features(hit: Hit, agreed: bool | None) -> Hit:
-    """Return a hit with the verdict of local features, which overrules that of the rate."""
-    return hit if agreed is None else replace(hit, confirmed=agreed, is_copy=agreed)
-
-
 def rate_in_words(rate: float, *, bound: bool = False) -> str:
     """Return a false-alarm rate, above 0, as "1 in 12,000 queries".
 
@@ -37,33 +37,112 @@ def rate_in_words(rate: float, *, bound: bool = False) -> str:
     return f"less than {words}, as far as this archive can tell" if bound else words
 
 
-def copy_in_words(is_copy: bool | None) -> str:
-    """Return whether a hit is a copy; nothing if the archive is not calibrated."""
-    return {True: "a copy", False: "no sure copy", None: ""}[is_copy]
+_MOST_NAMED = 3  # copies that a sentence names
 
 
 def hit_in_words(hit: Hit) -> str:
-    """Return the verdict with its reasons in brackets; nothing if there is none."""
-    by_chance = ""
-    if hit.false_alarm_rate is not None:
-        words = rate_in_words(hit.false_alarm_rate, bound=bool(hit.rate_is_bound))
-        by_chance = f"by chance: {words}"
-    details = {True: "details agree", False: "details do not agree", None: ""}[hit.confirmed]
-    reasons = "; ".join(filter(None, (by_chance, details)))
-    return " ".join(filter(None, (copy_in_words(hit.is_copy), f"({reasons})" if reasons else "")))
+    """Return the verdict on a hit with what it rests on; nothing if there is none."""
+    if hit.verdict is None:
+        return _similarity_in_words(hit)
+    words = _SHORT[hit.verdict]
+    if hit.verdict == "file":
+        return f"{words} ({hit.reason})"
+    if hit.verdict == "copy":
+        return f"{words}: {', '.join(hit.edits)}" if hit.edits else words
+    if hit.verdict == "part":
+        return words if hit.shown is None else f"{words}: {hit.shown:.0%} of it, at most"
+    chance = _chance_in_words(hit) if hit.verdict == "undecided" else ""
+    return f"{words}: {hit.reason}" + (f" ({chance})" if chance else "")
 
 
-def explanation_in_words(hit: Hit | None, confirmed: bool | None, reason: str | None) -> str:
-    """Return the verdict as a sentence; `confirmed`: local features of the two pictures agree."""
-    if hit is None:
-        return f"No verdict: {reason}." if reason else "Nothing was found in the cells visited."
-    if confirmed:
-        return f"A copy of {hit.id}: the two agree in their details."
-    if hit.is_copy:
-        doubt = "" if confirmed is None else "; yet the two do not agree in their details"
-        return f"Taken for a copy of {hit.id}{doubt}."
-    if confirmed is False:
-        return f"No copy: most like {hit.id}, and the two do not agree in their details."
-    if hit.is_copy is None:
-        return f"Most like {hit.id}; the archive is not calibrated, so there is no verdict."
-    return f"No sure copy of anything; most like {hit.id}."
+def verdict_in_words(verdict: str | None, is_copy: bool | None) -> str:
+    """Return a verdict without what it rests on; nothing if there is none."""
+    if verdict is None:
+        return {True: "a copy, by similarity alone", False: "no sure copy", None: ""}[is_copy]
+    return _SHORT[verdict]
+
+
+_SHORT = {
+    "file": "the very file",
+    "copy": "a copy",
+    "part": "shares a part",
+    "undecided": "undecided",
+    "none": "no copy",
+}
+
+
+def _similarity_in_words(hit: Hit) -> str:
+    """Return what similarity alone says of a hit."""
+    words = verdict_in_words(None, hit.is_copy) or "not compared"
+    chance = _chance_in_words(hit) if hit.is_copy is not None else ""
+    if hit.reason and words:
+        words = f"{words}; {hit.reason}"
+    return " ".join(filter(None, (words, f"({chance})" if chance else "")))
+
+
+def _chance_in_words(hit: Hit) -> str:
+    if hit.false_alarm_rate is None:
+        return ""
+    words = rate_in_words(hit.false_alarm_rate, bound=bool(hit.rate_is_bound))
+    return f"so similar by chance: {words}"
+
+
+def answer_in_words(hits: Sequence[Hit]) -> str:
+    """Return the answer to a query, of at least one hit: what it is a copy of."""
+    files = [hit.id for hit in hits if hit.verdict == "file"]
+    copies = [hit.id for hit in hits if hit.is_copy and hit.verdict in ("copy", "file")]
+    if files:
+        others = [name for name in copies if name not in files]
+        return f"the very file of {_names(files)}" + (
+            f", and a copy of {_names(others)}" if others else ""
+        )
+    if copies:
+        return f"a copy of {_names(copies)}"
+    alike = [hit.id for hit in hits if hit.is_copy]
+    if alike:
+        return f"taken for a copy of {_names(alike)}, by similarity alone"
+    shared = [hit.id for hit in hits if hit.verdict == "part"]
+    if shared:
+        return f"no copy; it shares a part with {_names(shared)}"
+    best = hits[0]
+    if best.verdict == "undecided":
+        return f"undecided: most like {best.id}; {best.reason}"
+    if best.verdict == "none":
+        return "no copy of anything found"
+    return f"no sure copy; most like {best.id}" if best.is_copy is False else f"most like {best.id}"
+
+
+def _names(ids: Sequence[str]) -> str:
+    named = list(ids[:_MOST_NAMED])
+    if len(ids) > _MOST_NAMED:
+        named.append(f"{len(ids) - _MOST_NAMED} more")
+    return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+
+
+def count_in_words(answers: Sequence[Sequence[Hit]]) -> str:
+    """Count the answers to several queries by their verdict."""
+    counts = Counter(_kind_of(hits) for hits in answers)
+    total = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
+    return f"{total}: " + ", ".join(
+        f"{counts[kind]:,} {words}" for kind, words in _COUNTED.items() if counts[kind]
+    )
+
+
+_COUNTED = {
+    "copy": "found to be copies",
+    "alike": "taken for copies by similarity alone",
+    "part": "that share a part",
+    "undecided": "undecided",
+    "none": "without a copy",
+}
+
+
+def _kind_of(hits: Sequence[Hit]) -> str:
+    if any(hit.confirmed for hit in hits):
+        return "copy"
+    if any(hit.is_copy for hit in hits):
+        return "alike"
+    if any(hit.verdict == "part" for hit in hits):
+        return "part"
+    unknown = hits and hits[0].verdict in ("undecided", None) and hits[0].is_copy is None
+    return "undecided" if unknown else "none"

@@ -36,6 +36,11 @@ from homing.search.engines.memory import (
 Probes = tuple[int, ...]
 """Number of cells to visit in each generation."""
 
+SEARCHED_WHOLE = 20_000
+"""Number of entries below which automatic probes visit every cell.
+
+Of 256 cells and fewer that costs .1 ms, of 1,024 .5 ms, where a picture is described in 20."""
+
 
 class CombinedEngine:
     """Approximate search over the codes of an archive, generation by generation.
@@ -63,18 +68,30 @@ class CombinedEngine:
         """Return the cells to visit in each generation: `probes`, or the automatic number."""
         if probes is not None:
             return (probes,) * len(self._codebooks)
+        if len(self) < SEARCHED_WHOLE:
+            return self._all_cells()
         return tuple(automatic_probes(codebook.cell_count) for codebook in self._codebooks)
 
     def probe_stages(self) -> tuple[Probes, ...]:
         """Return the cells to visit in each generation, stage by stage, until a hit is a copy.
 
-        A generation of fewer stages repeats its last one.
+        A generation of fewer stages repeats its last one. Few entries are searched whole at once.
         """
+        if len(self) < SEARCHED_WHOLE:
+            return (self._all_cells(),)
         stages = [probe_stages(codebook.cell_count) for codebook in self._codebooks]
         longest = max(map(len, stages))
         return tuple(
             tuple(each[min(number, len(each) - 1)] for each in stages) for number in range(longest)
         )
+
+    def count_cells(self, probes: Probes | None = None) -> int:
+        """Count the cells that so many probes visit, or all, over all generations."""
+        cells = self._all_cells()
+        return sum(cells if probes is None else map(min, cells, probes))
+
+    def _all_cells(self) -> Probes:
+        return tuple(codebook.cell_count for codebook in self._codebooks)
 
     def search(
         self,

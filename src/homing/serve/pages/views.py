@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homing.archive.query.verdict import copy_in_words
+from homing.archive.query.verdict import verdict_in_words
 from homing.html import Figure
 from homing.serve.http.names import file_address, thumbnail_address
 
@@ -56,10 +56,9 @@ def entry_card(entry: Mapping[str, Any]) -> Card:
 def hit_card(hit: Mapping[str, Any]) -> Card:
     """Return the card of a hit as ``homing search --json`` prints it."""
     parts = [f"{hit['similarity']:.3f}"]
-    copy = hit.get("is_copy")
-    if verdict := copy_in_words(copy):
+    if verdict := verdict_in_words(hit.get("verdict"), hit.get("is_copy")):
         parts.append(verdict)
-    if copy and hit["view"] != "upright":
+    if hit.get("is_copy") and hit["view"] != "upright":
         parts.append(hit["view"])
     return Card(hit["id"], " · ".join(parts))
 

@@ -6,21 +6,21 @@ process, which is replaced; the service goes on.
 
 import io
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageChops
 
-from homing.archive.query.answers import confirm
+from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
+from homing.archive.query.confirmer import has_copy, panel_views, with_panels
 from homing.archive.query.explain import explain
-from homing.archive.query.originals import Places
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.results import Hit
+from homing.archive.results import Hits
 from homing.images import read_picture, read_rgb, shown
 from homing.options import Limits
-from homing.serve.http.names import file_address
+from homing.search.views import View
 from homing.serve.tasks.processes import BoundedWorkers, bound_memory, do_nothing
 
 
@@ -50,36 +50,63 @@ def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
     return operator.call
 
 
-def confirm_hits(
-    data: bytes, hits: tuple[Hit, ...], places: Places, limits: Limits
-) -> tuple[Hit, ...]:
-    """Compare a query with the pictures of its hits; return these in their new order."""
-    return confirm(hits, read_rgb(data, limits=limits), places, limits)
+Box = tuple[int, int, int, int]
+
+
+def confirm_query(
+    data: bytes, hits: Hits, pictures: Sequence[HitPicture], size: int, limits: Limits
+) -> tuple[Hits, list[tuple[Box, list[View]]]]:
+    """Compare a query with its hits; if none is a copy, also return the pictures within it.
+
+    Each has its place and its view for the descriptor, `size` pixels a side.
+    """
+    picture = QueryPicture.read(data, limits)
+    confirmed = confirm(hits, pictures, picture, limits)
+    if has_copy(confirmed):
+        return confirmed, []
+    panels = ((panel.box, panel_views(panel, size)) for panel in picture.panels())
+    return confirmed, [(box, views) for box, views in panels if views]
+
+
+def confirm_panels(
+    data: bytes,
+    hits: Hits,
+    boxes: Sequence[Box],
+    answers: Sequence[Hits],
+    pictures: Sequence[Sequence[HitPicture]],
+    limits: Limits,
+) -> Hits:
+    """Compare the pictures within a query with their hits; add the copies to those of the query."""
+    whole = QueryPicture.read(data, limits)
+    panels = [Panel(box, whole) for box in boxes]
+    found = [
+        confirm(answer, those, panel.picture, limits)
+        for answer, those, panel in zip(answers, pictures, panels, strict=True)
+    ]
+    return with_panels(hits, panels, found)
 
 
 def compare(
     name: str,
     data: bytes,
     query: DescribedQuery,
-    hit: Hit | None,
+    hits: Hits,
+    picture: HitPicture,
     query_cell: int | None,
-    place: Path | str | None,
     limits: Limits,
 ) -> dict[str, Any]:
-    """Align a record's picture with a query, and draw both.
+    """Lay a query over the picture of its best hit, and draw both.
 
-    Returns the object of ``homing explain --json``, ``facts``, ``positive`` and ``figures``, in
-    which ``file`` is the address of the record's file rather than its path.
+    Returns the object of ``homing explain --json``, ``facts``, ``positive`` and ``figures``.
     """
-    query = DescribedQuery(query.views, query.vectors, data)
-    found = explain(name, query, hit, query_cell, place, limits)
+    seen = QueryPicture.read(data, limits)
+    found = explain(name, query, seen, hits, picture, query_cell, limits)
     addresses = [figure.address for figure in found.figures()]
     reason = found.reason
-    if reason is not None and isinstance(place, Path):  # it names no path of this machine
-        reason = reason.replace(f" {shown(place)}", "")
+    if reason is not None and isinstance(picture, Path):  # it names no path of this machine
+        reason = reason.replace(shown(picture), "its file")
     return {
         **found.as_dict(),
-        "file": file_address(found.hit.id) if found.hit and found.file else None,
         "reason": reason,
         "facts": found.facts(),
         "positive": found.positive,

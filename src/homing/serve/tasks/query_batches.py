@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
 from homing.archive.query.queries import DescribedQuery, describe_views
-from homing.archive.results import Hit
+from homing.archive.results import Hits
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions
 from homing.search.views import View
 
-FindHits = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[tuple[Hit, ...]]]
+FindHits = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[Hits]]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class BatchAnswer:
     """A query as it was described, and its hits."""
 
     query: DescribedQuery
-    hits: tuple[Hit, ...]
+    hits: Hits
 
 
 @dataclass(frozen=True, eq=False)

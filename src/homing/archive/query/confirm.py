@@ -1,0 +1,218 @@
+"""Verdicts by pictures: a query is compared with the previews of the entries found."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TypeAlias
+
+from PIL import Image
+
+from homing.archive.results import Hit, Hits, RecordedPicture
+from homing.errors import PictureError
+from homing.evidence import ComparableQuery, ComparableRecord, Comparison, name_edits
+from homing.images import Source, as_rgb, read_bytes, shown
+from homing.images.preview import read_preview
+from homing.images.read_small import read_fitted_of
+from homing.options import Limits
+from homing.search.frames.borders import inner_box
+from homing.search.frames.collages import find_panels
+
+MOST_COMPARED = 10
+"""Most hits of a query that are compared with it."""
+
+_MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
+_NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
+_SIDE = 1000  # pixels of the longer side of a query as compared
+_RANKS = {"file": 0, "copy": 1, "part": 2, "undecided": 3, None: 3, "none": 4}
+
+HitPicture: TypeAlias = bytes | Path | str
+"""An entry's preview, its file, or why there is neither."""
+
+
+@dataclass(frozen=True, eq=False)
+class QueryPicture:
+    """Picture of a query as it is compared with others."""
+
+    image: Image.Image  # 8-bit RGB, upright, perhaps shrunk
+    size: tuple[int, int]  # of the picture itself, upright
+    sha256: bytes | None = None  # of its file; None of a picture in memory
+
+    @classmethod
+    def read(cls, source: Source | Image.Image, limits: Limits) -> "QueryPicture":
+        """Read a picture; `PictureError` if it cannot be read."""
+        if isinstance(source, Image.Image):
+            image = as_rgb(source)
+            return cls(image, image.size)
+        data = read_bytes(source, limits=limits)
+        image, size = read_fitted_of(data, _SIDE, limits=limits)
+        return cls(image, size, hashlib.sha256(data).digest())
+
+    @cached_property
+    def comparable(self) -> ComparableQuery:
+        """The picture, analysed once for all that it is compared with."""
+        return ComparableQuery(self.image)
+
+    def compare(self, record: Image.Image) -> Comparison:
+        """Compare the picture with an entry's."""
+        other = ComparableRecord(record)
+        found = self.comparable.compare(other)
+        # A frame is a part of the query that shows nothing of the entry; it is seldom looked for.
+        if found.kind == "part" and self._framed is not None:
+            return self._framed.compare(other)
+        return found
+
+    @cached_property
+    def _framed(self) -> ComparableQuery | None:
+        box = inner_box(self.image)
+        return None if box is None else replace(self.comparable, within=box)
+
+    @property
+    def shrunk(self) -> float:
+        """Edges of the picture over those of `image`."""
+        return max(self.size) / max(self.image.size)
+
+    def panels(self) -> list["Panel"]:
+        """Return the pictures that this one is put together of; none if it is one picture."""
+        return [Panel(box, self) for box in find_panels(self.image)]
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """A picture within a query's."""
+
+    box: tuple[int, int, int, int]  # left, top, right, bottom in the query's image
+    whole: QueryPicture
+
+    @cached_property
+    def picture(self) -> QueryPicture:
+        """The panel as a query of its own."""
+        image = self.whole.image.crop(self.box)
+        factor = self.whole.shrunk
+        return QueryPicture(image, (round(image.width * factor), round(image.height * factor)))
+
+    def copies(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Return the hits of the panel that are copies, with their place in the whole query."""
+        left, top = (round(edge * self.whole.shrunk) for edge in self.box[:2])
+        area = self.whole.image.width * self.whole.image.height
+        share = self.picture.image.width * self.picture.image.height / area
+        found = []
+        for hit in hits:
+            if hit.confirmed and hit.region is not None and hit.covered is not None:
+                x, y, right, bottom = hit.region
+                region = x + left, y + top, right + left, bottom + top
+                edits = (f"put beside others, in {share:.0%} of the picture", *hit.edits)
+                covered = hit.covered * share
+                found.append(replace(hit, region=region, edits=edits, covered=covered))
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class ComparedHit:
+    """A hit with its verdict, and what it rests on."""
+
+    hit: Hit
+    record: Image.Image | None = None  # picture of the entry, as compared
+    comparison: Comparison | None = None
+
+
+def confirm(
+    hits: Hits, pictures: Sequence[HitPicture], query: QueryPicture, limits: Limits
+) -> Hits:
+    """Compare the first hits with a query; copies come first, those that are none last.
+
+    `pictures` are those of the first hits. A hit whose picture is missing keeps what its similarity
+    says. Once there is a copy only those that may be copies as well are compared; after five that
+    are none, no further one is.
+    """
+    judged: list[Hit] = []
+    first: Hit | None = None
+    unlike = 0
+    for number, hit in enumerate(hits):
+        picture = pictures[number] if number < len(pictures) else None
+        if isinstance(picture, str):
+            judged.append(replace(hit, reason=f"not compared: {picture}"))
+            continue
+        near = first is None or hit.is_copy or hit.similarity >= first.similarity - _NEARLY
+        if picture is None or unlike >= _MOST_UNLIKE or not near:
+            judged.append(replace(hit, is_copy=None))
+            continue
+        compared = compare_hit(hit, hits.recorded[number], picture, query, limits).hit
+        judged.append(compared)
+        if compared.confirmed:
+            first = first or compared
+        else:
+            unlike += 1
+    order = sorted(range(len(judged)), key=lambda number: _RANKS[judged[number].verdict])
+    recorded = [hits.recorded[number] for number in order if number < len(hits.recorded)]
+    return hits.replaced((judged[number] for number in order), recorded)
+
+
+def compare_hit(
+    hit: Hit,
+    recorded: RecordedPicture,
+    picture: bytes | Path,
+    query: QueryPicture,
+    limits: Limits,
+) -> ComparedHit:
+    """Compare an entry's preview, or its file, with a query."""
+    try:
+        if isinstance(picture, bytes):
+            image = read_preview(picture)
+        else:
+            image, _ = read_fitted_of(read_bytes(picture, limits=limits), _SIDE, limits=limits)
+    except PictureError as error:
+        place = "its preview" if isinstance(picture, bytes) else shown(picture)
+        return ComparedHit(replace(hit, reason=f"not compared: {place}: {error}"))
+    if query.sha256 is not None and query.sha256 in (recorded.file_sha256, recorded.source_sha256):
+        return ComparedHit(_very_file(hit, recorded, query), image)
+    comparison = query.compare(image)
+    return ComparedHit(_judged(hit, recorded, image, comparison, query), image, comparison)
+
+
+def _very_file(hit: Hit, recorded: RecordedPicture, query: QueryPicture) -> Hit:
+    is_source = query.sha256 != recorded.file_sha256
+    return replace(
+        hit,
+        verdict="file",
+        is_copy=True,
+        reason="its source, as it was before its release" if is_source else "byte for byte",
+        shown=1.0,
+        covered=1.0,
+        agreeing=1.0,
+        region=(0, 0, *query.size),
+    )
+
+
+def _judged(
+    hit: Hit,
+    recorded: RecordedPicture,
+    image: Image.Image,
+    comparison: Comparison,
+    query: QueryPicture,
+) -> Hit:
+    """Return a hit with the verdict of a comparison."""
+    alignment, compared = comparison.alignment, comparison.blocks_compared
+    edits: tuple[str, ...] = ()
+    if alignment is not None and comparison.confirmed:
+        # The edges of the two pictures themselves, of which both may have been shrunk.
+        enlarged = query.shrunk * max(image.size) / max(recorded.width, recorded.height)
+        edits = name_edits(image, query.image, alignment, enlarged)
+    region = comparison.region
+    return replace(
+        hit,
+        verdict=comparison.kind,
+        is_copy=comparison.confirmed,
+        reason=comparison.reason,
+        shown=comparison.shown if alignment else None,
+        covered=comparison.covered if alignment else None,
+        agreeing=comparison.blocks_agreeing / compared if compared else None,
+        region=None if region is None else _enlarged(region, query),
+        edits=edits,
+    )
+
+
+def _enlarged(region: tuple[int, int, int, int], query: QueryPicture) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (round(edge * query.shrunk) for edge in region)
+    return left, top, min(right, query.size[0]), min(bottom, query.size[1])

@@ -1,0 +1,111 @@
+"""Answers (answers) compared with pictures (confirm); verdicts by rate are in test_calibration."""
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image, ImageOps
+
+import homing
+from homing.archive.query.confirmer import PANEL
+
+
+@pytest.fixture
+def released(archive, sources, tmp_path):
+    archive.release(sources, out=tmp_path / "out")
+    return archive
+
+
+def collage(*pictures: Image.Image) -> Image.Image:
+    """Return pictures of 300 pixels side by side on white."""
+    made = Image.new("RGB", (320 * len(pictures) + 20, 340), "white")
+    for number, picture in enumerate(pictures):
+        made.paste(picture.convert("RGB").resize((300, 300)), (320 * number + 20, 20))
+    return made
+
+
+def test_copies_come_first_and_strangers_are_none(released, suspect):
+    for source in (suspect, suspect.read_bytes(), Image.open(suspect)):
+        hits = released.search(source, k=3)
+        assert (hits[0].id, hits[0].verdict, hits[0].is_copy) == ("astronaut.png", "copy", True)
+        assert not any(hit.is_copy for hit in hits[1:])
+        assert "mirrored" in hits[0].edits
+        assert "cropped to 75 % of the picture" in hits[0].edits
+        assert hits[0].shown == pytest.approx(0.75, abs=0.02)
+        assert hits[0].region == pytest.approx((0, 0, 384, 512), abs=8)
+    (result,) = released.search_each([suspect], k=3)
+    assert [(hit.id, hit.verdict) for hit in result.hits] == [(hit.id, hit.verdict) for hit in hits]
+    stranger = released.search(Image.fromarray(skimage.data.rocket()), k=3)
+    assert {hit.verdict for hit in stranger} == {"none"}
+    assert not any(hit.is_copy for hit in stranger)
+
+
+def test_the_very_file_is_known_by_its_bytes(released, sources, tmp_path):
+    for folder, reason in ((tmp_path / "out", "byte for byte"), (sources, "before its release")):
+        for file in sorted(folder.glob("*.png")):
+            best = released.search(file)[0]
+            assert (best.id, best.verdict, best.is_copy) == (file.name, "file", True)
+            assert reason in best.reason
+
+
+def test_sizes_are_those_of_the_files(archive, tmp_path):
+    large = Image.fromarray(skimage.data.astronaut()).resize((2000, 2000))
+    large.save(tmp_path / "large.png")
+    archive.add([tmp_path / "large.png"])
+    (hit,) = archive.search(large.crop((0, 0, 2000, 1000)).resize((1500, 750)), probes=8)
+    assert hit.verdict == "copy"
+    assert hit.region == pytest.approx((0, 0, 1500, 750), abs=8)
+    assert any("resized to 75 %" in edit or "resized to 74 %" in edit for edit in hit.edits)
+
+
+def test_json_has_all_keys_always(released, suspect):
+    compared = released.search(suspect, k=3)
+    alone = released.search(suspect, k=3, confirm=False)
+    keys = [list(hit.as_dict()) for hit in (*compared, *alone)]
+    assert all(each == keys[0] for each in keys)
+    assert {"verdict", "shown", "agreeing", "region", "is_copy", "false_alarm_rate"} <= set(keys[0])
+    assert all(hit.as_dict()["verdict"] is None for hit in alone)
+
+
+def test_an_entry_without_a_preview_needs_its_file(create, sources, suspect):
+    archive = create("bare", previews=0)
+    archive.add(sources)
+    hits = archive.search(suspect, k=3)
+    assert [(hit.verdict, hit.is_copy) for hit in hits] == [(None, None)] * 3
+    assert all("not compared" in hit.reason for hit in hits)
+    assert archive.search(suspect, k=3, files=[sources])[0].verdict == "copy"
+
+
+def test_collages_are_taken_apart(released, sources):
+    rocket = Image.fromarray(skimage.data.rocket())
+    parts = [Image.open(sources / f"{name}.png") for name in ("coffee", "chelsea")]
+    hits = released.search(collage(rocket, *(ImageOps.mirror(part) for part in parts)), k=3)
+    copies = {hit.id: hit for hit in hits if hit.is_copy}
+    assert set(copies) == {"coffee.png", "chelsea.png"}
+    assert copies["coffee.png"].region == pytest.approx((340, 20, 640, 320), abs=12)
+    assert copies["chelsea.png"].region == pytest.approx((660, 20, 960, 320), abs=12)
+    assert all(hit.covered == pytest.approx(0.27, abs=0.05) for hit in copies.values())
+
+
+def test_panels_have_a_view_of_their_own(released, sources):
+    small = Image.open(sources / "coffee.png").convert("RGB").resize((120, 80))
+    noise = np.random.default_rng(0).integers(0, 255, (9, 9, 3), np.uint8)
+    around = Image.fromarray(noise).resize((900, 900), Image.Resampling.BICUBIC)
+    around.paste(small.resize((300, 200)), (560, 650))
+    hits = released.search(around, k=2)
+    assert (hits[0].id, hits[0].verdict) == ("coffee.png", "copy")
+    assert hits[0].view in (PANEL, "upright")
+
+
+def test_a_query_that_has_gone_costs_no_answer(released, suspect):
+    results = released.search_each([suspect], k=3)
+    describe = released.descriptor.describe_squashed
+
+    def gone(self, *arguments, **options):
+        suspect.write_bytes(b"changed meanwhile")
+        return describe(*arguments, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(homing.Descriptor, "describe_squashed", gone)
+        (result,) = results
+    assert result.reason is None
+    assert [hit.confirmed for hit in result.hits] == [None] * 3
