@@ -177,7 +177,7 @@ class ArchiveReader:
         answers = self.answer_unconfirmed(queries, options)
         if not options.confirm:
             return answers
-        sources = self.sources(options.folders)
+        sources = partial(self.sources, options.folders)
         confirmer = Confirmer(
             self.preview_store, sources, self.descriptor, self.answer_unconfirmed, options
         )
@@ -240,9 +240,9 @@ class ArchiveReader:
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         seen = QueryPicture.read(picture, limits)
         (hits,) = self.answer([query], options)
-        (pictures,) = hit_pictures([hits], self.preview_store, self.sources(options.folders))
+        pictures = hit_pictures([hits], self.preview_store, partial(self.sources, options.folders))
         cell = cell_of(query, hits[0] if hits else None, self.codebooks)
-        return explain(name, query, seen, hits, pictures[0] if hits else "", cell, limits)
+        return explain(name, query, seen, hits, pictures[hits[0].id] if hits else "", cell, limits)
 
     def search_each(
         self,

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,7 +210,7 @@ _CONFIRMED = {"file": True, "copy": True, "part": False, "undecided": None, "non
 
 @dataclass(frozen=True, slots=True)
 class RecordedPicture:
-    """What the table knows of an entry's picture."""
+    """Facts of an entry's picture, as the table has them."""
 
     preview: str | None  # reference to it; None: there is none
     source_sha256: bytes
@@ -227,15 +227,15 @@ class Hits(tuple[Hit, ...]):
     partial : Partial or None
         What the answer leaves out; None if all entries were searched. Only with a deadline: without
         one, an unreadable part of the archive is an error.
-    recorded : tuple of RecordedPicture
-        Of the first hits, what is needed to compare their pictures.
+    recorded : mapping of str to RecordedPicture
+        By id, of the hits whose pictures can be compared, what that needs.
     cells_searched, cells : int or None
         Cells that each view of the query visited, and cells there are, over all codebook
         generations; None where unknown.
     """
 
     partial: Partial | None
-    recorded: tuple[RecordedPicture, ...]
+    recorded: Mapping[str, RecordedPicture]
     cells_searched: int | None
     cells: int | None
 
@@ -245,19 +245,25 @@ class Hits(tuple[Hit, ...]):
         partial: Partial | None = None,
         cells_searched: int | None = None,
         cells: int | None = None,
-        recorded: Sequence[RecordedPicture] = (),
+        recorded: Mapping[str, RecordedPicture] | None = None,
     ) -> "Hits":
         """Make the hits of a query."""
         made = super().__new__(cls, hits)
         made.partial = partial
-        made.recorded = tuple(recorded)
+        made.recorded = dict(recorded or {})
         made.cells_searched = cells_searched
         made.cells = cells
         return made
 
-    def replaced(self, hits: Iterable[Hit], recorded: Sequence[RecordedPicture] = ()) -> "Hits":
-        """Return other hits of the same search, such as these in another order."""
-        return Hits(hits, self.partial, self.cells_searched, self.cells, recorded)
+    def replaced(
+        self, hits: Iterable[Hit], recorded: Mapping[str, RecordedPicture] | None = None
+    ) -> "Hits":
+        """Return other hits of the same search, such as these in another order.
+
+        What is recorded of their pictures stays, unless `recorded` is given.
+        """
+        known = self.recorded if recorded is None else recorded
+        return Hits(hits, self.partial, self.cells_searched, self.cells, known)
 
 
 @dataclass(frozen=True)

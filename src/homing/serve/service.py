@@ -33,8 +33,8 @@ from homing.serve.settings import Settings
 from homing.serve.tasks.decode import (
     Decoders,
     compare,
-    confirm_panels,
     confirm_query,
+    confirm_within,
     make_thumbnail,
 )
 from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher
@@ -118,8 +118,7 @@ class Service(AbstractContextManager["Service"]):
         if options.confirm and hits:
             hits = await self._confirm(upload, hits, options)
         note = None if found.query.views else SHOWS_NOTHING
-        found_hits = found.hits.replaced(hits)
-        return SearchResult.of(upload.name, time.perf_counter() - start, found_hits, note)
+        return SearchResult.of(upload.name, time.perf_counter() - start, hits, note)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.
@@ -186,7 +185,7 @@ class Service(AbstractContextManager["Service"]):
         hits = await self._confirm(upload, found.hits, options) if found.hits else found.hits
         if id is not None:
             hits = _only(id, hits) or await self._hit_of(id, upload, options)
-        picture = (await self._pictures([hits], options))[0][0] if hits else ""
+        picture = (await self._pictures([hits], options))[hits[0].id] if hits else ""
         cell = cell_of(found.query, hits[0] if hits else None, self.archive.codebooks)
         async with self._in_memory:
             data = await upload.read()
@@ -205,9 +204,8 @@ class Service(AbstractContextManager["Service"]):
         recorded = RecordedPicture(
             row.preview, row.source_sha256, row.file_sha256, row.width, row.height
         )
-        return _only(
-            id, await self._confirm(upload, found.hits.replaced(hits, [recorded]), options)
-        )
+        alone = found.hits.replaced(hits, {id: recorded})
+        return _only(id, await self._confirm(upload, alone, options))
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the row of an id, or raise `EntryNotFoundError`."""
@@ -242,7 +240,7 @@ class Service(AbstractContextManager["Service"]):
 
     async def _confirm(self, upload: Upload, hits: Hits, options: SearchOptions) -> Hits:
         """Compare a query with its hits, and the pictures within it if it is put together."""
-        (pictures,) = await self._pictures([hits], options)
+        pictures = await self._pictures([hits], options)
         size, limits = self.archive.descriptor.input_size, options.limits
         async with self._in_memory:
             data = await upload.read()
@@ -259,17 +257,19 @@ class Service(AbstractContextManager["Service"]):
         theirs = await self._pictures(answers, options)
         async with self._in_memory:
             data = await upload.read()
-            task = partial(confirm_panels, data, confirmed, boxes, answers, theirs, limits)
+            task = partial(confirm_within, data, confirmed, boxes, answers, theirs, limits)
             return await self.decoders.run(task)
 
     async def _pictures(
         self, answers: Sequence[Hits], options: SearchOptions
-    ) -> list[list[HitPicture]]:
-        """Return the pictures of the first hits of several queries."""
-        folders = options.folders
-        return await self.call_archive(
-            lambda archive: hit_pictures(answers, archive.preview_store, archive.sources(folders))
-        )
+    ) -> dict[str, HitPicture]:
+        """Return the pictures of the hits recorded of several queries, by id."""
+
+        def pictures(archive: Archive) -> dict[str, HitPicture]:
+            sources = partial(archive.sources, options.folders)
+            return hit_pictures(answers, archive.preview_store, sources)
+
+        return await self.call_archive(pictures)
 
     async def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""
@@ -281,8 +281,7 @@ class Service(AbstractContextManager["Service"]):
 
 def _only(id: str, hits: Hits) -> Hits:  # noqa: A002 - the column's name
     """Return the hit of one entry alone; none if it is not among those that were compared."""
-    pairs = [(h, r) for h, r in zip(hits, hits.recorded, strict=False) if h.id == id]
-    return hits.replaced([hit for hit, _ in pairs], [recorded for _, recorded in pairs])
+    return hits.replaced(hit for hit in hits if hit.id == id and id in hits.recorded)
 
 
 def service_of(request: Request) -> Service:

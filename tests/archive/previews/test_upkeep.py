@@ -113,7 +113,7 @@ def test_searching_reads_none_and_hits_lead_to_theirs(filled, tmp_path):
         vectors = opened.descriptor.describe([picture(2)])
         snapshot = opened._current.snapshot()
         found = snapshot.search(vectors, k=3, probes=8, rerank=64)
-        references = snapshot.preview_references(found.positions[0])
-        read = opened.preview_store.find(references)
+        pictures = snapshot.pictures(found.positions[0])
+        read = opened.preview_store.find([each.preview for each in pictures])
         assert read == [opened.preview(name) for name in found.ids[0]]
-        assert snapshot.preview_references(found.positions[0][:0]) == []
+        assert snapshot.pictures(found.positions[0][:0]) == []

@@ -6,7 +6,7 @@ import skimage.data
 from PIL import Image, ImageOps
 
 import homing
-from homing.archive.query.confirmer import PANEL
+from homing.archive.query.confirm import PANEL
 
 
 @pytest.fixture
@@ -37,6 +37,20 @@ def test_copies_come_first_and_strangers_are_none(released, suspect):
     stranger = released.search(Image.fromarray(skimage.data.rocket()), k=3)
     assert {hit.verdict for hit in stranger} == {"none"}
     assert not any(hit.is_copy for hit in stranger)
+
+
+def test_what_is_recorded_stays_with_its_hit_in_any_order(archive, tmp_path):
+    folder = tmp_path / "many"
+    folder.mkdir()
+    image = Image.fromarray(skimage.data.rocket())
+    for number in range(14):
+        image.crop((20 * number, 0, 20 * number + 200, 400)).save(folder / f"{number}.png")
+    archive.add([folder])
+    hits = archive.search(Image.fromarray(skimage.data.astronaut()), k=14)
+    assert len(hits) == 14
+    assert len(hits.recorded) == 10
+    for name, recorded in hits.recorded.items():
+        assert recorded.file_sha256 == archive.entry(name).file_sha256
 
 
 def test_the_very_file_is_known_by_its_bytes(released, sources, tmp_path):

@@ -63,7 +63,7 @@ def test_a_record_that_cannot_be_read_is_reported_without_its_place(tmp_path):
     query = DescribedQuery(("upright",), np.ones((1, 4), np.float32) / 2)
     from homing.archive.results import Hits, RecordedPicture
 
-    hits = Hits([hit], recorded=[RecordedPicture(None, b"", b"", 96, 72)])
+    hits = Hits([hit], recorded={hit.id: RecordedPicture(None, b"", b"", 96, 72)})
     broken, whole = tmp_path / "broken.jpg", tmp_path / "whole.jpg"
     whole.write_bytes(encoded(picture(1)))
     answer = compare("0.jpg", encoded(picture(1)), query, hits, broken, 1, DEFAULT_LIMITS)

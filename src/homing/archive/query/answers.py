@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +50,8 @@ def answer_queries(
     positions = [hits.positions[:MOST_COMPARED] for hits in found]
     pictures = iter(snapshot.pictures(np.concatenate(positions)) if positions else ())
     return [
-        hits.replaced(hits, tuple(islice(pictures, len(places))))
-        for hits, places in zip(answers, positions, strict=True)
+        hits.replaced(hits, {hit.id: next(pictures) for hit in hits[:MOST_COMPARED]})
+        for hits in answers
     ]
 
 

@@ -1,7 +1,7 @@
 """Verdicts by pictures: a query is compared with the previews of the entries found."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from homing.images.read_small import read_fitted_of
 from homing.options import Limits
 from homing.search.frames.borders import inner_box
 from homing.search.frames.collages import find_panels
+from homing.search.frames.panels import Box
 
 MOST_COMPARED = 10
 """Most hits of a query that are compared with it."""
@@ -25,6 +26,9 @@ MOST_COMPARED = 10
 _MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
 _SIDE = 1000  # pixels of the longer side of a query as compared
+PANEL = "panel"
+"""Name of the view of a hit that is one of several pictures in the query."""
+
 _RANKS = {"file": 0, "copy": 1, "part": 2, "undecided": 3, None: 3, "none": 4}
 
 HitPicture: TypeAlias = bytes | Path | str
@@ -82,7 +86,7 @@ class QueryPicture:
 class Panel:
     """A picture within a query's."""
 
-    box: tuple[int, int, int, int]  # left, top, right, bottom in the query's image
+    box: Box  # in the query's image
     whole: QueryPicture
 
     @cached_property
@@ -104,7 +108,7 @@ class Panel:
                 region = x + left, y + top, right + left, bottom + top
                 edits = (f"put beside others, in {share:.0%} of the picture", *hit.edits)
                 covered = hit.covered * share
-                found.append(replace(hit, region=region, edits=edits, covered=covered))
+                found.append(replace(hit, view=PANEL, region=region, edits=edits, covered=covered))
         return found
 
 
@@ -118,19 +122,19 @@ class ComparedHit:
 
 
 def confirm(
-    hits: Hits, pictures: Sequence[HitPicture], query: QueryPicture, limits: Limits
+    hits: Hits, pictures: Mapping[str, HitPicture], query: QueryPicture, limits: Limits
 ) -> Hits:
     """Compare the first hits with a query; copies come first, those that are none last.
 
-    `pictures` are those of the first hits. A hit whose picture is missing keeps what its similarity
-    says. Once there is a copy only those that may be copies as well are compared; after five that
-    are none, no further one is.
+    `pictures` are those of the hits recorded, by id. A hit whose picture is missing keeps what its
+    similarity says. Once there is a copy only those that may be copies as well are compared; after
+    five that are none, no further one is.
     """
     judged: list[Hit] = []
     first: Hit | None = None
     unlike = 0
-    for number, hit in enumerate(hits):
-        picture = pictures[number] if number < len(pictures) else None
+    for hit in hits:
+        picture = pictures[hit.id] if hit.id in hits.recorded else None
         if isinstance(picture, str):
             judged.append(replace(hit, reason=f"not compared: {picture}"))
             continue
@@ -138,15 +142,13 @@ def confirm(
         if picture is None or unlike >= _MOST_UNLIKE or not near:
             judged.append(replace(hit, is_copy=None))
             continue
-        compared = compare_hit(hit, hits.recorded[number], picture, query, limits).hit
+        compared = compare_hit(hit, hits.recorded[hit.id], picture, query, limits).hit
         judged.append(compared)
         if compared.confirmed:
             first = first or compared
         else:
             unlike += 1
-    order = sorted(range(len(judged)), key=lambda number: _RANKS[judged[number].verdict])
-    recorded = [hits.recorded[number] for number in order if number < len(hits.recorded)]
-    return hits.replaced((judged[number] for number in order), recorded)
+    return hits.replaced(sorted(judged, key=lambda hit: _RANKS[hit.verdict]))
 
 
 def compare_hit(
@@ -213,6 +215,6 @@ def _judged(
     )
 
 
-def _enlarged(region: tuple[int, int, int, int], query: QueryPicture) -> tuple[int, int, int, int]:
+def _enlarged(region: Box, query: QueryPicture) -> Box:
     left, top, right, bottom = (round(edge * query.shrunk) for edge in region)
     return left, top, min(right, query.size[0]), min(bottom, query.size[1])

@@ -1,26 +1,25 @@
 """The confirmer: compares the answers to queries with their pictures, and looks into collages."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery, describe_views
-from homing.archive.results import Hits
+from homing.archive.results import Hit, Hits
 from homing.errors import PictureError
 from homing.images import shows_nothing, squash
-from homing.options import UPRIGHT, SearchOptions
+from homing.options import UPRIGHT, Limits, SearchOptions
 from homing.search.views import View
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
-
-PANEL = "panel"
-"""Name of the view of a hit that is one of several pictures in the query."""
 
 _PANEL_HITS = 5  # of each panel, to compare with it
 _AT_ONCE = 8  # panels in one pass of the network
@@ -36,7 +35,7 @@ class Confirmer:
     """
 
     store: PreviewStore
-    sources: Sources  # of entries without a preview
+    sources: Callable[[], Sources]  # of entries without a preview; called only for such
     descriptor: "Descriptor"
     search: _Search  # for hits without comparing them
     options: SearchOptions
@@ -44,9 +43,9 @@ class Confirmer:
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
         """Return the answers to queries, compared."""
         pictures = hit_pictures(answers, self.store, self.sources)
-        jobs = list(zip(answers, pictures, queries, strict=True))
+        compare = partial(self._compare, pictures)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compared = list(pool.map(self._compare, jobs))
+            compared = list(pool.map(compare, answers, queries))
         found = [hits for hits, _ in compared]
         left = [n for n, (hits, picture) in enumerate(compared) if picture and not has_copy(hits)]
         for number in left:
@@ -56,9 +55,8 @@ class Confirmer:
         return found
 
     def _compare(
-        self, job: tuple[Hits, Sequence[HitPicture], DescribedQuery]
+        self, pictures: Mapping[str, HitPicture], hits: Hits, query: DescribedQuery
     ) -> tuple[Hits, QueryPicture | None]:
-        hits, pictures, query = job
         if not hits or query.picture is None:
             return hits, None
         try:
@@ -75,28 +73,21 @@ class Confirmer:
         queries = describe_views(self.descriptor, views, batch=_AT_ONCE, pad=False)
         answers = self.search(queries, panel_options(self.options)) if panels else []
         pictures = hit_pictures(answers, self.store, self.sources)
-        found = [
-            confirm(answer, those, panel.picture, self.options.limits)
-            for answer, those, panel in zip(answers, pictures, panels, strict=True)
-        ]
-        return with_panels(hits, panels, found)
+        return confirm_panels(hits, panels, answers, pictures, self.options.limits)
 
 
 def hit_pictures(
-    answers: Sequence[Hits], store: PreviewStore, sources: Sources
-) -> list[list[HitPicture]]:
-    """Return the previews of the first hits of several queries, or their files where missing."""
-    references = [each.preview for hits in answers for each in hits.recorded]
-    found: list[HitPicture] = list(store.find(references)) if references else []
-    ids = [hit.id for hits in answers for hit, _ in zip(hits, hits.recorded, strict=False)]
-    missing = [number for number, each in enumerate(found) if isinstance(each, str)]
+    answers: Sequence[Hits], store: PreviewStore, sources: Callable[[], Sources]
+) -> dict[str, HitPicture]:
+    """Return the previews of the hits recorded of several queries, by id; files where missing."""
+    recorded = {name: each for hits in answers for name, each in hits.recorded.items()}
+    previews = store.find([each.preview for each in recorded.values()])
+    found: dict[str, HitPicture] = dict(zip(recorded, previews, strict=True))
+    missing = [name for name, each in found.items() if isinstance(each, str)]
     if missing:  # a lookup of ids, which scans all of them
-        places = sources.places(dict.fromkeys(ids[number] for number in missing))
-        for number in missing:
-            place = places.find(ids[number])
-            found[number] = found[number] if isinstance(place, str) else place
-    rest = iter(found)
-    return [[next(rest) for _ in hits.recorded] for hits in answers]
+        files = sources().places(missing).files
+        found |= {name: file for name, file in files.items() if isinstance(file, Path)}
+    return found
 
 
 def has_copy(hits: Hits) -> bool:
@@ -115,20 +106,19 @@ def panel_options(options: SearchOptions) -> SearchOptions:
     return replace(options, k=min(options.k, _PANEL_HITS), views=UPRIGHT)
 
 
-def with_panels(hits: Hits, panels: Sequence[Panel], found: Sequence[Hits]) -> Hits:
-    """Return the hits of a query with the copies in its panels before them, each entry once."""
-    pairs = []
-    for panel, answer in zip(panels, found, strict=True):
-        copies = {hit.id: hit for hit in panel.copies(answer)}
-        pairs += [
-            (replace(copies[hit.id], view=PANEL), recorded)
-            for hit, recorded in zip(answer, answer.recorded, strict=False)
-            if hit.id in copies
-        ]
-    pairs += list(zip(hits, hits.recorded, strict=False))
-    first = {hit.id: (hit, recorded) for hit, recorded in reversed(pairs)}
-    ordered = [first[name] for name in dict.fromkeys(hit.id for hit, _ in pairs)]
-    rest = [hit for hit in hits[len(hits.recorded) :] if hit.id not in first]
-    return hits.replaced(
-        [*(hit for hit, _ in ordered), *rest], [recorded for _, recorded in ordered]
-    )
+def confirm_panels(
+    hits: Hits,
+    panels: Sequence[Panel],
+    answers: Sequence[Hits],
+    pictures: Mapping[str, HitPicture],
+    limits: Limits,
+) -> Hits:
+    """Compare the pictures within a query with their answers; their copies come before its hits."""
+    copies: dict[str, Hit] = {}
+    recorded = dict(hits.recorded)
+    for panel, answer in zip(panels, answers, strict=True):
+        for hit in panel.copies(confirm(answer, pictures, panel.picture, limits)):
+            copies.setdefault(hit.id, hit)
+            recorded[hit.id] = answer.recorded[hit.id]
+    rest = (hit for hit in hits if hit.id not in copies)
+    return hits.replaced([*copies.values(), *rest], recorded)

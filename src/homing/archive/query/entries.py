@@ -61,28 +61,19 @@ class Entries:
             for row in rows
         ]
 
-    def preview_references(self, positions: NDArray[np.int64]) -> list[str | None]:
-        """Return the references to the previews of some entries; None for those without."""
-        if not len(positions) or not self._table.has_previews:
-            return [None] * len(positions)
-        unique, inverse = np.unique(positions, return_inverse=True)
-        texts = self._table.take(unique.tolist(), [PREVIEW.name]).column(0).to_pylist()
-        return [texts[place] for place in inverse]
-
     def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
         """Return what is recorded of the pictures of some entries, in one read."""
-        if not len(positions):
-            return []
-        unique, inverse = np.unique(positions, return_inverse=True)
         columns = ["source_sha256", "file_sha256", "width", "height"]
-        has_previews = self._table.has_previews
-        columns += [PREVIEW.name] if has_previews else []
-        rows = self._table.take(unique.tolist(), columns).to_pylist()
-        if not has_previews:
-            rows = [row | {PREVIEW.name: None} for row in rows]
-        return [RecordedPicture(**rows[place]) for place in inverse]
+        columns += [PREVIEW.name] if self._table.has_previews else []
+        rows = self._read(positions, columns)
+        return [RecordedPicture(**({PREVIEW.name: None} | row)) for row in rows]
 
     def _rows(self, positions: NDArray[np.int64], columns: list[str]) -> list[dict[str, Any]]:
+        """Return what :meth:`ids_and_states` and :meth:`describe` need, from memory if held."""
+        return self._read(positions, columns)
+
+    def _read(self, positions: NDArray[np.int64], columns: list[str]) -> list[dict[str, Any]]:
+        """Read columns of some rows, in their order, in one read."""
         if not len(positions):
             return []
         unique, inverse = np.unique(positions, return_inverse=True)

@@ -163,7 +163,7 @@ def explain(
     about |= {"hit": hits[0], "query_cell": query_cell}
     if isinstance(record, str):
         return Explanation(**about, reason=f"the entry's picture: {record}")
-    compared = compare_hit(hits[0], hits.recorded[0], record, picture, limits)
+    compared = compare_hit(hits[0], hits.recorded[hits[0].id], record, picture, limits)
     if compared.record is None:
         return Explanation(**about, reason=compared.hit.reason)
     return Explanation(**about, record=compared.record, comparison=compared.comparison)

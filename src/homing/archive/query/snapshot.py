@@ -186,13 +186,6 @@ class Snapshot:
         """Return the id and state of each of some entries."""
         return self._entries.ids_and_states(np.asarray(positions, dtype=np.int64))
 
-    def preview_references(self, positions: NDArray[np.int64]) -> list[str | None]:
-        """Return the references to the previews of some entries; None for those that have none.
-
-        One read of one small column; :meth:`PreviewStore.find` reads the previews.
-        """
-        return self._entries.preview_references(positions)
-
     def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
         """Return what is recorded of the pictures of some entries, in one read."""
         return self._entries.pictures(positions)

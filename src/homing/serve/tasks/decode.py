@@ -6,7 +6,7 @@ process, which is replaced; the service goes on.
 
 import io
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 from PIL import Image, ImageChops
 
 from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
-from homing.archive.query.confirmer import has_copy, panel_views, with_panels
+from homing.archive.query.confirmer import confirm_panels, has_copy, panel_views
 from homing.archive.query.explain import explain
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.results import Hits
 from homing.images import read_picture, read_rgb, shown
 from homing.options import Limits
+from homing.search.frames.panels import Box
 from homing.search.views import View
 from homing.serve.tasks.processes import BoundedWorkers, bound_memory, do_nothing
 
@@ -50,11 +51,8 @@ def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
     return operator.call
 
 
-Box = tuple[int, int, int, int]
-
-
 def confirm_query(
-    data: bytes, hits: Hits, pictures: Sequence[HitPicture], size: int, limits: Limits
+    data: bytes, hits: Hits, pictures: Mapping[str, HitPicture], size: int, limits: Limits
 ) -> tuple[Hits, list[tuple[Box, list[View]]]]:
     """Compare a query with its hits; if none is a copy, also return the pictures within it.
 
@@ -68,22 +66,18 @@ def confirm_query(
     return confirmed, [(box, views) for box, views in panels if views]
 
 
-def confirm_panels(
+def confirm_within(
     data: bytes,
     hits: Hits,
     boxes: Sequence[Box],
     answers: Sequence[Hits],
-    pictures: Sequence[Sequence[HitPicture]],
+    pictures: Mapping[str, HitPicture],
     limits: Limits,
 ) -> Hits:
     """Compare the pictures within a query with their hits; add the copies to those of the query."""
     whole = QueryPicture.read(data, limits)
     panels = [Panel(box, whole) for box in boxes]
-    found = [
-        confirm(answer, those, panel.picture, limits)
-        for answer, those, panel in zip(answers, pictures, panels, strict=True)
-    ]
-    return with_panels(hits, panels, found)
+    return confirm_panels(hits, panels, answers, pictures, limits)
 
 
 def compare(
