@@ -118,8 +118,7 @@ def _show(result: "SearchResult") -> None:
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
         line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
-        verdict = printable(hit_in_words(hit))
-        echo(line + (f"  {verdict}" if verdict else ""))
+        echo(f"{line}  {printable(hit_in_words(hit))}")
 
 
 @click.command(short_help="Show why a picture counts as a copy.")

@@ -40,6 +40,7 @@ def test_a_bound_is_said_to_be_one() -> None:
     ("facts", "words"),
     [
         ({}, "not compared"),
+        ({"reason": "not compared: no preview"}, "not compared: no preview"),
         (
             {"false_alarm_rate": 1e-3, "rate_is_bound": False, "is_copy": False},
             "no sure copy (so similar by chance: 1 in 1,000 queries)",

@@ -41,7 +41,7 @@ _MOST_NAMED = 3  # copies that a sentence names
 
 
 def hit_in_words(hit: Hit) -> str:
-    """Return the verdict on a hit with what it rests on; nothing if there is none."""
+    """Return the verdict on a hit with what it rests on."""
     if hit.verdict is None:
         return _similarity_in_words(hit)
     words = _SHORT[hit.verdict]
@@ -73,11 +73,11 @@ _SHORT = {
 
 def _similarity_in_words(hit: Hit) -> str:
     """Return what similarity alone says of a hit."""
-    words = verdict_in_words(None, hit.is_copy) or "not compared"
-    chance = _chance_in_words(hit) if hit.is_copy is not None else ""
-    if hit.reason and words:
-        words = f"{words}; {hit.reason}"
-    return " ".join(filter(None, (words, f"({chance})" if chance else "")))
+    if hit.is_copy is None:
+        return hit.reason or "not compared"
+    words = verdict_in_words(None, hit.is_copy) + (f"; {hit.reason}" if hit.reason else "")
+    chance = _chance_in_words(hit)
+    return f"{words} ({chance})" if chance else words
 
 
 def _chance_in_words(hit: Hit) -> str:
