@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles, Generation, list_generations
+from homing.archive.decisions.decisions import Decisions
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, confirm_answers, search_results
@@ -70,6 +71,7 @@ class ArchiveReader:
         self._device = device
         self._descriptor: Descriptor | None = None
         self._manifests = ManifestIndex(table.reopen)
+        self._decisions = Decisions.of(path, table)
 
     def __len__(self) -> int:
         """Count the entries."""

@@ -1,9 +1,10 @@
 """Results of an archive: outcomes of releasing and adding, hits of searches, verifications."""
 
+import datetime
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from homing.search.engines.deadline import Partial
@@ -107,6 +108,47 @@ class Report:
         return f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
 
 
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A person's decision on a hit, which overrules the verdict.
+
+    Attributes
+    ----------
+    number : int
+        Names it, for :meth:`Archive.undo_decision`.
+    copy : bool
+        Whether the query was decided to be a copy of the entry.
+    by : str
+        Name of the person.
+    at : datetime
+        When it was decided, UTC.
+    same_query : bool
+        Whether it was decided on this file; False: on another that shows next to the same.
+    """
+
+    number: int
+    copy: bool
+    by: str
+    at: datetime.datetime
+    same_query: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the object in a ``--json`` line."""
+        return {
+            "number": self.number,
+            "copy": self.copy,
+            "by": self.by,
+            "at": self.at.isoformat(timespec="seconds"),
+            "same_query": self.same_query,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Decision":
+        """Make a decision of the object in a ``--json`` line."""
+        known = {each.name: values[each.name] for each in fields(cls)}
+        return cls(**known | {"at": datetime.datetime.fromisoformat(values["at"])})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """An entry that a search returns.
@@ -140,6 +182,9 @@ class Hit:
         The entry's metadata from its manifest.
     generation : int or None
         Codebook generation of cell and code, from 1; None in an archive of one.
+    decision : Decision or None
+        A person's decision on the query, or on one that shows next to the same; `is_copy` is then
+        what was decided.
     """
 
     id: str
@@ -154,6 +199,7 @@ class Hit:
     confirmed: bool | None = None
     metadata: Mapping[str, Any] | None = None
     generation: int | None = None
+    decision: Decision | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a hit in a ``--json`` line; verdicts without a value are left out."""
@@ -174,6 +220,7 @@ class Hit:
             "state": self.state,
             **{key: value for key, value in verdict.items() if value is not None},
             "metadata": dict(self.metadata) if self.metadata else {},
+            "decision": None if self.decision is None else self.decision.as_dict(),
         }
 
 
@@ -275,6 +322,7 @@ class Verification:
     files: int  # released ones, checked
     problems: tuple[Problem, ...]
     previews: int = 0  # checked
+    decisions: int = 0  # checked
 
     @property
     def clean(self) -> bool:

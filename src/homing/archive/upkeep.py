@@ -3,9 +3,11 @@
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.decisions.kept import KeptDecision
+from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.reader import ArchiveReader
 from homing.archive.results import Imported, MadePreviews, Problem, Verification
@@ -18,6 +20,9 @@ from homing.errors import EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
 from homing.workers.choose import open_workforce
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class ArchiveUpkeep(ArchiveReader):
@@ -70,18 +75,85 @@ class ArchiveUpkeep(ArchiveReader):
             self._table.delete(list(existing))
         return tuple(i for i, name in recorded.items() if name in existing)
 
+    def decide(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        id: str,  # noqa: A002 - the column's name
+        verdict: str,
+        *,
+        by: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> KeptDecision:
+        """Keep a decision: a picture is a copy of an entry, or is not.
+
+        It overrules the verdict wherever a search for that file finds the entry, or for one that
+        shows next to the same. It counts for nothing once the id has another picture.
+
+        Parameters
+        ----------
+        picture : path, bytes or PIL.Image.Image
+            The query. A small picture of it is kept, about 16 kB.
+        id : str
+            The entry.
+        verdict : {"copy", "not"}
+        by : str or None
+            Name of the person who decides; None: of the login.
+        limits : Limits
+            Bounds on decoding.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read, or shows nothing.
+        EntryNotFoundError
+            There is no such entry.
+
+        Examples
+        --------
+        >>> kept = archive.decide("suspect.jpg", "sea/1.jpg", "copy", by="Ada")
+        >>> archive.undo_decision(kept.number)
+        """
+        if verdict not in ("copy", "not"):
+            raise UsageError(f"a decision is 'copy' or 'not', not {verdict!r}")
+        query = decided_query(self.descriptor, picture, limits)
+        return self.keep_decision(query, id, copy=verdict == "copy", by=by)
+
+    def keep_decision(
+        self,
+        query: DecidedQuery,
+        id: str,  # noqa: A002 - the column's name
+        *,
+        copy: bool,
+        by: str | None = None,
+    ) -> KeptDecision:
+        """Keep a decision on a query that is described already; as :meth:`decide`."""
+        return self._decisions.add(query, id, copy=copy, by=by)
+
+    def decisions(self, id: str | None = None) -> list[KeptDecision]:  # noqa: A002
+        """List the decisions that are not undone, in their order: all, or those on one id."""
+        self._refreshed()
+        return self._decisions.all(id)
+
+    def undo_decision(self, number: int, *, by: str | None = None) -> KeptDecision:
+        """Undo a decision and return it; EntryNotFoundError if there is none of that number."""
+        return self._decisions.undo(number, by=by)
+
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None
     ) -> Verification:
         """Check every entry against codebook and descriptor, and with `files` released files too.
 
+        Decisions must be whole; those on entries that are gone count for nothing, and stay.
+
         `progress` is called with the number of entries checked since the last call.
         """
         table = self._refreshed()
+        decisions, damaged = self._decisions.count(), tuple(self._decisions.check())
         _ = self.descriptor  # one that is not the archive's is refused here
         codebooks = self.codebooks
         previews = self.preview_store
         found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found
         message = "the index is not this archive's; run 'homing index' to replace it"
@@ -136,6 +208,7 @@ class ArchiveUpkeep(ArchiveReader):
         def sweep(age: datetime.timedelta) -> None:
             nonlocal count, removed
             count, removed = sweep_packs(table, previews, age)
+            self._decisions.remove_parts(age.total_seconds())
 
         figures = table.compact(keep, sweep)
         figures["bytes_freed"] += removed
@@ -265,7 +338,8 @@ class ArchiveUpkeep(ArchiveReader):
     def stats(self) -> dict[str, Any]:
         """Return figures of the archive, with stable keys."""
         table = self._refreshed()
-        return statistics(table, self.settings, self.codebooks, self.path)
+        values = statistics(table, self.settings, self.codebooks, self.path)
+        return values | {"decisions": self._decisions.count()}
 
     def _refreshed(self) -> Table:
         self._table.refresh()
