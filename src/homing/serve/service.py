@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,13 +15,16 @@ import numpy as np
 from fastapi import Request
 
 from homing.archive import Archive, Row, SearchResult, open_archive
+from homing.archive.decisions.kept import KeptDecision
+from homing.archive.decisions.query import DecidedQuery
 from homing.archive.query.answers import MOST_CONFIRMED
 from homing.archive.query.explain import cell_of
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.results import Hit
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
-from homing.options import UPRIGHT, SearchOptions
+from homing.images.preview import read_as_preview
+from homing.options import PREVIEW_SIDE, UPRIGHT, SearchOptions
 from homing.search.views import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
@@ -186,6 +190,32 @@ class Service(AbstractContextManager["Service"]):
             data = await upload.read()
             task = partial(compare, upload.name, data, found.query, hit, cell, place, limits)
             return await self.decoders.run(task)
+
+    async def decide(
+        self,
+        upload: Upload,
+        id: str,  # noqa: A002 - the column's name
+        *,
+        copy: bool,
+        by: str,
+    ) -> KeptDecision:
+        """Keep a decision on a picture and an entry, whose rows and errors are as for `entry`."""
+        await self.entry(id)
+        limits = self.settings.limits
+        found = await self._find(upload, SearchOptions(k=1, limits=limits))
+        if not found.query.views:
+            raise PictureError(SHOWS_NOTHING)
+        async with self._in_memory:
+            data = await upload.read()
+            task = partial(read_as_preview, data, PREVIEW_SIDE, limits=limits)
+            preview = await self.decoders.run(task)
+
+        def keep(archive: Archive) -> KeptDecision:
+            digest, vector = hashlib.sha256(data).digest(), found.query.vectors[0]
+            query = DecidedQuery(upload.name, digest, vector, preview)
+            return archive.keep_decision(query, id, copy=copy, by=by)
+
+        return await self.call_archive(keep)
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the row of an id, or raise `EntryNotFoundError`."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homing.archive.decisions.kept import KeptDecision
 from homing.archive.query.verdict import copy_in_words
 from homing.html import Figure
 from homing.serve.http.names import file_address, thumbnail_address
@@ -94,6 +95,13 @@ def other_cards(evidence: Mapping[str, Any], hits: Sequence[Mapping[str, Any]]) 
     """Return the cards of the hits other than the one that the evidence is for."""
     best = evidence["hit"]
     return tuple(hit_card(hit) for hit in hits if best is None or hit["id"] != best["id"])
+
+
+def decision_line(decision: KeptDecision) -> str:
+    """Return what was decided, by whom and when."""
+    verdict = "it is a copy of" if decision.copy else "it is no copy of"
+    when = format_time(decision.at.isoformat())
+    return f"{decision.by} decided: {verdict} {decision.id} ({when})."
 
 
 def archive_facts(figures: Mapping[str, Any]) -> Facts:
