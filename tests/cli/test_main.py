@@ -223,7 +223,7 @@ def test_search_for_machines(homing_cli, archive, photos):
     ran = homing_cli("search", archive, photos, "--k", "2", "--probes", "8", "--json")
     assert ran.status == 1
     assert [set(o) for o in ran.objects[:3]] == [{"query", "seconds", "hits"}] * 3
-    keys = {"id", "similarity", "view", "cell", "code_distance", "metadata"}
+    keys = {"id", "similarity", "view", "cell", "code_distance", "metadata", "decision"}
     for answer in ran.objects[:3]:
         assert len(answer["hits"]) == 2
         for hit in answer["hits"]:

@@ -13,7 +13,7 @@ from homing.images.preview import read_preview
 from homing.options import UPRIGHT
 
 #: Least similarity of queries that are compared. Of 90 photographs turned grey, brighter, mirrored,
-#: written over, cut by 2 % and made a half and a quarter of their size, two of 630 are below it (a
+#: written over, cut by 2 % and made a half and a quarter of their size, one of 630 is below it (a
 #: quarter at JPEG quality 40); of 4,005 pairs of different photographs one is above.
 _NEAR = 0.7
 #: Least share of each of the two pictures that the other shows. A tighter crop may leave out what a
