@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 import urllib3
 
 from homing import errors
-from homing.archive.results import Hit, Outcome
+from homing.archive.hits import Decision, Hit
+from homing.archive.results import Outcome
 from homing.errors import ArchiveError, HomingError, PictureError, UsageError
 from homing.options import Activation
 
@@ -169,6 +170,43 @@ class Client:
         """Remove an entry from the record; `EntryNotFoundError` if it does not exist."""
         self._request("DELETE", f"/entries/{quote(id)}")
 
+    def decide(self, picture: Picture, id: str, verdict: str) -> dict[str, Any]:  # noqa: A002
+        """Decide that a picture is a copy of an entry, or is not.
+
+        Parameters
+        ----------
+        picture : path or bytes
+        id : str
+            The entry.
+        verdict : {"copy", "not"}
+
+        Returns
+        -------
+        dict
+            The decision, as ``homing decisions --json`` prints it; by the holder of the key.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read, or shows nothing.
+        EntryNotFoundError
+            The entry does not exist.
+        """
+        fields = {"picture": _named_bytes(picture), "id": id, "decision": verdict}
+        return self._json("POST", "/decisions", fields=fields)
+
+    def decisions(self, id: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: A002
+        """Yield the decisions, or those on one id, in the order of their numbers."""
+        after: int | None = 0
+        while after is not None:
+            page = self._json("GET", "/decisions", {"id": id, "after": after, "limit": 500})
+            yield from page["decisions"]
+            after = page["next"]
+
+    def undo_decision(self, number: int) -> None:
+        """Undo a decision; `EntryNotFoundError` if there is none of that number."""
+        self._request("DELETE", f"/decisions/{number}")
+
     def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""
         return self._json("GET", "/statistics")
@@ -285,6 +323,8 @@ def _result(kind: type[_T], values: dict[str, Any]) -> _T:
     for name in ("notes", "also_kept", "edits", "region"):
         if known.get(name) is not None:
             known[name] = tuple(known[name])
+    if known.get("decision") is not None:
+        known["decision"] = Decision.from_dict(known["decision"])
     return kind(**known)
 
 

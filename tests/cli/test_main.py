@@ -226,7 +226,7 @@ def test_search_for_machines(homing_cli, archive, photos):
     assert [set(o) for o in ran.objects[:3]] == [keys] * 3
     keys = {"id", "similarity", "view", "cell", "code_distance", "metadata", "state", "region"}
     keys |= {"false_alarm_rate", "rate_is_bound", "is_copy", "confirmed", "verdict", "reason"}
-    keys |= {"shown", "covered", "agreeing", "edits", "generation"}
+    keys |= {"shown", "covered", "agreeing", "edits", "generation", "decision"}
     for answer in ran.objects[:3]:
         assert len(answer["hits"]) == 2
         for hit in answer["hits"]:

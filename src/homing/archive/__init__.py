@@ -2,22 +2,13 @@
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import Generation, choose_codebook, choose_codebooks
+from homing.archive.hits import Hit, Hits, SearchResult
 from homing.archive.inputs import find_files, find_inputs
 from homing.archive.open import create, open_archive
 from homing.archive.query.calibration import Calibration
 from homing.archive.query.snapshot import VectorMatches
 from homing.archive.query.verdict import rate_in_words
-from homing.archive.results import (
-    Hit,
-    Hits,
-    Imported,
-    MadePreviews,
-    Outcome,
-    Problem,
-    Report,
-    SearchResult,
-    Verification,
-)
+from homing.archive.results import Imported, MadePreviews, Outcome, Problem, Report, Verification
 from homing.archive.table.build_index import Indexed
 from homing.archive.table.rows import Row
 from homing.search.engines.deadline import Partial

@@ -153,6 +153,7 @@ class Archive(ArchiveUpkeep):
                 self.path,
                 self.preview_store,
                 owner=self.settings.identity,
+                activation=options,
                 generation=generation,
                 seal=Seal.of(c2pa, activator) if c2pa is not None else None,
                 activate=self._activate_by(workforce, make),

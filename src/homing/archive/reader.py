@@ -1,6 +1,5 @@
 """Archives as searched: hits, verdicts, evidence, duplicates."""
 
-import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -11,17 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles, Generation, list_generations
+from homing.archive.decisions.decisions import Decisions
+from homing.archive.decisions.relevant import RelevantDecisions
+from homing.archive.hits import Hit, Hits, SearchResult
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, search_results
 from homing.archive.query.calibration import (
     Calibration,
-    calibrate_on_entries,
-    calibrate_on_pictures,
-    describe_strangers,
-    needs_calibration,
     read_calibration,
-    write_calibration,
 )
 from homing.archive.query.confirm import QueryPicture
 from homing.archive.query.confirmer import Confirmer, hit_pictures
@@ -29,15 +26,14 @@ from homing.archive.query.manifests import ManifestIndex, read_manifest_store
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery, describe_queries, describe_query
 from homing.archive.query.snapshot import CurrentSnapshot, VectorMatches
-from homing.archive.results import Hits, SearchResult
 from homing.archive.settings import ArchiveSettings, check_descriptor
 from homing.archive.table.location import Location
 from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
-from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
+from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images.limits import shown
-from homing.options import DEFAULT_LIMITS, Limits, PathLike, SearchKeywords, SearchOptions, as_paths
+from homing.options import DEFAULT_LIMITS, Limits, PathLike, SearchKeywords, SearchOptions
 from homing.search.engines.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -72,6 +68,7 @@ class ArchiveReader:
         self._device = device
         self._descriptor: Descriptor | None = None
         self._manifests = ManifestIndex(table.reopen)
+        self._decisions = Decisions.of(path, table)
 
     def __len__(self) -> int:
         """Count the entries."""
@@ -140,7 +137,8 @@ class ArchiveReader:
         confirm : bool, default True
             Compare the picture with the previews of the best hits, and decide by that: copies come
             first, hits that are none last. Where nothing is a copy, the pictures that the query
-            may be put together of are searched for. False: by similarity alone.
+            may be put together of are searched for. What people decided overrules the comparison.
+            False: by similarity alone.
         files : path or sequence of paths, default none
             Folders with the pictures of entries without a preview, whose ids are paths below them;
             released files are found without.
@@ -177,9 +175,13 @@ class ArchiveReader:
         answers = self.answer_unconfirmed(queries, options)
         if not options.confirm:
             return answers
-        sources = partial(self.sources, options.folders)
         confirmer = Confirmer(
-            self.preview_store, sources, self.descriptor, self.answer_unconfirmed, options
+            store=self.preview_store,
+            sources=partial(self.sources, options.folders),
+            descriptor=self.descriptor,
+            search=self.answer_unconfirmed,
+            decided=self._decisions.apply,
+            options=options,
         )
         return confirmer.confirmed(answers, queries)
 
@@ -189,6 +191,12 @@ class ArchiveReader:
         """Find the hits of described queries, without comparing pictures."""
         calibration = self._calibration()
         return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
+
+    def relevant_decisions(
+        self, hits: Sequence[Hit], query: DescribedQuery, sha256: bytes | None
+    ) -> RelevantDecisions:
+        """Find the decisions that may be for the hits of a query, whose file has that digest."""
+        return self._decisions.relevant(hits, query, sha256)
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
         """Return a finder of entries' pictures: where they were released to, and in `folders`."""
@@ -297,41 +305,6 @@ class ArchiveReader:
             )
         )
 
-    def calibrate(
-        self,
-        photos: PathLike | Sequence[PathLike] = (),
-        *,
-        limits: Limits = DEFAULT_LIMITS,
-        progress: Callable[[int], None] | None = None,
-    ) -> Calibration:
-        """Observe the similarities that queries without a match reach, on which verdicts rest.
-
-        Done by :meth:`release` and :meth:`add` whenever the archive has grown by half.
-
-        Parameters
-        ----------
-        photos : path or sequence of paths
-            At least 200 pictures of which the archive holds no copy, like those to be searched
-            for. Without any, entries are searched for among the others.
-        limits : Limits
-            Bounds on decoding; unreadable pictures are left out.
-        progress : callable or None
-            Called with the number of pictures read since the last call.
-
-        Raises
-        ------
-        UsageError
-            There are too few pictures.
-        """
-        if paths := as_paths(photos):
-            found = find_files(paths)
-            strangers = describe_strangers(self.descriptor, found, limits, progress)
-            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
-        else:
-            calibration = self._current.run(calibrate_on_entries)
-        write_calibration(self.path, self.settings, calibration)
-        return calibration
-
     def duplicates(
         self,
         *,
@@ -388,13 +361,3 @@ class ArchiveReader:
 
     def _calibration(self) -> Calibration | None:
         return read_calibration(self.path, self.settings)
-
-    def _keep_calibrated(self) -> None:
-        """Calibrate again on entries where the archive has outgrown its calibration."""
-        try:
-            calibration = self._calibration()
-        except ArchiveError:  # damaged: made again
-            calibration = None
-        if needs_calibration(calibration, len(self)):
-            with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
-                self.calibrate()

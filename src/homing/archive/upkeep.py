@@ -1,12 +1,25 @@
 """Upkeep of an archive: its entries listed, removed, indexed, verified and exchanged."""
 
+import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.decisions.kept import KeptDecision
+from homing.archive.decisions.query import DecidedQuery, decided_query
+from homing.archive.inputs import find_files
 from homing.archive.previews.upkeep import sweep_packs
+from homing.archive.query.calibration import (
+    Calibration,
+    calibrate_on_entries,
+    calibrate_on_pictures,
+    describe_strangers,
+    needs_calibration,
+    write_calibration,
+)
 from homing.archive.reader import ArchiveReader
 from homing.archive.results import Imported, MadePreviews, Problem, Verification
 from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
@@ -14,10 +27,13 @@ from homing.archive.table.index import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.verification import statistics, verify
-from homing.errors import EntryNotFoundError, UsageError
+from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
 from homing.workers.choose import open_workforce
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class ArchiveUpkeep(ArchiveReader):
@@ -70,18 +86,85 @@ class ArchiveUpkeep(ArchiveReader):
             self._table.delete(list(existing))
         return tuple(i for i, name in recorded.items() if name in existing)
 
+    def decide(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        id: str,  # noqa: A002 - the column's name
+        verdict: str,
+        *,
+        by: str | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> KeptDecision:
+        """Keep a decision: a picture is a copy of an entry, or is not.
+
+        It overrules the verdict wherever a search for that file finds the entry, or for one that
+        shows next to the same. It counts for nothing once the id has another picture.
+
+        Parameters
+        ----------
+        picture : path, bytes or PIL.Image.Image
+            The query. A small picture of it is kept, about 16 kB.
+        id : str
+            The entry.
+        verdict : {"copy", "not"}
+        by : str or None
+            Name of the person who decides; None: of the login.
+        limits : Limits
+            Bounds on decoding.
+
+        Raises
+        ------
+        PictureError
+            The picture cannot be read, or shows nothing.
+        EntryNotFoundError
+            There is no such entry.
+
+        Examples
+        --------
+        >>> kept = archive.decide("suspect.jpg", "sea/1.jpg", "copy", by="Ada")
+        >>> archive.undo_decision(kept.number)
+        """
+        if verdict not in ("copy", "not"):
+            raise UsageError(f"a decision is 'copy' or 'not', not {verdict!r}")
+        query = decided_query(self.descriptor, picture, limits)
+        return self.keep_decision(query, id, copy=verdict == "copy", by=by)
+
+    def keep_decision(
+        self,
+        query: DecidedQuery,
+        id: str,  # noqa: A002 - the column's name
+        *,
+        copy: bool,
+        by: str | None = None,
+    ) -> KeptDecision:
+        """Keep a decision on a query that is described already; as :meth:`decide`."""
+        return self._decisions.add(query, id, copy=copy, by=by)
+
+    def decisions(self, id: str | None = None) -> list[KeptDecision]:  # noqa: A002
+        """List the decisions that are not undone, in their order: all, or those on one id."""
+        self._refreshed()
+        return self._decisions.all(id)
+
+    def undo_decision(self, number: int, *, by: str | None = None) -> KeptDecision:
+        """Undo a decision and return it; EntryNotFoundError if there is none of that number."""
+        return self._decisions.undo(number, by=by)
+
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None
     ) -> Verification:
         """Check every entry against codebook and descriptor, and with `files` released files too.
 
+        Decisions must be whole; those on entries that are gone count for nothing, and stay.
+
         `progress` is called with the number of entries checked since the last call.
         """
         table = self._refreshed()
+        decisions, damaged = self._decisions.count(), tuple(self._decisions.check())
         _ = self.descriptor  # one that is not the archive's is refused here
         codebooks = self.codebooks
         previews = self.preview_store
         found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found
         message = "the index is not this archive's; run 'homing index' to replace it"
@@ -136,6 +219,7 @@ class ArchiveUpkeep(ArchiveReader):
         def sweep(age: datetime.timedelta) -> None:
             nonlocal count, removed
             count, removed = sweep_packs(table, previews, age)
+            self._decisions.remove_parts(age.total_seconds())
 
         figures = table.compact(keep, sweep)
         figures["bytes_freed"] += removed
@@ -265,7 +349,53 @@ class ArchiveUpkeep(ArchiveReader):
     def stats(self) -> dict[str, Any]:
         """Return figures of the archive, with stable keys."""
         table = self._refreshed()
-        return statistics(table, self.settings, self.codebooks, self.path)
+        values = statistics(table, self.settings, self.codebooks, self.path)
+        return values | {"decisions": self._decisions.count()}
+
+    def calibrate(
+        self,
+        photos: PathLike | Sequence[PathLike] = (),
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Callable[[int], None] | None = None,
+    ) -> Calibration:
+        """Observe the similarities that queries without a match reach, on which verdicts rest.
+
+        Done by :meth:`release` and :meth:`add` whenever the archive has grown by half.
+
+        Parameters
+        ----------
+        photos : path or sequence of paths
+            At least 200 pictures of which the archive holds no copy, like those to be searched
+            for. Without any, entries are searched for among the others.
+        limits : Limits
+            Bounds on decoding; unreadable pictures are left out.
+        progress : callable or None
+            Called with the number of pictures read since the last call.
+
+        Raises
+        ------
+        UsageError
+            There are too few pictures.
+        """
+        if paths := as_paths(photos):
+            found = find_files(paths)
+            strangers = describe_strangers(self.descriptor, found, limits, progress)
+            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
+        else:
+            calibration = self._current.run(calibrate_on_entries)
+        write_calibration(self.path, self.settings, calibration)
+        return calibration
+
+    def _keep_calibrated(self) -> None:
+        """Calibrate again on entries where the archive has outgrown its calibration."""
+        try:
+            calibration = self._calibration()
+        except ArchiveError:  # damaged: made again
+            calibration = None
+        if needs_calibration(calibration, len(self)):
+            with contextlib.suppress(UsageError):  # its entries are all alike: no verdict
+                self.calibrate()
 
     def _refreshed(self) -> Table:
         self._table.refresh()

@@ -93,9 +93,10 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
     for problem in found.problems:
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
         print_result(problem.as_dict(), line, as_json=as_json)
+    decisions = f", {found.decisions} decisions" if found.decisions else ""
     say(
-        f"{found.entries} entries, {found.previews} previews and {found.files} released files "
-        "verified, "
+        f"{found.entries} entries{decisions}, {found.previews} previews and {found.files} released "
+        "files verified, "
         f"{len(found.problems)} problems"
     )
     return 0 if found.clean else 1

@@ -26,6 +26,7 @@ _GROUPS = {
     "Archive": {
         "archive": "init stats verify compact previews index calibrate",
         "entries": "list show remove export import versions",
+        "decisions": "decide decisions undecide",
     },
     "Measure": {"demo": "demo", "bench": "bench", "codebook": "descriptors codebook"},
     "Serve": {"serve": "serve keys"},

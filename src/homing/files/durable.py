@@ -4,8 +4,9 @@ import errno
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _REFUSED = {
@@ -64,6 +65,14 @@ def staged_beside(path: Path) -> Iterator[Path]:
         yield staged
     finally:
         staged.unlink(missing_ok=True)
+
+
+def remove_parts(folder: Path, seconds: float) -> None:
+    """Remove files in a folder that :func:`staged_beside` named and that are older."""
+    for left in folder.glob(".*.part"):
+        with suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime >= seconds:
+                left.unlink()
 
 
 def replace_durably(path: Path, data: bytes) -> None:

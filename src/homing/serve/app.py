@@ -18,7 +18,7 @@ from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.observer import RequestObserver
-from homing.serve.routes import accepts_page, entries, releases, searches, status
+from homing.serve.routes import accepts_page, decisions, entries, releases, searches, status
 from homing.serve.service import Service, service_of
 from homing.serve.settings import Settings
 
@@ -45,7 +45,7 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for part in (status, searches, entries, releases, softbinding, pages):
+    for part in (status, searches, entries, decisions, releases, softbinding, pages):
         for router in part.ROUTERS:
             app.include_router(router)
     add_failure_handlers(app)

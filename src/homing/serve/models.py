@@ -58,6 +58,47 @@ class HitAnswer(_Extensible):
     agreeing: float | None
     edits: list[str]
     metadata: dict[str, Any]
+    decision: dict[str, Any] | None = Field(
+        None, description="What a person decided: number, copy, by, at, same_query."
+    )
+
+
+class DecisionAnswer(_Extensible):
+    """A decision, as ``homing decisions --json`` prints it."""
+
+    number: int
+    query: str
+    query_sha256: str | None
+    id: str
+    file_sha256: str
+    source_sha256: str
+    decision: Literal["copy", "not"]
+    by: str = Field(description="Holder of the key; local without keys.")
+    at: str
+    in_force: bool = Field(description="False if the entry is gone: it counts for nothing.")
+
+
+class DecisionPage(BaseModel):
+    """Some decisions, in the order of their numbers."""
+
+    decisions: list[DecisionAnswer]
+    next: int | None = Field(description="Give it as `after` for the next page; null at the end.")
+
+
+class DecisionForm(BaseModel):
+    """A decision on a picture, which is sent with it or was saved with a search."""
+
+    id: str = Field(max_length=4096, description="The entry.")
+    decision: Literal["copy", "not"]
+    token: str | None = Field(
+        None, max_length=100, description="Of a saved search, in place of the picture."
+    )
+
+
+class UndoForm(BaseModel):
+    """A decision to be undone."""
+
+    undo: int = Field(ge=1, description="Its number.")
 
 
 class SearchAnswer(_Extensible):

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -14,14 +15,18 @@ import numpy as np
 from fastapi import Request
 
 from homing.archive import Archive, Row, SearchResult, open_archive
+from homing.archive.decisions.kept import KeptDecision
+from homing.archive.decisions.query import DecidedQuery
+from homing.archive.decisions.relevant import RelevantDecisions
+from homing.archive.hits import Hits, RecordedPicture
 from homing.archive.query.confirm import HitPicture
 from homing.archive.query.confirmer import hit_pictures, panel_options
 from homing.archive.query.explain import cell_of
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.results import Hits, RecordedPicture
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
-from homing.options import UPRIGHT, SearchOptions
+from homing.images.preview import read_as_preview
+from homing.options import PREVIEW_SIDE, UPRIGHT, SearchOptions
 from homing.search.views import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
@@ -32,6 +37,7 @@ from homing.serve.jobs.releases import Releases
 from homing.serve.settings import Settings
 from homing.serve.tasks.decode import (
     Decoders,
+    apply_decisions,
     compare,
     confirm_query,
     confirm_within,
@@ -116,7 +122,7 @@ class Service(AbstractContextManager["Service"]):
         found = await self._find(upload, options)
         hits = found.hits
         if options.confirm and hits:
-            hits = await self._confirm(upload, hits, options)
+            hits = await self._confirm(upload, found.query, hits, options)
         note = None if found.query.views else SHOWS_NOTHING
         return SearchResult.of(upload.name, time.perf_counter() - start, hits, note)
 
@@ -182,7 +188,9 @@ class Service(AbstractContextManager["Service"]):
         files, limits = self.settings.files, self.settings.limits
         options = SearchOptions(views=views, rate=rate, files=files, limits=limits)
         found = await self._find(upload, options)
-        hits = await self._confirm(upload, found.hits, options) if found.hits else found.hits
+        hits = found.hits
+        if hits:
+            hits = await self._confirm(upload, found.query, hits, options)
         if id is not None:
             hits = _only(id, hits) or await self._hit_of(id, upload, options)
         picture = (await self._pictures([hits], options))[hits[0].id] if hits else ""
@@ -205,7 +213,33 @@ class Service(AbstractContextManager["Service"]):
             row.preview, row.source_sha256, row.file_sha256, row.width, row.height
         )
         alone = found.hits.replaced(hits, {id: recorded})
-        return _only(id, await self._confirm(upload, alone, options))
+        return _only(id, await self._confirm(upload, found.query, alone, options))
+
+    async def decide(
+        self,
+        upload: Upload,
+        id: str,  # noqa: A002 - the column's name
+        *,
+        copy: bool,
+        by: str,
+    ) -> KeptDecision:
+        """Keep a decision on a picture and an entry, whose rows and errors are as for `entry`."""
+        await self.entry(id)
+        limits = self.settings.limits
+        found = await self._find(upload, SearchOptions(k=1, limits=limits))
+        if not found.query.views:
+            raise PictureError(SHOWS_NOTHING)
+        async with self._in_memory:
+            data = await upload.read()
+            task = partial(read_as_preview, data, PREVIEW_SIDE, limits=limits)
+            preview = await self.decoders.run(task)
+
+        def keep(archive: Archive) -> KeptDecision:
+            digest, vector = hashlib.sha256(data).digest(), found.query.vectors[0]
+            query = DecidedQuery(upload.name, digest, vector, preview)
+            return archive.keep_decision(query, id, copy=copy, by=by)
+
+        return await self.call_archive(keep)
 
     async def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the row of an id, or raise `EntryNotFoundError`."""
@@ -238,7 +272,24 @@ class Service(AbstractContextManager["Service"]):
             views = await self.decoders.run(task)
         return await asyncio.wrap_future(self.batcher.submit(options, views=views))
 
-    async def _confirm(self, upload: Upload, hits: Hits, options: SearchOptions) -> Hits:
+    async def _confirm(
+        self, upload: Upload, query: DescribedQuery, hits: Hits, options: SearchOptions
+    ) -> Hits:
+        """Return the hits of a query, compared with it, and with what people decided."""
+        compared = await self._compare(upload, hits, options)
+        data = await upload.read()
+
+        def relevant(archive: Archive) -> RelevantDecisions:
+            return archive.relevant_decisions(compared, query, hashlib.sha256(data).digest())
+
+        decisions = await self.call_archive(relevant)
+        if not decisions:
+            return compared
+        async with self._in_memory:
+            task = partial(apply_decisions, data, compared, decisions, options.limits)
+            return await self.decoders.run(task)
+
+    async def _compare(self, upload: Upload, hits: Hits, options: SearchOptions) -> Hits:
         """Compare a query with its hits, and the pictures within it if it is put together."""
         pictures = await self._pictures([hits], options)
         size, limits = self.archive.descriptor.input_size, options.limits

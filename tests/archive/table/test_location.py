@@ -231,6 +231,23 @@ def test_previews_in_a_store(made, store, tmp_path, monkeypatch):
     assert opened.verify().clean
 
 
+def test_decisions_in_a_store(made, store, tmp_path, monkeypatch):
+    """Names are read again after three seconds at the latest, and at once by who has decided."""
+    photos = make_pictures(tmp_path / "photos", 2)
+    made.add(photos)
+    assert made.decisions() == []
+    first = made.decide(photos / "000.jpg", "001.jpg", "not", by="Ada")
+    made.decide(photos / "001.jpg", "000.jpg", "copy")
+    opened = homing.open(store)
+    assert [each.number for each in opened.decisions()] == [1, 2]
+    assert opened.stats()["decisions"] == 2
+    made.undo_decision(first.number)
+    monkeypatch.setattr("homing.archive.decisions.files._LOOK", 1e-3)
+    assert [each.number for each in opened.decisions()] == [2]
+    assert opened.verify().clean
+    assert sum("decisions/" in name for name in stored_objects(store)) == 2
+
+
 def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatch):
     ended = homing_cli("stats", store)
     assert (ended.status, ended.err) == (

@@ -172,6 +172,22 @@ def test_search_needs_no_script(browse: Window, pictures: Path) -> None:
     assert page.locator("form").is_hidden()
 
 
+@pytest.mark.parametrize("script", [False, True])
+def test_an_answer_is_decided(script: bool, browse: Window, pictures: Path) -> None:
+    page = browse(java_script_enabled=script)
+    page.goto("/")
+    page.set_input_files("#picture", pictures / "crop.jpg")
+    if not script:
+        page.click("form button")
+    page.wait_for_url("**/found/*")
+    for button, words in (("It is not", "it is no copy of"), ("It is a copy", "it is a copy of")):
+        page.click(f"text={button}")
+        assert f"local decided: {words} chelsea.png" in page.inner_text("#decision")
+    for _ in range(2):
+        page.click("text=Undo the decision")
+    assert page.locator("#decision").count() == 0
+
+
 def test_what_cannot_be_searched_is_reported(browse: Window, pictures: Path) -> None:
     page = browse()
     page.goto("/")
@@ -308,7 +324,8 @@ def test_the_keyboard_alone_will_do(browse: Window, pictures: Path) -> None:
     page.wait_for_url("**/found/*")
     page.wait_for_function("() => document.activeElement.id == 'verdict'")
     comes_to(page, "one.id == 'divide'")
-    comes_to(page, "one.textContent == 'The entry chelsea.png'")
+    for name in ("It is a copy", "It is not", "The entry chelsea.png"):
+        comes_to(page, f"one.textContent == '{name}'")
     page.keyboard.press("Enter")
     page.wait_for_url("**/browse/chelsea.png")
 

@@ -61,7 +61,7 @@ def test_a_record_that_cannot_be_read_is_reported_without_its_place(tmp_path):
         state="released",
     )
     query = DescribedQuery(("upright",), np.ones((1, 4), np.float32) / 2)
-    from homing.archive.results import Hits, RecordedPicture
+    from homing.archive.hits import Hits, RecordedPicture
 
     hits = Hits([hit], recorded={hit.id: RecordedPicture(None, b"", b"", 96, 72)})
     broken, whole = tmp_path / "broken.jpg", tmp_path / "whole.jpg"

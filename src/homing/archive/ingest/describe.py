@@ -68,7 +68,7 @@ def describe(
 
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
-        planned = plan(table, inputs, archive, limits, release=False)
+        planned = plan(table, inputs, archive, limits)
         reads = submitted_ahead((pool.submit(read, each) for each in planned), 4 * BATCH)
         while batch := [future.result() for future in itertools.islice(reads, BATCH)]:
             yield from _describe(batch, descriptor)

@@ -1,12 +1,11 @@
 """Release: pictures activated, written to files and recorded."""
 
-import dataclasses
 import datetime
 import hashlib
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,7 @@ from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
 from homing.errors import PictureError
 from homing.images.limits import shown
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.activation.activator import Activated, Activator
@@ -47,6 +47,7 @@ class ReleaseRun:
     archive: Location  # folder of the archive, which recorded places are relative to
     previews: PreviewStore
     owner: str  # identity of the archive; unfinished runs of others in `out` are left to them
+    activation: Activation  # the activator's options
     generation: int = 1  # of the archive's codebooks, the activator's
     seal: "Seal | None" = None  # signs the files, as Content Credentials
     activate: "Activate | None" = None  # does the activator's work; None: the activator itself
@@ -105,7 +106,8 @@ class _Steps:
 
         def sources() -> Iterator[Path]:
             limits = run.activator.limits
-            for planned in plan(run.table, inputs, run.archive, limits, release=True):
+            given = run.activation
+            for planned in plan(run.table, inputs, run.archive, limits, activation=given):
                 waiting.append(planned)
                 if planned.to_do:
                     yield planned.item.path
@@ -134,7 +136,8 @@ class _Steps:
         destination = item.destination_as(self._run.activator.kind)
         digest = hashlib.sha256(activated.data).digest()
         staged = self._staging.write(activated.data, destination, digest)
-        return _StagedPicture(item, dataclasses.replace(activated, data=b""), staged)
+        notes = activated.notes if planned.note is None else (*activated.notes, planned.note)
+        return _StagedPicture(item, replace(activated, data=b"", notes=notes), staged)
 
     def commit(self, chunk: Sequence[Outcome | _StagedPicture]) -> list[Outcome]:
         """Publish and record a chunk; return its outcomes in order."""

@@ -23,7 +23,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.archive.table.rows import PreviewReference
 from homing.errors import ArchiveError
-from homing.files.durable import staged_beside, sync_folder, write_durably
+from homing.files.durable import remove_parts, staged_beside, sync_folder, write_durably
 from homing.images.limits import shown
 from homing.images.preview import LARGEST_PREVIEW, is_preview
 
@@ -125,10 +125,7 @@ class PreviewStore:
     def remove_parts(self, seconds: float) -> None:
         """Remove partial files that are older, of processes that were killed while writing."""
         if isinstance(self.folder, Path):
-            for left in self.folder.glob(".*.part"):
-                with suppress(FileNotFoundError):
-                    if time.time() - left.stat().st_mtime >= seconds:
-                        left.unlink()
+            remove_parts(self.folder, seconds)
 
     def _write_pack(self, data: bytes) -> str:
         name = f"{int(time.time()):08x}-{_digest(data)}{_SUFFIX}"

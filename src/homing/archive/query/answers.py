@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from homing.archive.hits import Hits, SearchResult
 from homing.archive.query.calibration import Calibration
 from homing.archive.query.confirm import MOST_COMPARED
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.query.verdict import Verdict
-from homing.archive.results import Hits, SearchResult
 from homing.errors import PictureError
 from homing.images import SHOWS_NOTHING, shown
 from homing.options import SearchOptions

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from homing.archive.results import Hit, Hits, RecordedPicture
+from homing.archive.hits import Hit, Hits, RecordedPicture
 from homing.errors import PictureError
 from homing.evidence import ComparableQuery, ComparableRecord, Comparison, name_edits
 from homing.images import Source, as_rgb, read_bytes, shown

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from homing.archive.hits import Hit, Hits
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery, describe_views
-from homing.archive.results import Hit, Hits
 from homing.errors import PictureError
 from homing.images import shows_nothing, squash
 from homing.options import UPRIGHT, Limits, SearchOptions
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _PANEL_HITS = 5  # of each panel, to compare with it
 _AT_ONCE = 8  # panels in one pass of the network
 
+_Decided = Callable[[Hits, DescribedQuery, QueryPicture], Hits]
 _Search = Callable[[Sequence[DescribedQuery], SearchOptions], list[Hits]]
 
 
@@ -32,12 +33,14 @@ class Confirmer:
     """Comparison of answers with their queries' pictures.
 
     A query of which nothing found is a copy is taken apart: each picture in it is searched for.
+    Decisions of people overrule what is found.
     """
 
     store: PreviewStore
     sources: Callable[[], Sources]  # of entries without a preview; called only for such
     descriptor: "Descriptor"
     search: _Search  # for hits without comparing them
+    decided: _Decided  # gives the hits of a query with what people decided
     options: SearchOptions
 
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
@@ -46,12 +49,12 @@ class Confirmer:
         compare = partial(self._compare, pictures)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             compared = list(pool.map(compare, answers, queries))
-        found = [hits for hits, _ in compared]
-        left = [n for n, (hits, picture) in enumerate(compared) if picture and not has_copy(hits)]
-        for number in left:
-            picture = compared[number][1]
-            assert picture is not None
-            found[number] = self._search_panels(found[number], picture)
+        found = []
+        for query, (hits, picture) in zip(queries, compared, strict=True):
+            if picture is not None:
+                whole = hits if has_copy(hits) else self._search_panels(hits, picture)
+                hits = self.decided(whole, query, picture)  # noqa: PLW2901
+            found.append(hits)
         return found
 
     def _compare(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from homing.archive.results import RecordedPicture
+from homing.archive.hits import RecordedPicture
 from homing.archive.table.columns import Columns
 from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table

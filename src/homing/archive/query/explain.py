@@ -6,10 +6,10 @@ from typing import Any
 
 from PIL import Image
 
+from homing.archive.hits import Hit, Hits
 from homing.archive.query.confirm import HitPicture, QueryPicture, compare_hit
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.query.verdict import answer_in_words, hit_in_words, rate_in_words
-from homing.archive.results import Hit, Hits
 from homing.codebooks import Codebook
 from homing.evidence import Alignment, Comparison, Sheet, figures_of, render_sheet
 from homing.html import Figure

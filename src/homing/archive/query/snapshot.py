@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import CodebookFiles
+from homing.archive.hits import Hit, Hits, RecordedPicture
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
 from homing.archive.query.verdict import Verdict
-from homing.archive.results import Hit, Hits, RecordedPicture
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homing.archive.results import Hit
+from homing.archive.hits import Decision, Hit
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,8 @@ _MOST_NAMED = 3  # copies that a sentence names
 
 def hit_in_words(hit: Hit) -> str:
     """Return the verdict on a hit with what it rests on."""
+    if hit.decision is not None:
+        return decision_in_words(hit.decision)
     if hit.verdict is None:
         return _similarity_in_words(hit)
     words = _SHORT[hit.verdict]
@@ -55,8 +57,20 @@ def hit_in_words(hit: Hit) -> str:
     return f"{words}: {hit.reason}" + (f" ({chance})" if chance else "")
 
 
-def verdict_in_words(verdict: str | None, is_copy: bool | None) -> str:
-    """Return a verdict without what it rests on; nothing if there is none."""
+def decision_in_words(decision: Decision) -> str:
+    """Return what a person decided, with who and when."""
+    words = verdict_in_words(None, decision.copy, decided=True)
+    about = "" if decision.same_query else ", on another file that shows the same"
+    return f"{words} by {decision.by} on {decision.at:%Y-%m-%d}{about}"
+
+
+def verdict_in_words(verdict: str | None, is_copy: bool | None, *, decided: bool = False) -> str:
+    """Return a verdict without what it rests on; nothing if there is none.
+
+    `decided`: a person decided it.
+    """
+    if decided:
+        return "a copy, as decided" if is_copy else "no copy, as decided"
     if verdict is None:
         return {True: "a copy, by similarity alone", False: "no sure copy", None: ""}[is_copy]
     return _SHORT[verdict]
@@ -89,8 +103,8 @@ def _chance_in_words(hit: Hit) -> str:
 
 def answer_in_words(hits: Sequence[Hit]) -> str:
     """Return the answer to a query, of at least one hit: what it is a copy of."""
-    files = [hit.id for hit in hits if hit.verdict == "file"]
-    copies = [hit.id for hit in hits if hit.is_copy and hit.verdict in ("copy", "file")]
+    files = [hit.id for hit in hits if hit.is_copy and hit.verdict == "file"]
+    copies = [hit.id for hit in hits if _is_sure_copy(hit)]
     if files:
         others = [name for name in copies if name not in files]
         return f"the very file of {_names(files)}" + (
@@ -101,7 +115,9 @@ def answer_in_words(hits: Sequence[Hit]) -> str:
     alike = [hit.id for hit in hits if hit.is_copy]
     if alike:
         return f"taken for a copy of {_names(alike)}, by similarity alone"
-    shared = [hit.id for hit in hits if hit.verdict == "part"]
+    if hits[0].decision is not None:  # those that were decided to be none come last
+        return f"no copy of {_names([hit.id for hit in hits])}, as decided"
+    shared = [hit.id for hit in hits if hit.verdict == "part" and hit.decision is None]
     if shared:
         return f"no copy; it shares a part with {_names(shared)}"
     best = hits[0]
@@ -110,6 +126,11 @@ def answer_in_words(hits: Sequence[Hit]) -> str:
     if best.verdict == "none":
         return "no copy of anything found"
     return f"no sure copy; most like {best.id}" if best.is_copy is False else f"most like {best.id}"
+
+
+def _is_sure_copy(hit: Hit) -> bool:
+    """Return whether a hit is a copy by comparison, or by decision."""
+    return bool(hit.is_copy) and (hit.decision is not None or hit.verdict is not None)
 
 
 def _names(ids: Sequence[str]) -> str:
@@ -138,11 +159,11 @@ _COUNTED = {
 
 
 def _kind_of(hits: Sequence[Hit]) -> str:
-    if any(hit.confirmed for hit in hits):
+    if any(_is_sure_copy(hit) for hit in hits):
         return "copy"
     if any(hit.is_copy for hit in hits):
         return "alike"
-    if any(hit.verdict == "part" for hit in hits):
+    if any(hit.verdict == "part" and hit.decision is None for hit in hits):
         return "part"
     unknown = hits and hits[0].verdict in ("undecided", None) and hits[0].is_copy is None
     return "undecided" if unknown else "none"

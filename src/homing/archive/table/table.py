@@ -156,6 +156,22 @@ class Table(VersionedDataset):
 
         return {row["id"]: row for row in self.retry(read).to_pylist()}
 
+    def lookup_files(
+        self, digests: Sequence[bytes], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Read some columns, and the id, of rows whose file or source has one of these SHA-256."""
+        if not digests:
+            return []
+        some = ", ".join(f"X'{digest.hex()}'" for digest in digests)
+        condition = f"file_sha256 IN ({some}) OR source_sha256 IN ({some})"
+
+        def read() -> pa.Table:
+            with translate_errors(self.path):
+                return self._dataset.to_table(columns=["id", *columns], filter=condition)
+
+        found: list[dict[str, Any]] = self.retry(read).to_pylist()
+        return found
+
     def rows(
         self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
     ) -> Iterator[Row]:

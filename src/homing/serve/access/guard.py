@@ -35,6 +35,7 @@ class Caller:
 
     id: str  # of the key; "local" where no keys are needed
     rights: str  # "read" or "write"
+    name: str = "local"  # of the key's holder
 
 
 @dataclass
@@ -80,7 +81,7 @@ class Guard:
         if not key.allows(right):
             raise HTTPException(403, f"the key {key.id} may only read; ask for one that may write")
         self._spend_rate(key.id)
-        return Caller(key.id, key.rights)
+        return Caller(key.id, key.rights, key.name)
 
     def sign_in(self, secret: str) -> str | None:
         """Begin a browser's session and return its token; None if the secret is no key's."""

@@ -3,9 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import HTTPException, Request
+from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData, UploadFile
 
 from homing.serve.http.names import harmless_name
@@ -13,6 +14,8 @@ from homing.serve.http.names import harmless_name
 PICTURE, PICTURES = "picture", "pictures"
 
 _FIELDS = 50
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -81,3 +84,20 @@ def form_body(field: str, fields: Mapping[str, Mapping[str, Any]] | None = None)
         "required": [field],
     }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def form_fields(model: type[BaseModel]) -> dict[str, Any]:
+    """Return OpenAPI's description of a form's fields."""
+    properties: dict[str, Any] = model.model_json_schema()["properties"]
+    return properties
+
+
+def parse_fields(model: type[Form], form: FormData) -> Form:
+    """Check the fields of a form that are no files."""
+    values = {key: value for key, value in form.multi_items() if isinstance(value, str)}
+    try:
+        return model.model_validate({key: value for key, value in values.items() if value != ""})
+    except ValidationError as error:
+        problems: Any = error.errors(include_url=False, include_input=False)
+        text = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
+        raise HTTPException(422, text) from error

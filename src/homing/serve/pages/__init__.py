@@ -11,6 +11,7 @@ __all__ = ["ROUTERS", "failure_page"]
 
 ROUTERS = (
     search.router,
+    search.deciding,
     browse.router,
     publish.router,
     status.router,

@@ -1,6 +1,7 @@
 """``/`` and ``/found``: is this picture one of ours?"""
 
 import asyncio
+import contextlib
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -8,14 +9,16 @@ from fastapi.responses import RedirectResponse
 
 from homing.errors import EntryNotFoundError, PictureError
 from homing.options import SearchOptions
-from homing.serve.access.keys import READ
-from homing.serve.http.uploads import Upload, picture_in, receive_form
+from homing.serve.access.keys import READ, WRITE
+from homing.serve.http.uploads import Upload, parse_fields, picture_in, receive_form
+from homing.serve.models import DecisionForm, UndoForm
 from homing.serve.pages.layout import guarded_pages, render, site_of
-from homing.serve.pages.views import evidence_figures, other_cards
+from homing.serve.pages.views import decision_line, evidence_figures, other_cards
 from homing.serve.service import Service, service_of
 from homing.serve.token_folders import SavedSearch
 
 router = guarded_pages(READ)
+deciding = guarded_pages(WRITE)
 
 _HITS, _VIEWS = 13, "all"  # of a page: the best hit and some others, by any view
 
@@ -48,10 +51,10 @@ async def search(request: Request) -> Response:
 async def found(request: Request, token: str) -> Response:
     """Return the page of a saved search."""
     service = service_of(request)
-    saved = await asyncio.to_thread(service.saved_searches.get, token)
-    if saved is None:
-        raise HTTPException(404, "this answer does not exist, or no longer does; search once more")
-    evidence = await _explain(service, saved)
+    saved = await _saved(service, token)
+    data = await asyncio.to_thread(saved.picture.read_bytes)
+    evidence = await _explain(service, saved, data)
+    hit = evidence["hit"] or {}
     return render(
         "found",
         site_of(request),
@@ -60,9 +63,37 @@ async def found(request: Request, token: str) -> Response:
         evidence=evidence,
         figures=evidence_figures(evidence),
         others=other_cards(evidence, saved.answer["hits"]),
+        decision=decision_line(hit),
+        undo=(hit.get("decision") or {}).get("number"),
+        may_decide=request.state.caller.rights == WRITE,
         address=str(request.url),
         lifetime=f"until {service.settings.saved_searches:,} more searches have been made",
     )
+
+
+@deciding.post("/found/{token}")
+async def decide(request: Request, token: str) -> Response:
+    """Decide on the entry that the page of a saved search shows, or undo that."""
+    service, by = service_of(request), request.state.caller.name
+    saved = await _saved(service, token)
+    async with receive_form(request) as sent:
+        if "undo" in sent:
+            number = parse_fields(UndoForm, sent).undo
+            with contextlib.suppress(EntryNotFoundError):  # undone by another, or pressed twice
+                await service.call_archive(lambda archive: archive.undo_decision(number, by=by))
+        else:
+            fields = parse_fields(DecisionForm, sent)
+            data = await asyncio.to_thread(saved.picture.read_bytes)
+            upload = Upload.from_bytes(data, saved.answer["query"])
+            await service.decide(upload, fields.id, copy=fields.decision == "copy", by=by)
+    return RedirectResponse(f"/found/{token}", 303)
+
+
+async def _saved(service: Service, token: str) -> SavedSearch:
+    saved = await asyncio.to_thread(service.saved_searches.get, token)
+    if saved is None:
+        raise HTTPException(404, "this answer does not exist, or no longer does; search once more")
+    return saved
 
 
 def _form(request: Request, problem: str | None = None) -> Response:
@@ -76,9 +107,8 @@ def _form(request: Request, problem: str | None = None) -> Response:
     )
 
 
-async def _explain(service: Service, saved: SavedSearch) -> dict[str, Any]:
+async def _explain(service: Service, saved: SavedSearch, data: bytes) -> dict[str, Any]:
     """Return evidence for the best hit; for the best one now, if that entry is gone."""
-    data = await asyncio.to_thread(saved.picture.read_bytes)
     upload = Upload.from_bytes(data, saved.answer["query"])
     hits = saved.answer["hits"]
     try:

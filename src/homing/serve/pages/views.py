@@ -56,7 +56,8 @@ def entry_card(entry: Mapping[str, Any]) -> Card:
 def hit_card(hit: Mapping[str, Any]) -> Card:
     """Return the card of a hit as ``homing search --json`` prints it."""
     parts = [f"{hit['similarity']:.3f}"]
-    if verdict := verdict_in_words(hit.get("verdict"), hit.get("is_copy")):
+    decided = hit.get("decision") is not None
+    if verdict := verdict_in_words(hit.get("verdict"), hit.get("is_copy"), decided=decided):
         parts.append(verdict)
     if hit.get("is_copy") and hit["view"] != "upright":
         parts.append(hit["view"])
@@ -93,6 +94,18 @@ def other_cards(evidence: Mapping[str, Any], hits: Sequence[Mapping[str, Any]]) 
     """Return the cards of the hits other than the one that the evidence is for."""
     best = evidence["hit"]
     return tuple(hit_card(hit) for hit in hits if best is None or hit["id"] != best["id"])
+
+
+def decision_line(hit: Mapping[str, Any]) -> str | None:
+    """Return what was decided on a hit, by whom and when; None if nothing was."""
+    decision = hit.get("decision")
+    if decision is None:
+        return None
+    verdict = "it is a copy of" if decision["copy"] else "it is no copy of"
+    about = "" if decision["same_query"] else ", on another file that shows the same"
+    return (
+        f"{decision['by']} decided: {verdict} {hit['id']} ({format_time(decision['at'])}{about})."
+    )
 
 
 def archive_facts(figures: Mapping[str, Any]) -> Facts:

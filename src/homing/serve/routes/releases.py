@@ -5,13 +5,11 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
-from pydantic import BaseModel, ValidationError
-from starlette.datastructures import FormData
 
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import WRITE
@@ -19,6 +17,8 @@ from homing.serve.http.uploads import (
     PICTURE,
     PICTURES,
     form_body,
+    form_fields,
+    parse_fields,
     picture_in,
     pictures_in,
     receive_form,
@@ -35,15 +35,7 @@ ROUTERS = (_several, _one)
 
 _CHUNK = 1 << 18  # bytes
 
-_Form = TypeVar("_Form", bound=BaseModel)
-
 Token = Annotated[str, PathParameter(max_length=100)]
-
-
-def _form_fields(model: type[BaseModel]) -> dict[str, Any]:
-    """Return OpenAPI's description of a form's fields."""
-    properties: dict[str, Any] = model.model_json_schema()["properties"]
-    return properties
 
 
 @_several.post(
@@ -51,7 +43,7 @@ def _form_fields(model: type[BaseModel]) -> dict[str, Any]:
     status_code=202,
     response_model=JobAnswer,
     responses=failures(400, 413, 415, 422),
-    openapi_extra={"requestBody": form_body(PICTURES, _form_fields(ReleaseForm))},
+    openapi_extra={"requestBody": form_body(PICTURES, form_fields(ReleaseForm))},
 )
 async def release(request: Request) -> JSONResponse:
     """Release pictures: they are stored, and activated one after the other.
@@ -61,7 +53,7 @@ async def release(request: Request) -> JSONResponse:
     """
     service = service_of(request)
     async with receive_form(request, pictures=service.settings.most_pictures) as form:
-        options = _parse_fields(ReleaseForm, form)
+        options = parse_fields(ReleaseForm, form)
         uploads = pictures_in(form)
         job = await service.releases.release(uploads, options.activation(), options.prefix)
     return JSONResponse(job.as_dict(), 202, {"Location": f"/releases/{job.token}"})
@@ -102,7 +94,7 @@ async def files(request: Request, job: Token) -> StreamingResponse:
     "/preview",
     response_model=PreviewAnswer,
     responses=failures(400, 413, 415, 422),
-    openapi_extra={"requestBody": form_body(PICTURE, _form_fields(PreviewForm))},
+    openapi_extra={"requestBody": form_body(PICTURE, form_fields(PreviewForm))},
 )
 async def preview(request: Request) -> JSONResponse:
     """Show the change that a release would make to a picture; nothing is recorded.
@@ -111,7 +103,7 @@ async def preview(request: Request) -> JSONResponse:
     times as strong.
     """
     async with receive_form(request) as form:
-        options = _parse_fields(PreviewForm, form)
+        options = parse_fields(PreviewForm, form)
         releases = service_of(request).releases
         answer = await releases.preview(picture_in(form), options.activation())
     return JSONResponse(answer)
@@ -137,17 +129,6 @@ async def _job_of(service: Service, token: str) -> Job:
     if job is None:
         raise HTTPException(404, "there is no such release; check the token")
     return job
-
-
-def _parse_fields(model: type[_Form], form: FormData) -> _Form:
-    """Check the fields of a form that are no files."""
-    values = {key: value for key, value in form.multi_items() if isinstance(value, str)}
-    try:
-        return model.model_validate({key: value for key, value in values.items() if value != ""})
-    except ValidationError as error:
-        problems: Any = error.errors(include_url=False, include_input=False)
-        text = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
-        raise HTTPException(422, text) from error
 
 
 class _Buffer(io.RawIOBase):

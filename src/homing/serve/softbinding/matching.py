@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from homing.archive.hits import Hit
 from homing.archive.query.manifests import ENDPOINT, MANIFEST
-from homing.archive.results import Hit
 from homing.c2pa import ALGORITHM, Binding
 from homing.errors import UsageError
 from homing.options import UPRIGHT, SearchOptions

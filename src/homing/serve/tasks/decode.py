@@ -13,11 +13,12 @@ from typing import Any
 
 from PIL import Image, ImageChops
 
+from homing.archive.decisions.relevant import RelevantDecisions
+from homing.archive.hits import Hits
 from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
 from homing.archive.query.confirmer import confirm_panels, has_copy, panel_views
 from homing.archive.query.explain import explain
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.results import Hits
 from homing.images import read_picture, read_rgb, shown
 from homing.options import Limits
 from homing.search.frames.panels import Box
@@ -78,6 +79,11 @@ def confirm_within(
     whole = QueryPicture.read(data, limits)
     panels = [Panel(box, whole) for box in boxes]
     return confirm_panels(hits, panels, answers, pictures, limits)
+
+
+def apply_decisions(data: bytes, hits: Hits, decisions: RelevantDecisions, limits: Limits) -> Hits:
+    """Return the hits of a query with what people decided."""
+    return decisions.apply(hits, QueryPicture.read(data, limits))
 
 
 def compare(

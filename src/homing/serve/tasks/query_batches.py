@@ -8,8 +8,8 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 
+from homing.archive.hits import Hits
 from homing.archive.query.queries import DescribedQuery, describe_views
-from homing.archive.results import Hits
 from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions

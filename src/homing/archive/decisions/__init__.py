@@ -1,0 +1,1 @@
+"""Decisions of people: a query is a copy of an entry, or is not."""
