@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 39_500  # lines of the package
+MOST_LINES = 39_700  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "_version": "cli/test_main",
     "errors": "test_public_api",
     "client": "serve/test_client",
+    "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "search/engines/combined": "archive/test_codebooks",
     "search/engines/lance": "archive/query/test_engines",

@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
@@ -14,13 +13,12 @@ from homing.archive.codebooks import CodebookFiles, Generation, list_generations
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, search_results
+from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import (
     Calibration,
-    calibrate_on_entries,
-    calibrate_on_pictures,
-    describe_strangers,
     needs_calibration,
     read_calibration,
+    usable_calibration,
     write_calibration,
 )
 from homing.archive.query.confirm import QueryPicture
@@ -187,7 +185,7 @@ class ArchiveReader:
         self, queries: Sequence[DescribedQuery], options: SearchOptions
     ) -> list[Hits]:
         """Find the hits of described queries, without comparing pictures."""
-        calibration = self._calibration()
+        calibration = usable_calibration(self.path, self.settings)
         return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
 
     def sources(self, folders: Sequence[Path] = ()) -> Sources:
@@ -323,12 +321,13 @@ class ArchiveReader:
         UsageError
             There are too few pictures.
         """
+        strangers = None
         if paths := as_paths(photos):
             found = find_files(paths)
             strangers = describe_strangers(self.descriptor, found, limits, progress)
-            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
-        else:
-            calibration = self._current.run(calibrate_on_entries)
+        calibration = self._current.run(
+            lambda now: calibrate(now, self.settings, self.preview_store, strangers)
+        )
         write_calibration(self.path, self.settings, calibration)
         return calibration
 
