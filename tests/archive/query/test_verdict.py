@@ -32,7 +32,7 @@ def test_rates_in_words(rate, words) -> None:
 
 
 def test_a_bound_is_said_to_be_one() -> None:
-    assert rate_in_words(1e-3, provisional=True) == "1 in 1,000 queries (provisional)"
+    assert rate_in_words(1e-3, provisional=True) == "1 in 1,000 queries, provisional"
     words = rate_in_words(1e-5, bound=True)
     assert words == "less than 1 in 100,000 queries, as far as this archive can tell"
 

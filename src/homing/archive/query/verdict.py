@@ -38,8 +38,11 @@ def rate_in_words(rate: float, *, bound: bool = False, provisional: bool = False
         return "more often than not"
     unit = int(10 ** max(0, math.floor(math.log10(1 / rate)) - 1))
     words = f"1 in {round(1 / rate / unit) * unit:,} queries"
-    words = f"less than {words}, as far as this archive can tell" if bound else words
-    return f"{words} (provisional)" if provisional else words
+    if bound:
+        words = f"less than {words}"
+    if provisional:
+        return f"{words}, provisional"
+    return f"{words}, as far as this archive can tell" if bound else words
 
 
 def rate_of_hit_in_words(hit: Hit) -> str:
