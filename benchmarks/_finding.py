@@ -18,12 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import homing
-from homing.archive.query.calibration import (
-    Strangers,
-    calibrate_on_pictures,
-    describe_strangers,
-    write_calibration,
-)
+from homing.archive.query.calibrate import Strangers, calibrate, describe_strangers
+from homing.archive.query.calibration import write_calibration
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.table.commit import commit_rows
@@ -152,7 +148,8 @@ def calibrate_states(
             shutil.rmtree(building, ignore_errors=True)
             shutil.copytree(state.archive.path, building)
             archive = homing.open(building)
-            made = archive._current.run(partial(calibrate_on_pictures, strangers=described[0]))
+            rest = {"settings": archive.settings, "previews": archive.preview_store}
+            made = archive._current.run(partial(calibrate, strangers=described[0], **rest))
             write_calibration(archive.path, archive.settings, made)
             building.rename(target)
         found[name] = replace(state, archive=homing.open(target))

@@ -29,6 +29,7 @@ TESTED_ELSEWHERE = {
     "_version": "cli/test_main",
     "errors": "test_public_api",
     "client": "serve/test_client",
+    "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "search/engines/combined": "archive/test_codebooks",
     "search/engines/lance": "archive/query/test_engines",

@@ -62,7 +62,7 @@ ORDER = {
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
     "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
-    "explain snapshot calibration answers duplicates",
+    "explain snapshot near_duplicates calibration calibrate answers duplicates",
     "archive/table": "generations lance_internals location rows versions table addresses commit "
     "columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
@@ -74,7 +74,7 @@ ORDER = {
     "networks weights_file custom loading",
     "images": "limits kinds pixels flat find formats metrics ssimulacra2 seen picture read_small "
     "preview metadata encode",
-    "search": "ranking false_alarms engines frames views",
+    "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders access models tasks jobs service pages routes "
     "softbinding app server",
     "workers": "ahead memory processes ray_internals ray choose",

@@ -225,7 +225,15 @@ def test_search_for_machines(homing_cli, archive, photos):
     keys = {"query", "seconds", "hits", "cells_searched", "cells"}
     assert [set(o) for o in ran.objects[:3]] == [keys] * 3
     keys = {"id", "similarity", "view", "cell", "code_distance", "metadata", "state", "region"}
-    keys |= {"false_alarm_rate", "rate_is_bound", "is_copy", "confirmed", "verdict", "reason"}
+    keys |= {
+        "false_alarm_rate",
+        "rate_is_bound",
+        "rate_is_provisional",
+        "is_copy",
+        "confirmed",
+        "verdict",
+        "reason",
+    }
     keys |= {"shown", "covered", "agreeing", "edits", "generation", "decision"}
     for answer in ran.objects[:3]:
         assert len(answer["hits"]) == 2
@@ -270,8 +278,8 @@ def test_search_takes_its_options(homing_cli, archive, photos, options):
 @pytest.fixture
 def few_suffice(monkeypatch):
     """Let verdicts rest on tens of pictures. That they are right is tested elsewhere."""
-    for name in ("homing.archive.query.calibration", "homing.search.false_alarms"):
-        monkeypatch.setattr(f"{name}.LEAST_BACKGROUND", 20)
+    for name in ("archive.query.calibration", "archive.query.calibrate", "search.false_alarms"):
+        monkeypatch.setattr(f"homing.{name}.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     monkeypatch.setattr("homing.search.false_alarms._FAR", 1e300)  # none is a bound
 

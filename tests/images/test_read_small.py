@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from homing.errors import PictureError, UsageError
 from homing.images import read_picture, read_squashed, shows_nothing, squash
@@ -243,10 +243,34 @@ def test_one_channel_is_enough():
     assert not shows_nothing(square)
 
 
-def test_a_small_thing_on_black_shows():
-    square = np.zeros((160, 160, 3), np.uint8)
-    square[80:84, 80:84] = 255
-    assert not shows_nothing(square)
+@pytest.mark.parametrize("ground", [0, 255, 128])
+def test_a_spot_of_a_few_pixels_shows_nothing_and_a_small_thing_does(ground):
+    for side, nothing in ((4, True), (10, True), (16, False)):
+        square = np.full((160, 160, 3), ground, np.uint8)
+        square[80 : 80 + side, 80 : 80 + side] = 255 - ground if ground != 128 else 200
+        assert shows_nothing(square) == nothing
+
+
+def test_a_page_with_one_line_shows_nothing_and_one_of_print_does():
+    for lines, nothing in ((1, True), (12, False)):
+        page = Image.new("RGB", (620, 877), "white")
+        for line in range(lines):
+            ImageDraw.Draw(page).text((60, 120 + 40 * line), "market valley copper", "black")
+        assert shows_nothing(squash(page, 160)) == nothing
+
+
+@pytest.mark.parametrize("factor", [0.05, 0.1, 1.0])
+def test_dark_and_bright_photographs_show_something(factor):
+    picture = scene(160, 160).astype(np.float32)
+    for seen in (picture * factor, 255 - (255 - picture) * factor):
+        assert not shows_nothing(np.round(seen).astype(np.uint8))
+
+
+@pytest.mark.slow
+@pytest.mark.photos
+def test_no_photograph_shows_nothing(photos):
+    for path in sorted((photos / "dev").iterdir()):
+        assert not shows_nothing(read_squashed(path, 160)), path
 
 
 def test_many_at_once():

@@ -70,10 +70,13 @@ class Hit:
     state : str
         "released" or "added".
     false_alarm_rate : float or None
-        Share of queries without a match that have any hit as similar as this one; None before the
-        archive is calibrated, as for the next.
+        Share of queries without a match whose hits stand out from all else as much as this one; or,
+        with an older calibration, have any hit as similar. None where nothing tells, as of the next
+        two.
     rate_is_bound : bool or None
         Whether the true share is lower, by how much the archive's calibration cannot tell.
+    rate_is_provisional : bool or None
+        Whether the rate rests on pictures that ship with homing, as in an archive of few entries.
     is_copy : bool or None
         Whether it is a copy: by `verdict`, or by `false_alarm_rate` where the pictures were not
         compared for want of one; None if undecided, or not compared.
@@ -108,6 +111,7 @@ class Hit:
     state: str
     false_alarm_rate: float | None = None
     rate_is_bound: bool | None = None
+    rate_is_provisional: bool | None = None
     is_copy: bool | None = None
     verdict: str | None = None
     reason: str | None = None
@@ -139,6 +143,7 @@ class Hit:
             "generation": self.generation,
             "false_alarm_rate": None if rate is None else float(f"{rate:.3g}"),
             "rate_is_bound": self.rate_is_bound,
+            "rate_is_provisional": self.rate_is_provisional,
             "is_copy": self.is_copy,
             "confirmed": self.confirmed,
             "verdict": self.verdict,

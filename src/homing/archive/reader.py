@@ -19,6 +19,7 @@ from homing.archive.query.answers import answer_queries, search_results
 from homing.archive.query.calibration import (
     Calibration,
     read_calibration,
+    usable_calibration,
 )
 from homing.archive.query.confirm import QueryPicture
 from homing.archive.query.confirmer import Confirmer, hit_pictures
@@ -189,7 +190,7 @@ class ArchiveReader:
         self, queries: Sequence[DescribedQuery], options: SearchOptions
     ) -> list[Hits]:
         """Find the hits of described queries, without comparing pictures."""
-        calibration = self._calibration()
+        calibration = usable_calibration(self.path, self.settings)
         return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
 
     def relevant_decisions(

@@ -4,7 +4,6 @@ import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_codebook
@@ -12,14 +11,8 @@ from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.inputs import find_files
 from homing.archive.previews.upkeep import sweep_packs
-from homing.archive.query.calibration import (
-    Calibration,
-    calibrate_on_entries,
-    calibrate_on_pictures,
-    describe_strangers,
-    needs_calibration,
-    write_calibration,
-)
+from homing.archive.query.calibrate import calibrate, describe_strangers
+from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
 from homing.archive.reader import ArchiveReader
 from homing.archive.results import Imported, MadePreviews, Problem, Verification
 from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
@@ -378,12 +371,13 @@ class ArchiveUpkeep(ArchiveReader):
         UsageError
             There are too few pictures.
         """
+        strangers = None
         if paths := as_paths(photos):
             found = find_files(paths)
             strangers = describe_strangers(self.descriptor, found, limits, progress)
-            calibration = self._current.run(partial(calibrate_on_pictures, strangers=strangers))
-        else:
-            calibration = self._current.run(calibrate_on_entries)
+        calibration = self._current.run(
+            lambda now: calibrate(now, self.settings, self.preview_store, strangers)
+        )
         write_calibration(self.path, self.settings, calibration)
         return calibration
 

@@ -56,7 +56,9 @@ class Tail:
         """Least rate to report; below it no observation supports the tail."""
         return 1 / (_FAR * self.queries)
 
-    def rate(self, similarity: ArrayLike, *, entries: int, views: int = 1) -> NDArray[np.float64]:
+    def rate(
+        self, similarity: ArrayLike, *, entries: float | NDArray[np.float32], views: int = 1
+    ) -> NDArray[np.float64]:
         """Return the share of queries without a match that have a hit as similar, in [0, 1].
 
         Chances grow with the `entries` searched, and with the number of `views`, which count as
@@ -112,15 +114,20 @@ def highest_background(similarity: NDArray[np.float32]) -> NDArray[np.float32]:
     background query in ten runs would be expected as high. Queries that have only near-duplicates
     among their nearest are left out of the result, (≤ b,).
     """
+    return _highest_below(similarity, near_duplicate_limit(similarity))
+
+
+def near_duplicate_limit(similarity: NDArray[np.float32]) -> float:
+    """Return the similarity from which entries are near-duplicates: see the function above."""
     highest = _highest_below(similarity, _SURELY_COPIES)
     if len(highest) < 2:
-        return highest
+        return _SURELY_COPIES
     middle, upper = np.quantile(highest, [_MIDDLE, _UPPER]).astype(float)
     slope = math.log((1 - middle) / (1 - upper)) if upper > middle else 0.0
     exponent = _CAUTION * math.log((1 - _MIDDLE) / (1 - _UPPER)) / max(slope, 1e-3)
     reached = _EXPECTED / len(highest) / (1 - _MIDDLE)
-    limit = 1 - (1 - middle) * reached ** (1 / exponent)
-    return _highest_below(similarity, min(limit, _SURELY_COPIES))
+    limit = float(1 - (1 - middle) * reached ** (1 / exponent))
+    return min(limit, _SURELY_COPIES)
 
 
 def _highest_below(similarity: NDArray[np.float32], limit: float) -> NDArray[np.float32]:

@@ -26,6 +26,13 @@ def similarities(
     return found
 
 
+def similarities_among(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Return the cosine of each of a query's candidates to each other; `vectors` is (n, m, D)."""
+    wide = _widen(np.ascontiguousarray(vectors))
+    found: NDArray[np.float32] = np.matmul(wide, wide.transpose(0, 2, 1))
+    return found
+
+
 def _widen(halves: NDArray[np.float16]) -> NDArray[np.float32]:
     """Convert finite halves to singles, exactly; takes a sixth of the time of ``astype``."""
     bits = halves.view(np.int16).astype(np.int32)

@@ -47,6 +47,10 @@ class HitAnswer(_Extensible):
     region: list[int] | None = Field(description="Left, top, right, bottom in the query, pixels.")
     false_alarm_rate: float | None
     rate_is_bound: bool | None
+    rate_is_provisional: bool | None = Field(
+        description="Whether the rate rests on pictures that are not the archive's, as of one of "
+        "few entries."
+    )
     is_copy: bool | None
     confirmed: bool | None
     verdict: Literal["file", "copy", "part", "undecided", "none"] | None = Field(

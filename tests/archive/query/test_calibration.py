@@ -164,6 +164,7 @@ def test_what_is_written_is_read_again(filled):
 
 
 def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
+    monkeypatch.setattr("homing.archive.query.calibrate.LEAST_BACKGROUND", 30)
     monkeypatch.setattr(calibration, "LEAST_BACKGROUND", 30)
     monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 30)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 10)
@@ -182,7 +183,7 @@ def test_calibration_follows_growth(archive, tmp_path, monkeypatch):
 
 
 def test_pictures_that_match_nothing_calibrate_every_set_of_views(filled, tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "LEAST_BACKGROUND", 20)
+    monkeypatch.setattr("homing.archive.query.calibrate.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms.LEAST_BACKGROUND", 20)
     monkeypatch.setattr("homing.search.false_alarms._PEAKS", 5)
     photos = make_pictures(tmp_path / "photos", 25)
@@ -197,6 +198,56 @@ def test_pictures_that_match_nothing_calibrate_every_set_of_views(filled, tmp_pa
     assert upright.threshold <= turned.threshold <= everything.threshold
     with pytest.raises(homing.UsageError, match="20"):
         filled.calibrate(sorted(photos.iterdir())[:19])
+
+
+def test_pictures_that_match_nothing_all_count_however_similar(filled):
+    from homing.archive.query.calibrate import Strangers, calibrate_on_pictures
+    from homing.archive.query.queries import DescribedQuery
+
+    vectors = np.concatenate([scene(250, 7), scene(1200, 0)[:50]])  # some as similar as copies
+    queries = [DescribedQuery(("upright",), vector[None]) for vector in vectors]
+    strangers = Strangers(tuple(queries), 0)
+    others = np.empty((0, DIMENSION), np.float32)
+    made = filled._current.run(
+        lambda now: calibrate_on_pictures(now, strangers=strangers, others=others)
+    )
+    assert made.tails["upright"].queries == made.contrasts["upright"].tail.queries == 300
+    assert made.tails["upright"].similarity(1e-2) > 0.99
+
+
+def test_a_calibration_made_before_surroundings_were_measured_still_holds(filled):
+    made = filled.calibrate()
+    values = stored(filled)
+    del values["contrasts"]
+    (filled.path / "calibration.json").write_text(json.dumps(values))
+    read = read_calibration(filled.path, filled.settings)
+    assert (read.tails, read.contrasts) == (made.tails, {})
+    assert answers(filled, scene(1200, 0)[:1])[0][0].is_copy
+
+
+def test_few_entries_of_the_bundled_descriptor_have_provisional_rates(tmp_path):
+    from homing.descriptors import load_descriptor
+    from homing.search.background import load_background
+
+    descriptor = load_descriptor("homing-s")
+    archive = homing.create(tmp_path / "few", descriptor=descriptor)
+    vectors = load_background(descriptor.fingerprint, 256)
+    rng = np.random.default_rng(0)
+    # Combinations of two are entries as far from the background as it is from itself.
+    first, second = vectors[rng.permutation(1600)[:120]], vectors[rng.permutation(1600)[:120]]
+    entries = (first - 0.7 * second).astype(np.float32)
+    entries /= np.linalg.norm(entries, axis=1, keepdims=True)
+    fill(archive, entries[:100])
+    copies = entries[:100] + 0.01 * rng.standard_normal((100, 256)).astype(np.float32)
+    copies /= np.linalg.norm(copies, axis=1, keepdims=True)
+    found = answers(archive, copies, k=2, confirm=False)
+    assert all(hits[0].is_copy and hits[0].rate_is_provisional for hits in found)
+    assert found[0][0].as_dict()["rate_is_provisional"] is True
+    strangers = answers(archive, vectors[:500], k=2, confirm=False)
+    assert np.mean([hits[0].is_copy for hits in strangers]) < 0.02
+    assert not (archive.path / "calibration.json").exists()
+    with pytest.raises(homing.UsageError, match="not calibrated"):
+        archive.duplicates()
 
 
 def test_too_few_entries_say_so(archive):

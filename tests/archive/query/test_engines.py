@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import homing
 from homing.archive.query import engines
-from homing.archive.query.calibration import calibrate_on_entries
+from homing.archive.query.calibrate import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table import index as segments
 from homing.archive.table.index import (
@@ -174,7 +174,7 @@ def test_calibration_and_duplicates_are_never_made_of_some_parts(divided, monkey
 
     monkeypatch.setattr(engines, "nearest_codes", broken)
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
-        calibrate_on_entries(divided._current.snapshot())
+        calibrate_on_entries(divided._current.snapshot(), others=np.empty((0, 192), "f4"))
     with pytest.raises(homing.ArchiveError, match="a part is broken"):
         divided.duplicates(similarity=0.9)
 

@@ -1,10 +1,12 @@
 """Verdicts on hits, in words."""
 
+import datetime
 from dataclasses import replace
 
 import pytest
 
 import homing
+from homing.archive.hits import Decision
 from homing.archive.query.verdict import (
     answer_in_words,
     count_in_words,
@@ -32,6 +34,7 @@ def test_rates_in_words(rate, words) -> None:
 
 
 def test_a_bound_is_said_to_be_one() -> None:
+    assert rate_in_words(1e-3, provisional=True) == "1 in 1,000 queries, provisional"
     words = rate_in_words(1e-5, bound=True)
     assert words == "less than 1 in 100,000 queries, as far as this archive can tell"
 
@@ -83,6 +86,28 @@ def hit(name: str, verdict: str | None, is_copy: bool | None) -> homing.Hit:
 )
 def test_answers_in_words(hits, words) -> None:
     assert answer_in_words(hits) == words
+
+
+def decided(name: str, verdict: str | None, *, copy: bool, same_query: bool = True) -> homing.Hit:
+    at = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
+    decision = Decision(1, copy, "Ada", at, same_query)
+    return replace(hit(name, verdict, copy), decision=decision)
+
+
+def test_what_people_decided_in_words() -> None:
+    stranger = decided("a", "copy", copy=False)
+    assert hit_in_words(stranger) == "no copy, as decided by Ada on 2026-01-02"
+    alike = decided("a", None, copy=True, same_query=False)
+    words = "a copy, as decided by Ada on 2026-01-02, on another file that shows the same"
+    assert hit_in_words(alike) == words
+    assert answer_in_words([alike, hit("b", "none", False)]) == "a copy of a"
+    assert answer_in_words([stranger]) == "no copy of a, as decided"
+    assert answer_in_words([hit("b", "none", False), stranger]) == "no copy of anything found"
+    file = decided("a", "file", copy=False)
+    assert answer_in_words([hit("b", "part", False), file]) == "no copy; it shares a part with b"
+    assert count_in_words([[alike], [stranger]]) == (
+        "2 pictures: 1 found to be copies, 1 without a copy"
+    )
 
 
 def test_answers_are_counted() -> None:

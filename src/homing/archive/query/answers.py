@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from homing.archive.hits import Hits, SearchResult
 from homing.archive.query.calibration import Calibration
@@ -16,8 +17,10 @@ from homing.archive.query.verdict import Verdict
 from homing.errors import PictureError
 from homing.images import SHOWS_NOTHING, shown
 from homing.options import SearchOptions
+from homing.search.background import nearest_background
 from homing.search.engines.combined import Probes
 from homing.search.engines.deadline import Deadline
+from homing.search.surroundings import NEIGHBOURS
 
 _NOTHING = QueryHits(
     np.empty(0, np.int64),
@@ -41,7 +44,8 @@ def answer_queries(
     """
     deadline = Deadline.after(options.deadline)
     enough = _has_copy(snapshot, options, calibration)
-    found = find_hits(snapshot, queries, options, enough, deadline)
+    others = None if calibration is None else calibration.others
+    found = find_hits(snapshot, queries, options, enough, deadline, others)
     answers = [
         snapshot.hits(each, _verdicts(each, snapshot, options, calibration)) for each in found
     ]
@@ -78,7 +82,8 @@ def _verdicts(
     if calibration is None:
         return None
     rates = calibration.rates(hits, options.views, len(snapshot)).tolist()
-    return [Verdict.by_rate(r, most=options.rate, least=calibration.least) for r in rates]
+    most, least, provisional = options.rate, calibration.least, calibration.is_provisional
+    return [Verdict.by_rate(r, most=most, least=least, provisional=provisional) for r in rates]
 
 
 def find_hits(
@@ -87,11 +92,13 @@ def find_hits(
     options: SearchOptions,
     is_enough: Callable[[QueryHits], bool] | None = None,
     deadline: Deadline | None = None,
+    others: NDArray[np.float32] | None = None,
 ) -> list[QueryHits]:
     """Search for several queries together; return the hits of each, by their best views.
 
     If the number of cells is not given, each query alone visits more of them until `is_enough` is
-    true of its hits. The deadline is for all queries together.
+    true of its hits. The deadline is for all queries together. With the vectors of `others`, the
+    hits come with their surroundings, among which these are.
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]
@@ -102,7 +109,8 @@ def find_hits(
         stages = (snapshot.automatic_probes(),)
     for probes in stages:
         limit = None if deadline is None else deadline.fresh()
-        now = _search_stage(snapshot, [queries[number] for number in left], options, probes, limit)
+        there = [queries[number] for number in left]
+        now = _search_stage(snapshot, there, options, probes, limit, others)
         for number, latest in zip(left, now, strict=True):
             earlier = found.get(number)
             if earlier is not None and latest.partial is not None:  # it may lack earlier hits
@@ -120,20 +128,31 @@ def _search_stage(
     options: SearchOptions,
     probes: int | Probes,
     deadline: Deadline | None,
+    others: NDArray[np.float32] | None,
 ) -> list[QueryHits]:
     if not queries:
         return []
+    vectors = np.concatenate([query.vectors for query in queries])
     matches = snapshot.search(
-        np.concatenate([query.vectors for query in queries]),
+        vectors,
         k=options.k,
         probes=probes,
         rerank=options.rerank,
         deadline=deadline,
+        among=others is not None,
     )
+    around = None
+    if others is not None:
+        around = matches.surroundings(nearest_background(vectors, others, NEIGHBOURS))
     ends = np.cumsum([len(query.views) for query in queries]).tolist()
     found = (
         snapshot.best_views(
-            matches, slice(end - len(query.views), end), query.views, by_code=options.rerank == 0
+            matches,
+            slice(end - len(query.views), end),
+            query.views,
+            k=options.k,
+            by_code=options.rerank == 0,
+            around=around,
         )
         for query, end in zip(queries, ends, strict=True)
     )

@@ -3,7 +3,8 @@
 The background is the archive's own entries, each searched for among all others, without its near
 duplicates: they represent the archive's pictures, as no set of vectors shipped with homing could.
 Pictures of the user that match nothing do better, since they resemble future queries and can be
-searched for in all views.
+searched for in all views. Until there are enough of either, the vectors that ship stand in: these
+rates are provisional.
 """
 
 import contextlib
@@ -11,8 +12,9 @@ import datetime
 import json
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,23 +22,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing._version import __version__
-from homing.archive.query.queries import DescribedQuery, describe_queries
-from homing.archive.query.snapshot import QueryHits, Snapshot
+from homing.archive.query.snapshot import QueryHits
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
-from homing.errors import ArchiveError, UsageError
-from homing.options import UPRIGHT, VIEWS, Limits, SearchOptions
-from homing.search.false_alarms import LEAST_BACKGROUND, Tail, fit_tail, highest_background
+from homing.errors import ArchiveError
+from homing.options import UPRIGHT
+from homing.search.background import load_background
+from homing.search.false_alarms import LEAST_BACKGROUND, Tail, fit_tail
+from homing.search.surroundings import NEIGHBOURS, ContrastTail, surroundings
 
 if TYPE_CHECKING:
-    from homing.descriptors import Descriptor
+    pass
 
 FORMAT = 1
 _NAME = "calibration.json"
 
-_MOST_QUERIES = 5000  # entries searched for: seconds among a million
-_NEIGHBOURS = 16  # of each query, near duplicates included
-_AT_ONCE = 512
 _GROWTH = 1.5  # growth of an archive after which it is calibrated again
 
 
@@ -50,10 +50,20 @@ class Calibration:
         Source of these queries: "entries" of the archive, or "pictures" of the user.
     tails : mapping of str to Tail
         Distribution of the similarities by set of views; always one for "upright".
+    contrasts : mapping of str to ContrastTail
+        Distribution of how far first hits stand out from all else, on which rates rest; empty in
+        calibrations made before it was measured.
+    others : array (m, D), float32
+        Vectors of other pictures, which a hit must stand out from as well.
+    is_provisional : bool
+        Whether it rests on these alone.
     """
 
     background: str
     tails: Mapping[str, Tail]
+    contrasts: Mapping[str, ContrastTail] = field(default_factory=dict)
+    others: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    is_provisional: bool = False
 
     @property
     def entries(self) -> int:
@@ -68,6 +78,8 @@ class Calibration:
     def rates(self, hits: QueryHits, views: str, entries: int) -> NDArray[np.float64]:
         """Return the false-alarm rate of each hit, however far extrapolated.
 
+        A hit is no surer than one that is more similar.
+
         Parameters
         ----------
         hits : QueryHits
@@ -81,103 +93,47 @@ class Calibration:
         Returns
         -------
         array (m,), float64
-            Share of queries without a match that have any hit as similar, in [0, 1].
+            Share of queries without a match that have such a hit, in [0, 1].
         """
+        rates = self._rates_of_similarity(hits, views, entries)
+        if self.contrasts and hits.surroundings is not None:
+            views_alike = 1 if views in self.contrasts else hits.view_count
+            observed = self.contrasts.get(views, self.contrasts[UPRIGHT])
+            around = hits.surroundings
+            # Of the others none is a hit; in an archive of its own all that is near was an entry.
+            chances = views_alike * (around.entries if self.is_provisional else 1)
+            found = observed.rate(around, chances)
+            rates = np.where(np.isnan(found), rates, found)
+        order = np.argsort(-hits.similarity, kind="stable")
+        rates[order] = np.maximum.accumulate(rates[order])
+        return rates
+
+    def _rates_of_similarity(
+        self, hits: QueryHits, views: str, entries: int
+    ) -> NDArray[np.float64]:
         observed = self.tails.get(views)
         if observed is not None:
             return observed.rate(hits.similarity, entries=entries)
         return self.tails[UPRIGHT].rate(hits.similarity, entries=entries, views=hits.view_count)
 
 
-def calibrate_on_entries(snapshot: Snapshot) -> Calibration:
-    """Calibrate on entries, each searched for among the others.
-
-    Raises `UsageError` if too few of them resemble no other.
-    """
-    count = min(len(snapshot), _MOST_QUERIES)
-    chosen = np.random.default_rng(0).choice(len(snapshot), count, replace=False)
-    parts = [
-        _nearest_others(snapshot, chosen[first : first + _AT_ONCE])
-        for first in range(0, count, _AT_ONCE)
-    ]
-    nearest = np.concatenate(parts) if parts else np.empty((0, 1), np.float32)
-    tail = _fit(highest_background(nearest), snapshot)
-    return Calibration("entries", {UPRIGHT: tail})
-
-
-def _nearest_others(snapshot: Snapshot, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return the similarities of entries to the nearest others, falling."""
-    probes = snapshot.probe_stages()[-1]
-    matches = snapshot.neighbours(positions, k=_NEIGHBOURS + 1, probes=probes)
-    alike = matches.similarity.copy()
-    alike[matches.positions == positions[:, None]] = -np.inf
-    found: NDArray[np.float32] = -np.sort(-alike, axis=1)
-    return found
-
-
-@dataclass(frozen=True, eq=False)
-class Strangers:
-    """Pictures that an archive holds no copy of, described in all views."""
-
-    queries: tuple[DescribedQuery, ...]
-    unreadable: int  # number of further files
-
-
-def describe_strangers(
-    descriptor: "Descriptor",
-    paths: Sequence[Path],
-    limits: Limits,
-    progress: Callable[[int], None] | None = None,
-) -> Strangers:
-    """Describe pictures that match nothing; `progress` gets the number done since the last call."""
-    queries: list[DescribedQuery] = []
-    for batch in describe_queries(descriptor, paths, SearchOptions(views="all", limits=limits)):
-        queries += [query for _, query in batch if isinstance(query, DescribedQuery)]
-        if progress is not None:
-            progress(len(batch))
-    return Strangers(tuple(queries), len(paths) - len(queries))
-
-
-def calibrate_on_pictures(snapshot: Snapshot, strangers: Strangers) -> Calibration:
-    """Calibrate on pictures that match nothing, for each set of views separately.
-
-    Raises `UsageError` if there are too few pictures, or no entries.
-    """
-    try:
-        return Calibration("pictures", _tails(snapshot, strangers.queries))
-    except UsageError as error:
-        if count := strangers.unreadable:
-            raise UsageError(f"{error} ({count} of the files cannot be read)") from error
-        raise
-
-
-def _tails(snapshot: Snapshot, queries: Sequence[DescribedQuery]) -> dict[str, Tail]:
-    highest: dict[str, list[NDArray[np.float32]]] = {views: [] for views in VIEWS}
-    for query in queries:
-        if not query.views:
-            continue
-        matches = snapshot.search(
-            query.vectors,
-            k=_NEIGHBOURS,
-            probes=snapshot.probe_stages()[-1],
-            rerank=SearchOptions.rerank,
-        )
-        for views, count in zip(VIEWS, (1, 8, len(query.vectors)), strict=True):
-            alike = matches.similarity[:count].reshape(1, -1)
-            highest[views].append(-np.sort(-alike, axis=1)[:, :_NEIGHBOURS])
-    return {
-        views: _fit(highest_background(np.concatenate(found)) if found else (), snapshot)
-        for views, found in highest.items()
-    }
-
-
-def _fit(highest: Any, snapshot: Snapshot) -> Tail:
-    if len(highest) < LEAST_BACKGROUND:
-        raise UsageError(
-            f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing; here there "
-            f"are {len(highest)}: add more to the archive, or name a folder of others"
-        )
-    return fit_tail(highest, entries=len(snapshot))
+@lru_cache(maxsize=4)
+def provisional_calibration(fingerprint: str, dimension: int) -> Calibration | None:
+    """Return a calibration on the vectors that ship for a descriptor; None if there are none."""
+    others = load_background(fingerprint, dimension)
+    if len(others) < LEAST_BACKGROUND:
+        return None
+    alike = others @ others.T
+    np.fill_diagonal(alike, -np.inf)
+    nearest = np.argsort(-alike, axis=1)[:, :NEIGHBOURS]
+    similarity = np.take_along_axis(alike, nearest, axis=1)
+    among = np.einsum("nkd,njd->nkj", others[nearest], others[nearest])
+    around = surroundings(similarity, among, np.empty((len(others), 0), np.float32))
+    first_hits = around.take((np.arange(len(others)), np.zeros(len(others), np.int64)))
+    contrast = ContrastTail.fit(first_hits)
+    tails = {UPRIGHT: fit_tail(similarity[:, 0], entries=len(others))}
+    contrasts = {} if contrast is None else {UPRIGHT: contrast}
+    return Calibration("shipped", tails, contrasts, others, is_provisional=True)
 
 
 def needs_calibration(calibration: Calibration | None, entries: int) -> bool:
@@ -197,6 +153,7 @@ def write_calibration(
         "codebook_fingerprint": settings.codebook_fingerprint,
         "background": calibration.background,
         "tails": {views: asdict(tail) for views, tail in calibration.tails.items()},
+        "contrasts": {views: asdict(each) for views, each in calibration.contrasts.items()},
         "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "created_by": f"homing {__version__}",
     }
@@ -222,13 +179,28 @@ def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration
         values = json.loads(path.read_text(encoding="utf-8"))
         _check(values, settings)
         tails = {views: _tail(each) for views, each in values["tails"].items()}
-        return Calibration(values["background"], {UPRIGHT: tails[UPRIGHT], **tails})
+        contrasts = {
+            views: ContrastTail(float(each["usual"]), _tail(each["tail"]))
+            for views, each in values.get("contrasts", {}).items()
+        }
+        if contrasts:
+            contrasts = {UPRIGHT: contrasts[UPRIGHT], **contrasts}
+        others = load_background(settings.descriptor_fingerprint, settings.dimension)
+        tails = {UPRIGHT: tails[UPRIGHT], **tails}
+        return Calibration(values["background"], tails, contrasts, others)
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArchiveError(
             f"{path} cannot be used ({error}); make it again with 'homing calibrate'"
         ) from error
+
+
+def usable_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:
+    """Return the archive's calibration, or the provisional one; None if there is neither."""
+    return read_calibration(folder, settings) or provisional_calibration(
+        settings.descriptor_fingerprint, settings.dimension
+    )
 
 
 def _check(values: Mapping[str, Any], settings: ArchiveSettings) -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from homing.archive.hits import Hit, Hits
 from homing.archive.query.confirm import HitPicture, QueryPicture, compare_hit
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.query.verdict import answer_in_words, hit_in_words, rate_in_words
+from homing.archive.query.verdict import answer_in_words, hit_in_words, rate_of_hit_in_words
 from homing.codebooks import Codebook
 from homing.evidence import Alignment, Comparison, Sheet, figures_of, render_sheet
 from homing.html import Figure
@@ -61,7 +61,7 @@ class Explanation:
         """Return names and values, for people."""
         if self.hit is None:
             return {}
-        hit, rate = self.hit, self.hit.false_alarm_rate
+        hit = self.hit
         same = hit.cell == self.query_cell
         cell = "the same cell" if same else f"the picture's is {self.query_cell}"
         generation = "" if hit.generation is None else f" of generation {hit.generation}"
@@ -70,7 +70,7 @@ class Explanation:
             "verdict": hit_in_words(hit),
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
             "as similar by chance": (
-                "not known" if rate is None else rate_in_words(rate, bound=bool(hit.rate_is_bound))
+                "not known" if hit.false_alarm_rate is None else rate_of_hit_in_words(hit)
             ),
             "view": hit.view,
             "cell": f"{hit.cell}{generation}; {cell}",

@@ -17,7 +17,8 @@ from homing.codebooks import Codebook
 from homing.options import SearchOptions
 from homing.search.engines.combined import Probes
 from homing.search.engines.deadline import Deadline, Partial
-from homing.search.ranking import rank, similarities
+from homing.search.ranking import rank, similarities, similarities_among
+from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: bounds memory for any number of queries
 
@@ -44,6 +45,8 @@ class VectorMatches:
     partial : Partial or None
         Part of the archive that the answer leaves out, if a deadline was given; None if all of it
         was searched.
+    among : array (n, m, m), float32, or None
+        Cosine of the first m entries found to each other, if wanted.
     """
 
     ids: NDArray[np.object_]
@@ -51,10 +54,17 @@ class VectorMatches:
     code_distance: NDArray[np.float32]
     positions: NDArray[np.int64]
     partial: Partial | None = None
+    among: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         """Count the queries."""
         return len(self.positions)
+
+    def surroundings(self, background: NDArray[np.float32]) -> Surroundings | None:
+        """Return what surrounds the first entries found, from similarities (n, b) to others."""
+        if self.among is None:
+            return None
+        return surroundings(self.similarity[:, : self.among.shape[1]], self.among, background)
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +81,7 @@ class QueryHits:
     view_count: int  # number of views of the query
     partial: Partial | None = None  # as in VectorMatches
     cells_searched: int | None = None  # as in Hits
+    surroundings: Surroundings | None = None  # if wanted
 
     def with_earlier(self, earlier: "QueryHits", k: int, *, by_code: bool) -> "QueryHits":
         """Return the best `k` of these and of an earlier, less thorough search."""
@@ -82,6 +93,7 @@ class QueryHits:
             self.view_count,
             self.partial,
             self.cells_searched,
+            _joined(self.surroundings, earlier.surroundings),
         )
         return both.best(k, by_code=by_code)
 
@@ -97,7 +109,12 @@ class QueryHits:
             similarity=self.similarity[order],
             code_distance=self.code_distance[order],
             views=tuple(self.views[place] for place in order),
+            surroundings=None if self.surroundings is None else self.surroundings.take(order),
         )
+
+
+def _joined(first: Surroundings | None, second: Surroundings | None) -> Surroundings | None:
+    return None if first is None or second is None else Surroundings.joined([first, second])
 
 
 class Snapshot:
@@ -134,14 +151,16 @@ class Snapshot:
         probes: int | Probes,
         rerank: int,
         deadline: Deadline | None = None,
+        among: bool = False,
     ) -> VectorMatches:
         """Find the `k` nearest entries of each query; `queries` is (n, D) of unit length.
 
         Of each generation `probes` cells are visited, and the `rerank` nearest codes are ordered
         again by exact similarity; 0 leaves the order of the codes. With a deadline, parts of the
         archive that are unreadable or late are left out, but vectors of entries found are waited
-        for.
+        for. With `among`, at least :data:`NEIGHBOURS` entries are found, and compared.
         """
+        k = max(k, NEIGHBOURS) if among else k
         positions, distances = self._engine.search(
             queries,
             candidates=max(k, rerank),
@@ -150,37 +169,54 @@ class Snapshot:
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
-        similarity = self._similarities(queries, positions)
-        if rerank:
-            order = rank(similarity, k)
+        similarity, order, crowd = self._compare(queries, positions, k if rerank else None, among)
+        if order is not None:
             positions = np.take_along_axis(positions, order, axis=1)
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
         partial = None if deadline is None else deadline.partial
         return VectorMatches(
-            self._entries.ids(positions), similarity, distances, positions, partial
+            self._entries.ids(positions), similarity, distances, positions, partial, crowd
         )
 
-    def _similarities(
-        self, queries: NDArray[np.float32], positions: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _compare(
+        self, queries: NDArray[np.float32], positions: NDArray[np.int64], k: int | None, among: bool
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None, NDArray[np.float32] | None]:
+        """Return the similarities of candidates, the order of the `k` best, and their own ones."""
+        count = positions.shape[1]
         found = np.empty(positions.shape, dtype=np.float32)
-        step = max(1, (_LEAN_AT_ONCE if self._lean else _VECTORS_AT_ONCE) // positions.shape[1])
+        order = None if k is None else np.empty((len(queries), min(k, count)), np.int64)
+        width = min(NEIGHBOURS, count)
+        crowd = np.empty((len(queries), width, width), np.float32) if among else None
+        step = max(1, (_LEAN_AT_ONCE if self._lean else _VECTORS_AT_ONCE) // count)
         for first in range(0, len(queries), step):
             part = slice(first, first + step)
             vectors = self._vectors.take(positions[part])
             found[part] = similarities(queries[part], vectors, positions[part])
+            if order is not None:
+                order[part] = rank(found[part], order.shape[1])
+            if crowd is not None:
+                first_ones = vectors[:, :width]
+                if order is not None:
+                    places = order[part, :width, None]
+                    first_ones = np.take_along_axis(vectors, places, axis=1)
+                crowd[part] = similarities_among(first_ones)
             if self._lean:
                 self._vectors.release_memory()
-        return found
+        return found, order, crowd
+
+    def vectors(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the vectors of some entries, of unit length."""
+        vectors = self._vectors.take(positions).astype(np.float32)
+        unit: NDArray[np.float32] = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        return unit
 
     def neighbours(
-        self, positions: NDArray[np.int64], *, k: int, probes: int | Probes
+        self, positions: NDArray[np.int64], *, k: int, probes: int | Probes, among: bool = False
     ) -> VectorMatches:
         """Find the `k` nearest entries of each of these entries, usually including itself."""
-        vectors = self._vectors.take(positions).astype(np.float32)
-        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        return self.search(vectors, k=k, probes=probes, rerank=SearchOptions.rerank)
+        vectors, rerank = self.vectors(positions), SearchOptions.rerank
+        return self.search(vectors, k=k, probes=probes, rerank=rerank, among=among)
 
     def ids_and_states(self, positions: Sequence[int]) -> list[tuple[str, str]]:
         """Return the id and state of each of some entries."""
@@ -198,23 +234,31 @@ class Snapshot:
         return self._engine.probes_by_generation(probes) if isinstance(probes, int) else probes
 
     def best_views(
-        self, matches: VectorMatches, rows: slice, views: Sequence[str], *, by_code: bool = False
+        self,
+        matches: VectorMatches,
+        rows: slice,
+        views: Sequence[str],
+        *,
+        k: int | None = None,
+        by_code: bool = False,
+        around: Surroundings | None = None,
     ) -> QueryHits:
         """Combine the matches of one query's views, which are `rows` of the matches.
 
-        Hits are ordered by similarity, or by the distance to the codes; among equal ones the first
-        view counts.
+        The best `k` hits, or as many as one view has, are ordered by similarity, or by the distance
+        to the codes; among equal ones the first view counts. `around` is of all matches.
         """
-        k = matches.positions.shape[1]
+        wide = matches.positions.shape[1]
         found = QueryHits(
             matches.positions[rows].ravel(),
             matches.similarity[rows].ravel(),
             matches.code_distance[rows].ravel(),
-            [view for view in views for _ in range(k)],
+            [view for view in views for _ in range(wide)],
             len(views),
             matches.partial,
+            surroundings=None if around is None else around.rows(rows, wide),
         )
-        return found.best(k, by_code=by_code)
+        return found.best(k or wide, by_code=by_code)
 
     def hits(self, hits: QueryHits, verdicts: Sequence[Verdict] | None = None) -> Hits:
         """Return hits with the facts and metadata of their entries, and the verdict on each."""

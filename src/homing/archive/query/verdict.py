@@ -18,23 +18,38 @@ class Verdict:
     false_alarm_rate: float | None = None
     rate_is_bound: bool | None = None  # the rate is lower still
     is_copy: bool | None = None
+    rate_is_provisional: bool | None = None  # it does not rest on the archive
 
     @classmethod
-    def by_rate(cls, rate: float, *, most: float, least: float) -> "Verdict":
+    def by_rate(
+        cls, rate: float, *, most: float, least: float, provisional: bool = False
+    ) -> "Verdict":
         """Return the verdict: a copy up to the rate `most`. Below `least` that is reported."""
-        return cls(max(least, rate), rate < least, rate <= most)
+        return cls(max(least, rate), rate < least, rate <= most, provisional)
 
 
-def rate_in_words(rate: float, *, bound: bool = False) -> str:
+def rate_in_words(rate: float, *, bound: bool = False, provisional: bool = False) -> str:
     """Return a false-alarm rate, above 0, as "1 in 12,000 queries".
 
-    `bound`: the rate is lower still, by an unknown factor.
+    `bound`: the rate is lower still, by an unknown factor. `provisional`: it rests on pictures that
+    are not the archive's.
     """
     if rate >= 0.5:
         return "more often than not"
     unit = int(10 ** max(0, math.floor(math.log10(1 / rate)) - 1))
     words = f"1 in {round(1 / rate / unit) * unit:,} queries"
-    return f"less than {words}, as far as this archive can tell" if bound else words
+    if bound:
+        words = f"less than {words}"
+    if provisional:
+        return f"{words}, provisional"
+    return f"{words}, as far as this archive can tell" if bound else words
+
+
+def rate_of_hit_in_words(hit: Hit) -> str:
+    """Return the false-alarm rate of a hit that has one."""
+    assert hit.false_alarm_rate is not None
+    bound, provisional = bool(hit.rate_is_bound), bool(hit.rate_is_provisional)
+    return rate_in_words(hit.false_alarm_rate, bound=bound, provisional=provisional)
 
 
 _MOST_NAMED = 3  # copies that a sentence names
@@ -97,7 +112,7 @@ def _similarity_in_words(hit: Hit) -> str:
 def _chance_in_words(hit: Hit) -> str:
     if hit.false_alarm_rate is None:
         return ""
-    words = rate_in_words(hit.false_alarm_rate, bound=bool(hit.rate_is_bound))
+    words = rate_of_hit_in_words(hit)
     return f"so similar by chance: {words}"
 
 

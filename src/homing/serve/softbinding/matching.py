@@ -16,7 +16,7 @@ from homing.serve.softbinding.models import Match
 # Entries without a manifest may be more like the query than those with one.
 _LEAST_HITS, _MOST_HITS = 64, 1000
 
-# An archive too small to be calibrated has no verdicts: its copies have at least this cosine.
+# A small archive of a descriptor of the user's own has no verdicts: its copies have this cosine.
 _ALIKE = 0.5
 
 

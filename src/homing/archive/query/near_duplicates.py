@@ -1,0 +1,165 @@
+"""Near-duplicates among entries that resemble each other, told by their previews."""
+
+import math
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from homing.archive.previews.store import PreviewStore
+from homing.archive.query.snapshot import Snapshot
+from homing.errors import PictureError
+from homing.evidence import ComparableQuery, ComparableRecord
+from homing.images.preview import read_preview
+from homing.search.false_alarms import near_duplicate_limit
+from homing.search.surroundings import Surroundings, surroundings_of_first
+
+MOST_COMPARED = 64
+"""Most pairs that a calibration compares at first, and once more of the next neighbours."""
+
+_ROUNDS = 4  # near-duplicates of one entry that are looked for
+_LOWER, _UPPER = 0.25, 0.5  # quantiles of a first fit, which few near-duplicates are among
+_SHARE = 0.02  # of first neighbours that previews are to decide on
+
+
+class PreviewPairs:
+    """Pairs of a snapshot's entries, to be compared by their previews."""
+
+    def __init__(self, snapshot: Snapshot, store: PreviewStore) -> None:
+        self._snapshot = snapshot
+        self._store = store
+
+    def are_copies(self, pairs: NDArray[np.int64]) -> list[bool | None]:
+        """Return whether the entries of each pair, (n, 2), are copies; None without previews."""
+        references = [each.preview for each in self._snapshot.pictures(pairs.ravel())]
+        previews = self._store.find(references)
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(_are_copies, previews[::2], previews[1::2]))
+
+
+def _are_copies(first: bytes | str, second: bytes | str) -> bool | None:
+    if isinstance(first, str) or isinstance(second, str):
+        return None
+    try:
+        query, record = ComparableQuery(read_preview(first)), ComparableRecord(read_preview(second))
+    except PictureError:
+        return None
+    return query.compare(record).kind == "copy"
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """The nearest neighbours of n entries; the similarity of those to be ignored is −inf."""
+
+    entries: NDArray[np.int64]  # (n,) positions
+    positions: NDArray[np.int64]  # (n, k)
+    similarity: NDArray[np.float32]  # (n, k)
+    among: NDArray[np.float32]  # (n, k, k), of the neighbours to each other
+    background: NDArray[np.float32]  # (n, b), of each entry to other pictures
+
+    @classmethod
+    def joined(cls, parts: Sequence["Neighbours"]) -> "Neighbours":
+        """Join those of several groups of entries."""
+        columns = ([getattr(part, each.name) for part in parts] for each in fields(cls))
+        return cls(*map(np.concatenate, columns))
+
+    def take(self, rows: NDArray[np.int64]) -> "Neighbours":
+        """Return those of some of the entries."""
+        return Neighbours(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def around_first(self) -> Surroundings:
+        """Return what surrounds the first neighbour of each entry."""
+        return surroundings_of_first(self.similarity, self.among, self.background)
+
+    def with_any(self) -> "Neighbours":
+        """Return those of the entries that have a neighbour."""
+        return self.take(np.flatnonzero(np.isfinite(self.similarity).any(axis=1)))
+
+    def without_duplicates(self, pairs: PreviewPairs | None) -> "Neighbours":
+        """Return the neighbours that are no near-duplicates, of the entries that have any.
+
+        A first neighbour may be a duplicate if it is as similar as one of ten such archives would
+        show by chance, or stands out as one of fifty does. Previews then decide, of a sample spread
+        evenly over how far they stand out; others are taken to be as the pair compared that is next
+        to them in that. Without previews those that are as similar, or stand out as much, as one of
+        ten archives would show are duplicates. With one go all that are as similar; then the next
+        neighbour is looked at.
+        """
+        limit = near_duplicate_limit(self.similarity)
+        judge = _Judge(pairs)
+        rest = self.with_any()
+        for _ in range(_ROUNDS):
+            if not len(rest.entries):
+                break
+            around = rest.around_first()
+            contrast: NDArray[np.float64] = np.nan_to_num(around.contrast(around.usual))
+            alike = rest.similarity.max(axis=1) >= limit
+            surely = alike | (contrast >= _by_chance(contrast))
+            likely = contrast >= _sometimes(contrast)
+            rows = np.flatnonzero(surely if pairs is None else surely | likely)
+            rows = rows[judge.are_copies(rest, rows, contrast[rows], surely[rows])]
+            if not len(rows):
+                break
+            mask = np.zeros(rest.similarity.shape, np.bool_)
+            mask[rows] = rest.similarity[rows] >= limit
+            mask[rows, rest.similarity[rows].argmax(axis=1)] = True
+            rest = rest._ignoring(mask)
+        return rest
+
+    def _ignoring(self, mask: NDArray[np.bool_]) -> "Neighbours":
+        similarity = np.where(mask, np.float32(-np.inf), self.similarity)
+        return replace(self, similarity=similarity).with_any()
+
+
+def _by_chance(contrast: NDArray[np.float64]) -> float:
+    return near_duplicate_limit(contrast[:, None].astype(np.float32))
+
+
+def _sometimes(contrast: NDArray[np.float64]) -> float:
+    """Return the contrast that one of fifty first neighbours would reach by chance.
+
+    The fit rests on the lower half, so that it holds where nearly half have duplicates; for a limit
+    without previews it is too rough.
+    """
+    lower, upper = -np.log1p(-np.minimum(np.quantile(contrast, [_LOWER, _UPPER]), 1 - 1e-9))
+    slope = max(float(upper - lower), 1e-3) / math.log((1 - _LOWER) / (1 - _UPPER))
+    return -math.expm1(-(float(lower) + slope * math.log((1 - _LOWER) / _SHARE)))
+
+
+class _Judge:
+    """Judge of pairs that may be copies: some are compared, the others go by these."""
+
+    def __init__(self, pairs: PreviewPairs | None) -> None:
+        self._pairs = pairs
+        self._compared: list[tuple[float, bool | None]] = []  # contrast, and whether a copy
+
+    def are_copies(
+        self,
+        neighbours: Neighbours,
+        rows: NDArray[np.int64],
+        contrast: NDArray[np.float64],
+        otherwise: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Return whether the first neighbours of the entries in some rows are copies of them.
+
+        `otherwise` is what holds without previews.
+        """
+        if self._pairs is None or not len(rows):
+            return otherwise
+        left = max(0, 2 * MOST_COMPARED - len(self._compared))
+        spread = np.linspace(0, len(rows) - 1, min(len(rows), left, MOST_COMPARED)).round()
+        sample = np.argsort(contrast, kind="stable")[spread.astype(np.int64)]
+        first = neighbours.similarity[rows[sample]].argmax(axis=1)
+        others = neighbours.positions[rows[sample], first]
+        compared = self._pairs.are_copies(np.stack([neighbours.entries[rows[sample]], others], 1))
+        self._compared += zip(contrast[sample].tolist(), compared, strict=True)
+        self._compared.sort(key=lambda each: each[0])
+        places = np.array([place for place, _ in self._compared])
+        next_to = np.searchsorted((places[1:] + places[:-1]) / 2, contrast)
+        verdicts = [self._compared[place][1] for place in next_to.tolist()]
+        return np.array(
+            [o if v is None else v for v, o in zip(verdicts, otherwise.tolist(), strict=True)],
+            np.bool_,
+        )
