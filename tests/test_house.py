@@ -31,7 +31,6 @@ TESTED_ELSEWHERE = {
     "client": "serve/test_client",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
-    "search/engines/combined": "archive/test_codebooks",
     "search/engines/lance": "archive/query/test_engines",
     "serve/app": "serve/routes/test_routes",
     "serve/http/log": "serve/test_server",

@@ -91,7 +91,7 @@ def _pairs(
     snapshot: Snapshot, entries: NDArray[np.int64], threshold: CopyThreshold
 ) -> list[tuple[int, int, float]]:
     """Return pairs of entries that are copies of each other, with their similarity."""
-    matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=snapshot.automatic_probes())
+    matches = snapshot.neighbours(entries, k=_NEIGHBOURS, probes=snapshot.probes())
     copies = threshold.are_copies(matches.similarity, len(snapshot)) & (matches.positions >= 0)
     copies &= matches.positions != entries[:, None]
     rows, places = np.nonzero(copies)
