@@ -24,6 +24,9 @@ PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 FRAGMENT_SHIFT = 32
 """A row's address is its fragment's number << 32 | its row in the fragment."""
 
+VERSIONS = "_versions"
+"""Folder of the manifests."""
+
 HALF = 2
 """Bytes of a float16."""
 
@@ -42,6 +45,14 @@ def reason_of(error: Exception) -> str:
 def is_missing_file(error: ValueError) -> bool:
     """Tell a missing index file from other errors: Lance raises ValueError for both."""
     return str(error).startswith("Not found")
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a file is one that Lance still writes, or its hint of the newest version.
+
+    A wrong hint, or none, does no harm.
+    """
+    return name.startswith(".tmp") or "#" in name or name == "latest_version_hint.json"
 
 
 def count_indexed_rows(dataset: "lance.LanceDataset", segment: str) -> int:

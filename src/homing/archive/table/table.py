@@ -55,8 +55,8 @@ class Table(VersionedDataset):
         """Create an empty table."""
         schema = row_schema(dimension, code_size)
         with translate_errors(path):
-            dataset = lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
-        return cls(dataset, path)
+            lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
+        return cls.open(path)
 
     @property
     def schema(self) -> pa.Schema:

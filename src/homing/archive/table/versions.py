@@ -10,13 +10,14 @@ import datetime
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import lance
 import pyarrow as pa
 
+from homing.archive.table.disk import DiskCommits
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
@@ -36,21 +37,36 @@ _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 class VersionedDataset:
     """A dataset at one version; a write moves on to the version that it makes."""
 
-    def __init__(self, dataset: lance.LanceDataset, path: Location, *, pinned: bool = False):
+    def __init__(
+        self,
+        dataset: lance.LanceDataset,
+        path: Location,
+        *,
+        commits: DiskCommits | None = None,
+        pinned: bool = False,
+    ):
         self._dataset = dataset
+        self._commits = commits  # None in an object store, which is durable by itself
         self._pinned = pinned
         self._holding = False
         self.path = path
 
     @classmethod
-    def open(cls, path: Location, *, version: int | None = None) -> Self:
-        """Open the newest version, or an earlier one, which is read-only."""
+    def open(cls, path: Location, *, version: int | None = None, sync: bool = True) -> Self:
+        """Open the newest version, or an earlier one, which is read-only.
+
+        Without `sync`, commits return before the disk has them.
+        """
         uri = dataset_uri(path)
         session = lance.Session(
             index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
         )
         if version is None:
-            return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
+            commits = DiskCommits(path, sync=sync) if isinstance(path, Path) else None
+            dataset = _newest(
+                path, lambda: lance.dataset(uri, session=session, commit_lock=commits)
+            )
+            return cls(dataset, path, commits=commits)
         newest = cls.open(path)
         if version not in (known["version"] for known in newest.versions()):
             raise ArchiveError(
@@ -61,7 +77,8 @@ class VersionedDataset:
 
     def reopen(self) -> Self:
         """Open it once more, at the same version if this one is pinned to it."""
-        return self.open(self.path, version=self.version if self._pinned else None)
+        sync = self._commits is None or self._commits.sync
+        return self.open(self.path, version=self.version if self._pinned else None, sync=sync)
 
     def pinned(self) -> Self:
         """Return the version in view on a handle of its own, which stays there.
@@ -129,6 +146,20 @@ class VersionedDataset:
                 f"version {self.version} of {shown(str(self.path))} is an earlier one: it can be "
                 "read and exported, but not changed"
             )
+
+    def begin_writing(self) -> None:
+        """Move on to the newest version, on which this process's work is to rest.
+
+        It is synced: the process that made it may have been killed before it did. An earlier
+        version is refused.
+        """
+        self.refuse_if_past()
+        self.refresh()
+        with self._settled():
+            pass
+
+    def _settled(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._commits is None else self._commits.settled()
 
     def retry(self, action: Callable[[], _T]) -> _T:
         """Run an action on the version in view, and again on a newer one if that one is gone.
@@ -209,7 +240,8 @@ class VersionedDataset:
         with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
             settled = datetime.timedelta(0) if alone else _IN_FLIGHT
             older = max(keep, settled)
-            with translate_errors(self.path):
+            # Nothing goes before what replaces it is on the disk.
+            with translate_errors(self.path), self._settled():
                 cleaned = self._dataset.cleanup_old_versions(
                     older_than=older, delete_unverified=False
                 )
