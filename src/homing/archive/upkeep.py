@@ -74,7 +74,8 @@ class ArchiveUpkeep(ArchiveReader):
             The ids that existed.
         """
         recorded = {i: shown(i) for i in ids}  # as recorded: a name's bytes may be no UTF-8
-        existing = self._refreshed().lookup(list(recorded.values()), [])
+        self._table.begin_writing()
+        existing = self._table.lookup(list(recorded.values()), [])
         if existing:
             self._table.delete(list(existing))
         return tuple(i for i, name in recorded.items() if name in existing)
@@ -185,8 +186,7 @@ class ArchiveUpkeep(ArchiveReader):
             The index cannot hold a codebook of this type (LSH, SQ8), workers die repeatedly over
             the same part, or a Ray cluster cannot be reached or does not see the archive.
         """
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         codebooks = self.codebooks
         refuse_unindexable(codebooks, self.path)
         with open_workforce(workers) as workforce:
@@ -247,7 +247,7 @@ class ArchiveUpkeep(ArchiveReader):
         """
         from homing.archive.ingest.missing_previews import make_missing
 
-        self._table.refuse_if_past()
+        self._table.begin_writing()
         if not self.settings.previews:
             raise UsageError(f"{str(self.path)!r} was made to have no previews; make it anew")
         sources = self.sources(as_paths(files))
@@ -314,8 +314,7 @@ class ArchiveUpkeep(ArchiveReader):
             It is an older generation, the archive is indexed and its index cannot hold such a
             codebook, or the archive is open at an earlier version.
         """
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         chosen, _ = choose_codebook(codebook, self.descriptor, None)
         if any(each.segments for each in read_coverages(self._table, self.codebooks)):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
@@ -332,8 +331,7 @@ class ArchiveUpkeep(ArchiveReader):
         """
         from homing.archive.exchange import import_rows
 
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         codebooks = self.codebooks
         imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
         self._keep_calibrated()

@@ -83,10 +83,10 @@ def replace_durably(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
 
 
-def make_folder(folder: Path) -> None:
+def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder, with those above it if need be, and wait until the disk has their names."""
     missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode, parents=True, exist_ok=True)
     for each in reversed(missing):
         sync_folder(each.parent)
 

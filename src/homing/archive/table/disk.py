@@ -10,10 +10,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from homing.archive.table.lance_internals import VERSIONS, is_unfinished
+from homing.archive.table.lance_internals import HINT, NAMED, VERSIONS, is_unfinished
 from homing.files.durable import sync_file, sync_folder
 from homing.files.locks import hold_lock
+
+if TYPE_CHECKING:
+    import lance
 
 
 class DiskCommits:
@@ -53,16 +57,30 @@ class DiskCommits:
         if not self.sync:
             return
         synced, changed = set(), set()
-        for folder, _, names in os.walk(top):
-            for file in (Path(folder, name) for name in names if not is_unfinished(name)):
-                with suppress(FileNotFoundError):  # another process forgets versions
-                    status = file.stat()
-                    found = (str(file), status.st_size, status.st_mtime_ns)
-                    if found not in self._synced:
-                        sync_file(file)
-                        changed |= {file.parent, *file.parent.parents} - {*self._table.parents}
-                    synced.add(found)
+        for file in (each for each in _files(top) if not is_unfinished(each.name)):
+            with suppress(FileNotFoundError):  # another process forgets versions
+                status = file.stat()
+                found = (str(file), status.st_size, status.st_mtime_ns)
+                if found not in self._synced:
+                    sync_file(file)
+                    changed |= {file.parent, *file.parent.parents} - {*self._table.parents}
+                synced.add(found)
         for each in changed:
             with suppress(FileNotFoundError):
                 sync_folder(each)
         self._synced |= synced
+
+
+def unnamed_files(dataset: "lance.LanceDataset", table: Path) -> list[Path]:
+    """List a local table's files that no version names; all versions must be readable.
+
+    Unless a writer is at work, one that was killed has left them.
+    """
+    named = {table / path for path in dataset.tracked_files().read_all()["path"].to_pylist()}
+    kept = [each for name in NAMED for each in _files(table / name) if each not in named]
+    return kept + [each for each in _files(table / VERSIONS) if is_unfinished(each.name)]
+
+
+def _files(top: Path) -> Iterator[Path]:
+    for folder, _, names in os.walk(top):
+        yield from (Path(folder, name) for name in names if name != HINT)

@@ -27,10 +27,17 @@ FRAGMENT_SHIFT = 32
 VERSIONS = "_versions"
 """Folder of the manifests."""
 
+NAMED = ("data", "_deletions", "_indices", "_transactions")
+"""Folders of the files that manifests name."""
+
+HINT = "latest_version_hint.json"
+"""File there that names the newest version; a wrong one, or none, does no harm."""
+
 HALF = 2
 """Bytes of a float16."""
 
-_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # position in Lance's source, useless to users
+_RUST_SOURCE = re.compile(r",\s*\S+\.rs:\d+:\d+")  # position in Lance's source, useless to users
+_FROM_LOCK = re.compile(r".*Error from commit handler: (?:\w+: )?", re.DOTALL)  # it is ours
 _STORE_ERROR = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.DOTALL)
 
 
@@ -39,7 +46,7 @@ def reason_of(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if found := _STORE_ERROR.search(text):
         return ": ".join(part for part in found.groups() if part)
-    return " ".join(_RUST_SOURCE.sub("", text).split())
+    return " ".join(_RUST_SOURCE.sub("", _FROM_LOCK.sub("", text)).split())
 
 
 def is_missing_file(error: ValueError) -> bool:
@@ -48,11 +55,8 @@ def is_missing_file(error: ValueError) -> bool:
 
 
 def is_unfinished(name: str) -> bool:
-    """Return whether a file is one that Lance still writes, or its hint of the newest version.
-
-    A wrong hint, or none, does no harm.
-    """
-    return name.startswith(".tmp") or "#" in name or name == "latest_version_hint.json"
+    """Return whether a file is one that Lance still writes, or its hint of the newest version."""
+    return name.startswith(".tmp") or "#" in name or name == HINT
 
 
 def count_indexed_rows(dataset: "lance.LanceDataset", segment: str) -> int:

@@ -8,16 +8,17 @@ and a compaction brings back the rows that another process has removed meanwhile
 import copy
 import datetime
 import os
+import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import lance
 import pyarrow as pa
 
-from homing.archive.table.disk import DiskCommits
+from homing.archive.table.disk import DiskCommits, unnamed_files
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
@@ -29,6 +30,10 @@ _T = TypeVar("_T")
 _ATTEMPTS = 5  # to open the newest version
 _PATIENCE = 5.0  # seconds that other writers get to finish their commits
 _IN_FLIGHT = datetime.timedelta(hours=1)  # longest commit assumed where no lock exists
+
+# Held by the one thread of this process that writes. Others would take up the few threads that Lance
+# has, in which they wait for the lock of a commit, and which that commit needs.
+_WRITING = threading.RLock()
 
 # Bounds on Lance's caches: by default they take several gigabytes.
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
@@ -158,8 +163,11 @@ class VersionedDataset:
         with self._settled():
             pass
 
-    def _settled(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._commits is None else self._commits.settled()
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Let no commit happen, with all files of all versions on the disk."""
+        with _WRITING, nullcontext() if self._commits is None else self._commits.settled():
+            yield
 
     def retry(self, action: Callable[[], _T]) -> _T:
         """Run an action on the version in view, and again on a newer one if that one is gone.
@@ -183,7 +191,7 @@ class VersionedDataset:
         has committed: a process that forgets versions (:meth:`compact`) waits.
         """
         self.refuse_if_past()
-        with self.hold_versions():
+        with _WRITING, self.hold_versions():
             self.refresh()
             result = self.retry(action)
             self.refresh()
@@ -229,7 +237,9 @@ class VersionedDataset:
 
         In an object store, and while others write all the time, versions of the last hour stay: a
         commit in flight may need them. `sweep` is then called with that hour, or with no time if no
-        commit can be in flight: it removes what no version refers to and is older.
+        commit can be in flight: it removes what no version refers to and is older. So are the
+        table's own files that killed writers have left; while others write, Lance removes those
+        of a week ago.
         """
 
         def merge() -> Any:
@@ -246,13 +256,25 @@ class VersionedDataset:
                     older_than=older, delete_unverified=False
                 )
                 self._dataset.checkout_latest()
+                left = _remove(unnamed_files(self._dataset, self.path)) if alone else 0
             if sweep is not None:
                 sweep(settled)
         return {
             "files_removed": int(metrics.files_removed),
             "files_added": int(metrics.files_added),
-            "bytes_freed": int(cleaned.bytes_removed),
+            "bytes_freed": int(cleaned.bytes_removed) + left,
         }
+
+
+def _remove(files: Iterable[Path]) -> int:
+    """Remove files, and folders left empty; return their bytes."""
+    removed = 0
+    for file in files:
+        removed += file.stat().st_size
+        file.unlink()
+        with suppress(OSError):  # another file is there
+            file.parent.rmdir()
+    return removed
 
 
 def dataset_uri(path: Location) -> str:
