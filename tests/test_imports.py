@@ -63,8 +63,8 @@ ORDER = {
     "missing_previews",
     "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
-    "archive/table": "generations lance_internals location rows disk versions table addresses commit "
-    "columns vectors index build_index",
+    "archive/table": "generations lance_internals location rows disk versions table addresses "
+    "commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options archive entries decisions release search codebook bench serve "

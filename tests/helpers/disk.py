@@ -23,7 +23,7 @@ class ForgetfulDisk:
         monkeypatch.setattr(os, "fsync", self._record)
 
     def _record(self, descriptor: int) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
         if self.on_sync is not None:
             self.on_sync(path)
         status = os.fstat(descriptor)

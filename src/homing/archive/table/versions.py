@@ -10,7 +10,7 @@ import datetime
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -31,8 +31,8 @@ _ATTEMPTS = 5  # to open the newest version
 _PATIENCE = 5.0  # seconds that other writers get to finish their commits
 _IN_FLIGHT = datetime.timedelta(hours=1)  # longest commit assumed where no lock exists
 
-# Held by the one thread of this process that writes. Others would take up the few threads that Lance
-# has, in which they wait for the lock of a commit, and which that commit needs.
+# Held by the one thread of this process that writes. Others would take up the few threads of Lance,
+# in which they wait for the lock of a commit, and which that commit needs.
 _WRITING = threading.RLock()
 
 # Bounds on Lance's caches: by default they take several gigabytes.
@@ -256,7 +256,7 @@ class VersionedDataset:
                     older_than=older, delete_unverified=False
                 )
                 self._dataset.checkout_latest()
-                left = _remove(unnamed_files(self._dataset, self.path)) if alone else 0
+                left = self._remove_unnamed() if alone else 0
             if sweep is not None:
                 sweep(settled)
         return {
@@ -265,16 +265,16 @@ class VersionedDataset:
             "bytes_freed": int(cleaned.bytes_removed) + left,
         }
 
-
-def _remove(files: Iterable[Path]) -> int:
-    """Remove files, and folders left empty; return their bytes."""
-    removed = 0
-    for file in files:
-        removed += file.stat().st_size
-        file.unlink()
-        with suppress(OSError):  # another file is there
-            file.parent.rmdir()
-    return removed
+    def _remove_unnamed(self) -> int:
+        """Remove the local files that no version names; return their bytes."""
+        assert isinstance(self.path, Path)
+        removed = 0
+        for file in unnamed_files(self._dataset, self.path):
+            removed += file.stat().st_size
+            file.unlink()
+            with suppress(OSError):  # another file is there
+                file.parent.rmdir()
+        return removed
 
 
 def dataset_uri(path: Location) -> str:
