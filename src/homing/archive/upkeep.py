@@ -19,6 +19,7 @@ from homing.archive.table.build_index import Indexed, index_generations, refuse_
 from homing.archive.table.index import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
+from homing.archive.table.versions import REPAIR
 from homing.archive.verification import statistics, verify
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
@@ -157,7 +158,10 @@ class ArchiveUpkeep(ArchiveReader):
         _ = self.descriptor  # one that is not the archive's is refused here
         codebooks = self.codebooks
         previews = self.preview_store
-        found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        try:
+            found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        except ArchiveError as error:
+            raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
         found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found

@@ -6,18 +6,30 @@ it gives it back: whenever the power fails, the disk has no manifest whose files
 manifest of every commit that has returned.
 """
 
+import datetime
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homing.archive.table.lance_internals import HINT, NAMED, VERSIONS, is_unfinished
-from homing.files.durable import sync_file, sync_folder
+from homing.archive.table.lance_internals import (
+    HINT,
+    MANIFEST_END,
+    NAMED,
+    VERSIONS,
+    is_unfinished,
+    version_of,
+)
+from homing.files.durable import make_folder, sync_file, sync_folder
 from homing.files.locks import hold_lock
 
 if TYPE_CHECKING:
     import lance
+
+SET_ASIDE = "set-aside"
+"""Folder of an archive with what a power cut or damage has made unusable."""
 
 
 class DiskCommits:
@@ -69,6 +81,53 @@ class DiskCommits:
             with suppress(FileNotFoundError):
                 sync_folder(each)
         self._synced |= synced
+
+
+def manifests(table: Path) -> dict[int, Path]:
+    """List a local table's manifests by version, newest first."""
+    found = {version_of(file.name): file for file in _files(table / VERSIONS)}
+    return {version: found[version] for version in sorted(filter(None, found), reverse=True)}
+
+
+def set_aside_blank(table: Path) -> None:
+    """Set aside the newest manifests if they are empty: a power cut has left them so.
+
+    Their commits never returned, since a manifest is synced before. Lance makes none in place, so
+    that no other process is writing them.
+    """
+    for file in manifests(table).values():
+        if not _is_blank(file):
+            break
+        set_aside(table, [file], new_set_aside(table))
+
+
+def _is_blank(file: Path) -> bool:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:  # another process has set it aside
+        return False
+    return not data.endswith(MANIFEST_END) and not any(data)
+
+
+def new_set_aside(table: Path) -> Path:
+    """Make a folder beside a local table for files set aside together."""
+    make_folder(table.parent / SET_ASIDE)
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ-")
+    return Path(tempfile.mkdtemp(prefix=now, dir=table.parent / SET_ASIDE))
+
+
+def set_aside(table: Path, files: Iterable[Path], folder: Path) -> None:
+    """Move some of a local table's files to such a folder, from which nothing is ever removed."""
+    left = set()
+    for file in files:
+        place = folder / file.relative_to(table.parent)
+        make_folder(place.parent)
+        file.replace(place)
+        sync_folder(place.parent)
+        left.add(file.parent)
+    for each in left:
+        sync_folder(each)
+    sync_folder(folder.parent)
 
 
 def unnamed_files(dataset: "lance.LanceDataset", table: Path) -> list[Path]:

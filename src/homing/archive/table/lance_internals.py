@@ -54,6 +54,25 @@ def is_missing_file(error: ValueError) -> bool:
     return str(error).startswith("Not found")
 
 
+MANIFEST_END = b"LANC"
+"""Last bytes of a manifest."""
+
+_NUMBERED_DOWN = 20  # digits of a manifest's name
+
+
+def version_of(manifest: str) -> int | None:
+    """Read a version's number from the name of its manifest; None if it is no such name."""
+    number, _, suffix = manifest.partition(".")
+    if suffix != "manifest" or not number.isdecimal():
+        return None
+    return (1 << 64) - 1 - int(number) if len(number) == _NUMBERED_DOWN else int(number)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Return whether Lance's own code has failed, as it may on damaged files."""
+    return type(error).__name__ == "PanicException"
+
+
 def is_unfinished(name: str) -> bool:
     """Return whether a file is one that Lance still writes, or its hint of the newest version."""
     return name.startswith(".tmp") or "#" in name or name == HINT

@@ -31,6 +31,9 @@ from homing.archive.table.versions import VersionedDataset, dataset_uri, transla
 from homing.errors import ArchiveError, UsageError
 from homing.images.limits import shown
 
+TABLE = "entries.lance"
+"""Name of the table in an archive's folder."""
+
 INDEXED = "indexed"
 """Column without values to which the index is bound; a later generation's has its number added."""
 

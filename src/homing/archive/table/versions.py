@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import lance
 import pyarrow as pa
 
-from homing.archive.table.disk import DiskCommits, unnamed_files
+from homing.archive.table.disk import DiskCommits, manifests, set_aside_blank, unnamed_files
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
@@ -26,6 +26,8 @@ from homing.files.locks import hold_lock_within, share_lock
 from homing.images.limits import shown
 
 _T = TypeVar("_T")
+
+REPAIR = "if its files are damaged, 'homing repair' goes back to the newest version that is whole"
 
 _ATTEMPTS = 5  # to open the newest version
 _PATIENCE = 5.0  # seconds that other writers get to finish their commits
@@ -62,23 +64,27 @@ class VersionedDataset:
 
         Without `sync`, commits return before the disk has them.
         """
-        uri = dataset_uri(path)
-        session = lance.Session(
-            index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+        if version is not None:
+            if version not in (known["version"] for known in cls.open(path).versions()):
+                raise ArchiveError(
+                    f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
+                )
+            return cls.open_damaged(path, version)
+        commits = DiskCommits(path, sync=sync) if isinstance(path, Path) else None
+        if isinstance(path, Path):
+            with translate_errors(path):
+                set_aside_blank(path)
+        dataset = _newest(
+            path, lambda: lance.dataset(dataset_uri(path), session=_session(), commit_lock=commits)
         )
-        if version is None:
-            commits = DiskCommits(path, sync=sync) if isinstance(path, Path) else None
-            dataset = _newest(
-                path, lambda: lance.dataset(uri, session=session, commit_lock=commits)
-            )
-            return cls(dataset, path, commits=commits)
-        newest = cls.open(path)
-        if version not in (known["version"] for known in newest.versions()):
-            raise ArchiveError(
-                f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
-            )
+        return cls(dataset, path, commits=commits)
+
+    @classmethod
+    def open_damaged(cls, path: Location, version: int) -> Self:
+        """Open a version, read-only, whatever the state of the others."""
         with translate_errors(path):
-            return cls(lance.dataset(uri, version=version, session=session), path, pinned=True)
+            dataset = lance.dataset(dataset_uri(path), version=version, session=_session())
+        return cls(dataset, path, pinned=True)
 
     def reopen(self) -> Self:
         """Open it once more, at the same version if this one is pinned to it."""
@@ -226,7 +232,7 @@ class VersionedDataset:
     @property
     def _lock(self) -> Path | None:
         """File by which writers hold the versions they need; None in an object store."""
-        return self.path.with_suffix(".lock") if isinstance(self.path, Path) else None
+        return _lock_of(self.path) if isinstance(self.path, Path) else None
 
     def compact(
         self,
@@ -277,6 +283,25 @@ class VersionedDataset:
         return removed
 
 
+def _session() -> lance.Session:
+    return lance.Session(
+        index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+    )
+
+
+@contextmanager
+def hold_alone(path: Path) -> Iterator[None]:
+    """Let no other process write to a local table; UsageError if one does."""
+    with hold_lock_within(_lock_of(path), _PATIENCE) as alone:
+        if not alone:
+            raise UsageError(f"another process writes to {shown(path)}; wait for it, or end it")
+        yield
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
+
+
 def dataset_uri(path: Location) -> str:
     """Return a path as Lance takes it: as UTF-8, whatever encoding the system's names have."""
     if isinstance(path, ObjectStorePath):
@@ -297,9 +322,12 @@ def _newest(path: Location, read: Callable[[], _T]) -> _T:
         try:
             with translate_errors(path):
                 return read()
-        except ArchiveError:
-            if not left or (isinstance(path, Path) and not path.exists()):
-                raise
+        except ArchiveError as error:
+            if left and not (isinstance(path, Path) and not path.exists()):
+                continue
+            if isinstance(path, Path) and (versions := list(manifests(path))):
+                raise ArchiveError(f"version {versions[0]}: {error}; {REPAIR}") from error
+            raise
     raise AssertionError
 
 
