@@ -328,7 +328,7 @@ def test_two_adopt_at_once(archive, books):
     assert archive.verify().clean
 
 
-@pytest.mark.parametrize("point", ["_store", "raise_format", "code_column_name", "_tidy"])
+@pytest.mark.parametrize("point", ["_store", "raise_format", "code_column_name", "remove_parts"])
 @pytest.mark.parametrize("after", [False, True])
 def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point, after):
     write(archive._table, archive.codebook, names(0, 10), unit_vectors(10, 1))
@@ -344,7 +344,7 @@ def test_an_adoption_that_dies_is_made_again(archive, books, monkeypatch, point,
         with pytest.raises(KeyboardInterrupt):
             archive.adopt(books[WIDER])
     opened = homing.open(archive.path)
-    adopted = point == "_tidy"  # the only point after the commit
+    adopted = point == "remove_parts"  # the only point after the commit
     assert len(opened.generations) == 1 + adopted
     opened_as = opened.codebook
     write(opened._table, opened_as, ["between"], unit_vectors(1, 7), generation=1 + adopted)

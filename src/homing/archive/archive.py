@@ -129,7 +129,7 @@ class Archive(ArchiveUpkeep):
         from homing.archive.ingest.sign import Seal
 
         options = Activation(**activation)
-        self._table.refresh()
+        self._table.begin_writing()
         refuse_store(out)
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
@@ -219,8 +219,7 @@ class Archive(ArchiveUpkeep):
         """
         from homing.archive.ingest.add import add
 
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         inputs = self.inputs(photos, manifest)
         with open_workforce(workers) as workforce:
             described = self._described(inputs, limits, workforce)

@@ -11,9 +11,7 @@ Adopting is therefore one atomic commit, made after all else: a process that die
 adopted nothing, and the same command again does the rest.
 """
 
-import contextlib
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from homing.archive.settings import SETTINGS, ArchiveSettings, raise_format
+from homing.archive.settings import ArchiveSettings, raise_format
 from homing.archive.table.generations import (
     StoredGeneration,
     StoredGenerations,
@@ -32,6 +30,7 @@ from homing.archive.table.table import Table
 from homing.codebooks.catalogue import bundled_codebooks, choose_bundled, load_codebook
 from homing.codebooks.codebook import Codebook
 from homing.errors import CodebookError, UsageError
+from homing.files.durable import remove_parts
 from homing.images.limits import shown
 from homing.options import CodebookLike
 
@@ -135,7 +134,8 @@ def adopt(
             table.add_column(pa.field(column, pa.binary(codebook.code_size)))
         raise_format(folder)
         table.write(commit)
-        _tidy(folder)
+        if isinstance(folder, Path):
+            remove_parts(folder, _SETTLED)
     number = _number_if_newest(current(), codebook)
     assert number is not None
     return Generation(number, str(codebook.factory), codebook.fingerprint)
@@ -166,15 +166,6 @@ def _store(codebook: Codebook, file: Location) -> None:
     elif not file.exists():
         with tempfile.TemporaryDirectory(prefix="homing-") as local:
             file.put(codebook.save(Path(local) / CODEBOOK))
-
-
-def _tidy(folder: Location) -> None:
-    """Remove the partial files of processes that were killed while writing."""
-    if isinstance(folder, Path):
-        for left in [*folder.glob(f".{SETTINGS}.*.part"), *folder.glob(".codebook-*.part")]:
-            with contextlib.suppress(FileNotFoundError):  # its writer lives, or another tidies
-                if time.time() - left.stat().st_mtime > _SETTLED:
-                    left.unlink()
 
 
 def read_codebook(file: Location) -> Codebook:

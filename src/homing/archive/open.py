@@ -13,16 +13,16 @@ from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, wr
 from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
-from homing.archive.table.table import Table
+from homing.archive.table.table import TABLE, Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
+from homing.files.durable import make_folder, sync_folder, sync_tree
 from homing.images.limits import shown
 from homing.options import PREVIEW_SIDE, PathLike, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
 
-_TABLE = "entries.lance"
 _SETTLED = 60.0  # seconds after which the maker of a table without settings is taken for dead
 
 
@@ -99,6 +99,7 @@ def open_archive(
     device: str = "cpu",
     engine: str = "auto",
     version: int | None = None,
+    sync: bool = True,
 ) -> "Archive":
     """Open an archive; public as ``homing.open``.
 
@@ -116,6 +117,9 @@ def open_archive(
         memory. Both give the same answers. "auto" holds up to half a gigabyte.
     version : int or None
         An earlier version, to be read as it was: one of :meth:`Archive.versions`.
+    sync : bool
+        Whether what is written is on the disk when a method returns. False is for bulk loads: a
+        power cut within the next minute may lose entries, or ask for ``homing repair``.
 
     Raises
     ------
@@ -137,7 +141,7 @@ def open_archive(
             f"the codebook of {str(folder)!r} has fingerprint {codebook.fingerprint}, but the "
             f"archive was made with {settings.codebook_fingerprint}; put that file back"
         )
-    table = Table.open(folder / _TABLE, version=version)
+    table = Table.open(folder / TABLE, version=version, sync=sync)
     codebooks = CodebookFiles(folder, codebook)
     generations = codebooks.read(table)
     if engine == "lance":
@@ -158,14 +162,16 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         ) from None
     size = {"dimension": settings.dimension, "code_size": codebook.code_size}
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(folder.parent)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            Table.create(building / _TABLE, **size)
+            Table.create(building / TABLE, **size)
             codebook.save(building / CODEBOOK)
             write_settings(building, settings)
             building.chmod(0o777 & ~_umask())
+            sync_tree(building)
             building.replace(folder)
+            sync_folder(folder.parent)
         finally:
             shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
@@ -188,9 +194,9 @@ def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook:
     """
     size = {"dimension": settings.dimension, "code_size": codebook.code_size}
     try:
-        Table.create(folder / _TABLE, **size)
+        Table.create(folder / TABLE, **size)
     except ArchiveError:
-        left = Table.open(folder / _TABLE)  # or raises why none can be made
+        left = Table.open(folder / TABLE)  # or raises why none can be made
         if left.schema != row_schema(**size) or len(left):
             raise ArchiveError(
                 f"{str(folder)!r} holds a table without settings; remove what is there, or choose "

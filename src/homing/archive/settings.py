@@ -7,9 +7,10 @@ generation, so that versions of homing that know a single one refuse it.
 import datetime
 import json
 import socket
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homing._version import __version__
 from homing.archive.table.location import SHARE_ARCHIVE_OR_STORE, Location, refuse_in_worker
@@ -47,7 +48,7 @@ def write_settings(folder: Location, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
-    (folder / SETTINGS).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    _write(folder / SETTINGS, values)
 
 
 def raise_format(folder: Location) -> None:
@@ -56,7 +57,11 @@ def raise_format(folder: Location) -> None:
     values = json.loads(path.read_text(encoding="utf-8"))
     if values["format"] == SEVERAL_GENERATIONS:
         return
-    text = json.dumps(values | {"format": SEVERAL_GENERATIONS}, indent=2) + "\n"
+    _write(path, values | {"format": SEVERAL_GENERATIONS})
+
+
+def _write(path: Location, values: Mapping[str, Any]) -> None:
+    text = json.dumps(values, indent=2) + "\n"
     if isinstance(path, Path):
         replace_durably(path, text.encode())
     else:

@@ -19,6 +19,7 @@ from homing.archive.table.build_index import Indexed, index_generations, refuse_
 from homing.archive.table.index import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
+from homing.archive.table.versions import REPAIR
 from homing.archive.verification import statistics, verify
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
@@ -74,7 +75,8 @@ class ArchiveUpkeep(ArchiveReader):
             The ids that existed.
         """
         recorded = {i: shown(i) for i in ids}  # as recorded: a name's bytes may be no UTF-8
-        existing = self._refreshed().lookup(list(recorded.values()), [])
+        self._table.begin_writing()
+        existing = self._table.lookup(list(recorded.values()), [])
         if existing:
             self._table.delete(list(existing))
         return tuple(i for i, name in recorded.items() if name in existing)
@@ -156,7 +158,10 @@ class ArchiveUpkeep(ArchiveReader):
         _ = self.descriptor  # one that is not the archive's is refused here
         codebooks = self.codebooks
         previews = self.preview_store
-        found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        try:
+            found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        except ArchiveError as error:
+            raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
         found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found
@@ -185,8 +190,7 @@ class ArchiveUpkeep(ArchiveReader):
             The index cannot hold a codebook of this type (LSH, SQ8), workers die repeatedly over
             the same part, or a Ray cluster cannot be reached or does not see the archive.
         """
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         codebooks = self.codebooks
         refuse_unindexable(codebooks, self.path)
         with open_workforce(workers) as workforce:
@@ -247,7 +251,7 @@ class ArchiveUpkeep(ArchiveReader):
         """
         from homing.archive.ingest.missing_previews import make_missing
 
-        self._table.refuse_if_past()
+        self._table.begin_writing()
         if not self.settings.previews:
             raise UsageError(f"{str(self.path)!r} was made to have no previews; make it anew")
         sources = self.sources(as_paths(files))
@@ -314,8 +318,7 @@ class ArchiveUpkeep(ArchiveReader):
             It is an older generation, the archive is indexed and its index cannot hold such a
             codebook, or the archive is open at an earlier version.
         """
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         chosen, _ = choose_codebook(codebook, self.descriptor, None)
         if any(each.segments for each in read_coverages(self._table, self.codebooks)):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
@@ -332,8 +335,7 @@ class ArchiveUpkeep(ArchiveReader):
         """
         from homing.archive.exchange import import_rows
 
-        self._table.refuse_if_past()
-        self._table.refresh()
+        self._table.begin_writing()
         codebooks = self.codebooks
         imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
         self._keep_calibrated()

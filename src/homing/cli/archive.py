@@ -102,6 +102,51 @@ def verify(archive: str, files: bool, as_json: bool) -> int:
     return 0 if found.clean else 1
 
 
+@click.command(short_help="Go back to the newest version that can be read.")
+@shared.archive_argument
+@click.option(
+    "--export",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Change nothing, and write what can still be read of the newest version to a new file.",
+)
+@click.option(
+    "--to",
+    type=click.IntRange(min=1),
+    metavar="VERSION",
+    help="Go back to this version, whatever can still be read of newer ones.",
+)
+@shared.json_option
+def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> int:
+    """Go back to the newest version of an archive that can be read whole.
+
+    \b
+    homing repair archive
+    homing repair archive --export rows.parquet
+
+    What newer versions consist of is moved to the archive's folder set-aside; nothing is removed.
+    Entries lost so are named: run the same 'homing release' or 'homing add' again. If no version is
+    whole, --export writes what can be read, for 'homing import' into a new archive.
+    """
+    from homing.archive.repair import export_readable
+    from homing.archive.repair import repair as go_back
+
+    if export is not None:
+        rows, lost = export_readable(archive, export)
+        line = f"{printable(export)}: {rows} rows; {lost} cannot be read"
+        print_result({"file": export, "rows": rows, "lost": lost}, line, as_json=as_json)
+        return 1 if lost else 0
+    done = go_back(archive, to=to)
+    lines = [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
+    lines += [f"lost: {printable(name)}" for name in done.lost]
+    when = done.created_at.isoformat(timespec="seconds")
+    lines.append(f"version {done.version} of {when} is whole: {done.entries} entries")
+    if done.damaged:
+        lines.append("what was recorded since is lost: run the same commands again")
+    print_result(done.as_dict(), "\n".join(lines), as_json=as_json)
+    return 0
+
+
 @click.command(short_help="Merge small files and free disk space.")
 @shared.archive_argument
 @click.option(

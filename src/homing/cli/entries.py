@@ -97,8 +97,9 @@ def export(archive: str, file: str, previews: bool, version: int | None, as_json
 @click.command("import", short_help="Add the entries of an exported file.")
 @shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
+@shared.sync_option
 @shared.json_option
-def import_(archive: str, file: str, as_json: bool) -> int:
+def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
     """Add the entries of a file that 'homing export' wrote.
 
     \b
@@ -107,7 +108,7 @@ def import_(archive: str, file: str, as_json: bool) -> int:
     The archive must have the descriptor and the codebook of the exported one. Entries that it
     already has are unchanged. Rows whose codes do not match the codebook are refused and named.
     """
-    opened = shared.open_archive(archive)
+    opened = shared.open_archive(archive, sync=sync)
     with progress(None, "importing") as bar:
         done = opened.import_rows(file, progress=bar.by)
     for problem in done.problems:

@@ -24,7 +24,7 @@ from homing.workers.memory import keep_freed_memory
 _GROUPS = {
     "Pictures": {"release": "release add activate", "search": "search explain duplicates"},
     "Archive": {
-        "archive": "init stats verify compact previews index calibrate",
+        "archive": "init stats verify repair compact previews index calibrate",
         "entries": "list show remove export import versions",
         "decisions": "decide decisions undecide",
     },

@@ -109,6 +109,12 @@ workers_option = click.option(
     help="Number of processes on this machine, or a Ray cluster: ray://HOST:PORT, or ray for the "
     "one that RAY_ADDRESS names (if unset: ray:N on this machine).",
 )
+sync_option = click.option(
+    "--sync/--no-sync",
+    default=True,
+    help="Report a picture once the disk has its entry. --no-sync is for bulk loads: a power cut "
+    "within the next minute may lose entries, or ask for 'homing repair'.",
+)
 rate_option = click.option(
     "--rate",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),

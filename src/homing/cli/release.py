@@ -66,6 +66,7 @@ def _outcomes(
 @_activation_options
 @shared.c2pa_options
 @shared.workers_option
+@shared.sync_option
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
@@ -89,7 +90,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     use more, and write the same files. If a worker is killed, its current pictures are retried.
     """
     credentials = shared.credentials_of(options)
-    opened = shared.open_archive(archive, device=options["device"])
+    opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
     with _outcomes(opened, photos, options, "releasing") as on_outcome:
         report = opened.release(
             photos,
@@ -109,6 +110,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @shared.optional_photos_argument
 @_manifest
 @shared.workers_option
+@shared.sync_option
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
@@ -123,7 +125,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     A second run skips what is already recorded. If a worker is killed, its current pictures are
     retried.
     """
-    opened = shared.open_archive(archive, device=options["device"])
+    opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
     with _outcomes(opened, photos, options, "adding") as on_outcome:
         report = opened.add(
             photos,

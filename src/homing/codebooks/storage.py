@@ -17,7 +17,7 @@ import safetensors
 from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.errors import CodebookError
-from homing.files.durable import publish, staged_beside, sync_folder, write_durably
+from homing.files.durable import publish, staged_beside, sync_file, sync_folder, write_durably
 
 FORMAT = "homing-codebook"
 VERSION = 1
@@ -60,14 +60,15 @@ def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = Fal
     data = to_bytes(codebook)
     try:
         if not overwrite and _is_saved(final, codebook):
-            return final
-        with staged_beside(final) as staged:
-            write_durably(staged, data)
-            if overwrite:
-                staged.replace(final)
-            else:
-                publish(staged, final)
-            sync_folder(final.parent)
+            sync_file(final)  # its writer may have died before it did
+        else:
+            with staged_beside(final) as staged:
+                write_durably(staged, data)
+                if overwrite:
+                    staged.replace(final)
+                else:
+                    publish(staged, final)
+        sync_folder(final.parent)
     except OSError as error:
         raise CodebookError(f"The codebook cannot be written to {final}: {error}.") from error
     return final

@@ -83,13 +83,40 @@ def replace_durably(path: Path, data: bytes) -> None:
         sync_folder(path.parent)
 
 
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder, with those above it if need be, and wait until the disk has their names."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(mode, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        sync_folder(each.parent)
+
+
+def sync_file(file: Path) -> None:
+    """Wait until the disk has a file's contents; its name is its folder's."""
+    _sync(file, os.O_RDONLY if os.name == "posix" else os.O_RDWR)
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the disk has the folder's names, if the system supports that."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    if os.name == "posix":
+        _sync(folder, os.O_RDONLY)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until the disk has all that is below a folder."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            sync_file(Path(place, name))
+        sync_folder(Path(place))
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
+    except OSError as error:  # a full or failing disk, which Python does not name
+        error.filename = os.fspath(path)
+        raise
     finally:
         os.close(descriptor)
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 import uvicorn
 
 from homing.errors import UsageError
+from homing.files.durable import make_folder
 from homing.files.locks import try_lock
 from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
@@ -42,7 +43,7 @@ def serve(settings: Settings) -> None:
 def _folder_lock(settings: Settings) -> Iterator[None]:
     """Hold the service's folder; raise `UsageError` where another service has it."""
     try:
-        settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(settings.folder, mode=0o700)
         lock = (settings.folder / "lock").open("ab")
     except OSError as error:
         raise UsageError(

@@ -1,6 +1,7 @@
 """Calibration of an archive: made on its own entries, stored beside them, remade as it grows."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -154,7 +155,9 @@ def test_few_entries_are_all_looked_at(filled):
 
 
 def test_what_is_written_is_read_again(filled):
-    (filled.path / ".calibration.json-left").write_text("by one that was killed")
+    left = filled.path / ".calibration.json.left.part"
+    left.write_text("by one that was killed")
+    os.utime(left, (0, 0))
     made = filled.calibrate()
     assert read_calibration(filled.path, filled.settings) == made
     values = stored(filled)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from homing.archive.decisions.kept import digest_of
 from homing.archive.table.location import Location
-from homing.files.durable import remove_parts, replace_durably, sync_folder
+from homing.files.durable import make_folder, remove_parts, replace_durably
 from homing.files.locks import hold_lock
 
 _FOLDER, _UNDONE = "decisions", ".undone"
@@ -133,9 +133,7 @@ class DecisionFiles:
         if not isinstance(self.folder, Path):
             yield
             return
-        if not self.folder.exists():
-            self.folder.mkdir(exist_ok=True)
-            sync_folder(self.folder.parent)
+        make_folder(self.folder)
         with hold_lock(self.folder / ".lock"):
             yield
 

@@ -21,7 +21,7 @@ from homing.archive.results import Outcome, Report
 from homing.codebooks.codebook import Codebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
-from homing.files.durable import publish, refuses_name
+from homing.files.durable import make_folder, publish, refuses_name, sync_folder
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
 
@@ -77,8 +77,9 @@ def _place(
     final = staging.out / destination
     staged = staging.write(result.data, destination, hashlib.sha256(result.data).digest())
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         publish(staging.folder / staged.name, final)
+        sync_folder(final.parent)
     except (FileExistsError, NotADirectoryError):
         return outcome_without_file(item, "skipped", f"{shown(final)} exists already")
     except OSError as error:

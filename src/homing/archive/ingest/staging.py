@@ -21,7 +21,15 @@ from pathlib import Path
 import pyarrow as pa
 
 from homing.errors import ArchiveError, UsageError
-from homing.files.durable import file_sha256, publish, refuses_name, sync_folder, write_durably
+from homing.files.durable import (
+    file_sha256,
+    make_folder,
+    publish,
+    refuses_name,
+    sync_file,
+    sync_folder,
+    write_durably,
+)
 from homing.files.run_folders import HeldFolder, abandoned_folders, new_folder
 
 STAGING_PREFIX = ".homing-"
@@ -50,8 +58,9 @@ class Staging:
 
     def __init__(self, out: Path, owner: str = "") -> None:
         try:
-            out.mkdir(parents=True, exist_ok=True)
+            make_folder(out)
             self._held = new_folder(out, STAGING_PREFIX)
+            sync_folder(out)
         except OSError as error:
             raise UsageError(f"nothing can be written to {str(out)!r}: {error}") from error
         self.folder = self._held.path
@@ -142,6 +151,7 @@ def _publish_and_commit(
         elif row in refused:
             if place == "new":
                 (out / staged.destination).unlink()
+                sync_folder((out / staged.destination).parent)
             fates.append("id taken")
         else:
             fates.append("recorded")
@@ -158,13 +168,15 @@ def _place(folder: Path, out: Path, staged: StagedFile) -> str:
     """
     source, final = folder / staged.name, out / staged.destination
     try:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         publish(source, final)
     except (FileExistsError, NotADirectoryError, FileNotFoundError):
         # Not a directory: a file stands where the name needs a folder. Not found: a run that died
         # had moved it already, on a file system where publishing is moving.
         if not final.is_file() or file_sha256(final) != staged.sha256:
             return "taken"
+        sync_file(final)  # the run that gave it that name may have died before it did
+        sync_folder(final.parent)
         # A file that a died run published counts as new too: it may have to be withdrawn.
         return "new" if not source.exists() or source.samefile(final) else "same"
     except OSError as error:

@@ -23,7 +23,13 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.archive.table.rows import PreviewReference
 from homing.errors import ArchiveError
-from homing.files.durable import remove_parts, staged_beside, sync_folder, write_durably
+from homing.files.durable import (
+    make_folder,
+    remove_parts,
+    staged_beside,
+    sync_folder,
+    write_durably,
+)
 from homing.images.limits import shown
 from homing.images.preview import LARGEST_PREVIEW, is_preview
 
@@ -130,9 +136,7 @@ class PreviewStore:
     def _write_pack(self, data: bytes) -> str:
         name = f"{int(time.time()):08x}-{_digest(data)}{_SUFFIX}"
         if isinstance(self.folder, Path):
-            if not self.folder.exists():
-                self.folder.mkdir(exist_ok=True)
-                sync_folder(self.folder.parent)
+            make_folder(self.folder)
             with staged_beside(self.folder / name) as staged:
                 write_durably(staged, data)
                 staged.replace(self.folder / name)

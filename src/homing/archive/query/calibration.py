@@ -7,11 +7,8 @@ searched for in all views. Until there are enough of either, the vectors that sh
 rates are provisional.
 """
 
-import contextlib
 import datetime
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -26,6 +23,7 @@ from homing.archive.query.snapshot import QueryHits
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.errors import ArchiveError
+from homing.files.durable import remove_parts, replace_durably
 from homing.options import UPRIGHT
 from homing.search.background import load_background
 from homing.search.false_alarms import LEAST_BACKGROUND, Tail, fit_tail
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 _NAME = "calibration.json"
 
+_SETTLED = 60.0  # seconds after which a file so small is no longer being written
 _GROWTH = 1.5  # growth of an archive after which it is calibrated again
 
 
@@ -161,12 +160,8 @@ def write_calibration(
     if not isinstance(folder, Path):
         (folder / _NAME).write_text(text, encoding="utf-8")
         return
-    for left in folder.glob(f".{_NAME}-*"):  # by a process that was killed
-        left.unlink(missing_ok=True)
-    staged = folder / f".{_NAME}-{uuid.uuid4().hex}"
-    staged.write_text(text, encoding="utf-8")
-    with contextlib.suppress(FileNotFoundError):  # removed by another writer, whose file is valid
-        os.replace(staged, folder / _NAME)  # noqa: PTH105 - over the one before, atomically
+    remove_parts(folder, _SETTLED)
+    replace_durably(folder / _NAME, text.encode())
 
 
 def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:

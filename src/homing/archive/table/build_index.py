@@ -95,6 +95,16 @@ def build_index(
     The workforce builds segments at the same time; None is this process alone. `progress` is called
     with the number of rows indexed since the last call.
     """
+    with table.hold_versions():  # no version names a segment that is being built
+        return _build_index(table, codebook, workforce, progress)
+
+
+def _build_index(
+    table: Table,
+    codebook: Codebook,
+    workforce: Workforce | None,
+    progress: Callable[[int], None] | None,
+) -> Indexed:
     workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
     add_index_column(table, codebook)

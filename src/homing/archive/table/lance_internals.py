@@ -24,10 +24,20 @@ PRIMARY_KEY = {"lance-schema:unenforced-primary-key": "true"}
 FRAGMENT_SHIFT = 32
 """A row's address is its fragment's number << 32 | its row in the fragment."""
 
+VERSIONS = "_versions"
+"""Folder of the manifests."""
+
+NAMED = ("data", "_deletions", "_indices", "_transactions")
+"""Folders of the files that manifests name."""
+
+HINT = "latest_version_hint.json"
+"""File there that names the newest version; a wrong one, or none, does no harm."""
+
 HALF = 2
 """Bytes of a float16."""
 
-_RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # position in Lance's source, useless to users
+_RUST_SOURCE = re.compile(r",\s*\S+\.rs:\d+:\d+")  # position in Lance's source, useless to users
+_FROM_LOCK = re.compile(r".*Error from commit handler: (?:\w+: )?", re.DOTALL)  # it is ours
 _STORE_ERROR = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.DOTALL)
 
 
@@ -36,12 +46,36 @@ def reason_of(error: Exception) -> str:
     text = str(error) or type(error).__name__
     if found := _STORE_ERROR.search(text):
         return ": ".join(part for part in found.groups() if part)
-    return " ".join(_RUST_SOURCE.sub("", text).split())
+    return " ".join(_RUST_SOURCE.sub("", _FROM_LOCK.sub("", text)).split())
 
 
 def is_missing_file(error: ValueError) -> bool:
     """Tell a missing index file from other errors: Lance raises ValueError for both."""
     return str(error).startswith("Not found")
+
+
+MANIFEST_END = b"LANC"
+"""Last bytes of a manifest."""
+
+_NUMBERED_DOWN = 20  # digits of a manifest's name
+
+
+def version_of(manifest: str) -> int | None:
+    """Read a version's number from the name of its manifest; None if it is no such name."""
+    number, _, suffix = manifest.partition(".")
+    if suffix != "manifest" or not number.isdecimal():
+        return None
+    return (1 << 64) - 1 - int(number) if len(number) == _NUMBERED_DOWN else int(number)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Return whether Lance's own code has failed, as it may on damaged files."""
+    return type(error).__name__ == "PanicException"
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a file is one that Lance still writes, or its hint of the newest version."""
+    return name.startswith(".tmp") or "#" in name or name == HINT
 
 
 def count_indexed_rows(dataset: "lance.LanceDataset", segment: str) -> int:

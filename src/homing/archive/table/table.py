@@ -31,6 +31,9 @@ from homing.archive.table.versions import VersionedDataset, dataset_uri, transla
 from homing.errors import ArchiveError, UsageError
 from homing.images.limits import shown
 
+TABLE = "entries.lance"
+"""Name of the table in an archive's folder."""
+
 INDEXED = "indexed"
 """Column without values to which the index is bound; a later generation's has its number added."""
 
@@ -55,8 +58,8 @@ class Table(VersionedDataset):
         """Create an empty table."""
         schema = row_schema(dimension, code_size)
         with translate_errors(path):
-            dataset = lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
-        return cls(dataset, path)
+            lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
+        return cls.open(path)
 
     @property
     def schema(self) -> pa.Schema:

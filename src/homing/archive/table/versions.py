@@ -8,15 +8,17 @@ and a compaction brings back the rows that another process has removed meanwhile
 import copy
 import datetime
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
 import lance
 import pyarrow as pa
 
+from homing.archive.table.disk import DiskCommits, manifests, set_aside_blank, unnamed_files
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
@@ -25,9 +27,15 @@ from homing.images.limits import shown
 
 _T = TypeVar("_T")
 
+REPAIR = "if its files are damaged, 'homing repair' goes back to the newest version that is whole"
+
 _ATTEMPTS = 5  # to open the newest version
 _PATIENCE = 5.0  # seconds that other writers get to finish their commits
 _IN_FLIGHT = datetime.timedelta(hours=1)  # longest commit assumed where no lock exists
+
+# Held by the one thread of this process that writes. Others would take up the few threads of Lance,
+# in which they wait for the lock of a commit, and which that commit needs.
+_WRITING = threading.RLock()
 
 # Bounds on Lance's caches: by default they take several gigabytes.
 _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
@@ -36,32 +44,52 @@ _INDEX_CACHE, _METADATA_CACHE = 256 << 20, 128 << 20
 class VersionedDataset:
     """A dataset at one version; a write moves on to the version that it makes."""
 
-    def __init__(self, dataset: lance.LanceDataset, path: Location, *, pinned: bool = False):
+    def __init__(
+        self,
+        dataset: lance.LanceDataset,
+        path: Location,
+        *,
+        commits: DiskCommits | None = None,
+        pinned: bool = False,
+    ):
         self._dataset = dataset
+        self._commits = commits  # None in an object store, which is durable by itself
         self._pinned = pinned
         self._holding = False
         self.path = path
 
     @classmethod
-    def open(cls, path: Location, *, version: int | None = None) -> Self:
-        """Open the newest version, or an earlier one, which is read-only."""
-        uri = dataset_uri(path)
-        session = lance.Session(
-            index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+    def open(cls, path: Location, *, version: int | None = None, sync: bool = True) -> Self:
+        """Open the newest version, or an earlier one, which is read-only.
+
+        Without `sync`, commits return before the disk has them.
+        """
+        if version is not None:
+            if version not in (known["version"] for known in cls.open(path).versions()):
+                raise ArchiveError(
+                    f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
+                )
+            return cls.open_damaged(path, version)
+        commits = DiskCommits(path, sync=sync) if isinstance(path, Path) else None
+        if isinstance(path, Path):
+            with translate_errors(path):
+                set_aside_blank(path)
+        dataset = _newest(
+            path, lambda: lance.dataset(dataset_uri(path), session=_session(), commit_lock=commits)
         )
-        if version is None:
-            return cls(_newest(path, lambda: lance.dataset(uri, session=session)), path)
-        newest = cls.open(path)
-        if version not in (known["version"] for known in newest.versions()):
-            raise ArchiveError(
-                f"there is no version {version} of {shown(str(path))}; see 'homing versions'"
-            )
+        return cls(dataset, path, commits=commits)
+
+    @classmethod
+    def open_damaged(cls, path: Location, version: int) -> Self:
+        """Open a version, read-only, whatever the state of the others."""
         with translate_errors(path):
-            return cls(lance.dataset(uri, version=version, session=session), path, pinned=True)
+            dataset = lance.dataset(dataset_uri(path), version=version, session=_session())
+        return cls(dataset, path, pinned=True)
 
     def reopen(self) -> Self:
         """Open it once more, at the same version if this one is pinned to it."""
-        return self.open(self.path, version=self.version if self._pinned else None)
+        sync = self._commits is None or self._commits.sync
+        return self.open(self.path, version=self.version if self._pinned else None, sync=sync)
 
     def pinned(self) -> Self:
         """Return the version in view on a handle of its own, which stays there.
@@ -130,6 +158,23 @@ class VersionedDataset:
                 "read and exported, but not changed"
             )
 
+    def begin_writing(self) -> None:
+        """Move on to the newest version, on which this process's work is to rest.
+
+        It is synced: the process that made it may have been killed before it did. An earlier
+        version is refused.
+        """
+        self.refuse_if_past()
+        self.refresh()
+        with self._settled():
+            pass
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        """Let no commit happen, with all files of all versions on the disk."""
+        with _WRITING, nullcontext() if self._commits is None else self._commits.settled():
+            yield
+
     def retry(self, action: Callable[[], _T]) -> _T:
         """Run an action on the version in view, and again on a newer one if that one is gone.
 
@@ -152,7 +197,7 @@ class VersionedDataset:
         has committed: a process that forgets versions (:meth:`compact`) waits.
         """
         self.refuse_if_past()
-        with self.hold_versions():
+        with _WRITING, self.hold_versions():
             self.refresh()
             result = self.retry(action)
             self.refresh()
@@ -187,7 +232,7 @@ class VersionedDataset:
     @property
     def _lock(self) -> Path | None:
         """File by which writers hold the versions they need; None in an object store."""
-        return self.path.with_suffix(".lock") if isinstance(self.path, Path) else None
+        return _lock_of(self.path) if isinstance(self.path, Path) else None
 
     def compact(
         self,
@@ -198,7 +243,9 @@ class VersionedDataset:
 
         In an object store, and while others write all the time, versions of the last hour stay: a
         commit in flight may need them. `sweep` is then called with that hour, or with no time if no
-        commit can be in flight: it removes what no version refers to and is older.
+        commit can be in flight: it removes what no version refers to and is older. So are the
+        table's own files that killed writers have left; while others write, Lance removes those
+        of a week ago.
         """
 
         def merge() -> Any:
@@ -209,18 +256,50 @@ class VersionedDataset:
         with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
             settled = datetime.timedelta(0) if alone else _IN_FLIGHT
             older = max(keep, settled)
-            with translate_errors(self.path):
+            # Nothing goes before what replaces it is on the disk.
+            with translate_errors(self.path), self._settled():
                 cleaned = self._dataset.cleanup_old_versions(
                     older_than=older, delete_unverified=False
                 )
                 self._dataset.checkout_latest()
+                left = self._remove_unnamed() if alone else 0
             if sweep is not None:
                 sweep(settled)
         return {
             "files_removed": int(metrics.files_removed),
             "files_added": int(metrics.files_added),
-            "bytes_freed": int(cleaned.bytes_removed),
+            "bytes_freed": int(cleaned.bytes_removed) + left,
         }
+
+    def _remove_unnamed(self) -> int:
+        """Remove the local files that no version names; return their bytes."""
+        assert isinstance(self.path, Path)
+        removed = 0
+        for file in unnamed_files(self._dataset, self.path):
+            removed += file.stat().st_size
+            file.unlink()
+            with suppress(OSError):  # another file is there
+                file.parent.rmdir()
+        return removed
+
+
+def _session() -> lance.Session:
+    return lance.Session(
+        index_cache_size_bytes=_INDEX_CACHE, metadata_cache_size_bytes=_METADATA_CACHE
+    )
+
+
+@contextmanager
+def hold_alone(path: Path) -> Iterator[None]:
+    """Let no other process write to a local table; UsageError if one does."""
+    with hold_lock_within(_lock_of(path), _PATIENCE) as alone:
+        if not alone:
+            raise UsageError(f"another process writes to {shown(path)}; wait for it, or end it")
+        yield
+
+
+def _lock_of(path: Path) -> Path:
+    return path.with_suffix(".lock")
 
 
 def dataset_uri(path: Location) -> str:
@@ -243,9 +322,12 @@ def _newest(path: Location, read: Callable[[], _T]) -> _T:
         try:
             with translate_errors(path):
                 return read()
-        except ArchiveError:
-            if not left or (isinstance(path, Path) and not path.exists()):
-                raise
+        except ArchiveError as error:
+            if left and not (isinstance(path, Path) and not path.exists()):
+                continue
+            if isinstance(path, Path) and (versions := list(manifests(path))):
+                raise ArchiveError(f"version {versions[0]}: {error}; {REPAIR}") from error
+            raise
     raise AssertionError
 
 

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homing.errors import UsageError
-from homing.files.durable import sync_folder
+from homing.files.durable import make_folder, sync_folder
 from homing.files.locks import hold_lock
 
 READ, WRITE = "read", "write"
@@ -81,7 +81,7 @@ class KeyRing:
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         digest = hashlib.sha256(secret.encode()).hexdigest()
         key = Key(secrets.token_hex(4), name.strip(), rights, digest, now)
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder, mode=0o700)
         with hold_lock(self._folder / "keys.lock"):
             self._write([*self.all(), key])
         return key, secret

@@ -19,6 +19,7 @@ from typing import Any
 
 from homing.archive.results import Outcome
 from homing.errors import HomingError
+from homing.files.durable import make_folder
 from homing.images import shown
 from homing.options import Activation
 from homing.serve.http.names import file_address
@@ -59,7 +60,7 @@ class JobQueue(AbstractContextManager["JobQueue"]):
 
     def __enter__(self) -> "JobQueue":
         """Queue the unfinished jobs, and begin."""
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self._folder, mode=0o700)
         for place in sorted(self._folder.iterdir()):
             if place.name.startswith("."):  # never acknowledged
                 shutil.rmtree(place, ignore_errors=True)

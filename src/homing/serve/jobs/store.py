@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
-from homing.files.durable import replace_durably, sync_folder, write_durably
+from homing.files.durable import make_folder, replace_durably, sync_folder, write_durably
 from homing.images import SUFFIXES
 from homing.options import Activation
 from homing.serve.token_folders import new_token
@@ -79,7 +79,8 @@ class JobDraft:
         self._activation = activation
         self._final = folder / self.token
         self._folder = folder / f".{self.token}"
-        self._folder.mkdir(parents=True, mode=0o700)
+        make_folder(folder, mode=0o700)
+        self._folder.mkdir(mode=0o700)
         self._pictures: list[JobPicture] = []
 
     def add(self, picture: JobPicture, data: bytes, kind: str) -> None:

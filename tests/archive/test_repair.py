@@ -1,0 +1,186 @@
+"""Repair: damaged versions are named, set aside and left behind; what can be read is exported.
+
+Also tests archive/table/damaged.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from lance.file import LanceFileReader
+
+import homing
+from homing.archive.repair import repair
+from homing.archive.table.disk import manifests
+from homing.archive.table.table import TABLE
+from homing.files.locks import share_lock
+from tests.helpers.archive import child, completed, contents, facts, write
+from tests.helpers.pictures import make_pictures
+from tests.helpers.vectors import unit_vectors
+
+
+@pytest.fixture
+def photos(tmp_path) -> Path:
+    return make_pictures(tmp_path / "photos", 6)
+
+
+@pytest.fixture
+def filled(archive, photos):
+    """An archive with three pictures added, and then three more."""
+    archive.add(sorted(photos.iterdir())[:3])
+    archive.add(photos)
+    return archive
+
+
+def newest_manifest(archive) -> Path:
+    return next(iter(manifests(archive.path / TABLE).values()))
+
+
+def newest_data(archive) -> Path:
+    """The data file that only the newest version has."""
+    return max((archive.path / TABLE / "data").iterdir(), key=lambda file: file.stat().st_mtime_ns)
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-7])
+
+
+def set_aside(archive) -> dict[str, bytes]:
+    """What was set aside, by its place in the archive."""
+    kept = contents(archive.path / "set-aside")
+    return {name.partition("/")[2]: data for name, data in kept.items()}
+
+
+@pytest.mark.parametrize("blank", [b"", bytes(500)], ids=["empty", "zeros"])
+def test_an_empty_manifest_is_of_a_commit_that_never_returned(filled, photos, blank):
+    """A power cut leaves one so; it is set aside by itself, and the same command does the rest."""
+    whole, last = facts(filled), newest_manifest(filled)
+    last.write_bytes(blank)
+    again = homing.open(filled.path)
+    assert len(again) == 3
+    assert set_aside(again) == {f"{TABLE}/_versions/{last.name}": blank}
+    assert sorted(each.status for each in again.add(photos)) == ["added"] * 3 + ["skipped"] * 3
+    assert facts(again) == whole
+
+
+def damaged_manifest(archive) -> None:
+    cut(newest_manifest(archive))
+
+
+def lost_data(archive) -> None:
+    newest_data(archive).unlink()
+
+
+def empty_data(archive) -> None:
+    newest_data(archive).write_bytes(b"")
+
+
+@pytest.mark.parametrize("damage", [damaged_manifest, lost_data, empty_data])
+def test_repair_goes_back_and_the_same_command_does_the_rest(filled, photos, damage):
+    whole, version = facts(filled), filled.versions()[-1]["version"]
+    damage(filled)
+    before = contents(filled.path / TABLE)
+    with pytest.raises(homing.ArchiveError, match=rf"ersion {version}.*'homing repair'"):
+        homing.open(filled.path).verify()
+    done = repair(filled.path)
+    assert (done.version, done.entries) == (version - 1, 3)
+    assert [each.version for each in done.damaged] == [version]
+    after = contents(filled.path / TABLE)
+    kept = {name.removeprefix(f"{TABLE}/"): data for name, data in set_aside(filled).items()}
+    assert f"_versions/{newest_name(version)}" in kept
+    assert kept | after == before | {name: after[name] for name in after if "hint" in name}
+    again = homing.open(filled.path)
+    assert again.verify().clean
+    assert sorted(each.status for each in again.add(photos)) == ["added"] * 3 + ["skipped"] * 3
+    again.compact()
+    assert facts(again) == whole
+    assert set(kept) == {name.removeprefix(f"{TABLE}/") for name in set_aside(again)}
+
+
+def newest_name(version: int) -> str:
+    return f"{(1 << 64) - 1 - version}.manifest"
+
+
+def test_entries_lost_are_named_where_their_ids_can_be_read(filled):
+    """The vectors are damaged, and the ids are not."""
+    file = newest_data(filled)
+    columns = LanceFileReader(str(file)).metadata().columns
+    (buffer,) = columns[filled._table.schema.names.index("state")].pages[0].buffers
+    data = bytearray(file.read_bytes())
+    data[buffer.position : buffer.position + buffer.size] = b"\xff" * buffer.size
+    file.write_bytes(data)
+    done = repair(filled.path)
+    assert (done.entries, done.lost) == (3, ("003.jpg", "004.jpg", "005.jpg"))
+
+
+def test_a_whole_archive_is_unchanged(filled):
+    before = contents(filled.path)
+    done = repair(filled.path)
+    assert (done.damaged, done.lost, done.set_aside, done.entries) == ((), (), None, 6)
+    after = contents(filled.path)
+    assert {name: after[name] for name in before} == before
+    assert all(name.endswith((".lock", ".commits")) for name in after.keys() - before.keys())
+
+
+def test_nothing_is_set_aside_while_others_write(filled, monkeypatch):
+    monkeypatch.setattr("homing.archive.table.versions._PATIENCE", 0.1)
+    cut(newest_manifest(filled))
+    before = contents(filled.path)
+    with (
+        share_lock(filled.path / "entries.lock"),
+        pytest.raises(homing.UsageError, match="another process writes"),
+    ):
+        repair(filled.path)
+    assert contents(filled.path) == before
+
+
+def test_what_can_be_read_is_exported_where_no_version_is_whole(
+    archive, create, tmp_path, homing_cli
+):
+    for part in range(3):
+        names = [f"{part}-{number}" for number in range(4)]
+        write(archive._table, archive.codebook, names, unit_vectors(4, part))
+    whole = facts(archive)
+    files = sorted((archive.path / TABLE / "data").iterdir(), key=lambda f: f.stat().st_mtime_ns)
+    cut(files[0])
+    before = contents(archive.path / TABLE)
+    ran = homing_cli("repair", archive.path)
+    assert ran.status == 2
+    assert "8 of its 12 entries can be read" in ran.err
+    assert "--export" in ran.err
+    assert contents(archive.path / TABLE) == before
+    file = tmp_path / "rows.parquet"
+    ran = homing_cli("repair", archive.path, "--export", file, "--json")
+    assert ran.status == 1
+    assert json.loads(ran.out) == {"file": str(file), "rows": 8, "lost": 4}
+    other = create("other")
+    assert other.import_rows(file).imported == 8
+    assert facts(other) == whole[4:]
+    assert homing_cli("repair", archive.path, "--to", "1").status == 0
+    assert len(homing.open(archive.path)) == 0
+    (archive.path / TABLE / "_versions" / newest_name(1)).write_bytes(b"damaged")
+    assert "no version" in homing_cli("repair", archive.path).err
+
+
+def test_a_release_that_died_before_the_cut_is_completed(archive, photos, tmp_path, homing_cli):
+    """Its journal has what the damaged version had."""
+    arguments = ["release", archive.path, photos, "--out", tmp_path / "out", "--psnr", "40"]
+    die = (
+        "import os, homing.archive.ingest.release as releasing\n"
+        "def die(*given, do=releasing.record_rows):\n"
+        "    do(*given)\n"
+        "    os._exit(77)\n"
+        "releasing.record_rows = die\n"
+    )
+    assert completed(child(arguments, before=die))[0] == 77
+    assert len(homing.open(archive.path)) == 6
+    cut(newest_manifest(archive))
+    assert homing_cli(*arguments).status == 2
+    ran = homing_cli("repair", archive.path)
+    assert ran.status == 0
+    assert "run the same commands again" in ran.out
+    assert homing_cli(*arguments).status == 0
+    opened = homing.open(archive.path)
+    assert len(opened) == 6
+    assert opened.verify().clean
+    assert not list((tmp_path / "out").glob(".homing-*"))
