@@ -55,16 +55,16 @@ LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 ORDER = {
     "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "visible finished activator api",
-    "archive": "inputs results hits table settings codebooks previews query decisions verification "
-    "ingest reader exchange upkeep archive open",
+    "archive": "inputs results hits table settings codebooks previews query decisions "
+    "ingest verification reader exchange upkeep archive open",
     "archive/previews": "store record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
     "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
-    "archive/table": "generations lance_internals location rows versions table addresses commit "
-    "columns vectors index build_index",
+    "archive/table": "generations lance_internals location checksums rows versions table addresses "
+    "commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options archive entries decisions release search codebook bench serve "

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, read_codebook
+from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import Table
+from homing.archive.verification import check_files
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.images.limits import shown
@@ -146,6 +148,12 @@ def open_archive(
     if descriptor is not None:
         archive.use_descriptor(descriptor)
     return archive
+
+
+def damaged_files(path: PathLike | ObjectStorePath) -> list[Problem]:
+    """Name the damaged files of an archive's table, whether or not it can be opened."""
+    folder = location_of(path)
+    return check_files(folder, folder / _TABLE)
 
 
 def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:

@@ -31,7 +31,12 @@ _RUST_SOURCE = re.compile(r",\s*/\S+\.rs:\d+:\d+")  # position in Lance's source
 _STORE_ERROR = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.DOTALL)
 
 
-def reason_of(error: Exception) -> str:
+def is_panic(error: BaseException) -> bool:
+    """Tell whether Lance's native code gave up, as it may over damaged files; no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
+def reason_of(error: BaseException) -> str:
     """Lance's error message on one line; of an object store's XML only code and message."""
     text = str(error) or type(error).__name__
     if found := _STORE_ERROR.search(text):

@@ -56,7 +56,9 @@ class Table(VersionedDataset):
         schema = row_schema(dimension, code_size)
         with translate_errors(path):
             dataset = lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
-        return cls(dataset, path)
+        table = cls(dataset, path)
+        table.record_checksums()
+        return table
 
     @property
     def schema(self) -> pa.Schema:
