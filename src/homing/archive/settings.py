@@ -69,14 +69,8 @@ def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
-        values = decode(path.read_text(encoding="utf-8").encode())
-        found = values.get("format")
-        if found not in (FORMAT, SEVERAL_GENERATIONS):
-            raise ArchiveError(
-                f"{path} has format {found!r}; this version of homing knows formats {FORMAT} and "
-                f"{SEVERAL_GENERATIONS}: a later one may read it"
-            )
-        return _checked(build(ArchiveSettings, values))
+        data = path.read_text(encoding="utf-8").encode()
+        return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(
             f"there is no archive at {str(folder)!r}; make one with 'homing init'"

@@ -13,7 +13,7 @@ import hashlib
 import json
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from functools import lru_cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -33,11 +33,20 @@ def encode(values: Mapping[str, Any]) -> bytes:
     return _with_checksum(head.encode("ascii"))
 
 
-def decode(data: bytes) -> dict[str, Any]:
-    """Read the object of a file, and compare its checksum if it has one."""
+def decode(data: bytes, formats: Sequence[int] = ()) -> dict[str, Any]:
+    """Read the object of a file, and compare its checksum if it has one.
+
+    `formats` are the values that its key ``format`` may have, if it needs one.
+    """
     values = parse(data)
     if not isinstance(values, dict):
         raise ValueError("it holds no JSON object")  # noqa: TRY004 - of the file's contents
+    if formats and values.get("format") not in formats:
+        known = " and ".join(map(str, formats))
+        raise ValueError(
+            f"it has format {_short(values.get('format'))}; this version of homing knows {known}: "
+            "a later one may read it"
+        )
     if values.pop(_CHECKSUM, None) is not None:
         head = data[: data.rfind(_MARK.encode("ascii"))]
         if data != _with_checksum(head):

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,7 +176,8 @@ def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration
     """
     path = folder / _NAME
     try:
-        stored = _stored(decode(path.read_text(encoding="utf-8").encode()))
+        data = path.read_text(encoding="utf-8").encode()
+        stored = build(_StoredCalibration, decode(data, (FORMAT,)))
         _check(stored, settings)
     except FileNotFoundError:
         return None
@@ -209,12 +209,6 @@ class _StoredCalibration:
     contrasts: Mapping[str, ContrastTail] = field(default_factory=dict)
     created_at: str = ""
     created_by: str = ""
-
-
-def _stored(values: Mapping[str, Any]) -> _StoredCalibration:
-    if values.get("format") != FORMAT:
-        raise ValueError(f"format {values.get('format')!r}, where {FORMAT} is known")
-    return build(_StoredCalibration, values)
 
 
 def _check(stored: _StoredCalibration, settings: ArchiveSettings) -> None:

@@ -110,9 +110,7 @@ def has_damaged_files(table: Table, coverage: Coverage) -> bool:
     folders = tuple(f"_indices/{segment.uuid}/" for segment in coverage.segments)
     with translate_errors(table.path):
         paths = tracked_files(table.dataset, table.version)
-    own = {
-        path for path in paths if path.startswith("_indices/") and path.split("/")[1] in segments
-    }
+    own = {path for path in paths if path.startswith(folders)}
     return any(table.checksums.damaged(own))
 
 
