@@ -12,6 +12,7 @@ from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, r
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unindexable
+from homing.archive.table.checksums import Checksums
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import Table
@@ -169,8 +170,9 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            Table.create(building / _TABLE, **size)
+            table = Table.create(building / _TABLE, **size)
             codebook.save(building / CODEBOOK)
+            table.checksums.record_beside(CODEBOOK)
             write_settings(building, settings)
             building.chmod(0o777 & ~_umask())
             building.replace(folder)
@@ -211,6 +213,7 @@ def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook:
             ) from None
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         (folder / CODEBOOK).put(codebook.save(Path(local) / CODEBOOK))
+    Checksums(folder / _TABLE).record_beside(CODEBOOK)
     write_settings(folder, settings)
 
 

@@ -3,6 +3,7 @@
 ::
 
     ARCHIVE/checksums/VERSION-DIGEST.json    SHA-256 of the files that came with a commit
+    ARCHIVE/checksums/NAME.DIGEST            that of a codebook beside the table, in its name alone
 
 Lance's files never change once written. After each commit the process that made it records the
 SHA-256 of the files that no recorded version has: of all versions since, so that the files of a
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _FOLDER = "checksums"
 _NAME = re.compile(r"(\d{8,})-([0-9a-f]{32})\.json")
+_DIGITS = 32
+_CODEBOOK = ".safetensors"
 _FORMAT = 1
 _MANIFESTS = "_versions/"
 
@@ -73,6 +76,12 @@ class Checksums:
         if files:
             self._write(max(map(max, versions.values())), files)
 
+    def record_beside(self, name: str) -> None:
+        """Record a file beside the table that never changes."""
+        digest = self._digest_of(self.table.parent / name)
+        if digest is not None:
+            self._put(f"{name}.{digest[:_DIGITS]}", b"")
+
     def renew(self, dataset: "lance.LanceDataset") -> None:
         """Write one record of the files that versions still have, in place of all others."""
         held = self._held()
@@ -97,6 +106,7 @@ class Checksums:
             for name in sorted(held.damaged):
                 reason = "is damaged; 'homing compact' makes it again"
                 yield DamagedFile(f"{_FOLDER}/{name}", reason)
+            yield from self._damaged_beside()
         for path in sorted(held.known if paths is None else held.known.keys() & set(paths)):
             found, known = self.digest(path), held.known[path]
             if found is not None and found not in known:
@@ -105,13 +115,23 @@ class Checksums:
                 reason = "is not the first version of its number: another was recorded, and is lost"
                 yield DamagedFile(self._from_archive(path), reason)
 
+    def _damaged_beside(self) -> Iterator[DamagedFile]:
+        for record in sorted(self._all_names()):
+            name, _, digest = record.rpartition(".")
+            if name.endswith(_CODEBOOK):
+                found = self._digest_of(self.table.parent / name)
+                if found is not None and found[:_DIGITS] != digest:
+                    yield DamagedFile(name, _damage(name))
+
     def unrecorded(self, paths: Iterable[str]) -> set[str]:
         """Return those of some files that have no checksum."""
         return set(paths) - self._held().known.keys()
 
     def digest(self, path: str) -> str | None:
         """Return the SHA-256 of a file of the table, hexadecimal; None if it is missing."""
-        place = self._place(path)
+        return self._digest_of(self._place(path))
+
+    def _digest_of(self, place: Location) -> str | None:
         try:
             if isinstance(place, Path):
                 return file_sha256(place).hex()
@@ -143,11 +163,12 @@ class Checksums:
         return self.table.parent / _FOLDER
 
     def _names(self) -> list[str]:
+        return [name for name in self._all_names() if _NAME.fullmatch(name)]
+
+    def _all_names(self) -> list[str]:
         if not isinstance(self._folder, Path):
-            names = self._folder.names()
-        else:
-            names = [f.name for f in self._folder.iterdir()] if self._folder.exists() else []
-        return [name for name in names if _NAME.fullmatch(name)]
+            return self._folder.names()
+        return [file.name for file in self._folder.iterdir()] if self._folder.exists() else []
 
     def _held(self) -> "_Held":
         """Read all records; those that another process replaces meanwhile, in their new place."""
@@ -175,15 +196,18 @@ class Checksums:
     def _write(self, version: int, files: Mapping[str, str]) -> str:
         text = json.dumps({"format": _FORMAT, "version": version, "files": files}, indent=1) + "\n"
         name = f"{version:08}-{_digest(text.encode('ascii'))}.json"
+        self._put(name, text.encode("ascii"))
+        return name
+
+    def _put(self, name: str, data: bytes) -> None:
         place = self._folder / name
         if isinstance(place, Path):
             if not place.parent.exists():
                 place.parent.mkdir(exist_ok=True)
                 sync_folder(place.parent.parent)
-            replace_durably(place, text.encode("ascii"))
+            replace_durably(place, data)
         else:
-            place.write_text(text, encoding="ascii")
-        return name
+            place.write_text(data.decode("ascii"), encoding="ascii")
 
     def _remove(self, name: str) -> None:
         place = self._folder / name
@@ -232,4 +256,4 @@ def _parse(name: str, data: bytes) -> dict[str, str] | None:
 
 
 def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:32]
+    return hashlib.sha256(data).hexdigest()[:_DIGITS]
