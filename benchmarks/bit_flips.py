@@ -16,7 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from _common import check_target, describe_setup, make_parser, prepare_process, working_folder
+from _common import (
+    check_target,
+    describe_setup,
+    make_parser,
+    prepare_process,
+    require,
+    working_folder,
+)
 
 _SECONDS = 60.0
 _KINDS = {
@@ -108,6 +115,8 @@ class _Worker:
             self._process = subprocess.Popen(
                 command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True
             )
+            assert self._process.stdout is not None
+            require(self._process.stdout.readline() == "ready\n", "the archive is sound")
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(flip) + "\n")
@@ -117,7 +126,7 @@ class _Worker:
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer
-        self.close()
+        self.close()  # the caller restores the file before another begins
         return {"died": True}
 
 
@@ -136,7 +145,7 @@ def _work(folder: Path) -> int:
     def answers() -> object:
         archive = homing.open(path, descriptor=network)
         hits = archive.search(query, k=5)
-        found = [(h.id, round(h.similarity, 4), h.is_copy, dict(h.metadata)) for h in hits]
+        found = [(h.id, round(h.similarity, 4), h.is_copy, str(h.metadata)) for h in hits]
         on_disk = homing.open(path, descriptor=network, engine="lance")
         vectors = np.stack([np.roll(network.describe([query])[0], n) for n in range(3)])
         ids = on_disk.search_vectors(vectors / np.linalg.norm(vectors, axis=1)[:, None], k=5).ids
@@ -152,6 +161,7 @@ def _work(folder: Path) -> int:
 
     assert problems() == []
     usual = answers()
+    print("ready", flush=True)
     for line in sys.stdin:
         name, bit = json.loads(line)
         file = folder / name
