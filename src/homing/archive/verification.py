@@ -1,6 +1,6 @@
 """Verification and statistics of an archive: table, codebooks and all other files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from homing.archive.query.calibration import read_calibration
 from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.addresses import stored_bytes
-from homing.archive.table.checksums import Checksums, tracked_files
+from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
@@ -54,7 +54,8 @@ def verify(
     call.
     """
     table = parts.table
-    problems = check_files(parts.path, table.path) if files else []
+    damaged = list(table.checksums.damaged()) if files else []
+    problems = _named(parts.path, damaged)
     problems += _check_newest(table)
     unrecorded = 0
     if files:
@@ -62,13 +63,17 @@ def verify(
         problems += lost
     entries = _EntryCheck(parts, files=files)
     try:
-        for rows in _batches(table):
+        unreadable = _are_damaged(damaged, "_deletions")
+        if unreadable:
+            problems.append(Problem(None, "no entries are checked: which are removed is damaged"))
+        for rows in () if unreadable else _batches(table):
             problems += entries.problems(rows)
             if progress is not None:
                 progress(len(rows))
-        problems += _check_index(parts)
+        if not unreadable and not _are_damaged(damaged, "_indices"):
+            problems += _check_index(parts)
     except Exception as error:  # noqa: BLE001 - damaged files may give any values
-        problems.append(Problem(None, f"not all entries can be read: {error}"))
+        problems.append(Problem(None, f"not all entries can be checked: {error}"))
     problems += (Problem(None, text) for out in entries.outputs for text in damaged_journals(out))
     problems += parts.decisions.check()
     try:
@@ -87,9 +92,19 @@ def verify(
 
 def check_files(archive: Location, table: Location) -> list[Problem]:
     """Compare the files of a table with their checksums, whether or not it can be opened."""
-    return [
-        Problem(None, f"{shown(str(archive))}/{damaged}") for damaged in Checksums(table).damaged()
-    ]
+    return _named(archive, Checksums(table).damaged())
+
+
+def _named(archive: Location, damaged: Iterable[DamagedFile]) -> list[Problem]:
+    return [Problem(None, f"{shown(str(archive))}/{each}") for each in damaged]
+
+
+def _are_damaged(damaged: Iterable[DamagedFile], folder: str) -> bool:
+    """Return whether files in a folder of the table are.
+
+    Lance does not look: it may end the process for lack of the memory that such a file asks for.
+    """
+    return any(f"/{folder}/" in each.path for each in damaged)
 
 
 def _check_newest(table: Table) -> Iterator[Problem]:
