@@ -38,7 +38,7 @@ _KINDS = {
     "decisions": "archive/decisions/*.*",
     "archive.json": "archive/archive.json",
     "calibration": "archive/calibration.json",
-    "released": "out/*.jpg",
+    "released": "out/0*.jpg",
     "journal": "out/.homing-*/journal.arrow",
     "keys": "archive-serve/keys.json",
     "jobs": "archive-serve/jobs/*/*.json",

@@ -24,6 +24,8 @@ _T = TypeVar("_T")
 
 _CHECKSUM = "sha256"
 _MARK = f'  "{_CHECKSUM}": "'
+_END = '"\n}\n'
+_LAST_LINES = len(_MARK) + 64 + len(_END)
 _LARGEST = 2**63  # of whole numbers
 
 
@@ -47,13 +49,15 @@ def decode(data: bytes, formats: Sequence[int] = ()) -> dict[str, Any]:
             f"it has format {_short(values.get('format'))}; this version of homing knows {known}: "
             "a later one may read it"
         )
-    if values.pop(_CHECKSUM, None) is not None:
-        head = data[: data.rfind(_MARK.encode("ascii"))]
-        if data != _with_checksum(head):
-            raise ValueError(
-                f"it was changed after it was written: its {_CHECKSUM} differs; put it back from a "
-                "backup, or remove that line if you changed the file yourself"
-            )
+    head = data[:-_LAST_LINES]
+    digest = hashlib.sha256(head).hexdigest()
+    has_checksum = values.pop(_CHECKSUM, None) is not None
+    # Or else its key was changed.
+    if (has_checksum or digest.encode("ascii") in data) and data != _with_checksum(head):
+        raise ValueError(
+            f"it was changed after it was written: its {_CHECKSUM} differs; put it back from a "
+            "backup, or remove that line if you changed the file yourself"
+        )
     return values
 
 
@@ -72,7 +76,7 @@ def build(kind: type[_T], values: object) -> _T:
 
 
 def _with_checksum(head: bytes) -> bytes:
-    return head + f'{_MARK}{hashlib.sha256(head).hexdigest()}"\n}}\n'.encode("ascii")
+    return head + f'{_MARK}{hashlib.sha256(head).hexdigest()}{_END}'.encode("ascii")
 
 
 def _refuse_constant(text: str) -> None:

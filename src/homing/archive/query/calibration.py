@@ -34,7 +34,7 @@ from homing.search.surroundings import NEIGHBOURS, ContrastTail, surroundings
 FORMAT = 1
 _NAME = "calibration.json"
 
-_MOST_SPACING = 1e4
+_MOST_SPACING, _MOST_EXPONENT = 1e4, 1e4  # far beyond those of any space
 _ROUNDING = 1e-3
 _GROWTH = 1.5  # growth of an archive after which it is calibrated again
 
@@ -236,7 +236,7 @@ def _check_tail(tail: Tail) -> None:
     if not (
         tail.threshold < 1
         and 0 < tail.share <= 1
-        and tail.exponent > 0
+        and 0 < tail.exponent < _MOST_EXPONENT
         and tail.entries >= 1
         and tail.queries >= 1
         and rates
