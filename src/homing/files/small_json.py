@@ -76,7 +76,7 @@ def build(kind: type[_T], values: object) -> _T:
 
 
 def _with_checksum(head: bytes) -> bytes:
-    return head + f'{_MARK}{hashlib.sha256(head).hexdigest()}{_END}'.encode("ascii")
+    return head + f"{_MARK}{hashlib.sha256(head).hexdigest()}{_END}".encode("ascii")
 
 
 def _refuse_constant(text: str) -> None:

@@ -113,7 +113,7 @@ def test_damage_is_not_merged_into_new_files(filled):
     (file,) = {p for p in tracked_files(filled._table.dataset) if p.startswith("_deletions")}
     flip(filled._table.path / file, 2000)
     version = filled._table.version
-    with pytest.raises(homing.ArchiveError, match=f"nothing is merged.*{file}.*homing verify"):
+    with pytest.raises(homing.ArchiveError, match=f"nothing is written.*{file}.*homing verify"):
         filled.compact()
     assert homing.open(filled.path)._table.version == version
 

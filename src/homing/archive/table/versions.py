@@ -219,7 +219,7 @@ class VersionedDataset:
         def merge() -> Any:
             return self._dataset.optimize.compact_files()
 
-        self._refuse_damaged()
+        self.refuse_damaged(to_merge=True)
         metrics = self.commit(merge)  # rows that another process has removed are not merged
         lock = self._lock
         with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
@@ -239,17 +239,19 @@ class VersionedDataset:
             "bytes_freed": int(cleaned.bytes_removed),
         }
 
-    def _refuse_damaged(self) -> None:
-        """Refuse to merge fragments of which a file is damaged."""
+    def refuse_damaged(self, *, to_merge: bool = False) -> None:
+        """Refuse to write rows anew from files of which one is damaged: all, or those to merge."""
         with translate_errors(self.path):
-            tasks = Compaction.plan(self._dataset, CompactionOptions()).tasks
-            fragments = [fragment for task in tasks for fragment in task.fragments]
+            fragments = [each.metadata for each in self._dataset.get_fragments()]
+            if to_merge:
+                tasks = Compaction.plan(self._dataset, CompactionOptions()).tasks
+                fragments = [fragment for task in tasks for fragment in task.fragments]
             names = {f"data/{file.path}" for each in fragments for file in each.files}
             numbers = {str(fragment.id) for fragment in fragments}
             paths = tracked_files(self._dataset, self.version)
         removed = {path for path in paths if _deletions_of(path) in numbers}
         for each in self.checksums.damaged(names | removed):
-            raise ArchiveError(f"nothing is merged: {each}; see 'homing verify'")
+            raise ArchiveError(f"nothing is written: {each}; see 'homing verify'")
 
 
 def _deletions_of(path: str) -> str | None:
