@@ -55,16 +55,16 @@ LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 ORDER = {
     "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "visible finished activator api",
-    "archive": "inputs results hits table settings codebooks previews query decisions verification "
-    "ingest reader exchange repair upkeep archive open",
+    "archive": "inputs results hits table settings codebooks previews query decisions "
+    "ingest verification reader exchange repair upkeep archive open",
     "archive/previews": "store record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
     "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
-    "archive/table": "generations lance_internals location rows disk versions table damaged "
-    "addresses commit columns vectors index build_index",
+    "archive/table": "generations lance_internals location checksums rows disk versions table "
+    "damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options archive entries decisions release search codebook bench serve "
@@ -75,8 +75,8 @@ ORDER = {
     "images": "limits kinds pixels flat find formats metrics ssimulacra2 seen picture read_small "
     "preview metadata encode",
     "search": "ranking false_alarms surroundings background engines frames views",
-    "serve": "http settings token_folders access models tasks jobs service pages routes "
-    "softbinding app server",
+    "serve": "http settings token_folders access models tasks jobs verification service pages "
+    "routes softbinding app server",
     "workers": "ahead memory processes ray_internals ray choose",
 }
 #: Imports within functions that go upwards all the same.

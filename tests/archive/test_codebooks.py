@@ -16,6 +16,7 @@ from homing.archive.table.generations import KEY
 from homing.archive.table.index import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
+from homing.files.small_json import decode
 from homing.search.engines import combined
 from homing.search.engines.lance import reason_against
 from tests.helpers import ROOT
@@ -185,9 +186,9 @@ def test_adopting_leaves_everything_else_as_it_was(archive, books):
     before, recorded = contents(archive.path), facts(archive)
     archive.adopt(books[SAME_WIDTH])
     after = contents(archive.path)
-    settings = json.loads(before["archive.json"])
+    settings = decode(before["archive.json"])
     assert settings["format"] == 1
-    assert json.loads(after["archive.json"]) == settings | {"format": 2}
+    assert decode(after["archive.json"]) == settings | {"format": 2}
     stored = f"codebook-{books[SAME_WIDTH].fingerprint[:16]}.safetensors"
     assert set(after) - set(before) >= {stored}
     changed = ("archive.json", "entries.lance/_versions/latest_version_hint.json")

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -177,3 +178,21 @@ def test_compacting_keeps_versions_on_request(filled, homing_cli):
     assert set(past) <= {known["version"] for known in filled.versions()}
     filled.compact()
     assert len(filled.versions()) == 1
+
+
+def test_flipped_bits_of_exported_pages_are_seen_or_change_nothing(filled, create, tmp_path):
+    file = tmp_path / "rows.parquet"
+    filled.export(file)
+    data = file.read_bytes()
+    footer = int.from_bytes(data[-8:-4], "little") + 8
+    recorded = facts(filled)
+    for number, bit in enumerate(random.Random(0).sample(range(8 * (len(data) - footer)), 30)):
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        other = create(f"other{number}")
+        try:
+            assert other.import_rows(file).problems == ()
+        except homing.UsageError:
+            continue
+        assert facts(other) == recorded, bit  # of a page's header, which changed no value

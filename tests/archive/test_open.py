@@ -5,7 +5,6 @@ test_verification.py, test_exchange.py and table/, results.py by all of them.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,14 @@ import pytest
 
 import homing
 from homing.archive.settings import ArchiveSettings
+from homing.files.small_json import decode, encode
 from tests.helpers.archive import contents
 from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
 def change_settings(archive: Path, **values: object) -> None:
     path = archive / "archive.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    path.write_bytes(encode(decode(path.read_bytes()) | values))
 
 
 def test_a_new_archive_is_empty_and_opens_again(archive, codebook, network):
@@ -35,6 +35,7 @@ def test_a_new_archive_is_empty_and_opens_again(archive, codebook, network):
     assert list(again.entries()) == []
     assert sorted(p.name for p in archive.path.iterdir()) == [
         "archive.json",
+        "checksums",
         "codebook.safetensors",
         "entries.lance",
     ]
@@ -105,7 +106,7 @@ def test_where_there_is_no_archive(tmp_path, place):
 @pytest.mark.parametrize("found", [0, 3, "1", None])
 def test_another_format_is_refused(archive, found):
     change_settings(archive.path, format=found)
-    with pytest.raises(homing.ArchiveError, match=r"has format .*knows formats 1 and 2"):
+    with pytest.raises(homing.ArchiveError, match=r"has format .*knows 1 and 2"):
         homing.open(archive.path)
 
 

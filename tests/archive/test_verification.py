@@ -1,11 +1,14 @@
 """Verification: it finds and names everything that was tampered with."""
 
+from pathlib import Path
+
 import lance
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import homing
+from homing.archive.ingest.staging import Staging
 from tests.helpers.pictures import make_pictures
 
 
@@ -108,3 +111,72 @@ def test_all_problems_are_reported_at_once(full, tmp_path):
     assert sorted(p.id for p in problems) == ["001.jpg", "001.jpg", "003.jpg"]
     assert isinstance(problems[0], homing.Problem)
     assert set(problems[0].as_dict()) == {"id", "problem"}
+
+
+def flip(file, place: float) -> None:
+    data = bytearray(file.read_bytes())
+    data[int(place * len(data))] ^= 1
+    file.write_bytes(data)
+
+
+def messages(archive) -> list[str]:
+    return [problem.message for problem in archive.verify().problems]
+
+
+def test_a_damaged_file_of_the_table_is_named(full):
+    file = next((full.path / "entries.lance" / "_transactions").iterdir())
+    flip(file, 0.5)
+    assert any(f"{file} is damaged" in message for message in messages(full))
+    assert full.verify(files=False).clean
+
+
+def test_damaged_files_of_an_archive_that_cannot_be_opened(full, homing_cli):
+    versions = full.path / "entries.lance" / "_versions"
+    manifest = max(versions.glob("*.manifest"), key=lambda file: file.stat().st_mtime_ns)
+    manifest.write_bytes(manifest.read_bytes()[:-20])
+    ran = homing_cli("verify", full.path)
+    assert ran.status == 2
+    assert ran.out.startswith(f"-: {manifest} is damaged")
+    assert ran.err.startswith("homing: the table at ")
+
+
+def test_a_codebook_whose_description_rots(full):
+    file = full.path / "codebook.safetensors"
+    data = file.read_bytes()
+    start = data.index(b"}}") + 2
+    assert data[start : start + 1] == b" "  # the header is padded
+    file.write_bytes(data[:start] + b"\t" + data[start + 1 :])
+    assert homing.open(full.path).codebook == full.codebook  # its fingerprint is of the arrays
+    (message,) = messages(full)
+    assert f"{file} is damaged" in message
+
+
+def test_a_damaged_journal_of_an_unfinished_release(full, tmp_path):
+    rows = full._table.dataset.to_table(limit=1)
+
+    def die(_: object) -> set[str]:
+        raise KeyboardInterrupt
+
+    staging = Staging(tmp_path / "out", full.settings.identity)
+    with pytest.raises(KeyboardInterrupt), staging:
+        staging.commit(rows, [staging.write(b"x", Path("left"), bytes(32))], die)
+    assert full.verify().clean
+    flip(staging.folder / "journal.arrow", 0.5)
+    (message,) = messages(full)
+    assert "journal.arrow, left by a run that died, is damaged" in message
+
+
+def test_a_damaged_calibration(full):
+    (full.path / "calibration.json").write_text("{}")
+    (message,) = messages(full)
+    assert "calibration.json cannot be used" in message
+    assert "homing calibrate" in message
+
+
+def test_which_rows_are_removed_is_damaged(full):
+    full.remove(["020.jpg"])
+    (file,) = (full.path / "entries.lance" / "_deletions").iterdir()
+    flip(file, 0.97)  # Lance may end the process over it
+    verified = homing.open(full.path).verify()
+    assert f"{file} is damaged" in verified.problems[0].message
+    assert verified.entries == 0

@@ -4,7 +4,7 @@ from homing.archive.archive import Archive
 from homing.archive.codebooks import Generation, choose_codebook, choose_codebooks
 from homing.archive.hits import Hit, Hits, SearchResult
 from homing.archive.inputs import find_files, find_inputs
-from homing.archive.open import create, open_archive
+from homing.archive.open import create, damaged_files, open_archive
 from homing.archive.query.calibration import Calibration
 from homing.archive.query.snapshot import VectorMatches
 from homing.archive.query.verdict import rate_in_words
@@ -33,6 +33,7 @@ __all__ = [
     "choose_codebook",
     "choose_codebooks",
     "create",
+    "damaged_files",
     "find_files",
     "find_inputs",
     "open_archive",

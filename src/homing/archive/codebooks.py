@@ -129,6 +129,7 @@ def adopt(
 
     if _number_if_newest(current(), codebook) is None:
         _store(codebook, folder / _file_name(codebook.fingerprint))
+        table.checksums.record_beside(_file_name(codebook.fingerprint))
         if codebook.code_size != first.code_size:
             column = code_column_name(codebook.code_size, first.code_size)
             table.add_column(pa.field(column, pa.binary(codebook.code_size)))

@@ -68,7 +68,7 @@ def export_rows(
         raise taken
     try:
         with staged_beside(final) as staged:
-            with pq.ParquetWriter(staged, schema) as writer:
+            with pq.ParquetWriter(staged, schema, write_page_checksum=True) as writer:
                 for batch in table.batches(schema.names):
                     whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
                     for first in range(0, whole.num_rows, _GROUP):
@@ -150,7 +150,7 @@ def import_rows(
     imported = skipped = 0
     problems: list[Problem] = []
     try:
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(path, page_checksum_verification=True) as opened:
             header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])
@@ -170,7 +170,7 @@ def import_rows(
                 problems += refused
                 if progress is not None:
                     progress(batch.num_rows)
-    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
+    except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
         raise UsageError(f"{shown(path)} cannot be imported: {error}") from error
     return Imported(imported, skipped, tuple(problems))
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, read_codebook
+from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unindexable
+from homing.archive.table.checksums import Checksums
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
+from homing.archive.verification import check_files
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.files.durable import make_folder, sync_folder, sync_tree
@@ -152,6 +155,12 @@ def open_archive(
     return archive
 
 
+def damaged_files(path: PathLike | ObjectStorePath) -> list[Problem]:
+    """Name the damaged files of an archive's table, whether or not it can be opened."""
+    folder = location_of(path)
+    return check_files(folder, folder / TABLE)
+
+
 def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
     """Build the archive in a folder beside its own and move it there whole."""
     try:
@@ -165,8 +174,9 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         make_folder(folder.parent)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         try:
-            Table.create(building / TABLE, **size)
+            table = Table.create(building / TABLE, **size)
             codebook.save(building / CODEBOOK)
+            table.checksums.record_beside(CODEBOOK)
             write_settings(building, settings)
             building.chmod(0o777 & ~_umask())
             sync_tree(building)
@@ -209,6 +219,7 @@ def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook:
             ) from None
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         (folder / CODEBOOK).put(codebook.save(Path(local) / CODEBOOK))
+    Checksums(folder / TABLE).record_beside(CODEBOOK)
     write_settings(folder, settings)
 
 

@@ -145,6 +145,9 @@ class Verification:
     problems: tuple[Problem, ...]
     previews: int = 0  # checked
     decisions: int = 0  # checked
+    #: Files of the table without a checksum: of an archive made before there were any, or of a
+    #: process that was killed. They get theirs with the next change.
+    unrecorded: int = 0
 
     @property
     def clean(self) -> bool:

@@ -5,24 +5,25 @@ generation, so that versions of homing that know a single one refuse it.
 """
 
 import datetime
-import json
 import socket
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homing._version import __version__
 from homing.archive.table.location import SHARE_ARCHIVE_OR_STORE, Location, refuse_in_worker
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.files.durable import replace_durably
-from homing.options import PREVIEW_SIDE
+from homing.files.small_json import build, decode, encode
+from homing.options import PREVIEW_SIDE, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 SETTINGS = "archive.json"
+
+_MOST_DIMENSIONS = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,47 +49,49 @@ def write_settings(folder: Location, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
-    _write(folder / SETTINGS, values)
+    _write(folder / SETTINGS, encode(values))
 
 
 def raise_format(folder: Location) -> None:
     """Mark an archive as one of several codebook generations; atomically."""
     path = folder / SETTINGS
-    values = json.loads(path.read_text(encoding="utf-8"))
-    if values["format"] == SEVERAL_GENERATIONS:
+    settings = read_settings(folder)
+    if settings.format == SEVERAL_GENERATIONS:
         return
-    _write(path, values | {"format": SEVERAL_GENERATIONS})
+    _write(path, encode(asdict(replace(settings, format=SEVERAL_GENERATIONS))))
 
 
-def _write(path: Location, values: Mapping[str, Any]) -> None:
-    text = json.dumps(values, indent=2) + "\n"
+def _write(path: Location, data: bytes) -> None:
     if isinstance(path, Path):
-        replace_durably(path, text.encode())
+        replace_durably(path, data)
     else:
-        path.write_text(text, encoding="utf-8")
+        path.write_text(data.decode("ascii"), encoding="ascii")
 
 
 def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_text(encoding="utf-8").encode()
+        return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(
             f"there is no archive at {str(folder)!r}; make one with 'homing init'"
         ) from None
     except (OSError, ValueError) as error:
-        raise ArchiveError(f"{path} cannot be read: {error}") from error
-    found = values.get("format") if isinstance(values, dict) else None
-    if found not in (FORMAT, SEVERAL_GENERATIONS):
-        raise ArchiveError(
-            f"{path} has format {found!r}; this version of homing knows formats {FORMAT} and "
-            f"{SEVERAL_GENERATIONS}: a later one may read it"
-        )
+        raise ArchiveError(f"{path} cannot be used: {error}") from error
+
+
+def _checked(settings: ArchiveSettings) -> ArchiveSettings:
+    if not 1 <= settings.dimension <= _MOST_DIMENSIONS:
+        raise ValueError(f"'dimension' is {settings.dimension}")
+    if settings.expect is not None and settings.expect < 1:
+        raise ValueError(f"'expect' is {settings.expect}")
     try:
-        return ArchiveSettings(**values)
-    except TypeError as error:
-        raise ArchiveError(f"{path} is damaged: {error}") from error
+        check_preview_side(settings.previews)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return settings
 
 
 def check_descriptor(

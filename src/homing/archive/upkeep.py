@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_codebook
@@ -14,13 +13,13 @@ from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
 from homing.archive.reader import ArchiveReader
-from homing.archive.results import Imported, MadePreviews, Problem, Verification
+from homing.archive.results import Imported, MadePreviews, Verification
 from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
 from homing.archive.table.index import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR
-from homing.archive.verification import statistics, verify
+from homing.archive.verification import ArchiveParts, statistics, verify
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
@@ -147,26 +146,28 @@ class ArchiveUpkeep(ArchiveReader):
     def verify(
         self, *, files: bool = True, progress: Callable[[int], None] | None = None
     ) -> Verification:
-        """Check every entry against codebook and descriptor, and with `files` released files too.
+        """Check every entry against codebook and descriptor, and with `files` all files too.
 
-        Decisions must be whole; those on entries that are gone count for nothing, and stay.
+        These are released files, previews, and all that the table rests on: each is compared with
+        its checksum. Decisions and the calibration must be whole; decisions on entries that are
+        gone count for nothing, and stay.
 
         `progress` is called with the number of entries checked since the last call.
         """
         table = self._refreshed()
-        decisions, damaged = self._decisions.count(), tuple(self._decisions.check())
         _ = self.descriptor  # one that is not the archive's is refused here
-        codebooks = self.codebooks
-        previews = self.preview_store
+        parts = ArchiveParts(
+            path=self.path,
+            settings=self.settings,
+            table=table,
+            codebooks=self.codebooks,
+            previews=self.preview_store,
+            decisions=self._decisions,
+        )
         try:
-            found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+            return verify(parts, files=files, progress=progress)
         except ArchiveError as error:
             raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
-        found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
-        if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
-            return found
-        message = "the index is not this archive's; run 'homing index' to replace it"
-        return replace(found, problems=(*found.problems, Problem(None, message)))
 
     def index(
         self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None

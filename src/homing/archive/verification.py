@@ -1,60 +1,172 @@
-"""Verification and statistics of an archive: table, codebooks and released files."""
+"""Verification and statistics of an archive: table, codebooks and all other files."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from homing.archive.codebooks import list_generations
+from homing.archive.decisions.decisions import Decisions
+from homing.archive.ingest.staging import damaged_journals
 from homing.archive.previews.check import PreviewCheck
 from homing.archive.previews.store import PreviewStore
 from homing.archive.previews.upkeep import PreviewCounts, count_previews
+from homing.archive.query.calibration import read_calibration
 from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
 from homing.archive.table.addresses import stored_bytes
+from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
+from homing.archive.table.versions import translate_errors
 from homing.codebooks.codebook import Codebook
+from homing.errors import ArchiveError
 from homing.files.durable import file_sha256
+from homing.images.limits import shown
 
 _BATCH = 4096
 
 
-def verify(
-    table: Table,
-    codebooks: Sequence[Codebook],
-    archive: Location,
-    previews: PreviewStore,
-    *,
-    files: bool = True,
-    progress: Callable[[int], None] | None = None,
-) -> Verification:
-    """Check every row against its generation's codebook, and optionally its released file.
+@dataclass(frozen=True)
+class ArchiveParts:
+    """The parts of an archive that are verified together."""
 
-    Of previews without `files` only the packs must be there.
-    `progress` is called with the number of rows checked since the last call.
+    path: Location
+    settings: ArchiveSettings
+    table: Table
+    codebooks: Sequence[Codebook]
+    previews: PreviewStore
+    decisions: Decisions
+
+
+def verify(
+    parts: ArchiveParts, *, files: bool = True, progress: Callable[[int], None] | None = None
+) -> Verification:
+    """Check every row against its generation's codebook, and what an archive has beside the rows.
+
+    With `files` all files are read and compared with their checksums: those of the table, released
+    ones, packs of previews. `progress` is called with the number of rows checked since the last
+    call.
     """
-    problems: list[Problem] = []
-    seen: set[str] = set()
-    entries = checked = 0
-    check = PreviewCheck(previews, read=files)
-    for rows in _batches(table):
-        entries += len(rows)
-        problems += _check_ids(rows, seen)
-        for number, codebook in enumerate(codebooks, start=1):
-            problems += _check_codes([r for r in rows if r.generation == number], codebook)
-        problems += check.problems(rows)
-        if files:
-            released = [row for row in rows if row.file is not None]
-            checked += len(released)
-            problems += (p for row in released for p in _check_file(row, archive))
-        if progress is not None:
-            progress(len(rows))
-    return Verification(entries, checked, tuple(problems), check.checked)
+    table = parts.table
+    damaged = list(table.checksums.damaged()) if files else []
+    problems = _named(parts.path, damaged)
+    problems += _check_newest(table)
+    unrecorded = 0
+    if files:
+        lost, unrecorded = _check_presence(table)
+        problems += lost
+    entries = _EntryCheck(parts, files=files)
+    try:
+        unreadable = _are_damaged(damaged, "_deletions")
+        if unreadable:
+            problems.append(Problem(None, "no entries are checked: which are removed is damaged"))
+        for rows in () if unreadable else _batches(table):
+            problems += entries.problems(rows)
+            if progress is not None:
+                progress(len(rows))
+        if not unreadable and not _are_damaged(damaged, "_indices"):
+            problems += _check_index(parts)
+    except Exception as error:  # noqa: BLE001 - damaged files may give any values
+        problems.append(Problem(None, f"not all entries can be checked: {error}"))
+    problems += (Problem(None, text) for out in entries.outputs for text in damaged_journals(out))
+    problems += parts.decisions.check()
+    try:
+        read_calibration(parts.path, parts.settings)
+    except ArchiveError as error:
+        problems.append(Problem(None, str(error)))
+    return Verification(
+        entries.count,
+        entries.files,
+        tuple(problems),
+        entries.previews.checked,
+        parts.decisions.count(),
+        unrecorded,
+    )
+
+
+def check_files(archive: Location, table: Location) -> list[Problem]:
+    """Compare the files of a table with their checksums, whether or not it can be opened."""
+    return _named(archive, Checksums(table).damaged())
+
+
+def _named(archive: Location, damaged: Iterable[DamagedFile]) -> list[Problem]:
+    return [Problem(None, f"{shown(str(archive))}/{each}") for each in damaged]
+
+
+def _are_damaged(damaged: Iterable[DamagedFile], folder: str) -> bool:
+    """Return whether files in a folder of the table are.
+
+    Lance does not look: it may end the process for lack of the memory that such a file asks for.
+    """
+    return any(f"/{folder}/" in each.path for each in damaged)
+
+
+def _check_newest(table: Table) -> Iterator[Problem]:
+    recorded = table.checksums.newest()  # read first: others may be committed at any time
+    with translate_errors(table.path):
+        newest = int(table.dataset.latest_version)
+    if newest < recorded:
+        yield Problem(
+            None,
+            f"version {recorded} was recorded and is lost: the newest is {newest}, without what "
+            "came after it; put the archive back from a backup, or release and add again",
+        )
+
+
+def _check_presence(table: Table) -> tuple[list[Problem], int]:
+    """Name files that versions lack; count those without a checksum."""
+    try:
+        with translate_errors(table.path):
+            missing = [p for p in tracked_files(table.dataset) if not table.checksums.exists(p)]
+            tracked = tracked_files(table.dataset)  # others may have forgotten versions meanwhile
+    except ArchiveError as error:  # a damaged manifest
+        return [Problem(None, f"not all versions can be read: {error}")], 0
+    places = [f"{shown(str(table.path))}/{path}" for path in missing if path in tracked]
+    problems = [Problem(None, f"{each} is lost; put it back from a backup") for each in places]
+    return problems, len(table.checksums.unrecorded(tracked))
+
+
+def _check_index(parts: ArchiveParts) -> Iterator[Problem]:
+    if not all(each.is_sound for each in read_coverages(parts.table, parts.codebooks)):
+        message = "the index is not this archive's; run 'homing index' to replace it"
+        yield Problem(None, message)
+
+
+class _EntryCheck:
+    """Check of rows, their previews and, with `files`, their released files."""
+
+    def __init__(self, parts: ArchiveParts, *, files: bool) -> None:
+        self.count = self.files = 0
+        self.outputs: set[Path] = set()  # folders that files were released to
+        self.previews = PreviewCheck(parts.previews, read=files)
+        self._parts = parts
+        self._read = files
+        self._seen: set[str] = set()
+
+    def problems(self, rows: list[Row]) -> Iterator[Problem]:
+        self.count += len(rows)
+        yield from _check_ids(rows, self._seen)
+        for number, codebook in enumerate(self._parts.codebooks, start=1):
+            yield from _check_codes([r for r in rows if r.generation == number], codebook)
+        yield from self.previews.problems(rows)
+        if self._read:
+            for row in (row for row in rows if row.file is not None):
+                self.files += 1
+                yield from _check_file(row, self._parts.path)
+                self.outputs |= _outputs(row, self._parts.path)
+
+
+def _outputs(row: Row, archive: Location) -> set[Path]:
+    """Return the folders that a row's file may have been released to: its id is a path in one."""
+    assert row.file is not None
+    file = resolve_place(row.file, archive)
+    return set(file.parents[: len(Path(row.id).parts)])
 
 
 def _batches(table: Table) -> Iterator[list[Row]]:

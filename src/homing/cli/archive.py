@@ -1,13 +1,19 @@
 """``init``, ``stats``, ``verify``, ``compact``, ``previews``, …: an archive as a whole."""
 
 import datetime
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from homing.cli import options as shared
 from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
+from homing.errors import ArchiveError
 from homing.options import PREVIEW_SIDE, check_preview_side
+
+if TYPE_CHECKING:
+    from homing.archive import Problem
 
 
 @click.command()
@@ -77,29 +83,66 @@ def stats(archive: str, as_json: bool) -> None:
 @shared.archive_argument
 @click.option(
     "--files/--no-files",
+    " /--quick",
     default=True,
-    help="Read every released file and preview, and compare checksums.",
+    help="Read all files and compare them with their checksums: the archive's own and released "
+    "ones.",
+)
+@click.option(
+    "--folder",
+    type=click.Path(file_okay=False),
+    help="The folder of the archive's service, which is read too.  [default: ARCHIVE-serve]",
 )
 @shared.json_option
-def verify(archive: str, files: bool, as_json: bool) -> int:
-    """Check that entries, codebooks, descriptor, previews and released files agree.
+def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
+    """Check that all of an archive is as it was written, and that its parts agree.
 
     \b
     homing verify archive
+    homing verify archive --quick
+
+    Entries, codebooks, descriptor, index and calibration must agree, and every file must have the
+    checksum that was recorded when it was written. --quick reads the entries alone. Of a service's
+    folder, keys, releases by upload and saved searches are read.
     """
-    opened = shared.open_archive(archive)
+    from homing.archive import damaged_files
+
+    try:
+        opened = shared.open_archive(archive)
+    except ArchiveError:
+        _print_problems(damaged_files(archive), as_json=as_json)  # perhaps the reason
+        raise
     with progress(len(opened), "verifying") as bar:
         found = opened.verify(files=files, progress=bar.by)
-    for problem in found.problems:
-        line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
-        print_result(problem.as_dict(), line, as_json=as_json)
+    problems = [*found.problems, *_service_problems(archive, folder)]
+    _print_problems(problems, as_json=as_json)
     decisions = f", {found.decisions} decisions" if found.decisions else ""
     say(
         f"{found.entries} entries{decisions}, {found.previews} previews and {found.files} released "
         "files verified, "
-        f"{len(found.problems)} problems"
+        f"{len(problems)} problems"
     )
-    return 0 if found.clean else 1
+    if found.unrecorded:
+        say(f"{found.unrecorded} files have no checksum yet: 'homing compact' records them")
+    return 1 if problems else 0
+
+
+def _service_problems(archive: str, folder: str | None) -> "list[Problem]":
+    """Check the folder of the archive's service, if there is one."""
+    from homing.archive import Problem
+    from homing.serve.settings import folder_beside
+    from homing.serve.verification import damaged_files
+
+    if folder is None and "://" in archive:
+        return []
+    place = folder_beside(archive) if folder is None else Path(folder)
+    return [Problem(None, each) for each in damaged_files(place)] if place.is_dir() else []
+
+
+def _print_problems(problems: "Iterable[Problem]", *, as_json: bool) -> None:
+    for problem in problems:
+        line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
+        print_result(problem.as_dict(), line, as_json=as_json)
 
 
 @click.command(short_help="Go back to the newest version that can be read.")

@@ -24,7 +24,6 @@ and :func:`~homing.descriptors.resnet.resnet50_shapes` with or without ``backbon
 TorchScript module takes (B, 3, S, S) by the input rule and gives (B, D) of any length.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,9 +42,11 @@ from homing.descriptors.weights_file import (
     script_network,
 )
 from homing.errors import DescriptorError
+from homing.files.small_json import parse
 
 SCRIPT_SUFFIXES = (".ts", ".pt")
 _SCRIPT = "torchscript"
+_LARGEST = 1e9  # of numbers
 _KEYS = {
     "architecture", "dimension", "input_size", "mean", "name", "note", "pooling_power", "std",
     "version", "weights",
@@ -67,13 +68,13 @@ class _Config:
 
     def whole(self, key: str) -> int:
         value = self.values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        if not isinstance(value, int) or not _is_number(value) or value < 1:
             raise self.fault(key, "a whole number above 0")
         return value
 
     def triple(self, key: str, default: float) -> tuple[float, float, float]:
         value = self.values.get(key, [default] * 3)
-        numbers = isinstance(value, list) and all(isinstance(v, int | float) for v in value)
+        numbers = isinstance(value, list) and all(_is_number(v) for v in value)
         if not numbers or len(value) != 3:
             raise self.fault(key, "a list of three numbers")
         red, green, blue = value
@@ -81,7 +82,7 @@ class _Config:
 
     def power(self) -> float:
         value = self.values.get("pooling_power", 3.0)
-        if not isinstance(value, int | float) or not 1 <= value < float("inf"):
+        if not _is_number(value) or not value >= 1:
             raise self.fault("pooling_power", "a number of at least 1")
         return float(value)
 
@@ -93,9 +94,13 @@ class _Config:
         return DescriptorError(f"{self.path}: {key!r} {given}; give {wanted}.")
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and abs(value) < _LARGEST and not isinstance(value, bool)
+
+
 def _read_config(path: Path) -> _Config:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = parse(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DescriptorError(
             f"{path}: cannot be read ({error}). A custom descriptor needs it; write for "

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from homing.errors import DescriptorError
 from homing.files.durable import staged_beside
 from homing.files.locks import hold_lock
+from homing.files.small_json import parse
 
 if TYPE_CHECKING:
     import urllib3
@@ -61,12 +62,12 @@ def read_record(path: Path) -> dict[str, str | int] | None:
     """
     beside = _beside(path, ".json")
     try:
-        record = json.loads(beside.read_text(encoding="utf-8"))
+        record = parse(beside.read_text(encoding="utf-8"))
         return {"sha256": str(record["sha256"]), "size_bytes": int(record["size_bytes"]),
                 "url": str(record["url"])}  # fmt: skip
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, OverflowError) as error:
         raise DescriptorError(
             f"{beside}: the record of a checksum is damaged; remove it and {path.name}, "
             "then load the descriptor again."
@@ -229,7 +230,7 @@ def _first_offset(response: "urllib3.BaseHTTPResponse") -> int:
 
 def _read_validator(part: Path) -> str | None:
     try:
-        value = json.loads(_beside(part, ".json").read_text(encoding="utf-8"))["validator"]
+        value = parse(_beside(part, ".json").read_text(encoding="utf-8"))["validator"]
     except (OSError, ValueError, TypeError, KeyError):
         return None
     return value if isinstance(value, str) and not value.startswith("W/") else None

@@ -65,7 +65,7 @@ class Service(AbstractContextManager["Service"]):
         self.log = log
         self.settings = settings
         self.guard = Guard(settings, KeyRing(settings.folder))
-        self.saved_searches = SavedSearches(settings.folder / "kept", settings.saved_searches)
+        self.saved_searches = SavedSearches.of(settings.folder, settings.saved_searches)
         connect = partial(
             open_archive, settings.archive, device=settings.device, engine=settings.engine
         )

@@ -1,16 +1,16 @@
 """Folders under random tokens: saved searches and previews, of which the oldest are removed."""
 
-import json
 import re
 import secrets
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from homing.files.durable import write_durably
+from homing.files.small_json import decode, encode
 
 PREVIEW_NAMES = ("before", "after", "difference")
 
@@ -50,9 +50,14 @@ class SavedSearch:
 class SavedSearches:
     """The last `most` saved searches, in a folder of their own."""
 
-    def __init__(self, folder: Path, most: int) -> None:
+    def __init__(self, folder: Path, most: int = 0) -> None:
         self._folder = folder
         self._most = most
+
+    @classmethod
+    def of(cls, service: Path, most: int = 0) -> "SavedSearches":
+        """Return those of a service, by its folder."""
+        return cls(service / "kept", most)
 
     def save(self, answer: dict[str, Any], picture: bytes) -> str:
         """Save a search and return its token."""
@@ -60,7 +65,7 @@ class SavedSearches:
         place = self._folder / token
         place.mkdir(parents=True, mode=0o700)
         write_durably(place / _PICTURE, picture)
-        write_durably(place / _ANSWER, json.dumps(answer).encode())
+        write_durably(place / _ANSWER, encode(answer))
         _remove_oldest(self._folder, self._most)
         return token
 
@@ -70,10 +75,18 @@ class SavedSearches:
             return None
         place = self._folder / token
         try:
-            answer = json.loads((place / _ANSWER).read_bytes())
+            answer = decode((place / _ANSWER).read_bytes())
         except (OSError, ValueError):
             return None
         return SavedSearch(answer, place / _PICTURE)
+
+    def damaged(self) -> Iterator[str]:
+        """Yield which saved answers are damaged."""
+        for file in sorted(self._folder.glob(f"*/{_ANSWER}")):
+            try:
+                decode(file.read_bytes())
+            except (OSError, ValueError) as error:
+                yield f"the saved search {file} is damaged: {error}; remove its folder"
 
 
 class Previews(AbstractContextManager["Previews"]):

@@ -3,13 +3,14 @@
 import errno
 import hashlib
 import os
+import random
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import homing
-from homing.archive.ingest.staging import STAGING_PREFIX, Staging, clear, recover
+from homing.archive.ingest.staging import STAGING_PREFIX, Staging, clear, damaged_journals, recover
 
 
 def rows(*names: str) -> pa.Table:
@@ -199,6 +200,30 @@ def test_a_damaged_journal_is_named(tmp_path):
     journal.write_bytes(journal.read_bytes()[:60])
     with pytest.raises(homing.ArchiveError, match=r"journal\.arrow.*is damaged"):
         recover(tmp_path, "us", FakeTable())
+
+
+def test_every_flipped_bit_of_a_journal_is_named(tmp_path):
+    die_in_commit(tmp_path, "a")
+    (journal,) = tmp_path.glob(STAGING_PREFIX + "*/journal.arrow")
+    assert list(damaged_journals(tmp_path)) == []
+    data = journal.read_bytes()
+    last = 8 * len(data) - 8 * 48  # from here on its checksum
+    for bit in [*random.Random(0).sample(range(last), 100), *range(last, 8 * len(data), 5)]:
+        flipped = bytearray(data)
+        flipped[bit // 8] ^= 1 << bit % 8
+        journal.write_bytes(flipped)
+        (problem,) = damaged_journals(tmp_path)
+        assert f"{journal}, left by a run that died, is damaged" in problem
+    with pytest.raises(homing.ArchiveError, match="is damaged"):
+        recover(tmp_path, "us", FakeTable())
+
+
+def test_a_journal_of_an_earlier_version_is_completed(tmp_path):
+    die_in_commit(tmp_path, "a")
+    (journal,) = tmp_path.glob(STAGING_PREFIX + "*/journal.arrow")
+    journal.write_bytes(journal.read_bytes()[:-40])  # without its checksum
+    assert list(damaged_journals(tmp_path)) == []
+    assert recover(tmp_path, "us", FakeTable()) == 1
 
 
 def test_an_interrupted_run_without_a_commit_under_way_leaves_nothing(tmp_path):

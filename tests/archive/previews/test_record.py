@@ -21,7 +21,7 @@ def drop_previews(archive: homing.Archive) -> homing.Archive:
     archive._table.dataset.drop_columns(["preview"])
     settings = archive.path / "archive.json"
     values = json.loads(settings.read_text())
-    del values["previews"]
+    del values["previews"], values["sha256"]
     settings.write_text(json.dumps(values))
     return homing.open(archive.path)
 

@@ -223,7 +223,7 @@ def test_pictures_that_match_nothing_all_count_however_similar(filled):
 def test_a_calibration_made_before_surroundings_were_measured_still_holds(filled):
     made = filled.calibrate()
     values = stored(filled)
-    del values["contrasts"]
+    del values["contrasts"], values["sha256"]
     (filled.path / "calibration.json").write_text(json.dumps(values))
     read = read_calibration(filled.path, filled.settings)
     assert (read.tails, read.contrasts) == (made.tails, {})

@@ -16,6 +16,7 @@ import pytest
 
 import homing
 from homing.c2pa import active_manifest
+from homing.files.small_json import decode
 from homing.images.metadata import manifest_store
 from homing.options import Activation
 from homing.serve.jobs.queue import JobQueue
@@ -24,6 +25,7 @@ from homing.serve.settings import Settings
 from homing.serve.tasks.processes import LOST, do_nothing
 from homing.serve.tasks.release import Releaser, release_pictures, try_activation
 from homing.workers.processes import LostTaskError
+from tests.helpers.edits import edits
 from tests.helpers.service import encoded, picture
 
 
@@ -306,3 +308,57 @@ def test_a_task_under_way_is_finished_when_all_processes_get_the_signal_to_end(s
         assert releaser.submit(partial(interrupted, task)).result() == ["released"]
         start = time.monotonic()
     assert time.monotonic() - start < 4  # idle processes end at the signal
+
+
+def whole_job(jobs, count=2):
+    draft = drafted(jobs, count)
+    job = draft.commit()
+    place = JobFolder(jobs._folder / job.token)
+    place.write_attempts({1: 1})
+    place.add_outcomes(
+        0, [{"source": "0", "status": "failed", "id": "0", "reason": "no", "seconds": 0.1}]
+    )
+    return job.token, place
+
+
+@pytest.mark.parametrize("name", ["job.json", "outcomes-000000.json", "begun.json"])
+def test_edited_files_cost_their_job_and_nothing_else(made, name):
+    jobs = made()
+    token, place = whole_job(jobs)
+    file = jobs._folder / token / name
+    for edit, text, surely in edits(decode(file.read_bytes())):
+        file.write_text(text)
+        jobs._resume(token)
+        answer = jobs.get(token)
+        assert answer.state in ("running", "done", "failed"), edit
+        if surely and name != "begun.json":  # that one is read when the job is continued
+            assert answer.state == "failed", edit
+            assert "damaged" in answer.as_dict()["reason"], edit
+        assert place.damage() or not surely, edit
+
+
+@pytest.mark.parametrize("name", ["job.json", "begun.json"])
+def test_a_service_starts_with_a_damaged_job_and_does_the_others(made, name):
+    jobs = made()
+    damaged, _ = whole_job(jobs)
+    sound = drafted(jobs, 2).commit().token
+    (jobs._folder / damaged / name).write_text("{")
+    with made() as again:
+        until_done(again, sound)
+        assert again.get(damaged).state == "failed"
+    assert [token for token, _ in again.problems] == [damaged]
+
+
+def test_files_of_earlier_versions_are_read(made):
+    jobs = made()
+    token, place = whole_job(jobs)
+    folder = jobs._folder / token
+    before = place.job(), place.read_attempts()
+    for name, key in (
+        ("job.json", None),
+        ("outcomes-000000.json", "outcomes"),
+        ("begun.json", "attempts"),
+    ):
+        values = decode((folder / name).read_bytes())
+        (folder / name).write_text(json.dumps(values if key is None else values[key]))
+    assert (place.job(), place.read_attempts()) == before

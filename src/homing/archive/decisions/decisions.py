@@ -20,6 +20,8 @@ from homing.archive.results import Problem
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.errors import EntryNotFoundError
+from homing.files.small_json import decode as decode_small
+from homing.files.small_json import encode as encode_small
 from homing.images.limits import shown
 
 
@@ -108,8 +110,7 @@ class Decisions:
         if not found:
             raise EntryNotFoundError(f"there is no decision {number}; see 'homing decisions'")
         undone = {"by": who, "at": now().isoformat(timespec="seconds")}
-        data = json.dumps(undone).encode("ascii")
-        self._files.undo(number, data, [each.file for each in found])
+        self._files.undo(number, encode_small(undone), [each.file for each in found])
         self._stamp = None
         return found[0]
 
@@ -119,6 +120,10 @@ class Decisions:
             if data is not None and parse(name, data) is None:
                 place = shown(str(self._files.folder / name))
                 yield Problem(None, f"the decision {place} is damaged; remove that file")
+        for name, data in self._files.read(self._files.undone()):
+            if data is not None and not _is_whole(data):
+                place = shown(str(self._files.folder / name))
+                yield Problem(None, f"{place}, by which a decision is undone, is damaged")
 
     def remove_parts(self, seconds: float) -> None:
         """Remove partial files that are older, of processes that were killed while writing."""
@@ -157,3 +162,11 @@ class Decisions:
         """Read the preview of a decision's query, which is not held in memory."""
         ((_, data),) = self._files.read([kept.file])
         return None if data is None else base64.b64decode(json.loads(data)["query"]["preview"])
+
+
+def _is_whole(data: bytes) -> bool:
+    try:
+        decode_small(data)
+    except ValueError:
+        return False
+    return True

@@ -57,6 +57,10 @@ class DecisionFiles:
         undone = {number_of(name) for name in names if name.endswith(_UNDONE)}
         return {name for name in names if number_of(name) not in undone}
 
+    def undone(self) -> set[str]:
+        """Return the names of the marks of decisions that are undone."""
+        return {name for name in self._names() if name.endswith(_UNDONE)}
+
     def read(self, names: Collection[str]) -> Iterator[tuple[str, bytes | None]]:
         """Read files; None where one is gone, since it was undone meanwhile."""
         if isinstance(self.folder, Path) or len(names) < 2:

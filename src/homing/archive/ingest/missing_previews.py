@@ -46,6 +46,8 @@ def make_missing(
     Rows that another process replaces meanwhile with another file are left to the next run.
     """
     missing, present = _without_preview(table, store)
+    if missing:
+        table.refuse_damaged()  # the rows are written anew
     made = 0
     problems: list[Problem] = []
     notes: list[Problem] = []

@@ -11,6 +11,7 @@ output folder finds the journal of a run that died (its lock is free) and comple
     OUT/.homing-XXXXXXXX/journal.arrow the rows about to be committed, one commit at a time
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,7 @@ STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"
 _OURS = re.compile(r"\d+|lock|journal\.arrow(\.new)?")  # all names in a staging folder
 _OWNER = b"homing archive"
+_MARK = b"SHA-256:"  # at the end of a journal, with its checksum
 
 #: Commits rows to the table; returns the ids that it refused, because another picture has them.
 Commit = Callable[[pa.Table], set[str]]
@@ -187,6 +189,16 @@ def _place(folder: Path, out: Path, staged: StagedFile) -> str:
     return "new"
 
 
+def damaged_journals(out: Path) -> Iterator[str]:
+    """Read the journals of unfinished commits in an output folder; yield what is wrong."""
+    for journal in sorted(out.glob(f"{STAGING_PREFIX}*/{_JOURNAL}")):
+        try:
+            _read_journal(journal)
+        except ArchiveError as error:
+            if journal.exists():  # else its run, or another one, has completed it
+                yield str(error)
+
+
 def _write_journal(folder: Path, rows: pa.Table, files: Sequence[StagedFile], owner: str) -> None:
     columns = {
         "staged_name": pa.array([staged.name for staged in files], pa.string()),
@@ -200,7 +212,8 @@ def _write_journal(folder: Path, rows: pa.Table, files: Sequence[StagedFile], ow
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     temporary = folder / (_JOURNAL + ".new")
-    write_durably(temporary, sink.getvalue().to_pybytes())
+    data = sink.getvalue().to_pybytes()
+    write_durably(temporary, data + _MARK + hashlib.sha256(data).digest())
     temporary.rename(folder / _JOURNAL)
     sync_folder(folder)
 
@@ -208,9 +221,9 @@ def _write_journal(folder: Path, rows: pa.Table, files: Sequence[StagedFile], ow
 def _read_journal(journal: Path) -> tuple[pa.Table, list[StagedFile], str]:
     """Read the rows and files of an unfinished commit, and the identity of its archive."""
     try:
-        with pa.ipc.open_file(pa.BufferReader(journal.read_bytes())) as reader:
+        with pa.ipc.open_file(pa.BufferReader(_checked(journal.read_bytes()))) as reader:
             table = reader.read_all()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise ArchiveError(
             f"{journal}, left by a run that died, is damaged ({error}); remove its folder and run "
             "'homing verify'"
@@ -225,3 +238,14 @@ def _read_journal(journal: Path) -> tuple[pa.Table, list[StagedFile], str]:
     ]
     rows = table.drop_columns(["staged_name", "staged_destination"])
     return rows.replace_schema_metadata(None), files, owner
+
+
+def _checked(data: bytes) -> bytes:
+    """Return a journal without its checksum, which must be right; older ones have none."""
+    end = len(data) - len(_MARK) - hashlib.sha256().digest_size
+    body, mark, digest = data[:end], data[end:][: len(_MARK)], data[end:][len(_MARK) :]
+    if mark != _MARK and data.endswith(b"ARROW1"):
+        return data
+    if mark != _MARK or hashlib.sha256(body).digest() != digest:
+        raise ValueError("its checksum differs")
+    return body

@@ -8,12 +8,11 @@ rates are provisional.
 """
 
 import datetime
-import json
+import itertools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,18 +23,18 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.location import Location
 from homing.errors import ArchiveError
 from homing.files.durable import remove_parts, replace_durably
-from homing.options import UPRIGHT
+from homing.files.small_json import build, decode, encode
+from homing.options import UPRIGHT, VIEWS
 from homing.search.background import load_background
 from homing.search.false_alarms import LEAST_BACKGROUND, Tail, fit_tail
 from homing.search.surroundings import NEIGHBOURS, ContrastTail, surroundings
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = 1
 _NAME = "calibration.json"
 
 _SETTLED = 60.0  # seconds after which a file so small is no longer being written
+_MOST_SPACING, _MOST_EXPONENT = 1e4, 1e4  # far beyond those of any space
+_ROUNDING = 1e-3
 _GROWTH = 1.5  # growth of an archive after which it is calibrated again
 
 
@@ -146,17 +145,18 @@ def write_calibration(
     folder: Location, settings: ArchiveSettings, calibration: Calibration
 ) -> None:
     """Write ``calibration.json``, whole or not at all."""
-    values = {
-        "format": FORMAT,
-        "descriptor_fingerprint": settings.descriptor_fingerprint,
-        "codebook_fingerprint": settings.codebook_fingerprint,
-        "background": calibration.background,
-        "tails": {views: asdict(tail) for views, tail in calibration.tails.items()},
-        "contrasts": {views: asdict(each) for views, each in calibration.contrasts.items()},
-        "created_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "created_by": f"homing {__version__}",
-    }
-    text = json.dumps(values, indent=2) + "\n"
+    stored = _StoredCalibration(
+        format=FORMAT,
+        archive=settings.identity,
+        descriptor_fingerprint=settings.descriptor_fingerprint,
+        codebook_fingerprint=settings.codebook_fingerprint,
+        background=calibration.background,
+        tails=calibration.tails,
+        contrasts=calibration.contrasts,
+        created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created_by=f"homing {__version__}",
+    )
+    text = encode(asdict(stored)).decode("ascii")
     if not isinstance(folder, Path):
         (folder / _NAME).write_text(text, encoding="utf-8")
         return
@@ -167,28 +167,21 @@ def write_calibration(
 def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:
     """Read ``calibration.json``; None if there is none.
 
-    Raises `ArchiveError` if it is damaged, of another format, or of another descriptor or codebook.
+    Raises `ArchiveError` if it is damaged, of another format, or of another archive.
     """
     path = folder / _NAME
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        _check(values, settings)
-        tails = {views: _tail(each) for views, each in values["tails"].items()}
-        contrasts = {
-            views: ContrastTail(float(each["usual"]), _tail(each["tail"]))
-            for views, each in values.get("contrasts", {}).items()
-        }
-        if contrasts:
-            contrasts = {UPRIGHT: contrasts[UPRIGHT], **contrasts}
-        others = load_background(settings.descriptor_fingerprint, settings.dimension)
-        tails = {UPRIGHT: tails[UPRIGHT], **tails}
-        return Calibration(values["background"], tails, contrasts, others)
+        data = path.read_text(encoding="utf-8").encode()
+        stored = build(_StoredCalibration, decode(data, (FORMAT,)))
+        _check(stored, settings)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise ArchiveError(
             f"{path} cannot be used ({error}); make it again with 'homing calibrate'"
         ) from error
+    others = load_background(settings.descriptor_fingerprint, settings.dimension)
+    return Calibration(stored.background, stored.tails, stored.contrasts, others)
 
 
 def usable_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:
@@ -198,14 +191,53 @@ def usable_calibration(folder: Location, settings: ArchiveSettings) -> Calibrati
     )
 
 
-def _check(values: Mapping[str, Any], settings: ArchiveSettings) -> None:
-    if values["format"] != FORMAT:
-        raise ValueError(f"format {values['format']!r}, where {FORMAT} is known")
+@dataclass(frozen=True, kw_only=True)
+class _StoredCalibration:
+    """A calibration as its file has it."""
+
+    format: int
+    archive: str = ""  # identity; files of earlier versions have none
+    descriptor_fingerprint: str
+    codebook_fingerprint: str
+    background: str
+    tails: Mapping[str, Tail]
+    contrasts: Mapping[str, ContrastTail] = field(default_factory=dict)
+    created_at: str = ""
+    created_by: str = ""
+
+
+def _check(stored: _StoredCalibration, settings: ArchiveSettings) -> None:
+    if stored.archive not in ("", settings.identity):
+        raise ValueError("it is another archive's")
     for key in ("descriptor_fingerprint", "codebook_fingerprint"):
-        if values[key] != getattr(settings, key):
+        if getattr(stored, key) != getattr(settings, key):
             raise ValueError(f"its {key} is not the archive's")
+    if stored.background not in ("entries", "pictures"):
+        raise ValueError(f"'background' is {stored.background!r}")
+    for name in ("tails", "contrasts"):
+        by_views = getattr(stored, name)
+        if not by_views.keys() <= set(VIEWS) or (by_views and UPRIGHT not in by_views):
+            raise ValueError(f"{name!r} is of other views than {', '.join(VIEWS)}")
+    if not stored.tails:
+        raise ValueError("'tails' is empty")
+    for tail in (*stored.tails.values(), *(each.tail for each in stored.contrasts.values())):
+        _check_tail(tail)
+    if not all(0 <= each.usual < _MOST_SPACING for each in stored.contrasts.values()):
+        raise ValueError("'usual' is out of range")
 
 
-def _tail(values: Mapping[str, Any]) -> Tail:
-    body = tuple((float(rate), float(place)) for rate, place in values["body"])
-    return Tail(**{**values, "body": body})
+def _check_tail(tail: Tail) -> None:
+    rates, places = zip(*tail.body, strict=True) if tail.body else ((), ())
+    if not (
+        tail.threshold < 1
+        and 0 < tail.share <= 1
+        and 0 < tail.exponent < _MOST_EXPONENT
+        and tail.entries >= 1
+        and tail.queries >= 1
+        and rates
+        and all(0 < rate <= 1 for rate in rates)
+        and list(rates) == sorted(rates, reverse=True)
+        and all(later >= place - _ROUNDING for place, later in itertools.pairwise(places))
+        and places[-1] <= 1 + _ROUNDING
+    ):
+        raise ValueError("figures of a tail are out of range")

@@ -25,6 +25,7 @@ from homing.archive.table.index import (
     build_segment,
     commit_segment,
     drop_index,
+    has_damaged_files,
     read_coverage,
     refuse_missing,
 )
@@ -132,9 +133,9 @@ def _build_index(
 
 
 def _sound_coverage(table: Table, codebook: Codebook) -> Coverage:
-    """Read what the index covers; an index that differs from the table is dropped."""
+    """Read what the index covers; an index that differs from the table, or rots, is dropped."""
     coverage = read_coverage(table, codebook)
-    if coverage.is_sound:
+    if coverage.is_sound and not has_damaged_files(table, coverage):
         return coverage
     drop_index(table, codebook)
     return read_coverage(table, codebook)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks.codebook import Codebook
+from homing.files.small_json import build, parse
 
 KEY = "homing.generations"
 """Entry of the table's configuration."""
@@ -64,9 +65,12 @@ class StoredGenerations:
             first = StoredGeneration(fingerprint="", codebook="", cells=0, code_size=code_size)
             return cls((first,))
         try:
-            return cls(tuple(StoredGeneration(**each) for each in json.loads(config[KEY])))
+            stored = tuple(build(StoredGeneration, each) for each in parse(config[KEY]))
         except (TypeError, ValueError) as error:
             raise ValueError(f"its codebook generations cannot be read: {error}") from error
+        if not stored:
+            raise ValueError("its codebook generations cannot be read: there is none")
+        return cls(stored)
 
     def to_json(self) -> str:
         """Return the text of the configuration's entry."""

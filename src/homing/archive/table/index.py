@@ -22,6 +22,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import removed_rows
+from homing.archive.table.checksums import tracked_files
 from homing.archive.table.lance_internals import (
     count_indexed_rows,
     is_missing_file,
@@ -102,6 +103,15 @@ def read_coverages(table: Table, codebooks: Sequence[Codebook]) -> list[Coverage
         read_coverage(table.of_generation(number), codebook)
         for number, codebook in enumerate(codebooks, start=1)
     ]
+
+
+def has_damaged_files(table: Table, coverage: Coverage) -> bool:
+    """Return whether a file of the index differs from its checksum; reads all of them."""
+    folders = tuple(f"_indices/{segment.uuid}/" for segment in coverage.segments)
+    with translate_errors(table.path):
+        paths = tracked_files(table.dataset, table.version)
+    own = {path for path in paths if path.startswith(folders)}
+    return any(table.checksums.damaged(own))
 
 
 def _stored_segments(dataset: lance.LanceDataset, codebook: Codebook) -> Sequence[Any]:

@@ -41,7 +41,12 @@ _FROM_LOCK = re.compile(r".*Error from commit handler: (?:\w+: )?", re.DOTALL)  
 _STORE_ERROR = re.compile(r"<Code>(.*?)</Code>(?:\s*<Message>(.*?)</Message>)?", re.DOTALL)
 
 
-def reason_of(error: Exception) -> str:
+def is_panic(error: BaseException) -> bool:
+    """Tell whether Lance's native code gave up, as it may over damaged files; no `Exception`."""
+    return type(error).__name__ == "PanicException"
+
+
+def reason_of(error: BaseException) -> str:
     """Lance's error message on one line; of an object store's XML only code and message."""
     text = str(error) or type(error).__name__
     if found := _STORE_ERROR.search(text):
@@ -66,11 +71,6 @@ def version_of(manifest: str) -> int | None:
     if suffix != "manifest" or not number.isdecimal():
         return None
     return (1 << 64) - 1 - int(number) if len(number) == _NUMBERED_DOWN else int(number)
-
-
-def is_panic(error: BaseException) -> bool:
-    """Return whether Lance's own code has failed, as it may on damaged files."""
-    return type(error).__name__ == "PanicException"
 
 
 def is_unfinished(name: str) -> bool:

@@ -59,7 +59,9 @@ class Table(VersionedDataset):
         schema = row_schema(dimension, code_size)
         with translate_errors(path):
             lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
-        return cls.open(path)
+        table = cls.open(path)
+        table.record_checksums()
+        return table
 
     @property
     def schema(self) -> pa.Schema:

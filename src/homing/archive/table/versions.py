@@ -17,9 +17,11 @@ from typing import Any, Self, TypeVar
 
 import lance
 import pyarrow as pa
+from lance.optimize import Compaction, CompactionOptions
 
+from homing.archive.table.checksums import Checksums, tracked_files
 from homing.archive.table.disk import DiskCommits, manifests, set_aside_blank, unnamed_files
-from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
+from homing.archive.table.lance_internals import LANCE_ERRORS, is_panic, reason_of
 from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
 from homing.files.locks import hold_lock_within, share_lock
@@ -201,7 +203,18 @@ class VersionedDataset:
             self.refresh()
             result = self.retry(action)
             self.refresh()
+            self.record_checksums()
         return result
+
+    @property
+    def checksums(self) -> Checksums:
+        """The checksums of its files."""
+        return Checksums(self.path)
+
+    def record_checksums(self) -> None:
+        """Record the checksums of the files that have none yet."""
+        with translate_errors(self.path):
+            self.checksums.record(self._dataset)
 
     def commit(self, operation: Callable[[], _T]) -> _T:
         """Run an operation of Lance as :meth:`write`, with its errors translated."""
@@ -241,16 +254,18 @@ class VersionedDataset:
     ) -> dict[str, int]:
         """Merge small files, drop removed rows and forget versions older than `keep`.
 
-        In an object store, and while others write all the time, versions of the last hour stay: a
-        commit in flight may need them. `sweep` is then called with that hour, or with no time if no
-        commit can be in flight: it removes what no version refers to and is older. So are the
-        table's own files that killed writers have left; while others write, Lance removes those
-        of a week ago.
+        Files to be merged must be as they were written: damage would become part of new files,
+        whose checksums are right. In an object store, and while others write all the time, versions
+        of the last hour stay: a commit in flight may need them. `sweep` is then called with that
+        hour, or with no time if no commit can be in flight: it removes what no version refers to
+        and is older. So are the table's own files that killed writers have left; while others
+        write, Lance removes those of a week ago.
         """
 
         def merge() -> Any:
             return self._dataset.optimize.compact_files()
 
+        self.refuse_damaged(to_merge=True)
         metrics = self.commit(merge)  # rows that another process has removed are not merged
         lock = self._lock
         with nullcontext(False) if lock is None else hold_lock_within(lock, _PATIENCE) as alone:
@@ -263,6 +278,7 @@ class VersionedDataset:
                 )
                 self._dataset.checkout_latest()
                 left = self._remove_unnamed() if alone else 0
+                self.checksums.renew(self._dataset)
             if sweep is not None:
                 sweep(settled)
         return {
@@ -282,6 +298,20 @@ class VersionedDataset:
                 file.parent.rmdir()
         return removed
 
+    def refuse_damaged(self, *, to_merge: bool = False) -> None:
+        """Refuse to write rows anew from files of which one is damaged: all, or those to merge."""
+        with translate_errors(self.path):
+            fragments = [each.metadata for each in self._dataset.get_fragments()]
+            if to_merge:
+                tasks = Compaction.plan(self._dataset, CompactionOptions()).tasks
+                fragments = [fragment for task in tasks for fragment in task.fragments]
+            names = {f"data/{file.path}" for each in fragments for file in each.files}
+            numbers = {str(fragment.id) for fragment in fragments}
+            paths = tracked_files(self._dataset, self.version)
+        removed = {path for path in paths if _deletions_of(path) in numbers}
+        for each in self.checksums.damaged(names | removed):
+            raise ArchiveError(f"nothing is written: {each}; see 'homing verify'")
+
 
 def _session() -> lance.Session:
     return lance.Session(
@@ -300,6 +330,12 @@ def hold_alone(path: Path) -> Iterator[None]:
 
 def _lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
+
+
+def _deletions_of(path: str) -> str | None:
+    """Return the number of the fragment whose removed rows a file lists; None if it is another."""
+    folder, _, name = path.partition("/")
+    return name.partition("-")[0] if folder == "_deletions" else None
 
 
 def dataset_uri(path: Location) -> str:
@@ -336,7 +372,9 @@ def translate_errors(path: Location) -> Iterator[None]:
     """Turn what Lance raises into an ArchiveError that names the table."""
     try:
         yield
-    except (*LANCE_ERRORS, pa.ArrowException) as error:
+    except BaseException as error:
+        if not (isinstance(error, (*LANCE_ERRORS, pa.ArrowException)) or is_panic(error)):
+            raise
         if isinstance(path, Path) and not path.exists():
             raise ArchiveError(
                 f"there is no table at {shown(path)}; was the archive moved or removed?"

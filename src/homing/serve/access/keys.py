@@ -6,8 +6,8 @@ A slow hash protects chosen passwords; 256 random bits cannot be guessed.
 import datetime
 import hashlib
 import hmac
-import json
 import os
+import re
 import secrets
 import tempfile
 import threading
@@ -18,12 +18,14 @@ from pathlib import Path
 from homing.errors import UsageError
 from homing.files.durable import make_folder, sync_folder
 from homing.files.locks import hold_lock
+from homing.files.small_json import build, decode, encode, parse
 
 READ, WRITE = "read", "write"
 RIGHTS = (READ, WRITE)  # WRITE includes READ
 
 _FILE = "keys.json"
 _PREFIX = "homing_"
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,23 @@ class Key:
     def allows(self, right: str) -> bool:
         """Return whether the key grants a right."""
         return right == READ or self.rights == WRITE
+
+
+def read_keys(data: bytes) -> tuple[Key, ...]:
+    """Read the keys in a file; ValueError if it is damaged. Earlier ones hold a list alone."""
+    values = parse(data)
+    keys = build(_Keys, {"keys": values} if isinstance(values, list) else decode(data)).keys
+    for key in keys:
+        if key.rights not in RIGHTS or not _DIGEST.fullmatch(key.sha256):
+            raise ValueError(f"the key {key.id!r} has other rights, or no checksum of a secret")
+    return keys
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """The file's object."""
+
+    keys: tuple[Key, ...]
 
 
 class KeyRing:
@@ -98,8 +117,8 @@ class KeyRing:
 
     def _read(self) -> tuple[Key, ...]:
         try:
-            return tuple(Key(**values) for values in json.loads(self._file.read_bytes()))
-        except (ValueError, TypeError) as error:
+            return read_keys(self._file.read_bytes())
+        except ValueError as error:
             raise UsageError(
                 f"{str(self._file)!r} is damaged ({error}); remove it, and make new keys"
             ) from error
@@ -109,7 +128,7 @@ class KeyRing:
         handle, name = tempfile.mkstemp(dir=self._folder, prefix=".keys-")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump([asdict(key) for key in keys], file, indent=1)
+                file.write(encode({"keys": [asdict(key) for key in keys]}).decode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).replace(self._file)

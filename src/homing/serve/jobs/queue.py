@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.archive.results import Outcome
-from homing.errors import HomingError
+from homing.errors import ArchiveError, HomingError
 from homing.files.durable import make_folder
 from homing.images import shown
 from homing.options import Activation
@@ -64,10 +64,19 @@ class JobQueue(AbstractContextManager["JobQueue"]):
         for place in sorted(self._folder.iterdir()):
             if place.name.startswith("."):  # never acknowledged
                 shutil.rmtree(place, ignore_errors=True)
-            elif is_token(place.name) and JobFolder(place).job().state != "done":
-                self._queue.put(place.name)
+            elif is_token(place.name):
+                self._resume(place.name)
         self._thread.start()
         return self
+
+    def _resume(self, token: str) -> None:
+        """Queue a job unless it is done; one whose files are damaged costs itself alone."""
+        try:
+            if JobFolder(self._folder / token).job().state != "done":
+                self._queue.put(token)
+        except (HomingError, OSError) as error:
+            self._failed[token] = _public_reason(error)
+            self._on_problem(token, error)
 
     def __exit__(self, *error: object) -> None:
         """Finish the current pictures; the rest is done when the service starts next."""
@@ -93,7 +102,12 @@ class JobQueue(AbstractContextManager["JobQueue"]):
         if not is_token(token):
             return None
         place = JobFolder(self._folder / token)
-        return place.job(self._failed.get(token)) if place.exists() else None
+        if not place.exists():
+            return None
+        try:
+            return place.job(self._failed.get(token))
+        except ArchiveError:
+            return Job(token, Activation(), (), (), "its files on the service's disk are damaged")
 
     def _work(self) -> None:
         while (token := self._queue.get()) is not None and not self._ending.is_set():

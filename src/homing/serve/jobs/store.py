@@ -12,20 +12,24 @@ No client names a file.
 """
 
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from homing.errors import UsageError
+from homing.archive.results import Outcome
+from homing.errors import ArchiveError, HomingError, UsageError
 from homing.files.durable import make_folder, replace_durably, sync_folder, write_durably
+from homing.files.small_json import build, decode, encode, parse
 from homing.images import SUFFIXES
 from homing.options import Activation
 from homing.serve.token_folders import new_token
 
-_SETTINGS = ("psnr", "method", "format")  # of an upload; written down, so not all of Activation
 _JOB, _MANIFEST, _ATTEMPTS = "job.json", "manifest.jsonl", "begun.json"
+_UPLOAD = re.compile(r"\d+\.\w+")  # names of uploads in a job's folder
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Job:
     @property
     def state(self) -> str:
         """Return "running", "done" or "failed"."""
+        if self.failed and not self.pictures:
+            return "failed"
         if len(self.outcomes) == len(self.pictures):
             return "done"
         return "failed" if self.failed else "running"
@@ -69,6 +75,67 @@ class Job:
             "reason": self.failed,
             "outcomes": list(self.outcomes),
         }
+
+
+@dataclass(frozen=True)
+class _StoredSettings:
+    """Options of an upload; written down, so not all of Activation."""
+
+    psnr: float
+    method: str
+    format: str | None
+
+    def __post_init__(self) -> None:
+        Activation(**asdict(self))  # raises where they are out of range
+
+
+@dataclass(frozen=True)
+class _StoredJob:
+    """``job.json``."""
+
+    settings: _StoredSettings
+    pictures: tuple[JobPicture, ...]
+
+    def __post_init__(self) -> None:
+        for picture in self.pictures:
+            if picture.file is not None and not _UPLOAD.fullmatch(picture.file):
+                raise ValueError(f"{picture.file!r} is no upload of it")
+
+
+@dataclass(frozen=True)
+class _StoredOutcomes:
+    """``outcomes-….json``."""
+
+    outcomes: tuple[dict[str, Any], ...]
+
+    def __post_init__(self) -> None:
+        for outcome in self.outcomes:
+            build(Outcome, outcome)  # raises where it is none
+
+
+@dataclass(frozen=True)
+class _StoredAttempts:
+    """``begun.json``."""
+
+    attempts: dict[str, int]
+
+    @property
+    def by_number(self) -> dict[int, int]:
+        return {int(number): count for number, count in self.attempts.items()}
+
+    def __post_init__(self) -> None:
+        if not all(number.isascii() and number.isdigit() for number in self.attempts):
+            raise ValueError("attempts are counted by the numbers of pictures")
+
+
+def _upgraded(name: str, data: bytes) -> dict[str, Any]:
+    """Read a file's object; earlier ones hold only what it holds under one key."""
+    values = parse(data)
+    if name.startswith("outcomes-") and isinstance(values, list):
+        return {"outcomes": values}
+    if name == _ATTEMPTS and isinstance(values, dict) and "attempts" not in values:
+        return {"attempts": values}
+    return decode(data)
 
 
 class JobDraft:
@@ -97,10 +164,12 @@ class JobDraft:
         """Make a job of it, which is done whatever happens to the process."""
         job = Job(self.token, self._activation, tuple(self._pictures), ())
         values = {
-            "settings": {name: getattr(job.activation, name) for name in _SETTINGS},
+            "settings": {
+                each.name: getattr(job.activation, each.name) for each in fields(_StoredSettings)
+            },
             "pictures": [asdict(picture) for picture in job.pictures],
         }
-        write_durably(self._folder / _JOB, json.dumps(values).encode())
+        write_durably(self._folder / _JOB, encode(values))
         sync_folder(self._folder)
         self._folder.rename(self._final)
         sync_folder(self._final.parent)
@@ -122,18 +191,27 @@ class JobFolder:
         return (self._place / _JOB).exists()
 
     def job(self, failed: str | None = None) -> Job:
-        """Read the job; `failed` is why it stopped."""
-        values = json.loads((self._place / _JOB).read_bytes())
+        """Read the job; `failed` is why it stopped. ArchiveError if a file of it is damaged."""
+        stored = self._read(_StoredJob, _JOB)
         outcomes: list[dict[str, Any]] = []
         for file in sorted(self._place.glob("outcomes-*.json")):
-            outcomes += json.loads(file.read_bytes())
+            outcomes += self._read(_StoredOutcomes, file.name).outcomes
         return Job(
             self._place.name,
-            Activation(**values["settings"]),
-            tuple(JobPicture(**picture) for picture in values["pictures"]),
+            Activation(**asdict(stored.settings)),
+            stored.pictures,
             tuple(outcomes),
             failed,
         )
+
+    def damage(self) -> str | None:
+        """Return what is wrong with the job's files; None if they are whole."""
+        try:
+            self.job()
+            self.read_attempts()
+        except (HomingError, OSError) as error:
+            return str(error)
+        return None
 
     def write_manifest(self, pictures: Sequence[JobPicture]) -> Path:
         """List some pictures' files, relative to the folder of all jobs."""
@@ -147,19 +225,26 @@ class JobFolder:
         """Write the outcomes of consecutive pictures; `first` is the number of the first."""
         # Six digits put the files in the order of the pictures.
         file = self._place / f"outcomes-{first:06}.json"
-        replace_durably(file, json.dumps(list(outcomes)).encode())
+        replace_durably(file, encode({"outcomes": [dict(outcome) for outcome in outcomes]}))
 
     def read_attempts(self) -> dict[int, int]:
         """Return the attempts at each picture without an outcome, by number."""
         try:
-            values = json.loads((self._place / _ATTEMPTS).read_bytes())
+            return self._read(_StoredAttempts, _ATTEMPTS).by_number
         except FileNotFoundError:
             return {}
-        return {int(number): count for number, count in values.items()}
 
     def write_attempts(self, attempts: Mapping[int, int]) -> None:
         """Write the attempts durably."""
-        replace_durably(self._place / _ATTEMPTS, json.dumps(attempts).encode())
+        counts = {str(number): count for number, count in attempts.items()}
+        replace_durably(self._place / _ATTEMPTS, encode({"attempts": counts}))
+
+    def _read(self, kind: type[_T], name: str) -> _T:
+        file = self._place / name
+        try:
+            return build(kind, _upgraded(name, file.read_bytes()))
+        except ValueError as error:
+            raise ArchiveError(f"{file} is damaged: {error}") from error
 
     def clear(self, pictures: Sequence[JobPicture]) -> None:
         """Remove files that a finished job no longer needs."""

@@ -6,12 +6,13 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
 from homing.errors import EntryNotFoundError, PictureError
 from homing.options import SearchOptions
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.uploads import Upload, parse_fields, picture_in, receive_form
-from homing.serve.models import DecisionForm, UndoForm
+from homing.serve.models import DecisionForm, SearchAnswer, UndoForm
 from homing.serve.pages.layout import guarded_pages, render, site_of
 from homing.serve.pages.views import decision_line, evidence_figures, other_cards
 from homing.serve.service import Service, service_of
@@ -91,9 +92,18 @@ async def decide(request: Request, token: str) -> Response:
 
 async def _saved(service: Service, token: str) -> SavedSearch:
     saved = await asyncio.to_thread(service.saved_searches.get, token)
-    if saved is None:
+    if saved is None or not _is_answer(saved.answer):
         raise HTTPException(404, "this answer does not exist, or no longer does; search once more")
     return saved
+
+
+def _is_answer(values: dict[str, Any]) -> bool:
+    """Return whether a saved answer has the form of one: its file may have been edited."""
+    try:
+        SearchAnswer.model_validate(values)
+    except ValidationError:
+        return False
+    return True
 
 
 def _form(request: Request, problem: str | None = None) -> Response:
