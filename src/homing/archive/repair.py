@@ -130,6 +130,8 @@ def _go_back(place: Path, version: int, damaged: list[DamagedVersion]) -> Repair
         table = Table.open_damaged(place, version)
         set_aside(place, unnamed_files(table.dataset, place), folder)
     table = Table.open(place)
+    if damaged:
+        table.checksums.renew(table.dataset)  # the records of what is set aside go
     (known,) = (each for each in table.versions() if each["version"] == version)
     return Repair(version, known["created_at"], len(table), tuple(damaged), lost, folder)
 

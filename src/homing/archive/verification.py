@@ -23,7 +23,7 @@ from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
-from homing.archive.table.versions import translate_errors
+from homing.archive.table.versions import REPAIR, translate_errors
 from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError
 from homing.files.durable import file_sha256
@@ -73,7 +73,7 @@ def verify(
         if not unreadable and not _are_damaged(damaged, "_indices"):
             problems += _check_index(parts)
     except Exception as error:  # noqa: BLE001 - damaged files may give any values
-        problems.append(Problem(None, f"not all entries can be checked: {error}"))
+        problems.append(Problem(None, f"not all entries can be checked: {error}; {REPAIR}"))
     problems += (Problem(None, text) for out in entries.outputs for text in damaged_journals(out))
     problems += parts.decisions.check()
     try:
@@ -128,7 +128,9 @@ def _check_presence(table: Table) -> tuple[list[Problem], int]:
     except ArchiveError as error:  # a damaged manifest
         return [Problem(None, f"not all versions can be read: {error}")], 0
     places = [f"{shown(str(table.path))}/{path}" for path in missing if path in tracked]
-    problems = [Problem(None, f"{each} is lost; put it back from a backup") for each in places]
+    problems = [
+        Problem(None, f"{each} is lost; put it back from a backup, or: {REPAIR}") for each in places
+    ]
     return problems, len(table.checksums.unrecorded(tracked))
 
 
