@@ -1,6 +1,7 @@
 """Inputs from files, folders and manifests: ids, destinations, metadata."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,13 @@ def test_what_cannot_be_understood_is_refused_with_its_line(
 def test_a_missing_manifest_is_named(tmp_path):
     with pytest.raises(homing.UsageError, match=r"nothere\.csv"):
         gather_inputs([], tmp_path / "nothere.csv")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    """It could be read only once, and a manifest is read twice."""
+    os.mkfifo(tmp_path / "photos.csv")
+    with pytest.raises(homing.UsageError, match="is a pipe, not a file"):
+        gather_inputs([], tmp_path / "photos.csv")
 
 
 def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):

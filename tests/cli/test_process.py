@@ -55,6 +55,7 @@ def test_help_needs_no_heavy_import(tmp_path):
         pytest.param("add", signal.SIGINT, 130, "interrupted", marks=pytest.mark.slow),
         ("search", signal.SIGINT, 130, "interrupted"),
         ("release", signal.SIGTERM, 143, "terminated"),
+        ("release", signal.SIGHUP, 129, "terminated"),
     ],
 )
 def test_stopped_by_a_signal_the_run_can_go_on(
@@ -95,6 +96,38 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     assert len(statuses) == 60
     assert run_apart("verify", archive, cwd=tmp_path).status == 0
     assert not list(tmp_path.glob("out/.homing-*"))
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(archive, tmp_path, many):
+    arguments = ["add", archive, many, "--json"]
+    process = subprocess.Popen(
+        ["nohup", EXECUTABLE, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    first = process.stdout.readline()
+    process.send_signal(signal.SIGHUP)
+    rest, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert len([first, *rest.splitlines()]) == 60
+
+
+def test_too_little_memory_is_called_so(archive, tmp_path):
+    """Under the limit that a shell or a batch system sets."""
+    limited = f"ulimit -v 600000; exec {EXECUTABLE} stats archive"
+    ran = subprocess.run(
+        ["bash", "-c", limited],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=archive.path.parent,
+    )
+    assert ran.returncode == 2
+    assert "too little memory" in ran.stderr
+    assert "585 MiB of addresses (ulimit -v)" in ran.stderr
+    assert "internal error" not in ran.stderr
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Codebooks as files: round trip, golden file, and what is refused."""
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -190,3 +191,25 @@ def test_a_file_of_absurd_size_is_refused_unread(tmp_path: Path) -> None:
         file.truncate((2 << 30) + 1)  # sparse
     with pytest.raises(CodebookError, match="are not read"):
         load_codebook(path)
+
+
+def test_an_unreadable_file_is_not_a_missing_one(trained: Trained) -> None:
+    """safetensors says "no such file" for all that it cannot open."""
+    with tempfile.TemporaryDirectory() as folder:  # which others may enter, unlike tmp_path
+        Path(folder).chmod(0o755)
+        file = save_codebook(trained("PQ4x8"), Path(folder) / "mine.safetensors")
+        file.chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        try:
+            with pytest.raises(CodebookError, match=r"cannot be read: .*Permission"):
+                load_codebook(file)
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    with pytest.raises(CodebookError, match="is a pipe, not a file"):
+        load_codebook(tmp_path / "pipe.safetensors")

@@ -134,3 +134,23 @@ def test_a_deep_folder_needs_no_recursion(tmp_path: Path) -> None:
         path.mkdir()
     (path / "x.png").write_bytes(PNG)
     assert names(tmp_path) == ["d/" * 300 + "x.png"]
+
+
+def test_a_path_longer_than_the_system_allows_is_named(tmp_path: Path) -> None:
+    """Such a folder can be made from within, and not reached from without."""
+    (tmp_path / "a.png").write_bytes(PNG)
+    handles = [os.open(tmp_path, os.O_RDONLY)]
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=handles[-1])
+        handles.append(os.open("d" * 200, os.O_RDONLY, dir_fd=handles[-1]))
+    try:
+        first, named = names(tmp_path)
+        assert first == "a.png"
+        assert len(os.fspath(tmp_path / named)) > 4096
+        with pytest.raises(PictureError, match="File name too long"):
+            read_picture(tmp_path / named)
+    finally:  # else pytest cannot remove it
+        for handle in reversed(handles[:-1]):
+            os.rmdir("d" * 200, dir_fd=handle)
+        for handle in handles:
+            os.close(handle)

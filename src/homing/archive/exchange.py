@@ -30,6 +30,7 @@ from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import UsageError
 from homing.files.durable import publish, staged_beside, sync_folder
+from homing.files.regular import irregularity
 from homing.images.limits import shown
 from homing.images.preview import is_preview
 from homing.options import PathLike
@@ -150,6 +151,8 @@ def import_rows(
     imported = skipped = 0
     problems: list[Problem] = []
     try:
+        if wrong := irregularity(path):
+            raise UsageError(f"{shown(path)} {wrong}")
         with pq.ParquetFile(path, page_checksum_verification=True) as opened:
             header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)

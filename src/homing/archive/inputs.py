@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
+from homing.files.regular import irregularity
 from homing.images.find import FoundPicture, find_pictures
 from homing.images.kinds import KINDS, SUFFIXES
 from homing.images.limits import shown
@@ -126,6 +127,8 @@ def _destination(path: str, base: Path) -> Path:
 def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     suffix = manifest.suffix.lower()
     try:
+        if wrong := irregularity(manifest):
+            raise UsageError(f"the manifest {shown(manifest)!r} {wrong}")
         with manifest.open(encoding="utf-8-sig", newline="") as file:
             if suffix == ".csv":
                 reader = csv.DictReader(file)

@@ -85,6 +85,8 @@ def repair(archive: PathLike, *, to: int | None = None) -> Repair:
         Another process writes, or `to` is newer than a version that is whole.
     """
     place = _local(location_of(archive)) / TABLE
+    if not place.is_dir():
+        raise ArchiveError(f"there is no archive at {shown(place.parent)!r}")
     damaged: list[DamagedVersion] = []
     with hold_alone(place):
         for version in manifests(place):

@@ -14,6 +14,7 @@ from homing.cli.output import silence_broken
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
+    memory_reason,
     prepare_streams,
     share_processors,
     terminable,
@@ -42,7 +43,7 @@ _COMMANDS = {
 
 _T = TypeVar("_T")
 
-_INTERRUPTED, _TERMINATED = 130, 143  # 128 and the signal's number, as shells say it
+_INTERRUPTED, _BY_SIGNAL = 130, 128  # and the signal's number, as shells say it
 _FAILED = 2
 
 
@@ -145,15 +146,21 @@ def _run(arguments: Sequence[str] | None) -> int:
             raise
         click.echo(f"homing: {error}", err=True)
         return error.exit_code if isinstance(error, HomingError) else _FAILED
+    except (MemoryError, ImportError) as error:
+        reason = memory_reason(error)
+        if reason is None or os.environ.get("HOMING_DEBUG"):
+            raise
+        click.echo(f"homing: {reason}", err=True)
+        return _FAILED
     return status if isinstance(status, int) else 0
 
 
 def _stop(error: BaseException) -> int:
     die_at_next_interruption()
-    terminated = isinstance(error, Terminated) or isinstance(error.__cause__, Terminated)
-    how = "terminated" if terminated else "interrupted"
+    ended = next((e for e in (error, error.__cause__) if isinstance(e, Terminated)), None)
+    how = "interrupted" if ended is None else "terminated"
     click.echo(f"homing: {how}; run the same command again to go on", err=True)
-    return _TERMINATED if terminated else _INTERRUPTED
+    return _INTERRUPTED if ended is None else _BY_SIGNAL + int(ended.args[0])
 
 
 def _print_in_short(

@@ -6,6 +6,7 @@ metadata has ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``,
 """
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.errors import CodebookError
 from homing.files.durable import publish, staged_beside, sync_file, sync_folder, write_durably
+from homing.files.regular import irregularity
 
 FORMAT = "homing-codebook"
 VERSION = 1
@@ -97,9 +99,12 @@ def read_codebook(path: str | Path) -> Codebook:
     """
     file = Path(path)
     try:
-        if not file.is_file():
-            raise CodebookError(f"There is no codebook file {file}.")
-        size = file.stat().st_size
+        if wrong := irregularity(file):
+            raise CodebookError(f"The codebook {file} {wrong}.")
+        with file.open(
+            "rb"
+        ) as readable:  # safetensors calls every file missing that it cannot open
+            size = os.fstat(readable.fileno()).st_size
         if size > _MOST_BYTES:
             raise CodebookError(
                 f"{file} has {size} bytes; codebooks of more than {_MOST_BYTES} are not read."
@@ -110,6 +115,8 @@ def read_codebook(path: str | Path) -> Codebook:
         raise CodebookError(
             f"{file} is damaged or no codebook ({error}): copy it again from its source."
         ) from error
+    except FileNotFoundError:
+        raise CodebookError(f"There is no codebook file {file}.") from None
     except (OSError, ValueError) as error:
         raise CodebookError(f"The codebook {file} cannot be read: {error}.") from error
 

@@ -11,6 +11,7 @@ from homing.descriptors.download import Progress, cache_folder, fetch, verify, w
 from homing.descriptors.registry import DescriptorInfo, find_descriptor, registry
 from homing.descriptors.weights_file import WeightsFile, read_weights_file
 from homing.errors import DescriptorError
+from homing.files.regular import irregularity
 
 
 def weights_path(info: DescriptorInfo) -> Path:
@@ -84,6 +85,8 @@ def load_descriptor(
 def _load_path(path: Path) -> Descriptor:
     if path.is_dir():
         return load_folder(path)
+    if wrong := irregularity(path):
+        raise DescriptorError(f"{path} {wrong}.")
     if not path.exists():
         find_descriptor(str(path))  # raises, and lists the known names
     for info in registry():

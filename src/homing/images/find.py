@@ -1,5 +1,6 @@
 """Pictures in files and folders."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
     order of their bytes; hidden ones (with a leading dot) are left out, and links to folders are
     not followed. A path that does not exist, a folder that cannot be listed, and a name with a
     picture's suffix that cannot be read (a dangling link, a pipe) are yielded too, so that
-    reading them names the reason.
+    reading them names the reason; so is any name whose path is longer than the system allows.
     """
     for path in map(Path, paths):
         if _leads_to_folder(path):
@@ -77,8 +78,9 @@ def _is_candidate(path: Path) -> bool:
     """Return whether a name in a folder is treated as a picture; never blocks."""
     try:
         mode = path.stat().st_mode
-    except OSError:
-        return path.suffix.lower() in _READ_SUFFIXES
+    except OSError as error:
+        too_long = error.errno == errno.ENAMETOOLONG  # perhaps a folder with pictures
+        return too_long or path.suffix.lower() in _READ_SUFFIXES
     if stat.S_ISDIR(mode):  # a link to a folder
         return False
     if path.suffix.lower() in _READ_SUFFIXES:
