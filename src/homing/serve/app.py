@@ -15,6 +15,7 @@ from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve import pages, softbinding
 from homing.serve.http.early_answers import EarlyAnswers
+from homing.serve.http.forwarded import ForwardedHeaders
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.observer import RequestObserver
@@ -52,6 +53,7 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     app.add_middleware(RequestObserver, metrics=metrics, log=log, limit=settings.requests)
     # Outermost: a client that still sends a refused body is no current request.
     app.add_middleware(EarlyAnswers, limit=settings.limits.max_bytes)
+    app.add_middleware(ForwardedHeaders, proxies=settings.proxies)
     return app
 
 

@@ -1,6 +1,5 @@
 """Settings of a service."""
 
-import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from homing.archive.table.location import location_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.options import Limits
+from homing.serve.http.addresses import address_of, network_of
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -25,6 +25,8 @@ class Settings:
     folder: Path  # the service's own: keys, uploads, released files, saved searches
     host: str = "127.0.0.1"
     port: int = 8000
+    no_keys: bool = False  # admit everybody on this machine, as long as it has never had a key
+    proxies: tuple[str, ...] = ()  # addresses or networks whose forwarded headers are believed
     # Bytes and pixels of one picture.
     limits: Limits = Limits(max_pixels=100_000_000, max_bytes=64 * _MEGABYTE)  # noqa: RUF009 - frozen
     most_bytes: int = 1024 * _MEGABYTE  # of a request with several pictures
@@ -51,6 +53,15 @@ class Settings:
             raise UsageError("limits, workers and seconds must be at least 1")
         if min(self.rate_limit, self.saved_searches, self.wait, self.stop_seconds) < 0:
             raise UsageError("a rate limit, saved searches and waits must be at least 0")
+        for proxy in self.proxies:
+            network_of(proxy)
+        if self.no_keys and not self.on_loopback:
+            raise UsageError(
+                f"{self.host} can be reached from other machines, which need keys; leave --no-keys "
+                "out, or listen to 127.0.0.1"
+            )
+        if self.no_keys and self.proxies:
+            raise UsageError("who comes through a proxy needs a key; leave --no-keys out")
 
     @property
     def release_memory(self) -> int:
@@ -70,12 +81,8 @@ class Settings:
 
 def is_loopback(host: str) -> bool:
     """Return whether an address to listen on can be reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = address_of(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def folder_beside(archive: str) -> Path:

@@ -18,6 +18,7 @@ from starlette.types import Message, Receive
 
 from homing.serve.access.keys import WRITE, Key, KeyRing
 from homing.serve.http.early_answers import ALLOWED
+from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
 COOKIE = "homing_session"
@@ -53,6 +54,7 @@ class Guard:
         self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
+        self._keyless = settings.no_keys
         self._keys = keys
         self._clock = clock
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -63,13 +65,15 @@ class Guard:
         """Return the sender of a request that needs a right; None where it needs none.
 
         Raises HTTP 401 without a key, 403 with too few rights or from a page of another site, and
-        429 beyond the key's rate.
+        429 beyond the key's rate. The absence of keys admits nobody: only the setting does.
         """
-        open_to_all = not self._keys.all() and self._settings.on_loopback
-        _refuse_other_sites(request, by_name=open_to_all)
+        self._keyless = self._keyless and not self._keys.exists()  # once it is closed, it stays so
+        if self._keyless:
+            _refuse_other_machines(request)
+        _refuse_other_sites(request)
         if right is None:
             return None
-        if open_to_all:
+        if self._keyless:
             return Caller("local", WRITE)
         key = self._key_of(request)
         if key is None:
@@ -130,17 +134,25 @@ class Guard:
             bucket.left -= 1
 
 
-def _refuse_other_sites(request: Request, *, by_name: bool) -> None:
-    """Refuse requests that a page of another site makes a browser send.
+def _refuse_other_machines(request: Request) -> None:
+    """Refuse requests by another name, or through a proxy, to a service that asks for no key.
 
-    Where no key is needed, such a page could also make its own name resolve to this machine.
+    A page of another site could make its own name resolve to this machine.
     """
-    host = request.headers.get("host", "")
-    if by_name and _host_name(host) not in LOOPBACK_NAMES:
-        raise HTTPException(403, f"{_host_name(host)[:100]!r} is not this machine; use localhost")
-    origin = request.headers.get("origin")
+    host = _host_name(request.headers.get("host", ""))
+    if host not in LOOPBACK_NAMES:
+        raise HTTPException(403, f"{host[:100]!r} is not this machine; use localhost")
+    if any(name in request.headers for name in FORWARDING):
+        raise HTTPException(403, "who comes through a proxy needs a key, and the service has none")
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse requests that a page of another site makes a browser send."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if request.method not in _SAFE and origin and origin.partition("://")[2] != host:
-        raise HTTPException(403, "a page of another site may not do this")
+        proxied = any(name in request.headers for name in FORWARDING)
+        hint = "; of a proxy the service must know the address (--proxy)" if proxied else ""
+        raise HTTPException(403, f"a page of another site may not do this{hint}")
 
 
 def _host_name(host: str) -> str:
