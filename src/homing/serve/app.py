@@ -50,7 +50,7 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         for router in part.ROUTERS:
             app.include_router(router)
     add_failure_handlers(app)
-    app.add_middleware(RequestObserver, metrics=metrics, log=log, limit=settings.requests)
+    app.add_middleware(RequestObserver, metrics=metrics, log=log)
     # Outermost: a client that still sends a refused body is no current request.
     app.add_middleware(EarlyAnswers, limit=settings.limits.max_bytes)
     app.add_middleware(ForwardedHeaders, proxies=settings.proxies)

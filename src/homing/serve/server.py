@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -10,6 +11,7 @@ from homing.errors import UsageError
 from homing.files.locks import try_lock
 from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
+from homing.serve.http.connections import Connection, Connections
 from homing.serve.http.log import Log, capture_uvicorn_log
 from homing.serve.settings import Settings
 
@@ -77,6 +79,7 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     """Return how uvicorn serves an application."""
     return uvicorn.Config(
         app,
+        http=partial(Connection, kept=Connections(settings.connections, settings.patience)),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
         ws="none",

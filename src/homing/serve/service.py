@@ -30,6 +30,7 @@ from homing.options import PREVIEW_SIDE, UPRIGHT, SearchOptions
 from homing.search.views import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
+from homing.serve.access.slots import Slots
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
@@ -65,6 +66,7 @@ class Service(AbstractContextManager["Service"]):
         self.log = log
         self.settings = settings
         self.guard = Guard(settings, KeyRing(settings.folder))
+        self.slots = Slots(settings.requests, 2 * settings.most_bytes)
         self.saved_searches = SavedSearches(settings.folder / "kept", settings.saved_searches)
         connect = partial(
             open_archive, settings.archive, device=settings.device, engine=settings.engine

@@ -37,7 +37,10 @@ class Settings:
     c2pa: ContentCredentials | None = None  # sign pictures released by upload
     batch: int = 16  # views of one pass of the network, at most
     wait: float = 0.002  # seconds that a query waits for others to share its pass, at most
-    requests: int = 128  # at once; further ones are refused with 503
+    requests: int = 256  # at once; a client has at most half of them
+    connections: int = 1000  # at once
+    patience: float = 10.0  # seconds for a request's head, and for a body behind the least rate
+    least_rate: int = 4096  # bytes a second of a body
     rate_limit: int = 600  # requests a minute of one key; 0: no limit
     saved_searches: int = 1000
     files: tuple[Path, ...] = ()  # folders of the entries' pictures, their ids being paths
@@ -49,7 +52,8 @@ class Settings:
         if not 0 <= self.port < 2**16:
             raise UsageError(f"a port is a number of 0 to 65535, not {self.port}")
         least = min(self.most_bytes, self.most_pictures, self.workers, self.memory, self.batch)
-        if least < 1 or self.seconds <= 0 or self.requests < 1:
+        least = min(least, self.requests, self.connections, self.least_rate)
+        if least < 1 or self.seconds <= 0 or self.patience <= 0:
             raise UsageError("limits, workers and seconds must be at least 1")
         if min(self.rate_limit, self.saved_searches, self.wait, self.stop_seconds) < 0:
             raise UsageError("a rate limit, saved searches and waits must be at least 0")

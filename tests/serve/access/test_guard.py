@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI, Request
 
 from homing.serve.access.guard import COOKIE, SESSION_SECONDS, Guard, guarded
 from homing.serve.access.keys import READ, WRITE, KeyRing
+from homing.serve.access.slots import Slots
 from homing.serve.app import add_failure_handlers
 from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.http.forwarded import FORWARDING, ForwardedHeaders
@@ -49,7 +50,9 @@ def open_door(tmp_path, ring, clock):
 
 def door_of(settings, ring, clock):
     app = FastAPI()
-    app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring, clock))
+    app.state.service = SimpleNamespace(
+        settings=settings, guard=Guard(settings, ring, clock), slots=Slots(4, 1 << 30)
+    )
     for right in (READ, WRITE, None):
         routes = APIRouter(route_class=guarded(right))
 

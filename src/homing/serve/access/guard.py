@@ -8,15 +8,17 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive
+from starlette.types import Receive, Scope, Send
 
+from homing.serve.access.bodies import BodyLimits
 from homing.serve.access.keys import WRITE, Key, KeyRing
+from homing.serve.access.slots import CLIENT
 from homing.serve.http.early_answers import ALLOWED
 from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
@@ -36,6 +38,7 @@ class Caller:
 
     id: str  # of the key; "local" where no keys are needed
     rights: str  # "read" or "write"
+    client: str  # whose share of the service it takes: the key's, or its address's
     name: str = "local"  # of the key's holder
 
 
@@ -74,7 +77,7 @@ class Guard:
         if right is None:
             return None
         if self._keyless:
-            return Caller("local", WRITE)
+            return Caller("local", WRITE, request.client.host if request.client else "local")
         key = self._key_of(request)
         if key is None:
             raise HTTPException(
@@ -85,7 +88,7 @@ class Guard:
         if not key.allows(right):
             raise HTTPException(403, f"the key {key.id} may only read; ask for one that may write")
         self._spend_rate(key.id)
-        return Caller(key.id, key.rights, key.name)
+        return Caller(key.id, key.rights, f"key {key.id}", key.name)
 
     def sign_in(self, secret: str) -> str | None:
         """Begin a browser's session and return its token; None if the secret is no key's."""
@@ -167,47 +170,38 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
     """Return a class of guarded routes, for ``APIRouter(route_class=...)``.
 
     `right` is "read", "write" or None: no key needed, and the body is small. `many` allows the size
-    of several pictures.
+    of several pictures. A request with a right holds a slot until its answer is sent; the others
+    read nothing large and hold none, so that they cannot take those of clients with keys.
     """
 
     class Guarded(APIRoute):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            with ExitStack() as held:
+                scope.setdefault("state", {})["held"] = held
+                await super().handle(scope, receive, send)
+
         def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
             handle = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
                 service = request.app.state.service
-                limit = _body_limit(service.settings, right, many)
-                setattr(request.state, ALLOWED, limit)
-                request.state.caller = service.guard.admit(request, right)
-                return await handle(Request(request.scope, _bounded(request, limit)))
+                limits = _body_limits(service.settings, right, many)
+                setattr(request.state, ALLOWED, limits.size)
+                caller = request.state.caller = service.guard.admit(request, right)
+                if caller is None:
+                    receive = limits.bounded(request)
+                else:
+                    CLIENT.set(caller.client)
+                    slot = request.state.held.enter_context(service.slots.hold(caller.client))
+                    receive = limits.bounded(request, slot)
+                return await handle(Request(request.scope, receive))
 
             return handler
 
     return Guarded
 
 
-def _body_limit(settings: Settings, right: str | None, many: bool) -> int:
+def _body_limits(settings: Settings, right: str | None, many: bool) -> BodyLimits:
     pictures = settings.most_bytes if many else settings.limits.max_bytes
-    return (0 if right is None else pictures) + _FORM
-
-
-def _bounded(request: Request, limit: int) -> Receive:
-    """Return a `receive` that refuses a body whose stated or received length is beyond a limit."""
-
-    def refuse() -> Any:
-        raise HTTPException(413, f"more than {limit} bytes were sent; send less")
-
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limit:
-        refuse()
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            refuse()
-        return message
-
-    return receive
+    size = (0 if right is None else pictures) + _FORM
+    return BodyLimits(size, settings.least_rate, settings.patience)

@@ -18,7 +18,7 @@ from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageE
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
-from homing.serve.http.uploads import Upload, media_type_of
+from homing.serve.http.uploads import Upload, media_type_of, receive_json
 from homing.serve.models import Failed
 from homing.serve.routes import failures
 from homing.serve.service import service_of
@@ -75,7 +75,6 @@ _open = APIRouter(tags=[_TAG], route_class=_c2pa_routes(None))
 ROUTERS = (_reading, _open)
 
 _LONGEST_VALUE = 4096  # characters, in an address
-_LONGEST_QUERY = 1 << 18  # bytes, in a body
 _SPOOLED = 1 << 20  # bytes of a picture that stay in memory
 
 _PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
@@ -217,13 +216,9 @@ async def _read_query(request: Request) -> BindingQuery:
     """Read a soft binding from a body."""
     if media_type_of(request) != "application/json":
         raise HTTPException(415, 'send application/json: {"alg": …, "value": …}')
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_QUERY:
-            raise HTTPException(413, f"a query has at most {_LONGEST_QUERY} bytes; send less")
+    body = await receive_json(request)
     try:
-        return BindingQuery.model_validate_json(bytes(body))
+        return BindingQuery.model_validate_json(body)
     except ValidationError as error:
         raise HTTPException(400, f"no soft binding: {_first_problem(error)}") from error
 
