@@ -108,12 +108,14 @@ class Connection(H11Protocol):
     def resume_writing(self) -> None:
         """Go on writing."""
         super().resume_writing()
-        self._for_answer = _cancel(self._for_answer)
+        _cancel(self._for_answer)
+        self._for_answer = None
 
     def _time_head(self) -> None:
         """Begin to count the time of a head, or stop if it has come."""
         if not self._awaits_head:
-            self._for_head = _cancel(self._for_head)
+            _cancel(self._for_head)
+            self._for_head = None
         elif self._for_head is None:
             self._for_head = self.loop.call_later(self._kept.patience, self.abort)
 
