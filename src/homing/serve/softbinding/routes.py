@@ -1,6 +1,5 @@
 """``/v1/matches``, ``/v1/manifests``, ``/v1/services``, ``/.well-known``."""
 
-import asyncio
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from homing.c2pa import ALGORITHM, extract_manifest
-from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
+from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
@@ -169,9 +168,8 @@ async def manifest(
     ] = False,
 ) -> Response:
     """Return the manifest store of a released file, by the id of its active manifest."""
-    # It opens a table of its own, and need not wait for other calls of the archive.
-    fetch = service_of(request).archive.manifest_store
-    store = await asyncio.to_thread(fetch, manifestId)
+    manifests = service_of(request).manifests
+    store = await manifests.call_in_thread(lambda archive: archive.manifest_store(manifestId))
     content = extract_manifest(store, manifestId) if alone else store
     headers = {"X-Content-Type-Options": "nosniff"}
     return Response(content, media_type="application/c2pa", headers=headers)
@@ -194,11 +192,8 @@ async def capabilities() -> Capabilities:
 @_open.get("/v1/services/status", responses=failures())
 async def status(request: Request) -> Status:
     """Report whether the archive can be searched."""
-    try:
-        await service_of(request).call_archive(lambda archive: archive.versions())
-    except ArchiveError:
-        return Status(status="down", timestamp=datetime.datetime.now(datetime.UTC))
-    return Status(status="ok", timestamp=datetime.datetime.now(datetime.UTC))
+    well = await service_of(request).is_well()
+    return Status(status="ok" if well else "down", timestamp=datetime.datetime.now(datetime.UTC))
 
 
 @_open.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
