@@ -53,6 +53,7 @@ _T = TypeVar("_T")
 _THUMBNAIL = 320  # pixels
 _FURTHEST = 1000  # hits among which an entry to compare is looked for
 _MOMENT = 1.0  # seconds
+_NO_PREVIEW = "its preview is missing or damaged"
 _NO_FILE = "the service does not have its file, or has another one in its place"
 
 
@@ -339,7 +340,8 @@ class Service(AbstractContextManager["Service"]):
             sources = partial(archive.sources, options.folders)
             return hit_pictures(answers, archive.preview_store, sources)
 
-        return await self.call_archive(pictures)
+        found = await self.call_archive(pictures)
+        return {id_: _NO_PREVIEW if isinstance(each, str) else each for id_, each in found.items()}
 
     async def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""

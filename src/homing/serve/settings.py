@@ -9,6 +9,7 @@ from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.options import Limits
 from homing.serve.http.addresses import address_of, network_of
+from homing.serve.http.places import PrivatePlaces
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -76,6 +77,11 @@ class Settings:
     def release_seconds(self) -> float:
         """Seconds that releasing a few pictures may take."""
         return _RELEASE_TIME * self.seconds
+
+    @property
+    def places(self) -> PrivatePlaces:
+        """Return the folders that no client is told."""
+        return PrivatePlaces([self.archive, self.folder, *self.files])
 
     @property
     def on_loopback(self) -> bool:

@@ -63,7 +63,7 @@ def door_of(settings, ring, clock):
             return {"caller": caller.id if caller else "anybody"}
 
         app.include_router(routes)
-    add_failure_handlers(app)
+    add_failure_handlers(app, settings.places)
     app.add_middleware(EarlyAnswers, limit=0)
     return Direct(app)
 

@@ -16,6 +16,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
+from homing.errors import ArchiveError, UsageError
 from homing.serve.access.bodies import BodyLimits
 from homing.serve.access.keys import WRITE, Key, KeyRing
 from homing.serve.access.slots import CLIENT
@@ -78,7 +79,10 @@ class Guard:
             return None
         if self._keyless:
             return Caller("local", WRITE, request.client.host if request.client else "local")
-        key = self._key_of(request)
+        try:
+            key = self._key_of(request)
+        except UsageError as error:  # their file is damaged
+            raise ArchiveError("the keys cannot be read") from error
         if key is None:
             raise HTTPException(
                 401,

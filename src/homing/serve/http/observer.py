@@ -4,6 +4,7 @@ import secrets
 import time
 from typing import Any
 
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from homing.serve.http.log import Log
@@ -26,11 +27,12 @@ class RequestObserver:
             await self._app(scope, receive, send)
             return
         request, status, start = secrets.token_hex(8), 500, time.perf_counter()
+        begun = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, begun
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, begun = message["status"], True
                 headers = [*message.get("headers", ()), (b"x-request-id", request.encode())]
                 message = {**message, "headers": headers}
             await send(message)
@@ -40,7 +42,11 @@ class RequestObserver:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             self._log.write_error("internal error", error, request=request)
-            raise
+            if begun:
+                raise
+            # Answered here and not around all middleware, which would cost the connection.
+            text = "internal error; the log of the service has more"
+            await JSONResponse({"error": text}, 500)(scope, receive, send_with_id)
         finally:
             self._record(scope, request, status, time.perf_counter() - start)
 

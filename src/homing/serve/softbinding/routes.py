@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from homing.c2pa import ALGORITHM, extract_manifest
-from homing.errors import EntryNotFoundError, PictureError, UsageError
+from homing.errors import EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
@@ -51,16 +51,20 @@ def _c2pa_routes(right: str | None) -> type[APIRoute]:
                 except RequestValidationError as error:
                     raise HTTPException(400, _first_problem(error)) from error
                 except EntryNotFoundError as error:
-                    raise HTTPException(404, str(error)) from error
+                    raise HTTPException(404, _public(request, error)) from error
                 except (PictureError, UsageError) as error:
                     if isinstance(error, PictureError):
                         service_of(request).metrics.count_unreadable()
-                    raise HTTPException(400, str(error)) from error
+                    raise HTTPException(400, _public(request, error)) from error
                 return answer
 
             return handler
 
     return C2paRoute
+
+
+def _public(request: Request, error: HomingError) -> str:
+    return service_of(request).settings.places.left_out(str(error))
 
 
 def _failures(*codes: int) -> dict[int | str, dict[str, Any]]:

@@ -7,6 +7,7 @@ process, which is replaced; the service goes on.
 import io
 import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def confirm_query(
     Each has its place and its view for the descriptor, `size` pixels a side.
     """
     picture = QueryPicture.read(data, limits)
-    confirmed = confirm(hits, pictures, picture, limits)
+    confirmed = _without_places(confirm(hits, pictures, picture, limits), pictures)
     if has_copy(confirmed):
         return confirmed, []
     panels = ((panel.box, panel_views(panel, size)) for panel in picture.panels())
@@ -78,7 +79,20 @@ def confirm_within(
     """Compare the pictures within a query with their hits; add the copies to those of the query."""
     whole = QueryPicture.read(data, limits)
     panels = [Panel(box, whole) for box in boxes]
-    return confirm_panels(hits, panels, answers, pictures, limits)
+    return _without_places(confirm_panels(hits, panels, answers, pictures, limits), pictures)
+
+
+def _without_places(hits: Hits, pictures: Mapping[str, HitPicture]) -> Hits:
+    """Return hits whose reasons name no path of this machine."""
+    return hits.replaced(
+        replace(hit, reason=_without_place(hit.reason, pictures.get(hit.id))) for hit in hits
+    )
+
+
+def _without_place(reason: str | None, picture: HitPicture | None) -> str | None:
+    if reason is None or not isinstance(picture, Path):
+        return reason
+    return reason.replace(shown(picture), "its file")
 
 
 def apply_decisions(data: bytes, hits: Hits, decisions: RelevantDecisions, limits: Limits) -> Hits:
@@ -102,12 +116,9 @@ def compare(
     seen = QueryPicture.read(data, limits)
     found = explain(name, query, seen, hits, picture, query_cell, limits)
     addresses = [figure.address for figure in found.figures()]
-    reason = found.reason
-    if reason is not None and isinstance(picture, Path):  # it names no path of this machine
-        reason = reason.replace(shown(picture), "its file")
     return {
         **found.as_dict(),
-        "reason": reason,
+        "reason": _without_place(found.reason, picture),
         "facts": found.facts(),
         "positive": found.positive,
         "figures": dict(zip(("query", "entry", "overlap"), addresses, strict=False)),
