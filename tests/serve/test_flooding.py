@@ -1,10 +1,12 @@
 """Floods: what one client holds or sends, with a key or without, leaves others their service."""
 
 import contextlib
+import runpy
 import shutil
 import socket
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ from homing.serve.access.keys import READ, KeyRing
 from homing.serve.settings import Settings
 from tests.helpers.service import Live, encoded, picture
 
+BOMBS = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "_bombs.py"))
 REQUESTS = 8  # at once
 FORM = "Content-Type: multipart/form-data; boundary=b"
 
@@ -90,3 +93,20 @@ def test_slow_bodies_of_one_key_leave_slots_to_others_and_end(closed):
         assert search(honest) == 200
         assert b"HTTP/1.1 408" in held[0].recv(1 << 16)
         assert lazy.get("/entries").status_code == 200
+
+
+def test_bombs_of_one_key_delay_that_key_alone(closed):
+    slow = {"picture": BOMBS["png"]([], 6000)}  # black, and within the limits: a second and more
+    with (
+        client_of(closed, "bomber") as bomber,
+        client_of(closed, "honest") as honest,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        assert search(honest) == 200
+        bombs = [pool.submit(bomber.post, "/search", files=slow) for _ in range(4)]
+        time.sleep(0.3)
+        begun = time.monotonic()
+        assert search(honest) == 200
+        assert time.monotonic() - begun < 3
+        assert sum(bomb.done() for bomb in bombs) < 3
+        assert {bomb.result().status_code for bomb in bombs} == {200}

@@ -6,6 +6,7 @@ process, which is replaced; the service goes on.
 
 import io
 import operator
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -48,7 +49,13 @@ class Decoders(BoundedWorkers):
 
 
 def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
-    """Bound this process's memory; importing this module has loaded what it needs idle."""
+    """Bound this process's memory; importing this module has loaded what it needs idle.
+
+    What decoders in C print of damaged files is no part of the log.
+    """
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    os.close(silent)
     bound_memory(memory, reserved=True)
     return operator.call
 
