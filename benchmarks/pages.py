@@ -94,7 +94,7 @@ def _make_material(folder: Path) -> _Material:
 def _serve(material: _Material) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    options = [material.archive, "--files", material.others, "--port", port]
+    options = [material.archive, "--no-keys", "--files", material.others, "--port", port]
     command = [sys.executable, "-m", "homing", "serve", *map(str, options)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL)  # its log
     address = f"http://127.0.0.1:{port}"

@@ -110,7 +110,8 @@ def _arrivals(rate: float, count: int, users: int) -> dict[str, dict[str, Any]]:
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[int]:
     """Run the service in a separate process; yield its port."""
-    command = ["serve", folder / "archive", "--port", "0", "--folder", folder / "served"]
+    command = ["serve", folder / "archive", "--no-keys", "--port", "0"]
+    command += ["--folder", folder / "served"]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "homing", *map(str, command)], stderr=log, cwd=Path.cwd()

@@ -75,8 +75,8 @@ ORDER = {
     "images": "limits kinds pixels flat find formats metrics ssimulacra2 seen picture read_small "
     "preview metadata encode",
     "search": "ranking false_alarms surroundings background engines frames views",
-    "serve": "http settings token_folders access models tasks jobs verification service pages "
-    "routes softbinding app server",
+    "serve": "http settings token_folders shared_archive access models tasks jobs verification "
+    "service pages routes softbinding app server",
     "workers": "ahead memory processes ray_internals ray choose",
 }
 #: Imports within functions that go upwards all the same.

@@ -16,6 +16,8 @@ import homing
 from homing.demo.generated import generated_picture
 from homing.options import Limits
 from homing.serve.app import create_app
+from homing.serve.server import server_config
+from homing.serve.service import Service
 from homing.serve.settings import Settings
 
 ENTRIES = 64  # generated pictures: more than the archive's page shows at once
@@ -51,6 +53,7 @@ def make_archive(root: Path, pictures: Path) -> Settings:
     return Settings(
         archive=str(root / "archive"),
         folder=root / "service",
+        no_keys=True,
         limits=Limits(max_bytes=LIMIT),
         most_bytes=3 * LIMIT,
         workers=1,
@@ -64,10 +67,8 @@ class Running:
         self.settings = settings
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        app = create_app(settings)
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, log_config=None, access_log=False, ws="none", lifespan="on")
-        )
+        self.app = create_app(settings)
+        self._server = uvicorn.Server(server_config(self.app, settings))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
 
     def __enter__(self) -> "Running":
@@ -78,6 +79,10 @@ class Running:
             assert time.monotonic() < until
             time.sleep(0.02)
         return self
+
+    @property
+    def service(self) -> Service:
+        return self.app.state.service
 
     def __exit__(self, *unused: object) -> None:
         self._server.should_exit = True

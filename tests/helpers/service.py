@@ -4,6 +4,7 @@ import asyncio
 import io
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -11,8 +12,12 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
+from homing.serve.access.guard import Guard
+from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
 from homing.serve.http.log import Log
+from homing.serve.server import server_config
+from homing.serve.service import Service
 from homing.serve.settings import Settings
 from tests.helpers import pictures
 
@@ -28,6 +33,13 @@ def encoded(image: Image.Image, kind: str = "JPEG") -> bytes:
     return buffer.getvalue()
 
 
+def forget_keys(service: Service) -> None:
+    """Make a service with the setting for it ask for no key again, as a new folder would."""
+    for name in ("keys.json", "keys.lock"):
+        (service.settings.folder / name).unlink()
+    service.guard = Guard(service.settings, KeyRing(service.settings.folder))
+
+
 class Live:
     """A service that runs in a thread of this process, with some entries."""
 
@@ -35,8 +47,7 @@ class Live:
         self.settings = settings
         self.log = io.StringIO()
         self.app = create_app(settings, Log(self.log))
-        config = uvicorn.Config(self.app, port=0, log_config=None, access_log=False)
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(server_config(self.app, replace(settings, port=0)))
         self._thread = threading.Thread(target=self._server.run)
 
     def __enter__(self) -> "Live":

@@ -43,6 +43,7 @@ def live(tmp_path_factory: pytest.TempPathFactory, empty_archive: Path) -> Itera
     settings = Settings(
         archive=str(folder / "archive"),
         folder=folder / "served",
+        no_keys=True,
         limits=Limits(max_pixels=1_000_000, max_bytes=300_000),
         most_bytes=1_000_000,
         workers=1,

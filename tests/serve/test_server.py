@@ -20,6 +20,7 @@ from homing.client import Client
 from tests.helpers.service import encoded, picture
 
 SOURCES = Path(homing.__file__).parents[1]
+OPEN = ("--no-keys", "--port", "0")
 
 
 class Process:
@@ -30,7 +31,7 @@ class Process:
         path = os.pathsep.join([str(SOURCES), os.environ.get("PYTHONPATH", "")])
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "homing", "serve", "archive", "--port", "0", *options],
+                [sys.executable, "-m", "homing", "serve", "archive", *OPEN, *options],
                 stderr=log,
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": path},
@@ -169,7 +170,7 @@ def test_uploads_are_signed(folder, credentials):
 def test_what_cannot_sign_is_refused_before_it_serves(folder, credentials, options, capsys):
     given = [option.format(chain=credentials.chain) for option in options]
     with pytest.raises(SystemExit) as left:
-        main(["serve", str(folder / "archive"), "--port", "0", *given])
+        main(["serve", str(folder / "archive"), *OPEN, *given])
     assert left.value.code == 2
     assert "sign" in capsys.readouterr().err
 
@@ -178,7 +179,7 @@ def test_what_cannot_sign_is_refused_before_it_serves(folder, credentials, optio
 def test_only_one_service_has_the_folder(folder):
     first = Process(folder)
     second = subprocess.run(
-        [sys.executable, "-m", "homing", "serve", "archive", "--port", "0"],
+        [sys.executable, "-m", "homing", "serve", "archive", *OPEN],
         cwd=folder,
         env=os.environ | {"PYTHONPATH": str(SOURCES)},
         capture_output=True,

@@ -32,6 +32,18 @@ _folder_option = click.option(
     help="Port to listen on; 0: any free one.",
 )
 @_folder_option
+@click.option(
+    "--no-keys",
+    is_flag=True,
+    help="Serve everybody on this machine without a key; refused once there has been a key.",
+)
+@click.option(
+    "--proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Believe the X-Forwarded-* headers of this address or network; may be repeated.",
+)
 @shared.files_option
 @click.option(
     "--workers",
@@ -70,13 +82,15 @@ def serve(archive: str, **options: Any) -> None:
     """Serve an archive over HTTP, to people in a browser and to programs.
 
     \b
-    homing serve archive
+    homing serve archive --no-keys
     homing keys add archive newsroom --rights read
     homing serve archive --host 0.0.0.0
+    homing serve archive --proxy 127.0.0.1
     homing serve archive --c2pa chain.pem key.pem
 
-    By default only this machine can connect; other addresses need keys. The API is described at
-    /openapi.json. Ctrl-C ends the service once its current requests are done.
+    Every request needs a key, unless --no-keys is given. By default only this machine can connect.
+    The API is described at /openapi.json. Ctrl-C ends the service once its current requests are
+    done.
     """
     from homing.serve import require_extra
 
@@ -90,6 +104,8 @@ def serve(archive: str, **options: Any) -> None:
         folder=_folder_of(archive, options["folder"]),
         host=options["host"],
         port=options["port"],
+        no_keys=options["no_keys"],
+        proxies=options["proxies"],
         limits=shared.limits_of(options),
         most_bytes=options["max_upload"],
         memory=options["memory"] * _MEGABYTE,
@@ -113,7 +129,7 @@ def keys() -> None:
     homing keys list archive
     homing keys revoke archive 1f0c9a2e
 
-    As soon as a key exists, every request needs one, on this machine too.
+    Every request needs one, on this machine too, unless the service runs with --no-keys.
     """
 
 

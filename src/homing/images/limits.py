@@ -18,6 +18,9 @@ from homing.options import DEFAULT_LIMITS, Limits
 Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytearray | memoryview
 """A path (``str`` or path-like), or the encoded file's bytes (``bytes`` and the like)."""
 
+# Encoders write parts of 4 KiB and more; files of many small ones have a few dozen.
+_FEW_PARTS, _PART = 1000, 512
+
 UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 """For files that were read within limits before, or that homing wrote."""
 
@@ -66,6 +69,15 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
             f"the file claims {width} x {height} pixels, more than the limit of "
             f"{limits.max_pixels}; raise the limit if you trust the file"
         )
+
+
+def check_parts(count: int, size: int, kind: str) -> None:
+    """Refuse a file of more parts (segments, chunks) than a picture of `size` bytes needs.
+
+    Each takes a decoder more time than its few bytes take to send.
+    """
+    if count > _FEW_PARTS + size // _PART:
+        raise PictureError(f"the {kind} is cut into more than {count - 1} parts; export it again")
 
 
 def read_bytes(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:

@@ -14,7 +14,7 @@ from homing.images.formats.jpeg import open_jpeg, parse_jpeg
 from homing.images.formats.png import decode_png, parse_png
 from homing.images.formats.read_only import open_other, open_unusual_tiff
 from homing.images.formats.tiff import UNSPECIFIED, parse_tiff
-from homing.images.formats.tiff_pixels import decode_tiff
+from homing.images.formats.tiff_pixels import check_blocks, decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
@@ -236,6 +236,7 @@ def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
     if header.refusal:
+        check_blocks(data, header, limits)
         image = open_unusual_tiff(data, header.directory)
     else:
         samples = decode_tiff(data, header, limits)

@@ -15,9 +15,11 @@ from homing._version import __version__
 from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.serve import pages, softbinding
 from homing.serve.http.early_answers import EarlyAnswers
+from homing.serve.http.forwarded import ForwardedHeaders
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.observer import RequestObserver
+from homing.serve.http.places import PrivatePlaces
 from homing.serve.routes import accepts_page, decisions, entries, releases, searches, status
 from homing.serve.service import Service, service_of
 from homing.serve.settings import Settings
@@ -48,14 +50,15 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     for part in (status, searches, entries, decisions, releases, softbinding, pages):
         for router in part.ROUTERS:
             app.include_router(router)
-    add_failure_handlers(app)
-    app.add_middleware(RequestObserver, metrics=metrics, log=log, limit=settings.requests)
+    add_failure_handlers(app, settings.places)
+    app.add_middleware(RequestObserver, metrics=metrics, log=log)
     # Outermost: a client that still sends a refused body is no current request.
     app.add_middleware(EarlyAnswers, limit=settings.limits.max_bytes)
+    app.add_middleware(ForwardedHeaders, proxies=settings.proxies)
     return app
 
 
-def add_failure_handlers(app: FastAPI) -> None:
+def add_failure_handlers(app: FastAPI, places: PrivatePlaces) -> None:
     """Report failures: to browsers on a page, to other clients as ``{"error": ...}``."""
 
     @app.exception_handler(HomingError)
@@ -63,10 +66,9 @@ def add_failure_handlers(app: FastAPI) -> None:
         service = service_of(request)
         if isinstance(error, PictureError):
             service.metrics.count_unreadable()
-        status, message = _status_of(error), str(error)
-        if status >= 500:  # may name paths: for those who run the service
+        status, message = _status_of(error), _public_message(error, places)
+        if message != str(error):
             service.log.write_error("archive", error)
-            message = "the archive cannot be searched now; the log of the service says why"
         return _failure(request, status, message, kind=type(error).__name__)
 
     @app.exception_handler(BlockingIOError)
@@ -90,11 +92,6 @@ def add_failure_handlers(app: FastAPI) -> None:
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return _failure(request, 422, "; ".join(map(_problem, error.errors())))
 
-    @app.exception_handler(Exception)
-    async def internal(request: Request, error: Exception) -> Response:
-        del request, error  # the server logs it
-        return JSONResponse({"error": "internal error; the log of the service has more"}, 500)
-
 
 def _failure(
     request: Request,
@@ -109,6 +106,12 @@ def _failure(
     page = pages.failure_page(request, status, message)
     page.headers.update(headers or {})
     return page
+
+
+def _public_message(error: HomingError, places: PrivatePlaces) -> str:
+    if _status_of(error) >= 500:  # for those who run the service
+        return "the archive cannot be searched now; the log of the service says why"
+    return places.left_out(str(error))
 
 
 def _status_of(error: HomingError) -> int:

@@ -2,24 +2,33 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 import uvicorn
+from fastapi import FastAPI
 
 from homing.errors import UsageError
 from homing.files.durable import make_folder
 from homing.files.locks import try_lock
 from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
+from homing.serve.http.connections import Connection, Connections
 from homing.serve.http.log import Log, capture_uvicorn_log
 from homing.serve.settings import Settings
 
 
-def refuse_open_access(settings: Settings) -> None:
-    """Raise `UsageError` where other machines could connect and no key exists."""
-    if not settings.on_loopback and not KeyRing(settings.folder).all():
+def check_keys(settings: Settings) -> None:
+    """Raise `UsageError` where keys are needed and there is none, or the other way round."""
+    ring = KeyRing(settings.folder)
+    if settings.no_keys and ring.exists():
         raise UsageError(
-            f"{settings.host} can be reached from other machines, and the service has no key yet; "
-            f"make one with 'homing keys add {settings.archive} NAME', or listen to 127.0.0.1"
+            f"{str(settings.folder)!r} has keys, or has had some; leave --no-keys out, or remove "
+            "keys.json and keys.lock there"
+        )
+    if not settings.no_keys and not ring.all():
+        raise UsageError(
+            f"the service has no key; make one with 'homing keys add {settings.archive} NAME', or "
+            "give --no-keys to serve everybody on this machine"
         )
 
 
@@ -33,7 +42,7 @@ def check_signing(settings: Settings) -> None:
 
 def serve(settings: Settings) -> None:
     """Serve until SIGINT or SIGTERM, which is a normal end."""
-    refuse_open_access(settings)
+    check_keys(settings)
     check_signing(settings)
     with _folder_lock(settings):
         _run(settings)
@@ -62,14 +71,23 @@ def _folder_lock(settings: Settings) -> Iterator[None]:
 def _run(settings: Settings) -> None:
     log = Log()
     capture_uvicorn_log(log)
-    config = uvicorn.Config(
-        create_app(settings, log),
+    config = server_config(create_app(settings, log), settings)
+    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
+        uvicorn.Server(config).run()
+
+
+def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """Return how uvicorn serves an application."""
+    return uvicorn.Config(
+        app,
+        http=partial(Connection, kept=Connections(settings.connections, settings.patience)),  # type: ignore[arg-type]
         host=settings.host,
         port=settings.port,
+        ws="none",
+        lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # see `ForwardedHeaders`
         timeout_graceful_shutdown=round(settings.stop_seconds),
     )
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
-        uvicorn.Server(config).run()

@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import hashlib
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -23,18 +22,20 @@ from homing.archive.query.confirm import HitPicture
 from homing.archive.query.confirmer import hit_pictures, panel_options
 from homing.archive.query.explain import cell_of
 from homing.archive.query.queries import DescribedQuery
-from homing.errors import EntryNotFoundError, PictureError, UsageError
+from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
 from homing.images import SHOWS_NOTHING
 from homing.images.preview import read_as_preview
 from homing.options import PREVIEW_SIDE, UPRIGHT, SearchOptions
 from homing.search.views import query_views
 from homing.serve.access.guard import Guard
 from homing.serve.access.keys import KeyRing
+from homing.serve.access.slots import Slots
 from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.releases import Releases
 from homing.serve.settings import Settings
+from homing.serve.shared_archive import SharedArchive
 from homing.serve.tasks.decode import (
     Decoders,
     apply_decisions,
@@ -44,49 +45,52 @@ from homing.serve.tasks.decode import (
     make_thumbnail,
 )
 from homing.serve.tasks.query_batches import BatchAnswer, QueryBatcher
+from homing.serve.tasks.turns import Turns
 from homing.serve.token_folders import SavedSearches
 
 _T = TypeVar("_T")
 
 _THUMBNAIL = 320  # pixels
 _FURTHEST = 1000  # hits among which an entry to compare is looked for
+_MOMENT = 1.0  # seconds
+_NO_PREVIEW = "its preview is missing or damaged"
 _NO_FILE = "the service does not have its file, or has another one in its place"
 
 
 class Service(AbstractContextManager["Service"]):
-    """An archive as it is served, while the context lasts.
-
-    `archive` is for reading, by `call_archive` alone: one archive must not be used by two threads
-    at once.
-    """
+    """An archive as it is served, while the context lasts."""
 
     def __init__(self, settings: Settings, metrics: Metrics, log: Log) -> None:
         self.metrics = metrics
         self.log = log
         self.settings = settings
         self.guard = Guard(settings, KeyRing(settings.folder))
+        self.slots = Slots(settings.requests, 2 * settings.most_bytes)
         self.saved_searches = SavedSearches.of(settings.folder, settings.saved_searches)
         connect = partial(
             open_archive, settings.archive, device=settings.device, engine=settings.engine
         )
-        self.archive = connect()
-        self._archive_lock = threading.Lock()
-        self._searching = connect(descriptor=self.archive.descriptor)  # for the batcher's threads
-        self.decoders = Decoders(settings.workers, settings.memory, settings.seconds)
+        # Opened three times, so that neither waits for another: the batcher searches in the second,
+        # and the third reads all rows for their manifests.
+        self.archive = SharedArchive(connect())
+        self._searched = SharedArchive(connect(descriptor=self.archive.descriptor))
+        self.manifests = SharedArchive(connect(descriptor=self.archive.descriptor))
+        # One more than a client may use.
+        self.decoders = Decoders(settings.workers + 1, settings.memory, settings.seconds)
+        self._turns = Turns(settings.workers + 1)
         self.batcher = QueryBatcher(
             self.archive.descriptor,
-            self._searching.answer_unconfirmed,
+            self._find_hits,
             most=settings.batch,
             wait=settings.wait,
             on_batch=metrics.count_batch,
         )
-        # As many pictures in memory at once as can be worked on, and some that come next.
-        self._in_memory = asyncio.Semaphore(2 * settings.workers)
-        self.releases = Releases(settings, self.decoders, self._in_memory, log)
+        self.releases = Releases(settings, self.decoders, self._turns, log)
+        self._checking, self._checked, self._well = asyncio.Lock(), float("-inf"), False
         self._open = ExitStack()
 
     def __enter__(self) -> "Service":
-        self._searching.warm()
+        self._searched.call(Archive.warm)
         self.metrics.add_gauge("homing_queries_waiting", "Queries waiting.", self.batcher.__len__)
         jobs = self.releases.jobs
         self.metrics.add_gauge("homing_releases_waiting", "Releases waiting.", jobs.__len__)
@@ -109,12 +113,27 @@ class Service(AbstractContextManager["Service"]):
 
     async def call_archive(self, function: Callable[[Archive], _T]) -> _T:
         """Call a function that needs no network with the archive, in a thread."""
+        return await self.archive.call_in_thread(function)
 
-        def call() -> _T:
-            with self._archive_lock:
-                return function(self.archive)
+    async def is_well(self) -> bool:
+        """Return whether the archive can be read, or could be a moment ago.
 
-        return await asyncio.to_thread(call)
+        Anybody may ask, so that it is not looked up for each.
+        """
+        async with self._checking:
+            if time.monotonic() - self._checked > _MOMENT:
+                try:
+                    await self.call_archive(lambda archive: archive.versions())
+                    self._well = True
+                except ArchiveError:
+                    self._well = False
+                self._checked = time.monotonic()
+            return self._well
+
+    def _find_hits(
+        self, queries: Sequence[DescribedQuery], options: SearchOptions
+    ) -> Sequence[Hits]:
+        return self._searched.call(lambda archive: archive.answer_unconfirmed(queries, options))
 
     async def search(self, upload: Upload, options: SearchOptions) -> SearchResult:
         """Search for a picture; `PictureError` if it cannot be read."""
@@ -194,8 +213,9 @@ class Service(AbstractContextManager["Service"]):
         if id is not None:
             hits = _only(id, hits) or await self._hit_of(id, upload, options)
         picture = (await self._pictures([hits], options))[hits[0].id] if hits else ""
-        cell = cell_of(found.query, hits[0] if hits else None, self.archive.codebooks)
-        async with self._in_memory:
+        codebooks = await self.call_archive(lambda archive: archive.codebooks)
+        cell = cell_of(found.query, hits[0] if hits else None, codebooks)
+        async with self._turns.take():
             data = await upload.read()
             task = partial(compare, upload.name, data, found.query, hits, picture, cell, limits)
             return await self.decoders.run(task)
@@ -229,7 +249,7 @@ class Service(AbstractContextManager["Service"]):
         found = await self._find(upload, SearchOptions(k=1, limits=limits))
         if not found.query.views:
             raise PictureError(SHOWS_NOTHING)
-        async with self._in_memory:
+        async with self._turns.take():
             data = await upload.read()
             task = partial(read_as_preview, data, PREVIEW_SIDE, limits=limits)
             preview = await self.decoders.run(task)
@@ -259,13 +279,13 @@ class Service(AbstractContextManager["Service"]):
 
     async def thumbnail(self, source: Path | bytes) -> bytes:
         """Return a small JPEG of a picture, up to 320 pixels a side."""
-        async with self._in_memory:
+        async with self._turns.take():
             task = partial(make_thumbnail, source, _THUMBNAIL, self.settings.limits)
             return await self.decoders.run(task)
 
     async def _find(self, upload: Upload, options: SearchOptions) -> BatchAnswer:
         """Describe a picture and search for it, without confirming the hits."""
-        async with self._in_memory:
+        async with self._turns.take():
             data = await upload.read()
             size = self.archive.descriptor.input_size
             task = partial(query_views, data, size, options.views, limits=options.limits)
@@ -285,7 +305,7 @@ class Service(AbstractContextManager["Service"]):
         decisions = await self.call_archive(relevant)
         if not decisions:
             return compared
-        async with self._in_memory:
+        async with self._turns.take():
             task = partial(apply_decisions, data, compared, decisions, options.limits)
             return await self.decoders.run(task)
 
@@ -293,7 +313,7 @@ class Service(AbstractContextManager["Service"]):
         """Compare a query with its hits, and the pictures within it if it is put together."""
         pictures = await self._pictures([hits], options)
         size, limits = self.archive.descriptor.input_size, options.limits
-        async with self._in_memory:
+        async with self._turns.take():
             data = await upload.read()
             confirmed, panels = await self.decoders.run(
                 partial(confirm_query, data, hits, pictures, size, limits)
@@ -306,7 +326,7 @@ class Service(AbstractContextManager["Service"]):
         )
         answers, boxes = [each.hits for each in found], [box for box, _ in panels]
         theirs = await self._pictures(answers, options)
-        async with self._in_memory:
+        async with self._turns.take():
             data = await upload.read()
             task = partial(confirm_within, data, confirmed, boxes, answers, theirs, limits)
             return await self.decoders.run(task)
@@ -320,7 +340,8 @@ class Service(AbstractContextManager["Service"]):
             sources = partial(archive.sources, options.folders)
             return hit_pictures(answers, archive.preview_store, sources)
 
-        return await self.call_archive(pictures)
+        found = await self.call_archive(pictures)
+        return {id_: _NO_PREVIEW if isinstance(each, str) else each for id_, each in found.items()}
 
     async def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""

@@ -1,6 +1,5 @@
 """Settings of a service."""
 
-import ipaddress
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,8 @@ from homing.archive.table.location import location_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.options import Limits
+from homing.serve.http.addresses import address_of, network_of
+from homing.serve.http.places import PrivatePlaces
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -25,6 +26,8 @@ class Settings:
     folder: Path  # the service's own: keys, uploads, released files, saved searches
     host: str = "127.0.0.1"
     port: int = 8000
+    no_keys: bool = False  # admit everybody on this machine, as long as it has never had a key
+    proxies: tuple[str, ...] = ()  # addresses or networks whose forwarded headers are believed
     # Bytes and pixels of one picture.
     limits: Limits = Limits(max_pixels=100_000_000, max_bytes=64 * _MEGABYTE)  # noqa: RUF009 - frozen
     most_bytes: int = 1024 * _MEGABYTE  # of a request with several pictures
@@ -35,7 +38,10 @@ class Settings:
     c2pa: ContentCredentials | None = None  # sign pictures released by upload
     batch: int = 16  # views of one pass of the network, at most
     wait: float = 0.002  # seconds that a query waits for others to share its pass, at most
-    requests: int = 128  # at once; further ones are refused with 503
+    requests: int = 256  # at once; a client has at most half of them
+    connections: int = 1000  # at once
+    patience: float = 10.0  # seconds for a request's head, and for a body behind the least rate
+    least_rate: int = 4096  # bytes a second of a body
     rate_limit: int = 600  # requests a minute of one key; 0: no limit
     saved_searches: int = 1000
     files: tuple[Path, ...] = ()  # folders of the entries' pictures, their ids being paths
@@ -47,10 +53,20 @@ class Settings:
         if not 0 <= self.port < 2**16:
             raise UsageError(f"a port is a number of 0 to 65535, not {self.port}")
         least = min(self.most_bytes, self.most_pictures, self.workers, self.memory, self.batch)
-        if least < 1 or self.seconds <= 0 or self.requests < 1:
+        least = min(least, self.requests, self.connections, self.least_rate)
+        if least < 1 or self.seconds <= 0 or self.patience <= 0:
             raise UsageError("limits, workers and seconds must be at least 1")
         if min(self.rate_limit, self.saved_searches, self.wait, self.stop_seconds) < 0:
             raise UsageError("a rate limit, saved searches and waits must be at least 0")
+        for proxy in self.proxies:
+            network_of(proxy)
+        if self.no_keys and not self.on_loopback:
+            raise UsageError(
+                f"{self.host} can be reached from other machines, which need keys; leave --no-keys "
+                "out, or listen to 127.0.0.1"
+            )
+        if self.no_keys and self.proxies:
+            raise UsageError("who comes through a proxy needs a key; leave --no-keys out")
 
     @property
     def release_memory(self) -> int:
@@ -63,6 +79,11 @@ class Settings:
         return _RELEASE_TIME * self.seconds
 
     @property
+    def places(self) -> PrivatePlaces:
+        """Return the folders that no client is told."""
+        return PrivatePlaces([self.archive, self.folder, *self.files])
+
+    @property
     def on_loopback(self) -> bool:
         """Return whether the service listens to this machine alone."""
         return is_loopback(self.host)
@@ -70,12 +91,8 @@ class Settings:
 
 def is_loopback(host: str) -> bool:
     """Return whether an address to listen on can be reached from this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = address_of(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
 
 
 def folder_beside(archive: str) -> Path:

@@ -16,6 +16,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -123,6 +124,9 @@ class Workers(Generic[Task, Result]):
             if error is not None:
                 raise error
             return result  # type: ignore[no-any-return] # what the function returned, there
+        if self._seconds is not None:  # a task that comes next need not wait for a new process
+            with suppress(EOFError, OSError):
+                self._pipe()
         raise LostTaskError(
             f"the processes that {self._doing} die, perhaps for lack of memory; use fewer workers"
         )

@@ -1,5 +1,6 @@
 """The guard: keys, sessions, rates and sizes of requests."""
 
+import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -7,8 +8,11 @@ from fastapi import APIRouter, FastAPI, Request
 
 from homing.serve.access.guard import COOKIE, SESSION_SECONDS, Guard, guarded
 from homing.serve.access.keys import READ, WRITE, KeyRing
+from homing.serve.access.slots import Slots
 from homing.serve.app import add_failure_handlers
 from homing.serve.http.early_answers import EarlyAnswers
+from homing.serve.http.forwarded import FORWARDING, ForwardedHeaders
+from homing.serve.routes import status
 from homing.serve.settings import Settings
 from tests.helpers.service import Direct
 
@@ -34,8 +38,21 @@ def clock():
 def door(tmp_path, ring, clock):
     """An application with a route for each right, without an archive."""
     settings = Settings(archive="archive", folder=tmp_path / "served", rate_limit=60)
+    return door_of(settings, ring, clock)
+
+
+@pytest.fixture
+def open_door(tmp_path, ring, clock):
+    """The same, without keys."""
+    settings = Settings(archive="archive", folder=tmp_path / "served", no_keys=True)
+    return door_of(settings, ring, clock)
+
+
+def door_of(settings, ring, clock):
     app = FastAPI()
-    app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring, clock))
+    app.state.service = SimpleNamespace(
+        settings=settings, guard=Guard(settings, ring, clock), slots=Slots(4, 1 << 30)
+    )
     for right in (READ, WRITE, None):
         routes = APIRouter(route_class=guarded(right))
 
@@ -46,7 +63,7 @@ def door(tmp_path, ring, clock):
             return {"caller": caller.id if caller else "anybody"}
 
         app.include_router(routes)
-    add_failure_handlers(app)
+    add_failure_handlers(app, settings.places)
     app.add_middleware(EarlyAnswers, limit=0)
     return Direct(app)
 
@@ -55,8 +72,32 @@ def bearer(secret):
     return {"Authorization": f"Bearer {secret}"}
 
 
-def test_without_keys_this_machine_may_do_all(door):
-    assert door.post("/write").json() == {"caller": "local"}
+def test_without_keys_this_machine_may_do_all_if_so_set(open_door, door):
+    assert open_door.post("/write").json() == {"caller": "local"}
+    assert door.post("/write").status_code == 401
+
+
+@pytest.mark.parametrize("way", ["revoked", "emptied", "removed"])
+def test_the_absence_of_keys_admits_nobody(open_door, door, ring, tmp_path, way):
+    key, secret = ring.add("reader", READ)
+    assert open_door.get("/read").status_code == 401  # whatever the setting says
+    match way:
+        case "revoked":
+            ring.revoke(key.id)
+        case "emptied":
+            (tmp_path / "served" / "keys.json").write_text("[]")
+        case "removed":
+            (tmp_path / "served" / "keys.json").unlink()
+    for each in (open_door, door):
+        assert each.get("/read").status_code == 401
+        assert each.get("/read", headers=bearer(secret)).status_code == 401
+    shutil.rmtree(tmp_path / "served")
+    assert open_door.get("/read").status_code == 401  # once closed it stays so
+
+
+@pytest.mark.parametrize("header", FORWARDING)
+def test_nobody_comes_through_a_proxy_without_a_key(open_door, header):
+    assert open_door.get("/read", headers={header: "127.0.0.1"}).status_code == 403
 
 
 def test_with_keys_one_is_needed_and_only_for_its_rights(door, ring):
@@ -108,7 +149,17 @@ def test_a_key_has_a_rate_and_others_have_theirs(door, ring, clock):
     assert door.get("/read", headers=bearer(hasty)).status_code == 429
 
 
-def test_other_sites_are_refused(door, ring):
+@pytest.mark.parametrize(("proxies", "secure"), [((), False), (("127.0.0.1",), True)])
+def test_cookies_are_for_tls_where_the_proxy_says_so(door, ring, proxies, secure):
+    door.app.include_router(status.ROUTERS[0])
+    door.app.add_middleware(ForwardedHeaders, proxies=proxies)
+    form = {"key": ring.add("reader", READ)[1]}
+    answer = door.post("/sign-in", data=form, headers={"X-Forwarded-Proto": "https"})
+    assert ("secure" in answer.headers["set-cookie"].lower()) is secure
+
+
+def test_other_sites_are_refused(open_door, door, ring):
+    door, closed = open_door, door
     evil = {"Origin": "http://evil.example"}
     assert door.post("/write", headers=evil).status_code == 403
     assert door.get("/read", headers=evil).status_code == 200  # its answer cannot be read there
@@ -118,7 +169,9 @@ def test_other_sites_are_refused(door, ring):
     assert door.get("/read", headers={"Host": "[::1"}).status_code == 403
     _, secret = ring.add("behind a proxy", READ)
     known = {"Host": "pictures.example", **bearer(secret)}
-    assert door.get("/read", headers=known).status_code == 200
+    assert closed.get("/read", headers=known).status_code == 200
+    proxied = {**known, **evil, "X-Forwarded-Proto": "https"}
+    assert "--proxy" in closed.post("/read", headers=proxied).json()["error"]
 
 
 def test_a_body_without_rights_is_small(door):

@@ -40,7 +40,7 @@ def port(tmp_path_factory) -> Iterator[int]:
         raise AssertionError
 
     app.include_router(routes)
-    add_failure_handlers(app)
+    add_failure_handlers(app, settings.places)
     app.add_middleware(EarlyAnswers, limit=LIMIT, seconds=SECONDS)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run)

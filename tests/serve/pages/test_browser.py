@@ -14,6 +14,7 @@ from PIL import Image
 import homing
 from homing.serve.access.keys import KeyRing
 from tests.helpers.pages import Running, make_archive, make_pictures, watch
+from tests.helpers.service import forget_keys
 
 Window = Callable[..., Any]
 PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in")
@@ -85,16 +86,8 @@ def browse(chromium: Any, served: Running) -> Iterator[Window]:
 def key(served: Running) -> Iterator[Callable[[str], str]]:
     """``key(rights)``: a key, which the service requires until the test ends."""
     ring = KeyRing(served.settings.folder)
-    made: list[str] = []
-
-    def make(rights: str) -> str:
-        known, secret = ring.add("a test", rights)
-        made.append(known.id)
-        return secret
-
-    yield make
-    for name in made:
-        ring.revoke(name)
+    yield lambda rights: ring.add("a test", rights)[1]
+    forget_keys(served.service)
 
 
 def brought(page: Any, file: Path, kind: str, target: str = "body") -> None:

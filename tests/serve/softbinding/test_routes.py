@@ -81,6 +81,7 @@ def client(place: Path) -> Iterator[TestClient]:
     settings = Settings(
         archive=str(place / "archive"),
         folder=place / "serve",
+        no_keys=True,
         workers=1,
         limits=Limits(max_pixels=1_000_000, max_bytes=1 << 20),
     )

@@ -47,7 +47,13 @@ def address(
         folder / "picture.png", out=folder / "out", method="robust-fast", c2pa=credentials
     )
     app = create_app(
-        Settings(archive=str(folder / "archive"), folder=folder / "serve", workers=1, rate_limit=0)
+        Settings(
+            archive=str(folder / "archive"),
+            folder=folder / "serve",
+            no_keys=True,
+            workers=1,
+            rate_limit=0,
+        )
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
     thread = threading.Thread(target=server.run)

@@ -40,7 +40,7 @@ def test_what_a_picture_does_to_a_decoder_costs_one_request():
                 start = time.monotonic()
                 with pytest.raises(homing.PictureError, match="256 MiB"):
                     await decoders.run(bad)
-                assert time.monotonic() - start < 10
+                assert time.monotonic() - start < 40  # of the 60; with a new process
                 (view,) = await decoders.run(task)
                 assert view.name == "upright"
             with pytest.raises(homing.PictureError, match="not a picture"):

@@ -8,6 +8,7 @@ import pytest
 import homing
 from homing.options import SearchOptions
 from homing.search.views import query_views
+from homing.serve.shared_archive import SharedArchive
 from homing.serve.tasks.query_batches import QueryBatcher
 from tests.helpers.service import encoded, picture
 
@@ -22,9 +23,13 @@ def test_queries_are_answered_together_as_they_are_alone(empty_archive, tmp_path
     archive.add(files)
     queries = [encoded(picture(number)) for number in range(12)]
     ways = [SearchOptions(k=2), SearchOptions(k=2, views="turned"), SearchOptions(k=1, probes=3)]
-    batches = []
+    batches, shared = [], SharedArchive(archive)
+
+    def find(queries, options):
+        return shared.call(lambda archive: archive.answer(queries, options))
+
     with QueryBatcher(
-        archive.descriptor, archive.answer, most=16, wait=0.05, on_batch=batches.append
+        archive.descriptor, find, most=16, wait=0.05, on_batch=batches.append
     ) as batcher:
         submitted = [
             (data, way, batcher.submit(way, views=query_views(data, 64, way.views)))

@@ -1,6 +1,8 @@
 """JPEG: its header, its pixels, and new pixels among the old segments."""
 
 import io
+import itertools
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +12,9 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
+from homing.images.formats.jpeg_work import check_scans
 from homing.images.formats.tiff_tags import orientation_of
-from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
+from homing.images.limits import UNLIMITED, check_parts, check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
@@ -20,6 +23,7 @@ _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 APP11 = 0xEB
 _ADOBE = 0xEE
+_MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)  # with the bytes that fill before it
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
 _LARGEST_SIDE = 65500  # of libjpeg
 
@@ -106,13 +110,13 @@ def _quality_of(total: int) -> int:
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:
     """Yield marker, start and end of each segment's payload, the first scan's the last."""
     at = 2
-    while True:
-        if at + 4 > len(data) or data[at] != 0xFF:
+    for count in itertools.count(1):
+        check_parts(count, len(data), "JPEG")
+        found = _MARKER.match(data, at)
+        if found is None or found.end() + 2 > len(data):
             raise PictureError("the JPEG is truncated or damaged in its header; export it again")
+        at = found.end() - 2
         marker = data[at + 1]
-        if marker == 0xFF:  # fill byte
-            at += 1
-            continue
         end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if marker in (_SOI, _EOI, 0x00, 0x01) or 0xD0 <= marker <= 0xD7 or end < at + 4:
             raise PictureError("the JPEG is damaged in its header; export it again")
@@ -147,6 +151,7 @@ def parse_jpeg(data: bytes, limits: Limits) -> JpegHeader:
     if not height and width:
         raise PictureError("a JPEG that tells its height late (DNL) is not handled; save it again")
     check_pixels(width, height, limits)
+    check_scans(data, scan, frame)
     names = frame[6::3]
     return JpegHeader(width, height, frame[5], names, marker in _PROGRESSIVE, tuple(segments), scan)
 

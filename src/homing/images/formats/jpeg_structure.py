@@ -1,5 +1,6 @@
 """Structure of a JPEG: its segments, its scans, and what stands behind the picture."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -7,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.errors import PictureError
+from homing.images.limits import check_parts
 
 SOI, EOI, SOS, DQT, DHT, DRI = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xDD
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HUFFMAN_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
+_FILL = re.compile(rb"\xff+(?=\xff)")
 _MOST_SCANS = 256
 _MOST_CODES = 1024  # segments of Huffman tables
 _MOST_BLOCKS_OF_MCU = 10
@@ -83,8 +86,8 @@ def walk(
     at = start + 2
     while True:
         begin = at
-        while data[at : at + 2] == b"\xff\xff":
-            at += 1
+        if fill := _FILL.match(data, at):
+            at = fill.end()
         if at + 2 > len(data) or data[at] != 0xFF:
             raise PictureError("there are stray bytes between its segments")
         marker = data[at + 1]
@@ -98,6 +101,7 @@ def walk(
             marks = ends_of_data(data) if marks is None else marks
             found = marks[np.searchsorted(marks, end) :]
             after = int(found[0]) if len(found) else len(data)
+        check_parts(len(parts), len(data), "JPEG")
         parts.append(Part(marker, begin, at + 4, end, after))
         at = after
 

@@ -1,14 +1,15 @@
 """PNG: its chunks, its pixels (8 and 16 bits), and new pixels among the old chunks."""
 
+import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 
 import numpy as np
 
 from homing.errors import PictureError
 from homing.images.formats.tiff_tags import orientation_of
-from homing.images.limits import check_pixels, decoder_errors_as
+from homing.images.limits import check_parts, check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
@@ -75,7 +76,8 @@ class PngHeader:
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield type, start and end of each chunk's content, checksums verified, up to IEND."""
     at, view = len(SIGNATURE), memoryview(data)
-    while True:
+    for count in itertools.count(1):
+        check_parts(count, len(data), "PNG")
         start = at + 8
         end = start + int.from_bytes(data[at : at + 4], "big")
         if start > len(data) or end + 4 > len(data):
@@ -99,7 +101,7 @@ def parse_png(data: bytes, limits: Limits) -> PngHeader:
     depth, colour = head[8], head[9]
     if depth not in _DEPTHS.get(colour, ()) or head[10] or head[11] or head[12] > 1:
         raise PictureError("the PNG's header is damaged; export it again")
-    names: list[bytes] = []
+    names: set[bytes] = set()
     sides: tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes]]] = ([], [])
     coded = []
     for name, start, end in _chunks(data):
@@ -110,7 +112,7 @@ def parse_png(data: bytes, limits: Limits) -> PngHeader:
                 coded.append((start - 8, end + 4))
         else:
             sides[b"IDAT" in names].append((name, data[start:end]))
-        names.append(name)
+        names.add(name)
     if b"IDAT" not in names:
         raise PictureError("the PNG holds no pixels; export it again")
     return PngHeader(
@@ -127,7 +129,7 @@ def parse_png(data: bytes, limits: Limits) -> PngHeader:
     )
 
 
-def _check_place(name: bytes, before: list[bytes], colour: int) -> None:
+def _check_place(name: bytes, before: Set[bytes], colour: int) -> None:
     """Refuse what libpng would only warn of, on the terminal: chunks twice or out of place."""
     unique = name in (b"IHDR", b"PLTE", b"tRNS")
     late = unique and b"IDAT" in before

@@ -15,11 +15,17 @@ from homing.images.formats.tiff_tags import (
     orientation_of,
     write_directory,
 )
-from homing.images.limits import check_pixels, decoder_errors_as
+from homing.images.limits import check_parts, check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _PILLOW_PIXELS = 89_478_485
 """Above this Pillow warns, and warnings cannot be silenced in one thread only."""
+
+_MOST_RUNS = 1 << 22
+"""Bytes of a BMP in runs, which Pillow decodes in Python."""
+
+_GIF_BLOCKS = 32
+"""Times as many parts as other files: metadata that are read as blocks have short ones."""
 
 _LISTS = frozenset({258, 273, 279, 320, 324, 325, 338, 339, 340, 341, 347, 529, 530, 532})
 """Structural tags of more than one value; of any other Pillow expects one, and warns."""
@@ -52,7 +58,11 @@ def open_other(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, int
         raise PictureError(f"{kind} is not handled; convert the picture to JPEG or PNG")
     limits = Limits(min(limits.max_pixels, _PILLOW_PIXELS), limits.max_bytes)
     if kind == "GIF":
-        check_pixels(*_gif_size(data), limits)
+        at = _gif_picture(data)
+        check_pixels(*_gif_size(data, at), limits)
+        data = data[: _gif_palette_end(data)] + _gif_control(data, at) + data[at:]
+    if kind == "BMP" and data[30:31] in (b"\1", b"\2") and len(data) > _MOST_RUNS:
+        raise PictureError("a BMP in runs of so many bytes is not handled; save it as PNG")
     with decoder_errors_as(f"the {kind} picture is truncated or damaged"):
         image = _OPENERS[kind](io.BytesIO(data))
     check_pixels(*image.size, limits)
@@ -61,18 +71,40 @@ def open_other(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, int
     return image, orientation
 
 
-def _gif_size(data: bytes) -> tuple[int, int]:
+def _gif_palette_end(data: bytes) -> int:
+    return 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 128 else 0)
+
+
+def _gif_picture(data: bytes) -> int:
+    """Return the offset of a GIF's first frame, behind the extensions."""
+    at, count = _gif_palette_end(data), 0
+    while data[at : at + 1] == b"!":  # extensions: a label, then blocks up to an empty one
+        at += 2
+        while at < len(data) and data[at]:
+            at += data[at] + 1
+            count += 1
+        at += 1
+        count += 1
+        check_parts(count, _GIF_BLOCKS * len(data), "GIF")
+    return at
+
+
+def _gif_control(data: bytes, end: int) -> bytes:
+    """Return the extension that says which colour of the first frame is transparent.
+
+    Pillow gets no other: it joins comments in quadratic time.
+    """
+    at = data.rfind(b"!\xf9\4", 0, end)
+    found = data[at : at + 8] if at >= 0 else b""
+    return found if found.endswith(b"\0") else b""
+
+
+def _gif_size(data: bytes, at: int) -> tuple[int, int]:
     """Return the extent of a GIF's screen and first frame, which may reach beyond it."""
 
     def number(at: int) -> int:
         return int.from_bytes(data[at : at + 2], "little")
 
-    at = 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 128 else 0)
-    while data[at : at + 1] == b"!":  # extensions: a label, then blocks up to an empty one
-        at += 2
-        while at < len(data) and data[at]:
-            at += data[at] + 1
-        at += 1
     if data[at : at + 1] != b"," or len(data) < at + 10:
         raise PictureError("the GIF holds no picture; it is truncated or damaged")
     width = max(number(6), number(at + 1) + number(at + 5))

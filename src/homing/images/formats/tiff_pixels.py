@@ -16,6 +16,9 @@ from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
+_MOST_BLOCKS = 100_000  # of a plane; the tallest pictures have as many rows
+_SHARED = 4  # times that each byte may be used: writers let equal tiles share theirs
+
 
 def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     """Decode a TIFF without a refusal to (h, w, c), uint8 or uint16.
@@ -56,7 +59,7 @@ def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     out = np.empty((header.height, header.width, header.samples), stored.newbyteorder("="))
     codec = COMPRESSIONS[directory.number(259, 1)]
     differences = directory.number(317, 1) == 2
-    blocks = _blocks(header, planes, limits)
+    blocks = _blocks(header, planes, *check_blocks(data, header, limits))
     for (plane, top, left, rows, columns), part in zip(blocks, _parts(data, header), strict=True):
         flat = _decode_part(part, rows * columns * channels * stored.itemsize, codec)
         block = np.frombuffer(flat, stored).reshape(rows, columns, channels)
@@ -68,19 +71,32 @@ def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     return out
 
 
-def _blocks(
-    header: TiffHeader, planes: int, limits: Limits
-) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield plane, top, left, rows and columns of each strip or tile."""
+def check_blocks(data: bytes, header: TiffHeader, limits: Limits) -> tuple[int, int]:
+    """Refuse strips or tiles that decode to far more than the picture; return their size.
+
+    Their size is in columns and rows.
+    """
     directory = header.directory
     columns, rows = directory.number(322, 0), directory.number(323, 0)
     tiled = 324 in directory.entries
-    if tiled:
-        check_pixels(columns, rows, limits)
-    else:
+    if not tiled:
         columns = header.width
         rows = min(directory.number(278, header.height), header.height)
-        check_pixels(columns, rows, limits)
+    check_pixels(columns, rows, limits)
+    across, down = -(-header.width // columns), -(-header.height // rows)
+    check_pixels(across * columns, (down * rows if tiled else header.height), limits)
+    if across * down > _MOST_BLOCKS:
+        raise PictureError(f"the TIFF is cut into {across * down} parts; save it in larger ones")
+    if sum(directory.numbers(325 if tiled else 279)) > _SHARED * len(data):
+        raise PictureError("the TIFF's parts lie over each other; export it again")
+    return columns, rows
+
+
+def _blocks(
+    header: TiffHeader, planes: int, columns: int, rows: int
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Yield plane, top, left, rows and columns of each strip or tile."""
+    tiled = 324 in header.directory.entries
     for plane in range(planes):
         for top in range(0, header.height, rows):
             for left in range(0, header.width, columns):

@@ -22,6 +22,7 @@ _SIZES = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 )
 _NUMBERS = (1, 3, 4, 13)
+_MOST_NUMBERS = 200_000  # of a tag: strips of one row each, in planes, of the largest pictures
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,16 @@ class Directory:
     def numbers(self, tag: int) -> tuple[int, ...]:
         """Return the whole values of a tag; empty if absent or of another type."""
         entry = self.entries.get(tag)
+        if entry is not None and entry.count > _MOST_NUMBERS:
+            raise PictureError(f"tag {tag} has {entry.count} values; save the picture again")
         return entry.numbers(self.order) if entry else ()
 
     def number(self, tag: int, default: int) -> int:
         """Return the first whole value of a tag, or `default`."""
-        return next(iter(self.numbers(tag)), default)
+        entry = self.entries.get(tag)
+        if entry is None or entry.type not in _NUMBERS:
+            return default
+        return int.from_bytes(entry.data[: _SIZES[entry.type]], BYTE_ORDERS[self.order])
 
 
 def _order(data: bytes) -> Order | None:

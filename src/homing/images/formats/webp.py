@@ -10,7 +10,7 @@ from PIL import Image, WebPImagePlugin
 
 from homing.errors import PictureError
 from homing.images.formats.tiff_tags import orientation_of
-from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
+from homing.images.limits import UNLIMITED, check_parts, check_pixels, decoder_errors_as
 from homing.options import Limits
 
 _LARGEST_SIDE = 16383
@@ -42,8 +42,10 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data) or len(data) < 20:
         raise PictureError("the WebP is truncated; export or download it again")
-    at = 12
+    at, count = 12, 0
     while at + 8 <= end:
+        count += 1
+        check_parts(count, len(data), "WebP")
         size = int.from_bytes(data[at + 4 : at + 8], "little")
         if at + 8 + size > end:
             raise PictureError("the WebP is truncated or damaged; export it again")

@@ -8,16 +8,20 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
 from fastapi.routing import APIRoute
-from starlette.types import Message, Receive
+from starlette.types import Receive, Scope, Send
 
+from homing.errors import ArchiveError, UsageError
+from homing.serve.access.bodies import BodyLimits
 from homing.serve.access.keys import WRITE, Key, KeyRing
+from homing.serve.access.slots import CLIENT
 from homing.serve.http.early_answers import ALLOWED
+from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
 COOKIE = "homing_session"
@@ -35,6 +39,7 @@ class Caller:
 
     id: str  # of the key; "local" where no keys are needed
     rights: str  # "read" or "write"
+    client: str  # whose share of the service it takes: the key's, or its address's
     name: str = "local"  # of the key's holder
 
 
@@ -53,6 +58,7 @@ class Guard:
         self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._settings = settings
+        self._keyless = settings.no_keys
         self._keys = keys
         self._clock = clock
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()
@@ -63,15 +69,20 @@ class Guard:
         """Return the sender of a request that needs a right; None where it needs none.
 
         Raises HTTP 401 without a key, 403 with too few rights or from a page of another site, and
-        429 beyond the key's rate.
+        429 beyond the key's rate. The absence of keys admits nobody: only the setting does.
         """
-        open_to_all = not self._keys.all() and self._settings.on_loopback
-        _refuse_other_sites(request, by_name=open_to_all)
+        self._keyless = self._keyless and not self._keys.exists()  # once it is closed, it stays so
+        if self._keyless:
+            _refuse_other_machines(request)
+        _refuse_other_sites(request)
         if right is None:
             return None
-        if open_to_all:
-            return Caller("local", WRITE)
-        key = self._key_of(request)
+        if self._keyless:
+            return Caller("local", WRITE, request.client.host if request.client else "local")
+        try:
+            key = self._key_of(request)
+        except UsageError as error:  # their file is damaged
+            raise ArchiveError("the keys cannot be read") from error
         if key is None:
             raise HTTPException(
                 401,
@@ -81,7 +92,7 @@ class Guard:
         if not key.allows(right):
             raise HTTPException(403, f"the key {key.id} may only read; ask for one that may write")
         self._spend_rate(key.id)
-        return Caller(key.id, key.rights, key.name)
+        return Caller(key.id, key.rights, f"key {key.id}", key.name)
 
     def sign_in(self, secret: str) -> str | None:
         """Begin a browser's session and return its token; None if the secret is no key's."""
@@ -130,17 +141,25 @@ class Guard:
             bucket.left -= 1
 
 
-def _refuse_other_sites(request: Request, *, by_name: bool) -> None:
-    """Refuse requests that a page of another site makes a browser send.
+def _refuse_other_machines(request: Request) -> None:
+    """Refuse requests by another name, or through a proxy, to a service that asks for no key.
 
-    Where no key is needed, such a page could also make its own name resolve to this machine.
+    A page of another site could make its own name resolve to this machine.
     """
-    host = request.headers.get("host", "")
-    if by_name and _host_name(host) not in LOOPBACK_NAMES:
-        raise HTTPException(403, f"{_host_name(host)[:100]!r} is not this machine; use localhost")
-    origin = request.headers.get("origin")
+    host = _host_name(request.headers.get("host", ""))
+    if host not in LOOPBACK_NAMES:
+        raise HTTPException(403, f"{host[:100]!r} is not this machine; use localhost")
+    if any(name in request.headers for name in FORWARDING):
+        raise HTTPException(403, "who comes through a proxy needs a key, and the service has none")
+
+
+def _refuse_other_sites(request: Request) -> None:
+    """Refuse requests that a page of another site makes a browser send."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if request.method not in _SAFE and origin and origin.partition("://")[2] != host:
-        raise HTTPException(403, "a page of another site may not do this")
+        proxied = any(name in request.headers for name in FORWARDING)
+        hint = "; of a proxy the service must know the address (--proxy)" if proxied else ""
+        raise HTTPException(403, f"a page of another site may not do this{hint}")
 
 
 def _host_name(host: str) -> str:
@@ -155,47 +174,38 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
     """Return a class of guarded routes, for ``APIRouter(route_class=...)``.
 
     `right` is "read", "write" or None: no key needed, and the body is small. `many` allows the size
-    of several pictures.
+    of several pictures. A request with a right holds a slot until its answer is sent; the others
+    read nothing large and hold none, so that they cannot take those of clients with keys.
     """
 
     class Guarded(APIRoute):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            with ExitStack() as held:
+                scope.setdefault("state", {})["held"] = held
+                await super().handle(scope, receive, send)
+
         def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
             handle = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
                 service = request.app.state.service
-                limit = _body_limit(service.settings, right, many)
-                setattr(request.state, ALLOWED, limit)
-                request.state.caller = service.guard.admit(request, right)
-                return await handle(Request(request.scope, _bounded(request, limit)))
+                limits = _body_limits(service.settings, right, many)
+                setattr(request.state, ALLOWED, limits.size)
+                caller = request.state.caller = service.guard.admit(request, right)
+                if caller is None:
+                    receive = limits.bounded(request)
+                else:
+                    CLIENT.set(caller.client)
+                    slot = request.state.held.enter_context(service.slots.hold(caller.client))
+                    receive = limits.bounded(request, slot)
+                return await handle(Request(request.scope, receive))
 
             return handler
 
     return Guarded
 
 
-def _body_limit(settings: Settings, right: str | None, many: bool) -> int:
+def _body_limits(settings: Settings, right: str | None, many: bool) -> BodyLimits:
     pictures = settings.most_bytes if many else settings.limits.max_bytes
-    return (0 if right is None else pictures) + _FORM
-
-
-def _bounded(request: Request, limit: int) -> Receive:
-    """Return a `receive` that refuses a body whose stated or received length is beyond a limit."""
-
-    def refuse() -> Any:
-        raise HTTPException(413, f"more than {limit} bytes were sent; send less")
-
-    stated = request.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated) > limit:
-        refuse()
-    received = 0
-
-    async def receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit:
-            refuse()
-        return message
-
-    return receive
+    size = (0 if right is None else pictures) + _FORM
+    return BodyLimits(size, settings.least_rate, settings.patience)

@@ -23,7 +23,7 @@ from homing.files.small_json import build, decode, encode, parse
 READ, WRITE = "read", "write"
 RIGHTS = (READ, WRITE)  # WRITE includes READ
 
-_FILE = "keys.json"
+_FILE, _LOCK = "keys.json", "keys.lock"
 _PREFIX = "homing_"
 _DIGEST = re.compile("[0-9a-f]{64}")
 
@@ -66,8 +66,13 @@ class KeyRing:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / _FILE
+        self._lock_file = folder / _LOCK
         self._cached: tuple[tuple[int, int, int] | None, tuple[Key, ...]] = (None, ())
         self._lock = threading.Lock()
+
+    def exists(self) -> bool:
+        """Return whether there is a key, or has been one: the lock stays if the file is removed."""
+        return self._file.exists() or self._lock_file.exists()
 
     def all(self) -> tuple[Key, ...]:
         """Return all keys, oldest first; `UsageError` if their file is damaged."""
@@ -101,7 +106,7 @@ class KeyRing:
         digest = hashlib.sha256(secret.encode()).hexdigest()
         key = Key(secrets.token_hex(4), name.strip(), rights, digest, now)
         make_folder(self._folder, mode=0o700)
-        with hold_lock(self._folder / "keys.lock"):
+        with hold_lock(self._lock_file):
             self._write([*self.all(), key])
         return key, secret
 
@@ -109,7 +114,7 @@ class KeyRing:
         """Remove and return a key; None if there is none of that id."""
         if not self.all():
             return None
-        with hold_lock(self._folder / "keys.lock"):
+        with hold_lock(self._lock_file):
             gone = [key for key in self.all() if key.id == id]
             if gone:
                 self._write([key for key in self.all() if key.id != id])

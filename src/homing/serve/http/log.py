@@ -46,7 +46,11 @@ class _LogHandler(logging.Handler):
 
 
 def capture_uvicorn_log(log: Log) -> None:
-    """Write uvicorn's messages to the log, for this whole process."""
+    """Write uvicorn's messages to the log, and leave out those on damaged forms.
+
+    For this whole process.
+    """
+    logging.getLogger("python_multipart").addHandler(logging.NullHandler())
     logger = logging.getLogger("uvicorn.error")
     logger.handlers[:] = [_LogHandler(log)]
     logger.setLevel(logging.INFO)

@@ -14,6 +14,7 @@ from homing.serve.http.names import harmless_name
 PICTURE, PICTURES = "picture", "pictures"
 
 _FIELDS = 50
+_JSON = 1 << 18  # bytes
 
 Form = TypeVar("Form", bound=BaseModel)
 
@@ -48,6 +49,16 @@ class Upload:
 def media_type_of(request: Request) -> str:
     """Return the type of a request's body, without its parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def receive_json(request: Request) -> bytes:
+    """Receive a small body; HTTP 413 if it is none."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _JSON:
+            raise HTTPException(413, f"a body of JSON has at most {_JSON} bytes; send less")
+    return bytes(body)
 
 
 @asynccontextmanager

@@ -6,7 +6,6 @@ on disk before they begin. After the first, made together with others, each is a
 """
 
 import itertools
-import os
 import queue
 import shutil
 import threading
@@ -14,15 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import AbstractContextManager
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from homing.archive.results import Outcome
 from homing.errors import ArchiveError, HomingError
 from homing.files.durable import make_folder
-from homing.images import shown
 from homing.options import Activation
 from homing.serve.http.names import file_address
+from homing.serve.http.places import PrivatePlaces
 from homing.serve.jobs.store import Job, JobDraft, JobFolder, JobPicture
 from homing.serve.settings import Settings
 from homing.serve.tasks.processes import LOST, do_nothing
@@ -180,7 +178,8 @@ class JobQueue(AbstractContextManager["JobQueue"]):
             )
             done = self._releaser.submit(task).result()
             outcomes = {outcome.id: outcome for outcome in done if outcome.id}
-        return [_public_outcome(each, outcomes.get(each.id), self._out) for each in pictures]
+        places = self._settings.places
+        return [_public_outcome(each, outcomes.get(each.id), places) for each in pictures]
 
 
 def _next_numbers(first: int, end: int, attempts: Mapping[int, int]) -> list[int]:
@@ -190,7 +189,9 @@ def _next_numbers(first: int, end: int, attempts: Mapping[int, int]) -> list[int
     return [first] if first in attempts else [first, *fresh]
 
 
-def _public_outcome(picture: JobPicture, outcome: Outcome | None, out: Path) -> dict[str, Any]:
+def _public_outcome(
+    picture: JobPicture, outcome: Outcome | None, places: PrivatePlaces
+) -> dict[str, Any]:
     """Return an outcome for clients, without paths of this machine."""
     if outcome is None:
         return _failed_outcome(picture, picture.reason or "it was not released")
@@ -200,7 +201,7 @@ def _public_outcome(picture: JobPicture, outcome: Outcome | None, out: Path) -> 
     elif outcome.status == "skipped":
         values |= {"file": file_address(picture.id), "reason": "already released"}
     elif outcome.reason is not None:
-        values |= {"reason": outcome.reason.replace(f"{shown(out)}{os.sep}", "")}
+        values |= {"reason": places.left_out(outcome.reason)}
     return values
 
 

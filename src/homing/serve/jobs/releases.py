@@ -17,6 +17,7 @@ from homing.serve.settings import Settings
 from homing.serve.tasks.decode import Decoders, check_picture, draw_change
 from homing.serve.tasks.processes import do_nothing
 from homing.serve.tasks.release import Releaser, try_activation
+from homing.serve.tasks.turns import Turns
 from homing.serve.token_folders import Previews
 
 _SIDE = 1600  # pixels of a preview
@@ -26,15 +27,13 @@ _GAIN = 20
 class Releases(AbstractContextManager["Releases"]):
     """Takes pictures in, and releases them while the context lasts.
 
-    `decoders` must run as long; `in_memory` is held for each picture in memory.
+    `decoders` must run as long; `turns` are those of their use.
     """
 
-    def __init__(
-        self, settings: Settings, decoders: Decoders, in_memory: asyncio.Semaphore, log: Log
-    ) -> None:
+    def __init__(self, settings: Settings, decoders: Decoders, turns: Turns, log: Log) -> None:
         self._settings = settings
         self._decoders = decoders
-        self._in_memory = in_memory
+        self._turns, self._preview_turns = turns, Turns(1)
         self._releaser, self._previewer = Releaser(settings), Releaser(settings)
         self.jobs = JobQueue(
             settings,
@@ -67,7 +66,7 @@ class Releases(AbstractContextManager["Releases"]):
         draft = self.jobs.draft(activation)
         try:
             for picture, upload in zip(pictures, uploads, strict=True):
-                async with self._in_memory:
+                async with self._turns.take():
                     await self._take_in(draft, picture, await upload.read())
             job = await asyncio.to_thread(draft.commit)
         finally:
@@ -89,12 +88,14 @@ class Releases(AbstractContextManager["Releases"]):
         Previews wait for each other, but for no release.
         """
         limits = self._settings.limits
-        async with self._in_memory:
+        async with self._preview_turns.take():
             data = await upload.read()
-            await self._decoders.run(partial(check_picture, data, limits))
+            async with self._turns.take():
+                await self._decoders.run(partial(check_picture, data, limits))
             trial = await self._previewer.run(partial(try_activation, data, activation, limits))
             drawing = partial(draw_change, data, trial.data, _SIDE, _GAIN, limits)
-            pictures = await self._decoders.run(drawing)
+            async with self._turns.take():
+                pictures = await self._decoders.run(drawing)
         return {
             "psnr": None if trial.psnr is None else round(trial.psnr, 3),
             "ssim": None if trial.ssim is None else round(trial.ssim, 5),

@@ -13,18 +13,19 @@ _REASONS = {
     401: "A key is needed.",
     403: "The key lacks the right, or the request comes from a page of another site.",
     404: "It does not exist.",
+    408: "The body came too slowly.",
     409: "It cannot be done now.",
     413: "Too much was sent.",
     415: "The body is of another type.",
     422: "The picture cannot be read, or an option is invalid.",
-    429: "Too many requests of this key.",
+    429: "Too many requests of this key, or too many at once.",
     503: "Too many requests at once.",
 }
 
 
 def failures(*codes: int) -> dict[int | str, dict[str, Any]]:
     """Describe a route's failures for OpenAPI: these codes, and those of all routes."""
-    codes_of_all = {401, 403, 429, 503, *codes}
+    codes_of_all = {401, 403, 408, 429, 503, *codes}
     return {code: {"model": Failed, "description": _REASONS[code]} for code in sorted(codes_of_all)}
 
 

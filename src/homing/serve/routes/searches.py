@@ -18,6 +18,7 @@ from homing.serve.http.uploads import (
     picture_in,
     pictures_in,
     receive_form,
+    receive_json,
 )
 from homing.serve.models import (
     Explained,
@@ -126,8 +127,9 @@ async def search_batch(
 
 
 async def _vector_of(request: Request) -> list[float]:
+    body = await receive_json(request)
     try:
-        return VectorQuery.model_validate_json(await request.body()).vector
+        return VectorQuery.model_validate_json(body).vector
     except ValidationError as error:
         problem: Any = error.errors(include_url=False, include_input=False)[0]
         raise HTTPException(

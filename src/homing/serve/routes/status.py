@@ -72,7 +72,8 @@ async def sign_out(request: Request) -> RedirectResponse:
     """End a browser's session."""
     service_of(request).guard.sign_out(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/sign-in", 303)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    secure = request.url.scheme == "https"
+    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
     return answer
 
 

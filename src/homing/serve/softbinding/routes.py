@@ -1,6 +1,5 @@
 """``/v1/matches``, ``/v1/manifests``, ``/v1/services``, ``/.well-known``."""
 
-import asyncio
 import datetime
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,11 +13,11 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from homing.c2pa import ALGORITHM, extract_manifest
-from homing.errors import ArchiveError, EntryNotFoundError, PictureError, UsageError
+from homing.errors import EntryNotFoundError, HomingError, PictureError, UsageError
 from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
-from homing.serve.http.uploads import Upload, media_type_of
+from homing.serve.http.uploads import Upload, media_type_of, receive_json
 from homing.serve.models import Failed
 from homing.serve.routes import failures
 from homing.serve.service import service_of
@@ -52,16 +51,20 @@ def _c2pa_routes(right: str | None) -> type[APIRoute]:
                 except RequestValidationError as error:
                     raise HTTPException(400, _first_problem(error)) from error
                 except EntryNotFoundError as error:
-                    raise HTTPException(404, str(error)) from error
+                    raise HTTPException(404, _public(request, error)) from error
                 except (PictureError, UsageError) as error:
                     if isinstance(error, PictureError):
                         service_of(request).metrics.count_unreadable()
-                    raise HTTPException(400, str(error)) from error
+                    raise HTTPException(400, _public(request, error)) from error
                 return answer
 
             return handler
 
     return C2paRoute
+
+
+def _public(request: Request, error: HomingError) -> str:
+    return service_of(request).settings.places.left_out(str(error))
 
 
 def _failures(*codes: int) -> dict[int | str, dict[str, Any]]:
@@ -75,7 +78,6 @@ _open = APIRouter(tags=[_TAG], route_class=_c2pa_routes(None))
 ROUTERS = (_reading, _open)
 
 _LONGEST_VALUE = 4096  # characters, in an address
-_LONGEST_QUERY = 1 << 18  # bytes, in a body
 _SPOOLED = 1 << 20  # bytes of a picture that stay in memory
 
 _PICTURE = {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}
@@ -170,9 +172,8 @@ async def manifest(
     ] = False,
 ) -> Response:
     """Return the manifest store of a released file, by the id of its active manifest."""
-    # It opens a table of its own, and need not wait for other calls of the archive.
-    fetch = service_of(request).archive.manifest_store
-    store = await asyncio.to_thread(fetch, manifestId)
+    manifests = service_of(request).manifests
+    store = await manifests.call_in_thread(lambda archive: archive.manifest_store(manifestId))
     content = extract_manifest(store, manifestId) if alone else store
     headers = {"X-Content-Type-Options": "nosniff"}
     return Response(content, media_type="application/c2pa", headers=headers)
@@ -195,11 +196,8 @@ async def capabilities() -> Capabilities:
 @_open.get("/v1/services/status", responses=failures())
 async def status(request: Request) -> Status:
     """Report whether the archive can be searched."""
-    try:
-        await service_of(request).call_archive(lambda archive: archive.versions())
-    except ArchiveError:
-        return Status(status="down", timestamp=datetime.datetime.now(datetime.UTC))
-    return Status(status="ok", timestamp=datetime.datetime.now(datetime.UTC))
+    well = await service_of(request).is_well()
+    return Status(status="ok" if well else "down", timestamp=datetime.datetime.now(datetime.UTC))
 
 
 @_open.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
@@ -217,13 +215,9 @@ async def _read_query(request: Request) -> BindingQuery:
     """Read a soft binding from a body."""
     if media_type_of(request) != "application/json":
         raise HTTPException(415, 'send application/json: {"alg": …, "value": …}')
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _LONGEST_QUERY:
-            raise HTTPException(413, f"a query has at most {_LONGEST_QUERY} bytes; send less")
+    body = await receive_json(request)
     try:
-        return BindingQuery.model_validate_json(bytes(body))
+        return BindingQuery.model_validate_json(body)
     except ValidationError as error:
         raise HTTPException(400, f"no soft binding: {_first_problem(error)}") from error
 

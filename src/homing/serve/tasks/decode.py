@@ -6,7 +6,9 @@ process, which is replaced; the service goes on.
 
 import io
 import operator
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +49,13 @@ class Decoders(BoundedWorkers):
 
 
 def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
-    """Bound this process's memory; importing this module has loaded what it needs idle."""
+    """Bound this process's memory; importing this module has loaded what it needs idle.
+
+    What decoders in C print of damaged files is no part of the log.
+    """
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 2)
+    os.close(silent)
     bound_memory(memory, reserved=True)
     return operator.call
 
@@ -60,7 +68,7 @@ def confirm_query(
     Each has its place and its view for the descriptor, `size` pixels a side.
     """
     picture = QueryPicture.read(data, limits)
-    confirmed = confirm(hits, pictures, picture, limits)
+    confirmed = _without_places(confirm(hits, pictures, picture, limits), pictures)
     if has_copy(confirmed):
         return confirmed, []
     panels = ((panel.box, panel_views(panel, size)) for panel in picture.panels())
@@ -78,7 +86,20 @@ def confirm_within(
     """Compare the pictures within a query with their hits; add the copies to those of the query."""
     whole = QueryPicture.read(data, limits)
     panels = [Panel(box, whole) for box in boxes]
-    return confirm_panels(hits, panels, answers, pictures, limits)
+    return _without_places(confirm_panels(hits, panels, answers, pictures, limits), pictures)
+
+
+def _without_places(hits: Hits, pictures: Mapping[str, HitPicture]) -> Hits:
+    """Return hits whose reasons name no path of this machine."""
+    return hits.replaced(
+        replace(hit, reason=_without_place(hit.reason, pictures.get(hit.id))) for hit in hits
+    )
+
+
+def _without_place(reason: str | None, picture: HitPicture | None) -> str | None:
+    if reason is None or not isinstance(picture, Path):
+        return reason
+    return reason.replace(shown(picture), "its file")
 
 
 def apply_decisions(data: bytes, hits: Hits, decisions: RelevantDecisions, limits: Limits) -> Hits:
@@ -102,12 +123,9 @@ def compare(
     seen = QueryPicture.read(data, limits)
     found = explain(name, query, seen, hits, picture, query_cell, limits)
     addresses = [figure.address for figure in found.figures()]
-    reason = found.reason
-    if reason is not None and isinstance(picture, Path):  # it names no path of this machine
-        reason = reason.replace(shown(picture), "its file")
     return {
         **found.as_dict(),
-        "reason": reason,
+        "reason": _without_place(found.reason, picture),
         "facts": found.facts(),
         "positive": found.positive,
         "figures": dict(zip(("query", "entry", "overlap"), addresses, strict=False)),

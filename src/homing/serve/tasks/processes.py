@@ -42,8 +42,12 @@ class BoundedWorkers(Workers[Callable[..., Any], Any]):
 
     async def run(self, task: Callable[..., _T]) -> _T:
         """Return the result of a task; `PictureError` if it takes too much."""
+        future = asyncio.wrap_future(self.submit(task))
         try:
-            return await asyncio.wrap_future(self.submit(task))
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            await asyncio.wait([future])  # until then its process is not free
+            raise
         except LOST as error:
             raise PictureError(self._refusal) from error
 

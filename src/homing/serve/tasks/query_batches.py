@@ -14,6 +14,8 @@ from homing.descriptors import Descriptor
 from homing.descriptors.workers import network_pool
 from homing.options import SearchOptions
 from homing.search.views import View
+from homing.serve.access.slots import CLIENT
+from homing.serve.tasks.fair_queue import FairQueue
 
 FindHits = Callable[[Sequence[DescribedQuery], SearchOptions], Sequence[Hits]]
 
@@ -37,9 +39,9 @@ class _PendingQuery:
 class QueryBatcher(AbstractContextManager["QueryBatcher"]):
     """Collects queries for a moment, and answers them together.
 
-    `find` returns the hits of several queries with the same options. A batch holds at most `most`
-    views, and its first query waits `wait` seconds for others. `on_batch` is called with the number
-    of queries of each batch.
+    `find` returns the hits of several queries with the same options; several threads call it. A
+    batch holds at most `most` views, and its first query waits `wait` seconds for others.
+    `on_batch` is called with the number of queries of each batch.
     """
 
     def __init__(
@@ -56,9 +58,8 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
         self._most = most
         self._wait = wait
         self._on_batch = on_batch
-        self._queue: queue.SimpleQueue[_PendingQuery | None] = queue.SimpleQueue()
+        self._queue: FairQueue[_PendingQuery] = FairQueue()
         self._collecting = threading.Lock()
-        self._finding = threading.Lock()
         self._open = ExitStack()
 
     def __enter__(self) -> "QueryBatcher":
@@ -70,7 +71,7 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
 
     def __exit__(self, *error: object) -> None:
         """Answer the pending queries, and end."""
-        self._queue.put(None)
+        self._queue.close()
         self._open.close()
 
     def submit(
@@ -80,13 +81,16 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
         views: Sequence[View] = (),
         query: DescribedQuery | None = None,
     ) -> "Future[BatchAnswer]":
-        """Search for a picture by its views, or for a query that is described already."""
+        """Search for a picture by its views, or for a query that is described already.
+
+        Clients have their queries answered in rotation.
+        """
         pending = _PendingQuery(options, views, query)
-        self._queue.put(pending)
+        self._queue.put(CLIENT.get(), pending)
         return pending.future
 
     def __len__(self) -> int:
-        return self._queue.qsize()
+        return len(self._queue)
 
     def _work(self) -> None:
         while batch := self._collect():
@@ -109,7 +113,6 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
                 except queue.Empty:
                     break
                 if pending is None:
-                    self._queue.put(None)  # for the next thread
                     break
                 until = until or time.monotonic() + self._wait
                 batch.append(pending)
@@ -127,7 +130,6 @@ class QueryBatcher(AbstractContextManager["QueryBatcher"]):
         queries = [pending.query or next(described) for pending in batch]
         for options in dict.fromkeys(pending.options for pending in batch):
             alike = [n for n, pending in enumerate(batch) if pending.options == options]
-            with self._finding:
-                found = self._find([queries[n] for n in alike], options)
+            found = self._find([queries[n] for n in alike], options)
             for n, hits in zip(alike, found, strict=True):
                 batch[n].future.set_result(BatchAnswer(queries[n], hits))
