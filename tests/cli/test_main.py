@@ -357,16 +357,24 @@ def test_calibrate(homing_cli, archive, few_suffice):
 def test_duplicates(homing_cli, archive, photos):
     Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
     homing_cli("add", archive, photos)
-    refused = homing_cli("duplicates", archive)
-    assert refused.status == 2
-    assert "homing calibrate" in refused.err
-    ran = homing_cli("duplicates", archive, "--similarity", "0.99")
-    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
-    assert ran.err == "2 of 4 entries in 1 groups\n"
-    answer = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    ran = homing_cli("duplicates", archive)
+    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg  a copy of 1\.jpg\n$", ran.out)
+    assert re.match(r"2 of 4 entries in 1 groups; \d pairs compared", ran.err)
+    answer = homing_cli("duplicates", archive, "--similarity", "0.9", "--json").objects
     assert [[entry["id"] for entry in group["entries"]] for group in answer] == [
         ["1.jpg", "again.jpg"]
     ]
+    assert answer[0]["entries"][1]["copy_of"] == "1.jpg"
+
+
+def test_duplicates_without_previews_say_so(homing_cli, archive, photos):
+    Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
+    homing_cli("init", "bare", "--previews", "0")
+    homing_cli("add", "bare", photos)
+    ran = homing_cli("duplicates", "bare")
+    assert "without previews went by similarity" in ran.err
+    ran = homing_cli("duplicates", "bare", "--similarity", "0.9")
+    assert "again.jpg  taken for a copy of 1.jpg, by similarity alone\n" in ran.out
 
 
 def test_a_blank_picture_is_reported(homing_cli, archive, photos):

@@ -12,6 +12,7 @@ from homing.options import SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
     from homing.archive import Hit, SearchResult
+    from homing.archive.query.duplicates import Duplicate, Duplicates
 
 
 @click.command(short_help="Find the entries that a picture is a copy of.")
@@ -180,7 +181,7 @@ def _write(path: Path, page: str) -> None:
 @click.option(
     "--similarity",
     type=click.FloatRange(min=-1, max=1),
-    help="Least similarity of copies; replaces the rate.",
+    help="Least similarity of entries to compare; without previews, of copies. Replaces the rate.",
 )
 @shared.engine_option
 @shared.json_option
@@ -193,7 +194,9 @@ def duplicates(
     homing duplicates archive
     homing duplicates archive --similarity 0.98 --json
 
-    The number beside an entry is its similarity to the most similar entry of its group.
+    Entries that are alike are compared by their previews. The number beside an entry is its
+    similarity to the one that it is a copy of. Entries without a preview go by similarity, at
+    --rate.
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
@@ -205,6 +208,32 @@ def duplicates(
         if number:
             echo("")
         for entry in group.entries:
-            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}")
+            words = "" if entry.copy_of is None else f"  {_copy_of(entry)}"
+            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}{words}")
+    say(_counted(groups, len(opened)))
+
+
+def _copy_of(entry: "Duplicate") -> str:
+    from homing.archive.query.verdict import copy_in_words
+
+    assert entry.copy_of is not None
+    return printable(copy_in_words(entry.verdict, [entry.copy_of], entry.by_similarity))
+
+
+def _counted(groups: "Duplicates", entries: int) -> str:
+    """Return what was found, what it rests on, and what was not compared."""
     doubles = sum(len(group.entries) for group in groups)
-    say(f"{doubles} of {len(opened)} entries in {len(groups)} groups")
+    words = (
+        f"{doubles:,} of {entries:,} entries in {len(groups):,} groups; "
+        f"{groups.compared:,} pairs compared"
+    )
+    if groups.undecided:
+        words += f", {groups.undecided:,} of them undecided: too little detail"
+    if groups.by_similarity:
+        words += f"; {groups.by_similarity:,} without previews went by similarity"
+    if groups.unknown:
+        words += (
+            f"; {groups.unknown:,} could not be compared: make previews with 'homing previews', "
+            "or give --similarity"
+        )
+    return words

@@ -45,7 +45,7 @@ def rate_in_words(rate: float, *, bound: bool = False, provisional: bool = False
     return f"{words}, as far as this archive can tell" if bound else words
 
 
-def rate_of_hit_in_words(hit: Hit) -> str:
+def rate_of_hit_in_words(hit: Hit | Verdict) -> str:
     """Return the false-alarm rate of a hit that has one."""
     assert hit.false_alarm_rate is not None
     bound, provisional = bool(hit.rate_is_bound), bool(hit.rate_is_provisional)
@@ -109,7 +109,7 @@ def _similarity_in_words(hit: Hit) -> str:
     return f"{words} ({chance})" if chance else words
 
 
-def _chance_in_words(hit: Hit) -> str:
+def _chance_in_words(hit: Hit | Verdict) -> str:
     if hit.false_alarm_rate is None:
         return ""
     words = rate_of_hit_in_words(hit)
@@ -122,14 +122,13 @@ def answer_in_words(hits: Sequence[Hit]) -> str:
     copies = [hit.id for hit in hits if _is_sure_copy(hit)]
     if files:
         others = [name for name in copies if name not in files]
-        return f"the very file of {_names(files)}" + (
-            f", and a copy of {_names(others)}" if others else ""
-        )
+        more = f", and {copy_in_words('copy', others)}" if others else ""
+        return copy_in_words("file", files) + more
     if copies:
-        return f"a copy of {_names(copies)}"
+        return copy_in_words("copy", copies)
     alike = [hit.id for hit in hits if hit.is_copy]
     if alike:
-        return f"taken for a copy of {_names(alike)}, by similarity alone"
+        return copy_in_words(None, alike)
     if hits[0].decision is not None:  # those that were decided to be none come last
         return f"no copy of {_names([hit.id for hit in hits])}, as decided"
     shared = [hit.id for hit in hits if hit.verdict == "part" and hit.decision is None]
@@ -141,6 +140,17 @@ def answer_in_words(hits: Sequence[Hit]) -> str:
     if best.verdict == "none":
         return "no copy of anything found"
     return f"no sure copy; most like {best.id}" if best.is_copy is False else f"most like {best.id}"
+
+
+def copy_in_words(
+    verdict: str | None, ids: Sequence[str], by_similarity: Verdict | None = None
+) -> str:
+    """Return what a picture is of some entries: a copy, by a verdict or by similarity alone."""
+    if verdict is not None:
+        return f"{_SHORT[verdict]} of {_names(ids)}"
+    chance = "" if by_similarity is None else _chance_in_words(by_similarity)
+    words = f"taken for a copy of {_names(ids)}, by similarity alone"
+    return f"{words} ({chance})" if chance else words
 
 
 def _is_sure_copy(hit: Hit) -> bool:
