@@ -1,5 +1,6 @@
 """``search``, ``explain``, ``duplicates``: finding copies."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from homing.errors import UsageError
 from homing.options import SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
-    from homing.archive import Hit, SearchResult
+    from homing.archive import SearchResult
     from homing.archive.query.duplicates import Duplicate, Duplicates
+    from homing.archive.query.verdict import Tally
 
 
 @click.command(short_help="Find the entries that a picture is a copy of.")
@@ -70,23 +72,44 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     cosine of the descriptors: 1 is the same picture.
     """
     from homing.archive import find_files
-    from homing.archive.query.verdict import count_in_words
+    from homing.archive.query.verdict import Tally
 
     keywords = _keywords(options)
     opened = shared.open_archive(
         archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
     failed = 0
-    answers: list[tuple[Hit, ...]] = []
+    tally = Tally()
     with progress(len(find_files(photos)), "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
-            answers += [result.hits] if result.reason is None else []
+            if result.reason is None:
+                tally.add(result)
             emit(result.as_dict()) if options["as_json"] else _show(result)
             bar.by(1)
-    if answers and not options["as_json"]:
-        say(count_in_words(answers))
+    if tally.kinds and not options["as_json"]:
+        say(str(tally))
+        for line in _advice(tally, archive, options["views"]):
+            say(line)
     return 1 if failed else 0
+
+
+def _advice(tally: "Tally", archive: str, views: str) -> Iterator[str]:
+    """Yield what may be done about the answers, a line each."""
+    if tally.kinds["undecided"] or tally.kinds["part"]:
+        yield (
+            f"look at both pictures: 'homing explain {archive} PICTURE --html why.html'; keep what "
+            f"you see: 'homing decide {archive} PICTURE ID copy', or not"
+        )
+    if tally.kinds["none"] and views != "all":
+        yield "without a copy: --views all also looks for turned and mirrored ones, and in parts"
+    if tally.kinds["none"] and tally.cells:
+        yield f"some cells were left out: --probes {max(tally.cells)[1]} searches all"
+    if tally.without_preview:
+        yield (
+            f"{tally.without_preview:,} hits could not be compared: 'homing previews {archive}' "
+            "makes missing previews"
+        )
 
 
 def _keywords(options: dict[str, Any]) -> SearchKeywords:
@@ -104,7 +127,7 @@ def _probes(text: str) -> int | None:
 
 
 def _show(result: "SearchResult") -> None:
-    from homing.archive.query.verdict import answer_in_words, hit_in_words
+    from homing.archive.query.verdict import answer_in_words, hit_in_words, left_aside_in_words
 
     name = printable(result.query)
     if result.reason is not None:
@@ -116,10 +139,14 @@ def _show(result: "SearchResult") -> None:
     nothing = result.note or "nothing in the cells visited"
     echo(f"{name}: {printable(answer_in_words(result.hits)) if result.hits else nothing}")
     for hit in result.hits:
+        if hit.left_aside:
+            continue
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
         line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
         echo(f"{line}  {printable(hit_in_words(hit))}")
+    if aside := left_aside_in_words(result.hits):
+        echo(f"          {printable(aside)}")
 
 
 @click.command(short_help="Show why a picture counts as a copy.")
@@ -164,7 +191,7 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         echo(f"  {edit}")
     for name, value in found.facts().items():
         echo(f"  {name:22}  {printable(value)}")
-    if found.reason:
+    if found.reason and found.hit is not None:
         echo(f"  not shown: {printable(found.reason)}")
 
 

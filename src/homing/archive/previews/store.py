@@ -27,7 +27,7 @@ from homing.files.durable import remove_parts, staged_beside, sync_folder, write
 from homing.images.limits import shown
 from homing.images.preview import LARGEST_PREVIEW, is_preview
 
-NO_PREVIEW = "it has no preview: 'homing previews' makes those that are missing"
+NO_PREVIEW = "it has no preview; see 'homing previews'"
 
 _FOLDER, _SUFFIX = "previews", ".pack"
 _DIGEST = 32  # hexadecimal digits
