@@ -144,7 +144,7 @@ class Explanation:
             alignment=self.laid,
             edits=self.edits,
             facts=tuple(self.facts().items()),
-            notes=(self.reason,) if self.reason else (),
+            notes=(self.reason,) if self.reason and self.hit else (),
         )
 
 
