@@ -386,7 +386,7 @@ def test_duplicates(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     ran = homing_cli("duplicates", archive)
     assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg  a copy of 1\.jpg\n$", ran.out)
-    assert re.match(r"2 of 4 entries in 1 groups; \d pairs compared", ran.err)
+    assert re.match(r"2 of 4 entries in 1 group; \d pairs compared", ran.err)
     answer = homing_cli("duplicates", archive, "--similarity", "0.9", "--json").objects
     assert [[entry["id"] for entry in group["entries"]] for group in answer] == [
         ["1.jpg", "again.jpg"]

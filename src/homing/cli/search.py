@@ -251,7 +251,7 @@ def _counted(groups: "Duplicates", entries: int) -> str:
     """Return what was found, what it rests on, and what was not compared."""
     doubles = sum(len(group.entries) for group in groups)
     words = (
-        f"{doubles:,} of {entries:,} entries in {len(groups):,} groups; "
+        f"{doubles:,} of {entries:,} entries in {len(groups):,} group{'s' * (len(groups) != 1)}; "
         f"{groups.compared:,} pairs compared"
     )
     if groups.undecided:
