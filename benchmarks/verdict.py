@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.archive import find_files
-from homing.archive.query.near_duplicates import Neighbours
+from homing.archive.query.near_duplicates import Neighbours, PairVerdict
 from homing.descriptors import load_descriptor
 from homing.images import squash
 from homing.search.background import load_background, nearest_background
@@ -38,9 +38,10 @@ class KnownPairs:
     def __init__(self, photos: int) -> None:
         self._photos = photos
 
-    def are_copies(self, pairs: NDArray) -> list[bool | None]:
-        """Return whether the entries of each pair are copies."""
-        return [False if page else None for page in (pairs >= self._photos).any(axis=1)]
+    def compare(self, pairs: NDArray) -> list[PairVerdict]:
+        """Return the verdict on each pair."""
+        pages = (pairs >= self._photos).any(axis=1)
+        return [PairVerdict("none" if page else None, "made up") for page in pages]
 
 
 def neighbours(queries: NDArray, entries: NDArray, others: NDArray, *, itself: bool) -> Neighbours:

@@ -307,8 +307,35 @@ def test_pictures_are_compared_unless_refused(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     ran = homing_cli("search", archive, "photos/1.jpg")
     assert (ran.status, ran.err) == (0, "1 picture: 1 found to be copies\n")
+    assert "less similar, and not compared: " in ran.out
     alone = homing_cli("search", archive, "photos/1.jpg", "--no-confirm")
-    assert "not compared" in alone.out
+    assert "not compared; how often chance is as similar is not known\n" in alone.out
+    assert "'homing explain archive PICTURE" in alone.err
+
+
+def test_a_search_says_what_may_be_done(homing_cli, archive):
+    Path("many").mkdir()
+    for seed, name in enumerate(("many/1.png", "many/2.png", "stranger.png")):
+        details = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
+        Image.fromarray(details).resize((400, 300), Image.Resampling.BICUBIC).save(name)
+    homing_cli("add", archive, "many")
+    ran = homing_cli("search", archive, "stranger.png")
+    assert ran.out.startswith("stranger.png: no copy of anything found\n")
+    assert ran.err.splitlines() == [
+        "1 picture: 1 without a copy",
+        "without a copy: --views all also looks for turned and mirrored ones, and in parts",
+    ]
+    ran = homing_cli("search", archive, "stranger.png", "--views", "all", "--probes", "1")
+    assert ran.err.splitlines() == [
+        "1 picture: 1 without a copy; 1 of 8 cells searched",
+        "some cells were left out: --probes 8 searches all",
+    ]
+    for pack in (archive / "previews").iterdir():
+        pack.unlink()
+    ran = homing_cli("search", archive, "stranger.png", "--k", "2")
+    assert ran.err.endswith(
+        "2 hits could not be compared: 'homing previews archive' makes missing previews\n"
+    )
 
 
 def test_a_calibrated_archive_gives_verdicts(homing_cli, archive, few_suffice):
@@ -357,23 +384,31 @@ def test_calibrate(homing_cli, archive, few_suffice):
 def test_duplicates(homing_cli, archive, photos):
     Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
     homing_cli("add", archive, photos)
-    refused = homing_cli("duplicates", archive)
-    assert refused.status == 2
-    assert "homing calibrate" in refused.err
-    ran = homing_cli("duplicates", archive, "--similarity", "0.99")
-    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg\n$", ran.out)
-    assert ran.err == "2 of 4 entries in 1 groups\n"
-    answer = homing_cli("duplicates", archive, "--similarity", "0.99", "--json").objects
+    ran = homing_cli("duplicates", archive)
+    assert re.match(r" [01]\.\d{3}  added     1\.jpg\n.* again\.jpg  a copy of 1\.jpg\n$", ran.out)
+    assert re.match(r"2 of 4 entries in 1 group; \d pairs compared", ran.err)
+    answer = homing_cli("duplicates", archive, "--similarity", "0.9", "--json").objects
     assert [[entry["id"] for entry in group["entries"]] for group in answer] == [
         ["1.jpg", "again.jpg"]
     ]
+    assert answer[0]["entries"][1]["copy_of"] == "1.jpg"
+
+
+def test_duplicates_without_previews_say_so(homing_cli, archive, photos):
+    Image.open("photos/1.jpg").save("photos/again.jpg", quality=80)
+    homing_cli("init", "bare", "--previews", "0")
+    homing_cli("add", "bare", photos)
+    ran = homing_cli("duplicates", "bare")
+    assert "without previews went by similarity" in ran.err
+    ran = homing_cli("duplicates", "bare", "--similarity", "0.9")
+    assert "again.jpg  taken for a copy of 1.jpg, by similarity alone\n" in ran.out
 
 
 def test_a_blank_picture_is_reported(homing_cli, archive, photos):
     homing_cli("add", archive, photos)
     Image.new("RGB", (40, 40)).save("dark.png")
     ran = homing_cli("search", archive, "dark.png")
-    assert (ran.status, ran.err) == (0, "1 picture: 1 without a copy\n")
+    assert (ran.status, ran.err) == (0, "1 picture: 1 that show nothing\n")
     assert ran.out == ("dark.png: it shows next to nothing, and resembles every blank picture\n")
     (answer,) = homing_cli("search", archive, "dark.png", "--json").objects
     assert (answer["hits"], answer["note"][:12]) == ([], "it shows nex")

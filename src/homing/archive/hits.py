@@ -49,6 +49,10 @@ class Decision:
         return cls(**known | {"at": datetime.datetime.fromisoformat(values["at"])})
 
 
+LESS_SIMILAR = "not compared: less similar than those that were"
+"""Reason of a hit that a comparison left aside, because better ones had settled the answer."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
     """An entry that a search returns.
@@ -123,6 +127,11 @@ class Hit:
     metadata: Mapping[str, Any] | None = None
     generation: int | None = None
     decision: Decision | None = None
+
+    @property
+    def left_aside(self) -> bool:
+        """Whether it was not compared, because better hits had settled the answer."""
+        return self.reason == LESS_SIMILAR and self.decision is None
 
     @property
     def confirmed(self) -> bool | None:

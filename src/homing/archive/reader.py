@@ -40,7 +40,7 @@ from homing.search.engines.deadline import Deadline
 if TYPE_CHECKING:
     from PIL import Image
 
-    from homing.archive.query.duplicates import Group
+    from homing.archive.query.duplicates import Duplicates
     from homing.archive.query.explain import Explanation
     from homing.descriptors.descriptor import Descriptor
 
@@ -313,32 +313,39 @@ class ArchiveReader:
         rate: float = SearchOptions.rate,
         similarity: float | None = None,
         progress: Callable[[int], None] | None = None,
-    ) -> "list[Group]":
-        """Find entries that are copies of each other: every entry is searched for.
+    ) -> "Duplicates":
+        """Find entries that are copies of each other.
+
+        Each entry is compared with its nearest neighbours by their previews, as long as they are as
+        similar as few others would be. Entries without a preview go by similarity.
 
         Parameters
         ----------
         rate : float
-            Most false alarms per entry, as for :meth:`search`.
+            Most false alarms per entry for entries without a preview to count as copies.
         similarity : float or None
-            If given, entries at least as similar count as copies, whatever the calibration.
+            If given, the entries that are at least as similar are compared; and those without a
+            preview count as copies, whatever the rate.
         progress : callable or None
             Called with the number of entries done since the last call.
+
+        Returns
+        -------
+        Duplicates
+            A tuple of groups, which says how many pairs were compared.
 
         Raises
         ------
         UsageError
-            The archive is not calibrated and no similarity is given, or one out of [−1, 1].
+            An option is out of range.
         """
-        from homing.archive.query.duplicates import CopyThreshold, duplicate_groups
+        from homing.archive.query.duplicates import SimilarityRule, find_duplicates
+        from homing.archive.query.near_duplicates import PreviewPairs
 
-        threshold = CopyThreshold(self._calibration(), rate, similarity)
-        if threshold.calibration is None and similarity is None:
-            raise UsageError(
-                f"{str(self.path)!r} is not calibrated, so that the similarity of copies is not "
-                "known; calibrate it with 'homing calibrate', or give a similarity"
-            )
-        return self._current.run(lambda snapshot: duplicate_groups(snapshot, threshold, progress))
+        rule = SimilarityRule(usable_calibration(self.path, self.settings), rate, similarity)
+        return self._current.run(
+            lambda now: find_duplicates(now, PreviewPairs(now, self.preview_store), rule, progress)
+        )
 
     def manifest_store(self, manifest: str) -> bytes:
         """Return the C2PA manifest store in the released file whose active manifest has that id.

@@ -1,5 +1,6 @@
 """``search``, ``explain``, ``duplicates``: finding copies."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from homing.errors import UsageError
 from homing.options import Probes, SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
-    from homing.archive import Hit, SearchResult
+    from homing.archive import SearchResult
+    from homing.archive.query.duplicates import Duplicate, Duplicates
+    from homing.archive.query.verdict import Tally
 
 
 @click.command(short_help="Find the entries that a picture is a copy of.")
@@ -69,23 +72,44 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     cosine of the descriptors: 1 is the same picture.
     """
     from homing.archive import find_files
-    from homing.archive.query.verdict import count_in_words
+    from homing.archive.query.verdict import Tally
 
     keywords = _keywords(options)
     opened = shared.open_archive(
         archive, device=options["device"], engine=options["engine"], version=options["version"]
     )
     failed = 0
-    answers: list[tuple[Hit, ...]] = []
+    tally = Tally()
     with progress(len(find_files(photos)), "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
-            answers += [result.hits] if result.reason is None else []
+            if result.reason is None:
+                tally.add(result)
             emit(result.as_dict()) if options["as_json"] else _show(result)
             bar.by(1)
-    if answers and not options["as_json"]:
-        say(count_in_words(answers))
+    if tally.kinds and not options["as_json"]:
+        say(str(tally))
+        for line in _advice(tally, archive, options["views"]):
+            say(line)
     return 1 if failed else 0
+
+
+def _advice(tally: "Tally", archive: str, views: str) -> Iterator[str]:
+    """Yield what may be done about the answers, a line each."""
+    if tally.kinds["undecided"] or tally.kinds["part"]:
+        yield (
+            f"look at both pictures: 'homing explain {archive} PICTURE --html why.html'; keep what "
+            f"you see: 'homing decide {archive} PICTURE ID copy', or not"
+        )
+    if tally.kinds["none"] and views != "all":
+        yield "without a copy: --views all also looks for turned and mirrored ones, and in parts"
+    if tally.kinds["none"] and tally.cells:
+        yield f"some cells were left out: --probes {max(tally.cells)[1]} searches all"
+    if tally.without_preview:
+        yield (
+            f"{tally.without_preview:,} hits could not be compared: 'homing previews {archive}' "
+            "makes missing previews"
+        )
 
 
 def _keywords(options: dict[str, Any]) -> SearchKeywords:
@@ -105,7 +129,7 @@ def _probes(text: str) -> Probes:
 
 
 def _show(result: "SearchResult") -> None:
-    from homing.archive.query.verdict import answer_in_words, hit_in_words
+    from homing.archive.query.verdict import answer_in_words, hit_in_words, left_aside_in_words
 
     name = printable(result.query)
     if result.reason is not None:
@@ -117,10 +141,14 @@ def _show(result: "SearchResult") -> None:
     nothing = result.note or "nothing in the cells visited"
     echo(f"{name}: {printable(answer_in_words(result.hits)) if result.hits else nothing}")
     for hit in result.hits:
+        if hit.left_aside:
+            continue
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
         line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
         echo(f"{line}  {printable(hit_in_words(hit))}")
+    if aside := left_aside_in_words(result.hits):
+        echo(f"          {printable(aside)}")
 
 
 @click.command(short_help="Show why a picture counts as a copy.")
@@ -165,7 +193,7 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         echo(f"  {edit}")
     for name, value in found.facts().items():
         echo(f"  {name:22}  {printable(value)}")
-    if found.reason:
+    if found.reason and found.hit is not None:
         echo(f"  not shown: {printable(found.reason)}")
 
 
@@ -182,7 +210,7 @@ def _write(path: Path, page: str) -> None:
 @click.option(
     "--similarity",
     type=click.FloatRange(min=-1, max=1),
-    help="Least similarity of copies; replaces the rate.",
+    help="Least similarity of entries to compare; without previews, of copies. Replaces the rate.",
 )
 @shared.engine_option
 @shared.json_option
@@ -195,7 +223,9 @@ def duplicates(
     homing duplicates archive
     homing duplicates archive --similarity 0.98 --json
 
-    The number beside an entry is its similarity to the most similar entry of its group.
+    Entries that are alike are compared by their previews. The number beside an entry is its
+    similarity to the one that it is a copy of. Entries without a preview go by similarity, at
+    --rate.
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
@@ -207,6 +237,32 @@ def duplicates(
         if number:
             echo("")
         for entry in group.entries:
-            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}")
+            words = "" if entry.copy_of is None else f"  {_copy_of(entry)}"
+            echo(f"{entry.similarity:6.3f}  {entry.state:8}  {printable(entry.id)}{words}")
+    say(_counted(groups, len(opened)))
+
+
+def _copy_of(entry: "Duplicate") -> str:
+    from homing.archive.query.verdict import copy_in_words
+
+    assert entry.copy_of is not None
+    return printable(copy_in_words(entry.verdict, [entry.copy_of], entry.by_similarity))
+
+
+def _counted(groups: "Duplicates", entries: int) -> str:
+    """Return what was found, what it rests on, and what was not compared."""
     doubles = sum(len(group.entries) for group in groups)
-    say(f"{doubles} of {len(opened)} entries in {len(groups)} groups")
+    words = (
+        f"{doubles:,} of {entries:,} entries in {len(groups):,} group{'s' * (len(groups) != 1)}; "
+        f"{groups.compared:,} pairs compared"
+    )
+    if groups.undecided:
+        words += f", {groups.undecided:,} of them undecided: too little detail"
+    if groups.by_similarity:
+        words += f"; {groups.by_similarity:,} without previews went by similarity"
+    if groups.unknown:
+        words += (
+            f"; {groups.unknown:,} could not be compared: make previews with 'homing previews', "
+            "or give --similarity"
+        )
+    return words

@@ -15,6 +15,19 @@ _QUALITY = 88  # of the JPEG on the page
 _LINE = (255, 196, 0)
 _SHADE = 0.45  # brightness of areas that only one of the pictures shows
 
+CAPTIONS = {
+    "query": "the query",
+    "entry": "the entry",
+    "overlap": "the query, laid over the entry",
+}
+"""Captions of the pictures on the page."""
+
+FRAMED = {
+    "query": "the query; framed: what the entry shows too",
+    "entry": "the entry; framed: what is left of it in the query",
+}
+"""Those of the first two where one is laid over the other."""
+
 
 @dataclass(frozen=True)
 class Sheet:
@@ -38,23 +51,17 @@ def render_sheet(sheet: Sheet) -> str:
 
 
 def figures_of(sheet: Sheet) -> list[Figure]:
-    """Return the pictures that the page shows: the suspect, the record, one laid over the other."""
-    query, record = "the query", "the record"  # as the captions call them
+    """Return the pictures that the page shows: the query, the entry, one laid over the other."""
+    plain = (CAPTIONS["query"], CAPTIONS["entry"])
     if sheet.record is None:
-        return [_figure(sheet.suspect, query)]
+        return [_figure(sheet.suspect, plain[0])]
     if sheet.alignment is None:
-        return [_figure(sheet.suspect, query), _figure(sheet.record, record)]
+        return [_figure(sheet.suspect, plain[0]), _figure(sheet.record, plain[1])]
     laid = overlay(sheet.suspect, sheet.alignment, _bounded(sheet.record), sheet.record.size)
     return [
-        _figure(
-            _outline(sheet.suspect, sheet.alignment.in_query),
-            f"{query}; framed: what the record shows too",
-        ),
-        _figure(
-            _outline(sheet.record, sheet.alignment.in_record),
-            f"{record}; framed: what is left of it in {query}",
-        ),
-        _figure(laid, f"{query}, laid over {record}"),
+        _figure(_outline(sheet.suspect, sheet.alignment.in_query), FRAMED["query"]),
+        _figure(_outline(sheet.record, sheet.alignment.in_record), FRAMED["entry"]),
+        _figure(laid, CAPTIONS["overlap"]),
     ]
 
 

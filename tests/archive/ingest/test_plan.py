@@ -51,10 +51,12 @@ def test_it_is_left_under_any_other_id(archive, out, photos, tmp_path):
     shutil.copy(out / "001.jpg", moved / "new.jpg")
     shutil.copy(out / "001.jpg", moved / "002.jpg")  # the id of another entry
     before = facts(archive)
-    report = archive.release(moved, out=tmp_path / "again")
-    assert [each.status for each in report] == ["skipped"] * 2
-    assert all("released file of '001.jpg'" in str(each.reason) for each in report)
-    assert facts(archive) == before
+    for report in (archive.release(moved, out=tmp_path / "again"), archive.add(moved)):
+        assert {each.status for each in report} == {"skipped"}
+        assert all("released file of '001.jpg'" in str(each.reason) for each in report)
+        assert facts(archive) == before
+    make_pictures(moved, 1, first=8)
+    assert [each.status for each in archive.add(moved)] == ["skipped", "added", "skipped"]
 
 
 def test_another_picture_under_a_taken_id_fails_as_before(archive, out, tmp_path):

@@ -1,5 +1,7 @@
 """Explanations of hits: the entry's file found by its checksum (originals), and compared."""
 
+from dataclasses import replace
+
 import pytest
 import skimage.data
 from PIL import Image
@@ -20,6 +22,23 @@ def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     assert line["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
     assert line["query_cell"] in range(8)
     assert found.page().count("<img ") == 3
+
+
+@pytest.mark.parametrize(
+    ("facts", "count"),
+    [
+        ({"verdict": "part"}, 3),
+        ({"verdict": "none"}, 2),
+        ({"verdict": "undecided", "false_alarm_rate": None}, 3),
+        ({"verdict": "undecided", "false_alarm_rate": 0.9}, 2),
+    ],
+)
+def test_unlike_pictures_are_not_laid_over_each_other(archive, sources, suspect, facts, count):
+    archive.add(sources)
+    found = archive.explain(suspect)
+    unlike = replace(found, hit=replace(found.hit, is_copy=None, **facts))
+    assert unlike.page().count("<img ") == count
+    assert ("what both show" in unlike.facts()) is (count == 3)
 
 
 def test_an_entry_without_a_preview_needs_its_folder(create, sources, suspect, tmp_path):

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from homing.archive.query.near_duplicates import MOST_COMPARED, Neighbours, PreviewPairs
+from homing.archive.query.near_duplicates import (
+    MOST_COMPARED,
+    Neighbours,
+    PairVerdict,
+    PreviewPairs,
+)
 from homing.search.surroundings import NEIGHBOURS
 from tests.search.test_surroundings import pages, photos
 
@@ -16,9 +21,10 @@ class Pairs:
         self.apart = apart
         self.compared = 0
 
-    def are_copies(self, pairs: np.ndarray) -> list[bool | None]:
+    def compare(self, pairs: np.ndarray) -> list[PairVerdict]:
         self.compared += len(pairs)
-        return (np.abs(pairs[:, 0] - pairs[:, 1]) == self.apart).tolist()
+        copies = np.abs(pairs[:, 0] - pairs[:, 1]) == self.apart
+        return [PairVerdict("copy" if copy else "none", "") for copy in copies]
 
 
 def neighbours(vectors: np.ndarray) -> Neighbours:
@@ -100,5 +106,9 @@ def test_pairs_are_compared_by_their_previews(create, sources, previews):
         [place("astronaut.png"), place("astronaut-small.jpg")],
         [place("astronaut.png"), place("coffee.png")],
     ]
-    found = PreviewPairs(snapshot, archive.preview_store).are_copies(np.array(wanted))
-    assert found == ([True, False] if previews else [None, None])
+    found = PreviewPairs(snapshot, archive.preview_store).compare(np.array(wanted))
+    assert [each.is_copy for each in found] == ([True, False] if previews else [None, None])
+    if previews:
+        assert [each.verdict for each in found] == ["copy", "none"]
+    else:
+        assert "is missing or damaged" in found[0].reason

@@ -6,11 +6,14 @@ from dataclasses import replace
 import pytest
 
 import homing
-from homing.archive.hits import Decision
+from homing.archive.hits import LESS_SIMILAR, Decision, SearchResult
 from homing.archive.query.verdict import (
+    Tally,
+    Verdict,
     answer_in_words,
-    count_in_words,
+    copy_in_words,
     hit_in_words,
+    left_aside_in_words,
     rate_in_words,
 )
 
@@ -42,7 +45,7 @@ def test_a_bound_is_said_to_be_one() -> None:
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({}, "not compared"),
+        ({}, "not compared; how often chance is as similar is not known"),
         ({"reason": "not compared: no preview"}, "not compared: no preview"),
         (
             {"false_alarm_rate": 1e-3, "rate_is_bound": False, "is_copy": False},
@@ -50,11 +53,12 @@ def test_a_bound_is_said_to_be_one() -> None:
         ),
         (
             {"false_alarm_rate": 1e-5, "is_copy": True, "reason": "not compared: no preview"},
-            "a copy, by similarity alone; not compared: no preview "
-            "(so similar by chance: 1 in 100,000 queries)",
+            "a copy, by similarity alone (so similar by chance: 1 in 100,000 queries); "
+            "not compared: no preview",
         ),
         ({"verdict": "file", "reason": "byte for byte"}, "the very file (byte for byte)"),
         ({"verdict": "copy", "false_alarm_rate": 1e-3}, "a copy"),
+        ({"verdict": "part", "agreeing": 0.4}, "shares a part: 40% of what both show is alike"),
         ({"verdict": "copy", "edits": ("mirrored", "darker")}, "a copy: mirrored, darker"),
         ({"verdict": "none", "reason": "nothing in common"}, "no copy: nothing in common"),
         (
@@ -71,6 +75,18 @@ def hit(name: str, verdict: str | None, is_copy: bool | None) -> homing.Hit:
     return replace(HIT, id=name, verdict=verdict, is_copy=is_copy, reason="why")
 
 
+NO_NEARER = "no copy found; nothing is more similar than others are by chance"
+
+
+def rated(name: str, verdict: str | None, rate: float) -> homing.Hit:
+    is_copy = None if verdict else False
+    return replace(hit(name, verdict, is_copy), false_alarm_rate=rate)
+
+
+def aside(name: str) -> homing.Hit:
+    return replace(HIT, id=name, reason=LESS_SIMILAR, false_alarm_rate=1e-3)
+
+
 @pytest.mark.parametrize(
     ("hits", "words"),
     [
@@ -81,7 +97,19 @@ def hit(name: str, verdict: str | None, is_copy: bool | None) -> homing.Hit:
         ([hit("a", "none", False)], "no copy of anything found"),
         ([hit("a", None, True)], "taken for a copy of a, by similarity alone"),
         ([hit("a", None, False)], "no sure copy; most like a"),
-        ([hit("a", None, None)], "most like a"),
+        ([hit("a", None, None)], "undecided: most like a; why"),
+        (
+            [rated("a", None, 0.01), rated("b", None, 0.9)],
+            "no sure copy; most like a",
+        ),
+        ([rated("a", None, 0.9)], NO_NEARER),
+        ([rated("a", "undecided", 0.9), hit("b", "none", False)], NO_NEARER),
+        (
+            [rated("a", "undecided", 0.9), rated("b", "undecided", 1e-3)],
+            "undecided: most like b; why",
+        ),
+        ([hit("a", "none", False), aside("b")], "no copy of anything found"),
+        ([hit("a", "copy", True), aside("b")], "a copy of a"),
     ],
 )
 def test_answers_in_words(hits, words) -> None:
@@ -100,22 +128,53 @@ def test_what_people_decided_in_words() -> None:
     alike = decided("a", None, copy=True, same_query=False)
     words = "a copy, as decided by Ada on 2026-01-02, on another file that shows the same"
     assert hit_in_words(alike) == words
-    assert answer_in_words([alike, hit("b", "none", False)]) == "a copy of a"
+    assert answer_in_words([alike, hit("b", "none", False)]) == "a copy of a, as decided"
+    assert answer_in_words([alike, hit("b", "copy", True)]) == "a copy of a and b"
     assert answer_in_words([stranger]) == "no copy of a, as decided"
     assert answer_in_words([hit("b", "none", False), stranger]) == "no copy of anything found"
     file = decided("a", "file", copy=False)
     assert answer_in_words([hit("b", "part", False), file]) == "no copy; it shares a part with b"
-    assert count_in_words([[alike], [stranger]]) == (
-        "2 pictures: 1 found to be copies, 1 without a copy"
-    )
+    assert counted([alike], [stranger]) == "2 pictures: 1 found to be copies, 1 without a copy"
+
+
+def counted(*answers: list[homing.Hit], cells: tuple[int, ...] = ()) -> str:
+    tally = Tally()
+    for place, hits in enumerate(answers):
+        searched = {"cells_searched": cells[place], "cells": 256} if cells else {}
+        tally.add(SearchResult("a", hits=tuple(hits), **searched))
+    return str(tally)
 
 
 def test_answers_are_counted() -> None:
-    answers = [
+    answers = (
         [hit("a", "copy", True)],
         [hit("a", "none", False)],
         [hit("a", "undecided", None)],
-        (),
-    ]
+        [],
+    )
     words = "4 pictures: 1 found to be copies, 1 undecided, 2 without a copy"
-    assert count_in_words(answers) == words
+    assert counted(*answers) == words
+    assert counted(*answers, cells=(256, 256, 256, 0)) == words
+    assert counted(*answers, cells=(1, 1, 256, 0)) == f"{words}; 1 of 256 cells searched"
+    assert counted(*answers, cells=(1, 4, 16, 0)) == f"{words}; 1 to 16 of 256 cells searched"
+
+
+def test_hits_that_could_not_be_compared_are_counted() -> None:
+    tally = Tally()
+    hits = (hit("a", None, False), hit("b", "none", False), aside("c"))
+    tally.add(SearchResult("a", hits=hits))
+    assert tally.without_preview == 1
+
+
+def test_hits_left_aside_are_named() -> None:
+    hits = [hit("a", "copy", True), *map(aside, "bcdef")]
+    assert left_aside_in_words(hits) == "less similar, and not compared: b, c, d and 2 more"
+    assert left_aside_in_words(hits[:1]) == ""
+
+
+def test_what_an_entry_is_a_copy_of() -> None:
+    assert copy_in_words("file", ["a"]) == "the very file of a"
+    chance = Verdict.by_rate(1e-3, most=1e-2, least=1e-6)
+    assert copy_in_words(None, ["a"], chance) == (
+        "taken for a copy of a, by similarity alone (so similar by chance: 1 in 1,000 queries)"
+    )

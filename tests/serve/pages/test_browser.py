@@ -173,9 +173,9 @@ def test_an_answer_is_decided(script: bool, browse: Window, pictures: Path) -> N
     if not script:
         page.click("form button")
     page.wait_for_url("**/found/*")
-    for button, words in (("It is not", "it is no copy of"), ("It is a copy", "it is a copy of")):
+    for button, words in (("It is not", "No copy"), ("It is a copy", "A copy")):
         page.click(f"text={button}")
-        assert f"local decided: {words} chelsea.png" in page.inner_text("#decision")
+        assert f"{words}, as decided by local on 2" in page.inner_text("#decision")
     for _ in range(2):
         page.click("text=Undo the decision")
     assert page.locator("#decision").count() == 0

@@ -77,18 +77,20 @@ def test_the_page_of_an_answer_decides_without_a_script(live, decided):
     page = live.http.get(link).text
     (id_,) = re.findall(r'name="id" value="([^"]*)"', page)
     assert id_ == "sea/2.jpg"
-    assert "decided:" not in page
-    for decision, words in (("not", "it is no copy of"), ("copy", "it is a copy of")):
+    assert "as decided" not in page
+    headings = ("No copy of sea/2.jpg, as decided.", "The very file of sea/2.jpg.")
+    for decision, words, heading in zip(("not", "copy"), ("No", "A"), headings, strict=True):
         form = {"id": (None, id_), "decision": (None, decision)}
         answer = live.http.post(link, files=form)
         assert (answer.status_code, answer.headers["location"]) == (303, link)
         page = live.http.get(link).text
-        assert f"local decided: {words} sea/2.jpg" in page
+        assert f"{words} copy, as decided by local on 2" in page
+        assert heading in page
     (number,) = re.findall(r'name="undo" value="(\d+)"', page)
     for _ in range(2):  # pressed twice
         form = {"id": (None, id_), "undo": (None, number)}
         assert live.http.post(link, files=form).status_code == 303
-    assert "it is no copy of" in live.http.get(link).text  # the one before
+    assert "No copy, as decided by" in live.http.get(link).text  # the one before
 
 
 def test_another_site_and_a_reader_may_not_decide(live, decided):

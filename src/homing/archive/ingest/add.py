@@ -4,10 +4,12 @@ import datetime
 import itertools
 import time
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from homing.archive.ingest.describe import DescribedInput, Description
+from homing.archive.ingest.plan import released_files
 from homing.archive.inputs import Input
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
@@ -35,11 +37,24 @@ def add(
     """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
+        chunk = _without_released(table, chunk)
         refused = _commit(table, previews, generation, codebook, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
             yield _outcome(entry, entry.planned.item.id in refused, seconds)
+
+
+def _without_released(table: Table, chunk: Sequence[DescribedInput]) -> list[DescribedInput]:
+    """Skip the files that the archive released, whatever their ids."""
+    digests = [each.description.sha256 for each in chunk if each.description is not None]
+    reasons = released_files(table, digests)
+    return [
+        DescribedInput(replace(each.planned, skipped=reasons[each.description.sha256]))
+        if each.description is not None and each.description.sha256 in reasons
+        else each
+        for each in chunk
+    ]
 
 
 def _commit(

@@ -59,7 +59,7 @@ def plan(
     while chunk := list(itertools.islice(rest, size)):
         rows = table.lookup([item.id for item in chunk], _COLUMNS)
         if activation is None:
-            yield from (_plan_to_add(item, rows.get(item.id), limits) for item in chunk)
+            yield from (_plan_to_add(table, item, rows.get(item.id), limits) for item in chunk)
             continue
         for start in range(0, len(chunk), _FILES):
             part = chunk[start : start + _FILES]
@@ -67,8 +67,14 @@ def plan(
             yield from _plan_to_release(table, part, known, archive, limits, activation)
 
 
-def _plan_to_add(item: Input, row: _Row | None, limits: Limits) -> PlannedInput:
-    if row is None:
+def released_files(table: "Table", digests: Sequence[bytes]) -> dict[bytes, str]:
+    """Return, by SHA-256, why files that the archive released are left as they are."""
+    rows = table.lookup_files(digests, _COLUMNS)
+    return {row["file_sha256"]: _is_released(row) for row in rows if row["state"] == "released"}
+
+
+def _plan_to_add(table: "Table", item: Input, row: _Row | None, limits: Limits) -> PlannedInput:
+    if row is None:  # whether the archive released the file is looked up when it has been read
         return PlannedInput(item)
     try:
         digest = _digest(item, limits)
@@ -76,7 +82,8 @@ def _plan_to_add(item: Input, row: _Row | None, limits: Limits) -> PlannedInput:
         return PlannedInput(item, failed=str(error))
     if digest == row["source_sha256"]:
         return PlannedInput(item, skipped=f"already {row['state']}")
-    return _refused(item, digest, row)
+    reason = released_files(table, [digest]).get(digest)
+    return _refused(item, digest, row) if reason is None else PlannedInput(item, skipped=reason)
 
 
 def _plan_to_release(

@@ -33,7 +33,7 @@ from homing.files.durable import (
 from homing.images.limits import shown
 from homing.images.preview import LARGEST_PREVIEW, is_preview
 
-NO_PREVIEW = "it has no preview: 'homing previews' makes those that are missing"
+NO_PREVIEW = "it has no preview; see 'homing previews'"
 
 _FOLDER, _SUFFIX = "previews", ".pack"
 _DIGEST = 32  # hexadecimal digits
@@ -91,7 +91,7 @@ class PreviewStore:
         wanted = [each for parts in packs.values() for each in parts]
         read = self._read([reference for _, reference in wanted])
         for (place, reference), data in zip(wanted, read, strict=True):
-            found[place] = data if data is not None else self._reason(reference.pack)
+            found[place] = data if data is not None else _reason(reference.pack)
         return found
 
     def packs(self) -> list[str]:
@@ -157,8 +157,9 @@ class PreviewStore:
             read = list(_read_files(self.folder, wanted))
         return [data if isinstance(data, bytes) and is_preview(data) else None for data in read]
 
-    def _reason(self, pack: str) -> str:
-        return f"its preview in {shown(str(self.folder / pack))} is missing or damaged"
+
+def _reason(pack: str) -> str:  # which clients of a service see: it names no folder
+    return f"its preview in {shown(pack)} is missing or damaged"
 
 
 def _read_files(folder: Path, wanted: Sequence[PreviewReference]) -> Iterator[bytes | None]:

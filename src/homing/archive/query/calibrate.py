@@ -53,8 +53,9 @@ def calibrate_on_entries(
     chosen = np.random.default_rng(0).choice(len(snapshot), count, replace=False)
     if not count:
         _fit((), snapshot)  # which says so
+    probes = snapshot.probe_stages()[-1]
     parts = [
-        _neighbours(snapshot, chosen[first : first + _AT_ONCE], others)
+        Neighbours.of(snapshot, chosen[first : first + _AT_ONCE], others, probes)
         for first in range(0, count, _AT_ONCE)
     ]
     pairs = None if previews is None else PreviewPairs(snapshot, previews)
@@ -63,19 +64,6 @@ def calibrate_on_entries(
     contrast = ContrastTail.fit(rest.around_first())
     contrasts = {} if contrast is None else {UPRIGHT: contrast}
     return Calibration("entries", {UPRIGHT: tail}, contrasts, others)
-
-
-def _neighbours(
-    snapshot: Snapshot, entries: NDArray[np.int64], others: NDArray[np.float32]
-) -> Neighbours:
-    """Return the neighbours of entries, themselves ignored."""
-    probes = snapshot.probe_stages()[-1]
-    matches = snapshot.neighbours(entries, k=NEIGHBOURS, probes=probes, among=True)
-    assert matches.among is not None
-    own = matches.positions == entries[:, None]
-    similarity = np.where(own, np.float32(-np.inf), matches.similarity)
-    background = nearest_background(snapshot.vectors(entries), others, NEIGHBOURS)
-    return Neighbours(entries, matches.positions, similarity, matches.among, background)
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from PIL import Image
 
-from homing.archive.hits import Hit, Hits, RecordedPicture
+from homing.archive.hits import LESS_SIMILAR, Hit, Hits, RecordedPicture
 from homing.errors import PictureError
 from homing.evidence import ComparableQuery, ComparableRecord, Comparison, name_edits
 from homing.images import Source, as_rgb, read_bytes, shown
@@ -124,11 +124,11 @@ class ComparedHit:
 def confirm(
     hits: Hits, pictures: Mapping[str, HitPicture], query: QueryPicture, limits: Limits
 ) -> Hits:
-    """Compare the first hits with a query; copies come first, those that are none last.
+    """Compare the first hits with a query; copies come first, those that are none after others.
 
     `pictures` are those of the hits recorded, by id. A hit whose picture is missing keeps what its
     similarity says. Once there is a copy only those that may be copies as well are compared; after
-    five that are none, no further one is.
+    five that are none, no further one is. Those left aside come last.
     """
     judged: list[Hit] = []
     first: Hit | None = None
@@ -140,7 +140,7 @@ def confirm(
             continue
         near = first is None or hit.is_copy or hit.similarity >= first.similarity - _NEARLY
         if picture is None or unlike >= _MOST_UNLIKE or not near:
-            judged.append(replace(hit, is_copy=None))
+            judged.append(replace(hit, is_copy=None, reason=LESS_SIMILAR))
             continue
         compared = compare_hit(hit, hits.recorded[hit.id], picture, query, limits).hit
         judged.append(compared)
@@ -148,7 +148,7 @@ def confirm(
             first = first or compared
         else:
             unlike += 1
-    return hits.replaced(sorted(judged, key=lambda hit: _RANKS[hit.verdict]))
+    return hits.replaced(sorted(judged, key=lambda hit: (hit.left_aside, _RANKS[hit.verdict])))
 
 
 def compare_hit(

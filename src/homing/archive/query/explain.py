@@ -9,12 +9,19 @@ from PIL import Image
 from homing.archive.hits import Hit, Hits
 from homing.archive.query.confirm import HitPicture, QueryPicture, compare_hit
 from homing.archive.query.queries import DescribedQuery
-from homing.archive.query.verdict import answer_in_words, hit_in_words, rate_of_hit_in_words
+from homing.archive.query.verdict import (
+    answer_in_words,
+    hit_in_words,
+    may_be_copy,
+    rate_of_hit_in_words,
+)
 from homing.codebooks import Codebook
 from homing.evidence import Alignment, Comparison, Sheet, figures_of, render_sheet
 from homing.html import Figure
 from homing.images import SHOWS_NOTHING
 from homing.options import Limits
+
+_ALIKE = ("file", "copy", "part")  # verdicts on pictures that are laid over each other
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +60,12 @@ class Explanation:
         return False if self.hit is None else self.hit.is_copy
 
     @property
+    def laid(self) -> Alignment | None:
+        """How the two lie on each other, if that says anything: not of pictures that are unlike."""
+        alike = self.hit is not None and (self.hit.verdict in _ALIKE or may_be_copy(self.hit))
+        return self.alignment if alike else None
+
+    @property
     def alignment(self) -> Alignment | None:
         """How the two lie on each other; None if that is unknown."""
         return None if self.comparison is None else self.comparison.alignment
@@ -76,12 +89,11 @@ class Explanation:
             "cell": f"{hit.cell}{generation}; {cell}",
             "distance to the code": f"{hit.code_distance:.4f}",
         }
-        if self.comparison is not None and self.alignment is not None:
+        if self.comparison is not None and self.laid is not None:
             agreeing, compared = self.comparison.blocks_agreeing, self.comparison.blocks_compared
             facts["what agrees"] = f"{agreeing} of {compared} blocks with detail"
             facts["what both show"] = (
-                f"{self.alignment.shown:.0%} of the entry, {self.alignment.covered:.0%} of the "
-                "picture"
+                f"{self.laid.shown:.0%} of the entry, {self.laid.covered:.0%} of the picture"
             )
         return facts | {name: str(value) for name, value in (hit.metadata or {}).items()}
 
@@ -129,10 +141,10 @@ class Explanation:
             positive=self.positive,
             suspect=self.suspect,
             record=self.record,
-            alignment=self.alignment,
+            alignment=self.laid,
             edits=self.edits,
             facts=tuple(self.facts().items()),
-            notes=(self.reason,) if self.reason else (),
+            notes=(self.reason,) if self.reason and self.hit else (),
         )
 
 

@@ -1,4 +1,4 @@
-"""Near-duplicates among entries that resemble each other, told by their previews."""
+"""Pairs of entries that resemble each other, compared by their previews."""
 
 import math
 from collections.abc import Sequence
@@ -8,13 +8,16 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.archive.hits import RecordedPicture
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.snapshot import Snapshot
 from homing.errors import PictureError
 from homing.evidence import ComparableQuery, ComparableRecord
 from homing.images.preview import read_preview
+from homing.search.background import nearest_background
+from homing.search.engines.combined import Probes
 from homing.search.false_alarms import near_duplicate_limit
-from homing.search.surroundings import Surroundings, surroundings_of_first
+from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings_of_first
 
 MOST_COMPARED = 64
 """Most pairs that a calibration compares at first, and once more of the next neighbours."""
@@ -24,6 +27,19 @@ _LOWER, _UPPER = 0.25, 0.5  # quantiles of a first fit, which few near-duplicate
 _SHARE = 0.02  # of first neighbours that previews are to decide on
 
 
+@dataclass(frozen=True, slots=True)
+class PairVerdict:
+    """Verdict on two entries, as on a hit of a search."""
+
+    verdict: str | None  # as of a hit; None if they could not be compared
+    reason: str  # what it rests on, or why they could not be compared
+
+    @property
+    def is_copy(self) -> bool | None:
+        """Whether one is a copy of the other; None if they could not be compared."""
+        return None if self.verdict is None else self.verdict in ("file", "copy")
+
+
 class PreviewPairs:
     """Pairs of a snapshot's entries, to be compared by their previews."""
 
@@ -31,22 +47,33 @@ class PreviewPairs:
         self._snapshot = snapshot
         self._store = store
 
-    def are_copies(self, pairs: NDArray[np.int64]) -> list[bool | None]:
-        """Return whether the entries of each pair, (n, 2), are copies; None without previews."""
-        references = [each.preview for each in self._snapshot.pictures(pairs.ravel())]
-        previews = self._store.find(references)
+    def compare(self, pairs: NDArray[np.int64]) -> list[PairVerdict]:
+        """Compare the entries of each pair, (n, 2)."""
+        recorded = self._snapshot.pictures(pairs.ravel())
+        previews = self._store.find([each.preview for each in recorded])
         with ThreadPoolExecutor() as pool:
-            return list(pool.map(_are_copies, previews[::2], previews[1::2]))
+            columns = (recorded[::2], recorded[1::2], previews[::2], previews[1::2])
+            return list(pool.map(_compared, *columns))
 
 
-def _are_copies(first: bytes | str, second: bytes | str) -> bool | None:
-    if isinstance(first, str) or isinstance(second, str):
-        return None
+def _compared(
+    one: RecordedPicture, other: RecordedPicture, first: bytes | str, second: bytes | str
+) -> PairVerdict:
+    files = {one.source_sha256, one.file_sha256} & {other.source_sha256, other.file_sha256}
+    if files:
+        return PairVerdict("file", "of one file, byte for byte")
     try:
-        query, record = ComparableQuery(read_preview(first)), ComparableRecord(read_preview(second))
-    except PictureError:
-        return None
-    return query.compare(record).kind == "copy"
+        query, record = (read_preview(_there(each)) for each in (first, second))
+    except PictureError as error:
+        return PairVerdict(None, str(error))
+    found = ComparableQuery(query).compare(ComparableRecord(record))
+    return PairVerdict(found.kind, found.reason)
+
+
+def _there(preview: bytes | str) -> bytes:
+    if isinstance(preview, str):
+        raise PictureError(preview)
+    return preview
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +85,22 @@ class Neighbours:
     similarity: NDArray[np.float32]  # (n, k)
     among: NDArray[np.float32]  # (n, k, k), of the neighbours to each other
     background: NDArray[np.float32]  # (n, b), of each entry to other pictures
+
+    @classmethod
+    def of(
+        cls,
+        snapshot: Snapshot,
+        entries: NDArray[np.int64],
+        others: NDArray[np.float32],
+        probes: int | Probes,
+    ) -> "Neighbours":
+        """Find the neighbours of entries, themselves ignored; `others` are of the background."""
+        matches = snapshot.neighbours(entries, k=NEIGHBOURS, probes=probes, among=True)
+        assert matches.among is not None
+        own = matches.positions == entries[:, None]
+        similarity = np.where(own, np.float32(-np.inf), matches.similarity)
+        background = nearest_background(snapshot.vectors(entries), others, NEIGHBOURS)
+        return cls(entries, matches.positions, similarity, matches.among, background)
 
     @classmethod
     def joined(cls, parts: Sequence["Neighbours"]) -> "Neighbours":
@@ -105,10 +148,11 @@ class Neighbours:
             mask = np.zeros(rest.similarity.shape, np.bool_)
             mask[rows] = rest.similarity[rows] >= limit
             mask[rows, rest.similarity[rows].argmax(axis=1)] = True
-            rest = rest._ignoring(mask)
+            rest = rest.ignoring(mask)
         return rest
 
-    def _ignoring(self, mask: NDArray[np.bool_]) -> "Neighbours":
+    def ignoring(self, mask: NDArray[np.bool_]) -> "Neighbours":
+        """Return the entries that have neighbours left without those of a mask, (n, k)."""
         similarity = np.where(mask, np.float32(-np.inf), self.similarity)
         return replace(self, similarity=similarity).with_any()
 
@@ -153,13 +197,14 @@ class _Judge:
         sample = np.argsort(contrast, kind="stable")[spread.astype(np.int64)]
         first = neighbours.similarity[rows[sample]].argmax(axis=1)
         others = neighbours.positions[rows[sample], first]
-        compared = self._pairs.are_copies(np.stack([neighbours.entries[rows[sample]], others], 1))
-        self._compared += zip(contrast[sample].tolist(), compared, strict=True)
+        compared = self._pairs.compare(np.stack([neighbours.entries[rows[sample]], others], 1))
+        verdicts = (each.is_copy for each in compared)
+        self._compared += zip(contrast[sample].tolist(), verdicts, strict=True)
         self._compared.sort(key=lambda each: each[0])
         places = np.array([place for place, _ in self._compared])
         next_to = np.searchsorted((places[1:] + places[:-1]) / 2, contrast)
-        verdicts = [self._compared[place][1] for place in next_to.tolist()]
+        nearest = [self._compared[place][1] for place in next_to.tolist()]
         return np.array(
-            [o if v is None else v for v, o in zip(verdicts, otherwise.tolist(), strict=True)],
+            [o if v is None else v for v, o in zip(nearest, otherwise.tolist(), strict=True)],
             np.bool_,
         )

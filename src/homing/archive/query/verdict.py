@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from homing.archive.hits import Decision, Hit
+from homing.archive.hits import Decision, Hit, SearchResult
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def rate_in_words(rate: float, *, bound: bool = False, provisional: bool = False
     return f"{words}, as far as this archive can tell" if bound else words
 
 
-def rate_of_hit_in_words(hit: Hit) -> str:
+def rate_of_hit_in_words(hit: Hit | Verdict) -> str:
     """Return the false-alarm rate of a hit that has one."""
     assert hit.false_alarm_rate is not None
     bound, provisional = bool(hit.rate_is_bound), bool(hit.rate_is_provisional)
@@ -67,9 +67,10 @@ def hit_in_words(hit: Hit) -> str:
     if hit.verdict == "copy":
         return f"{words}: {', '.join(hit.edits)}" if hit.edits else words
     if hit.verdict == "part":
-        return words if hit.shown is None else f"{words}: {hit.shown:.0%} of it, at most"
+        agree = hit.agreeing
+        return words if agree is None else f"{words}: {agree:.0%} of what both show is alike"
     chance = _chance_in_words(hit) if hit.verdict == "undecided" else ""
-    return f"{words}: {hit.reason}" + (f" ({chance})" if chance else "")
+    return f"{words}: {hit.reason}{chance}"
 
 
 def decision_in_words(decision: Decision) -> str:
@@ -80,15 +81,14 @@ def decision_in_words(decision: Decision) -> str:
 
 
 def verdict_in_words(verdict: str | None, is_copy: bool | None, *, decided: bool = False) -> str:
-    """Return a verdict without what it rests on; nothing if there is none.
-
-    `decided`: a person decided it.
-    """
+    """Return a verdict without what it rests on. `decided`: a person decided it."""
     if decided:
         return "a copy, as decided" if is_copy else "no copy, as decided"
-    if verdict is None:
-        return {True: "a copy, by similarity alone", False: "no sure copy", None: ""}[is_copy]
-    return _SHORT[verdict]
+    if verdict is not None:
+        return _SHORT[verdict]
+    return {True: "a copy, by similarity alone", False: "no sure copy", None: "not compared"}[
+        is_copy
+    ]
 
 
 _SHORT = {
@@ -99,53 +99,79 @@ _SHORT = {
     "none": "no copy",
 }
 
+_BY_SIMILARITY = {
+    True: "a copy, by similarity alone",
+    False: "no sure copy",
+    None: "not compared",
+}
+
 
 def _similarity_in_words(hit: Hit) -> str:
     """Return what similarity alone says of a hit."""
     if hit.is_copy is None:
-        return hit.reason or "not compared"
-    words = verdict_in_words(None, hit.is_copy) + (f"; {hit.reason}" if hit.reason else "")
-    chance = _chance_in_words(hit)
-    return f"{words} ({chance})" if chance else words
+        return hit.reason or "not compared; how often chance is as similar is not known"
+    words = verdict_in_words(None, hit.is_copy) + _chance_in_words(hit)
+    return f"{words}; {hit.reason}" if hit.reason else words
 
 
-def _chance_in_words(hit: Hit) -> str:
-    if hit.false_alarm_rate is None:
-        return ""
-    words = rate_of_hit_in_words(hit)
-    return f"so similar by chance: {words}"
+def _chance_in_words(hit: Hit | Verdict) -> str:
+    """Return how often chance is as similar, in brackets; nothing where that is not known."""
+    known = hit.false_alarm_rate is not None
+    return f" (so similar by chance: {rate_of_hit_in_words(hit)})" if known else ""
 
 
 def answer_in_words(hits: Sequence[Hit]) -> str:
     """Return the answer to a query, of at least one hit: what it is a copy of."""
-    files = [hit.id for hit in hits if hit.is_copy and hit.verdict == "file"]
-    copies = [hit.id for hit in hits if _is_sure_copy(hit)]
-    if files:
-        others = [name for name in copies if name not in files]
-        return f"the very file of {_names(files)}" + (
-            f", and a copy of {_names(others)}" if others else ""
-        )
-    if copies:
-        return f"a copy of {_names(copies)}"
-    alike = [hit.id for hit in hits if hit.is_copy]
-    if alike:
-        return f"taken for a copy of {_names(alike)}, by similarity alone"
+    kind = _kind_of(hits)
+    if kind == "copy":
+        files = [hit.id for hit in hits if hit.is_copy and hit.verdict == "file"]
+        copies = [hit.id for hit in hits if _is_sure_copy(hit) and hit.id not in files]
+        found = [("file", files), ("copy", copies)]
+        words = ", and ".join(copy_in_words(verdict, ids) for verdict, ids in found if ids)
+        decided = not any(hit.confirmed for hit in hits if _is_sure_copy(hit))
+        return f"{words}, as decided" if decided else words
+    if kind == "alike":
+        return copy_in_words(None, [hit.id for hit in hits if hit.is_copy])
+    if kind == "part":
+        return f"no copy; it shares a part with {_names([h.id for h in hits if _shares_part(h)])}"
+    if kind == "undecided":
+        best = next(hit for hit in hits if may_be_copy(hit))
+        if best.is_copy is False:
+            return f"no sure copy; most like {best.id}"
+        return f"undecided: most like {best.id}; {best.reason or _similarity_in_words(best)}"
     if hits[0].decision is not None:  # those that were decided to be none come last
         return f"no copy of {_names([hit.id for hit in hits])}, as decided"
-    shared = [hit.id for hit in hits if hit.verdict == "part" and hit.decision is None]
-    if shared:
-        return f"no copy; it shares a part with {_names(shared)}"
-    best = hits[0]
-    if best.verdict == "undecided":
-        return f"undecided: most like {best.id}; {best.reason}"
-    if best.verdict == "none":
-        return "no copy of anything found"
-    return f"no sure copy; most like {best.id}" if best.is_copy is False else f"most like {best.id}"
+    compared = all(hit.confirmed is False or hit.left_aside or hit.decision for hit in hits)
+    return "no copy of anything found" if compared else f"no copy found; {_NO_NEARER}"
+
+
+_NO_NEARER = "nothing is more similar than others are by chance"
+
+
+def copy_in_words(
+    verdict: str | None, ids: Sequence[str], by_similarity: Verdict | None = None
+) -> str:
+    """Return what a picture is of some entries: a copy, by a verdict or by similarity alone."""
+    if verdict is not None:
+        return f"{_SHORT[verdict]} of {_names(ids)}"
+    chance = "" if by_similarity is None else _chance_in_words(by_similarity)
+    return f"taken for a copy of {_names(ids)}, by similarity alone{chance}"
 
 
 def _is_sure_copy(hit: Hit) -> bool:
     """Return whether a hit is a copy by comparison, or by decision."""
     return bool(hit.is_copy) and (hit.decision is not None or hit.verdict is not None)
+
+
+def _shares_part(hit: Hit) -> bool:
+    return hit.verdict == "part" and hit.decision is None
+
+
+def may_be_copy(hit: Hit) -> bool:
+    """Return whether pictures and similarity leave it open that a hit is a copy."""
+    if hit.decision is not None or hit.left_aside or hit.verdict not in (None, "undecided"):
+        return False
+    return hit.false_alarm_rate is None or hit.false_alarm_rate < _BY_CHANCE
 
 
 def _names(ids: Sequence[str]) -> str:
@@ -155,13 +181,40 @@ def _names(ids: Sequence[str]) -> str:
     return named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
 
 
-def count_in_words(answers: Sequence[Sequence[Hit]]) -> str:
-    """Count the answers to several queries by their verdict."""
-    counts = Counter(_kind_of(hits) for hits in answers)
-    total = f"{len(answers):,} picture{'s' * (len(answers) != 1)}"
-    return f"{total}: " + ", ".join(
-        f"{counts[kind]:,} {words}" for kind, words in _COUNTED.items() if counts[kind]
-    )
+def left_aside_in_words(hits: Sequence[Hit]) -> str:
+    """Return which hits a comparison left aside; nothing if there are none."""
+    names = [hit.id for hit in hits if hit.left_aside]
+    return f"less similar, and not compared: {_names(names)}" if names else ""
+
+
+class Tally:
+    """Count of the answers to several queries."""
+
+    def __init__(self) -> None:
+        self.kinds = Counter[str]()  # answers by what they are: the keys of `_COUNTED`
+        self.without_preview = 0  # hits that could not be compared
+        self.cells: set[tuple[int, int]] = set()  # searched and all, where some were left out
+
+    def add(self, result: SearchResult) -> None:
+        """Count an answer."""
+        self.kinds["nothing" if result.note else _kind_of(result.hits)] += 1
+        for hit in result.hits:
+            unknown = hit.verdict is None and hit.reason is not None and not hit.left_aside
+            self.without_preview += unknown
+        searched, cells = result.cells_searched, result.cells
+        if searched is not None and cells is not None and 0 < searched < cells:
+            self.cells.add((searched, cells))
+
+    def __str__(self) -> str:
+        """Return what was found, and what was not searched, in one line."""
+        total = self.kinds.total()
+        counts = (f"{self.kinds[k]:,} {words}" for k, words in _COUNTED.items() if self.kinds[k])
+        words = f"{total:,} picture{'s' * (total != 1)}: {', '.join(counts)}"
+        if not self.cells:
+            return words
+        (least, cells), (most, _) = min(self.cells), max(self.cells)
+        searched = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+        return f"{words}; {searched} of {cells:,} cells searched"
 
 
 _COUNTED = {
@@ -170,15 +223,18 @@ _COUNTED = {
     "part": "that share a part",
     "undecided": "undecided",
     "none": "without a copy",
+    "nothing": "that show nothing",
 }
+_BY_CHANCE = 0.5  # rate from which a similarity says nothing for a copy
 
 
 def _kind_of(hits: Sequence[Hit]) -> str:
-    if any(_is_sure_copy(hit) for hit in hits):
-        return "copy"
-    if any(hit.is_copy for hit in hits):
-        return "alike"
-    if any(hit.verdict == "part" and hit.decision is None for hit in hits):
-        return "part"
-    unknown = hits and hits[0].verdict in ("undecided", None) and hits[0].is_copy is None
-    return "undecided" if unknown else "none"
+    for kind, is_of_kind in (
+        ("copy", _is_sure_copy),
+        ("alike", lambda hit: hit.is_copy),
+        ("part", _shares_part),
+        ("undecided", may_be_copy),
+    ):
+        if any(is_of_kind(hit) for hit in hits):
+            return kind
+    return "none"

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from homing.archive.query.verdict import verdict_in_words
+from homing.archive.hits import Decision
+from homing.archive.query.verdict import decision_in_words, verdict_in_words
+from homing.evidence.page import CAPTIONS, FRAMED
 from homing.html import Figure
 from homing.serve.http.names import file_address, thumbnail_address
 
@@ -27,15 +29,6 @@ _ARCHIVE = {
     "fullest_cell": "entries in the fullest cell",
     "version": "version of the record",
     "created_at": "made",
-}
-_CAPTIONS = {
-    "query": "the query",
-    "entry": "the record",
-    "overlap": "the query, laid over the record",
-}
-_FRAMED = {
-    "query": "the query; framed: what the record shows too",
-    "entry": "the record; framed: what is left of it in the query",
 }
 
 
@@ -86,7 +79,7 @@ def picture_address(id: str, file: Path) -> str:  # noqa: A002 - the column's na
 def evidence_figures(evidence: Mapping[str, Any]) -> tuple[Figure, ...]:
     """Return the pictures of ``POST /explain``'s answer with captions, as far as they exist."""
     drawn = evidence["figures"]
-    captions = _CAPTIONS | (_FRAMED if "overlap" in drawn else {})
+    captions = CAPTIONS | (FRAMED if "overlap" in drawn else {})
     return tuple(Figure(captions[name], drawn[name], 0, 0) for name in drawn)
 
 
@@ -101,11 +94,8 @@ def decision_line(hit: Mapping[str, Any]) -> str | None:
     decision = hit.get("decision")
     if decision is None:
         return None
-    verdict = "it is a copy of" if decision["copy"] else "it is no copy of"
-    about = "" if decision["same_query"] else ", on another file that shows the same"
-    return (
-        f"{decision['by']} decided: {verdict} {hit['id']} ({format_time(decision['at'])}{about})."
-    )
+    words = decision_in_words(Decision.from_dict(decision))
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def archive_facts(figures: Mapping[str, Any]) -> Facts:

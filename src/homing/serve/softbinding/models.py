@@ -18,12 +18,16 @@ class Match(BaseModel):
         None, description="API that serves the manifest; absent: this one."
     )
     similarityScore: int = Field(  # noqa: N815 - C2PA's name
-        ge=0, le=100, description="Cosine of the descriptors in hundredths; at least 0."
+        ge=0,
+        le=100,
+        description="Cosine of the descriptors in hundredths; at least 0. By content, the pictures "
+        "were compared, and a match is a copy at any score. By binding there is no picture: 100 is "
+        "the recorded value, and less is similarity alone, at one false alarm in 10,000 queries.",
     )
 
 
 class Matches(BaseModel):
-    """Manifests, most similar first."""
+    """Manifests, the surest first."""
 
     matches: list[Match]
 

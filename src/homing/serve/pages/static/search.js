@@ -66,7 +66,7 @@ addEventListener("pageshow", (event) => {
   say("");
 });
 
-/** Let a slider uncover the record under the query that is laid over it. */
+/** Let a slider uncover the entry under the query that is laid over it. */
 function divide() {
   const [, record, laid] = document.querySelectorAll(".strip.of3 figure");
   if (!laid) return;
@@ -78,7 +78,7 @@ function divide() {
   stack.append(laid.querySelector("img"), over);
   const label = document.createElement("label");
   label.htmlFor = "divide";
-  label.textContent = `${laid.querySelector("figcaption").textContent}; drag to see the record`;
+  label.textContent = `${laid.querySelector("figcaption").textContent}; drag to see the entry`;
   const slider = document.createElement("input");
   Object.assign(slider, { type: "range", id: "divide", min: 0, max: 100, value: 0 });
   slider.addEventListener("input", () => stack.style.setProperty("--divide", `${slider.value}%`));
