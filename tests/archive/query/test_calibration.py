@@ -1,5 +1,6 @@
 """Calibration of an archive: made on its own entries, stored beside them, remade as it grows."""
 
+import errno
 import json
 import os
 
@@ -300,3 +301,15 @@ def test_stated_rates_hold_on_photographs(photos, tmp_path):
         observed = (best <= stated).mean()
         # 700 queries: seven at 1e-2, give or take three
         assert stated / 3 <= observed <= stated * 2, (stated, observed)
+
+
+def test_a_calibration_that_cannot_be_written_leaves_nothing(filled, monkeypatch):
+    before = {path.name for path in filled.path.iterdir()}
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        filled.calibrate()
+    assert {path.name for path in filled.path.iterdir()} == before

@@ -60,3 +60,27 @@ def test_no_version_is_forgotten_under_a_commit(table, monkeypatch):
     assert sorted(r.id for r in table.rows()) == ["new", "r0", "r2"]
     other.compact()
     assert len(other.versions()) == 1
+
+
+def test_compacting_removes_what_killed_writers_have_left(table, monkeypatch):
+    monkeypatch.setattr("homing.archive.table.versions._PATIENCE", 0.1)
+    for number in range(3):
+        commit_rows(table, table.to_arrow([row(f"r{number}", number + 1)]))
+    left = [
+        "data/0001111001001011011000005ed9334de08fd9dc66717aa000.lance",
+        "data/.tmpABCDEF",
+        "_deletions/0-3-1063205478176788311.arrow",
+        "_indices/aaaaaaaa-2222-4444-8888-000000000000/auxiliary.idx",
+        "_transactions/7-6f09b3f3-fe38-448d-ae73-f98beba9d70f.txn",
+        "_versions/18446744073709551600.manifest#1",
+    ]
+    for name in left:
+        (table.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (table.path / name).write_bytes(b"left")
+    with table.hold_versions():
+        Table.open(table.path).compact()  # a writer is at work: these may be its
+    assert all((table.path / name).exists() for name in left)
+    assert table.compact()["bytes_freed"] > 4 * len(left)
+    assert not any((table.path / name).exists() for name in left)
+    assert not (table.path / "_indices").exists() or not any((table.path / "_indices").iterdir())
+    assert sorted(r.id for r in Table.open(table.path).rows()) == ["r0", "r1", "r2"]
