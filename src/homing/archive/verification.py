@@ -120,13 +120,14 @@ def _check_newest(table: Table) -> Iterator[Problem]:
 
 
 def _check_presence(table: Table) -> tuple[list[Problem], int]:
-    """Name files that versions lack; count those without a checksum."""
+    """Name files that the version in view lacks; count those without a checksum."""
     try:
         with translate_errors(table.path):
-            missing = [p for p in tracked_files(table.dataset) if not table.checksums.exists(p)]
-            tracked = tracked_files(table.dataset)  # others may have forgotten versions meanwhile
+            needed = tracked_files(table.dataset, table.version)
+            missing = [path for path in needed if not table.checksums.exists(path)]
+            tracked = tracked_files(table.dataset, table.version)  # others may compact meanwhile
     except ArchiveError as error:  # a damaged manifest
-        return [Problem(None, f"not all versions can be read: {error}")], 0
+        return [Problem(None, f"not all of its files are known: {error}")], 0
     places = [f"{shown(str(table.path))}/{path}" for path in missing if path in tracked]
     problems = [
         Problem(None, f"{each} is lost; put it back from a backup, or: {REPAIR}") for each in places

@@ -64,8 +64,8 @@ class Checksums:
         newest, view = self.newest(), int(dataset.version)
         since = min(newest, view - 1)
         versions = tracked_files(dataset, since)
-        new = {path for path, those in versions.items() if since not in those}
-        if newest >= view or not any(since in those for those in versions.values()):
+        new = {path for path, first in versions.items() if first > since}
+        if newest >= view or since not in versions.values():
             # Nothing was committed, or the recorded version is forgotten, or it is lost and
             # another has its number and its manifest's name.
             known = self._held().known
@@ -74,7 +74,7 @@ class Checksums:
         # In an object store another process may remove files of old versions meanwhile.
         files = {path: digest for path, digest in digests.items() if digest is not None}
         if files:
-            self._write(max(map(max, versions.values())), files)
+            self._write(max(versions.values()), files)
 
     def record_beside(self, name: str) -> None:
         """Record a file beside the table that never changes."""
@@ -92,7 +92,7 @@ class Checksums:
             digest = next(iter(known)) if len(known) == 1 else self.digest(path)
             if digest is not None:
                 files[path] = digest
-        kept = self._write(max(map(max, versions.values())), files)
+        kept = self._write(max(versions.values()), files)
         for name in held.names - {kept}:
             self._remove(name)
 
@@ -226,15 +226,17 @@ class _Held:
     damaged: set[str]  # names
 
 
-def tracked_files(dataset: "lance.LanceDataset", since: int = 0) -> dict[str, set[int]]:
-    """Return the files of all versions from one on, each with its versions."""
-    reader = dataset.tracked_files(min_version=since or None)
-    versions: defaultdict[str, set[int]] = defaultdict(set)
-    for batch in reader:
+def tracked_files(dataset: "lance.LanceDataset", since: int = 0) -> dict[str, int]:
+    """Return the files of all versions from one on, each with the first of these that has it.
+
+    Every version has a manifest of its own, so that the largest of the numbers is the newest's.
+    """
+    versions: dict[str, int] = {}
+    for batch in dataset.tracked_files(min_version=since or None):
         paths, numbers = batch.column("path").to_pylist(), batch.column("version").to_pylist()
         for path, number in zip(paths, numbers, strict=True):
-            versions[path].add(number)
-    return dict(versions)
+            versions[path] = min(number, versions.get(path, number))
+    return versions
 
 
 def _damage(path: str) -> str:
