@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 41_300  # lines of the package
+MOST_LINES = 41_500  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -31,7 +31,6 @@ TESTED_ELSEWHERE = {
     "client": "serve/test_client",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
-    "search/engines/combined": "archive/test_codebooks",
     "search/engines/lance": "archive/query/test_engines",
     "serve/app": "serve/routes/test_routes",
     "serve/http/log": "serve/test_server",

@@ -69,7 +69,7 @@ ORDER = {
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options archive entries decisions release search codebook bench serve "
     "demo main",
-    "codebooks": "exact factory checks rebuild codebook storage catalogue training",
+    "codebooks": "exact near_cells factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
     "images": "limits kinds pixels flat find formats metrics ssimulacra2 seen picture read_small "

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypedDict, Union
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Union
 
 from homing.errors import UsageError
 
@@ -124,11 +124,15 @@ class Activation:
             raise UsageError(f"format must be one of {', '.join(FORMATS)}, not {self.format!r}")
 
 
+Probes: TypeAlias = int | Literal["near"] | None
+"""Cells to visit: a number, those near the picture, or None: as many as it takes."""
+
+
 class SearchKeywords(TypedDict, total=False):
     """Keywords of a search, for type checkers; :class:`SearchOptions` has their defaults."""
 
     k: int
-    probes: int | None
+    probes: Probes
     rerank: int
     views: str
     rate: float
@@ -146,7 +150,7 @@ class SearchOptions:
     """
 
     k: int = 10
-    probes: int | None = None
+    probes: Probes = None
     rerank: int = 64
     views: str = UPRIGHT
     rate: float = 1e-4
@@ -163,8 +167,9 @@ class SearchOptions:
             )
         if not 0 < self.rate < 1:
             raise UsageError(f"the false-alarm rate must be between 0 and 1, not {self.rate:g}")
-        if self.probes is not None and self.probes < 1:
-            raise UsageError(f"probes must be at least 1, not {self.probes}")
+        number = self.probes if isinstance(self.probes, int) else 1
+        if number < 1 or (isinstance(self.probes, str) and self.probes != "near"):
+            raise UsageError(f'probes must be at least 1, or "near", not {self.probes!r}')
         if self.deadline is not None and not self.deadline > 0:
             raise UsageError(f"the deadline must be more than 0 seconds, not {self.deadline:g}")
 

@@ -173,11 +173,11 @@ def test_duplicates_are_found_across_generations(archive, books, tmp_path):
 def test_probes_and_stages_are_each_codebooks_own(archive, books, monkeypatch):
     archive.adopt(books["PQ4"])
     snapshot = archive._current.snapshot()
-    assert snapshot.automatic_probes() == (8, 1)  # few entries: every cell
+    assert snapshot.probes() == (8, 1)  # few entries: every cell
     assert snapshot.probe_stages() == ((8, 1),)
     monkeypatch.setattr(combined, "SEARCHED_WHOLE", 0)
-    assert snapshot.automatic_probes() == (4, 1)
-    assert snapshot.probe_stages() == ((1, 1), (4, 1), (8, 1))
+    assert snapshot.probes() == (4, 1)
+    assert snapshot.probe_stages() == (combined.NEAR, combined.WIDE, (8, 1))
 
 
 def test_adopting_leaves_everything_else_as_it_was(archive, books):

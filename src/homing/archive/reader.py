@@ -34,7 +34,7 @@ from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images.limits import shown
-from homing.options import DEFAULT_LIMITS, Limits, PathLike, SearchKeywords, SearchOptions
+from homing.options import DEFAULT_LIMITS, Limits, PathLike, Probes, SearchKeywords, SearchOptions
 from homing.search.engines.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -122,10 +122,11 @@ class ArchiveReader:
             A file, an encoded file's bytes, or a picture in memory.
         k : int, default 10
             Most hits returned.
-        probes : int or None, default None
-            Cells to visit, in each codebook generation. None: all, of fewer than 20,000 entries;
-            else in a calibrated archive one, and more only while no hit is a copy, and in others
-            one in 64, at least four. One finds what was released.
+        probes : int, "near" or None, default None
+            Cells to visit, in each codebook generation. "near": those hardly further from the
+            picture than its own, of a copy of a released picture 1.3 to 1.5. None: all, of fewer
+            than 20,000 entries; else in a calibrated archive those near, and more only while no hit
+            is a copy, and in others one in 64, at least four.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.
@@ -278,7 +279,7 @@ class ArchiveReader:
         vectors: NDArray[np.float32],
         *,
         k: int = 10,
-        probes: int | None = None,
+        probes: Probes = None,
         rerank: int = SearchOptions.rerank,
         deadline: float | None = None,
     ) -> VectorMatches:
@@ -300,7 +301,7 @@ class ArchiveReader:
             lambda now: now.search(
                 vectors,
                 k=options.k,
-                probes=now.automatic_probes() if options.probes is None else options.probes,
+                probes=now.probes(options.probes),
                 rerank=options.rerank,
                 deadline=Deadline.after(options.deadline),
             )

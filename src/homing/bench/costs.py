@@ -41,7 +41,7 @@ class CostPoint:
     index: str
     method: str
     setting: str
-    probes: int
+    probes: float  # cells that a query visits in the mean; 0: the codebook has none
     ranked: bool
     recall: Interval  # R@1, mean over the edits that count
     milliseconds: float  # per query, the least of three rounds
@@ -110,7 +110,7 @@ def _points(
 ) -> list[CostPoint]:
     """Measure one index in all ways of searching, passive and active in turn."""
     searcher, codebook = Searcher(quantizer.codebook, benchmark.distractors), quantizer.codebook
-    settings = search_settings(codebook, PROBES)
+    settings = search_settings(codebook, PROBES, near=True)
     engines = [searcher.engine(benchmark.entries(state), benchmark.seed) for state in pair]
     measurements = [
         measure_index(benchmark, engine, quantizer.name, state, settings, pictures)
@@ -128,7 +128,7 @@ def _points(
                     index=quantizer.name,
                     method=state.method,
                     setting=setting.name,
-                    probes=setting.probes if codebook.cell_count > 1 else 0,
+                    probes=measurement.copies.visited[number] if codebook.cell_count > 1 else 0,
                     ranked=setting.ranked,
                     recall=measurement.mean(number),
                     milliseconds=1e3 * seconds / max(len(batch), 1),

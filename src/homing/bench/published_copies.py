@@ -91,7 +91,7 @@ def _lines(
     every = pad_rows(right)
     for setting in search_settings(quantizer.codebook, (1, 0)):
         if setting.ranked:
-            name = "automatic probes" if setting.probes > 1 else "1 probe"
+            name = "1 probe" if setting.probes == 1 else "automatic probes"
             engine_hits = engine.search(queries.vectors, setting)
             searches[name] = recall(engine_hits.places(every), 1)
             if name == "1 probe":

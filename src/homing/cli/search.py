@@ -9,7 +9,7 @@ import click
 from homing.cli import options as shared
 from homing.cli.output import echo, emit, printable, progress, say
 from homing.errors import UsageError
-from homing.options import SearchKeywords, SearchOptions
+from homing.options import Probes, SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
     from homing.archive import SearchResult
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 @click.option(
     "--probes",
     default="auto",
-    help="Cells to visit: a number, or auto: one, and more while no hit is a copy (without "
-    "calibration one in 64, at least 4). One cell finds released pictures.",
+    help="Cells to visit: a number; near: those nearly as near to the picture as its own, "
+    "some 1.3 of a released one; auto: these, and more while no hit is a copy.",
 )
 @click.option(
     "--rerank",
@@ -118,11 +118,13 @@ def _keywords(options: dict[str, Any]) -> SearchKeywords:
     return {key: every[key] for key in SearchKeywords.__annotations__}  # type: ignore[return-value]
 
 
-def _probes(text: str) -> int | None:
+def _probes(text: str) -> Probes:
     if text == "auto":
         return None
+    if text == "near":
+        return "near"
     if not text.isdecimal() or int(text) < 1:
-        raise UsageError(f"--probes takes a number of at least 1, or auto, not {text!r}")
+        raise UsageError(f"--probes takes a number of at least 1, near, or auto, not {text!r}")
     return int(text)
 
 

@@ -16,6 +16,7 @@ from homing.codebooks import rebuild
 from homing.codebooks.checks import check_cells, check_codes, check_vectors
 from homing.codebooks.exact import LARGEST, linear, nearest, squared_norms
 from homing.codebooks.factory import Factory
+from homing.codebooks.near_cells import count_near, spacing_of
 from homing.errors import CodebookError
 
 METRIC = "L2"
@@ -168,6 +169,33 @@ class Codebook:
         """
         return self._cells(self.inner(vectors))
 
+    def count_near_cells(
+        self, vectors: npt.ArrayLike, margin: float, most: int
+    ) -> npt.NDArray[np.int64]:
+        """Count the cells that are nearly as near to each vector as its own.
+
+        An edited copy that has left its picture's cell is most often in one of them.
+
+        Parameters
+        ----------
+        vectors : array_like, shape (n, dimension)
+        margin : float
+            How much further they may be, in squared distances: a share of the median one between a
+            centroid and its nearest neighbour.
+        most : int
+            Largest count, at least 1.
+
+        Returns
+        -------
+        ndarray, shape (n,), int64
+            From 1, for the vector's own cell, to `most`.
+        """
+        inner = self.inner(vectors)
+        if not self.factory.cells:
+            return np.ones(len(inner), np.int64)
+        further = margin * self._spacing
+        return count_near(inner, self.arrays["coarse"], self._coarse_norms, further, most)
+
     def encode(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Codes:
         """Code of each vector.
 
@@ -295,6 +323,10 @@ class Codebook:
     @cached_property
     def _coarse_norms(self) -> npt.NDArray[np.float64]:
         return squared_norms(self.arrays["coarse"])
+
+    @cached_property
+    def _spacing(self) -> float:
+        return spacing_of(self.arrays["coarse"])
 
     @cached_property
     def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:

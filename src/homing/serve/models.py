@@ -221,8 +221,10 @@ class SearchQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     k: int = Field(SearchOptions.k, ge=1, le=_MOST_HITS, description="Hits, at most.")
-    probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["auto"] = Field(
-        "auto", description="Cells to visit; auto: one, and more while no hit is a copy."
+    probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["near", "auto"] = Field(
+        "auto",
+        description="Cells to visit; near: those nearly as near to the picture as its own; auto: "
+        "these, and more while no hit is a copy.",
     )
     rerank: int = Field(
         SearchOptions.rerank,

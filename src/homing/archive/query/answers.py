@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -102,11 +101,9 @@ def find_hits(
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]
-    stages: tuple[int | Probes, ...] = snapshot.probe_stages()
-    if options.probes is not None:
-        stages = (options.probes,)
-    elif is_enough is None:
-        stages = (snapshot.automatic_probes(),)
+    stages: tuple[Probes, ...] = snapshot.probe_stages()
+    if options.probes is not None or is_enough is None:
+        stages = (snapshot.probes(options.probes),)
     for probes in stages:
         limit = None if deadline is None else deadline.fresh()
         there = [queries[number] for number in left]
@@ -126,7 +123,7 @@ def _search_stage(
     snapshot: Snapshot,
     queries: Sequence[DescribedQuery],
     options: SearchOptions,
-    probes: int | Probes,
+    probes: Probes,
     deadline: Deadline | None,
     others: NDArray[np.float32] | None,
 ) -> list[QueryHits]:
@@ -156,8 +153,7 @@ def _search_stage(
         )
         for query, end in zip(queries, ends, strict=True)
     )
-    cells = snapshot.count_cells(probes)
-    return [replace(hits, cells_searched=cells) for hits in found]
+    return list(found)
 
 
 def search_results(

@@ -197,7 +197,7 @@ class _Search:
         others = None if known is None else known.others
         if others is None:
             others = np.empty((0, self._snapshot.vectors(entries[:1]).shape[1]), np.float32)
-        probes = self._snapshot.automatic_probes()
+        probes = self._snapshot.probes()
         rest = Neighbours.of(self._snapshot, entries, others, probes).with_any()
         while len(rest.entries):
             rest = rest.take(np.flatnonzero(self._rule.may_be_copies(rest, len(self._snapshot))))

@@ -7,6 +7,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from homing import options
 from homing.archive.codebooks import CodebookFiles
 from homing.archive.hits import Hit, Hits, RecordedPicture
 from homing.archive.query.engines import check_engine, choose_engine, open_engine
@@ -15,7 +16,7 @@ from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
 from homing.options import SearchOptions
-from homing.search.engines.combined import Probes
+from homing.search.engines.combined import NEAR, Probes
 from homing.search.engines.deadline import Deadline, Partial
 from homing.search.ranking import rank, similarities, similarities_among
 from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings
@@ -42,6 +43,8 @@ class VectorMatches:
         Distance to the entry's code.
     positions : array (n, k), int64
         Number of the entry in the snapshot; −1 where nothing was found.
+    cells_searched : array (n,), int64
+        Number of cells that each query visited, over all generations.
     partial : Partial or None
         Part of the archive that the answer leaves out, if a deadline was given; None if all of it
         was searched.
@@ -53,6 +56,7 @@ class VectorMatches:
     similarity: NDArray[np.float32]
     code_distance: NDArray[np.float32]
     positions: NDArray[np.int64]
+    cells_searched: NDArray[np.int64]
     partial: Partial | None = None
     among: NDArray[np.float32] | None = None
 
@@ -135,9 +139,11 @@ class Snapshot:
         """Count the entries."""
         return len(self._engine)
 
-    def automatic_probes(self) -> Probes:
-        """Return the default number of cells to visit in each generation."""
-        return self._engine.probes_by_generation(None)
+    def probes(self, wanted: options.Probes = None) -> Probes:
+        """Return the cells to visit in each generation; None: the automatic number."""
+        if wanted is None:
+            return self._engine.automatic_probes()
+        return NEAR if wanted == "near" else wanted
 
     def probe_stages(self) -> tuple[Probes, ...]:
         """Return the cells to visit in each generation, stage by stage, until a hit is a copy."""
@@ -148,7 +154,7 @@ class Snapshot:
         queries: NDArray[np.float32],
         *,
         k: int,
-        probes: int | Probes,
+        probes: Probes,
         rerank: int,
         deadline: Deadline | None = None,
         among: bool = False,
@@ -161,11 +167,9 @@ class Snapshot:
         for. With `among`, at least :data:`NEIGHBOURS` entries are found, and compared.
         """
         k = max(k, NEIGHBOURS) if among else k
+        visited = self._engine.visited(queries, probes)
         positions, distances = self._engine.search(
-            queries,
-            candidates=max(k, rerank),
-            probes=self._probes(probes),
-            deadline=deadline,
+            queries, candidates=max(k, rerank), visited=visited, deadline=deadline
         )
         if rerank == 0:
             positions, distances = positions[:, :k], distances[:, :k]
@@ -175,9 +179,8 @@ class Snapshot:
             distances = np.take_along_axis(distances, order, axis=1)
             similarity = np.take_along_axis(similarity, order, axis=1)
         partial = None if deadline is None else deadline.partial
-        return VectorMatches(
-            self._entries.ids(positions), similarity, distances, positions, partial, crowd
-        )
+        cells, ids = visited.sum(axis=1), self._entries.ids(positions)
+        return VectorMatches(ids, similarity, distances, positions, cells, partial, crowd)
 
     def _compare(
         self, queries: NDArray[np.float32], positions: NDArray[np.int64], k: int | None, among: bool
@@ -212,7 +215,7 @@ class Snapshot:
         return unit
 
     def neighbours(
-        self, positions: NDArray[np.int64], *, k: int, probes: int | Probes, among: bool = False
+        self, positions: NDArray[np.int64], *, k: int, probes: Probes, among: bool = False
     ) -> VectorMatches:
         """Find the `k` nearest entries of each of these entries, usually including itself."""
         vectors, rerank = self.vectors(positions), SearchOptions.rerank
@@ -225,13 +228,6 @@ class Snapshot:
     def pictures(self, positions: NDArray[np.int64]) -> list[RecordedPicture]:
         """Return what is recorded of the pictures of some entries, in one read."""
         return self._entries.pictures(positions)
-
-    def count_cells(self, probes: int | Probes) -> int:
-        """Count the cells that a search visits, over all generations."""
-        return self._engine.count_cells(self._probes(probes))
-
-    def _probes(self, probes: int | Probes) -> Probes:
-        return self._engine.probes_by_generation(probes) if isinstance(probes, int) else probes
 
     def best_views(
         self,
@@ -256,6 +252,7 @@ class Snapshot:
             [view for view in views for _ in range(wide)],
             len(views),
             matches.partial,
+            int(matches.cells_searched[rows].max(initial=0)),
             surroundings=None if around is None else around.rows(rows, wide),
         )
         return found.best(k or wide, by_code=by_code)
@@ -278,7 +275,7 @@ class Snapshot:
             )
             for place, entry in enumerate(entries)
         )
-        return Hits(found, hits.partial, hits.cells_searched, self._engine.count_cells())
+        return Hits(found, hits.partial, hits.cells_searched, self._engine.cell_count)
 
 
 class CurrentSnapshot:

@@ -19,6 +19,7 @@ from homing.bench.states.state import State, passive_state
 from homing.bench.states.state_maker import StateMaker
 from homing.bench.statistics.bootstrap import Interval, make_interval
 from homing.bench.statistics.measures import Spread, spread
+from homing.search.engines.combined import Near
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +32,11 @@ class IndexResult:
     detections: tuple[DetectionResult, ...]  # in these states, at one probe and exactly
     releases: dict[str, Release]  # by method
 
-    def won_back(self, number: int) -> Interval:
-        """Share of one probe's loss that a state wins back."""
-        return share_won_back(self.states[0], self.states[number], self.exact[0])
+    def won_back(self, number: int, probes: int | Near = 1) -> Interval:
+        """Share of one probe's loss that a state wins back with some probes, re-ranked."""
+        state = self.states[number]
+        setting = state.setting(probes, ranked=True)
+        return share_won_back(self.states[0], state, self.exact[0], setting)
 
     def gain(self, number: int) -> Interval:
         """A state's R@1 at one probe, re-ranked, less the passive one's; paired."""
@@ -87,7 +90,7 @@ def search_states(
         for each in compared.active:
             name = each.quantizer.name
             searcher = Searcher(each.quantizer.codebook, benchmark.distractors)
-            settings = search_settings(each.quantizer.codebook)
+            settings = search_settings(each.quantizer.codebook, near=True)
             states, exact, detected = [], [passive_exact], [passive_detected]
             for state in (passive, *each.states):
                 engine = searcher.engine(benchmark.entries(state), benchmark.seed)

@@ -14,6 +14,7 @@ from homing.bench.states.state import State
 from homing.bench.statistics.bootstrap import Interval, Resampled, make_interval, resample
 from homing.bench.statistics.measures import Places, recall, reciprocal_rank
 from homing.edits import Edit
+from homing.search.engines.combined import Near
 
 MEASURES = ("recall_1", "recall_10", "recall_100", "reciprocal_rank")
 """Measures of every search."""
@@ -34,6 +35,7 @@ class SearchedCopies:
     searched: Flags = field(repr=False)  # which copies were searched for
     places: tuple[Places, ...] = field(repr=False)  # for each setting, of the searched copies
     top: Rows = field(repr=False)  # (settings, n), place of the first answer in the base, or -1
+    visited: tuple[float, ...] = ()  # for each setting, cells that a copy visits in the mean
     in_cell: Flags | None = field(repr=False, default=None)  # of the searched copies
 
 
@@ -81,7 +83,7 @@ class Measurement:
             return make_interval(*self.figures.over(rows[self.counted]))
         return self.figures.interval(int(rows[edit]))
 
-    def setting(self, probes: int, *, ranked: bool) -> int:
+    def setting(self, probes: int | Near, *, ranked: bool) -> int:
         """Number of the setting with these probes, or with all codes if there are no cells."""
         wanted = [n for n, s in enumerate(self.settings) if s.ranked == ranked]
         return next((n for n in wanted if self.settings[n].probes == probes), wanted[0])
@@ -120,7 +122,8 @@ def measure_index(
     right = benchmark.padded_right[owners]
     places = tuple(each.places(right) for each in hits)
     top = np.stack([each.rows[:, 0] for each in hits])
-    copies = SearchedCopies(tuple(settings), searched, places, top, in_cell)
+    visited = tuple(float(each.visited.mean()) for each in hits)
+    copies = SearchedCopies(tuple(settings), searched, places, top, visited, in_cell)
     return _measurement(benchmark, state, index, copies, pictures)
 
 
@@ -176,15 +179,17 @@ def _measurement(
     )
 
 
-def share_won_back(passive: Measurement, active: Measurement, exact: Measurement) -> Interval:
+def share_won_back(
+    passive: Measurement, active: Measurement, exact: Measurement, setting: int
+) -> Interval:
     """Share of the loss of one probe that activation wins back; NaN if one probe loses nothing.
 
-    (active - passive) / (passive by exact search - passive), all R@1, the first two at one probe
-    and re-ranked through the same codebook; means over the edits that count.
+    (active - passive) / (passive by exact search - passive), all R@1 and re-ranked through the same
+    codebook, the first in a setting, the second at one probe; means over the edits that count.
     """
-    (before, lows), (after, highs), (best, tops) = (
-        each.mean_samples(each.one_probe) for each in (passive, active, exact)
-    )
+    before, lows = passive.mean_samples(passive.one_probe)
+    after, highs = active.mean_samples(setting)
+    best, tops = exact.mean_samples(exact.one_probe)
     share = (after - before) / (best - before) if best > before else float("nan")
     drawn = np.full(len(lows), np.nan)
     np.divide(highs - lows, tops - lows, out=drawn, where=tops > lows)

@@ -131,7 +131,7 @@ def engine_figures(benchmark: Benchmark, engine: Engine, state: State, pictures:
     measured = measure_index(benchmark, engine, "", state, settings, pictures)
     found: Figures = {}
     for number, setting in enumerate(settings):
-        name = "automatic probes" if setting.probes > 1 else "1 probe"
+        name = "1 probe" if setting.probes == 1 else "automatic probes"
         found[name if codebook.cell_count > 1 else "all codes"] = measured.mean(number)
     if codebook.cell_count > 1:
         found["in their cell"] = measured.cell()

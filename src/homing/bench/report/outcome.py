@@ -1,6 +1,7 @@
 """Outcome of ``homing bench``, as values, as JSON and as CSV."""
 
 import csv
+import itertools
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from homing.bench.report.gallery import Example
 from homing.bench.report.results import write_results
 from homing.bench.states.state import PASSIVE
 from homing.bench.statistics.tables import plain
+from homing.search.engines.combined import NEAR
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +125,7 @@ def _index(result: IndexResult) -> dict[str, Any]:
                 "method": measured.method,
                 "gain": plain(asdict(result.gain(number))),
                 "share_closed": plain(asdict(result.won_back(number))),
+                "share_closed_near": plain(asdict(result.won_back(number, NEAR))),
             }
             for number, measured in enumerate(result.states)
             if measured.method != PASSIVE
@@ -156,8 +159,11 @@ def _searches(measured: Measurement) -> dict[str, Any]:
         "searches": [
             {
                 "search": setting.name,
-                "probes": setting.probes,
+                "probes": "near" if setting.probes == NEAR else setting.probes,
                 "ranked": setting.ranked,
+                "cells_visited": measured.copies.visited[number]
+                if measured.copies.visited
+                else None,
                 "mean": {
                     measure: plain(asdict(measured.mean(number, measure))) for measure in MEASURES
                 },
@@ -176,7 +182,9 @@ def _searches(measured: Measurement) -> dict[str, Any]:
                     for place, edit in enumerate(measured.edits)
                 ],
             }
-            for number, setting in enumerate(measured.settings)
+            for number, (setting, visited) in enumerate(
+                itertools.zip_longest(measured.settings, measured.copies.visited)
+            )
         ],
     }
 

@@ -9,6 +9,7 @@ from homing.bench.states.state import PASSIVE
 from homing.bench.statistics.bootstrap import Interval
 from homing.bench.statistics.measures import Spread
 from homing.bench.statistics.tables import NOTHING, Section, Table, show_interval, show_number
+from homing.search.engines.combined import NEAR
 
 Cells = tuple[str, ...]
 
@@ -59,9 +60,12 @@ def _mean_rows(result: IndexResult) -> Iterator[Cells]:
     for number, setting in enumerate(result.states[0].settings):
         yield (setting.name, *(show_interval(m.mean(number)) for m in result.states))
     yield ("exact search", *(show_interval(m.mean(0)) for m in result.exact))
+    near = result.states[0].setting(NEAR, ranked=True)
+    yield ("cells near a copy, mean", *(f"{m.copies.visited[near]:.2f}" for m in result.states))
     for title, compare in (
         ("gain at one probe, re-ranked", result.gain),
         ("share of the loss won back", result.won_back),
+        ("share won back in near cells", lambda number: result.won_back(number, NEAR)),
     ):
         yield (
             title,

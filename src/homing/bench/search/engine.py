@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from homing.bench.statistics.measures import Places
 from homing.codebooks import Codebook
+from homing.search.engines.combined import NEAR, CombinedEngine, Near
 from homing.search.engines.memory import MemoryEngine, automatic_probes
 from homing.search.ranking import rank, similarities
 
@@ -32,24 +33,28 @@ Flags = npt.NDArray[np.bool_]
 class Setting:
     """One way to search."""
 
-    probes: int  # cells visited; 0: exact search without a codebook
+    probes: int | Near  # cells visited; 0: exact search without a codebook
     ranked: bool  # exact similarity orders the best codes
     name: str
 
 
 EXACT = Setting(0, True, "exact")
+NEAR_CELLS = Setting(NEAR, True, "near cells, re-ranked")
 
 
-def search_settings(codebook: Codebook, probes: Sequence[int] = (1, 0, 16)) -> tuple[Setting, ...]:
+def search_settings(
+    codebook: Codebook, probes: Sequence[int] = (1, 0, 16), *, near: bool = False
+) -> tuple[Setting, ...]:
     """Return the ways to search a codebook: each number of probes, by codes alone and re-ranked.
 
     0 probes stand for automatic; more than there are cells are all of them; each number counts
-    once. A codebook without cells is searched by all its codes.
+    once. `near`: also the cells near each query. A codebook without cells is searched by all its
+    codes.
     """
     cells = codebook.cell_count
     automatic = automatic_probes(cells)
     numbers = dict.fromkeys(min(number or automatic, cells) for number in probes)
-    found = []
+    found = [NEAR_CELLS] if near and cells > 1 else []
     for number in numbers:
         name = f"{number} probe{'s' if number > 1 else ''}" if cells > 1 else "all codes"
         if cells > 1 and number == automatic and 0 in probes:
@@ -65,6 +70,7 @@ class Hits:
     rows: Rows  # -1 where there are no more
     scores: Floats  # comparable within a query; -inf where there is no entry
     similarity: Vectors  # exact, of re-ranked entries; -inf of others
+    visited: Rows  # (n,), cells that each query visited
 
     def places(self, right: Rows) -> Places:
         """Locate the best right entry among the hits; `right` is (n, w), as `pad_rows` gives it."""
@@ -118,28 +124,30 @@ class Engine:
         owners: Rows,
     ) -> None:
         self.codebook, self.cells = codebook, cells
-        self._halves, self._memory, self._owners = halves, memory, owners
+        self._halves, self._owners = halves, owners
+        self._searched = CombinedEngine([codebook], [memory])
 
     def search(self, queries: Vectors, setting: Setting) -> Hits:
         """Search for all queries, (n, d), in any setting but the exact one."""
         parts = list(self._blocks(queries, setting))
         if not parts:
-            nothing = np.empty((0, CANDIDATES))
-            return Hits(nothing.astype(np.int64), nothing, nothing.astype(np.float32))
+            nothing, none = np.empty((0, CANDIDATES)), np.empty(0, np.int64)
+            return Hits(nothing.astype(np.int64), nothing, nothing.astype(np.float32), none)
         return Hits(*(np.concatenate(each) for each in zip(*parts, strict=True)))
 
-    def _blocks(self, queries: Vectors, setting: Setting) -> Iterator[tuple[Rows, Floats, Vectors]]:
+    def _blocks(
+        self, queries: Vectors, setting: Setting
+    ) -> Iterator[tuple[Rows, Floats, Vectors, Rows]]:
         for first in range(0, len(queries), _BLOCK):
             block = np.ascontiguousarray(queries[first : first + _BLOCK])
-            found, distances = self._memory.search(
-                block, candidates=CANDIDATES, probes=setting.probes
-            )
+            visited = self._searched.visited(block, setting.probes)
+            found, distances = self._searched.search(block, candidates=CANDIDATES, visited=visited)
             rows = np.where(found < 0, -1, self._owners[np.maximum(found, 0)])
             scores = np.where(found < 0, -np.inf, -distances.astype(np.float64))
             exact = np.full(rows.shape, -np.inf, np.float32)
             if setting.ranked:
                 self._rank(block, rows, scores, exact)
-            yield rows, scores, exact
+            yield rows, scores, exact, visited.sum(axis=1)
 
     def _rank(self, queries: Vectors, rows: Rows, scores: Floats, exact: Vectors) -> None:
         """Put the first candidates in order by exact similarity, before all others."""

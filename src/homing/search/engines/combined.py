@@ -17,11 +17,14 @@ References
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
+from homing.errors import UsageError
 from homing.search.engines.deadline import Deadline
 from homing.search.engines.lance import Block, LanceEngine
 from homing.search.engines.memory import (
@@ -30,11 +33,28 @@ from homing.search.engines.memory import (
     Nearest,
     automatic_probes,
     merge_nearest,
-    probe_stages,
+    thorough_probes,
+    visit,
 )
 
-Probes = tuple[int, ...]
-"""Number of cells to visit in each generation."""
+
+@dataclass(frozen=True)
+class Near:
+    """The cells nearly as near to a query as the nearest, at most the automatic number.
+
+    `margin` is that of :meth:`homing.Codebook.count_near_cells`.
+    """
+
+    margin: float
+
+
+NEAR, WIDE = Near(0.25), Near(0.7)
+"""Margins chosen by `benchmarks/near_cells.py`: copies of released pictures visit 1.3 to 1.5 cells
+within the first; the second finds next to what the automatic number of cells does, in a half to an
+eighth of these."""
+
+Probes: TypeAlias = int | tuple[int, ...] | Near
+"""Cells to visit: so many in each generation, each generation's number, or those near a query."""
 
 SEARCHED_WHOLE = 20_000
 """Number of entries below which automatic probes visit every cell.
@@ -64,33 +84,42 @@ class CombinedEngine:
         """True if there is more than one generation."""
         return len(self._parts) > 1
 
-    def probes_by_generation(self, probes: int | None) -> Probes:
-        """Return the cells to visit in each generation: `probes`, or the automatic number."""
-        if probes is not None:
-            return (probes,) * len(self._codebooks)
+    @property
+    def cell_count(self) -> int:
+        """Number of cells over all generations."""
+        return sum(self._all_cells())
+
+    def automatic_probes(self) -> Probes:
+        """Return the default number of cells to visit in each generation."""
         if len(self) < SEARCHED_WHOLE:
             return self._all_cells()
-        return tuple(automatic_probes(codebook.cell_count) for codebook in self._codebooks)
+        return tuple(map(automatic_probes, self._all_cells()))
 
     def probe_stages(self) -> tuple[Probes, ...]:
         """Return the cells to visit in each generation, stage by stage, until a hit is a copy.
 
-        A generation of fewer stages repeats its last one. Few entries are searched whole at once.
+        Copies of released pictures are near, which saves nearly all of the time. Few entries are
+        searched whole at once.
         """
         if len(self) < SEARCHED_WHOLE:
             return (self._all_cells(),)
-        stages = [probe_stages(codebook.cell_count) for codebook in self._codebooks]
-        longest = max(map(len, stages))
-        return tuple(
-            tuple(each[min(number, len(each) - 1)] for each in stages) for number in range(longest)
-        )
+        return NEAR, WIDE, tuple(map(thorough_probes, self._all_cells()))
 
-    def count_cells(self, probes: Probes | None = None) -> int:
-        """Count the cells that so many probes visit, or all, over all generations."""
-        cells = self._all_cells()
-        return sum(cells if probes is None else map(min, cells, probes))
+    def visited(self, queries: NDArray[np.float32], probes: Probes) -> NDArray[np.int64]:
+        """Return the number of cells that each query, (n, D), visits in each generation, (n, g)."""
+        if isinstance(probes, Near):
+            near = [
+                book.count_near_cells(queries, probes.margin, automatic_probes(book.cell_count))
+                for book in self._codebooks
+            ]
+            return np.stack(near, axis=1)
+        numbers = (probes,) * len(self._codebooks) if isinstance(probes, int) else probes
+        if min(numbers) < 1:
+            raise UsageError(f"probes must be at least 1, not {min(numbers)}")
+        fitting = np.minimum(numbers, self._all_cells())
+        return np.broadcast_to(fitting, (len(queries), len(fitting)))
 
-    def _all_cells(self) -> Probes:
+    def _all_cells(self) -> tuple[int, ...]:
         return tuple(codebook.cell_count for codebook in self._codebooks)
 
     def search(
@@ -98,17 +127,18 @@ class CombinedEngine:
         queries: NDArray[np.float32],
         *,
         candidates: int,
-        probes: Probes,
+        visited: NDArray[np.int64],
         deadline: Deadline | None = None,
     ) -> Nearest:
         """Find the entries of each generation whose codes are nearest, nearest first.
 
-        `queries` is (n, D); the result has `candidates` columns for each generation. A deadline is
-        for :class:`LanceEngine`; parts in memory always answer.
+        `queries` is (n, D), and `visited` comes from :meth:`visited`; the result has `candidates`
+        columns for each generation. A deadline is for :class:`LanceEngine`; parts in memory always
+        answer.
         """
         found = [
-            _search_part(part, queries, candidates, visited, deadline)
-            for part, visited in zip(self._parts, probes, strict=True)
+            _search_part(part, queries, candidates, numbers, deadline)
+            for part, numbers in zip(self._parts, visited.T, strict=True)
         ]
         if len(found) == 1:
             return found[0]
@@ -123,12 +153,17 @@ def _search_part(
     part: MemoryEngine | LanceEngine | Block,
     queries: NDArray[np.float32],
     candidates: int,
-    probes: int,
+    visited: NDArray[np.int64],
     deadline: Deadline | None,
 ) -> Nearest:
-    if isinstance(part, LanceEngine):
-        return part.search(queries, candidates=candidates, probes=probes, deadline=deadline)
-    return part.search(queries, candidates=candidates, probes=probes)
+    if isinstance(part, LanceEngine) and deadline is not None:
+        most = int(visited.max(initial=1))  # all in one call, so that a part is late once
+        return part.search(queries, candidates=candidates, probes=most, deadline=deadline)
+
+    def search(some: NDArray[np.float32], probes: int) -> Nearest:
+        return part.search(some, candidates=candidates, probes=probes)
+
+    return visit(search, queries, visited)
 
 
 def _squared_distances(codebook: Codebook, distances: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The memory engine: a Faiss index built from stored cells and codes, without encoding again."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import faiss
@@ -30,13 +31,28 @@ def automatic_probes(cell_count: int) -> int:
     return min(wanted, cell_count)
 
 
-def probe_stages(cell_count: int) -> tuple[int, ...]:
-    """Return the numbers of cells to visit until a hit is a copy: one, some, many.
+def thorough_probes(cell_count: int) -> int:
+    """Return the number of cells to visit where the automatic number brings no copy."""
+    return min(_THOROUGH * automatic_probes(cell_count), cell_count)
 
-    A copy of a released picture is in the first cell, which saves nearly all of the time.
+
+def visit(
+    search: Callable[[NDArray[np.float32], int], Nearest],
+    queries: NDArray[np.float32],
+    visited: NDArray[np.int64],
+) -> Nearest:
+    """Search for queries, (n, D), each in its own number of cells, (n,), at least 1.
+
+    `search` takes queries and the number of cells that all of them visit.
     """
-    some = automatic_probes(cell_count)
-    return tuple(sorted({1, some, min(_THOROUGH * some, cell_count)}))
+    numbers = np.unique(visited).tolist()
+    if len(numbers) < 2:
+        return search(queries, numbers[0] if numbers else 1)
+    parts = [np.flatnonzero(visited == number) for number in numbers]
+    found = [search(queries[part], number) for part, number in zip(parts, numbers, strict=True)]
+    order = np.argsort(np.concatenate(parts))
+    positions, distances = (np.concatenate(arrays)[order] for arrays in zip(*found, strict=True))
+    return positions, distances
 
 
 def merge_nearest(first: Nearest, second: Nearest, most: int | None = None) -> Nearest:
