@@ -92,7 +92,7 @@ class Neighbours:
         snapshot: Snapshot,
         entries: NDArray[np.int64],
         others: NDArray[np.float32],
-        probes: int | Probes,
+        probes: Probes,
     ) -> "Neighbours":
         """Find the neighbours of entries, themselves ignored; `others` are of the background."""
         matches = snapshot.neighbours(entries, k=NEIGHBOURS, probes=probes, among=True)
