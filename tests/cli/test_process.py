@@ -107,16 +107,16 @@ def test_under_nohup_a_closed_terminal_ends_nothing(archive, tmp_path, many):
         text=True,
         cwd=tmp_path,
     )
-    first = process.stdout.readline()
+    process.stdout.readline()
     process.send_signal(signal.SIGHUP)
-    rest, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert len([first, *rest.splitlines()]) == 60
+    assert "60 added" in err
 
 
 def test_too_little_memory_is_called_so(archive, tmp_path):
     """Under the limit that a shell or a batch system sets."""
-    limited = f"ulimit -v 600000; exec {EXECUTABLE} stats archive"
+    limited = f"ulimit -v 600000; exec {EXECUTABLE} stats {archive}"
     ran = subprocess.run(
         ["bash", "-c", limited],
         capture_output=True,
