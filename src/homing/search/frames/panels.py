@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom, pixels; right and bottom are the first outside."""
@@ -35,6 +36,15 @@ _RAGGED = 0.05  # of a side: how far in that may begin
 _DEPTH = 8  # cuts within cuts
 
 
+def scaled_down(image: Image.Image, side: int) -> NDArray[np.uint8]:
+    """Return an 8-bit picture, (h, w, 3), its longer side at most `side` pixels."""
+    factor = min(1.0, side / max(image.size))
+    if factor == 1:
+        return np.asarray(image)
+    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
+    return np.asarray(image.resize(size, Image.Resampling.BOX))
+
+
 def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
     """Find the largest picture on a page; None if this is no page, or has no picture.
 
@@ -42,6 +52,11 @@ def find_panel(pixels: NDArray[np.uint8]) -> Box | None:
     """
     found = find_page_panels(pixels)
     return max(found, key=lambda box: (box[2] - box[0]) * (box[3] - box[1])) if found else None
+
+
+def is_page(pixels: NDArray[np.uint8]) -> bool:
+    """Return whether most of a picture, (h, w, 3) RGB, is of a few plain colours."""
+    return bool(_ground(pixels).mean() >= _PAGE)
 
 
 def find_page_panels(pixels: NDArray[np.uint8]) -> list[Box]:
