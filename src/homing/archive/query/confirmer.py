@@ -23,7 +23,7 @@ from homing.search.views import View
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-_PANEL_HITS = 5  # of each panel, to compare with it
+_PANEL_HITS = 3  # of each panel, to compare with it; the first of 324 was always the right one
 _AT_ONCE = 8  # panels in one pass of the network
 
 _Decided = Callable[[Hits, DescribedQuery, QueryPicture], Hits]
@@ -116,13 +116,15 @@ class SeenQuery:
     ) -> "SeenQuery":
         """Compare the pictures at some places within it with their hits, and add the copies.
 
-        Places where a copy was found meanwhile are passed over.
+        Those that resemble an entry most come first, and places where a copy was found meanwhile
+        are passed over: parts of a picture, and what holds several.
         """
         assert self.picture is not None
         before = {hit.id for hit in self.hits if hit.confirmed}
         copies = [hit for hit in self.hits if hit.id in before]
         recorded = dict(self.hits.recorded)
-        for box, answer in zip(boxes, answers, strict=True):
+        found_there = [pair for pair in zip(boxes, answers, strict=True) if pair[1]]
+        for box, answer in sorted(found_there, key=lambda pair: -pair[1][0].similarity):
             if is_taken(box, self.picture.places(copies)):
                 continue
             panel = Panel(box, self.picture)
@@ -148,9 +150,16 @@ def in_reading_order(copies: Sequence[Hit]) -> list[Hit]:
                 break
         else:
             places.append((box, [hit]))
-    # Rows count three times: what is further down by a third of a row's length is in another one.
-    places.sort(key=lambda place: 3 * (place[0][1] + place[0][3]) + place[0][0] + place[0][2])
-    return [hit for _, hits in places for hit in hits]
+    places.sort(key=lambda place: place[0][1])
+    rows: list[list[tuple[Box, list[Hit]]]] = []
+    for place in places:
+        _, top, _, bottom = place[0]
+        if rows and (top + bottom) / 2 <= max(box[3] for box, _ in rows[-1]):
+            rows[-1].append(place)
+        else:
+            rows.append([place])
+    ordered = [place for row in rows for place in sorted(row, key=lambda place: place[0][0])]
+    return [hit for _, hits in ordered for hit in hits]
 
 
 def hit_pictures(
