@@ -25,6 +25,8 @@ MOST_COMPARED = 10
 """Most hits of a query that are compared with it."""
 
 _MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
+_BY_CHANCE = 0.2  # false-alarm rate above which a hit does not stand out
+_MOST_BY_CHANCE = 2  # hits that are no copies, after which none that does not stand out is compared
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
 _SIDE = 1000  # pixels of the longer side of a query as compared
 _LEAST_SHOWN = 0.3  # share of an entry that a picture within a query shows, at least
@@ -158,7 +160,7 @@ def confirm(
 
     `pictures` are those of the hits recorded, by id. A hit whose picture is missing keeps what its
     similarity says. Once there is a copy only those that may be copies as well are compared; after
-    five that are none, no further one is.
+    five that are none no further one is, nor after two one that by its rate does not stand out.
     """
     judged: list[Hit] = []
     first: Hit | None = None
@@ -169,7 +171,9 @@ def confirm(
             judged.append(replace(hit, reason=f"not compared: {picture}"))
             continue
         near = first is None or hit.is_copy or hit.similarity >= first.similarity - _NEARLY
-        if picture is None or unlike >= _MOST_UNLIKE or not near:
+        by_chance = (hit.false_alarm_rate or 0.0) > _BY_CHANCE
+        most = _MOST_BY_CHANCE if by_chance else _MOST_UNLIKE
+        if picture is None or unlike >= most or not near:
             judged.append(replace(hit, is_copy=None))
             continue
         compared = compare_hit(hit, hits.recorded[hit.id], picture, query, limits).hit
