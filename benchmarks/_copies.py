@@ -159,6 +159,12 @@ def collage(
     return coded(whole, 80), boxes
 
 
+def collage_of(pictures: list[Rgb], columns: int, gutter: int) -> Rgb:
+    """Put pictures side by side: in one row as high as each other, else in cells."""
+    cell = None if columns >= len(pictures) else (900 // columns, 720 // columns)
+    return collage(pictures, columns, gutter, cell)[0]
+
+
 def within(inner: Rgb, outer: Rgb, generator: np.random.Generator) -> tuple[Rgb, Box]:
     """Put a picture into a corner of another one; return the whole and its box."""
     whole = fitted(outer, 800)

@@ -112,6 +112,16 @@ def test_the_region_is_where_the_record_lies() -> None:
     assert found.covered == pytest.approx(600 * 400 / (800 * 900), abs=0.03)
 
 
+def test_the_region_of_a_crop_ends_where_another_picture_begins() -> None:
+    """The rest of the record would lie over the other one."""
+    whole = Image.new("RGB", (600, 400))
+    whole.paste(picture("astronaut").resize((400, 400)), (0, 0))
+    whole.paste(picture("coffee").resize((400, 400)), (320, 0))
+    found = compare(picture("astronaut"), whole)
+    assert found.kind == "copy"
+    assert np.allclose(found.region, (0, 0, 320, 400), atol=41)
+
+
 @pytest.mark.parametrize("other", ["coffee", "chelsea", "rocket"])
 def test_other_pictures_are_none(other) -> None:
     found = compare(picture("astronaut"), picture(other))

@@ -23,6 +23,7 @@ _TEXTURED = 4.0  # levels: least standard deviation of a block with texture
 _DETAILED = 3.0  # the same, of its details
 _ALIKE, _SAME = 0.5, 0.8  # least correlation of blocks that look alike, and that are the same
 _HOLE = 4  # blocks: side of an area of another content
+_STRANGE = 4  # least blocks of a row or column that do not look alike where it shows something else
 _DIFFERENT = 0.8  # least share of such an area's textured blocks that do not look alike
 
 Mask = NDArray[np.bool_]
@@ -106,12 +107,35 @@ class Blocks:
 
     def corners_agreeing(self) -> NDArray[np.float64]:
         """Return corners of the blocks that look alike, in the record as analysed, (n, 2)."""
+        return self._corners(self.agreeing)
+
+    def corners_of_copy(self) -> NDArray[np.float64]:
+        """Return corners of all blocks but outer rows and columns that show something else."""
+        rows = _extent(self.agreeing, self.compared, axis=1)
+        columns = _extent(self.agreeing[rows], self.compared[rows], axis=0)
+        within = np.zeros_like(self.agreeing)
+        within[rows, columns] = True
+        return self._corners(within)
+
+    def _corners(self, blocks: Mask) -> NDArray[np.float64]:
         left, top, right, bottom = self.box
-        rows, columns = np.nonzero(self.agreeing)
+        rows, columns = np.nonzero(blocks)
         x = np.r_[columns, columns + 1, columns, columns + 1]
         y = np.r_[rows, rows, rows + 1, rows + 1]
         steps = np.array([right - left, bottom - top]) / SIDE
         return np.asarray(np.stack([x, y], axis=1) * steps + (left, top), np.float64)
+
+
+def _extent(agreeing: Mask, compared: Mask, axis: int) -> slice:
+    """Return the rows (axis 1) or columns (0) between outer ones that show something else."""
+    alike = agreeing.sum(axis=axis)
+    other = compared.sum(axis=axis) - alike
+    places = np.flatnonzero((other < _STRANGE) | (other <= 3 * alike))
+    if not len(places):
+        return slice(0, SIDE)
+    first, last = int(places[0]), int(places[-1]) + 1
+    # A single one may do so for the edge of a gutter in it.
+    return slice(first if first > 1 else 0, last if last < SIDE - 1 else SIDE)
 
 
 def _share(part: Mask, whole: Mask) -> float:

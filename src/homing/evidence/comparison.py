@@ -338,10 +338,9 @@ def _comparison(trial: _Trial, record: ComparableRecord, query: ComparableQuery)
     agreeing, compared = int(trial.blocks.agreeing.sum()), int(trial.blocks.compared.sum())
     region = None
     if alignment is not None and agreeing:
-        points = mapped(to_query @ trial.matrix, trial.blocks.corners_agreeing())
-        if trial.kind == "copy":
-            points = np.vstack([points, alignment.in_query])
-        region = _bounds(points, sizes[1])
+        blocks = trial.blocks
+        points = blocks.corners_of_copy() if trial.kind == "copy" else blocks.corners_agreeing()
+        region = _bounds(mapped(to_query @ trial.matrix, points), sizes[1])
     kind, reason = trial.kind, trial.reason
     # Shapes of drawings are so few that many are the same; their colours are not.
     if (

@@ -315,21 +315,25 @@ class Service(AbstractContextManager["Service"]):
         size, limits = self.archive.descriptor.input_size, options.limits
         async with self._turns.take():
             data = await upload.read()
-            confirmed, panels = await self.decoders.run(
+            confirmed, within = await self.decoders.run(
                 partial(confirm_query, data, hits, pictures, size, limits)
             )
-        if not panels:
-            return confirmed
         of_panel = panel_options(options)
-        found = await asyncio.gather(
-            *(asyncio.wrap_future(self.batcher.submit(of_panel, views=v)) for _, v in panels)
-        )
-        answers, boxes = [each.hits for each in found], [box for box, _ in panels]
-        theirs = await self._pictures(answers, options)
-        async with self._turns.take():
-            data = await upload.read()
-            task = partial(confirm_within, data, confirmed, boxes, answers, theirs, limits)
-            return await self.decoders.run(task)
+        while within.boxes:
+            found = await asyncio.gather(
+                *(
+                    asyncio.wrap_future(self.batcher.submit(of_panel, views=views))
+                    for views in within.views
+                )
+            )
+            answers = [each.hits for each in found]
+            theirs = await self._pictures(answers, options)
+            async with self._turns.take():
+                data = await upload.read()
+                confirmed, within = await self.decoders.run(
+                    partial(confirm_within, data, confirmed, within, answers, theirs, size, limits)
+                )
+        return confirmed
 
     async def _pictures(
         self, answers: Sequence[Hits], options: SearchOptions

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 
 import homing
 from homing.archive.query.confirm import PANEL
@@ -98,6 +98,49 @@ def test_collages_are_taken_apart(released, sources):
     assert copies["coffee.png"].region == pytest.approx((340, 20, 640, 320), abs=12)
     assert copies["chelsea.png"].region == pytest.approx((660, 20, 960, 320), abs=12)
     assert all(hit.covered == pytest.approx(0.27, abs=0.05) for hit in copies.values())
+
+
+@pytest.mark.parametrize("names", [("coffee", "chelsea"), ("chelsea", "coffee")])
+def test_beside_a_copy_the_rest_is_searched(released, sources, names):
+    """Without a seam to see, and though one of the two is found in the whole."""
+    left, right = (Image.open(sources / f"{name}.png").convert("RGB") for name in names)
+    whole = Image.new("RGB", (900, 400))
+    whole.paste(left.resize((600, 400)), (0, 0))
+    whole.paste(right.resize((300, 200)), (600, 0))
+    whole.paste(Image.fromarray(skimage.data.rocket()).resize((300, 200)), (600, 200))
+    hits = released.search(whole, k=3)
+    assert [hit.id for hit in hits if hit.is_copy] == [f"{name}.png" for name in names]
+    assert hits[0].region == pytest.approx((0, 0, 600, 400), abs=24)
+    assert hits[1].region == pytest.approx((600, 0, 900, 200), abs=24)
+
+
+def test_copies_in_a_query_come_as_it_is_read(released, sources):
+    names = ["astronaut", "coffee", "chelsea"]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        wanted = [names[place] for place in order]
+        pictures = [Image.open(sources / f"{name}.png").convert("RGB") for name in wanted]
+        whole = Image.new("RGB", (640, 640), "white")
+        for picture, place in zip(pictures, ((0, 10), (330, 0), (160, 330)), strict=True):
+            whole.paste(picture.resize((310, 300)), place)
+        hits = released.search(whole, k=3)
+        assert [hit.id for hit in hits if hit.is_copy] == [f"{name}.png" for name in wanted]
+
+
+def test_a_band_of_a_card_is_no_copy_of_another_card(archive, sources):
+    def card(name: str) -> Image.Image:
+        made = Image.new("RGB", (800, 900), (150, 10, 20))
+        made.paste(Image.open(sources / f"{name}.png").convert("RGB").resize((720, 540)), (40, 40))
+        draw = ImageDraw.Draw(made)
+        for line in range(5):
+            words = f"THE DAILY HOMING, EDITION OF THE {line}TH, NEWS AND MORE"
+            draw.text((40, 610 + 56 * line), words, "white", font_size=26)
+        return made
+
+    archive.add([sources])
+    card("chelsea").save(sources / "card.png")
+    archive.add([sources / "card.png"])
+    hits = archive.search(card("coffee"), k=5)
+    assert [hit.id for hit in hits if hit.is_copy] == ["coffee.png"]
 
 
 def test_panels_have_a_view_of_their_own(released, sources):

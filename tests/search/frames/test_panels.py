@@ -6,7 +6,7 @@ import skimage.data
 from PIL import Image, ImageDraw
 
 from homing.search.frames.borders import find_frame, inner_box
-from homing.search.frames.panels import find_panel
+from homing.search.frames.panels import find_panel, is_page, scaled_down
 from tests.search.frames.test_borders import jpeg, picture
 
 
@@ -91,3 +91,10 @@ def test_what_is_found_is_never_empty() -> None:
         grey = random.choice(np.array([0, 7, 128, 255], np.uint8), random.integers(1, 9, 2))
         found = find_panel(np.repeat(grey[..., None], 3, axis=2))
         assert found is None or (found[2] > found[0] and found[3] > found[1])
+
+
+def test_pages_are_told_from_photographs() -> None:
+    assert is_page(scaled_down(page(picture(1, (420, 300)), (250, 130)), 256))
+    assert not is_page(scaled_down(Image.fromarray(skimage.data.astronaut()), 256))
+    assert scaled_down(Image.new("RGB", (1000, 2)), 100).shape == (1, 100, 3)
+    assert scaled_down(Image.new("RGB", (10, 20)), 100).shape == (20, 10, 3)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 import homing
 from tests.helpers.service import encoded, picture
@@ -42,6 +43,19 @@ def test_a_search_answers_what_the_command_line_does(live, tmp_path, options):
     assert without_times(answer.json()) == without_times(found.as_dict())
     assert answer.json()["query"] == "0.jpg"
     assert answer.json()["hits"][0]["id"] == "sea/2.jpg"
+
+
+def test_a_collage_is_answered_as_the_command_line_does(live, tmp_path):
+    whole = Image.new("RGB", (906, 300), "white")
+    for place, number in enumerate((6, 1, 3)):
+        whole.paste(picture(number).resize((300, 300)), (303 * place, 0))
+    data = encoded(whole)
+    (tmp_path / "0.jpg").write_bytes(data)
+    (found,) = homing.open(live.settings.archive).search_each([tmp_path / "0.jpg"])
+    answer = live.http.post("/search", files={"picture": ("0.jpg", data)})
+    assert without_times(answer.json()) == without_times(found.as_dict())
+    copies = [hit["id"] for hit in answer.json()["hits"] if hit["is_copy"]]
+    assert copies[0] == "sea/6.jpg"  # the others show too little
 
 
 def test_hits_are_confirmed_by_details(live):

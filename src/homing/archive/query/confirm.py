@@ -1,7 +1,7 @@
 """Verdicts by pictures: a query is compared with the previews of the entries found."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,15 +17,21 @@ from homing.images.preview import read_preview
 from homing.images.read_small import read_fitted_of
 from homing.options import Limits
 from homing.search.frames.borders import inner_box
-from homing.search.frames.collages import find_panels
-from homing.search.frames.panels import Box
+from homing.search.frames.collages import MOST_PANELS, find_panels
+from homing.search.frames.panels import Box, is_page, scaled_down
+from homing.search.frames.rest import distinct, find_rests, is_taken
 
 MOST_COMPARED = 10
 """Most hits of a query that are compared with it."""
 
 _MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
+_BY_CHANCE = 0.2  # false-alarm rate above which a hit does not stand out
+_MOST_BY_CHANCE = 2  # hits that are no copies, after which none that does not stand out is compared
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
 _SIDE = 1000  # pixels of the longer side of a query as compared
+_LEAST_SHOWN = 0.3  # share of an entry that a picture within a query shows, at least
+_LEAST_OF_PAGE = 0.5  # the same of a page: a band of a screen or a card is no copy of another one
+_SMALL = 256  # pixels of the longer side at which pages are told
 PANEL = "panel"
 """Name of the view of a hit that is one of several pictures in the query."""
 
@@ -77,9 +83,31 @@ class QueryPicture:
         """Edges of the picture over those of `image`."""
         return max(self.size) / max(self.image.size)
 
-    def panels(self) -> list["Panel"]:
-        """Return the pictures that this one is put together of; none if it is one picture."""
-        return [Panel(box, self) for box in find_panels(self.image)]
+    def places(self, hits: Iterable[Hit]) -> list[Box]:
+        """Return where in `image` the copies among its hits lie."""
+        return [
+            (0, 0, *self.image.size) if hit.region is None else _scaled(hit.region, 1 / self.shrunk)
+            for hit in hits
+            if hit.confirmed
+        ]
+
+    def panels(self, hits: Sequence[Hit], tried: Sequence[Box] = ()) -> list["Panel"]:
+        """Return where further pictures may be, beside the copies among the hits.
+
+        They are found by their edges, or are what the copies leave. Those in places that were tried
+        are left out.
+        """
+        taken = self.places(hits)
+        rests = find_rests(self.image, taken) if taken else []
+        if taken and not rests:
+            return []
+        boxes = distinct([*tried, *self._parts, *rests])
+        new = [box for box in boxes if box not in tried and not is_taken(box, taken)]
+        return [Panel(box, self) for box in new[: MOST_PANELS - len(tried)]]
+
+    @cached_property
+    def _parts(self) -> tuple[Box, ...]:
+        return find_panels(self.image)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +124,10 @@ class Panel:
         factor = self.whole.shrunk
         return QueryPicture(image, (round(image.width * factor), round(image.height * factor)))
 
+    @cached_property
+    def _least(self) -> float:
+        return _LEAST_OF_PAGE if is_page(scaled_down(self.picture.image, _SMALL)) else _LEAST_SHOWN
+
     def copies(self, hits: Sequence[Hit]) -> list[Hit]:
         """Return the hits of the panel that are copies, with their place in the whole query."""
         left, top = (round(edge * self.whole.shrunk) for edge in self.box[:2])
@@ -103,7 +135,7 @@ class Panel:
         share = self.picture.image.width * self.picture.image.height / area
         found = []
         for hit in hits:
-            if hit.confirmed and hit.region is not None and hit.covered is not None:
+            if hit.confirmed and hit.region and hit.covered and (hit.shown or 0) >= self._least:
                 x, y, right, bottom = hit.region
                 region = x + left, y + top, right + left, bottom + top
                 edits = (f"put beside others, in {share:.0%} of the picture", *hit.edits)
@@ -128,7 +160,8 @@ def confirm(
 
     `pictures` are those of the hits recorded, by id. A hit whose picture is missing keeps what its
     similarity says. Once there is a copy only those that may be copies as well are compared; after
-    five that are none, no further one is. Those left aside come last.
+    five that are none no further one is, nor after two one that by its rate does not stand out.
+    Those left aside come last.
     """
     judged: list[Hit] = []
     first: Hit | None = None
@@ -139,7 +172,9 @@ def confirm(
             judged.append(replace(hit, reason=f"not compared: {picture}"))
             continue
         near = first is None or hit.is_copy or hit.similarity >= first.similarity - _NEARLY
-        if picture is None or unlike >= _MOST_UNLIKE or not near:
+        by_chance = (hit.false_alarm_rate or 0.0) > _BY_CHANCE
+        most = _MOST_BY_CHANCE if by_chance else _MOST_UNLIKE
+        if picture is None or unlike >= most or not near:
             judged.append(replace(hit, is_copy=None, reason=LESS_SIMILAR))
             continue
         compared = compare_hit(hit, hits.recorded[hit.id], picture, query, limits).hit
@@ -202,6 +237,9 @@ def _judged(
         enlarged = query.shrunk * max(image.size) / max(recorded.width, recorded.height)
         edits = name_edits(image, query.image, alignment, enlarged)
     region = comparison.region
+    if region is not None:
+        left, top, right, bottom = _scaled(region, query.shrunk)
+        region = left, top, min(right, query.size[0]), min(bottom, query.size[1])
     return replace(
         hit,
         verdict=comparison.kind,
@@ -210,11 +248,11 @@ def _judged(
         shown=comparison.shown if alignment else None,
         covered=comparison.covered if alignment else None,
         agreeing=comparison.blocks_agreeing / compared if compared else None,
-        region=None if region is None else _enlarged(region, query),
+        region=region,
         edits=edits,
     )
 
 
-def _enlarged(region: Box, query: QueryPicture) -> Box:
-    left, top, right, bottom = (round(edge * query.shrunk) for edge in region)
-    return left, top, min(right, query.size[0]), min(bottom, query.size[1])
+def _scaled(box: Box, factor: float) -> Box:
+    left, top, right, bottom = (round(edge * factor) for edge in box)
+    return left, top, right, bottom

@@ -16,12 +16,14 @@ from homing.archive.query.queries import DescribedQuery, describe_views
 from homing.errors import PictureError
 from homing.images import shows_nothing, squash
 from homing.options import UPRIGHT, Limits, SearchOptions
+from homing.search.frames.panels import Box
+from homing.search.frames.rest import area, intersection, is_taken
 from homing.search.views import View
 
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
-_PANEL_HITS = 5  # of each panel, to compare with it
+_PANEL_HITS = 3  # of each panel, to compare with it; the first of 324 was always the right one
 _AT_ONCE = 8  # panels in one pass of the network
 
 _Decided = Callable[[Hits, DescribedQuery, QueryPicture], Hits]
@@ -32,7 +34,8 @@ _Search = Callable[[Sequence[DescribedQuery], SearchOptions], list[Hits]]
 class Confirmer:
     """Comparison of answers with their queries' pictures.
 
-    A query of which nothing found is a copy is taken apart: each picture in it is searched for.
+    What of a query shows no copy is taken apart: each picture in it is searched for, and what is
+    beside it once it is found to be a copy.
     Decisions of people overrule what is found.
     """
 
@@ -46,37 +49,117 @@ class Confirmer:
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
         """Return the answers to queries, compared."""
         pictures = hit_pictures(answers, self.store, self.sources)
-        compare = partial(self._compare, pictures)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            compared = list(pool.map(compare, answers, queries))
-        found = []
-        for query, (hits, picture) in zip(queries, compared, strict=True):
-            if picture is not None:
-                whole = hits if has_copy(hits) else self._search_panels(hits, picture)
-                hits = self.decided(whole, query, picture)  # noqa: PLW2901
-            found.append(hits)
-        return found
+            seen = list(pool.map(partial(self._compare, pictures), answers, queries))
+            places = [n for n, each in enumerate(seen) if each.picture is not None]
+            while places:
+                latest = self._search_within([seen[n] for n in places], pool)
+                for n, each in zip(places, latest, strict=True):
+                    seen[n] = each
+                places = [n for n in places if seen[n].may_show_more]
+        return [
+            each.hits if each.picture is None else self.decided(each.hits, query, each.picture)
+            for query, each in zip(queries, seen, strict=True)
+        ]
 
     def _compare(
         self, pictures: Mapping[str, HitPicture], hits: Hits, query: DescribedQuery
-    ) -> tuple[Hits, QueryPicture | None]:
+    ) -> "SeenQuery":
         if not hits or query.picture is None:
-            return hits, None
+            return SeenQuery(hits)
         try:
             picture = QueryPicture.read(query.picture, self.options.limits)
         except PictureError:  # a file that has changed since it was described costs no answer
-            return hits, None
-        return confirm(hits, pictures, picture, self.options.limits), picture
+            return SeenQuery(hits)
+        return SeenQuery(confirm(hits, pictures, picture, self.options.limits), picture)
 
-    def _search_panels(self, hits: Hits, picture: QueryPicture) -> Hits:
-        """Search for each picture that a query is put together of."""
-        panels = picture.panels()
+    def _search_within(
+        self, queries: Sequence["SeenQuery"], pool: ThreadPoolExecutor
+    ) -> "list[SeenQuery]":
+        """Search for the pictures within several queries, all in one search."""
         size = self.descriptor.input_size
-        views = [panel_views(panel, size) for panel in panels]
-        queries = describe_views(self.descriptor, views, batch=_AT_ONCE, pad=False)
-        answers = self.search(queries, panel_options(self.options)) if panels else []
+        panels = list(pool.map(partial(SeenQuery.panels, size=size), queries))
+        views = [view for each in panels for _, view in each]
+        described = describe_views(self.descriptor, views, batch=_AT_ONCE, pad=False)
+        answers = self.search(described, panel_options(self.options)) if views else []
         pictures = hit_pictures(answers, self.store, self.sources)
-        return confirm_panels(hits, panels, answers, pictures, self.options.limits)
+        rest = iter(answers)
+        theirs = [[next(rest) for _ in each] for each in panels]
+        boxes = [[panel.box for panel, _ in each] for each in panels]
+        join = partial(SeenQuery.joined, pictures=pictures, limits=self.options.limits)
+        return list(pool.map(join, queries, boxes, theirs))
+
+
+@dataclass(frozen=True, eq=False)
+class SeenQuery:
+    """A query as compared with its hits, and the places in it that were searched for."""
+
+    hits: Hits
+    picture: QueryPicture | None = None  # None: it cannot be compared
+    tried: tuple[Box, ...] = ()
+    may_show_more: bool = True  # copies were found since places were looked for
+
+    def panels(self, size: int) -> list[tuple[Panel, list[View]]]:
+        """Return pictures that may be within the query, each with its view of `size` pixels."""
+        if self.picture is None or not self.may_show_more:
+            return []
+        found = self.picture.panels(self.hits, self.tried)
+        viewed = ((panel, panel_view(panel, size)) for panel in found)
+        return [(panel, view) for panel, view in viewed if view]
+
+    def joined(
+        self,
+        boxes: Sequence[Box],
+        answers: Sequence[Hits],
+        pictures: Mapping[str, HitPicture],
+        limits: Limits,
+    ) -> "SeenQuery":
+        """Compare the pictures at some places within it with their hits, and add the copies.
+
+        Those that resemble an entry most come first, and places where a copy was found meanwhile
+        are passed over: parts of a picture, and what holds several.
+        """
+        assert self.picture is not None
+        before = {hit.id for hit in self.hits if hit.confirmed}
+        copies = [hit for hit in self.hits if hit.id in before]
+        recorded = dict(self.hits.recorded)
+        found_there = [pair for pair in zip(boxes, answers, strict=True) if pair[1]]
+        for box, answer in sorted(found_there, key=lambda pair: -pair[1][0].similarity):
+            if is_taken(box, self.picture.places(copies)):
+                continue
+            panel = Panel(box, self.picture)
+            for hit in panel.copies(confirm(answer, pictures, panel.picture, limits)):
+                if hit.id not in {copy.id for copy in copies}:
+                    copies.append(hit)
+                    recorded[hit.id] = answer.recorded[hit.id]
+        found = {hit.id for hit in copies}
+        rest = [hit for hit in self.hits if hit.id not in found]
+        most = max(len(self.hits), len(copies))
+        hits = self.hits.replaced([*in_reading_order(copies), *rest][:most], recorded)
+        return SeenQuery(hits, self.picture, (*self.tried, *boxes), len(found) > len(before))
+
+
+def in_reading_order(copies: Sequence[Hit]) -> list[Hit]:
+    """Sort copies in a query as it is read; those in one place stay in their order."""
+    places: list[tuple[Box, list[Hit]]] = []
+    for hit in copies:
+        box = hit.region or (0, 0, 0, 0)
+        for other, hits in places:
+            if 2 * intersection(box, other) >= min(area(box), area(other)):
+                hits.append(hit)
+                break
+        else:
+            places.append((box, [hit]))
+    places.sort(key=lambda place: place[0][1])
+    rows: list[list[tuple[Box, list[Hit]]]] = []
+    for place in places:
+        _, top, _, bottom = place[0]
+        if rows and (top + bottom) / 2 <= max(box[3] for box, _ in rows[-1]):
+            rows[-1].append(place)
+        else:
+            rows.append([place])
+    ordered = [place for row in rows for place in sorted(row, key=lambda place: place[0][0])]
+    return [hit for _, hits in ordered for hit in hits]
 
 
 def hit_pictures(
@@ -93,12 +176,7 @@ def hit_pictures(
     return found
 
 
-def has_copy(hits: Hits) -> bool:
-    """Return whether any hit, compared, is a copy."""
-    return any(hit.confirmed for hit in hits)
-
-
-def panel_views(panel: Panel, size: int) -> list[View]:
+def panel_view(panel: Panel, size: int) -> list[View]:
     """Return the view of a panel for the descriptor; none if it shows nothing."""
     pixels = squash(panel.picture.image, size)
     return [] if shows_nothing(pixels) else [View(UPRIGHT, pixels)]
@@ -107,21 +185,3 @@ def panel_views(panel: Panel, size: int) -> list[View]:
 def panel_options(options: SearchOptions) -> SearchOptions:
     """Return the options of a search for a panel."""
     return replace(options, k=min(options.k, _PANEL_HITS), views=UPRIGHT)
-
-
-def confirm_panels(
-    hits: Hits,
-    panels: Sequence[Panel],
-    answers: Sequence[Hits],
-    pictures: Mapping[str, HitPicture],
-    limits: Limits,
-) -> Hits:
-    """Compare the pictures within a query with their answers; their copies come before its hits."""
-    copies: dict[str, Hit] = {}
-    recorded = dict(hits.recorded)
-    for panel, answer in zip(panels, answers, strict=True):
-        for hit in panel.copies(confirm(answer, pictures, panel.picture, limits)):
-            copies.setdefault(hit.id, hit)
-            recorded[hit.id] = answer.recorded[hit.id]
-    rest = (hit for hit in hits if hit.id not in copies)
-    return hits.replaced([*copies.values(), *rest], recorded)

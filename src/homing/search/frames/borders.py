@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.search.frames.panels import Box, find_panel
+from homing.search.frames.panels import Box, find_panel, in_all_channels, scaled_down
 
 _SIDE = 512  # pixels of the longer side at which frames are detected
 _ROUNDS = 16  # bands within bands: a screen has a bar above a bar above the picture
@@ -50,27 +50,19 @@ def without_frame(image: Image.Image) -> Image.Image | None:
 
 def inner_box(image: Image.Image) -> Box | None:
     """Find the picture on a page or within its frame, in an 8-bit RGB picture of any size."""
-    small = _scaled_down(image)
+    small = scaled_down(image, _SIDE)
     panel = find_panel(small)
     if panel is None:
         frame = find_frame(small)
         return None if frame is None else _enlarged(frame, small, image)
     found = left, top, _, _ = _enlarged(panel, small, image)
     page = image.crop(found)
-    small = _scaled_down(page)
+    small = scaled_down(page, _SIDE)
     frame = find_frame(small)
     if frame is None:
         return found
     inner = _enlarged(frame, small, page)
     return left + inner[0], top + inner[1], left + inner[2], top + inner[3]
-
-
-def _scaled_down(image: Image.Image) -> Pixels:
-    factor = min(1.0, _SIDE / max(image.size))
-    if factor == 1:
-        return np.asarray(image)
-    size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return np.asarray(image.resize(size, Image.Resampling.BOX))
 
 
 def _enlarged(box: Box, small: Pixels, image: Image.Image) -> Box:
@@ -150,8 +142,7 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
 
 
 def _has_colour(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = (np.abs(rows - colour) <= _TOLERANCE).all(axis=2)
-    return found
+    return in_all_channels(np.abs(rows - colour) <= _TOLERANCE)
 
 
 def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:

@@ -8,14 +8,15 @@ a rectangle of four shorter ones.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from homing.search.frames.borders import find_frame
-from homing.search.frames.panels import Box, find_page_panels
+from homing.search.frames.panels import Box, find_page_panels, scaled_down
+from homing.search.frames.rest import area, distinct
 
 MOST_PANELS = 16
 """Most panels of a picture: each costs a search."""
@@ -32,7 +33,6 @@ _FIRST = 2.0, 1.8  # least step over those beside it: of the first line, and of 
 _LATER = 1.8, 1.6  # the same, of a picture that is cut already
 _DEPTH = 9  # cuts within cuts
 _WHOLE = 0.9  # share of the picture from which a panel is the picture
-_SAME = 0.85  # intersection over union of boxes that count as one
 
 _EDGE_STEP, _EDGE = 10.0, 1.65  # levels, and over those beside it: least step of a pixel of an edge
 _DENSE = 0.7  # least share of such pixels along each side of a picture within another
@@ -54,10 +54,8 @@ def find_panels(image: Image.Image) -> tuple[Box, ...]:
         :data:`MOST_PANELS`. None if it is one picture, perhaps with a frame
         (:func:`homing.search.frames.borders.inner_box`).
     """
-    factor = min(1.0, _SIDE / max(image.size))
-    size = max(1, round(image.width * factor)), max(1, round(image.height * factor))
-    small = np.asarray(image.resize(size, Image.Resampling.BOX))
-    across, down = image.width / size[0], image.height / size[1]
+    small = scaled_down(image, _SIDE)
+    across, down = image.width / small.shape[1], image.height / small.shape[0]
     boxes = _panels(small)[:MOST_PANELS]
     return tuple(
         (round(left * across), round(top * down), round(right * across), round(bottom * down))
@@ -78,32 +76,12 @@ def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
     parts = [
         part
         for part in _cut(steps, box, _DEPTH)
-        if min(part[2] - part[0], part[3] - part[1]) >= least and _area(part) < _WHOLE * _area(box)
+        if min(part[2] - part[0], part[3] - part[1]) >= least and area(part) < _WHOLE * area(box)
     ]
     if parts:
-        return _distinct(sorted(parts, key=lambda part: -_area(part)))
+        return distinct(sorted(parts, key=lambda part: -area(part)))
     inset = _inset(*steps)
     return [] if inset is None else [inset]
-
-
-def _distinct(boxes: Iterable[Box]) -> list[Box]:
-    """Return the boxes without those that are nearly the same as an earlier one."""
-    found: list[Box] = []
-    for box in boxes:
-        if all(_overlap(box, other) < _SAME for other in found):
-            found.append(box)
-    return found
-
-
-def _overlap(one: Box, other: Box) -> float:
-    across = min(one[2], other[2]) - max(one[0], other[0])
-    down = min(one[3], other[3]) - max(one[1], other[1])
-    shared = max(0, across) * max(0, down)
-    return shared / (_area(one) + _area(other) - shared)
-
-
-def _area(box: Box) -> int:
-    return (box[2] - box[0]) * (box[3] - box[1])
 
 
 def _steps(pixels: NDArray[np.uint8]) -> Values:
@@ -182,7 +160,7 @@ def _inset(upright_steps: Values, level_steps: Values) -> Box | None:
             share = min(np.count_nonzero(side) / side.size for side in sides)
             if share > best:
                 best, found = share, (left, top, right, bottom)
-    if found is None or _area(found) > _WHOLE * width * height:
+    if found is None or area(found) > _WHOLE * width * height:
         return None
     return found
 

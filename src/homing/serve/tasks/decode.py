@@ -8,7 +8,7 @@ import io
 import operator
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from PIL import Image, ImageChops
 
 from homing.archive.decisions.relevant import RelevantDecisions
 from homing.archive.hits import Hits
-from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
-from homing.archive.query.confirmer import confirm_panels, has_copy, panel_views
+from homing.archive.query.confirm import HitPicture, QueryPicture, confirm
+from homing.archive.query.confirmer import SeenQuery
 from homing.archive.query.explain import explain
 from homing.archive.query.queries import DescribedQuery
 from homing.images import read_picture, read_rgb, shown
@@ -60,33 +60,44 @@ def _begin(memory: int) -> Callable[[Callable[[], Any]], Any]:
     return operator.call
 
 
+@dataclass(frozen=True)
+class Within:
+    """Places within a query to search for, each with its view for the descriptor."""
+
+    tried: tuple[Box, ...]
+    boxes: list[Box]
+    views: list[list[View]]
+
+    @classmethod
+    def of(cls, query: SeenQuery, size: int) -> "Within":
+        """Find the places in a query; views are of `size` pixels a side."""
+        panels = query.panels(size)
+        boxes = [panel.box for panel, _ in panels]
+        return cls(query.tried, boxes, [views for _, views in panels])
+
+
 def confirm_query(
     data: bytes, hits: Hits, pictures: Mapping[str, HitPicture], size: int, limits: Limits
-) -> tuple[Hits, list[tuple[Box, list[View]]]]:
-    """Compare a query with its hits; if none is a copy, also return the pictures within it.
-
-    Each has its place and its view for the descriptor, `size` pixels a side.
-    """
+) -> tuple[Hits, Within]:
+    """Compare a query with its hits; also return where further pictures may be within it."""
     picture = QueryPicture.read(data, limits)
-    confirmed = _without_places(confirm(hits, pictures, picture, limits), pictures)
-    if has_copy(confirmed):
-        return confirmed, []
-    panels = ((panel.box, panel_views(panel, size)) for panel in picture.panels())
-    return confirmed, [(box, views) for box, views in panels if views]
+    query = SeenQuery(confirm(hits, pictures, picture, limits), picture)
+    return _without_places(query.hits, pictures), Within.of(query, size)
 
 
 def confirm_within(
     data: bytes,
     hits: Hits,
-    boxes: Sequence[Box],
+    within: Within,
     answers: Sequence[Hits],
     pictures: Mapping[str, HitPicture],
+    size: int,
     limits: Limits,
-) -> Hits:
-    """Compare the pictures within a query with their hits; add the copies to those of the query."""
-    whole = QueryPicture.read(data, limits)
-    panels = [Panel(box, whole) for box in boxes]
-    return _without_places(confirm_panels(hits, panels, answers, pictures, limits), pictures)
+) -> tuple[Hits, Within]:
+    """Compare the pictures within a query with their hits; also return where more may be."""
+    query = SeenQuery(hits, QueryPicture.read(data, limits), within.tried)
+    query = query.joined(within.boxes, answers, pictures, limits)
+    return _without_places(query.hits, pictures), Within.of(query, size)
 
 
 def _without_places(hits: Hits, pictures: Mapping[str, HitPicture]) -> Hits:
