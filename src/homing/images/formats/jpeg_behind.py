@@ -7,15 +7,10 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from homing.errors import PictureError
-from homing.images.formats.jpeg import open_jpeg, parse_jpeg
-from homing.images.formats.jpeg_structure import Part, ends_of_data, walk
-from homing.images.limits import decoder_errors_as
-from homing.options import DEFAULT_LIMITS
+from homing.images.formats.blocks.carriers import THUMBNAIL
+from homing.images.formats.blocks.look import Look, pictures_within
+from homing.images.formats.jpeg_structure import Part, walk
 
 _APP2, _PREFIX = 0xE2, b"MPF\0"
 _COUNT, _ENTRIES = 0xB001, 0xB002
@@ -23,14 +18,9 @@ _ENTRY = 16  # bytes
 _TYPE = 0xFFFFFF  # of an entry's attributes
 _PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
 _VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
-_THUMBNAIL = 320  # pixels of its longer side
-_BEGINNING = b"\xff\xd8\xff"
-_MOST_LOOKED_AT = 64  # pictures, so that no file takes long
-_SMALL = 32  # side at which two pictures are compared
-_ALIKE = 10.0  # mean difference in levels of pictures that show the same
 
 PREVIEWS_LEFT_OUT = "previews behind the picture left out: they show what is not released"
-BEHIND_LEFT_OUT = "what stood behind the picture (other pictures, a gain map, a video) is left out"
+BEHIND = "what stood behind the picture (other pictures, a gain map, a video)"
 BEHIND_KEPT = (
     "what stands behind the picture (other pictures, a gain map, a video) is kept as it is"
 )
@@ -74,6 +64,14 @@ def notes_behind(data: bytes) -> tuple[str, ...]:
     gone = _unreleased(data, parts, end)
     kept = len(data) - end > sum(stop - start for start, stop in gone)
     return (PREVIEWS_LEFT_OUT,) * bool(gone) + (BEHIND_KEPT,) * kept
+
+
+def stands_behind(data: bytes) -> bool:
+    """Return whether anything stands behind the picture of a JPEG."""
+    try:
+        return not _nothing(data, walk(data)[1])
+    except PictureError:
+        return False
 
 
 def mend_behind(
@@ -196,48 +194,13 @@ def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int
             index.header + entry.offset: (entry.size, entry.attributes & _TYPE)
             for entry in index.entries
         }
-    first = _small(data)
+    look = Look.of_jpeg(data)
     found: list[tuple[int, int]] = []
-    marks, looked_at = ends_of_data(data), 0
-    at = data.find(_BEGINNING, end)
-    while at >= 0 and looked_at < _MOST_LOOKED_AT:
-        looked_at += 1
+    for at, stop, form, sides in pictures_within(data, end):
         size, kind = typed.get(at, (0, 0))
-        stop = _end_of_picture(data, at, marks) or min(at + size, len(data))
-        if stop > at and (
-            kind in _PREVIEWS or (kind & 0xFF0000 != _VIEWS and _shows(first, data[at:stop]))
+        if kind in _PREVIEWS or (
+            kind & 0xFF0000 != _VIEWS and max(sides) > THUMBNAIL and look.shows(data[at:stop], form)
         ):
             # Padding that the index counts to the picture goes with it.
-            stop = max(stop, min(at + size, len(data)))
-            found.append((at, stop))
-        at = data.find(_BEGINNING, max(stop, at + 3))
+            found.append((at, max(stop, min(at + size, len(data)))))
     return tuple(found)
-
-
-def _end_of_picture(data: bytes, at: int, marks: NDArray[np.int64]) -> int | None:
-    try:
-        return walk(data, at, marks)[1]
-    except PictureError:
-        return None
-
-
-def _small(data: bytes) -> NDArray[np.int16] | None:
-    """Return a picture at 32 x 32, or None if it cannot be read or is a thumbnail."""
-    try:
-        header = parse_jpeg(data, DEFAULT_LIMITS)
-        if max(header.width, header.height) <= _THUMBNAIL:
-            return None
-        image = open_jpeg(data, header)
-        with decoder_errors_as("it cannot be read"):
-            image.draft(None, (2 * _SMALL, 2 * _SMALL))
-            small = image.convert("RGB").resize((_SMALL, _SMALL), Image.Resampling.BILINEAR)
-            return np.asarray(small).astype(np.int16)
-    except PictureError:
-        return None
-
-
-def _shows(first: NDArray[np.int16] | None, data: bytes) -> bool:
-    other = _small(data) if first is not None else None
-    if first is None or other is None:
-        return False
-    return float(np.abs(first - other).mean()) < _ALIKE

@@ -1,5 +1,6 @@
 """TIFF: its first directory, and new pixels beneath the old tags."""
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,6 +39,7 @@ _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
 )
 _STRIP_BYTES = 1 << 18
+_DESCRIPTION = 1 << 16  # bytes of it that are looked at
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,40 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         bits[0],
         photometric,
         directory.number(338, UNSPECIFIED),
-        (not first_page and _several(directory)) or _refusal(directory, samples, bits, photometric),
+        (not first_page and _several(data, directory))
+        or _refusal(directory, samples, bits, photometric),
     )
 
 
-def _several(directory: Directory) -> str:
+def unnamed_bytes(data: bytes, directory: Directory) -> int:
+    """Return how many bytes of a file no tag of its directories names."""
+
+    def named(part: Directory) -> int:
+        own = sum(len(entry.data) for entry in part.entries.values() if len(entry.data) > 4)
+        rows = 6 + 12 * (len(part.entries) + len(part.beneath))
+        return own + rows + sum(named(each) for each in part.beneath.values())
+
+    pixels = sum(sum(directory.numbers(tag)) for tag in (279, 325, 514))
+    return max(0, len(data) - 8 - named(directory) - pixels)
+
+
+def _pages_without_directory(data: bytes, directory: Directory) -> bool:
+    """Return whether pages follow the first one that only the description tells of.
+
+    ImageJ and tifffile write stacks so.
+    """
+    entry = directory.entries.get(270)
+    page = sum(directory.numbers(279))
+    if entry is None or not page or unnamed_bytes(data, directory) < page:
+        return False
+    text = entry.data[:_DESCRIPTION]
+    imagej = re.search(rb"^images=(\d+)", text, re.MULTILINE) if b"ImageJ=" in text else None
+    return b'"shape":' in text or (imagej is not None and int(imagej[1]) > 1)
+
+
+def _several(data: bytes, directory: Directory) -> str:
     """Return why a TIFF of several pictures is refused; "" if it has one."""
-    if directory.following:
+    if directory.following or _pages_without_directory(data, directory):
         return "cannot be written back: a TIFF of several pages; save one page as TIFF"
     if SUB_PICTURES in directory.entries:
         return (
