@@ -31,6 +31,7 @@ from homing.images.limits import UNLIMITED
 from homing.images.metadata import Metadata, metadata_of, read_metadata
 from homing.images.picture import Picture
 
+_MOVED = "the place of the maker note, from which its own offsets may count"
 _GAPS = 4096  # bytes of a TIFF between what its tags name, as writers leave them
 
 Chunks = tuple[tuple[bytes, bytes], ...]
@@ -173,7 +174,8 @@ def _webp_of_other(picture: Picture) -> tuple[WebpChunks, tuple[str, ...]]:
 
 def _tiff_of_other(picture: Picture) -> tuple[Directory, tuple[str, ...]]:
     metadata, gone, lost = _foreign(picture)
-    return tiff_directory(metadata), left_out(gone) + no_place(lost, "TIFF")
+    directory, others = tiff_directory(metadata)
+    return directory, left_out(gone) + no_place(lost + others, "TIFF")
 
 
 _OWN: _Writers = MappingProxyType(
@@ -203,7 +205,8 @@ def _foreign(picture: Picture) -> tuple[Metadata, list[str], list[str]]:
     if picture.kind == "TIFF":
         source = parse_tiff(data, UNLIMITED).directory
         directory, gone = clean_directory(source, look)
-        return metadata_of(directory), gone + _unnamed(picture, source), []
+        moved = [_MOVED] * (directory.maker_note is not None)
+        return metadata_of(directory), gone + _unnamed(picture, source), moved
     metadata, gone = _cleaned(read_metadata(picture.kind, data), look)
     if picture.kind == "JPEG" and BEHIND in metadata.others and metadata.xmp is not None:
         metadata = replace(metadata, xmp=without_behind(metadata.xmp))

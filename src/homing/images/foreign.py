@@ -105,8 +105,11 @@ def png_chunks(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(chunks)
 
 
-def tiff_directory(metadata: Metadata) -> Directory:
-    """Return metadata as the tags of a TIFF, refused if the EXIF block is damaged."""
+def tiff_directory(metadata: Metadata) -> tuple[Directory, list[str]]:
+    """Return metadata as the tags of a TIFF, and names of the rest.
+
+    Refused if the EXIF block is damaged.
+    """
     found = Directory("<", {})
     if metadata.exif is not None:
         block = parse_block(metadata.exif.removeprefix(EXIF))
@@ -121,4 +124,5 @@ def tiff_directory(metadata: Metadata) -> Directory:
     ):
         if content:
             entries[tag] = Entry(1 if tag != ICC_TAG else 7, len(content), content)
-    return Directory(found.order, entries, found.beneath)
+    names = ["the EXIF thumbnail"] * (found.following > 0)
+    return Directory(found.order, entries, found.beneath), names

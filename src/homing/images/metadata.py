@@ -17,6 +17,7 @@ from homing.images.formats.jpeg_segments import (
     EXTENDED_XMP,
     MPF,
     block_of,
+    blocks,
 )
 from homing.images.formats.jpeg_segments import (
     ICC as ICC_SEGMENT,
@@ -32,7 +33,7 @@ from homing.images.formats.png_carried import CREDENTIALS, text_of
 from homing.images.formats.png_carried import XMP as XMP_TEXT
 from homing.images.formats.tiff import STRUCTURAL, TiffHeader, parse_tiff
 from homing.images.formats.tiff_carried import ICC, IPTC, PHOTOSHOP, XMP
-from homing.images.formats.tiff_tags import Directory, write_directory
+from homing.images.formats.tiff_tags import Directory, first_number, write_directory
 from homing.images.formats.webp import WebpHeader, parse_webp
 from homing.images.kinds import sniff
 from homing.images.limits import UNLIMITED
@@ -120,15 +121,23 @@ _CARRIED_SEGMENTS = (
 )
 
 
+_RESOLUTION = 282  # tag
+
+
 def _other_segments(header: JpegHeader) -> tuple[str, ...]:
     """Return the names of segments of a JPEG that other kinds have no place for."""
-    names = []
+    found = [each.name for each in blocks(header.segments)]
+    names = ["a second EXIF block"] * (found.count(EXIF) > 1)
+    names += ["a second XMP packet"] * (found.count(XMP_SEGMENT) > 1)
     for (marker, payload), gone in zip(
         header.segments, is_credentials(header.segments), strict=True
     ):
         carried = any(marker == m and payload.startswith(p) for m, p in _CARRIED_SEGMENTS)
         if marker == COMMENT:
             names.append("the comment")
+        elif marker == 0xE0 and payload[7:8] in (b"\1", b"\2"):
+            if first_number(header.exif or b"", _RESOLUTION) is None:
+                names.append("the resolution")
         elif 0xE0 <= marker <= 0xEF and not carried and not gone:
             names.append(f"segment APP{marker - 0xE0}")
     return tuple(dict.fromkeys(names))

@@ -4,12 +4,12 @@ Cameras put previews, other views, gain maps and videos there. CIPA DC-007 descr
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from homing.errors import PictureError
-from homing.images.formats.blocks.carriers import THUMBNAIL
-from homing.images.formats.blocks.look import Look, pictures_within
+from homing.images.formats.blocks.carriers import MOST_OPAQUE, THUMBNAIL, left_out
+from homing.images.formats.blocks.look import Look, Span, pictures_within
 from homing.images.formats.jpeg_structure import Part, walk
 
 _APP2, _PREFIX = 0xE2, b"MPF\0"
@@ -18,6 +18,9 @@ _ENTRY = 16  # bytes
 _TYPE = 0xFFFFFF  # of an entry's attributes
 _PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
 _VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
+
+_VIDEO, _BOX_HEAD = b"ftyp", 8
+_BOXES = frozenset(b"ftyp moov mdat free skip wide uuid meta moof mfra sidx styp udta".split())
 
 PREVIEWS_LEFT_OUT = "previews behind the picture left out: they show what is not released"
 BEHIND = "what stood behind the picture (other pictures, a gain map, a video)"
@@ -61,9 +64,11 @@ def notes_behind(data: bytes) -> tuple[str, ...]:
         return ()
     if _nothing(data, end):
         return ()
-    gone = _unreleased(data, parts, end)
-    kept = len(data) - end > sum(stop - start for start, stop in gone)
-    return (PREVIEWS_LEFT_OUT,) * bool(gone) + (BEHIND_KEPT,) * kept
+    previews, unknown = _unreleased(data, parts, end)
+    count = sum(stop - start for start, stop in unknown)
+    left = len(data) - end - count - sum(stop - start for start, stop in previews)
+    names = [f"unknown data behind the end ({count:,} bytes)"] * bool(unknown)
+    return (PREVIEWS_LEFT_OUT,) * bool(previews) + left_out(names) + (BEHIND_KEPT,) * (left > 0)
 
 
 def stands_behind(data: bytes) -> bool:
@@ -85,7 +90,10 @@ def mend_behind(
 
     `moved` maps the offsets of the parts of `data` that were written to their new ones.
     """
-    gone = () if _nothing(data, end) else _unreleased(data, parts, end)
+    gone: list[Span] = []
+    if not _nothing(data, end):
+        previews, unknown = _unreleased(data, parts, end)
+        gone = sorted([*previews, *unknown])
     index = _read_index(data, parts)
     if index is not None:
         shift = moved[index.part.start] - index.part.start
@@ -185,8 +193,11 @@ def _write_index(written: bytearray, header: int, index: _Index, entries: Sequen
     written[at : at + _ENTRY * len(index.entries)] = rows.ljust(_ENTRY * len(index.entries), b"\0")
 
 
-def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of pictures behind the first that show the same, larger than thumbnails."""
+def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[list[Span], list[Span]]:
+    """Return what does not leave of what stands behind: the same picture, and unknown data.
+
+    The picture is larger than a thumbnail; the data are longer than private ones may be.
+    """
     index = _read_index(data, parts)
     typed = {}
     if index is not None:
@@ -195,12 +206,45 @@ def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int
             for entry in index.entries
         }
     look = Look.of_jpeg(data)
-    found: list[tuple[int, int]] = []
+    gone: list[Span] = []
+    known: list[Span] = [(end, end)]
     for at, stop, form, sides in pictures_within(data, end):
         size, kind = typed.get(at, (0, 0))
+        # Padding that the index counts to the picture goes with it.
+        known.append((at, max(stop, min(at + size, len(data)))))
         if kind in _PREVIEWS or (
             kind & 0xFF0000 != _VIEWS and max(sides) > THUMBNAIL and look.shows(data[at:stop], form)
         ):
-            # Padding that the index counts to the picture goes with it.
-            found.append((at, max(stop, min(at + size, len(data)))))
-    return tuple(found)
+            gone.append(known[-1])
+    known += _videos(data, end, known)
+    return gone, list(_unknown(data, sorted(known)))
+
+
+def _videos(data: bytes, end: int, pictures: Sequence[Span]) -> Iterator[Span]:
+    """Yield where videos (ISO base media) stand, outside of pictures."""
+    at = data.find(_VIDEO, end)
+    while at >= 0:
+        stop = at + 1
+        if not any(first <= at < last for first, last in pictures):
+            stop = _end_of_video(data, at - 4)
+            yield at - 4, stop
+        at = data.find(_VIDEO, stop)
+
+
+def _end_of_video(data: bytes, at: int) -> int:
+    """Return the end of the boxes of a video."""
+    while at + 8 <= len(data) and data[at + 4 : at + 8] in _BOXES:
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 1:  # behind the type stands one of 64 bits
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        at = at + length if length >= _BOX_HEAD else len(data)
+    return min(at, len(data))
+
+
+def _unknown(data: bytes, known: Sequence[Span]) -> Iterator[Span]:
+    """Yield what stands between known parts, if it is long and not all zeros."""
+    at = known[0][0]
+    for start, stop in (*known[1:], (len(data), len(data))):
+        if start - at > MOST_OPAQUE and data[at:start].strip(b"\0"):
+            yield at, start
+        at = max(at, stop)

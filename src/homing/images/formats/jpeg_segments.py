@@ -46,18 +46,18 @@ class Block:
 
 def blocks(segments: Sequence[Segment]) -> Iterator[Block]:
     """Yield the blocks of metadata segments; those of coding, and some without pixels, not."""
-    groups: dict[object, list[int]] = {}
+    groups: dict[tuple[int, bytes] | tuple[int, bytes, int], list[int]] = {}
     last: tuple[int, int] = (-2, 0)
     credentials = is_credentials(segments)
     for place, (marker, payload) in enumerate(segments):
-        key: object = _key(marker, payload)
+        key: tuple[int, bytes] | tuple[int, bytes, int] | None = _key(marker, payload)
         if key is None or credentials[place]:
             continue
         if key == (marker, b""):  # of one marker in a row
             run = last[1] if last[0] == place - 1 and segments[place - 1][0] == marker else place
             last, key = (place, run), (marker, b"", run)
-        elif key == (0xE1, EXIF) and payload[len(EXIF) : len(EXIF) + 4] in _TIFF and key in groups:
-            key = (marker, EXIF, place)  # another EXIF block, no part of the first
+        elif key in groups and (payload[len(EXIF) : len(EXIF) + 4] in _TIFF or key[1] == XMP):
+            key = (marker, key[1], place)  # another EXIF block or packet, no part of the first
         groups.setdefault(key, []).append(place)
     for places in groups.values():
         marker, payload = segments[places[0]]

@@ -136,6 +136,8 @@ def _pages_without_directory(data: bytes, directory: Directory) -> bool:
 
 def _several(data: bytes, directory: Directory) -> str:
     """Return why a TIFF of several pictures is refused; "" if it has one."""
+    if directory.following > len(data) - 6:
+        return "cannot be written back: the TIFF points at a page beyond its end; save it again"
     if directory.following or _pages_without_directory(data, directory):
         return "cannot be written back: a TIFF of several pages; save one page as TIFF"
     if SUB_PICTURES in directory.entries:
@@ -203,12 +205,8 @@ def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> 
         strips = [
             _deflate(pixels[top : top + rows], source.order) for top in range(0, height, rows)
         ]
-    offsets, at = [], 8
-    for strip in strips:
-        offsets.append(at)
-        at += len(strip)
-    padding = b"\0" * (at % 2)
-    at += len(padding)
+    note = source.maker_note
+    pieces, offsets, at = _placed(strips, note if note is not None and note.at >= 8 else None)
     if at > 2**32 - 2**24:
         raise PictureError("the TIFF would pass 4 GiB; save the picture in parts")
     structure = _structure(pixels, source.order, extra, rows)
@@ -218,7 +216,30 @@ def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> 
     directory = Directory(source.order, {**carried, **structure}, source.beneath)
     mark = b"II*\0" if source.order == "<" else b"MM\0*"
     head = mark + at.to_bytes(4, BYTE_ORDERS[source.order])
-    return b"".join((head, *strips, padding, write_directory(directory, at)))
+    stands = note is not None and note.at >= 8
+    return b"".join((head, *pieces, write_directory(directory, at, note_stands=stands)))
+
+
+def _placed(strips: list[bytes], note: Entry | None) -> tuple[list[bytes], list[int], int]:
+    """Lay strips out from byte 8 on, around a maker note that stays where it stood.
+
+    Its own offsets often count from the file's beginning. Returns the pieces of the file, the
+    strips' offsets, and the even offset behind all.
+    """
+    pieces: list[bytes] = []
+    offsets, at = [], 8
+    for strip in strips:
+        if note is not None and at + len(strip) > note.at:
+            pieces += [bytes(note.at - at), note.data]
+            at, note = note.at + len(note.data), None
+        pieces.append(strip)
+        offsets.append(at)
+        at += len(strip)
+    if note is not None:
+        pieces += [bytes(note.at - at), note.data]
+        at = note.at + len(note.data)
+    pieces.append(b"\0" * (at % 2))
+    return pieces, offsets, at + at % 2
 
 
 def _short(order: Order, *values: int) -> Entry:

@@ -26,6 +26,7 @@ def clean_directory(directory: Directory, look: Look) -> tuple[Directory, list[s
     names: list[str] = []
     if _PREVIEW[0] in directory.entries and directory.number(259, 1) != 6:
         names.append("a JPEG preview (tag 513)")
+    names += [f"tag {tag}, which cannot be read" for tag in directory.unread]
     entries = {}
     for tag, entry in directory.entries.items():
         reason = _reason(tag, entry)

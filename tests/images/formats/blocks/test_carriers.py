@@ -196,6 +196,7 @@ BUILDERS: dict[tuple[str, str], Callable[[bytes], Built]] = {
     ("JPEG", "other segments"): in_segment(0xE7, b"preview:"),
     ("JPEG", "previews in the index (MPF)"): lambda p: (several(JPEG, [(PREVIEW, p)]), p),
     ("JPEG", "pictures behind the end"): lambda p: (JPEG + b"MOV" + p, p),
+    ("JPEG", "data behind the end"): lambda p: (JPEG + p, p),
     ("JPEG", "C2PA manifest store"): lambda p: (
         with_segments(JPEG, [(0xEB, b"JP\0\1\0\0\0\1" + store(p))]),
         p,

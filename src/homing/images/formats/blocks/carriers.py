@@ -48,6 +48,7 @@ CARRIERS = (
     Carrier("JPEG", "other segments", Fate.UNLESS_IT_SHOWS),
     Carrier("JPEG", "previews in the index (MPF)", Fate.LEFT_OUT),
     Carrier("JPEG", "pictures behind the end", Fate.UNLESS_IT_SHOWS),
+    Carrier("JPEG", "data behind the end", Fate.UNLESS_LONG),
     Carrier("JPEG", "C2PA manifest store", Fate.LEFT_OUT),
     Carrier("PNG", "IDAT", Fate.CHANGED),
     Carrier("PNG", "animation", Fate.REFUSED),
