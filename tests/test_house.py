@@ -33,7 +33,6 @@ TESTED_ELSEWHERE = {
     "archive/query/manifests": "archive/ingest/test_sign",
     "images/foreign": "images/test_metadata",
     "images/formats/blocks/exif": "images/formats/blocks/test_carriers",
-    "images/formats/blocks/look": "images/formats/blocks/test_carriers",
     "images/formats/blocks/photoshop": "images/formats/blocks/test_carriers",
     "images/formats/jpeg_segments": "images/formats/blocks/test_carriers",
     "images/formats/png_carried": "images/formats/blocks/test_carriers",

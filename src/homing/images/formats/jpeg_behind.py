@@ -72,11 +72,16 @@ def notes_behind(data: bytes) -> tuple[str, ...]:
 
 
 def stands_behind(data: bytes) -> bool:
-    """Return whether anything stands behind the picture of a JPEG."""
+    """Return whether anything stands behind the picture of a JPEG.
+
+    Where its parts cannot be told from each other, another picture or a late end is a sign.
+    """
     try:
         return not _nothing(data, walk(data)[1])
     except PictureError:
-        return False
+        scan = data.find(b"\xff\xda")
+        ends = data.rstrip(b"\0").endswith(b"\xff\xd9")
+        return not ends or data.find(b"\xff\xd8\xff", max(scan, 0)) >= 0
 
 
 def mend_behind(

@@ -33,7 +33,7 @@ def clean_directory(directory: Directory, look: Look) -> tuple[Directory, list[s
         if reason:
             names.append(reason)
             continue
-        content, found = (entry.data, []) if tag in STRUCTURAL else _cleaned(tag, entry.data, look)
+        content, found = (entry.data, []) if tag in STRUCTURAL else _cleaned(tag, entry, look)
         names += found
         if content:
             count = entry.count if len(content) == len(entry.data) else len(content)
@@ -59,12 +59,16 @@ def _reason(tag: int, entry: Entry) -> str:
     return ""
 
 
-def _cleaned(tag: int, content: bytes, look: Look) -> tuple[bytes, list[str]]:
+def _cleaned(tag: int, entry: Entry, look: Look) -> tuple[bytes, list[str]]:
+    content = entry.data
     if tag == XMP:
         return clean_xmp(content, look)
     if tag == PHOTOSHOP:
         return clean_resources(content, look)
     if content[:4] in (b"II*\0", b"MM\0*"):  # an EXIF block, as a private tag
         return clean_exif(content, look)
+    if entry.type == _TEXT:
+        cleaned, found = clean_xmp(content, look)
+        return cleaned, [f"a picture in tag {tag}"] * bool(found)
     spans = look.unreleased(content)
     return blanked(content, spans), [f"a preview in tag {tag}"] * bool(spans)

@@ -4,6 +4,7 @@ import base64
 import io
 import struct
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,8 +268,11 @@ def name_of(carrier: Carrier) -> str:
     return f"{carrier.kind} {carrier.place}"
 
 
-def test_every_carrier_is_tested() -> None:
+def test_every_carrier_is_tested_and_documented() -> None:
     assert {(each.kind, each.place) for each in CARRIERS} == set(BUILDERS)
+    page = (Path(__file__).parents[4] / "docs" / "metadata.md").read_text(encoding="utf-8")
+    rows = "\n".join(f"| {c.kind} | {c.place} | {c.fate.value} |" for c in CARRIERS)
+    assert rows in page
 
 
 @pytest.mark.parametrize("carrier", of(Fate.CHANGED), ids=name_of)

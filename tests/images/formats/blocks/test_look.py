@@ -1,0 +1,67 @@
+"""Copies of a picture found among other bytes, whatever their kind, turned or bordered."""
+
+import time
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from homing.images.formats.blocks.look import Look, blanked, pictures_within
+from tests.helpers.picture_files import saved, scene
+
+PIXELS = scene(400, 600)
+PICTURE = Image.fromarray(PIXELS)
+LOOK = Look.of_pixels(PIXELS)
+
+
+def hidden(content: bytes) -> bytes:
+    return b"head" * 9 + content + b"tail" * 9
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("order", [1, 2, 6, 8])
+def test_copies_are_found_in_every_kind_and_position(kind: str, order: int) -> None:
+    turned = {1: PICTURE, 2: ImageOps.mirror(PICTURE), 6: PICTURE.rotate(90, expand=True)}
+    copy = saved(turned.get(order, ImageOps.flip(PICTURE)), kind)
+    ((first, last),) = LOOK.unreleased(hidden(copy))
+    assert hidden(copy)[first:].startswith(copy[:20])
+    assert last - first >= len(copy)
+    assert not LOOK.unreleased(hidden(copy), len(hidden(copy)) - 20)
+
+
+def test_borders_grey_and_cut_data_hide_no_copy() -> None:
+    bordered = ImageOps.pad(PICTURE, (640, 480))
+    for image in (bordered, bordered.rotate(90, expand=True)):
+        assert LOOK.unreleased(hidden(saved(image, "JPEG")))
+    cut = saved(PICTURE, "JPEG")[:4000]
+    assert LOOK.unreleased(hidden(cut)) == ((36, len(hidden(cut))),)
+    for box in (b"\0\0\0\x18ftypheic", b"\0\0\0\x0cJXL \r\n\x87\n", b"\0\0\0\x0cjP  \r\n\x87\n"):
+        assert LOOK.unreleased(hidden(box + bytes(40)))[0][0] == 36
+
+
+def test_other_pictures_and_thumbnails_stay() -> None:
+    other = Image.fromarray(np.roll(PIXELS[:, ::-1] // 2, 30, 1))
+    for image in (other, PICTURE.resize((320, 213)), PICTURE.convert("1").resize((90, 60))):
+        for kind in ("JPEG", "PNG"):
+            assert not LOOK.unreleased(hidden(saved(image.convert("RGB"), kind)))
+    assert not LOOK.unreleased(hidden(b"\xff\xd8\xff RIFF II*\0 MM\0* \x89PNG\r\n\x1a\n"))
+
+
+def test_deep_pictures_have_a_look_too() -> None:
+    deep = Look.of_pixels(PIXELS.astype(np.uint16) * 257)
+    grey = Look.of_pixels(PIXELS[..., :1])
+    assert deep.unreleased(saved(PICTURE, "JPEG"))
+    assert grey.unreleased(saved(Image.fromarray(PIXELS[..., 0]), "PNG"))
+
+
+def test_blanking_moves_nothing() -> None:
+    assert blanked(b"abcdef", ((1, 3), (5, 6))) == b"a\0\0de\0"
+    assert blanked(b"abc", ()) == b"abc"
+
+
+def test_hostile_blocks_take_no_time() -> None:
+    small = saved(PICTURE.resize((8, 8)), "JPEG")
+    for block in (b"\xff\xd8\xff" * 300_000, b"II*\0\x08\0\0\0" * 100_000, small * 3000):
+        began = time.perf_counter()
+        assert len(list(pictures_within(block))) <= 64
+        assert time.perf_counter() - began < 2
