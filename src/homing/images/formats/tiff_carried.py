@@ -12,6 +12,7 @@ from homing.images.formats.tiff_tags import Directory, Entry
 
 XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
 _PREVIEW = (513, 514)
+_PIXELS = frozenset({273, 279, 324, 325, 330, *_PREVIEW})  # places of pixels, and counts
 _TEXT, _POINTER = 2, 13
 _FIRST_PRIVATE = 32768
 _STANDARD = frozenset(
@@ -40,7 +41,9 @@ def clean_directory(directory: Directory, look: Look) -> tuple[Directory, list[s
             entries[tag] = replace(entry, count=count, data=content)
     beneath = {}
     for tag, inner in directory.beneath.items():
-        beneath[tag], found = clean_directory(inner, look)
+        own = {each: entry for each, entry in inner.entries.items() if each not in _PIXELS}
+        names += [f"what tag {each} points at" for each in inner.entries.keys() - own.keys()]
+        beneath[tag], found = clean_directory(replace(inner, entries=own), look)
         names += found
     return Directory(directory.order, entries, beneath, directory.following), names
 

@@ -39,6 +39,22 @@ def test_borders_grey_and_cut_data_hide_no_copy() -> None:
         assert LOOK.unreleased(hidden(box + bytes(40)))[0][0] == 36
 
 
+@pytest.mark.parametrize("kind", ["GIF", "JPEG2000", "PSD"])
+def test_kinds_that_are_not_decoded_count_as_copies(kind: str) -> None:
+    for image, gone in ((PICTURE, True), (PICTURE.resize((90, 60)), False)):
+        size = image.height.to_bytes(4, "big") + image.width.to_bytes(4, "big")
+        data = b"8BPS\0\1" + bytes(6) + b"\0\3" + size + b"\0\x08\0\3" + bytes(500)
+        if kind != "PSD":
+            data = saved(image, kind, **({"no_jp2": True} if kind == "JPEG2000" else {}))
+        assert bool(LOOK.unreleased(hidden(data))) is gone
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "JPEG", "PNG"])
+def test_a_copy_behind_a_thumbnail_is_found(kind: str) -> None:
+    first, copy = saved(PICTURE.resize((90, 60)), kind), saved(PICTURE, "JPEG")
+    assert LOOK.unreleased(first + copy) == ((len(first), len(first + copy)),)
+
+
 def test_other_pictures_and_thumbnails_stay() -> None:
     other = Image.fromarray(np.roll(PIXELS[:, ::-1] // 2, 30, 1))
     for image in (other, PICTURE.resize((320, 213)), PICTURE.convert("1").resize((90, 60))):

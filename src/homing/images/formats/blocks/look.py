@@ -39,6 +39,9 @@ _BEGINNINGS = MappingProxyType(
         b"ftypavi": "HEIF",
         b"jP  \r\n\x87\n": "HEIF",  # JPEG 2000, in boxes as well
         b"JXL \r\n\x87\n": "HEIF",
+        b"\xff\x4f\xff\x51": "JPEG2000",
+        b"GIF8": "GIF",
+        b"8BPS\0\1": "PSD",
     }
 )
 """First bytes of pictures that may stand within other data."""
@@ -127,7 +130,9 @@ def pictures_within(block: bytes, start: int = 0) -> Iterator[tuple[int, int, st
         if found is not None:
             begin, end, size = found
             yield begin, end, kind, size
-            after = max(end, after)
+            # Where the end is not known, a large picture may follow a thumbnail.
+            open_end = end == len(block) and max(size) <= THUMBNAIL
+            after = after if open_end else max(end, after)
         for each, place in places.items():
             if place < after:
                 places[each] = block.find(each, after)
@@ -151,6 +156,8 @@ def _measure(
             header = parse_tiff(block[at:], DEFAULT_LIMITS, first_page=True)
             pixels = header.directory.numbers(273) or header.directory.numbers(324)
             return (at, len(block), (header.width, header.height)) if pixels else None
+        if kind in ("JPEG2000", "GIF", "PSD"):
+            return at, len(block), _size_of_other(block, at, kind)
         if kind == "PNG":
             size = _numbers(block, at + 16)
             return (
@@ -199,6 +206,14 @@ def _end_of_boxes(block: bytes, at: int) -> int:
 def _end_of_png(block: bytes, at: int) -> int:
     found = block.find(b"IEND\xaeB`\x82", at)
     return found + 8 if found >= 0 else len(block)
+
+
+def _size_of_other(block: bytes, at: int, kind: str) -> _Size:
+    """Return width and height of a picture in another kind, whose end is not looked for."""
+    if kind == "GIF":
+        width, height = block[at + 6 : at + 8], block[at + 8 : at + 10]
+        return int.from_bytes(width, "little"), int.from_bytes(height, "little")
+    return _numbers(block, at + (8 if kind == "JPEG2000" else 14))
 
 
 def _numbers(block: bytes, at: int) -> _Size:
