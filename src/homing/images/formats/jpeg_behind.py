@@ -3,6 +3,7 @@
 Cameras put previews, other views, gain maps and videos there. CIPA DC-007 describes the index.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,7 +13,8 @@ from homing.images.formats.blocks.carriers import MOST_OPAQUE, THUMBNAIL, left_o
 from homing.images.formats.blocks.look import Look, Span, pictures_within
 from homing.images.formats.jpeg_structure import Part, walk
 
-_APP2, _PREFIX = 0xE2, b"MPF\0"
+_APP1, _APP2, _PREFIX = 0xE1, 0xE2, b"MPF\0"
+_ITEM = re.compile(rb"""Item:Length\s*(?:=\s*["']|>)\s*(\d{1,18})\b""")  # of Google's container
 _COUNT, _ENTRIES = 0xB001, 0xB002
 _ENTRY = 16  # bytes
 _TYPE = 0xFFFFFF  # of an entry's attributes
@@ -99,6 +101,10 @@ def mend_behind(
     if not _nothing(data, end):
         previews, unknown = _unreleased(data, parts, end)
         gone = sorted([*previews, *unknown])
+    for part in parts if gone else ():
+        if part.marker == _APP1 and part.start in moved:
+            shift = moved[part.start] - part.start
+            _mend_items(written, part.payload + shift, part.end + shift, gone)
     index = _read_index(data, parts)
     if index is not None:
         shift = moved[index.part.start] - index.part.start
@@ -114,6 +120,14 @@ def mend_behind(
 
 def _nothing(data: bytes, end: int) -> bool:
     return not memoryview(data)[end:].tobytes().strip(b"\0")
+
+
+def _mend_items(written: bytearray, start: int, end: int, gone: Sequence[Span]) -> None:
+    """Set lengths of items that are gone to zeros in an XMP packet: places follow from lengths."""
+    lengths = {stop - first for first, stop in gone}
+    for match in _ITEM.finditer(bytes(written[start:end])):
+        if int(match[1]) in lengths:
+            written[start + match.start(1) : start + match.end(1)] = b"0" * len(match[1])
 
 
 def _mended(
