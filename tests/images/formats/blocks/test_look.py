@@ -7,7 +7,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from homing.images.formats.blocks.look import Look, blanked, pictures_within
-from tests.helpers.picture_files import saved, scene
+from tests.helpers.picture_files import chunk, saved, scene
 
 PIXELS = scene(400, 600)
 PICTURE = Image.fromarray(PIXELS)
@@ -61,6 +61,13 @@ def test_other_pictures_and_thumbnails_stay() -> None:
         for kind in ("JPEG", "PNG"):
             assert not LOOK.unreleased(hidden(saved(image.convert("RGB"), kind)))
     assert not LOOK.unreleased(hidden(b"\xff\xd8\xff RIFF II*\0 MM\0* \x89PNG\r\n\x1a\n"))
+
+
+@pytest.mark.parametrize("side", [7_000, 60_000])
+def test_a_picture_too_large_to_decode_counts_as_a_copy(side: int) -> None:
+    size = side.to_bytes(4, "big") * 2
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size + b"\x08\2\0\0\0") + chunk(b"IDAT", b"")
+    assert LOOK.unreleased(hidden(data + chunk(b"IEND", b""))) == ((36, 36 + len(data) + 12),)
 
 
 def test_deep_pictures_have_a_look_too() -> None:

@@ -16,9 +16,9 @@ from homing.images.formats.jpeg_structure import FRAMES, SOS, ends_of_data, walk
 from homing.images.formats.png import decode_png, parse_png
 from homing.images.formats.tiff import parse_tiff
 from homing.images.formats.webp import open_webp, parse_webp
-from homing.images.limits import decoder_errors_as
+from homing.images.limits import UNLIMITED, decoder_errors_as
 from homing.images.pixels import Pixels
-from homing.options import DEFAULT_LIMITS
+from homing.options import DEFAULT_LIMITS, Limits
 
 Span = tuple[int, int]
 _Size = tuple[int, int]
@@ -26,6 +26,7 @@ _Size = tuple[int, int]
 _SMALL = 32  # side at which two pictures are compared
 _ALIKE = 10.0  # mean difference in levels of pictures that show the same
 _MOST_LOOKED_AT = 64  # pictures, so that no block takes long
+_LIMITS = Limits(40_000_000, DEFAULT_LIMITS.max_bytes)  # larger ones count as copies, unread
 _FALSE_START = 64  # beginnings of JPEGs that are none, which cost as much as one picture
 _BEGINNINGS = MappingProxyType(
     {
@@ -153,7 +154,7 @@ def _measure(
         if kind == "HEIF":  # of a size that only its own reader knows
             return max(at - 4, 0), _end_of_boxes(block, max(at - 4, 0)), (1 << 16, 1 << 16)
         if kind == "TIFF":
-            header = parse_tiff(block[at:], DEFAULT_LIMITS, first_page=True)
+            header = parse_tiff(block[at:], UNLIMITED, first_page=True)
             pixels = header.directory.numbers(273) or header.directory.numbers(324)
             return (at, len(block), (header.width, header.height)) if pixels else None
         if kind in ("JPEG2000", "GIF", "PSD"):
@@ -166,7 +167,7 @@ def _measure(
         if block[at + 8 : at + 12] != b"WEBP":
             return None
         end = min(at + 8 + int.from_bytes(block[at + 4 : at + 8], "little"), len(block))
-        webp = parse_webp(block[at:end], DEFAULT_LIMITS)
+        webp = parse_webp(block[at:end], UNLIMITED)
         return at, end, (webp.width, webp.height)
     except PictureError:
         return None
@@ -227,7 +228,12 @@ def _open_jpeg(data: bytes) -> Image.Image:
 
 
 def _open_png(data: bytes) -> Image.Image:
-    return _image(decode_png(data, parse_png(data, DEFAULT_LIMITS)))
+    return _image(decode_png(data, parse_png(data, _LIMITS)))
+
+
+def _open_webp(data: bytes) -> Image.Image:
+    parse_webp(data, _LIMITS)
+    return open_webp(data)
 
 
 def _image(pixels: Pixels) -> Image.Image:
@@ -238,7 +244,7 @@ def _image(pixels: Pixels) -> Image.Image:
 
 
 _OPENERS: MappingProxyType[str, Callable[[bytes], Image.Image]] = MappingProxyType(
-    {"JPEG": _open_jpeg, "PNG": _open_png, "WEBP": open_webp}
+    {"JPEG": _open_jpeg, "PNG": _open_png, "WEBP": _open_webp}
 )
 
 
