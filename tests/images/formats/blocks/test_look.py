@@ -70,11 +70,23 @@ def test_a_picture_too_large_to_decode_counts_as_a_copy(side: int) -> None:
     assert LOOK.unreleased(hidden(data + chunk(b"IEND", b""))) == ((36, 36 + len(data) + 12),)
 
 
-def test_deep_pictures_have_a_look_too() -> None:
-    deep = Look.of_pixels(PIXELS.astype(np.uint16) * 257)
+def test_copies_of_other_depth_light_and_colours_are_found() -> None:
+    copy = saved(PICTURE, "JPEG")
+    linear = ((PIXELS / 255) ** 2.2 * 65535).astype(np.uint16)
+    for own in (PIXELS.astype(np.uint16) * 257, PIXELS.astype(np.uint16) << 4, linear):
+        assert Look.of_pixels(own).unreleased(copy)
     grey = Look.of_pixels(PIXELS[..., :1])
-    assert deep.unreleased(saved(PICTURE, "JPEG"))
     assert grey.unreleased(saved(Image.fromarray(PIXELS[..., 0]), "PNG"))
+
+
+def test_a_map_of_highlights_is_another_picture() -> None:
+    grey = PIXELS.mean(2)
+    gain = np.clip((grey - 150) * 3, 0, 255).astype(np.uint8)
+    assert not LOOK.unreleased(saved(Image.fromarray(gain), "JPEG"))
+    white = Look.of_pixels(np.full((400, 600, 3), 250, np.uint8))
+    page = np.full((400, 600), 250, np.uint8)
+    page[40:300, 100:500] = 0
+    assert not white.unreleased(saved(Image.fromarray(page), "PNG"))
 
 
 def test_blanking_moves_nothing() -> None:

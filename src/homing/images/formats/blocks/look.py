@@ -25,6 +25,7 @@ _Size = tuple[int, int]
 
 _SMALL = 32  # side at which two pictures are compared
 _ALIKE = 10.0  # mean difference in levels of pictures that show the same
+_IN_STEP = 0.98  # correlation of the ranks of their greys, if tones went through some curve
 _MOST_LOOKED_AT = 64  # pictures, so that no block takes long
 _LIMITS = Limits(40_000_000, DEFAULT_LIMITS.max_bytes)  # larger ones count as copies, unread
 _FALSE_START = 64  # beginnings of JPEGs that are none, which cost as much as one picture
@@ -90,7 +91,12 @@ class Look:
             return True
         turned = [np.rot90(small, turns) for turns in range(4)]
         sought = [*turned, *(each[:, ::-1] for each in turned)]
-        return any(float(np.abs(view - each).mean()) < _ALIKE for view in views for each in sought)
+        ranked = [_ranks(each) for each in sought]
+        return any(
+            float(np.abs(view - each).mean()) < _ALIKE or float(_ranks(view) @ ranks) > _IN_STEP
+            for view in views
+            for each, ranks in zip(sought, ranked, strict=True)
+        )
 
     def unreleased(self, block: bytes, start: int = 0) -> tuple[Span, ...]:
         """Return where a block holds the same picture, larger than a thumbnail."""
@@ -237,7 +243,9 @@ def _open_webp(data: bytes) -> Image.Image:
 
 
 def _image(pixels: Pixels) -> Image.Image:
-    levels = pixels if pixels.dtype == np.uint8 else (pixels >> 8).astype(np.uint8)
+    levels = pixels
+    if pixels.dtype != np.uint8:  # 12 bits in 16, say, fill the range of 12
+        levels = (pixels >> max(int(pixels.max()).bit_length() - 8, 0)).astype(np.uint8)
     if levels.shape[2] < 3:
         return Image.fromarray(np.ascontiguousarray(levels[..., 0]))
     return Image.fromarray(np.ascontiguousarray(levels[..., :3]))
@@ -257,6 +265,19 @@ def _cut(image: Image.Image, aspect: float) -> Iterator[Image.Image]:
         left, top = (image.width - width) // 2, (image.height - height) // 2
         if (left or top) and width and height:
             yield image.crop((left, top, left + width, top + height))
+
+
+def _ranks(small: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Return the ranks of a small picture's greys, (1024,), centred and of unit length.
+
+    They are the same whatever curve tones go through: linear light, another colour space.
+    """
+    grey = small.astype(np.int64) @ np.array([3, 6, 1])
+    _, places, counts = np.unique(grey, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - counts / 2)[places.ravel()]
+    ranks -= ranks.mean()
+    length = float(np.sqrt((ranks * ranks).sum()))
+    return np.asarray(ranks / length if length else ranks)
 
 
 def _shrunk(image: Image.Image) -> NDArray[np.int16]:
