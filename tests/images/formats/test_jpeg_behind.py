@@ -105,6 +105,15 @@ def test_previews_do_not_leave(first: bytes, kind: int) -> None:
     assert notes_behind(source) == (PREVIEWS_LEFT_OUT, BEHIND_KEPT)
 
 
+def test_a_gain_map_stays_though_it_resembles_the_picture(first: bytes) -> None:
+    grey = saved(Image.fromarray(scene(480, 640)).convert("L"), "JPEG")
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    gain = with_segments(grey, [(0xE1, head + b'<x hdrgm:Version="1.0" hdrgm:GainMapMax="2"/>')])
+    copy = with_segments(grey, [(0xE1, head + b'<x hdrgm:Version="1.0"/>')])
+    assert released(first + gain).endswith(gain)
+    assert grey[-400:] not in released(first + copy)
+
+
 def test_lengths_in_xmp_follow_what_is_gone(first: bytes) -> None:
     gone = saved(Image.fromarray(scene(480, 640)).resize((400, 300)), "JPEG")
     item = b'<Container:Item Item:Semantic="x" Item:Length="%d"/>'

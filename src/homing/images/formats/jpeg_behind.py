@@ -21,6 +21,7 @@ _TYPE = 0xFFFFFF  # of an entry's attributes
 _PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
 _VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
 
+_GAIN_MAPS, _HEAD = (b"hdrgm:GainMapMax", b"aux:hdrgainmap"), 1 << 16
 _VIDEO, _BOX_HEAD = b"ftyp", 8
 _BOXES = frozenset(b"ftyp moov mdat free skip wide uuid meta moof mfra sidx styp udta".split())
 
@@ -231,12 +232,18 @@ def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[list[Span
         size, kind = typed.get(at, (0, 0))
         # Padding that the index counts to the picture goes with it.
         known.append((at, max(stop, min(at + size, len(data)))))
+        other = kind & 0xFF0000 == _VIEWS or _is_gain_map(data[at:stop])
         if kind in _PREVIEWS or (
-            kind & 0xFF0000 != _VIEWS and max(sides) > THUMBNAIL and look.shows(data[at:stop], form)
+            not other and max(sides) > THUMBNAIL and look.shows(data[at:stop], form)
         ):
             gone.append(known[-1])
     known += _videos(data, end, known)
     return gone, list(_unknown(data, sorted(known)))
+
+
+def _is_gain_map(picture: bytes) -> bool:
+    """Return whether a picture says of itself that it is a map of gains, in grey or not."""
+    return any(picture.find(mark, 0, _HEAD) >= 0 for mark in _GAIN_MAPS)
 
 
 def _videos(data: bytes, end: int, pictures: Sequence[Span]) -> Iterator[Span]:
