@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 45_000  # lines of the package
+MOST_LINES = 48_500  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -31,6 +31,12 @@ TESTED_ELSEWHERE = {
     "client": "serve/test_client",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
+    "images/foreign": "images/test_metadata",
+    "images/formats/blocks/exif": "images/formats/blocks/test_carriers",
+    "images/formats/blocks/photoshop": "images/formats/blocks/test_carriers",
+    "images/formats/jpeg_segments": "images/formats/blocks/test_carriers",
+    "images/formats/png_carried": "images/formats/blocks/test_carriers",
+    "images/formats/tiff_carried": "images/formats/blocks/test_carriers",
     "search/engines/lance": "archive/query/test_engines",
     "serve/app": "serve/routes/test_routes",
     "serve/http/log": "serve/test_server",

@@ -14,7 +14,7 @@ from PIL import Image
 
 import homing
 from homing.c2pa import ALGORITHM, Binding, active_manifest, extract_manifest
-from homing.c2pa.signing import ManifestSigner, Signed
+from homing.c2pa.signing import ManifestSigner, Signed, _signer
 from homing.errors import PictureError, UsageError
 from homing.images import (
     CREDENTIALS_LEFT_OUT,
@@ -25,6 +25,8 @@ from homing.images import (
     same_but_for_credentials,
     sniff,
 )
+from homing.images.formats.blocks.look import pictures_within
+from tests.helpers.picture_files import saved, scene
 from tests.helpers.signing_material import write_material
 
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
@@ -119,6 +121,32 @@ def test_what_a_manifest_says_names_no_file(signer: ManifestSigner) -> None:
     assert "thumbnail" not in parent
     assert "thumbnail" not in manifest
     assert manifest["claim_generator_info"][0]["name"] == "homing"
+
+
+@pytest.mark.parametrize("generations", [1, 2])
+def test_previews_in_credentials_do_not_leave(
+    signer: ManifestSigner, credentials: homing.ContentCredentials, generations: int
+) -> None:
+    plain = source = saved(scene(600, 800), "JPEG")
+    settings = {"builder": {"thumbnail": {"enabled": True}}}
+    context = c2pa.Context.from_dict(settings, signer=_signer(credentials))
+    definition = {"claim_generator_info": [{"name": "camera", "version": "1"}]}
+    for _ in range(generations):
+        shown = io.BytesIO()
+        with c2pa.Builder(definition, context=context) as builder:
+            builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
+            parent = {"relationship": "parentOf"}
+            builder.add_ingredient(parent, "image/jpeg", io.BytesIO(source))
+            builder.sign("image/jpeg", io.BytesIO(plain), shown)
+        source = shown.getvalue()
+    assert list(pictures_within(manifest_store(source) or b""))
+    file = signed(signer, plain, source)
+    assert file.redacted
+    store = manifest_store(file.data)
+    assert store is not None
+    assert not list(pictures_within(store))
+    state, _ = read(file.data)
+    assert state == "Valid"
 
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "webp", "tiff"])

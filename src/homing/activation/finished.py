@@ -21,7 +21,8 @@ from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
 from homing.activation.visible import fit_visible
 from homing.errors import PictureError
-from homing.images.encode import Encoding, encode, encodings, round_trip
+from homing.images.carried import notes_coded, notes_in_place
+from homing.images.encode import Encoding, encode, encodings, find_kind, round_trip
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
     Coefficients,
@@ -31,7 +32,7 @@ from homing.images.formats.jpeg_coefficients import (
 )
 from homing.images.limits import UNLIMITED
 from homing.images.metrics import psnr, ssim
-from homing.images.picture import Picture, coded_anew, decode_pixels
+from homing.images.picture import Picture, decode_pixels
 from homing.images.pixels import as_stored
 from homing.images.preview import encode_preview
 from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
@@ -158,11 +159,15 @@ def coding(
     """Return how a picture is coded, the scale at which its change arrives whole, and notes."""
     if kind == picture.kind == "JPEG":
         try:
-            return *_laid(picture, change, least_psnr), picture.notes
+            return *_laid(picture, change, least_psnr), notes_in_place(picture)
         except PictureError as error:
-            notes = (*coded_anew(picture), f"coded anew, with all its pixels, because {error}")
+            notes = (
+                *notes_coded(picture, kind),
+                f"coded anew, with all its pixels, because {error}",
+            )
             return _with_pixels(picture, change, kind, least_psnr), 1.0, notes
-    return _with_pixels(picture, change, kind, least_psnr), 1.0, coded_anew(picture)
+    notes = notes_coded(picture, find_kind(kind))
+    return _with_pixels(picture, change, kind, least_psnr), 1.0, notes
 
 
 def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> tuple[_Code, float]:

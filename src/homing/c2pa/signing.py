@@ -13,6 +13,9 @@ from homing._version import __version__
 from homing.c2pa.binding import ALGORITHM, Binding
 from homing.c2pa.credentials import ContentCredentials
 from homing.errors import PictureError, UsageError
+from homing.images.formats.blocks.carriers import THUMBNAIL
+from homing.images.formats.blocks.look import pictures_within
+from homing.images.metadata import manifest_store
 
 _TYPES = MappingProxyType(
     {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
@@ -24,6 +27,8 @@ _SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
 }
+_ADDRESS = "self#jumbf=/c2pa/"
+_REASON = "c2pa.trade-secret.present"  # of those that C2PA knows, the one for what is unreleased
 _DONE = (
     "Changed by an amount nobody sees, so that edited copies are found again by their descriptor"
 )
@@ -35,6 +40,7 @@ class Signed:
 
     data: bytes  # the file
     manifest: str  # id of its active manifest
+    redacted: bool = False  # whether the source's credentials lost their previews
 
 
 class ManifestSigner:
@@ -64,21 +70,48 @@ class ManifestSigner:
         """Write a manifest into a file; `PictureError` if that fails or it would not be valid.
 
         It states that the file is `source`, edited by homing, and holds the soft binding.
-        Credentials of the source are stored as those of its parent. File names are not stated.
+        Credentials of the source are stored as those of its parent, without their previews, which
+        show what is not released. File names are not stated.
         """
         import c2pa
 
         signed = io.BytesIO()
         try:
-            with c2pa.Builder(_definition(binding), context=self._context) as builder:
+            previews = self._previews_in(source, source_kind)
+            definition = _definition(binding) | ({"redactions": previews} if previews else {})
+            with c2pa.Builder(definition, context=self._context) as builder:
                 builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
                 parent = {"relationship": "parentOf"}
                 builder.add_ingredient(parent, _TYPES[source_kind], io.BytesIO(source))
                 builder.add_action({"action": "c2pa.edited", "description": _DONE})
+                for each in previews:
+                    builder.add_action(
+                        {
+                            "action": "c2pa.redacted",
+                            "reason": _REASON,
+                            "parameters": {"redacted": each},
+                        }
+                    )
                 builder.sign(_TYPES[kind], io.BytesIO(data), signed)
-            return Signed(signed.getvalue(), self._manifest_in(signed, kind))
+            _check_previews(signed.getvalue())
+            return Signed(signed.getvalue(), self._manifest_in(signed, kind), bool(previews))
         except c2pa.C2paError as error:
             raise PictureError(f"no content credentials can be written: {error}") from error
+
+    def _previews_in(self, source: bytes, kind: str) -> list[str]:
+        """Return the addresses of the previews in the manifests that a source carries."""
+        import c2pa
+
+        if not manifest_store(source):
+            return []
+        with c2pa.Reader(_TYPES[kind], io.BytesIO(source), context=self._reading) as reader:
+            manifests = json.loads(reader.json())["manifests"]
+        return [
+            found["thumbnail"]["identifier"].replace("self#jumbf=c2pa.", f"{_ADDRESS}{name}/c2pa.")
+            for name, manifest in manifests.items()
+            for found in (manifest, *manifest.get("ingredients", ()))
+            if "identifier" in found.get("thumbnail", ())
+        ]
 
     def _manifest_in(self, file: io.BytesIO, kind: str) -> str:
         """Read back the manifest just written, check it, and return its id."""
@@ -102,6 +135,16 @@ class ManifestSigner:
         nothing = Binding.of(np.ones(1), descriptor="", codebook="")
         picture = blank.getvalue()
         self.sign(picture, "PNG", nothing, source=picture, source_kind="PNG")
+
+
+def _check_previews(signed: bytes) -> None:
+    """Refuse a file whose manifests still hold a picture above thumbnail size."""
+    store = manifest_store(signed) or b""
+    if any(max(size) > THUMBNAIL for _, _, _, size in pictures_within(store)):
+        raise PictureError(
+            "the source's content credentials hold previews of it that cannot be left out; "
+            "release it without signing, or from a source without credentials"
+        )
 
 
 def _definition(binding: Binding) -> dict[str, Any]:

@@ -9,24 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError, UsageError
-from homing.images.formats.jpeg import (
-    decode_jpeg,
-    encode_jpeg,
-    is_metadata,
-    parse_jpeg,
-    splice_jpeg,
-)
-from homing.images.formats.png import CARRIED, encode_png, parse_png, splice_png
+from homing.images.carried import chunks_for, directory_for, segments_for, webp_chunks_for
+from homing.images.formats.jpeg import decode_jpeg, encode_jpeg, parse_jpeg, splice_jpeg
+from homing.images.formats.png import encode_png, splice_png
 from homing.images.formats.tiff import STRAIGHT, encode_tiff, parse_tiff
-from homing.images.formats.webp import encode_webp, parse_webp, splice_webp
+from homing.images.formats.webp import encode_webp, splice_webp
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import UNLIMITED
-from homing.images.metadata import (
-    jpeg_segments,
-    png_chunks,
-    read_metadata,
-    tiff_directory,
-)
 from homing.images.picture import Picture
 from homing.images.pixels import Pixels
 
@@ -143,43 +132,33 @@ def _encode_jpeg(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
         encoding.quality or 100,
         progressive=picture.progressive,
     )
-    if picture.kind == "JPEG":
-        header = parse_jpeg(picture.encoded, UNLIMITED)
-        return splice_jpeg(data, tuple(each for each in header.segments if is_metadata(*each)))
-    # The coder writes a JFIF segment; it must stand first.
-    jfif = [each for each in parse_jpeg(data, UNLIMITED).segments if each[0] == 0xE0]
-    return splice_jpeg(data, (*jfif, *jpeg_segments(read_metadata(picture.kind, picture.encoded))))
+    segments, _ = segments_for(picture)
+    if picture.kind != "JPEG":
+        # The coder writes a JFIF segment; it must stand first.
+        jfif = [each for each in parse_jpeg(data, UNLIMITED).segments if each[0] == 0xE0]
+        segments = (*jfif, *segments)
+    return splice_jpeg(data, segments)
 
 
 def _encode_png(picture: Picture, pixels: Pixels) -> bytes:
     samples = _with_alpha(picture, pixels)
     small = picture.kind == "PNG" and len(picture.encoded) < _GRAPHIC * samples.nbytes
-    data = encode_png(samples, small=small)
-    if picture.kind != "PNG":
-        return splice_png(data, png_chunks(read_metadata(picture.kind, picture.encoded)))
-    header = parse_png(picture.encoded, UNLIMITED)
-    before, after = (
-        tuple(each for each in side if each[0] in CARRIED) for side in (header.before, header.after)
-    )
-    return splice_png(data, before, after)
+    chunks, _ = chunks_for(picture)
+    return splice_png(encode_png(samples, small=small), chunks.before, chunks.after)
 
 
 def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
     samples = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
     data = encode_webp(_with_alpha(picture, samples).astype(np.uint8, copy=False), encoding.quality)
-    if picture.kind == "WEBP":
-        header = parse_webp(picture.encoded, UNLIMITED)
-        return splice_webp(data, exif=header.exif, icc=header.icc, xmp=header.xmp)
-    metadata = read_metadata(picture.kind, picture.encoded)
-    if metadata.icc is not None and metadata.icc[16:20] == b"GRAY":
+    chunks, _ = webp_chunks_for(picture)
+    if picture.kind != "WEBP" and chunks.icc is not None and chunks.icc[16:20] == b"GRAY":
         raise PictureError("a WebP is always in colour and holds no grey profile; write PNG")
-    return splice_webp(data, exif=metadata.exif, icc=metadata.icc, xmp=metadata.xmp)
+    return splice_webp(data, exif=chunks.exif, icc=chunks.icc, xmp=chunks.xmp, others=chunks.others)
 
 
 def _encode_tiff(picture: Picture, pixels: Pixels) -> bytes:
-    samples = _with_alpha(picture, pixels)
-    if picture.kind != "TIFF":
-        return encode_tiff(samples, tiff_directory(read_metadata(picture.kind, picture.encoded)))
-    header = parse_tiff(picture.encoded, UNLIMITED)
-    extra = header.extra if picture.alpha is not None else STRAIGHT
-    return encode_tiff(samples, header.directory, extra=extra)
+    directory, _ = directory_for(picture)
+    extra = STRAIGHT
+    if picture.kind == "TIFF" and picture.alpha is not None:
+        extra = parse_tiff(picture.encoded, UNLIMITED).extra
+    return encode_tiff(_with_alpha(picture, pixels), directory, extra=extra)

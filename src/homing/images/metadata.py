@@ -1,7 +1,5 @@
-"""Metadata of a picture's file: carried from one kind to another; its C2PA manifest store."""
+"""Metadata of a picture's file, read from each kind alike; its C2PA manifest store."""
 
-import struct
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,23 +7,39 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import JpegHeader, parse_jpeg
-from homing.images.formats.png import PngHeader, parse_png
+from homing.images.formats.blocks.photoshop import IPTC as IPTC_RESOURCE
+from homing.images.formats.blocks.photoshop import read_resources, write_resource
+from homing.images.formats.jpeg import JpegHeader, is_credentials, parse_jpeg
+from homing.images.formats.jpeg_behind import BEHIND, stands_behind
+from homing.images.formats.jpeg_segments import (
+    COMMENT,
+    EXIF,
+    EXTENDED_XMP,
+    MPF,
+    block_of,
+    blocks,
+)
+from homing.images.formats.jpeg_segments import (
+    ICC as ICC_SEGMENT,
+)
+from homing.images.formats.jpeg_segments import (
+    PHOTOSHOP as PHOTOSHOP_SEGMENT,
+)
+from homing.images.formats.jpeg_segments import (
+    XMP as XMP_SEGMENT,
+)
+from homing.images.formats.png import PngHeader, inflate, parse_png
+from homing.images.formats.png_carried import CREDENTIALS, text_of
+from homing.images.formats.png_carried import XMP as XMP_TEXT
 from homing.images.formats.tiff import STRUCTURAL, TiffHeader, parse_tiff
-from homing.images.formats.tiff_tags import Directory, Entry, parse_block, write_directory
+from homing.images.formats.tiff_carried import ICC, IPTC, PHOTOSHOP, XMP
+from homing.images.formats.tiff_tags import Directory, first_number, write_directory
 from homing.images.formats.webp import WebpHeader, parse_webp
 from homing.images.kinds import sniff
 from homing.images.limits import UNLIMITED
 from homing.images.picture import Picture, read_picture
 from homing.images.pixels import Pixels
 from homing.options import Limits
-
-_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
-_PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
-_SEGMENT = 65533  # bytes that a JPEG segment holds
-_ICC_PART = 65519
-_INFLATED = 64 * 2**20
-_XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 
 _PARSERS: MappingProxyType[
     str, Callable[[bytes, Limits], JpegHeader | PngHeader | WebpHeader | TiffHeader]
@@ -39,7 +53,9 @@ class Metadata:
     exif: bytes | None = None  # block, beginning with its TIFF header
     icc: bytes | None = None
     xmp: bytes | None = None
+    extended_xmp: bytes | None = None  # of a JPEG: the part that its packet had no room for
     photoshop: bytes | None = None  # image resources, which hold IPTC; JPEG and TIFF only
+    others: tuple[str, ...] = ()  # names of what only its own kind has a place for
 
 
 def read_metadata(kind: str, data: bytes) -> Metadata:
@@ -80,57 +96,83 @@ def _alpha(picture: Picture) -> Pixels:
 def _from_jpeg(data: bytes) -> Metadata:
     header = parse_jpeg(data, UNLIMITED)
     parts = sorted(
-        (part for part in header.payloads(0xE2, b"ICC_PROFILE\0") if len(part) > 2),
+        (part for part in header.payloads(0xE2, ICC_SEGMENT) if len(part) > 2),
         key=lambda part: part[0],
     )
-    photoshop = b"".join(header.payloads(0xED, _PHOTOSHOP_PREFIX))
     return Metadata(
         header.exif,
         b"".join(part[2:] for part in parts) or None,
-        next(iter(header.payloads(0xE1, _XMP_PREFIX)), None),
-        photoshop or None,
+        block_of(header.segments, XMP_SEGMENT),
+        block_of(header.segments, EXTENDED_XMP),
+        block_of(header.segments, PHOTOSHOP_SEGMENT),
+        (*_other_segments(header), *((BEHIND,) if stands_behind(data) else ())),
     )
 
 
-def _inflate(content: bytes) -> bytes | None:
-    """Inflate at most 64 MiB; None if there is more or it is damaged."""
-    inflater = zlib.decompressobj()
-    try:
-        found = inflater.decompress(content, _INFLATED)
-    except zlib.error:
-        return None
-    return found if inflater.eof else None
+_CARRIED_SEGMENTS = (
+    (0xE0, b"JFIF\0"),
+    (0xE1, EXIF),
+    (0xE1, XMP_SEGMENT),
+    (0xE1, EXTENDED_XMP),
+    (0xE2, ICC_SEGMENT),
+    (0xE2, MPF),  # the index of what stands behind
+    (0xED, PHOTOSHOP_SEGMENT),
+    (0xEE, b"Adobe"),
+)
+
+
+_RESOLUTION = 282  # tag
+
+
+def _other_segments(header: JpegHeader) -> tuple[str, ...]:
+    """Return the names of segments of a JPEG that other kinds have no place for."""
+    found = [each.name for each in blocks(header.segments)]
+    names = ["a second EXIF block"] * (found.count(EXIF) > 1)
+    names += ["a second XMP packet"] * (found.count(XMP_SEGMENT) > 1)
+    for (marker, payload), gone in zip(
+        header.segments, is_credentials(header.segments), strict=True
+    ):
+        carried = any(marker == m and payload.startswith(p) for m, p in _CARRIED_SEGMENTS)
+        if marker == COMMENT:
+            names.append("the comment")
+        elif marker == 0xE0 and payload[7:8] in (b"\1", b"\2"):
+            if first_number(header.exif or b"", _RESOLUTION) is None:
+                names.append("the resolution")
+        elif 0xE0 <= marker <= 0xEF and not carried and not gone:
+            names.append(f"segment APP{marker - 0xE0}")
+    return tuple(dict.fromkeys(names))
 
 
 def _from_png(data: bytes) -> Metadata:
     header = parse_png(data, UNLIMITED)
     exif = icc = xmp = None
+    others = []
     for name, content in header.before + header.after:
         if name == b"eXIf":
             exif = content
         elif name == b"iCCP":
-            icc = _inflate(content.partition(b"\0")[2][1:])
-        elif name == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0"):
-            xmp = _international_text(content)
-    return Metadata(exif, icc, xmp)
-
-
-def _international_text(content: bytes) -> bytes | None:
-    """Return the text of an iTXt chunk: keyword, two flags, language, keyword, text."""
-    rest = content.partition(b"\0")[2]
-    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return _inflate(text) if rest[:1] == b"\1" else text
+            icc = inflate(content.partition(b"\0")[2][1:])
+        elif name == b"iTXt" and content.startswith(XMP_TEXT):
+            xmp = text_of(name, content)
+        elif name != CREDENTIALS and (name, content) != _SRGB:
+            others.append(f"chunk {name.decode('ascii', 'replace')}")
+    return Metadata(exif, icc, xmp, others=tuple(dict.fromkeys(others)))
 
 
 def _from_webp(data: bytes) -> Metadata:
     header = parse_webp(data, UNLIMITED)
-    exif = header.exif.removeprefix(b"Exif\0\0") if header.exif is not None else None
-    return Metadata(exif, header.icc, header.xmp)
+    exif = header.exif.removeprefix(EXIF) if header.exif is not None else None
+    others = tuple(f"chunk {name.decode('ascii', 'replace')}" for name, _ in header.others)
+    return Metadata(exif, header.icc, header.xmp, others=others)
 
 
 def _from_tiff(data: bytes) -> Metadata:
-    directory = parse_tiff(data, UNLIMITED).directory
-    apart = STRUCTURAL | {254, _XMP, _IPTC, _PHOTOSHOP, _ICC}
+    return metadata_of(parse_tiff(data, UNLIMITED).directory)
+
+
+def metadata_of(directory: Directory) -> Metadata:
+    """Return the metadata that the directory of a TIFF holds."""
+    apart = STRUCTURAL | {254, XMP, IPTC, PHOTOSHOP, ICC}
     carried = {tag: entry for tag, entry in directory.entries.items() if tag not in apart}
     exif = None
     if carried or directory.beneath:
@@ -141,69 +183,14 @@ def _from_tiff(data: bytes) -> Metadata:
         entry = directory.entries.get(tag)
         return entry.data if entry else None
 
-    photoshop = content(_PHOTOSHOP)
-    if photoshop is None and (iptc := content(_IPTC)) is not None:
-        # The resource "8BIM" 0x0404 with an empty name, padded to an even length.
-        photoshop = b"8BIM\x04\x04\0\0" + struct.pack(">I", len(iptc)) + iptc
-        photoshop += b"\0" * (len(iptc) % 2)
-    return Metadata(exif, content(_ICC), content(_XMP), photoshop)
+    photoshop, iptc = content(PHOTOSHOP), content(IPTC)
+    numbers = [each.number for each in read_resources(photoshop or b"")[0]]
+    if iptc is not None and IPTC_RESOURCE not in numbers:
+        photoshop = (photoshop or b"") + write_resource(IPTC_RESOURCE, iptc)
+    return Metadata(exif, content(ICC), content(XMP), photoshop=photoshop)
 
 
+_SRGB = (b"sRGB", b"\0")  # what pictures without a profile are taken for anyhow
 _READERS: MappingProxyType[str, Callable[[bytes], Metadata]] = MappingProxyType(
     {"JPEG": _from_jpeg, "PNG": _from_png, "WEBP": _from_webp, "TIFF": _from_tiff}
 )
-
-
-def jpeg_segments(metadata: Metadata) -> tuple[tuple[int, bytes], ...]:
-    """Return metadata as the markers and payloads of JPEG segments, refused if it is too long."""
-    segments: list[tuple[int, bytes]] = []
-    for name, marker, prefix, content in (
-        ("EXIF block", 0xE1, b"Exif\0\0", metadata.exif),
-        ("XMP packet", 0xE1, _XMP_PREFIX, metadata.xmp),
-    ):
-        if content is not None:
-            if len(prefix) + len(content) > _SEGMENT:
-                raise PictureError(f"the {name} of {len(content)} bytes is too long for a JPEG")
-            segments.append((marker, prefix + content))
-    icc = metadata.icc or b""
-    parts = [icc[at : at + _ICC_PART] for at in range(0, len(icc), _ICC_PART)]
-    if len(parts) > 255:
-        raise PictureError(f"the colour profile of {len(icc)} bytes is too long for a JPEG")
-    for number, part in enumerate(parts, 1):
-        segments.append((0xE2, b"ICC_PROFILE\0" + bytes((number, len(parts))) + part))
-    photoshop = metadata.photoshop or b""
-    room = _SEGMENT - len(_PHOTOSHOP_PREFIX)
-    for at in range(0, len(photoshop), room):
-        segments.append((0xED, _PHOTOSHOP_PREFIX + photoshop[at : at + room]))
-    return tuple(segments)
-
-
-def png_chunks(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
-    """Return metadata as the types and contents of PNG chunks."""
-    chunks: list[tuple[bytes, bytes]] = []
-    if metadata.icc is not None:
-        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
-    if metadata.exif is not None:
-        chunks.append((b"eXIf", metadata.exif))
-    if metadata.xmp is not None:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
-    return tuple(chunks)
-
-
-def tiff_directory(metadata: Metadata) -> Directory:
-    """Return metadata as the tags of a TIFF, refused if the EXIF block is damaged."""
-    found = Directory("<", {})
-    if metadata.exif is not None:
-        block = parse_block(metadata.exif)
-        if block is None:
-            raise PictureError("the EXIF block is damaged and cannot be carried into a TIFF")
-        found = block
-    entries = dict(found.entries)
-    for tag, content in (
-        (_XMP, metadata.xmp),
-        (_PHOTOSHOP, metadata.photoshop),
-        (_ICC, metadata.icc),
-    ):
-        if content:
-            entries[tag] = Entry(1 if tag != _ICC else 7, len(content), content)
-    return Directory(found.order, entries, found.beneath)

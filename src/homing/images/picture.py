@@ -9,12 +9,6 @@ import numpy as np
 
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_jpeg, is_credentials, parse_jpeg
-from homing.images.formats.jpeg_behind import (
-    BEHIND_KEPT,
-    BEHIND_LEFT_OUT,
-    PREVIEWS_LEFT_OUT,
-    notes_behind,
-)
 from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
 from homing.images.formats.tiff import ASSOCIATED, parse_tiff
 from homing.images.formats.tiff_pixels import decode_tiff
@@ -36,7 +30,7 @@ class Picture:
     pixels: Pixels  # (h, w, c), 1 grey or 3 RGB, uint8 or uint16, as stored, read-only
     alpha: Pixels | None  # (h, w) of the same dtype, straight, read-only
     orientation: int  # EXIF, 1..8; 1 is upright
-    notes: tuple[str, ...]  # what a written file loses, or keeps as it is, for people to read
+    notes: tuple[str, ...]  # what any written file loses; more by `homing.images.carried`
     encoded: bytes  # the source file
     progressive: bool = False  # a JPEG of several scans
     lossless: bool = True  # false for JPEG and ordinary WebP
@@ -91,13 +85,6 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
     return _READERS[kind](data, limits)
 
 
-def coded_anew(picture: Picture) -> tuple[str, ...]:
-    """Return the notes on a picture whose pixels are all coded anew."""
-    behind = {BEHIND_KEPT, PREVIEWS_LEFT_OUT} & set(picture.notes)
-    notes = tuple(note for note in picture.notes if note not in behind)
-    return (*notes, BEHIND_LEFT_OUT) if behind else notes
-
-
 def decode_pixels(data: bytes) -> Pixels:
     """Decode a file that :func:`homing.images.encode` wrote: ``read_picture(data).pixels``."""
     return read_picture(data, limits=UNLIMITED).pixels
@@ -127,7 +114,7 @@ def _read_jpeg(data: bytes, limits: Limits) -> Picture:
         _freeze(decode_jpeg(data, header)),
         None,
         header.orientation,
-        _credentials_note(any(is_credentials(header.segments))) + notes_behind(data),
+        _credentials_note(any(is_credentials(header.segments))),
         data,
         progressive=header.progressive,
         lossless=False,

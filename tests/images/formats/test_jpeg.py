@@ -8,6 +8,7 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import decode_pixels, encode, encodings, psnr, read_picture
+from homing.images.carried import notes_in_place
 from tests.helpers.picture_files import (
     noise,
     opened,
@@ -131,7 +132,7 @@ def test_of_several_pictures_the_first_counts() -> None:
     picture = read_picture(saved(first, "MPO", save_all=True, append_images=[second]))
     assert picture.kind == "JPEG"
     assert picture.pixels.shape == (16, 16, 3)
-    assert "behind the picture" in picture.notes[0]
+    assert "behind the picture" in notes_in_place(picture)[0]
 
 
 @pytest.mark.parametrize(

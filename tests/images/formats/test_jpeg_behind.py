@@ -105,6 +105,29 @@ def test_previews_do_not_leave(first: bytes, kind: int) -> None:
     assert notes_behind(source) == (PREVIEWS_LEFT_OUT, BEHIND_KEPT)
 
 
+def test_a_gain_map_stays_though_it_resembles_the_picture(first: bytes) -> None:
+    grey = saved(Image.fromarray(scene(480, 640)).convert("L"), "JPEG")
+    head = b"http://ns.adobe.com/xap/1.0/\0"
+    gain = with_segments(grey, [(0xE1, head + b'<x hdrgm:Version="1.0" hdrgm:GainMapMax="2"/>')])
+    copy = with_segments(grey, [(0xE1, head + b'<x hdrgm:Version="1.0"/>')])
+    assert released(first + gain).endswith(gain)
+    assert grey[-400:] not in released(first + copy)
+
+
+def test_lengths_in_xmp_follow_what_is_gone(first: bytes) -> None:
+    gone = saved(Image.fromarray(scene(480, 640)).resize((400, 300)), "JPEG")
+    item = b'<Container:Item Item:Semantic="x" Item:Length="%d"/>'
+    packet = item % len(gone) + item % len(other(1)) + item % len(VIDEO)
+    source = with_segments(first, [(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + packet)])
+    written = released(source + gone + other(1) + VIDEO)
+    assert written.endswith(other(1) + VIDEO)
+    assert gone not in written
+    zeros = b"0" * len(str(len(gone)))
+    mended = packet.replace(b'"%d"' % len(gone), b'"%s"' % zeros)
+    assert mended in written
+    assert packet in released(source + other(1) + VIDEO)
+
+
 @pytest.mark.parametrize("indexed", [False, True])
 def test_the_same_picture_does_not_leave_whatever_it_is_called(first: bytes, indexed: bool) -> None:
     image = Image.fromarray(scene(480, 640))

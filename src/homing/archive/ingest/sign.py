@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from homing.activation.activator import Activated, Activator
 
 _CREDENTIALS_AS_PARENT = "content credentials of the source kept as those of its parent"
+_WITHOUT_PREVIEWS = f"{_CREDENTIALS_AS_PARENT}, without their previews"
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,8 @@ class Seal:
         metadata[MANIFEST] = signed.manifest
         if self.endpoint:
             metadata[ENDPOINT] = self.endpoint
-        notes = tuple(
-            _CREDENTIALS_AS_PARENT if note == CREDENTIALS_LEFT_OUT else note
-            for note in activated.notes
-        )
+        kept = _WITHOUT_PREVIEWS if signed.redacted else _CREDENTIALS_AS_PARENT
+        notes = tuple(kept if note == CREDENTIALS_LEFT_OUT else note for note in activated.notes)
         return (
             dataclasses.replace(item, metadata=metadata),
             dataclasses.replace(activated, data=signed.data, notes=notes),

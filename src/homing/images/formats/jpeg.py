@@ -25,6 +25,7 @@ APP11 = 0xEB
 _ADOBE = 0xEE
 _MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)  # with the bytes that fill before it
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
+_TIFF = (b"II*\0", b"MM\0*")
 _LARGEST_SIDE = 65500  # of libjpeg
 
 
@@ -50,8 +51,13 @@ class JpegHeader:
 
     @property
     def exif(self) -> bytes | None:
-        """The EXIF block, beginning with its TIFF header, or None."""
-        return next(iter(self.payloads(0xE1, b"Exif\0\0")), None)
+        """The EXIF block, beginning with its TIFF header, its segments joined, or None."""
+        first, *rest = self.payloads(0xE1, b"Exif\0\0") or (None,)
+        if first is None:
+            return None
+        # Another block would begin with a header of its own.
+        further = itertools.takewhile(lambda part: part[:4] not in _TIFF, rest)
+        return b"".join((first, *further))
 
     @property
     def orientation(self) -> int:
@@ -156,7 +162,8 @@ def parse_jpeg(data: bytes, limits: Limits) -> JpegHeader:
     return JpegHeader(width, height, frame[5], names, marker in _PROGRESSIVE, tuple(segments), scan)
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
+def make_segment(marker: int, payload: bytes) -> bytes:
+    """Return a segment with its marker and length."""
     return bytes((0xFF, marker)) + (len(payload) + 2).to_bytes(2, "big") + payload
 
 
@@ -177,7 +184,7 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
     warnings cannot be silenced in one thread only.
     """
     coding = [
-        _segment(marker, payload)
+        make_segment(marker, payload)
         for marker, payload in header.segments
         if not (0xE0 < marker <= 0xEF or marker == _COM) or marker == _ADOBE
     ]
@@ -256,11 +263,11 @@ def is_credentials(segments: Sequence[tuple[int, bytes]]) -> list[bool]:
     return found
 
 
-def is_metadata(marker: int, payload: bytes) -> bool:
-    """Return whether a segment is metadata that a written file carries on."""
-    if marker == 0xE2:
-        return payload.startswith(b"ICC_PROFILE\0")
-    return marker in (0xE0, 0xE1, 0xED, _COM)
+def is_carried(marker: int, payload: bytes) -> bool:
+    """Return whether a segment stays true in a JPEG that is coded anew, alone in its file."""
+    if marker == 0xE2:  # an index of pictures behind, and what a gain map there means
+        return not payload.startswith((b"MPF\0", b"urn:iso:std:iso:ts:21496:-1\0"))
+    return (0xE0 <= marker <= 0xEF and marker != _ADOBE) or marker == _COM
 
 
 def splice_jpeg(data: bytes, segments: tuple[tuple[int, bytes], ...]) -> bytes:
@@ -269,5 +276,5 @@ def splice_jpeg(data: bytes, segments: tuple[tuple[int, bytes], ...]) -> bytes:
     coding = [
         (marker, payload) for marker, payload in header.segments if not 0xE0 <= marker <= 0xEF
     ]
-    parts = [_segment(marker, payload) for marker, payload in (*segments, *coding)]
+    parts = [make_segment(marker, payload) for marker, payload in (*segments, *coding)]
     return b"".join((b"\xff\xd8", *parts, memoryview(data)[header.scan :]))

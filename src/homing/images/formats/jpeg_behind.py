@@ -3,34 +3,30 @@
 Cameras put previews, other views, gain maps and videos there. CIPA DC-007 describes the index.
 """
 
+import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
 from homing.errors import PictureError
-from homing.images.formats.jpeg import open_jpeg, parse_jpeg
-from homing.images.formats.jpeg_structure import Part, ends_of_data, walk
-from homing.images.limits import decoder_errors_as
-from homing.options import DEFAULT_LIMITS
+from homing.images.formats.blocks.carriers import MOST_OPAQUE, THUMBNAIL, left_out
+from homing.images.formats.blocks.look import Look, Span, pictures_within
+from homing.images.formats.jpeg_structure import Part, walk
 
-_APP2, _PREFIX = 0xE2, b"MPF\0"
+_APP1, _APP2, _PREFIX = 0xE1, 0xE2, b"MPF\0"
+_ITEM = re.compile(rb"""Item:Length\s*(?:=\s*["']|>)\s*(\d{1,18})\b""")  # of Google's container
 _COUNT, _ENTRIES = 0xB001, 0xB002
 _ENTRY = 16  # bytes
 _TYPE = 0xFFFFFF  # of an entry's attributes
 _PREVIEWS = frozenset({0x010001, 0x010002, 0x040000})  # large thumbnails, original preservation
 _VIEWS = 0x020000  # panorama, stereo, several angles: other pictures
-_THUMBNAIL = 320  # pixels of its longer side
-_BEGINNING = b"\xff\xd8\xff"
-_MOST_LOOKED_AT = 64  # pictures, so that no file takes long
-_SMALL = 32  # side at which two pictures are compared
-_ALIKE = 10.0  # mean difference in levels of pictures that show the same
+
+_GAIN_MAPS, _HEAD = (b"hdrgm:GainMapMax", b"aux:hdrgainmap"), 1 << 16
+_VIDEO, _BOX_HEAD = b"ftyp", 8
+_BOXES = frozenset(b"ftyp moov mdat free skip wide uuid meta moof mfra sidx styp udta".split())
 
 PREVIEWS_LEFT_OUT = "previews behind the picture left out: they show what is not released"
-BEHIND_LEFT_OUT = "what stood behind the picture (other pictures, a gain map, a video) is left out"
+BEHIND = "what stood behind the picture (other pictures, a gain map, a video)"
 BEHIND_KEPT = (
     "what stands behind the picture (other pictures, a gain map, a video) is kept as it is"
 )
@@ -71,9 +67,24 @@ def notes_behind(data: bytes) -> tuple[str, ...]:
         return ()
     if _nothing(data, end):
         return ()
-    gone = _unreleased(data, parts, end)
-    kept = len(data) - end > sum(stop - start for start, stop in gone)
-    return (PREVIEWS_LEFT_OUT,) * bool(gone) + (BEHIND_KEPT,) * kept
+    previews, unknown = _unreleased(data, parts, end)
+    count = sum(stop - start for start, stop in unknown)
+    left = len(data) - end - count - sum(stop - start for start, stop in previews)
+    names = [f"unknown data behind the end ({count:,} bytes)"] * bool(unknown)
+    return (PREVIEWS_LEFT_OUT,) * bool(previews) + left_out(names) + (BEHIND_KEPT,) * (left > 0)
+
+
+def stands_behind(data: bytes) -> bool:
+    """Return whether anything stands behind the picture of a JPEG.
+
+    Where its parts cannot be told from each other, another picture or a late end is a sign.
+    """
+    try:
+        return not _nothing(data, walk(data)[1])
+    except PictureError:
+        scan = data.find(b"\xff\xda")
+        ends = data.rstrip(b"\0").endswith(b"\xff\xd9")
+        return not ends or data.find(b"\xff\xd8\xff", max(scan, 0)) >= 0
 
 
 def mend_behind(
@@ -87,7 +98,14 @@ def mend_behind(
 
     `moved` maps the offsets of the parts of `data` that were written to their new ones.
     """
-    gone = () if _nothing(data, end) else _unreleased(data, parts, end)
+    gone: list[Span] = []
+    if not _nothing(data, end):
+        previews, unknown = _unreleased(data, parts, end)
+        gone = sorted([*previews, *unknown])
+    for part in parts if gone else ():
+        if part.marker == _APP1 and part.start in moved:
+            shift = moved[part.start] - part.start
+            _mend_items(written, part.payload + shift, part.end + shift, gone)
     index = _read_index(data, parts)
     if index is not None:
         shift = moved[index.part.start] - index.part.start
@@ -103,6 +121,14 @@ def mend_behind(
 
 def _nothing(data: bytes, end: int) -> bool:
     return not memoryview(data)[end:].tobytes().strip(b"\0")
+
+
+def _mend_items(written: bytearray, start: int, end: int, gone: Sequence[Span]) -> None:
+    """Set lengths of items that are gone to zeros in an XMP packet: places follow from lengths."""
+    lengths = {stop - first for first, stop in gone}
+    for match in _ITEM.finditer(bytes(written[start:end])):
+        if int(match[1]) in lengths:
+            written[start + match.start(1) : start + match.end(1)] = b"0" * len(match[1])
 
 
 def _mended(
@@ -187,8 +213,11 @@ def _write_index(written: bytearray, header: int, index: _Index, entries: Sequen
     written[at : at + _ENTRY * len(index.entries)] = rows.ljust(_ENTRY * len(index.entries), b"\0")
 
 
-def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int, int], ...]:
-    """Return the ranges of pictures behind the first that show the same, larger than thumbnails."""
+def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[list[Span], list[Span]]:
+    """Return what does not leave of what stands behind: the same picture, and unknown data.
+
+    The picture is larger than a thumbnail; the data are longer than private ones may be.
+    """
     index = _read_index(data, parts)
     typed = {}
     if index is not None:
@@ -196,48 +225,52 @@ def _unreleased(data: bytes, parts: Sequence[Part], end: int) -> tuple[tuple[int
             index.header + entry.offset: (entry.size, entry.attributes & _TYPE)
             for entry in index.entries
         }
-    first = _small(data)
-    found: list[tuple[int, int]] = []
-    marks, looked_at = ends_of_data(data), 0
-    at = data.find(_BEGINNING, end)
-    while at >= 0 and looked_at < _MOST_LOOKED_AT:
-        looked_at += 1
+    look = Look.of_jpeg(data)
+    gone: list[Span] = []
+    known: list[Span] = [(end, end)]
+    for at, stop, form, sides in pictures_within(data, end):
         size, kind = typed.get(at, (0, 0))
-        stop = _end_of_picture(data, at, marks) or min(at + size, len(data))
-        if stop > at and (
-            kind in _PREVIEWS or (kind & 0xFF0000 != _VIEWS and _shows(first, data[at:stop]))
+        # Padding that the index counts to the picture goes with it.
+        known.append((at, max(stop, min(at + size, len(data)))))
+        other = kind & 0xFF0000 == _VIEWS or _is_gain_map(data[at:stop])
+        if kind in _PREVIEWS or (
+            not other and max(sides) > THUMBNAIL and look.shows(data[at:stop], form)
         ):
-            # Padding that the index counts to the picture goes with it.
-            stop = max(stop, min(at + size, len(data)))
-            found.append((at, stop))
-        at = data.find(_BEGINNING, max(stop, at + 3))
-    return tuple(found)
+            gone.append(known[-1])
+    known += _videos(data, end, known)
+    return gone, list(_unknown(data, sorted(known)))
 
 
-def _end_of_picture(data: bytes, at: int, marks: NDArray[np.int64]) -> int | None:
-    try:
-        return walk(data, at, marks)[1]
-    except PictureError:
-        return None
+def _is_gain_map(picture: bytes) -> bool:
+    """Return whether a picture says of itself that it is a map of gains, in grey or not."""
+    return any(picture.find(mark, 0, _HEAD) >= 0 for mark in _GAIN_MAPS)
 
 
-def _small(data: bytes) -> NDArray[np.int16] | None:
-    """Return a picture at 32 x 32, or None if it cannot be read or is a thumbnail."""
-    try:
-        header = parse_jpeg(data, DEFAULT_LIMITS)
-        if max(header.width, header.height) <= _THUMBNAIL:
-            return None
-        image = open_jpeg(data, header)
-        with decoder_errors_as("it cannot be read"):
-            image.draft(None, (2 * _SMALL, 2 * _SMALL))
-            small = image.convert("RGB").resize((_SMALL, _SMALL), Image.Resampling.BILINEAR)
-            return np.asarray(small).astype(np.int16)
-    except PictureError:
-        return None
+def _videos(data: bytes, end: int, pictures: Sequence[Span]) -> Iterator[Span]:
+    """Yield where videos (ISO base media) stand, outside of pictures."""
+    at = data.find(_VIDEO, end)
+    while at >= 0:
+        stop = at + 1
+        if not any(first <= at < last for first, last in pictures):
+            stop = _end_of_video(data, at - 4)
+            yield at - 4, stop
+        at = data.find(_VIDEO, stop)
 
 
-def _shows(first: NDArray[np.int16] | None, data: bytes) -> bool:
-    other = _small(data) if first is not None else None
-    if first is None or other is None:
-        return False
-    return float(np.abs(first - other).mean()) < _ALIKE
+def _end_of_video(data: bytes, at: int) -> int:
+    """Return the end of the boxes of a video."""
+    while at + 8 <= len(data) and data[at + 4 : at + 8] in _BOXES:
+        length = int.from_bytes(data[at : at + 4], "big")
+        if length == 1:  # behind the type stands one of 64 bits
+            length = int.from_bytes(data[at + 8 : at + 16], "big")
+        at = at + length if length >= _BOX_HEAD else len(data)
+    return min(at, len(data))
+
+
+def _unknown(data: bytes, known: Sequence[Span]) -> Iterator[Span]:
+    """Yield what stands between known parts, if it is long and not all zeros."""
+    at = known[0][0]
+    for start, stop in (*known[1:], (len(data), len(data))):
+        if start - at > MOST_OPAQUE and data[at:start].strip(b"\0"):
+            yield at, start
+        at = max(at, stop)

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import JpegHeader, is_credentials
+from homing.images.formats.blocks.look import Look
+from homing.images.formats.jpeg import JpegHeader, is_credentials, make_segment
 from homing.images.formats.jpeg_behind import mend_behind
+from homing.images.formats.jpeg_segments import clean_segments
 from homing.images.formats.jpeg_structure import (
     DHT,
     DQT,
@@ -132,20 +134,25 @@ def write_coefficients(data: bytes, coefficients: Coefficients) -> bytes:
     """Return the JPEG `data` with other coefficients in its own scans.
 
     All else stays byte for byte and in its order, but for the Huffman tables, which become the best
-    ones, and a C2PA manifest store, which is left out. Behind the picture stays what may be shown;
-    an index of several pictures (MPF) is mended.
+    ones, a C2PA manifest store and previews above thumbnail size, which are left out. Behind the
+    picture stays what may be shown; an index of several pictures (MPF) is mended.
     """
     structure = read_structure(data)
     blocks = _flat(structure, coefficients)
     skipped = credentials_among(data, structure.parts)
+    payloads = [(part.marker, data[part.payload : part.end]) for part in structure.parts]
+    cleaned, _ = clean_segments(payloads, Look.of_jpeg(data))
     pieces: list[bytes | memoryview] = [data[:2]]
     view, length, moved = memoryview(data), 2, {}
     scans = {scan.part.start: scan for scan in structure.scans}
-    for part in structure.parts:
+    for place, part in enumerate(structure.parts):
         if part.marker == DHT or part in skipped:
             continue
         moved[part.start] = length
         new: list[bytes | memoryview] = [view[part.start : part.end]]
+        if place in cleaned:
+            payload = cleaned[place]
+            new = [] if payload is None else [make_segment(part.marker, payload)]
         if part.marker == SOS:
             codes, coded = _code(structure, scans[part.start], blocks)
             new = [codes, *new, coded]

@@ -14,8 +14,14 @@ from homing.images.pixels import Pixels
 from homing.options import Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-CARRIED = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME".split())
-"""Ancillary chunks that stay true when pixels change."""
+CARRIED = frozenset(
+    b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTXt tIME sPLT oFFs pCAL sCAL".split()
+    + b"sTER gIFg gIFx".split()
+)
+"""Public ancillary chunks that stay true when pixels change."""
+
+OF_LAYOUT = frozenset(b"sBIT bKGD".split())
+"""Chunks that stay true if depth and colours are stored as before."""
 
 _CODED = frozenset(b"IHDR PLTE tRNS IDAT IEND".split())
 
@@ -71,6 +77,16 @@ class PngHeader:
     def manifest_store(self) -> bytes | None:
         """The C2PA manifest store."""
         return self.ancillary.get(b"caBX")
+
+    @property
+    def end(self) -> int:
+        """Offset behind the last chunk, IEND."""
+        return self.coded[-1][1]
+
+    @property
+    def expanded(self) -> bool:
+        """Whether its samples are written otherwise than they are stored."""
+        return self.depth < 8 or self.colour == PALETTE or self.keyed
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
@@ -217,6 +233,16 @@ def chunk(name: bytes, content: bytes) -> bytes:
     """Return a chunk with its length and checksum."""
     checksum = zlib.crc32(content, zlib.crc32(name))
     return len(content).to_bytes(4, "big") + name + content + checksum.to_bytes(4, "big")
+
+
+def inflate(content: bytes, most: int = 64 << 20) -> bytes | None:
+    """Inflate at most 64 MiB, or other bytes; None if there is more or it is damaged."""
+    inflater = zlib.decompressobj()
+    try:
+        found = inflater.decompress(content, most)
+    except zlib.error:
+        return None
+    return found if inflater.eof else None
 
 
 def encode_png(pixels: Pixels, *, small: bool = False) -> bytes:

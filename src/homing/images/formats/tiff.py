@@ -1,5 +1,6 @@
 """TIFF: its first directory, and new pixels beneath the old tags."""
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,6 +39,7 @@ _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
 )
 _STRIP_BYTES = 1 << 18
+_DESCRIPTION = 1 << 16  # bytes of it that are looked at
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,42 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         bits[0],
         photometric,
         directory.number(338, UNSPECIFIED),
-        (not first_page and _several(directory)) or _refusal(directory, samples, bits, photometric),
+        (not first_page and _several(data, directory))
+        or _refusal(directory, samples, bits, photometric),
     )
 
 
-def _several(directory: Directory) -> str:
+def unnamed_bytes(data: bytes, directory: Directory) -> int:
+    """Return how many bytes of a file no tag of its directories names."""
+
+    def named(part: Directory) -> int:
+        own = sum(len(entry.data) for entry in part.entries.values() if len(entry.data) > 4)
+        rows = 6 + 12 * (len(part.entries) + len(part.beneath))
+        return own + rows + sum(named(each) for each in part.beneath.values())
+
+    pixels = sum(sum(directory.numbers(tag)) for tag in (279, 325, 514))
+    return max(0, len(data) - 8 - named(directory) - pixels)
+
+
+def _pages_without_directory(data: bytes, directory: Directory) -> bool:
+    """Return whether pages follow the first one that only the description tells of.
+
+    ImageJ and tifffile write stacks so.
+    """
+    entry = directory.entries.get(270)
+    page = sum(directory.numbers(279))
+    if entry is None or not page or unnamed_bytes(data, directory) < page:
+        return False
+    text = entry.data[:_DESCRIPTION]
+    imagej = re.search(rb"^images=(\d+)", text, re.MULTILINE) if b"ImageJ=" in text else None
+    return b'"shape":' in text or (imagej is not None and int(imagej[1]) > 1)
+
+
+def _several(data: bytes, directory: Directory) -> str:
     """Return why a TIFF of several pictures is refused; "" if it has one."""
-    if directory.following:
+    if directory.following > len(data) - 6:
+        return "cannot be written back: the TIFF points at a page beyond its end; save it again"
+    if directory.following or _pages_without_directory(data, directory):
         return "cannot be written back: a TIFF of several pages; save one page as TIFF"
     if SUB_PICTURES in directory.entries:
         return (
@@ -174,12 +205,8 @@ def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> 
         strips = [
             _deflate(pixels[top : top + rows], source.order) for top in range(0, height, rows)
         ]
-    offsets, at = [], 8
-    for strip in strips:
-        offsets.append(at)
-        at += len(strip)
-    padding = b"\0" * (at % 2)
-    at += len(padding)
+    note = source.maker_note
+    pieces, offsets, at = _placed(strips, note if note is not None and note.at >= 8 else None)
     if at > 2**32 - 2**24:
         raise PictureError("the TIFF would pass 4 GiB; save the picture in parts")
     structure = _structure(pixels, source.order, extra, rows)
@@ -189,7 +216,30 @@ def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> 
     directory = Directory(source.order, {**carried, **structure}, source.beneath)
     mark = b"II*\0" if source.order == "<" else b"MM\0*"
     head = mark + at.to_bytes(4, BYTE_ORDERS[source.order])
-    return b"".join((head, *strips, padding, write_directory(directory, at)))
+    stands = note is not None and note.at >= 8
+    return b"".join((head, *pieces, write_directory(directory, at, note_stands=stands)))
+
+
+def _placed(strips: list[bytes], note: Entry | None) -> tuple[list[bytes], list[int], int]:
+    """Lay strips out from byte 8 on, around a maker note that stays where it stood.
+
+    Its own offsets often count from the file's beginning. Returns the pieces of the file, the
+    strips' offsets, and the even offset behind all.
+    """
+    pieces: list[bytes] = []
+    offsets, at = [], 8
+    for strip in strips:
+        if note is not None and at + len(strip) > note.at:
+            pieces += [bytes(note.at - at), note.data]
+            at, note = note.at + len(note.data), None
+        pieces.append(strip)
+        offsets.append(at)
+        at += len(strip)
+    if note is not None:
+        pieces += [bytes(note.at - at), note.data]
+        at = note.at + len(note.data)
+    pieces.append(b"\0" * (at % 2))
+    return pieces, offsets, at + at % 2
 
 
 def _short(order: Order, *values: int) -> Entry:

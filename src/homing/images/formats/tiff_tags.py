@@ -18,6 +18,9 @@ ORIENTATION = 274
 SUB_DIRECTORIES = (34665, 34853, 40965)
 """EXIF, GPS and interoperability: values that are themselves offsets of directories."""
 
+MAKER_NOTE = 37500
+"""What a camera's maker wrote; often with offsets that count from the file's beginning."""
+
 _SIZES = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 )
@@ -32,6 +35,7 @@ class Entry:
     type: int
     count: int
     data: bytes
+    at: int = field(default=0, compare=False)  # where a maker note stands; 0 for other tags
 
     def numbers(self, order: Order) -> tuple[int, ...]:
         """Return unsigned whole values; empty for other types."""
@@ -52,6 +56,14 @@ class Directory:
     entries: Mapping[int, Entry]  # by tag; those of SUB_DIRECTORIES left out
     beneath: Mapping[int, "Directory"] = field(default_factory=lambda: MappingProxyType({}))
     following: int = 0  # offset of the next directory, 0 if none
+    unread: tuple[int, ...] = ()  # tags of an unknown type, without a value, or come once more
+
+    @property
+    def maker_note(self) -> Entry | None:
+        """The maker note in this directory or beneath, or None."""
+        own = self.entries.get(MAKER_NOTE)
+        found = (each.maker_note for each in self.beneath.values())
+        return own or next((each for each in found if each is not None), None)
 
     def numbers(self, tag: int) -> tuple[int, ...]:
         """Return the whole values of a tag; empty if absent or of another type."""
@@ -86,6 +98,7 @@ def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Dir
     count = _number(data, at, 2, order)
     entries: dict[int, Entry] = {}
     beneath: dict[int, Directory] = {}
+    unread: list[int] = []
     left = len(data)
     for place in range(at + 2, at + 2 + 12 * count, 12):
         tag = _number(data, place, 2, order)
@@ -93,9 +106,9 @@ def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Dir
         number = _number(data, place + 4, 4, order)
         length = number * _SIZES.get(kind, 0)
         start = place + 8 if length <= 4 else _number(data, place + 8, 4, order)
-        if not length:  # an unknown type or no values: there is nothing to keep
-            continue
-        if tag in entries or tag in beneath:  # the first counts
+        # An unknown type or no values: there is nothing to keep. Of two the first counts.
+        if not length or tag in entries or tag in beneath:
+            unread.append(tag)
             continue
         left -= length
         if start + length > len(data) or left < 0:  # overlapping values could fill the memory
@@ -105,10 +118,11 @@ def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Dir
                 target = _number(data, place + 8, 4, order)
                 beneath[tag] = read_directory(data, target, order, depth=depth - 1)
         else:
-            entries[tag] = Entry(kind, number, bytes(data[start : start + length]))
+            stands = start if tag == MAKER_NOTE and length > 4 else 0
+            entries[tag] = Entry(kind, number, bytes(data[start : start + length]), stands)
     end = at + 2 + 12 * count
     following = _number(data, end, 4, order) if end + 4 <= len(data) else 0
-    return Directory(order, entries, beneath, following)
+    return Directory(order, entries, beneath, following, tuple(unread))
 
 
 def parse_block(block: bytes) -> Directory | None:
@@ -147,11 +161,12 @@ def orientation_of(exif: bytes | None) -> int:
     return found if found is not None and 1 <= found <= 8 else 1
 
 
-def write_directory(directory: Directory, at: int) -> bytes:
+def write_directory(directory: Directory, at: int, *, note_stands: bool = False) -> bytes:
     """Return the bytes of a directory that will stand at `at`, an even offset of a file.
 
     Layout: the entries, no following directory, then the longer values and the directories
-    beneath, each at an even offset.
+    beneath, each at an even offset. `note_stands`: the maker note stands in the file already,
+    where it stood before.
     """
 
     def packed(value: int, size: int) -> bytes:
@@ -165,8 +180,12 @@ def write_directory(directory: Directory, at: int) -> bytes:
         entry = directory.entries.get(tag)
         if entry is None:
             value = packed(base + len(tail), 4)
-            tail += write_directory(directory.beneath[tag], base + len(tail))
+            tail += write_directory(
+                directory.beneath[tag], base + len(tail), note_stands=note_stands
+            )
             entry = Entry(4, 1, value)
+        elif entry.at and note_stands:
+            value = packed(entry.at, 4)
         elif len(entry.data) <= 4:
             value = entry.data.ljust(4, b"\0")
         else:

@@ -16,6 +16,8 @@ from homing.options import Limits
 _LARGEST_SIDE = 16383
 _ICC_FLAG, _ALPHA_FLAG, _EXIF_FLAG, _XMP_FLAG, _ANIMATION_FLAG = 32, 16, 8, 4, 2
 _CODED = (b"ALPH", b"VP8 ", b"VP8L")
+_BITSTREAMS = (b"VP8 ", b"VP8L")
+_KNOWN = frozenset({*_CODED, b"VP8X", b"ICCP", b"ANIM", b"ANMF", b"EXIF", b"XMP ", b"C2PA"})
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,9 @@ class WebpHeader:
     icc: bytes | None
     xmp: bytes | None
     manifest_store: bytes | None  # C2PA
+    others: tuple[tuple[bytes, bytes], ...]  # type and content of chunks of unknown types
+    repeated: tuple[bytes, ...]  # types of known chunks that come once more
+    end: int  # offset behind the last chunk
 
     @property
     def orientation(self) -> int:
@@ -70,7 +75,12 @@ def _coded_size(name: bytes, content: bytes) -> tuple[int, int]:
 def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
     """Read all chunks and check the size."""
     found: dict[bytes, bytes] = {}
+    others, repeated = [], []
     for name, content in _chunks(data):
+        if name not in _KNOWN:
+            others.append((name, content))
+        elif name in found or (name in _BITSTREAMS and not found.keys().isdisjoint(_BITSTREAMS)):
+            repeated.append(name)
         found.setdefault(name, content)
     coded = next((name for name in (b"VP8L", b"VP8 ") if name in found), None)
     canvas = found.get(b"VP8X")
@@ -94,6 +104,9 @@ def parse_webp(data: bytes, limits: Limits) -> WebpHeader:
         found.get(b"ICCP"),
         found.get(b"XMP "),
         found.get(b"C2PA"),
+        tuple(others),
+        tuple(repeated),
+        8 + int.from_bytes(data[4:8], "little"),
     )
 
 
@@ -138,12 +151,19 @@ def _chunk(name: bytes, content: bytes) -> bytes:
     return name + len(content).to_bytes(4, "little") + content + padding
 
 
-def splice_webp(data: bytes, *, exif: bytes | None, icc: bytes | None, xmp: bytes | None) -> bytes:
+def splice_webp(
+    data: bytes,
+    *,
+    exif: bytes | None,
+    icc: bytes | None,
+    xmp: bytes | None,
+    others: tuple[tuple[bytes, bytes], ...] = (),
+) -> bytes:
     """Return a WebP of :func:`encode_webp` with metadata chunks, written byte for byte."""
     header = parse_webp(data, UNLIMITED)
     coded = [(name, content) for name, content in _chunks(data) if name in _CODED]
     canvas = next((content for name, content in _chunks(data) if name == b"VP8X"), None)
-    if exif is None and icc is None and xmp is None:
+    if exif is None and icc is None and xmp is None and not others:
         return data
     name, content = coded[-1]
     # VP8L says in its own header (bit 28 behind the signature byte) whether alpha is used.
@@ -167,6 +187,7 @@ def splice_webp(data: bytes, *, exif: bytes | None, icc: bytes | None, xmp: byte
             *(_chunk(*each) for each in coded),
             _chunk(b"EXIF", exif) if exif is not None else b"",
             _chunk(b"XMP ", xmp) if xmp is not None else b"",
+            *(_chunk(*each) for each in others),
         )
     )
     return b"RIFF" + len(body).to_bytes(4, "little") + body

@@ -1,0 +1,1 @@
+"""Blocks beside the pixels of a file: what they hold, and which of it may leave with a release."""
