@@ -61,7 +61,8 @@ class ArchiveUpkeep(ArchiveReader):
 
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the entry of an id, with its vector; EntryNotFoundError if none has it."""
-        for row in self._refreshed().rows(ids=[shown(id)], with_vectors=True):
+        found = self._refreshed().lookup([shown(id)], [])
+        for row in self._table.rows(ids=[each["id"] for each in found.values()], with_vectors=True):
             return row
         raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
 
@@ -76,7 +77,7 @@ class ArchiveUpkeep(ArchiveReader):
         recorded = {i: shown(i) for i in ids}  # as recorded: a name's bytes may be no UTF-8
         existing = self._refreshed().lookup(list(recorded.values()), [])
         if existing:
-            self._table.delete(list(existing))
+            self._table.delete([row["id"] for row in existing.values()])
         return tuple(i for i, name in recorded.items() if name in existing)
 
     def decide(
@@ -135,8 +136,8 @@ class ArchiveUpkeep(ArchiveReader):
 
     def decisions(self, id: str | None = None) -> list[KeptDecision]:  # noqa: A002
         """List the decisions that are not undone, in their order: all, or those on one id."""
-        self._refreshed()
-        return self._decisions.all(id)
+        found = {} if id is None else self._refreshed().lookup([id], [])
+        return self._decisions.all(found[id]["id"] if id in found else id)
 
     def undo_decision(self, number: int, *, by: str | None = None) -> KeptDecision:
         """Undo a decision and return it; EntryNotFoundError if there is none of that number."""

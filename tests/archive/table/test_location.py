@@ -88,7 +88,9 @@ def test_other_urls_of_files_are_refused(url):
         location_of(url)
 
 
-@pytest.mark.parametrize("mark", ["a:b", "é ü", "e\u0301", "50%", "a+b&c=d", "[1]{2}", "a'b", "x|y*"])
+@pytest.mark.parametrize(
+    "mark", ["a:b", "é ü", "e\u0301", "50%", "a+b&c=d", "[1]{2}", "a'b", "x|y*"]
+)
 def test_any_other_key_is_taken_as_it_is(store, mark, network_file, codebook, tmp_path):
     place = f"{store}/{mark}"
     made = homing.create(place, descriptor=network_file, codebook=codebook, previews=32)

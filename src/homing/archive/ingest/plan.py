@@ -3,7 +3,7 @@
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.inputs import Input
@@ -57,14 +57,20 @@ def plan(
     """
     rest, size = iter(inputs), _TO_ADD if activation is None else _TO_RELEASE
     while chunk := list(itertools.islice(rest, size)):
-        rows = table.lookup([item.id for item in chunk], _COLUMNS)
+        found = table.lookup([item.written for item in chunk], _COLUMNS)
+        rows = [found.get(item.written) for item in chunk]
+        chunk = [_as_known(item, row) for item, row in zip(chunk, rows, strict=True)]
         if activation is None:
-            yield from (_plan_to_add(item, rows.get(item.id), limits) for item in chunk)
+            yield from map(_plan_to_add, chunk, rows, itertools.repeat(limits))
             continue
         for start in range(0, len(chunk), _FILES):
-            part = chunk[start : start + _FILES]
-            known = [rows.get(item.id) for item in part]
-            yield from _plan_to_release(table, part, known, archive, limits, activation)
+            part = slice(start, start + _FILES)
+            yield from _plan_to_release(table, chunk[part], rows[part], archive, limits, activation)
+
+
+def _as_known(item: Input, row: _Row | None) -> Input:
+    """Return an input under the id of its entry, which may be older than composed ids."""
+    return item if row is None or row["id"] == item.id else replace(item, known=row["id"])
 
 
 def _plan_to_add(item: Input, row: _Row | None, limits: Limits) -> PlannedInput:

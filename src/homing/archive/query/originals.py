@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homing.archive.ids import spellings
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.table import Table
 from homing.errors import PictureError
@@ -106,7 +107,10 @@ class Sources:
         return [
             Original(
                 id=name,
-                places=(*self._recorded(rows.get(name)), *(each / name for each in self.folders)),
+                places=(
+                    *self._recorded(rows.get(name)),
+                    *(folder / form for folder in self.folders for form in spellings(name)),
+                ),
                 file_sha256=rows[name]["file_sha256"] if name in rows else None,
                 source_sha256=rows[name]["source_sha256"] if name in rows else None,
             )
