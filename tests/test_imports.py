@@ -57,7 +57,7 @@ ORDER = {
     "visible finished activator api",
     "archive": "ids manifest inputs results hits table settings codebooks previews query decisions "
     "verification ingest reader exchange upkeep archive open",
-    "archive/previews": "store record upkeep check",
+    "archive/previews": "store recognition record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",

@@ -10,6 +10,7 @@ from homing.archive.codebooks import Generation, adopt, choose_codebook
 from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.inputs import find_files
+from homing.archive.previews.recognition import Recognition
 from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
@@ -154,10 +155,10 @@ class ArchiveUpkeep(ArchiveReader):
         """
         table = self._refreshed()
         decisions, damaged = self._decisions.count(), tuple(self._decisions.check())
-        _ = self.descriptor  # one that is not the archive's is refused here
+        # A descriptor that is not the archive's is refused here.
+        known = Recognition(self.preview_store, self.descriptor.input_size)
         codebooks = self.codebooks
-        previews = self.preview_store
-        found = verify(table, codebooks, self.path, previews, files=files, progress=progress)
+        found = verify(table, codebooks, self.path, known, files=files, progress=progress)
         found = replace(found, problems=(*found.problems, *damaged), decisions=decisions)
         if all(coverage.is_sound for coverage in read_coverages(table, codebooks)):
             return found

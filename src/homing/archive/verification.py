@@ -8,7 +8,7 @@ import numpy as np
 
 from homing.archive.codebooks import list_generations
 from homing.archive.previews.check import PreviewCheck
-from homing.archive.previews.store import PreviewStore
+from homing.archive.previews.recognition import CHANGED, Recognition
 from homing.archive.previews.upkeep import PreviewCounts, count_previews
 from homing.archive.results import Problem, Verification
 from homing.archive.settings import ArchiveSettings
@@ -28,7 +28,7 @@ def verify(
     table: Table,
     codebooks: Sequence[Codebook],
     archive: Location,
-    previews: PreviewStore,
+    recognition: Recognition,
     *,
     files: bool = True,
     progress: Callable[[int], None] | None = None,
@@ -41,7 +41,7 @@ def verify(
     problems: list[Problem] = []
     seen: set[str] = set()
     entries = checked = 0
-    check = PreviewCheck(previews, read=files)
+    check = PreviewCheck(recognition.store, read=files)
     for rows in _batches(table):
         entries += len(rows)
         problems += _check_ids(rows, seen)
@@ -51,7 +51,7 @@ def verify(
         if files:
             released = [row for row in rows if row.file is not None]
             checked += len(released)
-            problems += (p for row in released for p in _check_file(row, archive))
+            problems += (p for row in released for p in _check_file(row, archive, recognition))
         if progress is not None:
             progress(len(rows))
     return Verification(entries, checked, tuple(problems), check.checked)
@@ -84,7 +84,7 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
     yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
 
 
-def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
+def _check_file(row: Row, archive: Location, recognition: Recognition) -> Iterator[Problem]:
     assert row.file is not None
     path = resolve_place(row.file, archive)
     try:
@@ -92,7 +92,12 @@ def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
     except OSError as error:
         yield Problem(row.id, f"its file {path} cannot be read: {error.strerror}")
         return
-    if digest != row.file_sha256:
+    if digest == row.file_sha256:
+        return
+    if recognition.recognises(path, vars(row)):
+        again = "record it as it is now with 'homing add'"
+        yield Problem(row.id, f"its file {path} was {CHANGED}: {again}")
+    else:
         yield Problem(row.id, f"its file {path} is not the one released (SHA-256 differs)")
 
 

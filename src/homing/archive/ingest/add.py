@@ -9,6 +9,7 @@ import numpy as np
 
 from homing.archive.ingest.describe import DescribedInput, Description
 from homing.archive.inputs import Input
+from homing.archive.previews.recognition import CHANGED
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Outcome
@@ -35,7 +36,9 @@ def add(
     """
     rest, clock = iter(described), time.perf_counter()
     while chunk := list(itertools.islice(rest, _COMMIT)):
-        refused = _commit(table, previews, generation, codebook, chunk)
+        refused = _commit(table, previews, generation, codebook, chunk) | _record_changed(
+            table, chunk
+        )
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
@@ -58,6 +61,16 @@ def _commit(
     rows = table.to_arrow(_rows(generation, codebook, described))
     small = [description.preview for _, description in described]
     return record_rows(table, previews, carry(rows, small))
+
+
+def _record_changed(table: Table, chunk: Sequence[DescribedInput]) -> set[str]:
+    """Record the changed files of a chunk anew; return the ids that are gone or other pictures'."""
+    refused = set()
+    for each in chunk:
+        changed, name = each.planned.changed, each.planned.item.id
+        if changed and not table.replace_file(name, changed.old, changed.new, changed.file):
+            refused.add(name)
+    return refused
 
 
 def _rows(
@@ -93,8 +106,9 @@ def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
     status = "skipped" if planned.skipped else "failed"
     if refused:
         reason = f"the id {planned.item.id!r} was taken by another picture meanwhile"
-    elif entry.description is not None:
+    elif entry.description is not None or planned.changed is not None:
         status = "added"
+    notes = [f"its file was {CHANGED}: recorded as it is now"] if planned.changed else []
     blank = entry.description is not None and entry.description.blank
     return Outcome(
         source=shown(planned.item.path),
@@ -102,5 +116,5 @@ def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
         id=planned.item.id,
         reason=reason,
         seconds=seconds if planned.to_do else 0.0,
-        notes=(SHOWS_NOTHING,) if status == "added" and blank else (),
+        notes=tuple(notes + [SHOWS_NOTHING] * blank) if status == "added" else (),
     )

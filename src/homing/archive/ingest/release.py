@@ -16,6 +16,7 @@ from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
 from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
+from homing.archive.previews.recognition import Recognition
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.manifests import MANIFEST
@@ -105,9 +106,10 @@ class _Steps:
         waiting: deque[PlannedInput] = deque()
 
         def sources() -> Iterator[Path]:
-            limits = run.activator.limits
+            size = run.activator.descriptor.input_size
+            known = Recognition(run.previews, size, run.activator.limits)
             given = run.activation
-            for planned in plan(run.table, inputs, run.archive, limits, activation=given):
+            for planned in plan(run.table, inputs, run.archive, known, activation=given):
                 waiting.append(planned)
                 if planned.to_do:
                     yield planned.item.path

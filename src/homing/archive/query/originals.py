@@ -82,7 +82,10 @@ class Original:
 
 
 def _is_another(place: Path) -> str:
-    return f"{shown(place)} is another picture than the one recorded"
+    return (
+        f"{shown(place)} has changed since it was recorded, or is another picture; 'homing add' "
+        "tells which, and records a file whose picture is the same"
+    )
 
 
 @dataclass(frozen=True)

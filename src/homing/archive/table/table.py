@@ -142,6 +142,18 @@ class Table(VersionedDataset):
 
         return self.commit(update)
 
+    def replace_file(self, id: str, old: bytes, new: bytes, file: str | None) -> bool:  # noqa: A002
+        """Record an entry's file, of the same picture, anew; False if it is no longer the old one.
+
+        `file` is where it lies, None: not recorded.
+        """
+        values = {"file_sha256": f"X'{new.hex()}'"}
+        if file is not None:
+            values["file"] = _quoted(file)
+        same = f"{_one_of([id])} AND file_sha256 = X'{old.hex()}'"
+        rows = self.commit(lambda: self._dataset.update(values, where=same)["num_rows_updated"])
+        return bool(rows)
+
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of these ids."""
         self.commit(lambda: self._dataset.delete(_one_of(ids)))
@@ -183,6 +195,8 @@ class Table(VersionedDataset):
         self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
     ) -> Iterator[Row]:
         """Yield all rows, or those of some ids, in scan order; read batch by batch."""
+        if ids is not None and not ids:
+            return
         condition = None if ids is None else _one_of(ids)
 
         def begin() -> tuple[StoredGenerations, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
@@ -307,5 +321,8 @@ def open_in_worker(path: Location, *, version: int | None = None) -> Table:
 
 
 def _one_of(ids: Sequence[str]) -> str:
-    quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in ids)
-    return f"id IN ({quoted})"
+    return f"id IN ({', '.join(map(_quoted, ids))})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
