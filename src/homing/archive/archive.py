@@ -161,7 +161,7 @@ class Archive(ArchiveUpkeep):
                 activate=self._activate_by(workforce, make),
             )
             with contextlib.closing(release(run, inputs)) as outcomes:
-                report = collect(outcomes, on_outcome)
+                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
         self._keep_calibrated()
         return report
 
@@ -228,7 +228,7 @@ class Archive(ArchiveUpkeep):
             described = self._described(inputs, limits, workforce)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):
-                report = collect(outcomes, on_outcome)
+                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
         self._keep_calibrated()
         return report
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from homing.archive.ids import composed
 from homing.archive.manifest import ID, PATH, read_manifest
+from homing.archive.results import passed_over_in_words
 from homing.errors import UsageError
-from homing.images.find import FoundPicture, find_pictures
+from homing.images.find import FoundPicture, count_passed_over, find_pictures
 from homing.images.kinds import KINDS, SUFFIXES
 from homing.images.limits import shown
 from homing.options import PathLike, as_paths
@@ -56,7 +57,9 @@ def _find(photos: Sequence[Path]) -> list[FoundPicture]:
             raise UsageError(f"there is no file or folder {shown(path)!r}")
     found = list({each.path: each for each in find_pictures(photos)}.values())
     if not found:
-        raise UsageError(f"no picture was found in {', '.join(repr(shown(p)) for p in photos)}")
+        words = passed_over_in_words(count_passed_over(photos))
+        places = ", ".join(repr(shown(path)) for path in photos)
+        raise UsageError(f"no picture was found in {places}{'; ' if words else ''}{words}")
     return found
 
 

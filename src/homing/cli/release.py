@@ -154,6 +154,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     """
     from homing.archive import choose_codebook, choose_codebooks, find_inputs
     from homing.archive.ingest.activate_files import activate_files
+    from homing.images.find import count_passed_over
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
@@ -170,4 +171,4 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             on_outcome=on_outcome,
         )
-    return finish(report)
+    return finish(replace(report, passed_over=count_passed_over(photos)))

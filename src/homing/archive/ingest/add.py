@@ -108,13 +108,17 @@ def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
         reason = f"the id {planned.item.id!r} was taken by another picture meanwhile"
     elif entry.description is not None or planned.changed is not None:
         status = "added"
-    notes = [f"its file was {CHANGED}: recorded as it is now"] if planned.changed else []
-    blank = entry.description is not None and entry.description.blank
     return Outcome(
         source=shown(planned.item.path),
         status=status,
         id=planned.item.id,
         reason=reason,
         seconds=seconds if planned.to_do else 0.0,
-        notes=tuple(notes + [SHOWS_NOTHING] * blank) if status == "added" else (),
+        notes=_notes(entry) if status == "added" else (),
     )
+
+
+def _notes(entry: DescribedInput) -> tuple[str, ...]:
+    if entry.description is None:
+        return (f"its file was {CHANGED}: recorded as it is now",)
+    return entry.description.notes + (SHOWS_NOTHING,) * entry.description.blank

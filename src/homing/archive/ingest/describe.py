@@ -35,6 +35,7 @@ class Description:
     height: int
     blank: bool  # the picture shows nothing
     preview: bytes | None = None
+    notes: tuple[str, ...] = ()  # what was wrong with the file
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def _describe(batch: Sequence[_Read], descriptor: Descriptor) -> Iterator[Descri
                 read.height,
                 blank=bool(next(blank)),
                 preview=preview,
+                notes=read.notes,
             )
             yield DescribedInput(planned, description)
         else:
