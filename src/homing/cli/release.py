@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _manifest = click.option(
     "--manifest",
     type=click.Path(dir_okay=False),
-    help="A .csv or .jsonl with a 'path' column and an optional 'id'; other columns become "
+    help="A .csv, .tsv or .jsonl with a 'path' column and an optional 'id'; other columns become "
     "metadata.",
 )
 _out = click.option(
@@ -120,8 +120,9 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing add archive others/ --workers 4
     homing add s3://bucket/archive /shared/others/ --workers ray://head:10001
 
-    A second run skips what is already recorded. If a worker is killed, its current pictures are
-    retried.
+    A second run skips what is already recorded. A file that has changed since and shows the same
+    picture (a caption was added) is recorded as it is now. If a worker is killed, its current
+    pictures are retried.
     """
     opened = shared.open_archive(archive, device=options["device"])
     with _outcomes(opened, photos, options, "adding") as on_outcome:
