@@ -169,6 +169,17 @@ def test_what_is_sound_or_beyond_the_limits_is_not_mended(image):
             read_for_description(saved(image, kind)[:-12], SIZE, limits=few)
 
 
+def test_files_of_very_many_parts_are_left_alone(image):
+    whole = saved(image, "JPEG")
+    assert mend(whole[:2] + b"\xff\xe4\0\2" * 10_001 + whole[2:-2], DEFAULT_LIMITS) is None
+    assert mend(whole[:2] + b"\xff\xe4\0\2" * 1000 + whole[2:-2], DEFAULT_LIMITS) is not None
+
+
+def test_a_png_of_which_next_to_nothing_is_there_is_refused():
+    whole = saved(picture(1, (1600, 900)), "PNG")
+    assert mend(whole[:2000], DEFAULT_LIMITS) is None
+
+
 def test_nothing_but_its_own_error_is_raised(image):
     """Every prefix, and bytes struck at random: a picture with a note, or a reason."""
     random = np.random.default_rng(1)

@@ -23,6 +23,8 @@ _DNL = 0xDC
 _MOST_BLANKS = 4096  # in front of a picture
 _SLICE = 1 << 16  # bytes inflated at a time: of a damaged stream what came before counts
 _LEAST = 64  # bytes of coded data that show anything
+_LEAST_ROWS = 100  # one in so many must be there
+_MOST_PARTS, _MOST_CHUNKS = 10_000, 200_000  # of a JPEG, of a PNG
 
 CUT = "the file is cut short: read as far as it goes"
 STRAY = "the file has stray bytes, which were passed over"
@@ -57,10 +59,11 @@ def mend(data: bytes, limits: Limits) -> Mended | None:
     """Mend a JPEG or PNG, and blanks in front of any kind; None if there is nothing to mend."""
     notes: list[str] = []
     if not sniff(data):
-        bare = data[:_MOST_BLANKS].lstrip(BLANKS) + data[_MOST_BLANKS:]
-        if len(bare) == len(data) or not sniff(bare):
+        head = data[:_MOST_BLANKS]
+        bare = head.lstrip(BLANKS)
+        if not sniff(bare):
             return None
-        data = bare
+        data = data[len(head) - len(bare) :]
         notes.append(STRAY)
     made = {"JPEG": _mend_jpeg, "PNG": _mend_png}.get(sniff(data), _leave)(data, notes, limits)
     if made is None or not notes:
@@ -89,6 +92,8 @@ def _mend_jpeg(data: bytes, notes: list[str], limits: Limits) -> bytes | None:
         shown += after - end
         part = data[start:after]
         parts.append(part.rstrip(b"\xff") if after == len(data) else part)
+        if len(parts) > _MOST_PARTS:
+            return None
     if shown < _LEAST:
         return None
     return b"".join((b"\xff\xd8", *parts, b"\xff\xd9"))
@@ -133,7 +138,7 @@ def _mend_png(data: bytes, notes: list[str], limits: Limits) -> bytes | None:
         return None
     length = coded_length(width, height, head[8], head[9], interlaced=bool(head[12]))
     rows, whole = _inflate(coded, length)
-    if len(rows) < min(_LEAST, length):
+    if len(rows) * _LEAST_ROWS < length:
         return None
     if not whole:
         if len(rows) < length:
@@ -147,7 +152,7 @@ def _sound_chunks(data: bytes, colour: int, notes: list[str]) -> tuple[list[byte
     chunks: list[bytes] = []
     coded: list[bytes] = []
     at = len(SIGNATURE)
-    while True:
+    for _ in range(_MOST_CHUNKS):
         start = at + 8
         end = start + int.from_bytes(data[at : at + 4], "big")
         name, content = data[at + 4 : start], data[start:end]
