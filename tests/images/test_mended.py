@@ -49,6 +49,7 @@ JPEGS: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "ends in a marker": (lambda data: data[:-1], CUT),
     "zeros between segments": (lambda data: data[:20] + bytes(9) + data[20:], STRAY),
     "a line in front": (lambda data: b"\r\n" + data, STRAY),
+    "a byte order mark in front": (lambda data: b"\xef\xbb\xbf" + data, STRAY),
     "zeros in front": (lambda data: bytes(100) + data, STRAY),
     "its height late": (late_height, LATE),
     "late, and cut": (lambda data: late_height(data)[:-2], CUT),
@@ -134,6 +135,29 @@ def test_an_interlaced_png_that_is_cut(image):
     pixels, notes = seen(whole[:-12])
     assert notes == (CUT,)
     assert np.array_equal(pixels, seen(whole)[0])
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "TIFF"])
+@pytest.mark.parametrize("missing", [0.01, 0.3])
+def test_the_end_of_other_kinds(image, kind, missing):
+    whole = with_strips_last(image) if kind == "TIFF" else saved(image, kind)
+    pixels, notes = seen(whole[: int(len(whole) * (1 - missing))])
+    assert notes == (CUT,)
+    assert np.abs(pixels - seen(whole)[0])[: SIZE // 2].mean() < 3
+    with pytest.raises(PictureError):
+        read_picture(whole[: int(len(whole) * (1 - missing))])
+    for beyond in (whole[:30], whole[: len(whole) // 3]):
+        with pytest.raises(PictureError):
+            seen(beyond)
+
+
+def with_strips_last(image: Image.Image) -> bytes:
+    """Return a plain TIFF whose directory stands in front of its pixels."""
+    pixels = image.tobytes()
+    tags = {256: image.width, 257: image.height, 258: 8, 259: 1, 262: 2, 277: 3, 279: len(pixels)}
+    tags[273] = 8 + 2 + 12 * 8 + 4
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, tags[tag]) for tag in sorted(tags))
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + rows + bytes(4) + pixels
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "TIFF", "GIF"])

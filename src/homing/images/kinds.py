@@ -41,8 +41,8 @@ UNREAD_SUFFIXES = frozenset(
 MAGIC_LENGTH = 16
 """Number of a file's first bytes that :func:`sniff` needs."""
 
-BLANKS = b"\r\n\t \0"
-"""Bytes that stand in front of a picture by mistake, of a script or a server."""
+BLANKS = b"\r\n\t \0\xef\xbb\xbf"
+"""Bytes that a script or a server puts in front of a picture; the last three are UTF-8's mark."""
 
 _MOST_BLANKS = 4096
 

@@ -6,6 +6,7 @@ A strict reading refuses them: a released file must hold all that its source hel
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from homing.errors import PictureError
 from homing.images.formats.jpeg_structure import EOI, FRAMES, SOI, SOS, ends_of_data
 from homing.images.formats.png import CARRIED, PALETTE, SIGNATURE, chunk, coded_length
+from homing.images.formats.tiff_tags import BYTE_ORDERS, Order, read_directory
 from homing.images.kinds import BLANKS, sniff
 from homing.images.limits import check_pixels
 from homing.options import Limits
@@ -56,7 +58,10 @@ def read_liberally(
 
 
 def mend(data: bytes, limits: Limits) -> Mended | None:
-    """Mend a JPEG or PNG, and blanks in front of any kind; None if there is nothing to mend."""
+    """Mend a file: blanks in front of any kind, a JPEG or PNG, the end of a WebP or plain TIFF.
+
+    Returns None if there is nothing to mend.
+    """
     notes: list[str] = []
     if not sniff(data):
         head = data[:_MOST_BLANKS]
@@ -65,7 +70,7 @@ def mend(data: bytes, limits: Limits) -> Mended | None:
             return None
         data = data[len(head) - len(bare) :]
         notes.append(STRAY)
-    made = {"JPEG": _mend_jpeg, "PNG": _mend_png}.get(sniff(data), _leave)(data, notes, limits)
+    made = _MENDERS.get(sniff(data), _leave)(data, notes, limits)
     if made is None or not notes:
         return None
     return Mended(made, tuple(dict.fromkeys(notes)))
@@ -190,3 +195,33 @@ def _inflate(coded: bytes, length: int) -> tuple[bytes, bool]:
         if not left:
             break
     return b"".join(parts), inflater.eof and not left
+
+
+def _mend_webp(data: bytes, notes: list[str], limits: Limits) -> bytes:
+    """Fill up a WebP to the length that it claims: of a lossy one the rest is left as predicted."""
+    del limits
+    return _filled(data, notes, int.from_bytes(data[4:8], "little") + 8)
+
+
+def _mend_tiff(data: bytes, notes: list[str], limits: Limits) -> bytes:
+    """Fill up a TIFF to the end of its last strip: of an uncompressed one the rest is black."""
+    del limits
+    order: Order = "<" if data[:2] == b"II" else ">"
+    at = int.from_bytes(data[4:8], BYTE_ORDERS[order])
+    directory = read_directory(data, at, order, depth=0)
+    starts, lengths = (directory.numbers(tag) for tag in (273, 279))
+    ends = (start + length for start, length in zip(starts, lengths, strict=False))
+    return _filled(data, notes, max(ends, default=0))
+
+
+def _filled(data: bytes, notes: list[str], length: int) -> bytes:
+    """Return a file of that length if at least half of it is there."""
+    if not len(data) < length <= 2 * len(data):
+        return data
+    notes.append(CUT)
+    return data + bytes(length - len(data))
+
+
+_MENDERS: MappingProxyType[str, Callable[[bytes, list[str], Limits], bytes | None]] = (
+    MappingProxyType({"JPEG": _mend_jpeg, "PNG": _mend_png, "WEBP": _mend_webp, "TIFF": _mend_tiff})
+)

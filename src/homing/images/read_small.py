@@ -71,7 +71,7 @@ def read_squashed(
     CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by dividing by 257, palettes are
     expanded, and of several pictures in one file the first counts. A JPEG is decoded at the
     smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size` pixels in both
-    directions. `size` is 1..8192. A JPEG or PNG that is cut short or slightly damaged is read as
+    directions. `size` is 1..8192. A file that is cut short or slightly damaged is read as
     far as it goes.
     """
     return read_for_description(source, size, limits=limits).pixels
