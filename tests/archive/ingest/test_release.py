@@ -352,15 +352,6 @@ def test_another_format_is_written_on_request(archive, photos, tmp_path, word, k
     assert archive.verify().clean
 
 
-def test_two_pictures_that_become_one_name_are_not_both_released(archive, tmp_path):
-    photos = make_pictures(tmp_path / "photos", 1)
-    picture(9).save(photos / "000.png")
-    report = archive.release(photos, out=tmp_path / "out", format="png")
-    assert sorted(statuses(report)) == ["failed", "released"]
-    assert len(archive) == len(contents(tmp_path / "out")) == 1
-    assert archive.verify().clean
-
-
 def test_limits_cost_the_picture_beyond_them(archive, tmp_path):
     photos = make_pictures(tmp_path / "photos", 1)
     picture(3, (200, 100)).save(photos / "large.png")
