@@ -113,13 +113,18 @@ def refuse_clashes(inputs: Sequence[Input], kind: str | None) -> None:
                 f"{shown(other.path)!r} and {shown(item.path)!r} would both be released as "
                 f"{shown(item.destination_as(kind))!r}; release them into different folders"
             )
+    folders: dict[Path, Input] = {}
     for name, item in names.items():
-        for folder in name.parents:
-            if folder in names:
-                raise UsageError(
-                    f"{shown(names[folder].path)!r} would be released as {shown(folder)!r}, which "
-                    f"is a folder of {shown(item.path)!r}; release them into different folders"
-                )
+        folder = name.parent
+        while folder.name and folder not in folders:
+            folders[folder] = item
+            folder = folder.parent
+    for folder, item in folders.items():
+        if folder in names:
+            raise UsageError(
+                f"{shown(names[folder].path)!r} would be released as {shown(folder)!r}, which is a "
+                f"folder of {shown(item.path)!r}; release them into different folders"
+            )
 
 
 def _base_of(manifest: Path, photos: Sequence[Path]) -> Path:
