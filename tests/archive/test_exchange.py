@@ -3,6 +3,7 @@
 import datetime
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -177,3 +178,16 @@ def test_compacting_keeps_versions_on_request(filled, homing_cli):
     assert set(past) <= {known["version"] for known in filled.versions()}
     filled.compact()
     assert len(filled.versions()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b.parquet", "s3:x/a.parquet", "a#b?c.parquet", "a%20b.parquet"]
+)
+def test_any_name_of_a_file_will_do(archive, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    archive.add(make_pictures(tmp_path / "photos", 1))
+    Path(name).parent.mkdir(exist_ok=True)
+    assert archive.export(name) == 1
+    assert Path(name).is_file()
+    archive.remove(["000.jpg"])
+    assert archive.import_rows(name).imported == 1

@@ -68,7 +68,8 @@ def export_rows(
         raise taken
     try:
         with staged_beside(final) as staged:
-            with pq.ParquetWriter(staged, schema) as writer:
+            # Of a relative path, Arrow would take a first part with a colon for a scheme.
+            with pq.ParquetWriter(staged.absolute(), schema) as writer:
                 for batch in table.batches(schema.names):
                     whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
                     for first in range(0, whole.num_rows, _GROUP):
@@ -150,7 +151,7 @@ def import_rows(
     imported = skipped = 0
     problems: list[Problem] = []
     try:
-        with pq.ParquetFile(path) as opened:
+        with pq.ParquetFile(path.absolute()) as opened:
             header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])
