@@ -99,4 +99,4 @@ def test_without_previews_nothing_is_recognised(create, photos, tmp_path):
     assert failed.status == "failed"
     found = archive.sources([photos]).find("000.jpg")
     assert isinstance(found, str)
-    assert "has changed since it was recorded, or is another picture" in found
+    assert "has changed since it was recorded (a caption, say), or is another picture" in found
