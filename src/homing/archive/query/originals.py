@@ -84,7 +84,8 @@ class Original:
 def _is_another(place: Path) -> str:
     return (
         f"{shown(place)} has changed since it was recorded (a caption, say), or is another "
-        "picture: without a preview of the entry nothing tells; remove the entry and record the file anew"
+        "picture: without a preview of the entry nothing tells; remove the entry and record the "
+        "file anew"
     )
 
 
