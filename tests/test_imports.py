@@ -55,9 +55,9 @@ LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 ORDER = {
     "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "visible finished activator api",
-    "archive": "inputs results hits table settings codebooks previews query decisions "
+    "archive": "ids manifest results inputs hits table settings codebooks previews query decisions "
     "ingest verification reader exchange repair upkeep archive open",
-    "archive/previews": "store record upkeep check",
+    "archive/previews": "store recognition record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
@@ -72,8 +72,8 @@ ORDER = {
     "codebooks": "exact near_cells factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
-    "images": "limits kinds pixels flat find formats metrics ssimulacra2 seen picture read_small "
-    "preview metadata foreign carried encode",
+    "images": "limits kinds pixels flat find formats mended metrics ssimulacra2 seen picture "
+    "read_small preview metadata foreign carried encode",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service pages routes softbinding app server",

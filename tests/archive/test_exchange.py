@@ -4,6 +4,7 @@ import datetime
 import json
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -196,3 +197,16 @@ def test_flipped_bits_of_exported_pages_are_seen_or_change_nothing(filled, creat
         except homing.UsageError:
             continue
         assert facts(other) == recorded, bit  # of a page's header, which changed no value
+
+
+@pytest.mark.parametrize(
+    "name", ["a:b.parquet", "s3:x/a.parquet", "a#b?c.parquet", "a%20b.parquet"]
+)
+def test_any_name_of_a_file_will_do(archive, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    archive.add(make_pictures(tmp_path / "photos", 1))
+    Path(name).parent.mkdir(exist_ok=True)
+    assert archive.export(name) == 1
+    assert Path(name).is_file()
+    archive.remove(["000.jpg"])
+    assert archive.import_rows(name).imported == 1

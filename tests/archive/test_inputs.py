@@ -1,5 +1,6 @@
 """Inputs from files, folders and manifests: ids, destinations, metadata."""
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -7,7 +8,10 @@ from pathlib import Path
 import pytest
 
 import homing
-from homing.archive.inputs import gather_inputs
+from homing.archive.ingest.activate_files import activate_files
+from homing.archive.inputs import gather_inputs, refuse_clashes
+from homing.archive.table.commit import commit_rows
+from homing.options import Activation
 from tests.helpers.archive import contents
 from tests.helpers.pictures import make_pictures
 
@@ -65,7 +69,7 @@ def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
 @pytest.mark.parametrize(
     ("text", "suffix", "message"),
     [
-        ("name,id\n000.jpg,1\n", ".csv", "line 2.*no 'path'"),
+        ("name,id\n000.jpg,1\n", ".csv", "line 1: no column is named 'path', but 'name', 'id'"),
         ("path,id\n,1\n", ".csv", "line 2.*no 'path'"),
         ("path,id\n000.jpg,1,surplus\n", ".csv", "line 2.*more values than columns"),
         ("path,id\n000.jpg,same\n001.jpg,same\n", ".csv", "'same'.*stand for both"),
@@ -83,6 +87,7 @@ def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
         ('\n{"id": "x"}', ".jsonl", "line 2.*no 'path'"),
         ("000.jpg\n", ".txt", r"\.csv or \.jsonl"),
     ],
+    ids=lambda value: repr(value)[:40],
 )
 def test_what_cannot_be_understood_is_refused_with_its_line(
     tmp_path, photos, text, suffix, message
@@ -109,6 +114,88 @@ def test_a_manifest_and_several_folders_are_refused(tmp_path, photos):
     for given in ([photos, photos], [photos / "000.jpg"], [tmp_path / "missing"]):
         with pytest.raises(homing.UsageError, match="at most one folder"):
             gather_inputs(given, file)
+
+
+def test_clashing_files_are_refused_before_any_work(archive, tmp_path, codebook):
+    folder = make_pictures(tmp_path / "photos", 2)
+    for name in ("000.png", "sub/000.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes((folder / "001.jpg").read_bytes())
+    with pytest.raises(
+        homing.UsageError, match=r"000\.jpg' and '.*000\.png' would both .*'000\.png'"
+    ):
+        archive.release(folder, out=tmp_path / "out", format="png")
+    assert not (tmp_path / "out").exists()
+    assert len(archive) == 0
+    inputs = gather_inputs([folder], None)
+    with pytest.raises(homing.UsageError, match="would both"):
+        activate_files(
+            inputs,
+            archive.descriptor,
+            codebook,
+            out="out",
+            activation=Activation(format="png"),
+        )
+    refuse_clashes(inputs, None)
+    (folder / "001.png").mkdir()
+    (folder / "001.png" / "a.png").write_bytes(b"")
+    (folder / "000.png").unlink()
+    with pytest.raises(homing.UsageError, match=r"as '001\.png', which is a folder of '.*a\.png'"):
+        refuse_clashes(gather_inputs([folder], None), "PNG")
+    (tmp_path / "list.csv").write_text("path,id\n../x/000.jpg,1\n000.jpg,2\n")
+    with pytest.raises(homing.UsageError, match=r"would both be released as '000\.jpg'"):
+        refuse_clashes(gather_inputs([folder], tmp_path / "list.csv"), None)
+
+
+def test_one_name_in_two_forms_is_one_entry(archive, tmp_path):
+    (photo,) = make_pictures(tmp_path / "photos", 1).iterdir()
+    composed, decomposed = "\u00e9t\u00e9.jpg", "e\u0301te\u0301.jpg"
+    folders = {name: tmp_path / f"f{len(name)}" for name in (decomposed, composed)}
+    for name, folder in folders.items():
+        folder.mkdir()
+        (folder / name).write_bytes(photo.read_bytes())
+    first, second = (archive.add(folder) for folder in folders.values())
+    assert [each.status for each in (*first, *second)] == ["added", "skipped"]
+    assert [row.id for row in archive.entries()] == [composed]
+    for name, folder in folders.items():
+        assert archive.entry(name).id == composed
+        assert archive.preview(name)
+        assert [row.id for row in archive.page(prefix=name[:2], state=None, after=None, limit=9)]
+        # the file of an entry is found in a folder, whichever form its name has there
+        place = archive.sources([folder]).find(composed)
+        assert isinstance(place, Path)
+        assert place.parent == folder
+    (folders[composed] / decomposed).write_bytes(photo.read_bytes())
+    with pytest.raises(homing.UsageError, match="would stand for both"):
+        archive.add(folders[composed])
+    assert archive.remove([decomposed]) == (decomposed,)
+    assert len(archive) == 0
+
+
+def test_ids_of_older_archives_keep_their_form(archive, tmp_path):
+    """Before ids were composed, an entry had that of the file's name."""
+    folder = make_pictures(tmp_path / "photos", 1)
+    mixed = "\u00e9te\u0301.jpg"
+    (folder / "000.jpg").rename(folder / mixed)
+    archive.add(folder)
+    row = archive._table.rows(with_vectors=True)
+    archive._table.upsert(archive._table.to_arrow([dataclasses.replace(next(row), id=mixed)]))
+    archive.remove(["\u00e9t\u00e9.jpg"])
+    assert [row.id for row in archive.entries()] == [mixed]
+    assert [each.status for each in archive.add(folder)] == ["skipped"]
+    (released,) = archive.release(folder, out=tmp_path / "out", method="paper")
+    assert (released.status, released.id) == ("released", mixed)
+    assert [(row.id, row.state) for row in archive.entries()] == [(mixed, "released")]
+    # Another process, which has not seen the entry, cannot record it a second time either.
+    new = dataclasses.replace(archive.entry(mixed), id="e\u0301te\u0301.jpg")
+    decomposed = dataclasses.replace(new, source_sha256=bytes(32))
+    upsert = dataclasses.replace(new, id=mixed)
+    archive._table.upsert(archive._table.to_arrow([dataclasses.replace(upsert, id=new.id)]))
+    archive.remove([mixed])
+    composed = [dataclasses.replace(each, id="\u00e9t\u00e9.jpg") for each in (new, decomposed)]
+    assert commit_rows(archive._table, archive._table.to_arrow(composed[:1])) == set()
+    assert commit_rows(archive._table, archive._table.to_arrow(composed[1:])) == {composed[1].id}
+    assert [row.id for row in archive.entries()] == [new.id]
 
 
 def test_metadata_is_stored_and_returned_by_a_search(archive, photos, tmp_path):

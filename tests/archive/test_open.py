@@ -14,6 +14,7 @@ import homing
 from homing.archive.settings import ArchiveSettings
 from homing.files.small_json import decode, encode
 from tests.helpers.archive import contents
+from tests.helpers.pictures import make_pictures
 from tests.helpers.vectors import DIMENSION, unit_vectors
 
 
@@ -49,6 +50,22 @@ def test_an_empty_folder_becomes_an_archive(tmp_path, codebook, network):
     (tmp_path / "empty").mkdir()
     made = homing.create(tmp_path / "empty", descriptor=network, codebook=codebook)
     assert len(homing.open(made.path)) == 0
+
+
+@pytest.mark.parametrize("name", ["a:b/c", "s3:x", "a#b", "a?b", "50%", "%20", "a b;c"])
+def test_any_name_of_a_folder_will_do(tmp_path, network_file, codebook, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    for place in (name, tmp_path / "whole" / name):
+        made = homing.create(place, descriptor=network_file, codebook=codebook)
+        made.release(make_pictures(tmp_path / "photos", 1), out=f"out {name}", method="paper")
+        again = homing.open(place)
+        assert again.verify().clean
+        assert (again.path / "archive.json").is_file()
+        (made.path / "gone").mkdir()
+        Path(f"out {name}/000.jpg").unlink()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("photos", "whole", Path(name).parts[0], Path(f"out {name}").parts[0])
+    }
 
 
 @pytest.mark.parametrize("what", ["file", "full folder", "link", "archive"])

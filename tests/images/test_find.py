@@ -7,6 +7,7 @@ import pytest
 
 from homing.errors import PictureError
 from homing.images import find_pictures, read_picture
+from homing.images.find import count_passed_over
 from tests.helpers.picture_files import noise, saved
 
 PNG = saved(noise(4, 4), "PNG")
@@ -154,3 +155,17 @@ def test_a_path_longer_than_the_system_allows_is_named(tmp_path: Path) -> None:
             os.rmdir("d" * 200, dir_fd=handle)
         for handle in handles:
             os.close(handle)
+
+
+def test_pictures_of_other_kinds_are_counted(tmp_path):
+    for name in ("a.psd", "b.PSD", "sub/c.jxl", "d.CR3", "e.heif", "notes.txt", ".hidden.psd"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"8BPS and so on")
+    (tmp_path / ".trash").mkdir()
+    (tmp_path / ".trash" / "f.psd").write_bytes(b"")
+    (tmp_path / "g.dng").write_bytes(saved(noise(4, 4), "TIFF"))  # read by its first bytes
+    counts = {".cr3": 1, ".heif": 1, ".jxl": 1, ".psd": 2}
+    assert count_passed_over([tmp_path, tmp_path / "a.psd"]) == counts
+    # One that is given itself is a picture that cannot be read.
+    assert [found.relative for found in find_pictures([tmp_path / "a.psd"])] == ["a.psd"]
+    assert [found.relative for found in find_pictures([tmp_path])] == ["g.dng"]

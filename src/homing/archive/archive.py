@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from homing.archive.codebooks import choose_codebooks
 from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
-from homing.archive.inputs import Input, gather_inputs
+from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
 from homing.archive.upkeep import ArchiveUpkeep
 from homing.c2pa.credentials import ContentCredentials
@@ -127,6 +127,7 @@ class Archive(ArchiveUpkeep):
         from homing.activation import Activator
         from homing.archive.ingest.release import ReleaseRun, release
         from homing.archive.ingest.sign import Seal
+        from homing.images.encode import find_kind
 
         options = Activation(**activation)
         self._table.begin_writing()
@@ -134,6 +135,7 @@ class Archive(ArchiveUpkeep):
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
+        refuse_clashes(inputs, find_kind(options.format) if options.format else None)
         generation, codebook = self._newest()
         with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
@@ -159,7 +161,7 @@ class Archive(ArchiveUpkeep):
                 activate=self._activate_by(workforce, make),
             )
             with contextlib.closing(release(run, inputs)) as outcomes:
-                report = collect(outcomes, on_outcome)
+                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
         self._keep_calibrated()
         return report
 
@@ -225,7 +227,7 @@ class Archive(ArchiveUpkeep):
             described = self._described(inputs, limits, workforce)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):
-                report = collect(outcomes, on_outcome)
+                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
         self._keep_calibrated()
         return report
 

@@ -69,7 +69,9 @@ def export_rows(
         raise taken
     try:
         with staged_beside(final) as staged:
-            with pq.ParquetWriter(staged, schema, write_page_checksum=True) as writer:
+            # Of a relative path, Arrow would take a first part with a colon for a scheme.
+            place = staged.absolute()
+            with pq.ParquetWriter(place, schema, write_page_checksum=True) as writer:
                 for batch in table.batches(schema.names):
                     whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
                     for first in range(0, whole.num_rows, _GROUP):
@@ -153,7 +155,7 @@ def import_rows(
     try:
         if wrong := irregularity(path):
             raise UsageError(f"{shown(path)} {wrong}")
-        with pq.ParquetFile(path, page_checksum_verification=True) as opened:
+        with pq.ParquetFile(path.absolute(), page_checksum_verification=True) as opened:
             header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])

@@ -241,7 +241,8 @@ class SearchResult:
     reason : str or None
         Why the picture could not be searched for.
     note : str or None
-        Why no hits are possible: the picture shows nothing.
+        Why no hits are possible: the picture shows nothing. Or what is wrong with its file, which
+        was read as far as it goes.
     partial : Partial or None
         What the answer leaves out, with a deadline; None if all entries were searched.
     cells_searched, cells : int or None

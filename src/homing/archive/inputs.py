@@ -1,15 +1,16 @@
 """Inputs of a command: pictures of files, folders or a manifest, with ids and metadata."""
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homing.archive.ids import composed
+from homing.archive.manifest import ID, PATH, read_manifest
+from homing.archive.results import passed_over_in_words
 from homing.errors import UsageError
-from homing.files.regular import irregularity
-from homing.images.find import FoundPicture, find_pictures
+from homing.images.find import FoundPicture, count_passed_over, find_pictures
 from homing.images.kinds import KINDS, SUFFIXES
 from homing.images.limits import shown
 from homing.options import PathLike, as_paths
@@ -20,9 +21,15 @@ class Input:
     """One picture to be released or added."""
 
     path: Path
-    id: str
+    written: str  # the id as the file's name or the manifest has it; see `id`
     destination: Path  # of its released file, relative to the output folder
     metadata: Mapping[str, Any] | None = None  # stored with it and returned with every hit
+    known: str | None = None  # the id of its entry in an archive made before ids were composed
+
+    @property
+    def id(self) -> str:
+        """Id of the entry: in Unicode's composed form, unless it is known in another."""
+        return self.known or composed(self.written)
 
     def destination_as(self, kind: str | None) -> Path:
         """Return the destination of a file of another kind, which has that kind's suffix."""
@@ -50,17 +57,19 @@ def _find(photos: Sequence[Path]) -> list[FoundPicture]:
             raise UsageError(f"there is no file or folder {shown(path)!r}")
     found = list({each.path: each for each in find_pictures(photos)}.values())
     if not found:
-        raise UsageError(f"no picture was found in {', '.join(repr(shown(p)) for p in photos)}")
+        words = passed_over_in_words(count_passed_over(photos))
+        places = ", ".join(repr(shown(path)) for path in photos)
+        raise UsageError(f"no picture was found in {places}{'; ' if words else ''}{words}")
     return found
 
 
 def gather_inputs(photos: Sequence[Path], manifest: Path | None) -> list[Input]:
     """List the pictures of files and folders, or of a manifest.
 
-    A manifest is ``.csv`` with a header, or ``.jsonl``: a ``path`` column, an optional ``id``, and
-    further columns that become metadata. Its paths start from the one folder in `photos`, or
-    from its own. Raises UsageError if there is no picture, an id stands twice, or the manifest
-    cannot be understood.
+    A manifest (see :func:`read_manifest`) has a ``path`` column, an optional ``id``, and further
+    columns that become metadata. Its paths start from the one folder in `photos`, or from its own.
+    Raises UsageError if there is no picture, an id stands twice, or the manifest cannot be
+    understood.
     """
     if manifest is not None:
         inputs = list(_from_manifest(manifest, _base_of(manifest, photos)))
@@ -89,6 +98,35 @@ def _refuse_duplicate_ids(inputs: Sequence[Input]) -> None:
             )
 
 
+def refuse_clashes(inputs: Sequence[Input], kind: str | None) -> None:
+    """Refuse pictures whose released files cannot all have their names, before any work.
+
+    `kind` is that of the files, None: each picture's own.
+    """
+    names: dict[Path, Input] = {}
+    for item in inputs:
+        if not item.destination.name:  # "." of a manifest, which no picture is
+            continue
+        other = names.setdefault(item.destination_as(kind), item)
+        if other is not item:
+            raise UsageError(
+                f"{shown(other.path)!r} and {shown(item.path)!r} would both be released as "
+                f"{shown(item.destination_as(kind))!r}; release them into different folders"
+            )
+    folders: dict[Path, Input] = {}
+    for name, item in names.items():
+        folder = name.parent
+        while folder.name and folder not in folders:
+            folders[folder] = item
+            folder = folder.parent
+    for folder, item in folders.items():
+        if folder in names:
+            raise UsageError(
+                f"{shown(names[folder].path)!r} would be released as {shown(folder)!r}, which is a "
+                f"folder of {shown(item.path)!r}; release them into different folders"
+            )
+
+
 def _base_of(manifest: Path, photos: Sequence[Path]) -> Path:
     if len(photos) > 1 or any(not path.is_dir() for path in photos):
         raise UsageError("with a manifest, give at most one folder, which its paths start from")
@@ -96,11 +134,11 @@ def _base_of(manifest: Path, photos: Sequence[Path]) -> Path:
 
 
 def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
-    for line, values in _lines(manifest):
-        path = values.pop("path", None)
+    for line, values in read_manifest(manifest):
+        path = values.pop(PATH, None)
         if not isinstance(path, str) or not path:
             raise UsageError(f"{manifest}, line {line}: it has no 'path'")
-        name = values.pop("id", None)
+        name = values.pop(ID, None)
         try:
             json.dumps([name, values], ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -108,7 +146,7 @@ def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
         destination = _destination(path, base)
         yield Input(
             path=base / path,
-            id=str(name) if name not in (None, "") else shown(destination.as_posix()),
+            written=str(name) if name not in (None, "") else shown(destination.as_posix()),
             destination=destination,
             metadata={k: v for k, v in values.items() if v not in (None, "")} or None,
         )
@@ -122,41 +160,3 @@ def _destination(path: str, base: Path) -> Path:
     if ".." in listed.parts:
         listed = Path(listed.name)
     return listed
-
-
-def _lines(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    suffix = manifest.suffix.lower()
-    try:
-        if wrong := irregularity(manifest):
-            raise UsageError(f"the manifest {shown(manifest)!r} {wrong}")
-        with manifest.open(encoding="utf-8-sig", newline="") as file:
-            if suffix == ".csv":
-                reader = csv.DictReader(file)
-                for values in reader:
-                    if None in values:
-                        raise UsageError(
-                            f"{manifest}, line {reader.line_num}: more values than columns"
-                        )
-                    yield reader.line_num, values
-            elif suffix in {".jsonl", ".ndjson"}:
-                for number, line in enumerate(file, start=1):
-                    if line.strip():
-                        yield number, _parse_object(manifest, number, line)
-            else:
-                raise UsageError(f"a manifest ends in .csv or .jsonl; {manifest.name!r} does not")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UsageError(f"the manifest {str(manifest)!r} cannot be read: {error}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
-
-
-def _parse_object(manifest: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        values = json.loads(line, parse_constant=_refuse_constant)
-    except ValueError as error:
-        raise UsageError(f"{manifest}, line {number}: not JSON ({error})") from error
-    if not isinstance(values, dict):
-        raise UsageError(f"{manifest}, line {number}: expected an object with a 'path'")
-    return values

@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -80,6 +80,7 @@ class Report:
 
     outcomes: tuple[Outcome, ...]
     seconds: float  # that the run took
+    passed_over: Mapping[str, int] = field(default_factory=dict)  # see `passed_over_in_words`
 
     def __iter__(self) -> Iterator[Outcome]:
         """Iterate over the outcomes."""
@@ -102,7 +103,18 @@ class Report:
         """Count the outcomes by status, in one line."""
         counts = Counter(outcome.status for outcome in self.outcomes)
         parts = [f"{number} {status}" for status, number in counts.items()]
-        return f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
+        words = passed_over_in_words(self.passed_over)
+        done = f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
+        return f"{done}; {words}" if words else done
+
+
+def passed_over_in_words(counts: Mapping[str, int]) -> str:
+    """Say which files in folders were passed over, by suffix; "" if there were none.
+
+    They are pictures by their names, of kinds that homing does not read.
+    """
+    parts = [f"{count} {suffix}" for suffix, count in counts.items()]
+    return f"passed over, of kinds that homing does not read: {', '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from homing.archive.codebooks import Generation, adopt, choose_codebook
 from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.inputs import find_files
+from homing.archive.previews.recognition import Recognition
 from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
@@ -61,7 +62,8 @@ class ArchiveUpkeep(ArchiveReader):
 
     def entry(self, id: str) -> Row:  # noqa: A002 - the column's name
         """Return the entry of an id, with its vector; EntryNotFoundError if none has it."""
-        for row in self._refreshed().rows(ids=[shown(id)], with_vectors=True):
+        found = self._refreshed().lookup([shown(id)], [])
+        for row in self._table.rows(ids=[each["id"] for each in found.values()], with_vectors=True):
             return row
         raise EntryNotFoundError(f"{str(self.path)!r} has no entry {id!r}; see 'homing list'")
 
@@ -77,7 +79,7 @@ class ArchiveUpkeep(ArchiveReader):
         self._table.begin_writing()
         existing = self._table.lookup(list(recorded.values()), [])
         if existing:
-            self._table.delete(list(existing))
+            self._table.delete([row["id"] for row in existing.values()])
         return tuple(i for i, name in recorded.items() if name in existing)
 
     def decide(
@@ -136,8 +138,8 @@ class ArchiveUpkeep(ArchiveReader):
 
     def decisions(self, id: str | None = None) -> list[KeptDecision]:  # noqa: A002
         """List the decisions that are not undone, in their order: all, or those on one id."""
-        self._refreshed()
-        return self._decisions.all(id)
+        found = {} if id is None else self._refreshed().lookup([id], [])
+        return self._decisions.all(found[id]["id"] if id in found else id)
 
     def undo_decision(self, number: int, *, by: str | None = None) -> KeptDecision:
         """Undo a decision and return it; EntryNotFoundError if there is none of that number."""
@@ -155,14 +157,10 @@ class ArchiveUpkeep(ArchiveReader):
         `progress` is called with the number of entries checked since the last call.
         """
         table = self._refreshed()
-        _ = self.descriptor  # one that is not the archive's is refused here
+        # A descriptor that is not the archive's is refused here.
+        known = Recognition(self.preview_store, self.descriptor.input_size)
         parts = ArchiveParts(
-            path=self.path,
-            settings=self.settings,
-            table=table,
-            codebooks=self.codebooks,
-            previews=self.preview_store,
-            decisions=self._decisions,
+            self.path, self.settings, table, self.codebooks, known, self._decisions
         )
         try:
             return verify(parts, files=files, progress=progress)

@@ -11,7 +11,7 @@ from homing.archive.codebooks import list_generations
 from homing.archive.decisions.decisions import Decisions
 from homing.archive.ingest.staging import damaged_journals
 from homing.archive.previews.check import PreviewCheck
-from homing.archive.previews.store import PreviewStore
+from homing.archive.previews.recognition import CHANGED, Recognition
 from homing.archive.previews.upkeep import PreviewCounts, count_previews
 from homing.archive.query.calibration import read_calibration
 from homing.archive.results import Problem, Verification
@@ -40,7 +40,7 @@ class ArchiveParts:
     settings: ArchiveSettings
     table: Table
     codebooks: Sequence[Codebook]
-    previews: PreviewStore
+    recognition: Recognition
     decisions: Decisions
 
 
@@ -147,7 +147,7 @@ class _EntryCheck:
     def __init__(self, parts: ArchiveParts, *, files: bool) -> None:
         self.count = self.files = 0
         self.outputs: set[Path] = set()  # folders that files were released to
-        self.previews = PreviewCheck(parts.previews, read=files)
+        self.previews = PreviewCheck(parts.recognition.store, read=files)
         self._parts = parts
         self._read = files
         self._seen: set[str] = set()
@@ -161,7 +161,7 @@ class _EntryCheck:
         if self._read:
             for row in (row for row in rows if row.file is not None):
                 self.files += 1
-                yield from _check_file(row, self._parts.path)
+                yield from _check_file(row, self._parts.path, self._parts.recognition)
                 self.outputs |= _outputs(row, self._parts.path)
 
 
@@ -199,7 +199,7 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
     yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
 
 
-def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
+def _check_file(row: Row, archive: Location, recognition: Recognition) -> Iterator[Problem]:
     assert row.file is not None
     path = resolve_place(row.file, archive)
     try:
@@ -207,7 +207,12 @@ def _check_file(row: Row, archive: Location) -> Iterator[Problem]:
     except OSError as error:
         yield Problem(row.id, f"its file {path} cannot be read: {error.strerror}")
         return
-    if digest != row.file_sha256:
+    if digest == row.file_sha256:
+        return
+    if recognition.recognises(path, vars(row)):
+        again = "record it as it is now with 'homing add'"
+        yield Problem(row.id, f"its file {path} was {CHANGED}: {again}")
+    else:
         yield Problem(row.id, f"its file {path} is not the one released (SHA-256 differs)")
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _manifest = click.option(
     "--manifest",
     type=click.Path(dir_okay=False),
-    help="A .csv or .jsonl with a 'path' column and an optional 'id'; other columns become "
+    help="A .csv, .tsv or .jsonl with a 'path' column and an optional 'id'; other columns become "
     "metadata.",
 )
 _out = click.option(
@@ -122,8 +122,9 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing add archive others/ --workers 4
     homing add s3://bucket/archive /shared/others/ --workers ray://head:10001
 
-    A second run skips what is already recorded. If a worker is killed, its current pictures are
-    retried.
+    A second run skips what is already recorded. A file that has changed since and shows the same
+    picture (a caption was added) is recorded as it is now. If a worker is killed, its current
+    pictures are retried.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
     with _outcomes(opened, photos, options, "adding") as on_outcome:
@@ -156,6 +157,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     """
     from homing.archive import choose_codebook, choose_codebooks, find_inputs
     from homing.archive.ingest.activate_files import activate_files
+    from homing.images.find import count_passed_over
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
@@ -172,4 +174,4 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             on_outcome=on_outcome,
         )
-    return finish(report)
+    return finish(replace(report, passed_over=count_passed_over(photos)))

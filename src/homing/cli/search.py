@@ -73,6 +73,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     from homing.archive import find_files
     from homing.archive.query.verdict import Tally
+    from homing.archive.results import passed_over_in_words
+    from homing.images.find import count_passed_over
 
     keywords = _keywords(options)
     opened = shared.open_archive(
@@ -91,6 +93,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
         say(str(tally))
         for line in _advice(tally, archive, options["views"]):
             say(line)
+    if words := passed_over_in_words(count_passed_over(photos)):
+        say(words)
     return 1 if failed else 0
 
 
@@ -138,8 +142,9 @@ def _show(result: "SearchResult") -> None:
     if result.partial is not None:
         left, why = result.partial.entries_not_asked, printable(result.partial.reason)
         echo(f"{name}: a partial answer: {left} entries were not asked: {why}", err=True)
-    nothing = result.note or "nothing in the cells visited"
-    echo(f"{name}: {printable(answer_in_words(result.hits)) if result.hits else nothing}")
+    note = f" ({result.note})" if result.note else ""
+    found = f"{answer_in_words(result.hits)}{note}" if result.hits else result.note
+    echo(f"{name}: {printable(found or 'nothing in the cells visited')}")
     for hit in result.hits:
         if hit.left_aside:
             continue

@@ -3,11 +3,19 @@
 import errno
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from homing.images.kinds import KINDS, MAGIC_LENGTH, OTHER_SUFFIXES, SUFFIXES, sniff
+from homing.images.kinds import (
+    KINDS,
+    MAGIC_LENGTH,
+    OTHER_SUFFIXES,
+    SUFFIXES,
+    UNREAD_SUFFIXES,
+    sniff,
+)
 from homing.images.limits import open_unblocked, shown
 
 _READ_SUFFIXES = frozenset(KINDS) | OTHER_SUFFIXES
@@ -38,6 +46,24 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
             yield from _walk(path)
         else:
             yield FoundPicture(path, shown(path.name or path))
+
+
+def count_passed_over(paths: Sequence[str | os.PathLike[str]]) -> dict[str, int]:
+    """Count, by suffix, the files in folders that are pictures of kinds that homing does not read.
+
+    :func:`find_pictures` passes them over.
+    """
+    counts: Counter[str] = Counter()
+    for path in paths:
+        for folder, folders, names in os.walk(path):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - quick, for every name
+                if suffix not in UNREAD_SUFFIXES or name.startswith("."):
+                    continue
+                if not _is_candidate(Path(folder, name)):
+                    counts[suffix] += 1
+    return dict(sorted(counts.items()))
 
 
 def _walk(root: Path) -> Iterator[FoundPicture]:

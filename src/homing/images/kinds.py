@@ -28,8 +28,23 @@ SUFFIXES: MappingProxyType[str, str] = MappingProxyType(
 OTHER_SUFFIXES = frozenset({".gif", ".bmp", ".jp2", ".avif", ".heic"})
 """Suffixes of pictures that homing may read but does not write."""
 
+UNREAD_SUFFIXES = frozenset(
+    {".jxl", ".heif", ".hif", ".avifs", ".heics", ".jxr", ".wdp", ".hdp", ".j2k", ".jpf", ".jpx"}
+    | {".psd", ".psb", ".xcf", ".kra", ".clip", ".afphoto", ".ai", ".eps", ".svg", ".tga", ".ico"}
+    | {".exr", ".hdr", ".dds", ".pcx", ".ppm", ".pgm", ".pbm", ".dcm", ".fits", ".djvu"}
+    | {".raw", ".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".raf"}
+    | {".orf", ".rw2", ".rwl", ".pef", ".srw", ".x3f", ".3fr", ".fff", ".iiq", ".mos", ".mrw"}
+    | {".erf", ".kdc", ".dcr", ".mef", ".gpr"}
+)
+"""Suffixes of pictures of other kinds; in a folder they are passed over, and counted."""
+
 MAGIC_LENGTH = 16
 """Number of a file's first bytes that :func:`sniff` needs."""
+
+BLANKS = b"\r\n\t \0\xef\xbb\xbf"
+"""Bytes that a script or a server puts in front of a picture; the last three are UTF-8's mark."""
+
+_MOST_BLANKS = 4096
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MAGIC = (
@@ -67,6 +82,13 @@ def sniff(data: bytes) -> str:
 
 def unknown(data: bytes) -> PictureError:
     """Return the error for a file whose first bytes are of no known kind."""
+    head = data[:_MOST_BLANKS]
+    bare = head.lstrip(BLANKS)
+    if sniff(bare):
+        return PictureError(
+            f"a {sniff(bare)} picture behind {len(head) - len(bare)} stray bytes; export or "
+            "download it again"
+        )
     return PictureError(
         f"not a picture of a kind that homing reads (it begins with {data[:8]!r}); "
         "give JPEG, PNG, WebP or TIFF"

@@ -19,6 +19,7 @@ from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
 from homing.images.limits import Source, decoder_errors_as, read_bytes
+from homing.images.mended import read_liberally
 from homing.images.pixels import Pixels, upright
 from homing.options import DEFAULT_LIMITS, Limits
 
@@ -57,6 +58,7 @@ class Squashed:
     height: int
     sha256: bytes  # of the file
     fitted: Image.Image | None = None  # see `read_fitted`, if wanted
+    notes: tuple[str, ...] = ()  # what was wrong with the file
 
 
 def read_squashed(
@@ -69,7 +71,8 @@ def read_squashed(
     CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by dividing by 257, palettes are
     expanded, and of several pictures in one file the first counts. A JPEG is decoded at the
     smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size` pixels in both
-    directions. `size` is 1..8192.
+    directions. `size` is 1..8192. A file that is cut short or slightly damaged is read as
+    far as it goes.
     """
     return read_for_description(source, size, limits=limits).pixels
 
@@ -84,12 +87,18 @@ def read_for_description(
     """
     _check_size(size)
     data = read_bytes(source, limits=limits)
-    with decoder_errors_as("the picture is truncated or damaged"):
-        found = _open(data, size, limits)
-        whole = replace(found, image=_rgb(found.image))
-        pixels = upright(_shrink(whole.image, size, whole.box), whole.orientation)
-        fitted = _fitted(whole, data, longer, limits) if longer else None
-    return Squashed(pixels, found.width, found.height, hashlib.sha256(data).digest(), fitted)
+    digest = hashlib.sha256(data).digest()
+
+    def read(data: bytes) -> Squashed:
+        with decoder_errors_as("the picture is truncated or damaged"):
+            found = _open(data, size, limits)
+            whole = replace(found, image=_rgb(found.image))
+            pixels = upright(_shrink(whole.image, size, whole.box), whole.orientation)
+            fitted = _fitted(whole, data, longer, limits) if longer else None
+        return Squashed(pixels, found.width, found.height, digest, fitted)
+
+    squashed, notes = read_liberally(data, read, limits)
+    return replace(squashed, notes=notes)
 
 
 def read_fitted(source: Source, longer: int, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -104,9 +113,13 @@ def read_fitted_of(
     data: bytes, longer: int, *, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[Image.Image, tuple[int, int]]:
     """Read a picture as :func:`read_fitted` does, with the size of the picture itself, upright."""
-    with decoder_errors_as("the picture is truncated or damaged"):
-        found = _open(data, 1, limits)
-        small = _fitted(found, data, longer, limits)
+
+    def read(data: bytes) -> tuple[_Opened, Image.Image]:
+        with decoder_errors_as("the picture is truncated or damaged"):
+            opened = _open(data, 1, limits)
+            return opened, _fitted(opened, data, longer, limits)
+
+    (found, small), _ = read_liberally(data, read, limits)
     size = found.width, found.height
     return small, size[::-1] if found.orientation >= 5 else size
 
@@ -144,10 +157,13 @@ def read_rgb(
     With `least` a JPEG may come at 1/2, 1/4 or 1/8 of its size, with at least 1.25 times that many
     pixels in both directions.
     """
-    data = read_bytes(source, limits=limits)
-    with decoder_errors_as("the picture is truncated or damaged"):
-        found = _open(data, _FULL if least is None else least, limits)
-        return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
+
+    def read(data: bytes) -> Image.Image:
+        with decoder_errors_as("the picture is truncated or damaged"):
+            found = _open(data, _FULL if least is None else least, limits)
+            return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
+
+    return read_liberally(read_bytes(source, limits=limits), read, limits)[0]
 
 
 def squash(image: Image.Image, size: int) -> npt.NDArray[np.uint8]:
@@ -237,7 +253,7 @@ def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
     if header.refusal:
         check_blocks(data, header, limits)
-        image = open_unusual_tiff(data, header.directory)
+        image = open_unusual_tiff(data, header)
     else:
         samples = decode_tiff(data, header, limits)
         if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:

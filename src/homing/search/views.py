@@ -5,6 +5,7 @@ in part, and the view that an entry resembles most counts. Each further view cos
 the descriptor, and one more chance of a false alarm, which the verdict takes into account.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,7 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.images import Source, as_rgb, read_bytes, read_rgb, read_squashed, shows_nothing, squash
+from homing.images import (
+    Source,
+    as_rgb,
+    read_bytes,
+    read_for_description,
+    read_rgb,
+    shows_nothing,
+    squash,
+)
 from homing.options import DEFAULT_LIMITS, UPRIGHT, Limits, check_views
 from homing.search.frames.borders import without_frame
 
@@ -38,6 +47,7 @@ class View:
 
     name: str
     pixels: Squares
+    notes: tuple[str, ...] = ()  # what was wrong with the file, on the upright view
 
 
 def query_views(
@@ -49,16 +59,19 @@ def query_views(
     that show nothing are left out, so that a blank picture has none.
     """
     check_views(views)
+    notes: tuple[str, ...] = ()
     if isinstance(picture, Image.Image):
         whole = squash(picture, size)
     else:
         picture = read_bytes(picture, limits=limits)
-        whole = read_squashed(picture, size, limits=limits)
+        read = read_for_description(picture, size, limits=limits)
+        whole, notes = read.pixels, read.notes
     if shows_nothing(whole):
         return []
+    upright = View(UPRIGHT, whole, notes)
     if views == UPRIGHT:
-        return [View(UPRIGHT, whole)]
-    found = list(_postures("", whole))
+        return [upright]
+    found = [upright, *itertools.islice(_postures("", whole), 1, None)]
     if views == "all":
         if isinstance(picture, Image.Image):
             image = as_rgb(picture)

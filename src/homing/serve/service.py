@@ -142,8 +142,8 @@ class Service(AbstractContextManager["Service"]):
         hits = found.hits
         if options.confirm and hits:
             hits = await self._confirm(upload, found.query, hits, options)
-        note = None if found.query.views else SHOWS_NOTHING
-        return SearchResult.of(upload.name, time.perf_counter() - start, hits, note)
+        seconds = time.perf_counter() - start
+        return SearchResult.of(upload.name, seconds, hits, found.query.note)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.

@@ -31,7 +31,7 @@ def test_they_are_made_of_the_files(old, tmp_path, homing_cli, monkeypatch):
     picture(99).save(tmp_path / "others" / "022.jpg")
     ended = homing_cli("previews", old.path, "--files", tmp_path / "others")
     assert ended.status == 1
-    assert "022.jpg is another picture than the one recorded" in ended.err
+    assert "022.jpg has changed since it was recorded" in ended.err
     assert "2 previews made, 4 there already, 1 failed" in ended.out
     opened = homing.open(old.path)
     for row in opened.entries():

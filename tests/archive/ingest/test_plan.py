@@ -8,7 +8,8 @@ import pytest
 import homing
 from homing.archive.ingest import plan as planning
 from homing.archive.ingest.plan import plan
-from homing.options import DEFAULT_LIMITS, Activation
+from homing.archive.previews.recognition import Recognition
+from homing.options import Activation
 from tests.helpers.archive import facts
 from tests.helpers.pictures import make_pictures
 
@@ -28,9 +29,8 @@ def out(archive: homing.Archive, photos: Path, tmp_path: Path) -> Path:
 def plans(archive, folder, **settings):
     """Plan a release of a folder."""
     given = archive.inputs(folder)
-    return list(
-        plan(archive._table, given, archive.path, DEFAULT_LIMITS, activation=Activation(**settings))
-    )
+    known = Recognition(archive.preview_store, archive.descriptor.input_size)
+    return list(plan(archive._table, given, archive.path, known, activation=Activation(**settings)))
 
 
 def test_a_released_file_is_left_as_it_is_under_its_own_id(archive, out, tmp_path):

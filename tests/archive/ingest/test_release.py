@@ -352,15 +352,6 @@ def test_another_format_is_written_on_request(archive, photos, tmp_path, word, k
     assert archive.verify().clean
 
 
-def test_two_pictures_that_become_one_name_are_not_both_released(archive, tmp_path):
-    photos = make_pictures(tmp_path / "photos", 1)
-    picture(9).save(photos / "000.png")
-    report = archive.release(photos, out=tmp_path / "out", format="png")
-    assert sorted(statuses(report)) == ["failed", "released"]
-    assert len(archive) == len(contents(tmp_path / "out")) == 1
-    assert archive.verify().clean
-
-
 def test_limits_cost_the_picture_beyond_them(archive, tmp_path):
     photos = make_pictures(tmp_path / "photos", 1)
     picture(3, (200, 100)).save(photos / "large.png")
@@ -513,3 +504,17 @@ def test_a_further_codebook_of_another_descriptor_is_named(archive, photos, tmp_
         archive.release(photos, out=tmp_path / "out", also=archive.codebook)
     assert not (tmp_path / "out").exists()
     assert len(archive) == 0
+
+
+def test_the_file_of_another_entry_is_seen_before_the_work(archive, tmp_path, monkeypatch):
+    first, second = (make_pictures(tmp_path / name, 1) for name in ("first", "second"))
+    picture(5).save(second / "000.png")
+    (second / "000.jpg").unlink()
+    out = tmp_path / "out"
+    assert archive.release(first, out=out, format="png", method="paper").count("released") == 1
+    monkeypatch.setattr(Activator, "run", lambda self, sources: iter(list(sources)[:0]))
+    (outcome,) = archive.release(second, out=out, format="png", method="paper")
+    assert outcome.status == "failed"
+    assert (
+        outcome.reason == f"{out / '000.png'} is the file of '000.jpg'; release into another folder"
+    )

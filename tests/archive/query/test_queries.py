@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 import homing
 from homing.images import SHOWS_NOTHING
+from homing.images.mended import CUT
 from homing.options import SearchKeywords, SearchOptions
 from tests.helpers.pictures import make_pictures, picture
 
@@ -133,3 +134,30 @@ def test_a_released_picture_that_shows_nothing_is_noted(archive, tmp_path):
     (outcome,) = archive.release(tmp_path / "in", out=tmp_path / "out")
     assert outcome.status == "released"
     assert SHOWS_NOTHING in outcome.notes
+
+
+def test_a_file_cut_short_is_added_and_searched_for_with_a_note(
+    archive, photos, tmp_path, homing_cli
+):
+    archive.add(photos)
+    cut = tmp_path / "cut"
+    cut.mkdir()
+    (cut / "a.jpg").write_bytes((photos / "001.jpg").read_bytes()[:-2])
+    (cut / "b.psd").write_bytes(b"8BPS")
+    (result,) = archive.search_each([cut], views="turned")
+    assert result.hits[0].id == "001.jpg"
+    assert result.hits[0].is_copy
+    assert result.note == result.as_dict()["note"] == CUT
+    ended = homing_cli("search", archive.path, cut)
+    assert ended.status == 0
+    assert f"({CUT})" in ended.out
+    assert ended.err.splitlines()[-1].endswith("homing does not read: 1 .psd")
+    report = archive.add(cut)
+    assert [(each.status, each.notes) for each in report] == [("added", (CUT,))]
+    assert str(report).endswith("; passed over, of kinds that homing does not read: 1 .psd")
+    report = archive.release(cut, out=tmp_path / "out")
+    assert report.count("failed") == 1
+    assert report.passed_over == {".psd": 1}
+    (cut / "a.jpg").unlink()
+    with pytest.raises(homing.UsageError, match=r"no picture was found in .*1 \.psd"):
+        archive.add(cut)

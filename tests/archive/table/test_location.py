@@ -63,9 +63,40 @@ def test_what_is_a_store():
     assert not is_store("folder/s3://x")
     assert str(location_of("S3://bucket//a/b/")) == "s3://bucket/a/b"
     assert str(location_of("file:///tmp/a")) == "/tmp/a"
-    for wrong in ("s3://bucket", "s3://", "ftp://host/a", "https://host/a"):
+    assert str(location_of("file:/tmp/a")) == "/tmp/a"
+    for wrong in ("s3://bucket", "s3://", "ftp://host/a", "https://host/a", "photos:/a"):
         with pytest.raises(homing.ArchiveError):
             location_of(wrong)
+
+
+@pytest.mark.parametrize("mark", ["?", "#", "%20", "%2F", "\t", "\n", "\x7f"])
+def test_a_key_that_the_store_would_change_is_refused_before_anything_is_made(
+    store, endpoint, mark, homing_cli
+):
+    place = f"{store}/a{mark}b"
+    ended = homing_cli("init", place)
+    assert ended.status == 2
+    assert repr(mark) in ended.err
+    assert stored_objects(store) == {}
+    with pytest.raises(homing.ArchiveError, match="write the folder's path alone"):
+        location_of(f"file:///tmp/a{mark}b")
+
+
+@pytest.mark.parametrize("url", ["file:a", "file://host/a", "file:////a"])
+def test_other_urls_of_files_are_refused(url):
+    with pytest.raises(homing.ArchiveError, match="no plain file"):
+        location_of(url)
+
+
+@pytest.mark.parametrize(
+    "mark", ["a:b", "é ü", "e\u0301", "50%", "a+b&c=d", "[1]{2}", "a'b", "x|y*"]
+)
+def test_any_other_key_is_taken_as_it_is(store, mark, network_file, codebook, tmp_path):
+    place = f"{store}/{mark}"
+    made = homing.create(place, descriptor=network_file, codebook=codebook, previews=32)
+    made.add(make_pictures(tmp_path / "photos", 1))
+    assert len(homing.open(place)) == 1
+    assert all(name.startswith(f"{mark}/") for name in stored_objects(store))
 
 
 def test_every_command_takes_a_store(store, network_file, codebook, tmp_path, homing_cli):

@@ -154,7 +154,7 @@ def test_what_cannot_be_preserved_is_refused() -> None:
         (saved(rgb.convert("CMYK"), "TIFF"), "CMYK"),
         (saved(rgb.convert("LAB"), "TIFF"), "CIELAB"),
         (saved(rgb.convert("1"), "TIFF"), "1 bits"),
-        (tiff(grey.astype("f4")), "32 bits"),
+        (tiff(grey.astype("f4")), "signed or real"),
         (tiff(grey.astype("f2")), "signed or real"),
         (tiff(grey.astype("i2")), "signed or real"),
         (tiff(grey.astype("u4")), "32 bits"),
@@ -166,6 +166,30 @@ def test_what_cannot_be_preserved_is_refused() -> None:
     ):
         with pytest.raises(PictureError, match=reason):
             read_picture(data)
+
+
+def with_next_page(where: int, data: bytes = b"") -> bytes:
+    """Return a TIFF whose only directory names a next one."""
+    plain = tiff(scene(8, 8)) + data
+    at = int.from_bytes(plain[4:8], "little")
+    end = at + 2 + 12 * int.from_bytes(plain[at : at + 2], "little")
+    return plain[:end] + (where % 2**32).to_bytes(4, "little") + plain[end + 4 :]
+
+
+@pytest.mark.parametrize("where", [0xDEADBEEF, -1, 2])
+def test_a_next_page_that_is_not_there_is_no_page(where: int) -> None:
+    data = with_next_page(where, bytes(64))
+    with pytest.raises(PictureError, match="next page is not where it should be"):
+        read_picture(data)
+    assert np.array_equal(read_squashed(data, 8), read_squashed(tiff(scene(8, 8)), 8))
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex64])
+def test_samples_of_no_range_are_refused_for_that_reason(kind: type) -> None:
+    data = tiff(scene(8, 8)[..., :1].astype(kind))
+    for read in (read_picture, lambda data: read_squashed(data, 8)):
+        with pytest.raises(PictureError, match=r"real-valued|mode F"):
+            read(data)
 
 
 @pytest.mark.parametrize("compression", [None, "zlib", "lzw", "packbits"])

@@ -16,7 +16,7 @@ from homing.archive.ingest.run import (
     refuse_store,
 )
 from homing.archive.ingest.staging import Staging, clear
-from homing.archive.inputs import Input
+from homing.archive.inputs import Input, refuse_clashes
 from homing.archive.results import Outcome, Report
 from homing.codebooks.codebook import Codebook
 from homing.descriptors import Descriptor
@@ -44,6 +44,7 @@ def activate_files(
     folder = Path(out)
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
+    refuse_clashes(inputs, activator.kind)
     return collect(_activate(activator, inputs, folder), on_outcome)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from homing.archive.ingest.describe import DescribedInput, Description
 from homing.archive.ingest.plan import released_files
 from homing.archive.inputs import Input
+from homing.archive.previews.recognition import CHANGED
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Outcome
@@ -39,6 +40,7 @@ def add(
     while chunk := list(itertools.islice(rest, _COMMIT)):
         chunk = _without_released(table, chunk)
         refused = _commit(table, previews, generation, codebook, chunk)
+        refused |= _record_changed(table, chunk)
         now = time.perf_counter()
         seconds, clock = (now - clock) / len(chunk), now
         for entry in chunk:
@@ -75,6 +77,16 @@ def _commit(
     return record_rows(table, previews, carry(rows, small))
 
 
+def _record_changed(table: Table, chunk: Sequence[DescribedInput]) -> set[str]:
+    """Record the changed files of a chunk anew; return the ids that are gone or other pictures'."""
+    refused = set()
+    for each in chunk:
+        changed, name = each.planned.changed, each.planned.item.id
+        if changed and not table.replace_file(name, changed.old, changed.new, changed.file):
+            refused.add(name)
+    return refused
+
+
 def _rows(
     generation: int, codebook: Codebook, described: Sequence[tuple[Input, Description]]
 ) -> list[Row]:
@@ -108,14 +120,19 @@ def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
     status = "skipped" if planned.skipped else "failed"
     if refused:
         reason = f"the id {planned.item.id!r} was taken by another picture meanwhile"
-    elif entry.description is not None:
+    elif entry.description is not None or planned.changed is not None:
         status = "added"
-    blank = entry.description is not None and entry.description.blank
     return Outcome(
         source=shown(planned.item.path),
         status=status,
         id=planned.item.id,
         reason=reason,
         seconds=seconds if planned.to_do else 0.0,
-        notes=(SHOWS_NOTHING,) if status == "added" and blank else (),
+        notes=_notes(entry) if status == "added" else (),
     )
+
+
+def _notes(entry: DescribedInput) -> tuple[str, ...]:
+    if entry.description is None:
+        return (f"its file was {CHANGED}: recorded as it is now",)
+    return entry.description.notes + (SHOWS_NOTHING,) * entry.description.blank

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.inputs import Input
+from homing.archive.previews.recognition import Recognition
+from homing.archive.previews.store import PreviewStore
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.descriptors import Descriptor
@@ -33,6 +35,7 @@ class Description:
     height: int
     blank: bool  # the picture shows nothing
     preview: bytes | None = None
+    notes: tuple[str, ...] = ()  # what was wrong with the file
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ def describe(
 
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
-        planned = plan(table, inputs, archive, limits)
+        known = Recognition(PreviewStore.at(archive, preview), descriptor.input_size, limits)
+        planned = plan(table, inputs, archive, known)
         reads = submitted_ahead((pool.submit(read, each) for each in planned), 4 * BATCH)
         while batch := [future.result() for future in itertools.islice(reads, BATCH)]:
             yield from _describe(batch, descriptor)
@@ -106,6 +110,7 @@ def _describe(batch: Sequence[_Read], descriptor: Descriptor) -> Iterator[Descri
                 read.height,
                 blank=bool(next(blank)),
                 preview=preview,
+                notes=read.notes,
             )
             yield DescribedInput(planned, description)
         else:

@@ -3,15 +3,18 @@
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.inputs import Input
-from homing.archive.table.location import Location, resolve_place
+from homing.archive.previews.recognition import CHANGED, Recognition
+from homing.archive.table.location import Location, recorded_place, resolve_place
 from homing.errors import PictureError
+from homing.files.durable import file_sha256
 from homing.images.kinds import KINDS
 from homing.images.limits import read_bytes, shown
-from homing.options import Activation, Limits
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.archive.table.table import Table
@@ -22,6 +25,8 @@ _TO_ADD, _TO_RELEASE = 2048, 256
 # Files looked up at once, by their checksums: so many are read before the first is activated. Among
 # a million entries a lookup takes 0.05 s, and activating so many pictures half a minute.
 _FILES = 32
+
+_AGAIN = "record the file as it is now with 'homing add'"
 
 _COLUMNS = ("source_sha256", "file_sha256", "state", "file", "psnr", "created_at")
 
@@ -36,35 +41,49 @@ class PlannedInput:
     skipped: str | None = None
     failed: str | None = None
     note: str | None = None  # on a picture that is to do
+    changed: "ChangedFile | None" = None  # to be recorded anew, with nothing else to do
 
     @property
     def to_do(self) -> bool:
         """Return whether the picture is to be released or added."""
-        return self.skipped is None and self.failed is None
+        return self.skipped is None and self.failed is None and self.changed is None
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """The file of an entry whose bytes have changed and whose picture has not."""
+
+    old: bytes  # SHA-256 recorded
+    new: bytes
+    file: str | None  # where it lies, as recorded; None of a picture that was added
 
 
 def plan(
     table: "Table",
     inputs: Iterable[Input],
     archive: Location,
-    limits: Limits,
+    recognition: Recognition,
     *,
     activation: Activation | None = None,
 ) -> Iterator[PlannedInput]:
     """Decide for each input, in order, whether it is done, its id is taken, or it is to do.
 
-    `activation` is that of a release; None: the pictures are to be added.
+    `activation` is that of a release; None: the pictures are to be added. Then a file that has
+    changed since it was recorded, of the same picture, is to be recorded anew.
     """
+    columns = [*_COLUMNS, *(c for c in recognition.columns if c in table.schema.names)]
+    ids = _Ids(table, archive, recognition)
     rest, size = iter(inputs), _TO_ADD if activation is None else _TO_RELEASE
     while chunk := list(itertools.islice(rest, size)):
-        rows = table.lookup([item.id for item in chunk], _COLUMNS)
+        found = table.lookup([item.written for item in chunk], columns)
+        rows = [found.get(item.written) for item in chunk]
+        chunk = [_as_known(item, row) for item, row in zip(chunk, rows, strict=True)]
         if activation is None:
-            yield from (_plan_to_add(table, item, rows.get(item.id), limits) for item in chunk)
+            yield from map(ids.plan_to_add, chunk, rows)
             continue
         for start in range(0, len(chunk), _FILES):
-            part = chunk[start : start + _FILES]
-            known = [rows.get(item.id) for item in part]
-            yield from _plan_to_release(table, part, known, archive, limits, activation)
+            part = slice(start, start + _FILES)
+            yield from _plan_to_release(table, chunk[part], rows[part], ids, activation)
 
 
 def released_files(table: "Table", digests: Sequence[bytes]) -> dict[bytes, str]:
@@ -73,25 +92,16 @@ def released_files(table: "Table", digests: Sequence[bytes]) -> dict[bytes, str]
     return {row["file_sha256"]: _is_released(row) for row in rows if row["state"] == "released"}
 
 
-def _plan_to_add(table: "Table", item: Input, row: _Row | None, limits: Limits) -> PlannedInput:
-    if row is None:  # whether the archive released the file is looked up when it has been read
-        return PlannedInput(item)
-    try:
-        digest = _digest(item, limits)
-    except PictureError as error:
-        return PlannedInput(item, failed=str(error))
-    if digest == row["source_sha256"]:
-        return PlannedInput(item, skipped=f"already {row['state']}")
-    reason = released_files(table, [digest]).get(digest)
-    return _refused(item, digest, row) if reason is None else PlannedInput(item, skipped=reason)
+def _as_known(item: Input, row: _Row | None) -> Input:
+    """Return an input under the id of its entry, which may be older than composed ids."""
+    return item if row is None or row["id"] == item.id else replace(item, known=row["id"])
 
 
 def _plan_to_release(
     table: "Table",
     items: Sequence[Input],
     rows: Sequence[_Row | None],
-    archive: Location,
-    limits: Limits,
+    ids: "_Ids",
     activation: Activation,
 ) -> Iterator[PlannedInput]:
     """Plan some inputs together: files that other entries have are found in one lookup."""
@@ -99,34 +109,101 @@ def _plan_to_release(
     digests: list[bytes | None] = []  # of files that other entries may have
     for item, row in zip(items, rows, strict=True):
         try:
-            digest = _digest(item, limits)
+            digest = ids.digest(item)
         except PictureError as error:
             # Without a row, the attempt to release it says why it cannot be read.
             planned.append(PlannedInput(item, failed=None if row is None else str(error)))
             digests.append(None)
             continue
-        planned.append(_plan_by_row(item, digest, row, archive, activation))
+        planned.append(ids.plan_to_release(item, digest, row, activation))
         digests.append(None if planned[-1].skipped else digest)
     owners = table.lookup_files([d for d in digests if d is not None], _COLUMNS)
     for each, file in zip(planned, digests, strict=True):
         yield each if file is None else _beside_others(each, file, owners)
 
 
-def _plan_by_row(
-    item: Input, digest: bytes, row: _Row | None, archive: Location, activation: Activation
-) -> PlannedInput:
-    """Plan an input by the row of its id."""
-    if row is None:
-        return PlannedInput(item)
-    if digest != row["source_sha256"]:
-        return _refused(item, digest, row)
-    if row["state"] == "added":
-        return PlannedInput(item)
-    file = resolve_place(row["file"], archive)
-    if not file.exists():
-        return PlannedInput(item)
-    reason = f"already released as {shown(file)}{_unapplied(row, activation)}"
-    return PlannedInput(item, skipped=reason)
+@dataclass(frozen=True)
+class _Ids:
+    """Plans of inputs by the rows of their ids."""
+
+    table: "Table"
+    archive: Location
+    recognition: Recognition
+
+    def digest(self, item: Input) -> bytes:
+        """Return the SHA-256 of a file."""
+        return hashlib.sha256(read_bytes(item.path, limits=self.recognition.limits)).digest()
+
+    def plan_to_add(self, item: Input, row: _Row | None) -> PlannedInput:
+        """Plan an input by the row of its id."""
+        if row is None:  # whether the archive released the file is looked up when it has been read
+            return PlannedInput(item)
+        try:
+            digest = self.digest(item)
+        except PictureError as error:
+            return PlannedInput(item, failed=str(error))
+        if _is_source(digest, row):
+            return PlannedInput(item, skipped=f"already {row['state']}")
+        if released := released_files(self.table, [digest]):
+            return PlannedInput(item, skipped=released[digest])
+        if not self.recognition.recognises(item.path, row):
+            return _refused(item, row)
+        if row["file"] is None:
+            return PlannedInput(item, changed=ChangedFile(row["file_sha256"], digest, None))
+        recorded, place = resolve_place(row["file"], self.archive), item.path.absolute()
+        if _has_digest(recorded, row["file_sha256"]):
+            return PlannedInput(
+                item,
+                skipped=f"it is the released file of {row['id']!r}, {CHANGED}; the one recorded, "
+                f"{shown(recorded)}, is there and unchanged",
+            )
+        place = recorded if _same_file(recorded, place) else place
+        file = recorded_place(place, self.archive)
+        return PlannedInput(item, changed=ChangedFile(row["file_sha256"], digest, file))
+
+    def plan_to_release(
+        self, item: Input, digest: bytes, row: _Row | None, activation: Activation
+    ) -> PlannedInput:
+        """Plan an input by the row of its id."""
+        if row is None:
+            return PlannedInput(item)
+        if row["state"] == "added" and _is_source(digest, row):
+            return PlannedInput(item)
+        if digest == row["source_sha256"]:
+            file = resolve_place(row["file"], self.archive)
+            if not file.exists():
+                return PlannedInput(item)
+            reason = f"already released as {shown(file)}{_unapplied(row, activation)}"
+            return PlannedInput(item, skipped=reason)
+        if digest == row["file_sha256"]:
+            return PlannedInput(item, skipped=_is_released(row))
+        if not self.recognition.recognises(item.path, row):
+            return _refused(item, row)
+        if row["state"] == "released":
+            reason = f"it is the released file of {row['id']!r}, {CHANGED}: left as it is; {_AGAIN}"
+            return PlannedInput(item, skipped=reason)
+        reason = f"it is the picture added as {row['id']!r}, {CHANGED}: {_AGAIN}, and then release"
+        return PlannedInput(item, failed=reason)
+
+
+def _is_source(digest: bytes, row: _Row) -> bool:
+    """Return whether a file is the source of an entry; of an added one also as it is now."""
+    now = row["file_sha256"] if row["state"] == "added" else None
+    return digest in (row["source_sha256"], now)
+
+
+def _has_digest(file: Path, digest: bytes) -> bool:
+    try:
+        return file_sha256(file) == digest
+    except OSError:
+        return False
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
 
 
 def _beside_others(planned: PlannedInput, digest: bytes, owners: Sequence[_Row]) -> PlannedInput:
@@ -142,15 +219,13 @@ def _beside_others(planned: PlannedInput, digest: bytes, owners: Sequence[_Row])
     return planned
 
 
-def _refused(item: Input, digest: bytes, row: _Row) -> PlannedInput:
-    """Plan an input whose id another picture has."""
-    if row["state"] == "released" and digest == row["file_sha256"]:
-        return PlannedInput(item, skipped=_is_released(row))
+def _refused(item: Input, row: _Row) -> PlannedInput:
+    """Plan an input whose id another picture has, or the same one with other pixels."""
     return PlannedInput(
         item,
         failed=f"the id {item.id!r} is taken by another picture (SHA-256 "
-        f"{row['source_sha256'].hex()[:12]}…); remove that entry first, or give this picture "
-        "another id in a manifest",
+        f"{row['source_sha256'].hex()[:12]}…), or by this one before it was changed; remove that "
+        "entry first, or give this picture another id in a manifest",
     )
 
 
@@ -174,7 +249,3 @@ def _unapplied(row: _Row, activation: Activation) -> str:
     has = "unchanged" if psnr is None else f"with a PSNR of {psnr:.2f} dB"
     which = "the settings given now" if differs else "settings given now that differ from then"
     return f" {has}; {which} were not applied: remove the entry to release it anew"
-
-
-def _digest(item: Input, limits: Limits) -> bytes:
-    return hashlib.sha256(read_bytes(item.path, limits=limits)).digest()

@@ -16,6 +16,7 @@ from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
 from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
+from homing.archive.previews.recognition import Recognition
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.manifests import MANIFEST
@@ -24,6 +25,7 @@ from homing.archive.table.commit import quantize
 from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
 from homing.errors import PictureError
+from homing.files.durable import file_sha256
 from homing.images.limits import shown
 from homing.options import Activation
 
@@ -105,9 +107,11 @@ class _Steps:
         waiting: deque[PlannedInput] = deque()
 
         def sources() -> Iterator[Path]:
-            limits = run.activator.limits
+            size = run.activator.descriptor.input_size
+            known = Recognition(run.previews, size, run.activator.limits)
             given = run.activation
-            for planned in plan(run.table, inputs, run.archive, limits, activation=given):
+            for each in plan(run.table, inputs, run.archive, known, activation=given):
+                planned = self._unless_taken(each) if each.to_do else each
                 waiting.append(planned)
                 if planned.to_do:
                     yield planned.item.path
@@ -118,6 +122,26 @@ class _Steps:
                 yield waiting.popleft(), None
             yield waiting.popleft(), activated
         yield from ((planned, None) for planned in waiting)
+
+    def _unless_taken(self, planned: PlannedInput) -> PlannedInput:
+        """Return the plan of a picture, failed if another entry's file has its file's name.
+
+        A file of no entry is left to the end: it may be the very one that will be written.
+        """
+        run, item = self._run, planned.item
+        final = run.out / item.destination_as(run.activator.kind)
+        try:
+            if not final.is_file():
+                return planned
+            digest = file_sha256(final)
+        except OSError:  # a name that cannot be, or a file that cannot be read
+            return planned
+        owners = run.table.lookup_files([digest], ["state", "file_sha256"])
+        others = [row["id"] for row in owners if row["file_sha256"] == digest]
+        if not others or item.id in others:
+            return planned
+        reason = f"{shown(final)} is the file of {min(others)!r}; release into another folder"
+        return replace(planned, failed=reason)
 
     def stage(
         self, planned: PlannedInput, activated: "Activated | PictureError | None"

@@ -10,6 +10,7 @@ from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
 from homing.archive.table.location import is_store
 from homing.errors import UsageError
+from homing.images.find import count_passed_over
 from homing.images.limits import shown
 from homing.options import PathLike
 
@@ -40,15 +41,21 @@ def refuse_store(out: PathLike) -> None:
         )
 
 
-def collect(outcomes: Iterable[Outcome], on_outcome: OnOutcome | None) -> Report:
-    """Run to the end, calling `on_outcome` with each outcome as it comes."""
+def collect(
+    outcomes: Iterable[Outcome], on_outcome: OnOutcome | None, folders: Sequence[Path] = ()
+) -> Report:
+    """Run to the end, calling `on_outcome` with each outcome as it comes.
+
+    Files in `folders` that are passed over are counted.
+    """
     start = time.perf_counter()
     collected = []
     for outcome in outcomes:
         collected.append(outcome)
         if on_outcome is not None:
             on_outcome(outcome)
-    return Report(tuple(collected), time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Report(tuple(collected), seconds, count_passed_over(folders))
 
 
 def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:

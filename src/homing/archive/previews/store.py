@@ -50,7 +50,12 @@ class PreviewStore:
     @classmethod
     def of(cls, archive: Location, settings: ArchiveSettings) -> "PreviewStore":
         """Return the store of an archive."""
-        return cls(archive / _FOLDER, settings.previews)
+        return cls.at(archive, settings.previews)
+
+    @classmethod
+    def at(cls, archive: Location, side: int) -> "PreviewStore":
+        """Return the store of the archive at a place, with that side."""
+        return cls(archive / _FOLDER, side)
 
     def write(self, previews: Sequence[bytes]) -> list[str]:
         """Write previews durably; return a reference to each.

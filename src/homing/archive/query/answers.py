@@ -14,7 +14,7 @@ from homing.archive.query.queries import DescribedQuery
 from homing.archive.query.snapshot import QueryHits, Snapshot
 from homing.archive.query.verdict import Verdict
 from homing.errors import PictureError
-from homing.images import SHOWS_NOTHING, shown
+from homing.images import shown
 from homing.options import SearchOptions
 from homing.search.background import nearest_background
 from homing.search.engines.combined import Probes
@@ -168,8 +168,6 @@ def search_results(
         seconds, clock = (now - clock) / len(batch), now
         for path, query in batch:
             if isinstance(query, DescribedQuery):
-                note = None if query.views else SHOWS_NOTHING
-                hits = next(answers)
-                yield SearchResult.of(shown(path), seconds, hits, note)
+                yield SearchResult.of(shown(path), seconds, next(answers), query.note)
             else:
                 yield SearchResult(shown(path), reason=str(query))

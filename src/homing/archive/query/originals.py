@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from homing.archive.ids import spellings
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.table import Table
 from homing.errors import PictureError
@@ -81,7 +82,11 @@ class Original:
 
 
 def _is_another(place: Path) -> str:
-    return f"{shown(place)} is another picture than the one recorded"
+    return (
+        f"{shown(place)} has changed since it was recorded (a caption, say), or is another "
+        "picture: without a preview of the entry nothing tells; remove the entry and record the "
+        "file anew"
+    )
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,10 @@ class Sources:
         return [
             Original(
                 id=name,
-                places=(*self._recorded(rows.get(name)), *(each / name for each in self.folders)),
+                places=(
+                    *self._recorded(rows.get(name)),
+                    *(folder / form for folder in self.folders for form in spellings(name)),
+                ),
                 file_sha256=rows[name]["file_sha256"] if name in rows else None,
                 source_sha256=rows[name]["source_sha256"] if name in rows else None,
             )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.errors import PictureError
-from homing.images import Source, shown
+from homing.images import SHOWS_NOTHING, Source, shown
 from homing.options import UPRIGHT, SearchOptions
 from homing.search.views import View, query_views
 
@@ -32,6 +32,12 @@ class DescribedQuery:
     views: tuple[str, ...]  # empty for a picture that shows nothing
     vectors: NDArray[np.float32]  # (v, D)
     picture: "Source | Image.Image | None" = None  # source of the picture itself
+    damage: tuple[str, ...] = ()  # what was wrong with its file
+
+    @property
+    def note(self) -> str | None:
+        """What people must know of the answer: there is nothing to see, or the file is damaged."""
+        return ("; ".join(self.damage) or None) if self.views else SHOWS_NOTHING
 
 
 def describe_query(
@@ -101,6 +107,10 @@ def describe_views(
         vectors = np.empty((0, descriptor.dimension), np.float32)
     ends = itertools.accumulate(len(each) for each in queries)
     return [
-        DescribedQuery(tuple(view.name for view in each), vectors[end - len(each) : end])
+        DescribedQuery(
+            tuple(view.name for view in each),
+            vectors[end - len(each) : end],
+            damage=each[0].notes if each else (),
+        )
         for each, end in zip(queries, ends, strict=True)
     ]

@@ -1,6 +1,7 @@
 """Commits of rows: each goes in once, whoever else writes, and never becomes another picture's."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,8 +55,22 @@ def commit_rows(table: Table, rows: pa.Table) -> set[str]:
     released the picture since.
     """
     table.refresh()
+    asked = rows.column("id").to_pylist()
+    known = table.lookup(asked, _DECIDING)
+    # An entry keeps its id's spelling, in which alone a merge finds it.
+    given = set(asked)
+    spelled = {i: row["id"] for i, row in known.items() if row["id"] not in given}
+    if spelled:
+        ids = pa.array([spelled.get(i, i) for i in asked], pa.string())
+        rows = rows.set_column(0, rows.schema.field("id"), ids)
+        refused = _commit(table, rows, {row["id"]: row for row in known.values()})
+        return {i for i in asked if spelled.get(i, i) in refused}
+    return _commit(table, rows, known)
+
+
+def _commit(table: Table, rows: pa.Table, known: dict[str, dict[str, Any]]) -> set[str]:
+    """Record rows as :func:`commit_rows` does; `known` are the entries that have their ids."""
     wanted = {row["id"]: row for row in rows.select(["id", *_DECIDING]).to_pylist()}
-    known = table.lookup(list(wanted), _DECIDING)
     new = [i for i in wanted if i not in known]
     # A lookup scans all ids; after the insert it is needed only where another process was quicker
     # with one of them.
@@ -63,11 +78,17 @@ def commit_rows(table: Table, rows: pa.Table) -> set[str]:
         known |= table.lookup(new, _DECIDING)
     # Ids still unknown were inserted, and perhaps removed since.
     known = {i: known.get(i, wanted[i]) for i in wanted}
-    same = [i for i in wanted if known[i]["source_sha256"] == wanted[i]["source_sha256"]]
+    same = [i for i in wanted if _has_source(known[i], wanted[i]["source_sha256"])]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:
         table.upsert(_select(rows, newer))
     return set(wanted) - set(same)
+
+
+def _has_source(row: Mapping[str, Any], digest: bytes) -> bool:
+    """Return whether a file is the source of a row; of an added picture also as it is now."""
+    now = row["file_sha256"] if row["state"] == "added" else None
+    return digest in (row["source_sha256"], now)
 
 
 def _select(rows: pa.Table, ids: Sequence[str]) -> pa.Table:

@@ -25,6 +25,7 @@ from homing.errors import ArchiveError, UsageError
 
 _STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 _SCHEMES = ("s3", "gs", "az")
+_UNCLEAR = re.compile(r"[?#\x00-\x1f\x7f]|%[0-9A-Fa-f]{2}")  # cut, dropped or decoded in a URL
 _REQUESTS = 16  # to a store at the same time
 
 SHARE_ARCHIVE = (
@@ -141,19 +142,45 @@ def location_of(path: "str | PathLike[str] | ObjectStorePath") -> Location:
     if isinstance(path, ObjectStorePath):
         return path
     text = fspath(path)
+    if text.startswith("file:"):
+        return _folder_of(text)
     if not is_store(text):
-        return Path(text.removeprefix("file://"))
+        return Path(text)
     scheme, _, rest = text.partition("://")
     if scheme.lower() not in _SCHEMES:
         known = ", ".join(f"{each}://" for each in _SCHEMES)
         raise ArchiveError(
-            f"{text!r} is neither a folder nor in a known object store; these begin with {known}"
+            f"{text!r} is neither a folder nor in a known object store; these begin with {known}, "
+            "and a folder's name with a colon is written behind ./"
         )
+    _refuse_unclear(text)
     bucket, _, prefix = rest.strip("/").partition("/")
     if not bucket or not prefix.strip("/"):
         raise ArchiveError(f"{text!r} names no folder in a bucket; write {scheme}://BUCKET/FOLDER")
     folder = posixpath.normpath(prefix.strip("/"))
     return ObjectStorePath(f"{scheme.lower()}://{bucket}/{folder}")
+
+
+def _refuse_unclear(address: str) -> None:
+    """Refuse an address whose key would be another one in the store.
+
+    Lance's client reads it as a URL in one place and as a key in another.
+    """
+    if found := _UNCLEAR.search(address):
+        raise ArchiveError(
+            f"the address {address!r} has {found[0]!r}, which would be cut or decoded in the "
+            "store; write the key as it is, without '?', '#', control characters and '%' before "
+            "two hexadecimal digits"
+        )
+
+
+def _folder_of(url: str) -> Path:
+    """Return the folder of a ``file:`` URL on this machine, in which nothing needs decoding."""
+    path = url.removeprefix("file:")
+    path = path.removeprefix("//") if path.startswith("///") else path
+    if not path.startswith("/") or path.startswith("//") or _UNCLEAR.search(path):
+        raise ArchiveError(f"{url!r} is no plain file:///FOLDER; write the folder's path alone")
+    return Path(path)
 
 
 def _session(folder: ObjectStorePath) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from homing.archive.ids import spellings
 from homing.archive.table.generations import CODE, KEY, StoredGenerations
 from homing.archive.table.lance_internals import FRAGMENT_SHIFT
 from homing.archive.table.location import Location, refuse_in_worker
@@ -146,20 +147,38 @@ class Table(VersionedDataset):
 
         return self.commit(update)
 
+    def replace_file(self, id: str, old: bytes, new: bytes, file: str | None) -> bool:  # noqa: A002
+        """Record an entry's file, of the same picture, anew; False if it is no longer the old one.
+
+        `file` is where it lies, None: not recorded.
+        """
+        values = {"file_sha256": f"X'{new.hex()}'"}
+        if file is not None:
+            values["file"] = _quoted(file)
+        same = f"{_one_of([id])} AND file_sha256 = X'{old.hex()}'"
+        rows = self.commit(lambda: self._dataset.update(values, where=same)["num_rows_updated"])
+        return bool(rows)
+
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of these ids."""
         self.commit(lambda: self._dataset.delete(_one_of(ids)))
 
     def lookup(self, ids: Sequence[str], columns: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """Read some columns of those of the ids that exist."""
+        """Read some columns, and the id, of the entries of those of the ids that exist.
+
+        An id finds the entry that has it in another of its spellings, unless one has it as given.
+        """
         if not ids:
             return {}
+        wanted = dict.fromkeys(form for each in ids for form in spellings(each))
 
         def read() -> pa.Table:
             with translate_errors(self.path):
-                return self._dataset.to_table(columns=["id", *columns], filter=_one_of(ids))
+                return self._dataset.to_table(columns=["id", *columns], filter=_one_of([*wanted]))
 
-        return {row["id"]: row for row in self.retry(read).to_pylist()}
+        rows = {row["id"]: row for row in self.retry(read).to_pylist()}
+        # Of several the last one counts: the spelling that is given.
+        return {each: rows[f] for each in ids for f in reversed(spellings(each)) if f in rows}
 
     def lookup_files(
         self, digests: Sequence[bytes], columns: Sequence[str]
@@ -181,6 +200,8 @@ class Table(VersionedDataset):
         self, *, ids: Sequence[str] | None = None, with_vectors: bool = False
     ) -> Iterator[Row]:
         """Yield all rows, or those of some ids, in scan order; read batch by batch."""
+        if ids is not None and not ids:
+            return
         condition = None if ids is None else _one_of(ids)
 
         def begin() -> tuple[StoredGenerations, list[pa.RecordBatch], Iterator[pa.RecordBatch]]:
@@ -209,6 +230,8 @@ class Table(VersionedDataset):
         for batch in self.batches(["id", "state"]):
             ids = batch.column("id")
             matching = pc.starts_with(ids, prefix)
+            for form in spellings(prefix)[1:]:
+                matching = pc.or_(matching, pc.starts_with(ids, form))
             if state is not None:
                 matching = pc.and_(matching, pc.equal(batch.column("state"), state))
             if after is not None:
@@ -303,5 +326,8 @@ def open_in_worker(path: Location, *, version: int | None = None) -> Table:
 
 
 def _one_of(ids: Sequence[str]) -> str:
-    quoted = ", ".join("'" + text.replace("'", "''") + "'" for text in ids)
-    return f"id IN ({quoted})"
+    return f"id IN ({', '.join(map(_quoted, ids))})"
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -342,6 +342,8 @@ def dataset_uri(path: Location) -> str:
     """Return a path as Lance takes it: as UTF-8, whatever encoding the system's names have."""
     if isinstance(path, ObjectStorePath):
         return path.uri
+    if ":" in "".join(path.parts[:1]):  # of a relative path, Lance would take it for a scheme
+        path = path.absolute()
     try:
         return os.fsencode(path).decode()
     except UnicodeDecodeError:

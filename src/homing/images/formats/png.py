@@ -245,6 +245,18 @@ def inflate(content: bytes, most: int = 64 << 20) -> bytes | None:
     return found if inflater.eof else None
 
 
+def coded_length(width: int, height: int, depth: int, colour: int, *, interlaced: bool) -> int:
+    """Return the bytes of all rows, with their filters, before they are deflated."""
+    if depth not in _DEPTHS.get(colour, ()):
+        raise PictureError("the PNG's header is damaged; export it again")
+    total = 0
+    for left, top, across, down in _PASSES if interlaced else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + -(-columns * depth * _CHANNELS[colour] // 8))
+    return total
+
+
 def encode_png(pixels: Pixels, *, small: bool = False) -> bytes:
     """Encode (h, w, c) pixels, c in 1..4, 8 or 16 bits, without loss; `small` takes more time."""
     import imagecodecs

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from PIL import BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, TiffImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.tiff import STRUCTURAL, SUB_PICTURES
+from homing.images.formats.tiff import STRUCTURAL, SUB_PICTURES, TiffHeader
 from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
     Directory,
@@ -111,11 +111,13 @@ def _gif_size(data: bytes, at: int) -> tuple[int, int]:
     return width, max(number(8), number(at + 3) + number(at + 7))
 
 
-def open_unusual_tiff(data: bytes, directory: Directory) -> Image.Image:
+def open_unusual_tiff(data: bytes, header: TiffHeader) -> Image.Image:
     """Open the first page of a TIFF that homing does not decode itself (CMYK, JPEG, fax, 1 bit).
 
-    Pillow gets the structural tags alone: it warns about damaged ones of the others.
+    Pillow gets the structural tags alone: it warns about damaged ones of the others. What it does
+    not know either is refused for the reason for which a strict reading refuses it.
     """
+    directory = header.directory
     entries = {
         tag: entry if tag in _LISTS else _first(entry)
         for tag, entry in directory.entries.items()
@@ -129,8 +131,13 @@ def open_unusual_tiff(data: bytes, directory: Directory) -> Image.Image:
     at = len(data) + len(padding)
     offset = at.to_bytes(4, BYTE_ORDERS[directory.order])
     stream = b"".join((data[:4], offset, memoryview(data)[8:], padding, write_directory(alone, at)))
-    with decoder_errors_as("the TIFF cannot be read"):
+    try:
         return TiffImagePlugin.TiffImageFile(io.BytesIO(stream))
+    except SyntaxError as error:  # Pillow's "unknown pixel mode"
+        raise PictureError(header.refusal.replace("written back", "read")) from error
+    except Exception:
+        with decoder_errors_as("the TIFF cannot be read"):
+            raise
 
 
 def _first(entry: Entry) -> Entry:

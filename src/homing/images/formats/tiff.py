@@ -95,6 +95,7 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
     samples = directory.number(277, 1)
     bits = directory.numbers(258) or (1,)
     photometric = directory.number(262, BLACK_IS_ZERO)
+    several = "" if first_page else _several(data, directory)
     return TiffHeader(
         directory,
         width,
@@ -103,8 +104,7 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         bits[0],
         photometric,
         directory.number(338, UNSPECIFIED),
-        (not first_page and _several(data, directory))
-        or _refusal(directory, samples, bits, photometric),
+        several or _refusal(directory, samples, bits, photometric),
     )
 
 
@@ -136,8 +136,16 @@ def _pages_without_directory(data: bytes, directory: Directory) -> bool:
 
 def _several(data: bytes, directory: Directory) -> str:
     """Return why a TIFF of several pictures is refused; "" if it has one."""
-    if directory.following > len(data) - 6:
-        return "cannot be written back: the TIFF points at a page beyond its end; save it again"
+    if directory.following:
+        try:
+            further = read_directory(data, directory.following, directory.order, depth=0)
+        except PictureError:
+            further = None
+        if further is None or 256 not in further.entries:
+            return (
+                "cannot be written back: a TIFF whose next page is not where it should be; it is "
+                "cut short or badly written, save its first page anew"
+            )
     if directory.following or _pages_without_directory(data, directory):
         return "cannot be written back: a TIFF of several pages; save one page as TIFF"
     if SUB_PICTURES in directory.entries:
@@ -159,14 +167,14 @@ def _refusal(directory: Directory, samples: int, bits: tuple[int, ...], photomet
             "convert it to RGB first",
         ),
         (
+            set(directory.numbers(339)) - {1, 4} != set(),
+            "a TIFF of signed or real-valued samples; convert it to 8 or 16 bits first",
+        ),
+        (
             len(set(bits)) != 1
             or bits[0] not in (8, 16)
             or (bits[0], photometric) == (16, PALETTE),
             f"a TIFF of {bits[0]} bits a sample; convert it to 8 or 16 bits first",
-        ),
-        (
-            set(directory.numbers(339)) - {1, 4} != set(),
-            "a TIFF of signed or real-valued samples; convert it to 8 or 16 bits first",
         ),
         (
             samples not in (colours, colours + 1),

@@ -34,7 +34,8 @@ def check_id(text: str) -> str:
 def id_of(name: str | None, prefix: str = "") -> str:
     """Return the id of a picture uploaded under a name; ``prefix/`` goes before it."""
     last = harmless_name(name, otherwise="picture")
-    return check_id(f"{prefix.strip('/')}/{last}" if prefix.strip("/") else last)
+    above = unicodedata.normalize("NFC", prefix).strip("/")
+    return check_id(f"{above}/{last}" if above else last)
 
 
 def file_address(id: str) -> str:  # noqa: A002 - the column's name
