@@ -176,7 +176,7 @@ def _finished(
 
 def _seen(source: bytes, file: bytes) -> float | None:
     before = read_picture(source)
-    seen = SeenPicture.of(before.pixels, peak=before.peak, alpha=before.alpha)
+    seen = SeenPicture.of(before.pixels, peak=before.samples.white, opacity=before.opacity)
     return seen.ssimulacra2(read_picture(file).pixels)
 
 

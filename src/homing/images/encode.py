@@ -33,6 +33,7 @@ from homing.images.pixels import Pixels
 _JPEG_QUALITIES = (95, 98, 100)
 _GRAPHIC = 0.25  # share of its samples that the PNG of a photograph is longer than
 _WEBP_QUALITIES = (95, 100)
+_PNG_ALONE = ("cICP", "gAMA")
 _NAMES = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "TIFF": "TIFF"}
 
 
@@ -123,6 +124,12 @@ def _check_holds(picture: Picture, kind: str) -> None:
     """Refuse a picture that a kind cannot hold."""
     if picture.inks and kind != "JPEG":
         raise PictureError("a CMYK picture is written back as JPEG alone; convert it to RGB first")
+    colour = picture.samples.colour
+    if colour.convert is not None and colour.told_by in _PNG_ALONE and kind != picture.kind:
+        raise PictureError(
+            f"colours told by {colour.told_by} are written back as PNG alone; convert them to "
+            "sRGB first"
+        )
     if kind == "JPEG" and picture.alpha is not None:
         raise PictureError("a JPEG holds no transparency; write PNG, WebP or TIFF")
     if kind in ("JPEG", "WEBP") and picture.depth != 8:
@@ -133,6 +140,19 @@ def _with_alpha(picture: Picture, pixels: Pixels) -> Pixels:
     if picture.alpha is None:
         return pixels
     return np.concatenate([pixels, picture.alpha[..., None]], axis=2)
+
+
+def _bits(picture: Picture, samples: Pixels) -> tuple[int, ...]:
+    """Return the bits of each channel of a picture whose range is not that of its storage.
+
+    They are written even where the source does not tell them: the change may move the largest
+    sample, which tells them otherwise.
+    """
+    meant = picture.samples
+    if meant.white == np.iinfo(samples.dtype).max:
+        return ()
+    colours = (meant.white.bit_length(),) * picture.pixels.shape[2]
+    return colours if picture.alpha is None else (*colours, meant.opaque.bit_length())
 
 
 def _encode_jpeg(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
@@ -155,13 +175,15 @@ def _encode_png(picture: Picture, pixels: Pixels) -> bytes:
     samples = _with_alpha(picture, pixels)
     small = picture.kind == "PNG" and len(picture.encoded) < _GRAPHIC * samples.nbytes
     data = encode_png(samples, small=small)
+    bits = _bits(picture, samples)
+    told = ((b"sBIT", bytes(bits)),) if bits else ()
     if picture.kind != "PNG":
-        return splice_png(data, png_chunks(read_metadata(picture.kind, picture.encoded)))
+        return splice_png(data, (*told, *png_chunks(read_metadata(picture.kind, picture.encoded))))
     header = parse_png(picture.encoded, UNLIMITED)
     before, after = (
         tuple(each for each in side if each[0] in CARRIED) for side in (header.before, header.after)
     )
-    return splice_png(data, before, after)
+    return splice_png(data, (*told, *before), after)
 
 
 def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
@@ -179,7 +201,8 @@ def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
 def _encode_tiff(picture: Picture, pixels: Pixels) -> bytes:
     samples = _with_alpha(picture, pixels)
     if picture.kind != "TIFF":
-        return encode_tiff(samples, tiff_directory(read_metadata(picture.kind, picture.encoded)))
+        directory = tiff_directory(read_metadata(picture.kind, picture.encoded))
+        return encode_tiff(samples, directory, bits=_bits(picture, samples))
     header = parse_tiff(picture.encoded, UNLIMITED)
     extra = header.extra if picture.alpha is not None else STRAIGHT
-    return encode_tiff(samples, header.directory, extra=extra)
+    return encode_tiff(samples, header.directory, extra=extra, bits=_bits(picture, samples))

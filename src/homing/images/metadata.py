@@ -9,10 +9,16 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.jpeg import JpegHeader, parse_jpeg
+from homing.images.formats.jpeg import XMP_PREFIX, JpegHeader, parse_jpeg
 from homing.images.formats.png import PngHeader, parse_png
 from homing.images.formats.tiff import STRUCTURAL, TiffHeader, parse_tiff
-from homing.images.formats.tiff_tags import Directory, Entry, parse_block, write_directory
+from homing.images.formats.tiff_tags import (
+    EXIF_MARK,
+    Directory,
+    Entry,
+    parse_block,
+    write_directory,
+)
 from homing.images.formats.webp import WebpHeader, parse_webp
 from homing.images.kinds import sniff
 from homing.images.limits import UNLIMITED
@@ -20,11 +26,9 @@ from homing.images.picture import Picture, read_picture
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
-_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _PHOTOSHOP_PREFIX = b"Photoshop 3.0\0"
 _SEGMENT = 65533  # bytes that a JPEG segment holds
 _ICC_PART = 65519
-_INFLATED = 64 * 2**20
 _XMP, _IPTC, _PHOTOSHOP, _ICC = 700, 33723, 34377, 34675
 
 _PARSERS: MappingProxyType[
@@ -79,52 +83,23 @@ def _alpha(picture: Picture) -> Pixels:
 
 def _from_jpeg(data: bytes) -> Metadata:
     header = parse_jpeg(data, UNLIMITED)
-    parts = sorted(
-        (part for part in header.payloads(0xE2, b"ICC_PROFILE\0") if len(part) > 2),
-        key=lambda part: part[0],
-    )
     photoshop = b"".join(header.payloads(0xED, _PHOTOSHOP_PREFIX))
     return Metadata(
         header.exif,
-        b"".join(part[2:] for part in parts) or None,
-        next(iter(header.payloads(0xE1, _XMP_PREFIX)), None),
+        header.icc,
+        header.xmp,
         photoshop or None,
     )
 
 
-def _inflate(content: bytes) -> bytes | None:
-    """Inflate at most 64 MiB; None if there is more or it is damaged."""
-    inflater = zlib.decompressobj()
-    try:
-        found = inflater.decompress(content, _INFLATED)
-    except zlib.error:
-        return None
-    return found if inflater.eof else None
-
-
 def _from_png(data: bytes) -> Metadata:
-    header = parse_png(data, UNLIMITED)
-    exif = icc = xmp = None
-    for name, content in header.before + header.after:
-        if name == b"eXIf":
-            exif = content
-        elif name == b"iCCP":
-            icc = _inflate(content.partition(b"\0")[2][1:])
-        elif name == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0"):
-            xmp = _international_text(content)
-    return Metadata(exif, icc, xmp)
-
-
-def _international_text(content: bytes) -> bytes | None:
-    """Return the text of an iTXt chunk: keyword, two flags, language, keyword, text."""
-    rest = content.partition(b"\0")[2]
-    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return _inflate(text) if rest[:1] == b"\1" else text
+    told = parse_png(data, UNLIMITED).told
+    return Metadata(told.exif, told.icc, told.xmp)
 
 
 def _from_webp(data: bytes) -> Metadata:
     header = parse_webp(data, UNLIMITED)
-    exif = header.exif.removeprefix(b"Exif\0\0") if header.exif is not None else None
+    exif = header.exif.removeprefix(EXIF_MARK) if header.exif is not None else None
     return Metadata(exif, header.icc, header.xmp)
 
 
@@ -159,7 +134,7 @@ def jpeg_segments(metadata: Metadata) -> tuple[tuple[int, bytes], ...]:
     segments: list[tuple[int, bytes]] = []
     for name, marker, prefix, content in (
         ("EXIF block", 0xE1, b"Exif\0\0", metadata.exif),
-        ("XMP packet", 0xE1, _XMP_PREFIX, metadata.xmp),
+        ("XMP packet", 0xE1, XMP_PREFIX, metadata.xmp),
     ):
         if content is not None:
             if len(prefix) + len(content) > _SEGMENT:

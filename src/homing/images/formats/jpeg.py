@@ -10,8 +10,8 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.tiff_tags import orientation_of
 from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
+from homing.images.told import Told
 from homing.options import Limits
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
@@ -19,6 +19,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 APP11 = 0xEB
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _ADOBE = 0xEE
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
 _LARGEST_SIDE = 65500  # of libjpeg
@@ -50,9 +51,20 @@ class JpegHeader:
         return next(iter(self.payloads(0xE1, b"Exif\0\0")), None)
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        return orientation_of(self.exif)
+    def xmp(self) -> bytes | None:
+        """The XMP packet, without its extension."""
+        return next(iter(self.payloads(0xE1, XMP_PREFIX)), None)
+
+    @property
+    def icc(self) -> bytes | None:
+        """The ICC profile, its segments joined."""
+        parts = [part for part in self.payloads(0xE2, b"ICC_PROFILE\0") if len(part) > 2]
+        return b"".join(part[2:] for part in sorted(parts, key=lambda part: part[0])) or None
+
+    @property
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        return Told(exif=self.exif, xmp=self.xmp, icc=self.icc)
 
     @property
     def manifest_store(self) -> bytes | None:

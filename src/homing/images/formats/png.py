@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.tiff_tags import orientation_of
+from homing.images.formats.tiff_tags import EXIF_MARK
 from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
+from homing.images.told import Told
 from homing.options import Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -17,6 +18,8 @@ CARRIED = frozenset(b"iCCP sRGB gAMA cHRM cICP mDCV cLLI pHYs eXIf tEXt iTXt zTX
 """Ancillary chunks that stay true when pixels change."""
 
 _CODED = frozenset(b"IHDR PLTE tRNS IDAT IEND".split())
+
+_INFLATED = 64 * 2**20
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
 _DEPTHS = {
@@ -62,14 +65,50 @@ class PngHeader:
         return dict(self.before + self.after)
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        return orientation_of(self.ancillary.get(b"eXIf"))
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        told = self.ancillary
+        exif, gamma, bits = told.get(b"eXIf"), told.get(b"gAMA", b""), told.get(b"sBIT", b"")
+        colours = told.get(b"cHRM", b"")
+        return Told(
+            exif=exif.removeprefix(EXIF_MARK) if exif else None,
+            xmp=self.xmp,
+            icc=inflate(told[b"iCCP"].partition(b"\0")[2][1:]) if b"iCCP" in told else None,
+            cicp=told.get(b"cICP"),
+            srgb=b"sRGB" in told,
+            gamma=int.from_bytes(gamma, "big") if len(gamma) == 4 else None,
+            chromaticities=tuple(int(n) / 100000 for n in np.frombuffer(colours, ">u4"))
+            if len(colours) == 32
+            else None,
+            bits=max(bits[: 1 if self.colour in (GREY, GREY_ALPHA) else 3]) if bits else None,
+            bits_by="sBIT",
+        )
+
+    @property
+    def xmp(self) -> bytes | None:
+        """The XMP packet."""
+        for name, content in self.before + self.after:
+            if name == b"iTXt" and content.startswith(b"XML:com.adobe.xmp\0"):
+                # Keyword, two flags, language, translated keyword, text.
+                rest = content.partition(b"\0")[2]
+                text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+                return inflate(text) if rest[:1] == b"\1" else text
+        return None
 
     @property
     def manifest_store(self) -> bytes | None:
         """The C2PA manifest store."""
         return self.ancillary.get(b"caBX")
+
+
+def inflate(content: bytes) -> bytes | None:
+    """Inflate at most 64 MiB; None if there is more or it is damaged."""
+    inflater = zlib.decompressobj()
+    try:
+        found = inflater.decompress(content, _INFLATED)
+    except zlib.error:
+        return None
+    return found if inflater.eof else None
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
