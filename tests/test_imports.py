@@ -72,7 +72,7 @@ ORDER = {
     "codebooks": "exact near_cells factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
-    "images": "limits kinds pixels flat find told formats metrics ssimulacra2 seen colour samples "
+    "images": "limits kinds pixels flat find told colour formats metrics ssimulacra2 seen samples "
     "picture read_small preview metadata encode",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders access models tasks jobs service pages routes "

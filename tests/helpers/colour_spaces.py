@@ -80,7 +80,11 @@ def profile(space: bytes, curve: bytes, *colorants: tuple[float, float, float]) 
     else:
         tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve)
         tags |= dict(zip((b"rXYZ", b"gXYZ", b"bXYZ"), map(xyz, colorants), strict=True))
-    tags |= {
+    return _packed(b"mntr", space, b"XYZ ", tags)
+
+
+def _packed(kind: bytes, space: bytes, between: bytes, tags: dict[bytes, bytes]) -> bytes:
+    tags = tags | {
         b"desc": b"desc\0\0\0\0\0\0\0\2p\0" + b"\0" * 78,
         b"cprt": b"text\0\0\0\0p\0\0\0",
     }
@@ -89,9 +93,29 @@ def profile(space: bytes, curve: bytes, *colorants: tuple[float, float, float]) 
         content += b"\0" * (-len(content) % 4)
         table += name + struct.pack(">2I", at + len(body), len(content))
         body += content
-    head = struct.pack(">I", at + len(body)) + b"\0\0\0\0\2\x40\0\0mntr" + space + b"XYZ "
-    head += b"\0" * 12 + b"acsp" + b"\0" * 28 + xyz(white)[8:] + b"\0" * 48
+    head = struct.pack(">I", at + len(body)) + b"\0\0\0\0\2\x40\0\0" + kind + space + between
+    light = struct.pack(">3i", *(round(65536 * each) for each in (0.9642, 1.0, 0.8249)))
+    head += b"\0" * 12 + b"acsp" + b"\0" * 28 + light + b"\0" * 48
     return head + struct.pack(">I", len(tags)) + table + body
+
+
+def ink_profile() -> bytes:
+    """Return an ICC profile of four inks that look dull."""
+    ramp = bytes(range(256))
+    corners = b""
+    for place in range(16):
+        cyan, magenta, yellow, black = (
+            (place >> 3) & 1,
+            (place >> 2) & 1,
+            (place >> 1) & 1,
+            place & 1,
+        )
+        light = 20 if black else 255 - 50 * (cyan + magenta) - 15 * yellow
+        a, b = 128 - 30 * cyan + 50 * magenta, 128 - 40 * cyan + 60 * yellow
+        corners += bytes((light, 128, 128) if black else (light, a, b))
+    matrix = struct.pack(">9i", *(65536 * (each % 4 == 0) for each in range(9)))
+    table = b"mft1\0\0\0\0" + bytes((4, 3, 2, 0)) + matrix + ramp * 4 + corners + ramp * 3
+    return _packed(b"prtr", b"CMYK", b"Lab ", {b"A2B0": table})
 
 
 def gamma_curve(gamma: float) -> bytes:

@@ -1,13 +1,15 @@
 """What samples mean: their range, their orientation, and what is seen of them. Covers told."""
 
+import io
+
 import imagecodecs
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from homing.images import encode, encodings, read_picture, read_squashed, squash
 from homing.images.samples import Samples, eight_bits
-from tests.helpers.colour_spaces import SPACES, with_chunks
+from tests.helpers.colour_spaces import SPACES, ink_profile, with_chunks
 from tests.helpers.picture_files import PROFILE, exif, opened, saved, scene, tiff
 
 SIZE = 32
@@ -142,6 +144,28 @@ def test_profiles_count_in_every_kind(kind: str) -> None:
     assert np.array_equal(
         read_squashed(saved(image, kind, icc_profile=PROFILE, **options), SIZE), plain
     )
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_inks_are_seen_by_their_profile(kind: str) -> None:
+    inks = Image.fromarray(scene(90, 120, 4), "CMYK")
+    options = {"quality": 98} if kind == "JPEG" else {}
+    data = saved(inks, kind, icc_profile=ink_profile(), **options)
+    transform = ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(io.BytesIO(ink_profile())),
+        ImageCms.createProfile("sRGB"),
+        "CMYK",
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    shown = ImageCms.applyTransform(opened(data), transform)
+    away = read_squashed(data, SIZE).astype(int) - squash(Image.fromarray(np.asarray(shown)), SIZE)
+    assert np.abs(away).max() <= 2
+    plain = read_squashed(saved(inks, kind, **options), SIZE).astype(int)
+    assert np.abs(read_squashed(data, SIZE) - plain).mean() > 10
+    if kind == "JPEG":
+        assert np.abs(read_picture(data).pixels.astype(int) - np.asarray(shown)).max() <= 2
 
 
 def test_displayed_is_compared() -> None:

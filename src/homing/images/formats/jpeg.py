@@ -10,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
+from homing.images.colour import colour_of
 from homing.images.limits import UNLIMITED, check_pixels, decoder_errors_as
 from homing.images.told import Told
 from homing.options import Limits
@@ -197,12 +198,17 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
 
 
 def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
-    """Decode all pixels of a JPEG: (h, w, 1), or (h, w, 3) in RGB, of CMYK too."""
+    """Decode all pixels of a JPEG: (h, w, 1), or (h, w, 3); of CMYK the RGB that is seen."""
     if header.components not in (1, 3, 4):
         raise PictureError(f"a JPEG of {header.components} components is not handled; save RGB")
     image = open_jpeg(data, header)
     with decoder_errors_as("the JPEG is truncated or damaged"):
-        pixels = np.asarray(image.convert("RGB") if header.components == 4 else image)
+        if header.components == 4:
+            convert = colour_of(header.told, 4).convert
+            pixels = np.asarray(image.convert("RGB") if convert is None else image)
+            pixels = pixels if convert is None else convert(pixels)
+        else:
+            pixels = np.asarray(image)
     return pixels.reshape(header.height, header.width, -1)
 
 
