@@ -5,7 +5,7 @@ import pytest
 
 from homing.images.colour import Colour, colour_of
 from homing.images.told import Told
-from tests.helpers.colour_spaces import SPACES, gamma_curve, profile, srgb_light
+from tests.helpers.colour_spaces import SPACES, gamma_curve, ink_profile, profile, srgb_light
 from tests.helpers.picture_files import PROFILE
 
 LEVELS = np.random.default_rng(0).uniform(0.1, 0.9, (40, 30, 3)) * 0.6 + 0.15
@@ -108,6 +108,30 @@ def test_levels_are_those_of_tones() -> None:
         places = np.arange(2000, 38000, 999)
         shown = np.rint(colour.tones[places] * 65535).astype(int)
         assert np.abs(colour.levels[shown] - places / 65535).max() < 2e-3
+
+
+@pytest.mark.filterwarnings("error")
+def test_damaged_profiles_and_mad_chunks_show_something() -> None:
+    draw = np.random.default_rng(1)
+    pixels = draw.integers(0, 65536, (5, 7, 3)).astype(np.uint16)
+    profiles = [space.icc for space in SPACES.values() if space.icc] + [ink_profile()]
+    found = [Told(cicp=bytes((*draw.integers(0, 24, 2), 0, each % 2))) for each in range(20)]
+    for _ in range(20):
+        pairs = tuple(draw.random(8) * draw.choice([0.3, 0.5, 1, 5]))
+        found.append(Told(chromaticities=pairs, gamma=int(draw.integers(0, 2**31))))
+    for number in range(60):
+        mutated = bytearray(profiles[number % len(profiles)])
+        for place in draw.integers(128, 400, draw.integers(1, 6)):
+            mutated[place] = draw.integers(0, 256)
+        end = draw.integers(0, len(mutated)) if number % 5 == 0 else len(mutated)
+        found.append(Told(icc=bytes(mutated[:end])))
+    for told_so in found:
+        channels = 4 if told_so.icc and told_so.icc[16:20] == b"CMYK" else 3
+        colour = colour_of(told_so, channels, float(draw.random()))
+        if colour.convert is None:
+            continue
+        inks = np.concatenate([pixels, pixels[..., :1]], axis=2)
+        assert colour.convert(pixels if channels == 3 else inks).shape == pixels.shape
 
 
 def test_untold_is_plain() -> None:

@@ -65,6 +65,12 @@ def test_a_tiffs_largest_sample_tells_the_range() -> None:
     assert (found.white, found.range_by) == (4095, "MaxSampleValue")
 
 
+def test_packed_samples_are_read_in_their_range() -> None:
+    data = tiff(deep(12, 1)[..., 0], bitspersample=12, photometric="minisblack")
+    wanted = read_squashed(saved(scene(40, 50, 1), "PNG"), SIZE).astype(int)
+    assert np.abs(read_squashed(data, SIZE) - wanted).max() <= 2
+
+
 def test_alpha_may_fill_its_range_beside_colours_that_do_not() -> None:
     samples = np.concatenate([deep(12), np.full((40, 50, 1), 65535, np.uint16)], axis=2)
     samples[:20, :, 3] = 0

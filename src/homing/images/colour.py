@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.errors import PictureError
 from homing.images.limits import DECODER_ERRORS
 from homing.images.pixels import Pixels
 from homing.images.told import Told
@@ -28,6 +29,7 @@ _LATTICE = 9  # colours a side on which profiles are compared
 _INTENT = 1  # relative colorimetric
 _BLACK_POINT = 0x2000  # compensated
 _EXACT = 0x100  # without tables of its own
+_LEAST_LIGHT = 1e-6  # squared, of a primary
 _PROBED = 4097  # levels of a channel
 _LARGEST_PROFILE = 16 << 20
 
@@ -147,7 +149,7 @@ def _profile(icc: bytes, channels: int) -> Colour | None:
         else:
             found = Colour("ICC", partial(_managed, icc, "cmyk"))
             _managed(icc, "cmyk", np.zeros((1, 1, 4), np.uint8))
-    except DECODER_ERRORS:
+    except (PictureError, *DECODER_ERRORS):
         return None
     return found
 
@@ -205,7 +207,10 @@ def _light_of(icc: bytes) -> tuple[_Floats, NDArray[np.float64]]:
         flags=_EXACT,
     ).reshape(ramps.shape)
     most = xyz[:, -1]
-    shares = (xyz * most[:, None]).sum(2) / (most * most).sum(1)[:, None]
+    power = (most * most).sum(1)
+    if not (np.isfinite(xyz).all() and power.min() > _LEAST_LIGHT):
+        raise PictureError("the profile is damaged: a primary gives no light")
+    shares = (xyz * most[:, None]).sum(2) / power[:, None]
     every = np.arange(_WHOLE + 1)
     light = np.stack([np.interp(every, steps, each) for each in shares])
     return light.clip(0, 1).astype(np.float32), most.T
