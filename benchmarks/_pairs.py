@@ -88,8 +88,9 @@ def read_pixels(source: Path | bytes) -> Pixels:
         except (OSError, Image.DecompressionBombError) as error:
             raise PictureError(str(error)) from error
         return Pixels(samples, 255, None)
-    samples = upright(picture.pixels, picture.orientation)
-    return Pixels(samples, picture.peak, picture.quality)
+    shown, peak = picture.samples.displayed(picture.pixels)
+    samples = upright(shown, picture.orientation)
+    return Pixels(samples, peak, picture.quality)
 
 
 def spread_places(length: int, part: int, count: int) -> Sequence[int]:

@@ -31,7 +31,7 @@ TESTED_ELSEWHERE = {
     "client": "serve/test_client",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
-    "images/foreign": "images/test_metadata",
+    "images/metadata/foreign": "images/metadata/test_metadata",
     "images/formats/blocks/exif": "images/formats/blocks/test_carriers",
     "images/formats/blocks/photoshop": "images/formats/blocks/test_carriers",
     "images/formats/jpeg_segments": "images/formats/blocks/test_carriers",

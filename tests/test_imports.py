@@ -72,8 +72,9 @@ ORDER = {
     "codebooks": "exact near_cells factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
-    "images": "limits kinds pixels flat find formats mended metrics ssimulacra2 seen picture "
-    "read_small preview metadata foreign carried encode",
+    "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
+    "samples picture read_small preview metadata encode",
+    "images/metadata": "metadata foreign carried",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service pages routes softbinding app server",

@@ -19,7 +19,10 @@ from homing.activation.budget import (
     fit_scale,
     fit_to_budget,
 )
+from homing.images.samples import Samples
 from tests.helpers.pictures import decibels
+
+EIGHT_BITS = Samples.plain(255)
 
 
 def pillow(kind: str, **options: object) -> Callable[[np.ndarray], bytes]:
@@ -89,8 +92,9 @@ def test_never_below_the_budget(
     kind = "PNG" if peak > 255 else kind
     kind = "JPEG" if kind == "WebP" and original.shape[2] == 1 else kind
     coders = ladder(kind, original.shape[2])
-    found = fit_to_budget(original, change, peak=peak, least_psnr=budget, coders=coders)
-    found = found or code_without_change(original, peak, budget, coders)
+    samples = Samples.plain(int(peak))
+    found = fit_to_budget(original, change, samples=samples, least_psnr=budget, coders=coders)
+    found = found or code_without_change(original, samples, budget, coders)
     if found is None:
         assert kind == "JPEG"  # without loss no change at all is always possible
         for each in coders:
@@ -130,7 +134,8 @@ def test_the_budget_is_used_when_the_change_allows(
     kind = "PNG" if peak > 255 else kind
     kind = "JPEG" if kind == "WebP" and channels == 1 else kind
     coders = ladder(kind, channels)
-    found = fit_to_budget(original, change, peak=peak, least_psnr=budget, coders=coders)
+    samples = Samples.plain(int(peak))
+    found = fit_to_budget(original, change, samples=samples, least_psnr=budget, coders=coders)
     assert found is not None
     largest = next(each for each in coders if each.name == found.coding)
     blown_up = largest.code(_changed(original, change, 2.0, peak))[1]
@@ -151,7 +156,8 @@ def test_the_file_holds_the_change_at_its_scale(scene, dtype: str) -> None:
     original = scene(50, 60, dtype=dtype)
     peak = np.iinfo(dtype).max
     change = np.random.default_rng(1).normal(0, 0.01, original.shape).astype(np.float32)
-    found = fit_to_budget(original, change, peak=peak, least_psnr=42, coders=ladder("PNG", 3))
+    samples = Samples.plain(int(peak))
+    found = fit_to_budget(original, change, samples=samples, least_psnr=42, coders=ladder("PNG", 3))
     assert found is not None
     expected = _changed(original, change, found.scale, peak)
     difference = np.abs(found.pixels.astype(int) - expected.astype(int))
@@ -164,7 +170,9 @@ def test_clamped_pixels_are_made_up_for(scene) -> None:
     original = scene(60, 60)
     original[:, :40] = 255  # two thirds can only get darker
     change = np.random.default_rng(1).normal(0, 0.01, original.shape).astype(np.float32)
-    found = fit_to_budget(original, change, peak=255, least_psnr=42, coders=ladder("PNG", 3))
+    found = fit_to_budget(
+        original, change, samples=EIGHT_BITS, least_psnr=42, coders=ladder("PNG", 3)
+    )
     assert found is not None
     assert 42 <= found.psnr < 42.1
 
@@ -175,12 +183,12 @@ def test_a_better_coding_where_coding_alone_takes_the_budget() -> None:
     coders = ladder("JPEG", 3)
     own = [decibels(noise, each.code(noise)[1], 255) for each in coders]
     assert own[0] < 46 < own[-1]  # otherwise this test proves nothing
-    found = fit_to_budget(noise, change, peak=255, least_psnr=43, coders=coders)
+    found = fit_to_budget(noise, change, samples=EIGHT_BITS, least_psnr=43, coders=coders)
     assert found is not None
     assert found.coding != "JPEG 95"
     assert 43 <= found.psnr < 43.1
     smooth = np.full((64, 64, 3), 128, np.uint8)
-    found = fit_to_budget(smooth, change, peak=255, least_psnr=40, coders=coders)
+    found = fit_to_budget(smooth, change, samples=EIGHT_BITS, least_psnr=40, coders=coders)
     assert found is not None
     assert found.coding == "JPEG 95"
 
@@ -190,7 +198,7 @@ def test_the_last_coding_that_fits_is_better_than_none() -> None:
     change = np.random.default_rng(2).normal(0, 0.01, noise.shape).astype(np.float32)
     coders = ladder("JPEG", 3)
     budget = decibels(noise, coders[-1].code(noise)[1], 255) - 0.5
-    found = fit_to_budget(noise, change, peak=255, least_psnr=budget, coders=coders)
+    found = fit_to_budget(noise, change, samples=EIGHT_BITS, least_psnr=budget, coders=coders)
     assert found is not None
     assert found.psnr >= budget
     assert found.coding == "JPEG 100"
@@ -199,7 +207,10 @@ def test_the_last_coding_that_fits_is_better_than_none() -> None:
 def test_an_impossible_budget_gives_none() -> None:
     noise = np.random.default_rng(1).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     change = np.full(noise.shape, 0.01, np.float32)
-    assert fit_to_budget(noise, change, peak=255, least_psnr=80, coders=ladder("JPEG", 3)) is None
+    assert (
+        fit_to_budget(noise, change, samples=EIGHT_BITS, least_psnr=80, coders=ladder("JPEG", 3))
+        is None
+    )
 
 
 def test_no_change_requested_no_change_made(scene) -> None:
@@ -207,7 +218,7 @@ def test_no_change_requested_no_change_made(scene) -> None:
     found = fit_to_budget(
         original,
         np.zeros(original.shape, np.float32),
-        peak=255,
+        samples=EIGHT_BITS,
         least_psnr=42,
         coders=ladder("PNG", 3),
     )
@@ -219,7 +230,9 @@ def test_no_change_requested_no_change_made(scene) -> None:
 def test_a_small_change_is_not_blown_up(scene) -> None:
     original = scene(50, 50)
     change = np.full(original.shape, 0.002, np.float32)
-    found = fit_to_budget(original, change, peak=255, least_psnr=30, coders=ladder("PNG", 3))
+    found = fit_to_budget(
+        original, change, samples=EIGHT_BITS, least_psnr=30, coders=ladder("PNG", 3)
+    )
     assert found is not None
     assert found.scale == 2.0
     np.testing.assert_array_equal(found.pixels, original + np.uint8(1))
@@ -245,7 +258,9 @@ def test_a_sample_makes_the_first_guess_right(scene) -> None:
             return plain.code(pixels)[1]
 
         counting = Coder("JPEG 98", True, code, preview if sampled else None)
-        found = fit_to_budget(original, change, peak=255, least_psnr=42, coders=[counting])
+        found = fit_to_budget(
+            original, change, samples=EIGHT_BITS, least_psnr=42, coders=[counting]
+        )
         assert found is not None
         assert 42 <= found.psnr < 42.1
         attempts[sampled] = len(coded)
@@ -261,7 +276,10 @@ def test_a_picture_of_few_rows_is_not_sampled() -> None:
         raise AssertionError
 
     coders = [Coder("JPEG 95", True, plain.code, preview)]
-    assert fit_to_budget(original, change, peak=255, least_psnr=42, coders=coders) is not None
+    assert (
+        fit_to_budget(original, change, samples=EIGHT_BITS, least_psnr=42, coders=coders)
+        is not None
+    )
 
 
 @pytest.mark.parametrize("largest", [0.1, 0.25, 0.4, 1.0])
@@ -276,7 +294,7 @@ def test_a_change_is_scaled_no_further_than_asked(
 
     def fitted(**options: float):
         return fit_to_budget(
-            original, change, peak=255, least_psnr=40.0, coders=ladder(kind, 3), **options
+            original, change, samples=EIGHT_BITS, least_psnr=40.0, coders=ladder(kind, 3), **options
         )
 
     found, whole = fitted(largest=largest), fitted()
@@ -292,7 +310,7 @@ def test_a_change_of_one_channel_is_that_of_all(scene) -> None:
     original = scene(70, 50)
     change = np.random.default_rng(0).normal(0, 0.02, (70, 50, 1)).astype(np.float32)
     one, three = (
-        fit_to_budget(original, each, peak=255, least_psnr=40.0, coders=ladder("PNG", 3))
+        fit_to_budget(original, each, samples=EIGHT_BITS, least_psnr=40.0, coders=ladder("PNG", 3))
         for each in (change, np.repeat(change, 3, axis=2))
     )
     assert one.data == three.data
@@ -306,7 +324,7 @@ def test_no_scale_leaves_the_picture(scene) -> None:
     original = scene(30, 40)
     change = np.full(original.shape, 0.01)
     found = fit_to_budget(
-        original, change, peak=255, least_psnr=40.0, coders=ladder("PNG", 3), largest=0.0
+        original, change, samples=EIGHT_BITS, least_psnr=40.0, coders=ladder("PNG", 3), largest=0.0
     )
     assert found.psnr == math.inf
 
@@ -314,9 +332,9 @@ def test_no_scale_leaves_the_picture(scene) -> None:
 def test_a_pixel_whose_every_change_is_too_much_is_coded_without() -> None:
     pixels, coders = np.full((1, 1, 3), 127, np.uint8), ladder("PNG", 3)
     change = np.array([[[0.001049, -0.005356, 0.003616]]], np.float16)
-    tried = fit_to_budget(pixels, change, peak=255, least_psnr=43.875, coders=coders)
+    tried = fit_to_budget(pixels, change, samples=EIGHT_BITS, least_psnr=43.875, coders=coders)
     assert tried is None
-    found = code_without_change(pixels, 255, 43.875, coders)
+    found = code_without_change(pixels, EIGHT_BITS, 43.875, coders)
     assert found is not None
     assert math.isinf(found.psnr)
     assert found.scale == 0
@@ -346,7 +364,7 @@ def test_a_foreseen_scale_takes_few_attempts(wrong: float) -> None:
     original = np.full((120, 120, 3), 128, np.uint8)
     change = np.random.default_rng(2).normal(0, 0.01, original.shape)
     coder, tried = scaled(original, change, wrong=wrong)
-    found = fit_scale(original, coder, peak=255, least_psnr=42)
+    found = fit_scale(original, coder, samples=EIGHT_BITS, least_psnr=42)
     assert found is not None
     assert 42 <= found.psnr < 42.16
     assert len(tried) <= (2 if wrong < 2 else 3)
@@ -358,7 +376,7 @@ def test_a_foreseen_scale_is_no_larger_than_asked(wrong: float, largest: float) 
     original = np.full((120, 120, 3), 128, np.uint8)
     change = np.random.default_rng(2).normal(0, 0.01, original.shape)
     coder, tried = scaled(original, change, wrong=wrong)
-    found = fit_scale(original, replace(coder, largest=largest), peak=255, least_psnr=42)
+    found = fit_scale(original, replace(coder, largest=largest), samples=EIGHT_BITS, least_psnr=42)
     assert found is not None
     assert max(tried) == found.scale == largest
     assert len(tried) <= (1 if wrong < 2 else 2)
@@ -370,7 +388,7 @@ def test_a_change_that_comes_in_steps_keeps_the_budget(step: float) -> None:
     original = np.full((60, 60, 3), 128, np.uint8)
     change = np.random.default_rng(2).normal(0, 0.006, original.shape)
     coder, tried = scaled(original, change, step=step)
-    found = fit_scale(original, coder, peak=255, least_psnr=42)
+    found = fit_scale(original, coder, samples=EIGHT_BITS, least_psnr=42)
     assert found is not None
     assert found.psnr >= 42
     assert len(tried) <= 6
@@ -379,7 +397,7 @@ def test_a_change_that_comes_in_steps_keeps_the_budget(step: float) -> None:
 def test_a_small_change_is_coded_once_at_the_largest_scale() -> None:
     original = np.full((60, 60, 3), 128, np.uint8)
     coder, tried = scaled(original, np.full(original.shape, 0.001))
-    found = fit_scale(original, coder, peak=255, least_psnr=30)
+    found = fit_scale(original, coder, samples=EIGHT_BITS, least_psnr=30)
     assert found is not None
     assert tried == [found.scale] == [4.0]
 
@@ -387,4 +405,4 @@ def test_a_small_change_is_coded_once_at_the_largest_scale() -> None:
 def test_no_scale_that_keeps_the_budget_gives_none() -> None:
     original = np.full((60, 60, 3), 128, np.uint8)
     coder = ScaledCoder("always too much", 4.0, lambda _: (b"", original + 9), lambda _: 1e-9)
-    assert fit_scale(original, coder, peak=255, least_psnr=42) is None
+    assert fit_scale(original, coder, samples=EIGHT_BITS, least_psnr=42) is None

@@ -13,10 +13,10 @@ from homing.activation.masking.texture import UNSEEN
 from homing.activation.prepared import prepare
 from homing.errors import PictureError
 from homing.images import read_picture
-from homing.images.carried import notes_in_place
 from homing.images.flat import flat_places
 from homing.images.formats.jpeg_behind import BEHIND
 from homing.images.formats.jpeg_structure import walk
+from homing.images.metadata.carried import notes_in_place
 from homing.images.seen import SeenPicture
 from homing.options import DEFAULT_LIMITS
 from tests.helpers.jpegs import segment
@@ -178,7 +178,7 @@ def _finished(
 
 def _seen(source: bytes, file: bytes) -> float | None:
     before = read_picture(source)
-    seen = SeenPicture.of(before.pixels, peak=before.peak, alpha=before.alpha)
+    seen = SeenPicture.of(before.pixels, peak=before.samples.white, opacity=before.opacity)
     return seen.ssimulacra2(read_picture(file).pixels)
 
 

@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 
 from homing.errors import PictureError, UsageError
 from homing.images import read_picture, read_squashed, shows_nothing, squash
-from homing.images.carried import notes_in_place
+from homing.images.metadata.carried import notes_in_place
 from homing.options import Limits
 from tests.helpers.picture_files import (
     exif,

@@ -116,15 +116,15 @@ def test_what_is_transparent_is_seen_over_white(dtype: str) -> None:
         share = alpha[:, :, None].astype(float) / peak
         return np.rint(255 * (each / peak * share + 1 - share)).astype(np.uint8)
 
-    found = score(pixels, other, alpha=alpha)
+    found = score(pixels, other, opacity=alpha / np.float32(peak))
     # Single precision may round a half to the other side.
     assert found == pytest.approx(ssimulacra2(shown(pixels), shown(other), peak=255), abs=0.05)
     assert found > score(pixels, other)
     hidden = pixels.copy()
     hidden[:, :40] = peak - hidden[:, :40]
-    assert score(pixels, hidden, alpha=alpha) == 100
+    assert score(pixels, hidden, opacity=alpha / np.float32(peak)) == 100
     opaque = np.full((80, 90), peak, dtype)
-    assert score(pixels, other, alpha=opaque) == score(pixels, other)
+    assert score(pixels, other, opacity=opaque / np.float32(peak)) == score(pixels, other)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

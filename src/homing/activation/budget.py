@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.images.metrics import psnr
+from homing.images.samples import Samples
 
 LARGEST_SCALE = 2.0
 """Largest factor of a change: one that fills its budget may lose pixels at black or white."""
@@ -77,9 +77,15 @@ class Coded:
 class _Change:
     original: NDArray[np.integer]
     change: NDArray[np.floating]
-    peak: int
+    samples: Samples
     power: float  # mean square of the change
     most: float  # largest scale
+
+    def at(self, scale: float) -> NDArray[np.integer]:
+        return _apply(self.original, self.change, scale, self.samples)
+
+    def part(self, rows: NDArray[np.intp]) -> "_Change":
+        return replace(self, original=self.original[rows], change=self.change[rows])
 
     def scale_at(self, square: float) -> float:
         return min(math.sqrt(square), self.most)
@@ -89,20 +95,20 @@ def fit_to_budget(
     original: NDArray[np.integer],
     change: NDArray[np.floating],
     *,
-    peak: int,
+    samples: Samples,
     least_psnr: float,
     coders: Sequence[Coder],
     largest: float = LARGEST_SCALE,
 ) -> Coded | None:
     """Code the picture with as much of the change as its budget allows.
 
-    `original` is (H, W, C), uint8 or uint16, of white `peak`; `change`, of the same shape or of one
-    channel that all share, is in units of the full range. Coders are tried in order, the smallest
-    file first: one that takes more than half of the budget for itself gives way to the next. The
-    change is scaled by at most `largest`. None if no attempt reaches `least_psnr`; then
-    :func:`code_without_change` may.
+    `original` is (H, W, C), uint8 or uint16; `change`, of the same shape or of one channel that all
+    share, is in units of the range as displayed, and so is the PSNR measured. Coders are tried in
+    order, the smallest file first: one that takes more than half of the budget for itself gives way
+    to the next. The change is scaled by at most `largest`. None if no attempt reaches `least_psnr`;
+    then :func:`code_without_change` may.
     """
-    whole = _Change(original, change, peak, _mean_square(change), largest)
+    whole = _Change(original, change, samples, _mean_square(change), largest)
     fitted = None
     for coder in coders:
         found, noise = _fit(whole, least_psnr, coder)
@@ -116,7 +122,7 @@ def fit_scale(
     original: NDArray[np.integer],
     coder: ScaledCoder,
     *,
-    peak: int,
+    samples: Samples,
     least_psnr: float,
 ) -> Coded | None:
     """Code the picture at the largest scale whose error the budget allows.
@@ -127,13 +133,14 @@ def fit_scale(
     most = _error_at(least_psnr)
     allowed = most * _error_at(_FORESEEN_AIM)
     best: Coded | None = None
+    compared = samples.compared_with(original)
     low, high, correction = 0.0, coder.largest, 1.0
     if coder.trial is not None and coder.error(coder.largest) > _FAR * most:
         correction = coder.trial(_foreseen_scale(coder, allowed, low, high))
     for _ in range(_ATTEMPTS):
         scale = _foreseen_scale(coder, allowed / correction, low, high)
         data, decoded = coder.code(scale)
-        reached = psnr(original, decoded, peak=peak)
+        reached = compared(decoded)
         error = _error_at(reached)
         fits = reached >= least_psnr
         if fits and (best is None or scale > best.scale):
@@ -171,15 +178,16 @@ def _foreseen_scale(coder: ScaledCoder, allowed: float, low: float, high: float)
 
 
 def code_without_change(
-    original: NDArray[np.integer], peak: int, least_psnr: float, coders: Sequence[Coder]
+    original: NDArray[np.integer], samples: Samples, least_psnr: float, coders: Sequence[Coder]
 ) -> Coded | None:
     """Code the picture as it is; None if coding alone costs more than the budget.
 
     Of a few pixels even a change by one level may cost more.
     """
+    compared = samples.compared_with(original)
     for coder in coders:
         data, decoded = coder.code(original)
-        reached = psnr(original, decoded, peak=peak)
+        reached = compared(decoded)
         if reached >= least_psnr:
             return Coded(data, decoded, reached, 0.0, coder.name)
     return None
@@ -190,9 +198,9 @@ def _fit(change: _Change, least_psnr: float, coder: Coder) -> tuple[Coded | None
 
     The first guess at that error is rounding's, or a sample's; each attempt then measures it.
     """
-    power, peak = change.power, change.peak
+    power, compared = change.power, change.samples.compared_with(change.original)
     allowed = _error_at(least_psnr + _AIM)
-    noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * peak**2)
+    noise = _error_at(_TYPICAL_NOISE) if coder.lossy else 1 / (12 * change.samples.white**2)
     square = max(allowed - noise, 0.0) / power if power > 0 else 0.0
     if coder.preview is not None and power > 0:
         square = _sample_square(change, allowed, square, coder.preview)
@@ -200,8 +208,8 @@ def _fit(change: _Change, least_psnr: float, coder: Coder) -> tuple[Coded | None
     tried: list[tuple[float, float]] = []
     for _ in range(_ATTEMPTS):
         scale = change.scale_at(square)
-        data, decoded = coder.code(_apply(change.original, change.change, scale, peak))
-        reached = psnr(change.original, decoded, peak=peak)
+        data, decoded = coder.code(change.at(scale))
+        reached = compared(decoded)
         tried.append((scale**2, _error_at(reached)))
         noise = tried[-1][1] - scale**2 * power
         if reached >= least_psnr and (best is None or scale > best.scale):
@@ -225,14 +233,14 @@ def _sample_square(change: _Change, allowed: float, square: float, preview: _Pre
         return square
     first = (np.arange(wanted) * blocks + blocks // 2) // wanted * _BLOCK
     rows = (first[:, None] + np.arange(_BLOCK)).ravel()
-    pixels, part = change.original[rows], change.change[rows]
+    part = change.part(rows)
+    compared = change.samples.compared_with(part.original)
     # What the sample loses beyond its own change, the whole picture loses beyond its change.
-    surplus = change.power - _mean_square(part)
+    surplus = change.power - _mean_square(part.change)
     tried: list[tuple[float, float]] = []
     for _ in range(_SAMPLE_ATTEMPTS):
         scale = change.scale_at(square)
-        changed = _apply(pixels, part, scale, change.peak)
-        reached = psnr(pixels, preview(changed), peak=change.peak)
+        reached = compared(preview(part.at(scale)))
         tried.append((scale**2, max(_error_at(reached) + scale**2 * surplus, 0.0)))
         near = abs(tried[-1][1] / allowed - 1) < _SAMPLE_CLOSE
         if near or scale in (0.0, change.most):
@@ -274,15 +282,14 @@ def _mean_square(change: NDArray[np.floating]) -> float:
 
 
 def _apply(
-    original: NDArray[np.integer], change: NDArray[np.floating], scale: float, peak: int
+    original: NDArray[np.integer], change: NDArray[np.floating], scale: float, samples: Samples
 ) -> NDArray[np.integer]:
     changed = np.empty_like(original)
     for part in _bands(change):
-        levels = change[part].astype(np.float32)
-        levels *= np.float32(scale * peak)
+        levels = samples.steps(original[part], change[part], scale)
         np.rint(levels, out=levels)  # before it is added: channels that change alike stay alike
         levels = levels + original[part]  # of one channel, if all of the picture change alike
-        np.clip(levels, 0, peak, out=levels)
+        np.clip(levels, 0, samples.largest, out=levels)
         changed[part] = levels.astype(original.dtype)
     return changed
 

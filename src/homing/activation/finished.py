@@ -21,7 +21,6 @@ from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
 from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
 from homing.activation.visible import fit_visible
 from homing.errors import PictureError
-from homing.images.carried import notes_coded, notes_in_place
 from homing.images.encode import Encoding, encode, encodings, find_kind, round_trip
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
@@ -31,6 +30,7 @@ from homing.images.formats.jpeg_coefficients import (
     write_coefficients,
 )
 from homing.images.limits import UNLIMITED
+from homing.images.metadata.carried import notes_coded, notes_in_place
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import Picture, decode_pixels
 from homing.images.pixels import as_stored
@@ -101,10 +101,13 @@ def finish(
     change = full_change(stored[:, :, :channels], full.tolerance)
     kind = rules.kind or picture.kind
     code, even, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
-    seen = SeenPicture.of(picture.pixels, peak=picture.peak, alpha=picture.alpha)
-    coded, visible = fit_visible(
-        code, seen.ssimulacra2, least=rules.least_visible, largest=largest * even
-    )
+    shown, white = picture.samples.displayed(picture.pixels)
+    seen = SeenPicture.of(shown, peak=white, opacity=picture.opacity)
+
+    def score(pixels: NDArray[np.integer]) -> float | None:
+        return seen.ssimulacra2(picture.samples.displayed(pixels)[0])
+
+    coded, visible = fit_visible(code, score, least=rules.least_visible, largest=largest * even)
     side = prepared.grids.squashed.shape[0]
     read = read_for_description(coded.data, side, limits=rules.limits, longer=rules.preview)
     return FinishedPicture(
@@ -147,10 +150,10 @@ def full_change(gain: NDArray[np.float32], tolerance: NDArray[np.float16]) -> ND
 
 
 def _similarity(picture: Picture, coded: Coded) -> float | None:
-    shown = picture.pixels
+    shown, white = picture.samples.displayed(picture.pixels)
     if coded.pixels.shape[2] > shown.shape[2]:  # a WebP is always in colour
         shown = np.repeat(shown, 3, axis=2)
-    return ssim(shown, coded.pixels, peak=picture.peak)
+    return ssim(shown, picture.samples.displayed(coded.pixels)[0], peak=white)
 
 
 def coding(
@@ -174,6 +177,8 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     """Lay the change on the JPEG's own coefficients; `PictureError` if that cannot be."""
     header = parse_jpeg(picture.encoded, UNLIMITED)
     light = decode_black(picture.encoded, header) if picture.inks else None
+    if not picture.samples.colour.even:
+        change = picture.samples.steps(picture.pixels, change) / np.float32(picture.samples.white)
     laid = lay(read_coefficients(picture.encoded, header), change, light)
 
     def code(scale: float) -> tuple[bytes, NDArray[np.integer]]:
@@ -187,7 +192,7 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
 
     def fitted(largest: float) -> Coded:
         limited = replace(coder, largest=min(largest, LARGEST_SCALE))
-        coded = fit_scale(picture.pixels, limited, peak=picture.peak, least_psnr=least_psnr)
+        coded = fit_scale(picture.pixels, limited, samples=picture.samples, least_psnr=least_psnr)
         # Without a change the file is the source, and not one with other Huffman tables.
         return unchanged if coded is None or math.isinf(coded.psnr) else coded
 
@@ -221,9 +226,9 @@ def _with_pixels(
     coders = [_coder(picture, encoding, kind) for encoding in encodings(picture, kind=kind)]
 
     def fitted(largest: float) -> Coded:
-        pixels, peak = picture.pixels, picture.peak
+        pixels, samples = picture.pixels, picture.samples
         coded = fit_to_budget(
-            pixels, change, peak=peak, least_psnr=least_psnr, coders=coders, largest=largest
+            pixels, change, samples=samples, least_psnr=least_psnr, coders=coders, largest=largest
         )
         if coded is None or (math.isinf(coded.psnr) and kind == picture.kind):
             return _unchanged(picture, kind, coders, least_psnr)
@@ -247,7 +252,7 @@ def _coder(picture: Picture, encoding: Encoding, kind: str) -> Coder:
 def _unchanged(picture: Picture, kind: str, coders: Sequence[Coder], least_psnr: float) -> Coded:
     if kind == picture.kind:
         return Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
-    coded = code_without_change(picture.pixels, picture.peak, least_psnr, coders)
+    coded = code_without_change(picture.pixels, picture.samples, least_psnr, coders)
     if coded is None:
         raise PictureError(
             f"cannot be written as {kind} with a PSNR of {least_psnr:g} dB, even without any "

@@ -101,8 +101,8 @@ def prepare(
     alike = picture.pixels.shape[2] == 1 or masking.luminance_alone
     full = full_size(picture, masking)
     tolerance = upright(_reduce(full.tolerance, size), picture.orientation)
-    if picture.alpha is not None:
-        opacity = picture.alpha / np.float32(picture.peak)
+    opacity = picture.opacity
+    if opacity is not None:
         seen = (full.tolerance * opacity).astype(np.float16)
         tolerance = upright(_reduce(seen, size), picture.orientation)
     small = _mean_square(tolerance)
@@ -130,7 +130,8 @@ def prepare(
 
 def full_size(picture: Picture, masking: Masking) -> FullSize:
     """Compute the tolerance of a picture; zero where it is flat or wholly transparent."""
-    tolerance = masking.tolerance(picture.pixels, peak=picture.peak)
+    shown, white = picture.samples.displayed(picture.pixels)
+    tolerance = masking.tolerance(shown, peak=white)
     tolerance[flat_places(picture.pixels, blocks=picture.kind == "JPEG")] = 0
     if picture.alpha is not None:
         tolerance *= picture.alpha > 0

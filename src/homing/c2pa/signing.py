@@ -15,7 +15,7 @@ from homing.c2pa.credentials import ContentCredentials
 from homing.errors import PictureError, UsageError
 from homing.images.formats.blocks.carriers import THUMBNAIL
 from homing.images.formats.blocks.look import pictures_within
-from homing.images.metadata import manifest_store
+from homing.images.metadata.metadata import manifest_store
 
 _TYPES = MappingProxyType(
     {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}

@@ -9,7 +9,7 @@ from homing.images.encode import Encoding, encode, encodings, round_trip
 from homing.images.find import FoundPicture, find_pictures
 from homing.images.kinds import KINDS, MAGIC_LENGTH, SUFFIXES, Kind, sniff
 from homing.images.limits import Source, read_bytes, shown
-from homing.images.metadata import manifest_store, same_but_for_credentials
+from homing.images.metadata.metadata import manifest_store, same_but_for_credentials
 from homing.images.metrics import psnr, ssim
 from homing.images.picture import CREDENTIALS_LEFT_OUT, Picture, decode_pixels, read_picture
 from homing.images.pixels import LUMA, as_stored, upright

@@ -9,19 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError, UsageError
-from homing.images.carried import chunks_for, directory_for, segments_for, webp_chunks_for
 from homing.images.formats.jpeg import decode_jpeg, encode_jpeg, parse_jpeg, splice_jpeg
 from homing.images.formats.png import encode_png, splice_png
 from homing.images.formats.tiff import STRAIGHT, encode_tiff, parse_tiff
 from homing.images.formats.webp import encode_webp, splice_webp
 from homing.images.kinds import KINDS, Kind
 from homing.images.limits import UNLIMITED
+from homing.images.metadata.carried import chunks_for, directory_for, segments_for, webp_chunks_for
 from homing.images.picture import Picture
 from homing.images.pixels import Pixels
 
 _JPEG_QUALITIES = (95, 98, 100)
 _GRAPHIC = 0.25  # share of its samples that the PNG of a photograph is longer than
 _WEBP_QUALITIES = (95, 100)
+_PNG_ALONE = ("cICP", "gAMA")
 _NAMES = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "TIFF": "TIFF"}
 
 
@@ -112,6 +113,12 @@ def _check_holds(picture: Picture, kind: str) -> None:
     """Refuse a picture that a kind cannot hold."""
     if picture.inks and kind != "JPEG":
         raise PictureError("a CMYK picture is written back as JPEG alone; convert it to RGB first")
+    colour = picture.samples.colour
+    if colour.convert is not None and colour.told_by in _PNG_ALONE and kind != picture.kind:
+        raise PictureError(
+            f"colours told by {colour.told_by} are written back as PNG alone; convert them to "
+            "sRGB first"
+        )
     if kind == "JPEG" and picture.alpha is not None:
         raise PictureError("a JPEG holds no transparency; write PNG, WebP or TIFF")
     if kind in ("JPEG", "WEBP") and picture.depth != 8:
@@ -122,6 +129,19 @@ def _with_alpha(picture: Picture, pixels: Pixels) -> Pixels:
     if picture.alpha is None:
         return pixels
     return np.concatenate([pixels, picture.alpha[..., None]], axis=2)
+
+
+def _bits(picture: Picture, samples: Pixels) -> tuple[int, ...]:
+    """Return the bits of each channel of a picture whose range is not that of its storage.
+
+    They are written even where the source does not tell them: the change may move the largest
+    sample, which tells them otherwise.
+    """
+    meant = picture.samples
+    if meant.white == np.iinfo(samples.dtype).max:
+        return ()
+    colours = (meant.white.bit_length(),) * picture.pixels.shape[2]
+    return colours if picture.alpha is None else (*colours, meant.opaque.bit_length())
 
 
 def _encode_jpeg(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
@@ -144,7 +164,11 @@ def _encode_png(picture: Picture, pixels: Pixels) -> bytes:
     samples = _with_alpha(picture, pixels)
     small = picture.kind == "PNG" and len(picture.encoded) < _GRAPHIC * samples.nbytes
     chunks, _ = chunks_for(picture)
-    return splice_png(encode_png(samples, small=small), chunks.before, chunks.after)
+    before, bits = chunks.before, _bits(picture, samples)
+    if bits:
+        told = (b"sBIT", bytes(bits))
+        before = (told, *(each for each in before if each[0] != told[0]))
+    return splice_png(encode_png(samples, small=small), before, chunks.after)
 
 
 def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
@@ -157,8 +181,9 @@ def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
 
 
 def _encode_tiff(picture: Picture, pixels: Pixels) -> bytes:
+    samples = _with_alpha(picture, pixels)
     directory, _ = directory_for(picture)
     extra = STRAIGHT
     if picture.kind == "TIFF" and picture.alpha is not None:
         extra = parse_tiff(picture.encoded, UNLIMITED).extra
-    return encode_tiff(_with_alpha(picture, pixels), directory, extra=extra)
+    return encode_tiff(samples, directory, extra=extra, bits=_bits(picture, samples))

@@ -24,7 +24,7 @@ _FEW_PARTS, _PART = 1000, 512
 UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 """For files that were read within limits before, or that homing wrote."""
 
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,  # most errors of Pillow, UnidentifiedImageError among them
     SyntaxError,  # a Pillow plugin does not recognise the file
     ValueError,
@@ -40,6 +40,7 @@ _DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+"""What Pillow and imagecodecs raise on damaged files."""
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def decoder_errors_as(message: str) -> Iterator[None]:
     """Turn what Pillow and imagecodecs raise on damaged files into ``PictureError(message: …)``."""
     try:
         yield
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         raise PictureError(f"{message}: {error}") from error
 
 

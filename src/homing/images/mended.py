@@ -13,7 +13,7 @@ import numpy as np
 
 from homing.errors import PictureError
 from homing.images.formats.jpeg_structure import EOI, FRAMES, SOI, SOS, ends_of_data
-from homing.images.formats.png import CARRIED, PALETTE, SIGNATURE, chunk, coded_length
+from homing.images.formats.png import CARRIED, OF_LAYOUT, PALETTE, SIGNATURE, chunk, coded_length
 from homing.images.formats.tiff_tags import BYTE_ORDERS, Order, read_directory
 from homing.images.kinds import BLANKS, sniff
 from homing.images.limits import check_pixels
@@ -174,7 +174,7 @@ def _sound_chunks(data: bytes, colour: int, notes: list[str]) -> tuple[list[byte
         if name == b"IDAT":
             coded.append(content)
         needed = name in (b"IHDR", b"tRNS") or (name == b"PLTE" and colour == PALETTE)
-        if needed or (sound and name in CARRIED):
+        if needed or (sound and name in CARRIED | OF_LAYOUT):
             chunks.append(chunk(name, content))
         at = end + 4
     return chunks, b"".join(coded)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_jpeg, is_credentials, parse_jpeg
@@ -16,6 +17,7 @@ from homing.images.formats.webp import decode_webp, parse_webp
 from homing.images.kinds import Kind, sniff, unknown
 from homing.images.limits import UNLIMITED, Source, read_bytes
 from homing.images.pixels import Pixels
+from homing.images.samples import Samples, samples_of
 from homing.options import DEFAULT_LIMITS, Limits
 
 CREDENTIALS_LEFT_OUT = "content credentials left out: they vouch for the old pixels"
@@ -29,8 +31,8 @@ class Picture:
     kind: Kind
     pixels: Pixels  # (h, w, c), 1 grey or 3 RGB, uint8 or uint16, as stored, read-only
     alpha: Pixels | None  # (h, w) of the same dtype, straight, read-only
-    orientation: int  # EXIF, 1..8; 1 is upright
-    notes: tuple[str, ...]  # what any written file loses; more by `homing.images.carried`
+    samples: Samples  # what the pixels mean
+    notes: tuple[str, ...]  # what any written file loses; more by `homing.images.metadata.carried`
     encoded: bytes  # the source file
     progressive: bool = False  # a JPEG of several scans
     lossless: bool = True  # false for JPEG and ordinary WebP
@@ -53,9 +55,16 @@ class Picture:
         return int(self.pixels.dtype.itemsize) * 8
 
     @property
-    def peak(self) -> int:
-        """Largest sample: 255 or 65535."""
-        return int(2**self.depth - 1)
+    def orientation(self) -> int:
+        """As in EXIF, 1..8; 1 is upright."""
+        return self.samples.orientation
+
+    @property
+    def opacity(self) -> NDArray[np.float32] | None:
+        """How much of a place shows, (h, w), 0..1."""
+        if self.alpha is None:
+            return None
+        return self.alpha.astype(np.float32) / np.float32(self.samples.opaque)
 
     @property
     def sha256(self) -> str:
@@ -109,11 +118,12 @@ def _credentials_note(present: bool) -> tuple[str, ...]:
 
 def _read_jpeg(data: bytes, limits: Limits) -> Picture:
     header = parse_jpeg(data, limits)
+    pixels = _freeze(decode_jpeg(data, header))
     return Picture(
         "JPEG",
-        _freeze(decode_jpeg(data, header)),
+        pixels,
         None,
-        header.orientation,
+        samples_of(header.told, pixels),
         _credentials_note(any(is_credentials(header.segments))),
         data,
         progressive=header.progressive,
@@ -130,8 +140,10 @@ def _read_png(data: bytes, limits: Limits) -> Picture:
     if header.depth == 1 and header.colour != PALETTE:
         raise PictureError("a 1-bit PNG cannot hold the change; convert it to 8-bit grey first")
     colours, alpha = _split(decode_png(data, header))
-    notes = _png_notes(header) + _credentials_note(header.manifest_store is not None)
-    return Picture("PNG", colours, alpha, header.orientation, notes, data)
+    samples = samples_of(header.told, colours, alpha)
+    notes = _png_notes(header) + samples.note
+    notes += _credentials_note(header.manifest_store is not None)
+    return Picture("PNG", colours, alpha, samples, notes, data)
 
 
 def _png_notes(header: PngHeader) -> tuple[str, ...]:
@@ -153,9 +165,8 @@ def _read_webp(data: bytes, limits: Limits) -> Picture:
         raise PictureError("an animated WebP cannot be written back; save one frame as WebP")
     colours, alpha = _split(decode_webp(data, header))
     notes = _credentials_note(header.manifest_store is not None)
-    return Picture(
-        "WEBP", colours, alpha, header.orientation, notes, data, lossless=header.lossless
-    )
+    samples = samples_of(header.told, colours, alpha)
+    return Picture("WEBP", colours, alpha, samples, notes, data, lossless=header.lossless)
 
 
 def _read_tiff(data: bytes, limits: Limits) -> Picture:
@@ -167,8 +178,9 @@ def _read_tiff(data: bytes, limits: Limits) -> Picture:
         raise PictureError(
             "a TIFF with premultiplied alpha cannot hold the change; save it with straight alpha"
         )
-    notes = header.notes + _credentials_note(header.manifest_store is not None)
-    return Picture("TIFF", colours, alpha, header.orientation, notes, data)
+    samples = samples_of(header.told, colours, alpha)
+    notes = header.notes + samples.note + _credentials_note(header.manifest_store is not None)
+    return Picture("TIFF", colours, alpha, samples, notes, data)
 
 
 _READERS: MappingProxyType[str, Callable[[bytes, Limits], Picture]] = MappingProxyType(

@@ -4,23 +4,27 @@ import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from homing.errors import PictureError, UsageError
+from homing.images.colour import SRGB
 from homing.images.formats.jpeg import open_jpeg, parse_jpeg
 from homing.images.formats.png import decode_png, parse_png
 from homing.images.formats.read_only import open_other, open_unusual_tiff
 from homing.images.formats.tiff import UNSPECIFIED, parse_tiff
 from homing.images.formats.tiff_pixels import check_blocks, decode_tiff
-from homing.images.formats.tiff_tags import ORIENTATION, orientation_of
+from homing.images.formats.tiff_tags import ORIENTATION
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
 from homing.images.limits import Source, decoder_errors_as, read_bytes
 from homing.images.mended import read_liberally
 from homing.images.pixels import Pixels, upright
+from homing.images.samples import Samples, eight_bits, samples_of
+from homing.images.told import Told
 from homing.options import DEFAULT_LIMITS, Limits
 
 _LARGEST = 8192
@@ -46,6 +50,8 @@ those darkened to a thirtieth 1 in 300 has less.
 _SAME = 2  # levels of 255: a difference that is none, of noise and coding
 _MOST_OF_SPECKS = 255 * SPECKS**0.5 + _SAME  # standard deviation
 
+#: Of Pillow's modes; the others have three.
+_CHANNELS = MappingProxyType({"1": 1, "L": 1, "LA": 1, "La": 1, "CMYK": 4})
 _STEP = 2  # every second row and column will do
 
 
@@ -67,12 +73,12 @@ def read_squashed(
     """Read a picture liberally and squash it to (size, size, 3) RGB, whatever its aspect.
 
     The kinds are JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 and AVIF (where Pillow has it). The
-    whole picture is resampled (antialiased bilinear), then turned upright by its EXIF orientation.
-    CMYK becomes RGB, alpha is laid over white, 16 bits become 8 by dividing by 257, palettes are
-    expanded, and of several pictures in one file the first counts. A JPEG is decoded at the
-    smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size` pixels in both
-    directions. `size` is 1..8192. A file that is cut short or slightly damaged is read as
-    far as it goes.
+    whole picture is resampled (antialiased bilinear), then turned upright, and shown as sRGB by
+    what its file tells of it (:mod:`homing.images.samples`). Alpha is laid over white, 16 bits
+    become 8, palettes are expanded, and of several pictures in one file the first counts. A JPEG is
+    decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size`
+    pixels in both directions. `size` is 1..8192. A file that is cut short or slightly damaged is
+    read as far as it goes.
     """
     return read_for_description(source, size, limits=limits).pixels
 
@@ -93,7 +99,7 @@ def read_for_description(
         with decoder_errors_as("the picture is truncated or damaged"):
             found = _open(data, size, limits)
             whole = replace(found, image=_rgb(found.image))
-            pixels = upright(_shrink(whole.image, size, whole.box), whole.orientation)
+            pixels = whole.seen(_shrink(whole.image, size, whole.box))
             fitted = _fitted(whole, data, longer, limits) if longer else None
         return Squashed(pixels, found.width, found.height, digest, fitted)
 
@@ -121,7 +127,7 @@ def read_fitted_of(
 
     (found, small), _ = read_liberally(data, read, limits)
     size = found.width, found.height
-    return small, size[::-1] if found.orientation >= 5 else size
+    return small, size[::-1] if found.samples.orientation >= 5 else size
 
 
 def fit(
@@ -146,7 +152,7 @@ def _fitted(found: "_Opened", data: bytes, longer: int, limits: Limits) -> Image
         sides = (math.ceil(side * min(1, longer / most)) for side in (found.width, found.height))
         found = _open_jpeg(data, (next(sides), next(sides)), limits)
     small = fit(_rgb(found.image), longer, found.box)
-    return Image.fromarray(upright(np.array(small), found.orientation))
+    return Image.fromarray(found.seen(np.array(small)))
 
 
 def read_rgb(
@@ -161,7 +167,7 @@ def read_rgb(
     def read(data: bytes) -> Image.Image:
         with decoder_errors_as("the picture is truncated or damaged"):
             found = _open(data, _FULL if least is None else least, limits)
-            return Image.fromarray(upright(np.array(_rgb(found.image)), found.orientation))
+            return Image.fromarray(found.seen(np.array(_rgb(found.image))))
 
     return read_liberally(read_bytes(source, limits=limits), read, limits)[0]
 
@@ -187,21 +193,17 @@ def as_rgb(image: Image.Image) -> Image.Image:
 def _load(
     image: Image.Image, samples: Callable[[Image.Image], npt.NDArray[np.uint8]]
 ) -> npt.NDArray[np.uint8]:
-    """Return the samples of a picture in memory, turned upright."""
+    """Return the samples of a picture in memory, as seen."""
     if not image.width or not image.height:
         raise PictureError(f"the picture has {image.width} x {image.height} pixels")
     with decoder_errors_as("the picture cannot be read"):
         image.load()
-        return upright(samples(image), _orientation(image))
-
-
-def _orientation(image: Image.Image) -> int:
-    block = image.info.get("exif")
-    if isinstance(block, bytes):
-        # Not through getexif(): Pillow warns about damaged blocks.
-        return orientation_of(block.removeprefix(b"Exif\0\0"))
-    found: int = image.getexif().get(ORIENTATION, 1)
-    return found
+        told = _told_of(image)
+        if told.exif is None:
+            # Not wherever there is a block: Pillow warns about damaged ones.
+            told = replace(told, orientation=image.getexif().get(ORIENTATION))
+        found = _opened(image, told)
+        return found.seen(samples(found.image))
 
 
 def _check_size(size: int) -> None:
@@ -211,14 +213,19 @@ def _check_size(size: int) -> None:
 
 @dataclass(frozen=True, eq=False)
 class _Opened:
-    """A picture, perhaps at less than its full size, with orientation and size of its file."""
+    """A picture of 8 bits, perhaps at less than its full size, and the size of its file's."""
 
     image: Image.Image
-    orientation: int
+    samples: Samples
     width: int
     height: int
     # A JPEG of 81 pixels shrunk by four has 21, of which the picture fills 20.25.
     box: tuple[float, float, float, float] | None = None
+
+    def seen(self, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return RGB pixels made of the image as they are seen: upright sRGB."""
+        convert = self.samples.colour.convert
+        return upright(pixels if convert is None else convert(pixels), self.samples.orientation)
 
 
 def _open(data: bytes, size: int, limits: Limits) -> _Opened:
@@ -228,16 +235,17 @@ def _open(data: bytes, size: int, limits: Limits) -> _Opened:
         return _open_jpeg(data, (wanted, wanted), limits)
     if kind == "PNG":
         png = parse_png(data, limits)
-        return _Opened(_image(decode_png(data, png)), png.orientation, png.width, png.height)
+        return _of_samples(decode_png(data, png), png.told)
     if kind == "WEBP":
-        webp = parse_webp(data, limits)
-        return _Opened(open_webp(data), webp.orientation, webp.width, webp.height)
+        told = parse_webp(data, limits).told  # and checks the size
+        return _opened(open_webp(data), told)
     if kind == "TIFF":
         return _open_tiff(data, limits)
     if not kind:
         raise unknown(data)
-    other, orientation = open_other(data, kind, limits)
-    return _Opened(other, orientation, *other.size)
+    other = open_other(data, kind, limits)
+    # Pillow fills the range with what a JPEG 2000 has.
+    return _opened(other, replace(_told_of(other), bits=16))
 
 
 def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
@@ -246,51 +254,76 @@ def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
     image = open_jpeg(data, header)
     draft = image.draft(None, wanted)
     box = draft[1] if draft else None
-    return _Opened(image, header.orientation, header.width, header.height, box)
+    opened = _opened(image, header.told)
+    return replace(opened, width=header.width, height=header.height, box=box)
 
 
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
     if header.refusal:
         check_blocks(data, header, limits)
-        image = open_unusual_tiff(data, header)
-    else:
-        samples = decode_tiff(data, header, limits)
-        if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
-            samples = samples[..., :-1]
-        image = _image(samples)
-    return _Opened(image, header.orientation, header.width, header.height)
+        return _opened(open_unusual_tiff(data, header), header.told)
+    samples = decode_tiff(data, header, limits)
+    if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
+        samples = samples[..., :-1]
+    return _of_samples(samples, header.told)
 
 
-def _image(samples: Pixels) -> Image.Image:
-    """Return (h, w, 1..4) samples as a PIL image of 8 bits."""
-    if samples.dtype == np.uint16:
-        samples = _eight_bits(samples)
-    return Image.fromarray(
-        np.ascontiguousarray(samples[..., 0] if samples.shape[2] == 1 else samples)
+def _opened(image: Image.Image, told: Told) -> _Opened:
+    """Return a picture as Pillow has it; inks are taken to sRGB by their profile at once."""
+    if image.mode.startswith("I"):
+        wide = np.asarray(image)
+        if wide.min() < 0 or wide.max() > 65535:
+            raise PictureError("32-bit pixels beyond 0..65535 are not handled; save 16 bits")
+        return _of_samples(wide.astype(np.uint16, copy=False)[..., None], told)
+    samples = samples_of(told, channels=_CHANNELS.get(image.mode, 3))
+    if image.mode == "CMYK" and samples.colour.convert is not None:
+        image = Image.fromarray(samples.colour.convert(np.asarray(image)))
+        samples = replace(samples, colour=SRGB)
+    return _Opened(image, samples, *image.size)
+
+
+def _of_samples(stored: Pixels, told: Told) -> _Opened:
+    """Return (h, w, 1..4) samples as a picture of 8 bits.
+
+    One with tones unlike those of sRGB is taken to sRGB at once: 8 bits of linear light are too
+    few. Others are so when they are small.
+    """
+    height, width, channels = stored.shape
+    colours, alpha = (stored[..., :-1], stored[..., -1]) if channels % 2 == 0 else (stored, None)
+    samples = samples_of(told, colours, alpha)
+    white, changed = samples.white, not samples.colour.even
+    if changed:
+        colours, white = samples.displayed(colours)
+        samples = replace(samples, colour=SRGB)
+    if stored.dtype == np.uint16 or changed:
+        parts = [eight_bits(colours, white)]
+        if alpha is not None:
+            parts.append(eight_bits(alpha[..., None], samples.opaque))
+        stored = np.concatenate(parts, axis=2)
+    image = Image.fromarray(np.ascontiguousarray(stored[..., 0] if channels == 1 else stored))
+    return _Opened(image, samples, width, height)
+
+
+def _told_of(image: Image.Image) -> Told:
+    """Return what Pillow knows of a picture's samples."""
+    found = image.info
+    exif, gamma, colours = found.get("exif"), found.get("gamma"), found.get("chromaticity")
+    xmp = found.get("xmp", found.get("XML:com.adobe.xmp"))
+    return Told(
+        exif=exif if isinstance(exif, bytes) else None,
+        xmp=xmp.encode("utf-8", "replace") if isinstance(xmp, str) else xmp,
+        icc=found.get("icc_profile"),
+        srgb="srgb" in found,
+        gamma=round(gamma * 100000) if isinstance(gamma, float) else None,
+        chromaticities=tuple(colours) if isinstance(colours, tuple) else None,
     )
-
-
-def _eight_bits(samples: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Scale 16 bits to 8, rounded, a few rows at a time."""
-    small = np.empty(samples.shape, np.uint8)
-    rows = max(1, (1 << 20) // max(1, samples[0].size))
-    for top in range(0, samples.shape[0], rows):
-        block = samples[top : top + rows].astype(np.uint32)
-        small[top : top + rows] = (block + 128) // 257
-    return small
 
 
 def _rgb(image: Image.Image) -> Image.Image:
     """Return a picture of any mode as RGB, alpha laid over white."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
-    if image.mode.startswith("I"):
-        wide = np.asarray(image)
-        if wide.min() < 0 or wide.max() > 65535:
-            raise PictureError("32-bit pixels beyond 0..65535 are not handled; save 16 bits")
-        grey = _eight_bits(wide.astype(np.uint16, copy=False).reshape(*wide.shape, 1))
-        return Image.fromarray(grey[..., 0]).convert("RGB")
     if image.mode in ("F", "LAB"):
         raise PictureError(f"pixels of mode {image.mode} have no agreed range; save 8 or 16 bits")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:

@@ -24,26 +24,28 @@ class SeenPicture:
     """A picture as it is seen, to be compared with changed ones."""
 
     peak: int
-    alpha: Pixels | None  # (h, w)
+    opacity: NDArray[np.float32] | None  # (h, w), 0..1
     views: tuple[tuple[_View, Reference], ...]
 
     @classmethod
-    def of(cls, pixels: Pixels, *, peak: int, alpha: Pixels | None = None) -> "SeenPicture":
-        """Prepare a picture, (h, w, 1 or 3), of white `peak`, with straight alpha.
+    def of(
+        cls, pixels: Pixels, *, peak: int, opacity: NDArray[np.float32] | None = None
+    ) -> "SeenPicture":
+        """Prepare a picture, (h, w, 1 or 3), of white `peak`, as displayed; `opacity` is straight.
 
         A picture of more than :data:`SCREEN` pixels a side is seen shrunk to that, and in nine
         parts at its own size. What is transparent is seen over white, 16 bits are seen as 8.
         """
-        shown = _shown(pixels, peak, alpha)
+        shown = _shown(pixels, peak, opacity)
         views = _views(*shown.shape[:2])
-        return cls(peak, alpha, tuple((v, Reference.of(v(shown), peak=255)) for v in views))
+        return cls(peak, opacity, tuple((v, Reference.of(v(shown), peak=255)) for v in views))
 
     def ssimulacra2(self, pixels: Pixels) -> float | None:
         """Return the SSIMULACRA2 of a changed picture, the least of all views; None if too small.
 
         See :mod:`homing.images.ssimulacra2`. A grey picture may have become one of three channels.
         """
-        shown = _shown(pixels, self.peak, self.alpha)
+        shown = _shown(pixels, self.peak, self.opacity)
         scores = [_score(reference, view(shown)) for view, reference in self.views]
         return min((score for score in scores if score is not None), default=None)
 
@@ -77,13 +79,13 @@ def _parts(height: int, width: int) -> list[_View]:
     return [part(down, across) for down in _PARTS for across in _PARTS]
 
 
-def _shown(pixels: Pixels, peak: int, alpha: Pixels | None) -> NDArray[np.uint8]:
-    if peak == 255 and alpha is None:
+def _shown(pixels: Pixels, peak: int, opacity: NDArray[np.float32] | None) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8 and opacity is None:
         return pixels
     shown = np.empty(pixels.shape, np.uint8)
     for channel in range(pixels.shape[2]):
         plane = pixels[:, :, channel] * np.float32(255 / peak)
-        if alpha is not None:
-            plane += (255 - plane) * (1 - alpha * np.float32(1 / peak))
-        shown[:, :, channel] = np.rint(plane)
+        if opacity is not None:
+            plane += (255 - plane) * (1 - opacity)
+        shown[:, :, channel] = np.rint(plane).clip(0, 255)
     return shown

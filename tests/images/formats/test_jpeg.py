@@ -8,7 +8,7 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import decode_pixels, encode, encodings, psnr, read_picture
-from homing.images.carried import notes_in_place
+from homing.images.metadata.carried import notes_in_place
 from tests.helpers.picture_files import (
     noise,
     opened,

@@ -9,7 +9,7 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import decode_pixels, encode, encodings, read_picture
-from homing.images.carried import notes_coded
+from homing.images.metadata.carried import notes_coded
 from tests.helpers.picture_files import (
     chunk,
     chunks,
@@ -37,7 +37,7 @@ def test_samples_depth_and_alpha_are_unchanged(channels: int, dtype: str) -> Non
     picture = read_picture(bytes(imagecodecs.png_encode(squeezed)))
     colours = channels - 1 + channels % 2
     assert (picture.kind, picture.width, picture.height) == ("PNG", 13, 9)
-    assert (picture.depth, picture.peak) == ((8, 255) if dtype == "u1" else (16, 65535))
+    assert (picture.depth, picture.samples.white) == ((8, 255) if dtype == "u1" else (16, 65535))
     assert np.array_equal(picture.pixels, samples[..., :colours])
     assert (picture.alpha is None) == bool(channels % 2)
     changed = picture.pixels ^ 1

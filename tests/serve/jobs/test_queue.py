@@ -17,7 +17,7 @@ import pytest
 import homing
 from homing.c2pa import active_manifest
 from homing.files.small_json import decode
-from homing.images.metadata import manifest_store
+from homing.images.metadata.metadata import manifest_store
 from homing.options import Activation
 from homing.serve.jobs.queue import JobQueue
 from homing.serve.jobs.store import JobFolder, JobPicture

@@ -15,7 +15,7 @@ from homing.c2pa.signing import ManifestSigner
 from homing.errors import PictureError
 from homing.images.kinds import sniff
 from homing.images.limits import read_bytes
-from homing.images.metadata import same_but_for_credentials
+from homing.images.metadata.metadata import same_but_for_credentials
 from homing.images.picture import CREDENTIALS_LEFT_OUT
 
 if TYPE_CHECKING:

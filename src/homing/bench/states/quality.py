@@ -17,7 +17,7 @@ Pixels = npt.NDArray[np.integer[Any]]
 
 @dataclass(frozen=True)
 class Quality:
-    """Distance of a file from its source, measured on both as they are on the disk.
+    """Distance of a file from its source, measured on both as displayed.
 
     SSIMULACRA2, FLIP and CIEDE2000 are of the pictures as shown on a screen: larger ones are
     shrunk to 1,600 pixels.
@@ -39,12 +39,13 @@ def compare_files(pair: tuple[Path, Path, Limits]) -> "Quality | PictureError":
         a, b = (read_picture(path, limits=limits) for path in (source, file))
     except PictureError as error:
         return error
-    scale = b.peak // a.peak
-    original = a.pixels * scale if scale > 1 else a.pixels
-    if original.shape != b.pixels.shape:
-        original, _ = np.broadcast_arrays(original, b.pixels)
+    (original, peak), (written, white) = (each.samples.displayed(each.pixels) for each in (a, b))
+    if white > peak:
+        original = original.astype(written.dtype) * (white // peak)
+    if original.shape != written.shape:
+        original, _ = np.broadcast_arrays(original, written)
     growth = len(b.encoded) / len(a.encoded)
-    return measure_quality(original, b.pixels, peak=b.peak, bytes_over_source=growth)
+    return measure_quality(original, written, peak=white, bytes_over_source=growth)
 
 
 def measure_quality(

@@ -12,9 +12,11 @@ import numpy.typing as npt
 from PIL import Image, JpegImagePlugin
 
 from homing.errors import PictureError
+from homing.images.colour import colour_of
 from homing.images.formats.jpeg_work import check_scans
-from homing.images.formats.tiff_tags import orientation_of
+from homing.images.formats.tiff_tags import EXIF_MARK
 from homing.images.limits import UNLIMITED, check_parts, check_pixels, decoder_errors_as
+from homing.images.told import Told
 from homing.options import Limits
 
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
@@ -22,6 +24,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 APP11 = 0xEB
+XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _ADOBE = 0xEE
 _MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)  # with the bytes that fill before it
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
@@ -52,7 +55,7 @@ class JpegHeader:
     @property
     def exif(self) -> bytes | None:
         """The EXIF block, beginning with its TIFF header, its segments joined, or None."""
-        first, *rest = self.payloads(0xE1, b"Exif\0\0") or (None,)
+        first, *rest = self.payloads(0xE1, EXIF_MARK) or (None,)
         if first is None:
             return None
         # Another block would begin with a header of its own.
@@ -60,9 +63,20 @@ class JpegHeader:
         return b"".join((first, *further))
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        return orientation_of(self.exif)
+    def xmp(self) -> bytes | None:
+        """The XMP packet, without its extension."""
+        return next(iter(self.payloads(0xE1, XMP_PREFIX)), None)
+
+    @property
+    def icc(self) -> bytes | None:
+        """The ICC profile, its segments joined."""
+        parts = [part for part in self.payloads(0xE2, b"ICC_PROFILE\0") if len(part) > 2]
+        return b"".join(part[2:] for part in sorted(parts, key=lambda part: part[0])) or None
+
+    @property
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        return Told(exif=self.exif, xmp=self.xmp, icc=self.icc)
 
     @property
     def manifest_store(self) -> bytes | None:
@@ -197,12 +211,17 @@ def open_jpeg(data: bytes, header: JpegHeader) -> JpegImagePlugin.JpegImageFile:
 
 
 def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
-    """Decode all pixels of a JPEG: (h, w, 1), or (h, w, 3) in RGB, of CMYK too."""
+    """Decode all pixels of a JPEG: (h, w, 1), or (h, w, 3); of CMYK the RGB that is seen."""
     if header.components not in (1, 3, 4):
         raise PictureError(f"a JPEG of {header.components} components is not handled; save RGB")
     image = open_jpeg(data, header)
     with decoder_errors_as("the JPEG is truncated or damaged"):
-        pixels = np.asarray(image.convert("RGB") if header.components == 4 else image)
+        if header.components == 4:
+            convert = colour_of(header.told, 4).convert
+            pixels = np.asarray(image.convert("RGB") if convert is None else image)
+            pixels = pixels if convert is None else convert(pixels)
+        else:
+            pixels = np.asarray(image)
     return pixels.reshape(header.height, header.width, -1)
 
 

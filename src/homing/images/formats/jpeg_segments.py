@@ -8,13 +8,14 @@ from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
 from homing.images.formats.blocks.photoshop import clean_resources
 from homing.images.formats.blocks.xmp import clean_xmp
-from homing.images.formats.jpeg import is_credentials
+from homing.images.formats.jpeg import XMP_PREFIX, is_credentials
+from homing.images.formats.tiff_tags import EXIF_MARK
 
 Segment = tuple[int, bytes]
 """Marker (0xE1 for APP1 …) and payload."""
 
 MOST = 65533  # bytes that a segment holds
-EXIF, XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+EXIF, XMP = EXIF_MARK, XMP_PREFIX
 EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP, ICC, MPF = b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"
 COMMENT = 0xFE

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from homing.errors import PictureError
-from homing.images.formats.tiff_tags import orientation_of
+from homing.images.formats.tiff_tags import EXIF_MARK
 from homing.images.limits import check_parts, check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
+from homing.images.told import Told
 from homing.options import Limits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -23,6 +24,10 @@ CARRIED = frozenset(
 OF_LAYOUT = frozenset(b"sBIT bKGD".split())
 """Chunks that stay true if depth and colours are stored as before."""
 
+XMP = b"XML:com.adobe.xmp\0"
+"""Keyword of the text that is an XMP packet."""
+
+_MOST_TEXT = 8 << 20  # bytes, inflated
 _CODED = frozenset(b"IHDR PLTE tRNS IDAT IEND".split())
 
 GREY, COLOUR, PALETTE, GREY_ALPHA, COLOUR_ALPHA = 0, 2, 3, 4, 6
@@ -69,9 +74,31 @@ class PngHeader:
         return dict(self.before + self.after)
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        return orientation_of(self.ancillary.get(b"eXIf"))
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        told = self.ancillary
+        exif, gamma, bits = told.get(b"eXIf"), told.get(b"gAMA", b""), told.get(b"sBIT", b"")
+        colours = told.get(b"cHRM", b"")
+        return Told(
+            exif=exif.removeprefix(EXIF_MARK) if exif else None,
+            xmp=self.xmp,
+            icc=inflate(told[b"iCCP"].partition(b"\0")[2][1:]) if b"iCCP" in told else None,
+            cicp=told.get(b"cICP"),
+            srgb=b"sRGB" in told,
+            gamma=int.from_bytes(gamma, "big") if len(gamma) == 4 else None,
+            chromaticities=tuple(int(n) / 100000 for n in np.frombuffer(colours, ">u4"))
+            if len(colours) == 32
+            else None,
+            bits=max(bits[: 1 if self.colour in (GREY, GREY_ALPHA) else 3]) if bits else None,
+            bits_by="sBIT",
+        )
+
+    @property
+    def xmp(self) -> bytes | None:
+        """The XMP packet."""
+        chunks = self.before + self.after
+        packets = (each for each in chunks if each[0] == b"iTXt" and each[1].startswith(XMP))
+        return next((text_of(*each) for each in packets), None)
 
     @property
     def manifest_store(self) -> bytes | None:
@@ -243,6 +270,17 @@ def inflate(content: bytes, most: int = 64 << 20) -> bytes | None:
     except zlib.error:
         return None
     return found if inflater.eof else None
+
+
+def text_of(name: bytes, content: bytes) -> bytes | None:
+    """Return the text of a chunk, inflated; None if it is damaged or too long."""
+    rest = content.partition(b"\0")[2]
+    if name == b"tEXt":
+        return rest
+    if name == b"zTXt":
+        return inflate(rest[1:], _MOST_TEXT)
+    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+    return inflate(text, _MOST_TEXT) if rest[:1] == b"\1" else text
 
 
 def coded_length(width: int, height: int, depth: int, colour: int, *, interlaced: bool) -> int:

@@ -6,13 +6,11 @@ from homing.images.formats.blocks.carriers import MOST_OPAQUE
 from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
 from homing.images.formats.blocks.xmp import clean_xmp
-from homing.images.formats.png import CARRIED, OF_LAYOUT, PngHeader, inflate
+from homing.images.formats.png import CARRIED, OF_LAYOUT, XMP, PngHeader, text_of
 
-XMP = b"XML:com.adobe.xmp\0"
 CREDENTIALS = b"caBX"
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _RAW = b"Raw profile type "
-_MOST_TEXT = 8 << 20  # bytes, inflated
 _SAFE = 32  # bit of the last letter of chunks that editors may copy
 
 
@@ -37,17 +35,6 @@ def clean_chunk(
         return None, [f"chunk {shown} ({len(content):,} bytes)"]
     spans = look.unreleased(content)
     return blanked(content, spans), [f"a preview in chunk {shown}"] * bool(spans)
-
-
-def text_of(name: bytes, content: bytes) -> bytes | None:
-    """Return the text of a chunk, inflated; None if it is damaged or too long."""
-    rest = content.partition(b"\0")[2]
-    if name == b"tEXt":
-        return rest
-    if name == b"zTXt":
-        return inflate(rest[1:], _MOST_TEXT)
-    text = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-    return inflate(text, _MOST_TEXT) if rest[:1] == b"\1" else text
 
 
 def _clean_text(name: bytes, content: bytes, look: Look) -> tuple[bytes | None, list[str]]:

@@ -12,7 +12,6 @@ from homing.images.formats.tiff_tags import (
     BYTE_ORDERS,
     Directory,
     Entry,
-    orientation_of,
     write_directory,
 )
 from homing.images.limits import check_parts, check_pixels, decoder_errors_as
@@ -49,10 +48,10 @@ _OPENERS: MappingProxyType[str, Callable[[io.BytesIO], Image.Image]] = MappingPr
 )
 
 
-def open_other(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, int]:
+def open_other(data: bytes, kind: str, limits: Limits) -> Image.Image:
     """Open a GIF, BMP, JPEG 2000 or AVIF (of an animation the first frame), not yet decoded.
 
-    Returns its EXIF orientation, 1..8, too. These kinds may have at most 89 million pixels.
+    These kinds may have at most 89 million pixels.
     """
     if kind not in _OPENERS:
         raise PictureError(f"{kind} is not handled; convert the picture to JPEG or PNG")
@@ -66,9 +65,7 @@ def open_other(data: bytes, kind: str, limits: Limits) -> tuple[Image.Image, int
     with decoder_errors_as(f"the {kind} picture is truncated or damaged"):
         image = _OPENERS[kind](io.BytesIO(data))
     check_pixels(*image.size, limits)
-    block = image.info.get("exif")
-    orientation = orientation_of(block.removeprefix(b"Exif\0\0")) if block else 1
-    return image, orientation
+    return image
 
 
 def _gif_palette_end(data: bytes) -> int:

@@ -18,11 +18,12 @@ from homing.images.formats.tiff_tags import (
 )
 from homing.images.limits import check_pixels, decoder_errors_as
 from homing.images.pixels import Pixels
+from homing.images.told import Told
 from homing.options import Limits
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = 0, 1, 2, 3
 UNSPECIFIED, ASSOCIATED, STRAIGHT = 0, 1, 2
-SUB_PICTURES = 330
+LARGEST_SAMPLE, SUB_PICTURES, XMP, ICC = 281, 330, 700, 34675
 MANIFEST_STORE = 52545  # C2PA; it vouches for the pixels of its own file alone
 
 COMPRESSIONS = MappingProxyType(
@@ -56,10 +57,23 @@ class TiffHeader:
     refusal: str  # why the picture cannot be read strictly; empty if it can
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        found = self.directory.number(ORIENTATION, 1)
-        return found if 1 <= found <= 8 else 1
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        entries = self.directory.entries
+        bits, bits_by = self._bits()
+        return Told(
+            orientation=next(iter(self.directory.numbers(ORIENTATION)), None),
+            xmp=entries[XMP].data if XMP in entries else None,
+            icc=entries[ICC].data if ICC in entries else None,
+            bits=bits,
+            bits_by=bits_by,
+        )
+
+    def _bits(self) -> tuple[int | None, str]:
+        if self.depth not in (8, 16):
+            return self.depth, "BitsPerSample"
+        largest = max(self.directory.numbers(LARGEST_SAMPLE), default=0)
+        return (largest.bit_length(), "MaxSampleValue") if largest else (None, "")
 
     @property
     def manifest_store(self) -> bytes | None:
@@ -200,12 +214,14 @@ def _deflate(strip: Pixels, order: Order) -> bytes:
     return bytes(imagecodecs.deflate_encode(coded.tobytes(), level=6))
 
 
-def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> bytes:
+def encode_tiff(
+    pixels: Pixels, source: Directory, *, extra: int = STRAIGHT, bits: tuple[int, ...] = ()
+) -> bytes:
     """Write (h, w, 1..4) pixels as a TIFF of one page, deflated with horizontal differences.
 
     Byte order and all but the structural tags come from `source`; `extra` is as in
-    :class:`TiffHeader`. Not written by Pillow, which holds no RGB of 16 bits and drops tags it
-    does not know.
+    :class:`TiffHeader`; `bits` of each channel are told if they are fewer than are stored. Not
+    written by Pillow, which holds no RGB of 16 bits and drops tags it does not know.
     """
     height, width, samples = pixels.shape
     rows = max(1, _STRIP_BYTES // (width * samples * pixels.itemsize))
@@ -219,6 +235,8 @@ def encode_tiff(pixels: Pixels, source: Directory, *, extra: int = STRAIGHT) -> 
         raise PictureError("the TIFF would pass 4 GiB; save the picture in parts")
     structure = _structure(pixels, source.order, extra, rows)
     structure[273] = _long(source.order, *offsets)
+    if bits:
+        structure[LARGEST_SAMPLE] = _short(source.order, *((1 << each) - 1 for each in bits))
     structure[279] = _long(source.order, *(len(strip) for strip in strips))
     carried = {tag: entry for tag, entry in source.entries.items() if tag not in STRUCTURAL}
     directory = Directory(source.order, {**carried, **structure}, source.beneath)

@@ -7,10 +7,10 @@ from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
 from homing.images.formats.blocks.photoshop import clean_resources
 from homing.images.formats.blocks.xmp import clean_xmp
-from homing.images.formats.tiff import STRUCTURAL
+from homing.images.formats.tiff import ICC, STRUCTURAL, XMP
 from homing.images.formats.tiff_tags import Directory, Entry
 
-XMP, IPTC, PHOTOSHOP, ICC = 700, 33723, 34377, 34675
+IPTC, PHOTOSHOP = 33723, 34377
 _PREVIEW = (513, 514)
 _PIXELS = frozenset({273, 279, 324, 325, 330, *_PREVIEW})  # places of pixels, and counts
 _TEXT, _POINTER = 2, 13

@@ -15,6 +15,8 @@ BYTE_ORDERS: Mapping[Order, Literal["little", "big"]] = MappingProxyType(
 )
 
 ORIENTATION = 274
+EXIF_MARK = b"Exif\0\0"
+"""Stands before the block in a JPEG, and by mistake in other kinds."""
 SUB_DIRECTORIES = (34665, 34853, 40965)
 """EXIF, GPS and interoperability: values that are themselves offsets of directories."""
 
@@ -155,10 +157,10 @@ def first_number(block: bytes, tag: int) -> int | None:
     return None
 
 
-def orientation_of(exif: bytes | None) -> int:
-    """Return the EXIF orientation (1..8) of a block; 1 if it has none."""
-    found = first_number(exif, ORIENTATION) if exif else None
-    return found if found is not None and 1 <= found <= 8 else 1
+def orientation_of(exif: bytes | None) -> int | None:
+    """Return the orientation, 1..8, of an EXIF block, its mark before it or not; None if none."""
+    found = first_number(exif.removeprefix(EXIF_MARK), ORIENTATION) if exif else None
+    return found if found is not None and 1 <= found <= 8 else None
 
 
 def write_directory(directory: Directory, at: int, *, note_stands: bool = False) -> bytes:

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from PIL import Image, WebPImagePlugin
 
 from homing.errors import PictureError
-from homing.images.formats.tiff_tags import orientation_of
 from homing.images.limits import UNLIMITED, check_parts, check_pixels, decoder_errors_as
+from homing.images.told import Told
 from homing.options import Limits
 
 _LARGEST_SIDE = 16383
@@ -37,9 +37,9 @@ class WebpHeader:
     end: int  # offset behind the last chunk
 
     @property
-    def orientation(self) -> int:
-        """EXIF orientation, 1..8."""
-        return orientation_of(self.exif)
+    def told(self) -> Told:
+        """What the file tells of its samples."""
+        return Told(exif=self.exif, xmp=self.xmp, icc=self.icc)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

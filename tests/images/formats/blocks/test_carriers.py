@@ -13,11 +13,11 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import Picture, encode, encodings, read_picture
-from homing.images.carried import notes_coded, notes_in_place
 from homing.images.formats.blocks.carriers import CARRIERS, Carrier, Fate
 from homing.images.formats.jpeg import parse_jpeg
 from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
 from homing.images.limits import UNLIMITED
+from homing.images.metadata.carried import notes_coded, notes_in_place
 from tests.helpers.jpegs import segment
 from tests.helpers.picture_files import chunk, saved, scene, tiff, with_segments
 from tests.images.formats.test_jpeg_behind import PREVIEW, several

@@ -28,11 +28,11 @@ from homing.images.formats.jpeg_segments import (
 from homing.images.formats.jpeg_segments import (
     XMP as XMP_SEGMENT,
 )
-from homing.images.formats.png import PngHeader, inflate, parse_png
-from homing.images.formats.png_carried import CREDENTIALS, text_of
-from homing.images.formats.png_carried import XMP as XMP_TEXT
-from homing.images.formats.tiff import STRUCTURAL, TiffHeader, parse_tiff
-from homing.images.formats.tiff_carried import ICC, IPTC, PHOTOSHOP, XMP
+from homing.images.formats.png import XMP as XMP_TEXT
+from homing.images.formats.png import PngHeader, parse_png
+from homing.images.formats.png_carried import CREDENTIALS
+from homing.images.formats.tiff import ICC, STRUCTURAL, XMP, TiffHeader, parse_tiff
+from homing.images.formats.tiff_carried import IPTC, PHOTOSHOP
 from homing.images.formats.tiff_tags import Directory, first_number, write_directory
 from homing.images.formats.webp import WebpHeader, parse_webp
 from homing.images.kinds import sniff
@@ -95,13 +95,9 @@ def _alpha(picture: Picture) -> Pixels:
 
 def _from_jpeg(data: bytes) -> Metadata:
     header = parse_jpeg(data, UNLIMITED)
-    parts = sorted(
-        (part for part in header.payloads(0xE2, ICC_SEGMENT) if len(part) > 2),
-        key=lambda part: part[0],
-    )
     return Metadata(
         header.exif,
-        b"".join(part[2:] for part in parts) or None,
+        header.icc,
         block_of(header.segments, XMP_SEGMENT),
         block_of(header.segments, EXTENDED_XMP),
         block_of(header.segments, PHOTOSHOP_SEGMENT),
@@ -145,18 +141,15 @@ def _other_segments(header: JpegHeader) -> tuple[str, ...]:
 
 def _from_png(data: bytes) -> Metadata:
     header = parse_png(data, UNLIMITED)
-    exif = icc = xmp = None
-    others = []
-    for name, content in header.before + header.after:
-        if name == b"eXIf":
-            exif = content
-        elif name == b"iCCP":
-            icc = inflate(content.partition(b"\0")[2][1:])
-        elif name == b"iTXt" and content.startswith(XMP_TEXT):
-            xmp = text_of(name, content)
-        elif name != CREDENTIALS and (name, content) != _SRGB:
-            others.append(f"chunk {name.decode('ascii', 'replace')}")
-    return Metadata(exif, icc, xmp, others=tuple(dict.fromkeys(others)))
+    others = [
+        f"chunk {name.decode('ascii', 'replace')}"
+        for name, content in header.before + header.after
+        if name not in (b"eXIf", b"iCCP", CREDENTIALS)
+        and not (name == b"iTXt" and content.startswith(XMP_TEXT))
+        and (name, content) != _SRGB
+    ]
+    told = header.told
+    return Metadata(told.exif, told.icc, told.xmp, others=tuple(dict.fromkeys(others)))
 
 
 def _from_webp(data: bytes) -> Metadata:

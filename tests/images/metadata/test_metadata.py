@@ -10,8 +10,8 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from homing.images import encode, encodings, read_picture
-from homing.images.carried import notes_coded
-from homing.images.metadata import read_metadata
+from homing.images.metadata.carried import notes_coded
+from homing.images.metadata.metadata import read_metadata
 from tests.helpers.picture_files import (
     IPTC,
     PROFILE,

@@ -5,13 +5,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from homing.images.foreign import (
-    in_one_packet,
-    jpeg_segments,
-    png_chunks,
-    tiff_directory,
-    without_resources,
-)
 from homing.images.formats.blocks.carriers import MOST_OPAQUE, left_out, no_place
 from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
@@ -28,7 +21,14 @@ from homing.images.formats.tiff_tags import Directory
 from homing.images.formats.webp import parse_webp
 from homing.images.kinds import Kind
 from homing.images.limits import UNLIMITED
-from homing.images.metadata import Metadata, metadata_of, read_metadata
+from homing.images.metadata.foreign import (
+    in_one_packet,
+    jpeg_segments,
+    png_chunks,
+    tiff_directory,
+    without_resources,
+)
+from homing.images.metadata.metadata import Metadata, metadata_of, read_metadata
 from homing.images.picture import Picture
 
 _MOVED = "the place of the maker note, from which its own offsets may count"

@@ -16,11 +16,11 @@ from homing.images.formats.jpeg_segments import (
     XMP,
     Segment,
 )
-from homing.images.formats.tiff_carried import ICC as ICC_TAG
+from homing.images.formats.tiff import ICC as ICC_TAG
+from homing.images.formats.tiff import XMP as XMP_TAG
 from homing.images.formats.tiff_carried import PHOTOSHOP as PHOTOSHOP_TAG
-from homing.images.formats.tiff_carried import XMP as XMP_TAG
 from homing.images.formats.tiff_tags import Directory, Entry, parse_block
-from homing.images.metadata import Metadata
+from homing.images.metadata.metadata import Metadata
 
 _DIGEST = 1061  # of the IPTC block, which tells whether XMP or IPTC is newer
 _ICC_PART = MOST - len(ICC) - 2
