@@ -38,6 +38,7 @@ def test_a_new_archive_is_empty_and_opens_again(archive, codebook, network):
         "archive.json",
         "checksums",
         "codebook.safetensors",
+        "entries.commits",
         "entries.lance",
     ]
 

@@ -114,7 +114,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(archive, tmp_path, many):
     assert "60 added" in err
 
 
-def test_too_little_memory_is_called_so(archive, tmp_path):
+def test_too_little_memory_is_called_so(archive):
     """Under the limit that a shell or a batch system sets."""
     limited = f"ulimit -v 600000; exec {EXECUTABLE} stats {archive}"
     ran = subprocess.run(
@@ -122,7 +122,6 @@ def test_too_little_memory_is_called_so(archive, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        cwd=archive.path.parent,
     )
     assert ran.returncode == 2
     assert "too little memory" in ran.stderr

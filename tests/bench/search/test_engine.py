@@ -19,6 +19,7 @@ def test_places_among_equal_scores():
         np.array([[7, 3, 5, -1], [1, 2, 4, 6]]),
         np.array([[0.9, 0.5, 0.5, -np.inf], [0.8, 0.7, 0.6, 0.5]]),
         np.zeros((2, 4), np.float32),
+        np.ones(2, np.int64),
     )
     places = hits.places(pad_rows([np.array([5]), np.array([9])]))
     assert places.greater.tolist() == [1, 4]

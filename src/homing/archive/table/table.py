@@ -61,6 +61,7 @@ class Table(VersionedDataset):
         with translate_errors(path):
             lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
         table = cls.open(path)
+        table.begin_writing()  # the lock's file is there from now on
         table.record_checksums()
         return table
 

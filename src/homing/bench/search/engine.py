@@ -54,13 +54,13 @@ def search_settings(
     cells = codebook.cell_count
     automatic = automatic_probes(cells)
     numbers = dict.fromkeys(min(number or automatic, cells) for number in probes)
-    found = [NEAR_CELLS] if near and cells > 1 else []
+    found = []
     for number in numbers:
         name = f"{number} probe{'s' if number > 1 else ''}" if cells > 1 else "all codes"
         if cells > 1 and number == automatic and 0 in probes:
             name += " (automatic)"
         found += [Setting(number, False, name), Setting(number, True, f"{name}, re-ranked")]
-    return tuple(found)
+    return (*found, NEAR_CELLS) if near and cells > 1 else tuple(found)
 
 
 @dataclass(frozen=True, eq=False)
