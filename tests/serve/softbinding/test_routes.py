@@ -253,7 +253,7 @@ def picture_bytes(kind: str, size: tuple[int, int] = (60, 40)) -> bytes:
     [
         (b"", "image/png", 400, "empty"),
         (b"hello, picture", "image/png", 415, "no picture of a kind that is read"),
-        (picture_bytes("PNG")[:-20], "image/png", 400, "truncated"),
+        (picture_bytes("PNG")[:33], "image/png", 400, "truncated"),
         (picture_bytes("PNG"), "application/pdf", 415, "image/"),
         (picture_bytes("PNG"), "", 415, "untyped"),
         (picture_bytes("PNG", (1001, 1000)), "image/png", 400, "more than the limit"),
@@ -267,6 +267,11 @@ def test_a_body_that_is_no_picture(
     assert answer.status_code == status
     assert list(answer.json()) == ["error"]
     assert reason in answer.json()["error"]
+
+
+def test_a_picture_cut_short_is_searched_as_far_as_it_goes(client: TestClient) -> None:
+    cut = {"content": picture_bytes("PNG")[:-20], "headers": {"Content-Type": "image/png"}}
+    assert client.post(CONTENT, **cut).status_code == 200
 
 
 def test_a_picture_is_searched_by_our_algorithm_alone(client: TestClient, place: Path) -> None:
