@@ -77,7 +77,7 @@ def test_the_least_score_is_kept(
     assert score is not None
     assert score >= least
     assert score == coder.score(coded.pixels)
-    assert coded.scale <= largest
+    assert coded.scale <= largest * (1 + 1e-12)  # the coder's own rounding
     assert len(coder.scales) <= 6
 
 

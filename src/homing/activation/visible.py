@@ -60,8 +60,7 @@ def fit_visible(
         if fitting is not None and (above is None or fitting[1] <= least + _CLOSE):
             return fitting
         # One that was still seen too much falls more slowly than expected.
-        step = _next_scale(fitting, above, 100 - least - _AIM, _GROWTH * attempt)
-        scale = min(step, largest)  # rounding may carry it beyond
+        scale = _next_scale(fitting, above, 100 - least - _AIM, _GROWTH * attempt)
     if fitting is not None:
         return fitting
     unchanged = code(0.0)
