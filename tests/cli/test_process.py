@@ -122,7 +122,7 @@ def test_too_little_memory_is_called_so(archive, tmp_path):
         capture_output=True,
         text=True,
         check=False,
-        cwd=archive.path.parent,
+        cwd=tmp_path,
     )
     assert ran.returncode == 2
     assert "too little memory" in ran.stderr
