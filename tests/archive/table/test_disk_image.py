@@ -70,7 +70,7 @@ def commands(
     run_in_full(["export", archive, tmp_path / "rows.parquet"])
     yield "remove", ["remove", archive, "001.jpg", "050.jpg"]
     yield "compact", ["compact", archive]
-    yield "adopt", ["adopt", archive, second]
+    yield "adopt", ["codebook", "adopt", archive, second]
     yield "import", ["import", archive, tmp_path / "rows.parquet"]
 
 
