@@ -511,8 +511,8 @@ POINTS = [
     "dying(storage, 'write_durably', True)",  # the codebook's file is whole, but has no name yet
     "dying(storage, 'publish', True)",
     "dying(record.Table, 'add_column', True)",
-    "dying(settings, 'replace_durably', False)",
-    "dying(settings, 'replace_durably', True)",  # the later format, with one generation
+    "dying(settings, 'write_whole', False)",
+    "dying(settings, 'write_whole', True)",  # the later format, with one generation
     "dying(record.Table, 'set_generations', False)",
     "dying(record.Table, 'set_generations', True)",
 ]

@@ -7,13 +7,16 @@ generation, so that versions of homing that know a single one refuse it.
 import datetime
 import socket
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
-from homing.archive.table.location import SHARE_ARCHIVE_OR_STORE, Location, refuse_in_worker
+from homing.archive.table.location import (
+    SHARE_ARCHIVE_OR_STORE,
+    Location,
+    refuse_in_worker,
+    write_whole,
+)
 from homing.errors import ArchiveError, DescriptorError, UsageError
-from homing.files.durable import replace_durably
 from homing.files.small_json import build, decode, encode
 from homing.options import PREVIEW_SIDE, check_preview_side
 
@@ -49,7 +52,7 @@ def write_settings(folder: Location, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
-    _write(folder / SETTINGS, encode(values))
+    write_whole(folder / SETTINGS, encode(values))
 
 
 def raise_format(folder: Location) -> None:
@@ -58,14 +61,7 @@ def raise_format(folder: Location) -> None:
     settings = read_settings(folder)
     if settings.format == SEVERAL_GENERATIONS:
         return
-    _write(path, encode(asdict(replace(settings, format=SEVERAL_GENERATIONS))))
-
-
-def _write(path: Location, data: bytes) -> None:
-    if isinstance(path, Path):
-        replace_durably(path, data)
-    else:
-        path.write_text(data.decode("ascii"), encoding="ascii")
+    write_whole(path, encode(asdict(replace(settings, format=SEVERAL_GENERATIONS))))
 
 
 def read_settings(folder: Location) -> ArchiveSettings:

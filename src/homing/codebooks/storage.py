@@ -101,9 +101,8 @@ def read_codebook(path: str | Path) -> Codebook:
     try:
         if wrong := irregularity(file):
             raise CodebookError(f"The codebook {file} {wrong}.")
-        with file.open(
-            "rb"
-        ) as readable:  # safetensors calls every file missing that it cannot open
+        # safetensors calls every file missing that it cannot open.
+        with file.open("rb") as readable:
             size = os.fstat(readable.fileno()).st_size
         if size > _MOST_BYTES:
             raise CodebookError(

@@ -41,10 +41,8 @@ UNREAD_SUFFIXES = frozenset(
 MAGIC_LENGTH = 16
 """Number of a file's first bytes that :func:`sniff` needs."""
 
-BLANKS = b"\r\n\t \0\xef\xbb\xbf"
-"""Bytes that a script or a server puts in front of a picture; the last three are UTF-8's mark."""
-
-_MOST_BLANKS = 4096
+# Bytes that a script or a server puts in front of a picture; the last three are UTF-8's mark.
+_BLANKS, _MOST_BLANKS = b"\r\n\t \0\xef\xbb\xbf", 4096
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _MAGIC = (
@@ -80,14 +78,19 @@ def sniff(data: bytes) -> str:
     return ""
 
 
+def count_blanks(data: bytes) -> int:
+    """Return how many stray bytes stand in front of a picture; 0 too if there is none."""
+    head = data[:_MOST_BLANKS]
+    bare = head.lstrip(_BLANKS)
+    return len(head) - len(bare) if sniff(bare) else 0
+
+
 def unknown(data: bytes) -> PictureError:
     """Return the error for a file whose first bytes are of no known kind."""
-    head = data[:_MOST_BLANKS]
-    bare = head.lstrip(BLANKS)
-    if sniff(bare):
+    if blanks := count_blanks(data):
+        kind = sniff(data[blanks : blanks + MAGIC_LENGTH])
         return PictureError(
-            f"a {sniff(bare)} picture behind {len(head) - len(bare)} stray bytes; export or "
-            "download it again"
+            f"a {kind} picture behind {blanks} stray bytes; export or download it again"
         )
     return PictureError(
         f"not a picture of a kind that homing reads (it begins with {data[:8]!r}); "

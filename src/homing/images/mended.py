@@ -15,14 +15,13 @@ from homing.errors import PictureError
 from homing.images.formats.jpeg_structure import EOI, FRAMES, SOI, SOS, ends_of_data
 from homing.images.formats.png import CARRIED, OF_LAYOUT, PALETTE, SIGNATURE, chunk, coded_length
 from homing.images.formats.tiff_tags import BYTE_ORDERS, Order, read_directory
-from homing.images.kinds import BLANKS, sniff
+from homing.images.kinds import count_blanks, sniff
 from homing.images.limits import check_pixels
 from homing.options import Limits
 
 _Read = TypeVar("_Read")
 
 _DNL = 0xDC
-_MOST_BLANKS = 4096  # in front of a picture
 _SLICE = 1 << 16  # bytes inflated at a time: of a damaged stream what came before counts
 _LEAST = 64  # bytes of coded data that show anything
 _LEAST_ROWS = 100  # one in so many must be there
@@ -64,11 +63,10 @@ def mend(data: bytes, limits: Limits) -> Mended | None:
     """
     notes: list[str] = []
     if not sniff(data):
-        head = data[:_MOST_BLANKS]
-        bare = head.lstrip(BLANKS)
-        if not sniff(bare):
+        blanks = count_blanks(data)
+        if not blanks:
             return None
-        data = data[len(head) - len(bare) :]
+        data = data[blanks:]
         notes.append(STRAY)
     made = _MENDERS.get(sniff(data), _leave)(data, notes, limits)
     if made is None or not notes:

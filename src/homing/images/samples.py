@@ -48,7 +48,7 @@ class Samples:
             return pixels, self.white
         whole = int(np.iinfo(pixels.dtype).max)
         if self.white != whole:
-            pixels = _stretched(pixels, self.white)
+            pixels = _scaled(pixels, self.white, np.uint16)
         return self.colour.convert(pixels), whole
 
     def steps(
@@ -145,23 +145,17 @@ def _orientation(told: Told) -> tuple[int, str]:
     return (int(mark[1]), "XMP") if mark else (1, "nothing")
 
 
-def _stretched(pixels: Pixels, white: int) -> Pixels:
-    """Return 16-bit samples of a smaller range as those of the whole, a few rows at a time."""
-    whole = np.empty(pixels.shape, np.uint16)
-    rows = max(1, (1 << 20) // max(1, pixels[0].size))
-    for top in range(0, pixels.shape[0], rows):
-        block = np.minimum(pixels[top : top + rows], white).astype(np.uint32)
-        whole[top : top + rows] = (block * 65535 + white // 2) // white
-    return whole
-
-
 def eight_bits(pixels: Pixels, white: int) -> Pixels:
-    """Return samples of a white as 8 bits, rounded, a few rows at a time."""
-    if pixels.dtype == np.uint8:
-        return pixels
-    small = np.empty(pixels.shape, np.uint8)
+    """Return samples of a white as 8 bits, rounded."""
+    return pixels if pixels.dtype == np.uint8 else _scaled(pixels, white, np.uint8)
+
+
+def _scaled(pixels: Pixels, white: int, dtype: type[np.uint8 | np.uint16]) -> Pixels:
+    """Return 16-bit samples of a white as those of all of a type, a few rows at a time."""
+    scaled = np.empty(pixels.shape, dtype)
+    whole = int(np.iinfo(dtype).max)
     rows = max(1, (1 << 20) // max(1, pixels[0].size))
     for top in range(0, pixels.shape[0], rows):
         block = np.minimum(pixels[top : top + rows], white).astype(np.uint32)
-        small[top : top + rows] = (block * 255 + white // 2) // white
-    return small
+        scaled[top : top + rows] = (block * whole + white // 2) // white
+    return scaled

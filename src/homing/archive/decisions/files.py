@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homing.archive.decisions.kept import digest_of
-from homing.archive.table.location import Location
-from homing.files.durable import make_folder, remove_parts, replace_durably
+from homing.archive.table.location import Location, write_whole
+from homing.files.durable import make_folder, remove_parts
 from homing.files.locks import hold_lock
 
 _FOLDER, _UNDONE = "decisions", ".undone"
@@ -116,20 +116,13 @@ class DecisionFiles:
         return [name for name in names if _NAME.fullmatch(name)]
 
     def _read(self, name: str) -> tuple[str, bytes | None]:
-        place = self.folder / name
         try:
-            if isinstance(place, Path):
-                return name, place.read_bytes()
-            return name, place.read_text(encoding="latin-1").encode("latin-1")
+            return name, (self.folder / name).read_bytes()
         except FileNotFoundError:
             return name, None
 
     def _put(self, name: str, data: bytes) -> None:
-        place = self.folder / name
-        if isinstance(place, Path):
-            replace_durably(place, data)
-        else:
-            place.write_text(data.decode("ascii"), encoding="ascii")
+        write_whole(self.folder / name, data)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

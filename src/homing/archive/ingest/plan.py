@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import CHANGED, Recognition
 from homing.archive.table.location import Location, recorded_place, resolve_place
+from homing.archive.table.rows import is_source
 from homing.errors import PictureError
 from homing.files.durable import file_sha256
 from homing.images.kinds import KINDS
@@ -142,8 +143,10 @@ class _Ids:
             digest = self.digest(item)
         except PictureError as error:
             return PlannedInput(item, failed=str(error))
-        if _is_source(digest, row):
+        if is_source(digest, row):
             return PlannedInput(item, skipped=f"already {row['state']}")
+        if digest == row["file_sha256"]:  # of a folder of released files all: no scan for each
+            return PlannedInput(item, skipped=_is_released(row))
         if released := released_files(self.table, [digest]):
             return PlannedInput(item, skipped=released[digest])
         if not self.recognition.recognises(item.path, row):
@@ -167,7 +170,7 @@ class _Ids:
         """Plan an input by the row of its id."""
         if row is None:
             return PlannedInput(item)
-        if row["state"] == "added" and _is_source(digest, row):
+        if row["state"] == "added" and is_source(digest, row):
             return PlannedInput(item)
         if digest == row["source_sha256"]:
             file = resolve_place(row["file"], self.archive)
@@ -184,12 +187,6 @@ class _Ids:
             return PlannedInput(item, skipped=reason)
         reason = f"it is the picture added as {row['id']!r}, {CHANGED}: {_AGAIN}, and then release"
         return PlannedInput(item, failed=reason)
-
-
-def _is_source(digest: bytes, row: _Row) -> bool:
-    """Return whether a file is the source of an entry; of an added one also as it is now."""
-    now = row["file_sha256"] if row["state"] == "added" else None
-    return digest in (row["source_sha256"], now)
 
 
 def _has_digest(file: Path, digest: bytes) -> bool:

@@ -81,8 +81,7 @@ def _verdicts(
     if calibration is None:
         return None
     rates = calibration.rates(hits, options.views, len(snapshot)).tolist()
-    most, least, provisional = options.rate, calibration.least, calibration.is_provisional
-    return [Verdict.by_rate(r, most=most, least=least, provisional=provisional) for r in rates]
+    return [calibration.verdict(rate, most=options.rate) for rate in rates]
 
 
 def find_hits(
@@ -142,7 +141,7 @@ def _search_stage(
     if others is not None:
         around = matches.surroundings(nearest_background(vectors, others, NEIGHBOURS))
     ends = np.cumsum([len(query.views) for query in queries]).tolist()
-    found = (
+    return [
         snapshot.best_views(
             matches,
             slice(end - len(query.views), end),
@@ -152,8 +151,7 @@ def _search_stage(
             around=around,
         )
         for query, end in zip(queries, ends, strict=True)
-    )
-    return list(found)
+    ]
 
 
 def search_results(

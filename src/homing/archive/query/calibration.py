@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from homing._version import __version__
 from homing.archive.query.snapshot import QueryHits
+from homing.archive.query.verdict import Verdict
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.location import Location
+from homing.archive.table.location import Location, write_whole
 from homing.errors import ArchiveError
-from homing.files.durable import remove_parts, replace_durably
+from homing.files.durable import remove_parts
 from homing.files.small_json import build, decode, encode
 from homing.options import UPRIGHT, VIEWS
 from homing.search.background import load_background
@@ -72,6 +73,10 @@ class Calibration:
     def least(self) -> float:
         """Least false-alarm rate that is reported, in (0, 1)."""
         return self.tails[UPRIGHT].least
+
+    def verdict(self, rate: float, *, most: float) -> Verdict:
+        """Return the verdict at a false-alarm rate: a copy up to the rate `most`."""
+        return Verdict.by_rate(rate, most=most, least=self.least, provisional=self.is_provisional)
 
     def rates(self, hits: QueryHits, views: str, entries: int) -> NDArray[np.float64]:
         """Return the false-alarm rate of each hit, however far extrapolated.
@@ -156,12 +161,9 @@ def write_calibration(
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         created_by=f"homing {__version__}",
     )
-    text = encode(asdict(stored)).decode("ascii")
-    if not isinstance(folder, Path):
-        (folder / _NAME).write_text(text, encoding="utf-8")
-        return
-    remove_parts(folder, _SETTLED)
-    replace_durably(folder / _NAME, text.encode())
+    if isinstance(folder, Path):
+        remove_parts(folder, _SETTLED)
+    write_whole(folder / _NAME, encode(asdict(stored)))
 
 
 def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration | None:

@@ -20,9 +20,8 @@ from homing.errors import UsageError
 from homing.options import UPRIGHT, SearchOptions
 
 _AT_ONCE = 512  # entries whose neighbours are compared together
-_MOST_UNLIKE = (
-    2  # neighbours of an entry that are no copies, after which no further one is compared
-)
+# Neighbours of an entry that are no copies, after which no further one is compared.
+_MOST_UNLIKE = 2
 _BY_CHANCE = 0.1  # share of entries without a duplicate of which a neighbour is compared
 
 
@@ -144,8 +143,7 @@ class SimilarityRule:
         if known is None:
             return Verdict()
         (rate,) = known.tails[UPRIGHT].rate(similarity, entries=entries).tolist()
-        provisional = known.is_provisional
-        return Verdict.by_rate(rate, most=self.rate, least=known.least, provisional=provisional)
+        return known.verdict(rate, most=self.rate)
 
 
 def find_duplicates(

@@ -86,9 +86,7 @@ def verdict_in_words(verdict: str | None, is_copy: bool | None, *, decided: bool
         return "a copy, as decided" if is_copy else "no copy, as decided"
     if verdict is not None:
         return _SHORT[verdict]
-    return {True: "a copy, by similarity alone", False: "no sure copy", None: "not compared"}[
-        is_copy
-    ]
+    return _BY_SIMILARITY[is_copy]
 
 
 _SHORT = {

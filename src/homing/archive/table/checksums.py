@@ -23,8 +23,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homing.archive.table.location import Location
-from homing.files.durable import file_sha256, replace_durably, sync_folder
+from homing.archive.table.location import Location, write_whole
+from homing.files.durable import file_sha256, sync_folder
 
 if TYPE_CHECKING:
     import lance
@@ -178,7 +178,7 @@ class Checksums:
             damaged = set()
             try:
                 for name in names:
-                    files = _parse(name, self._read(name))
+                    files = _parse(name, (self._folder / name).read_bytes())
                     if files is None:
                         damaged.add(name)
                     for path, digest in (files or {}).items():
@@ -187,12 +187,6 @@ class Checksums:
                 continue
             return _Held(names, dict(known), damaged)
 
-    def _read(self, name: str) -> bytes:
-        place = self._folder / name
-        if isinstance(place, Path):
-            return place.read_bytes()
-        return place.read_text(encoding="latin-1").encode("latin-1")
-
     def _write(self, version: int, files: Mapping[str, str]) -> str:
         text = json.dumps({"format": _FORMAT, "version": version, "files": files}, indent=1) + "\n"
         name = f"{version:08}-{_digest(text.encode('ascii'))}.json"
@@ -200,14 +194,11 @@ class Checksums:
         return name
 
     def _put(self, name: str, data: bytes) -> None:
-        place = self._folder / name
-        if isinstance(place, Path):
-            if not place.parent.exists():
-                place.parent.mkdir(exist_ok=True)
-                sync_folder(place.parent.parent)
-            replace_durably(place, data)
-        else:
-            place.write_text(data.decode("ascii"), encoding="ascii")
+        folder = self._folder
+        if isinstance(folder, Path) and not folder.exists():
+            folder.mkdir(exist_ok=True)  # not those above it: the archive may have been removed
+            sync_folder(folder.parent)
+        write_whole(folder / name, data)
 
     def _remove(self, name: str) -> None:
         place = self._folder / name

@@ -1,6 +1,6 @@
 """Commits of rows: each goes in once, whoever else writes, and never becomes another picture's."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from homing.archive.table.rows import is_source
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
 
@@ -78,17 +79,11 @@ def _commit(table: Table, rows: pa.Table, known: dict[str, dict[str, Any]]) -> s
         known |= table.lookup(new, _DECIDING)
     # Ids still unknown were inserted, and perhaps removed since.
     known = {i: known.get(i, wanted[i]) for i in wanted}
-    same = [i for i in wanted if _has_source(known[i], wanted[i]["source_sha256"])]
+    same = [i for i in wanted if is_source(wanted[i]["source_sha256"], known[i])]
     newer = [i for i in same if wanted[i]["state"] == "released" and known[i] != wanted[i]]
     if newer:
         table.upsert(_select(rows, newer))
     return set(wanted) - set(same)
-
-
-def _has_source(row: Mapping[str, Any], digest: bytes) -> bool:
-    """Return whether a file is the source of a row; of an added picture also as it is now."""
-    now = row["file_sha256"] if row["state"] == "added" else None
-    return digest in (row["source_sha256"], now)
 
 
 def _select(rows: pa.Table, ids: Sequence[str]) -> pa.Table:

@@ -1,13 +1,11 @@
 """Damaged versions of a table: why one cannot be read, and what of it can be."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from homing.archive.table.lance_internals import is_panic
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.errors import ArchiveError
@@ -18,7 +16,7 @@ _AT_ONCE, _LEAST = 4096, 64  # rows read together, and left out together
 def reason_against(path: Path, version: int) -> str | None:
     """Read a version whole; None if that is possible, else what is wrong with it."""
     try:
-        with _failures(path):
+        with translate_errors(path):
             table = Table.open_damaged(path, version)
             rows = sum(batch.num_rows for batch in table.batches(table.dataset.schema.names))
             if rows != len(table):
@@ -71,7 +69,7 @@ class DamagedTable(Table):
         self, fragment: Any, columns: Sequence[str], first: int, count: int
     ) -> Iterator[pa.RecordBatch]:
         try:
-            with _failures(self.path):
+            with translate_errors(self.path):
                 scanner = fragment.scanner(columns=list(columns), offset=first, limit=count)
                 found = scanner.to_table().combine_chunks().to_batches()
         except ArchiveError:
@@ -83,15 +81,3 @@ class DamagedTable(Table):
             yield from self._read(fragment, columns, first + half, count - half)
         else:
             yield from found
-
-
-@contextmanager
-def _failures(path: Any) -> Iterator[None]:
-    """Turn all that damaged files make Lance do into an ArchiveError."""
-    try:
-        with translate_errors(path):
-            yield
-    except BaseException as error:
-        if not is_panic(error):
-            raise
-        raise ArchiveError(f"the table at {path} cannot be read: {error}") from error

@@ -22,6 +22,7 @@ from typing import Any, TypeAlias
 
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.errors import ArchiveError, UsageError
+from homing.files.durable import replace_durably
 
 _STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 _SCHEMES = ("s3", "gs", "az")
@@ -80,18 +81,22 @@ class ObjectStorePath:
         except LANCE_ERRORS as error:
             raise self._unreachable(error) from error
 
-    def read_text(self, *, encoding: str) -> str:
-        """Read the object's text; raises as :meth:`fetch`."""
+    def read_bytes(self) -> bytes:
+        """Read the object; raises as :meth:`fetch`."""
         with tempfile.TemporaryDirectory(prefix="homing-") as folder:
             local = Path(folder) / "object"
             self.fetch(local)
-            return local.read_bytes().decode(encoding)
+            return local.read_bytes()
 
-    def write_text(self, text: str, *, encoding: str) -> None:
-        """Write the object's text, as :meth:`put`."""
+    def read_text(self, *, encoding: str) -> str:
+        """Read the object's text; raises as :meth:`fetch`."""
+        return self.read_bytes().decode(encoding)
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write the object, as :meth:`put`."""
         with tempfile.TemporaryDirectory(prefix="homing-") as folder:
             local = Path(folder) / "object"
-            local.write_bytes(text.encode(encoding))
+            local.write_bytes(data)
             self.put(local)
 
     def read_ranges(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | Exception]:
@@ -130,6 +135,14 @@ class ObjectStorePath:
 
 
 Location: TypeAlias = Path | ObjectStorePath
+
+
+def write_whole(place: Location, data: bytes) -> None:
+    """Write a small file, whole or not at all, in place of one of that name."""
+    if isinstance(place, Path):
+        replace_durably(place, data)
+    else:
+        place.write_bytes(data)
 
 
 def is_store(path: "str | PathLike[str]") -> bool:

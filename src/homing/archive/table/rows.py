@@ -87,6 +87,12 @@ class Row:
         }
 
 
+def is_source(digest: bytes, row: Mapping[str, Any]) -> bool:
+    """Return whether a file is the source of an entry; of an added one also as it is now."""
+    now = row["file_sha256"] if row["state"] == "added" else None
+    return digest in (row["source_sha256"], now)
+
+
 def row_schema(dimension: int, code_size: int) -> pa.Schema:
     """Arrow schema of the rows in a table of one generation."""
     return pa.schema(

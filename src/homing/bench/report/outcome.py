@@ -161,9 +161,7 @@ def _searches(measured: Measurement) -> dict[str, Any]:
                 "search": setting.name,
                 "probes": "near" if setting.probes == NEAR else setting.probes,
                 "ranked": setting.ranked,
-                "cells_visited": measured.copies.visited[number]
-                if measured.copies.visited
-                else None,
+                "cells_visited": visited,
                 "mean": {
                     measure: plain(asdict(measured.mean(number, measure))) for measure in MEASURES
                 },

@@ -24,11 +24,11 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
 APP11 = 0xEB
+EXIF_HEADS = (b"II*\0", b"MM\0*")  # of a block, behind the mark
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 _ADOBE = 0xEE
 _MARKER = re.compile(rb"\xff+[^\xff]", re.DOTALL)  # with the bytes that fill before it
 _BOX_HEAD = 8  # a box's length and type, which every segment of a manifest store repeats
-_TIFF = (b"II*\0", b"MM\0*")
 _LARGEST_SIDE = 65500  # of libjpeg
 
 
@@ -59,7 +59,7 @@ class JpegHeader:
         if first is None:
             return None
         # Another block would begin with a header of its own.
-        further = itertools.takewhile(lambda part: part[:4] not in _TIFF, rest)
+        further = itertools.takewhile(lambda part: part[:4] not in EXIF_HEADS, rest)
         return b"".join((first, *further))
 
     @property

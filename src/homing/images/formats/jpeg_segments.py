@@ -8,7 +8,7 @@ from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
 from homing.images.formats.blocks.photoshop import clean_resources
 from homing.images.formats.blocks.xmp import clean_xmp
-from homing.images.formats.jpeg import XMP_PREFIX, is_credentials
+from homing.images.formats.jpeg import EXIF_HEADS, XMP_PREFIX, is_credentials
 from homing.images.formats.tiff_tags import EXIF_MARK
 
 Segment = tuple[int, bytes]
@@ -20,7 +20,6 @@ EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 PHOTOSHOP, ICC, MPF = b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"
 COMMENT = 0xFE
 _GUID = 32  # characters behind the name of extended XMP, then its whole length and an offset
-_TIFF = (b"II*\0", b"MM\0*")
 #: Marker and name of segments that are parts of one block, and the bytes of each part's head.
 _PARTS = (
     (0xE1, EXIF, len(EXIF)),
@@ -57,7 +56,7 @@ def blocks(segments: Sequence[Segment]) -> Iterator[Block]:
         if key == (marker, b""):  # of one marker in a row
             run = last[1] if last[0] == place - 1 and segments[place - 1][0] == marker else place
             last, key = (place, run), (marker, b"", run)
-        elif key in groups and (payload[len(EXIF) : len(EXIF) + 4] in _TIFF or key[1] == XMP):
+        elif key in groups and (payload[len(EXIF) : len(EXIF) + 4] in EXIF_HEADS or key[1] == XMP):
             key = (marker, key[1], place)  # another EXIF block or packet, no part of the first
         groups.setdefault(key, []).append(place)
     for places in groups.values():

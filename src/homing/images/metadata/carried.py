@@ -18,7 +18,7 @@ from homing.images.formats.png_carried import clean_chunk
 from homing.images.formats.tiff import parse_tiff, unnamed_bytes
 from homing.images.formats.tiff_carried import clean_directory
 from homing.images.formats.tiff_tags import Directory
-from homing.images.formats.webp import parse_webp
+from homing.images.formats.webp import WebpHeader, parse_webp
 from homing.images.kinds import Kind
 from homing.images.limits import UNLIMITED
 from homing.images.metadata.foreign import (
@@ -141,8 +141,7 @@ def _webp_of_webp(picture: Picture) -> tuple[WebpChunks, tuple[str, ...]]:
         spans = look.unreleased(content)
         gone += [f"a preview in chunk {shown}"] * bool(spans)
         others.append((name, blanked(content, spans)))
-    gone += [f"a second chunk {name.decode().strip()}" for name in header.repeated]
-    gone += _behind(len(picture.encoded) - header.end)
+    gone += _unread(header, len(picture.encoded))
     chunks = WebpChunks(cleaned.exif, header.icc, cleaned.xmp, tuple(others))
     return chunks, left_out(gone)
 
@@ -190,6 +189,12 @@ def _behind(count: int) -> list[str]:
     return [f"data behind the end ({count:,} bytes)"] * (count > 0)
 
 
+def _unread(header: WebpHeader, length: int) -> list[str]:
+    """Return names of what a WebP of a length, bytes, has beside what its readers look at."""
+    second = [f"a second chunk {name.decode().strip()}" for name in header.repeated]
+    return second + _behind(length - header.end)
+
+
 def _unnamed(picture: Picture, directory: Directory) -> list[str]:
     count = unnamed_bytes(picture.encoded, directory)
     return [f"{count:,} bytes that no tag names"] * (count > _GAPS)
@@ -213,9 +218,7 @@ def _foreign(picture: Picture) -> tuple[Metadata, list[str], list[str]]:
     if picture.kind == "PNG":
         gone += _behind(len(data) - parse_png(data, UNLIMITED).end)
     if picture.kind == "WEBP":
-        header = parse_webp(data, UNLIMITED)
-        gone += [f"a second chunk {name.decode().strip()}" for name in header.repeated]
-        gone += _behind(len(data) - header.end)
+        gone += _unread(parse_webp(data, UNLIMITED), len(data))
     metadata, lost = in_one_packet(metadata)
     return metadata, gone, [*lost, *metadata.others]
 
