@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "__main__": "cli/test_process",
     "_version": "cli/test_main",
     "errors": "test_public_api",
+    "codebooks/any_codebook": "codebooks/test_faiss_codebook",
     "client": "serve/test_client",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",

@@ -52,7 +52,13 @@ if TYPE_CHECKING:
     )
     from homing.archive import open_archive as open  # noqa: A004 - homing.open, as in the contract
     from homing.c2pa import ContentCredentials
-    from homing.codebooks import Codebook, load_codebook, train_codebook
+    from homing.codebooks import (
+        Codebook,
+        FaissCodebook,
+        codebook_from_faiss,
+        load_codebook,
+        train_codebook,
+    )
     from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
     from homing.options import Limits
 
@@ -66,6 +72,7 @@ __all__ = [
     "Descriptor",
     "DescriptorError",
     "EntryNotFoundError",
+    "FaissCodebook",
     "Generation",
     "Hit",
     "Hits",
@@ -85,6 +92,7 @@ __all__ = [
     "Verification",
     "__version__",
     "activate",
+    "codebook_from_faiss",
     "create",
     "descriptor_from_callable",
     "load_codebook",
@@ -98,7 +106,7 @@ _NAMES = {
     "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed MadePreviews "
     "Outcome Partial Problem Report SearchResult VectorMatches Verification create open",
     "homing.c2pa": "ContentCredentials",
-    "homing.codebooks": "Codebook load_codebook train_codebook",
+    "homing.codebooks": "Codebook FaissCodebook codebook_from_faiss load_codebook train_codebook",
     "homing.descriptors": "Descriptor descriptor_from_callable load_descriptor",
     "homing.options": "Limits",
 }

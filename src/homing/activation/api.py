@@ -8,6 +8,7 @@ from PIL import Image
 
 from homing.activation.activator import Activated, Activator
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.faiss_codebook import FaissCodebook
 from homing.descriptors.descriptor import Descriptor
 from homing.errors import PictureError, UsageError
 from homing.options import Activation, ActivationKeywords
@@ -16,7 +17,7 @@ from homing.options import Activation, ActivationKeywords
 def activate(
     images: Iterable[Image.Image],
     descriptor: Descriptor,
-    codebook: Codebook,
+    codebook: Codebook | FaissCodebook,
     **options: Unpack[ActivationKeywords],
 ) -> list[Image.Image]:
     """Activate pictures in memory.
@@ -27,7 +28,7 @@ def activate(
         Grey or RGB, with or without alpha, 8 or 16 bit. Any sizes.
     descriptor : Descriptor
         The network whose descriptors are indexed.
-    codebook : Codebook
+    codebook : Codebook or FaissCodebook
         The frozen codebook of that index.
     psnr : float, default 42
         Least peak signal-to-noise ratio of each result against its original, dB. Methods named

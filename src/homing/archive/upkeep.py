@@ -21,6 +21,7 @@ from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR
 from homing.archive.verification import ArchiveParts, statistics, verify
+from homing.codebooks.faiss_codebook import with_codes
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
@@ -318,7 +319,7 @@ class ArchiveUpkeep(ArchiveReader):
             codebook, or the archive is open at an earlier version.
         """
         self._table.begin_writing()
-        chosen, _ = choose_codebook(codebook, self.descriptor, None)
+        chosen = with_codes(choose_codebook(codebook, self.descriptor, None)[0])
         if any(each.segments for each in read_coverages(self._table, self.codebooks)):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
