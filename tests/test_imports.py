@@ -56,12 +56,12 @@ ORDER = {
     "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "visible finished activator api",
     "archive": "ids manifest results inputs hits table settings codebooks previews query decisions "
-    "ingest verification reader exchange repair upkeep archive open",
+    "ingest verification reader exchange faiss_file repair upkeep archive open",
     "archive/previews": "store recognition record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
     "missing_previews",
-    "archive/query": "entries manifests originals queries verdict confirm confirmer engines "
+    "archive/query": "cells entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
     "archive/table": "generations lance_internals location checksums rows disk versions table "
     "damaged addresses commit columns vectors index build_index",

@@ -199,6 +199,14 @@ def choose_codebook(
     return chosen, reason
 
 
+def choose_with_codes(
+    codebook: CodebookLike, network: "Descriptor", expect: int | None
+) -> tuple[Codebook, str]:
+    """Find a codebook for an archive; see :func:`choose_codebook`."""
+    chosen, reason = choose_codebook(codebook, network, expect)
+    return with_codes(chosen), reason
+
+
 def choose_codebooks(
     codebooks: CodebookLike | Sequence[CodebookLike], network: "Descriptor"
 ) -> tuple[Codebook | FaissCodebook, ...]:

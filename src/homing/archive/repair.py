@@ -169,7 +169,9 @@ def export_readable(archive: PathLike, file: PathLike) -> tuple[int, int]:
     for version in manifests(place):
         if _opens(place, version):
             table = DamagedTable.open_damaged(place, version)
-            return export_rows(table, settings, folder, file, progress=None), table.lost
+            return export_rows(
+                table, settings, folder, file, previews=True, progress=None
+            ), table.lost
     raise ArchiveError(f"no version of {shown(place)} can be opened: nothing can be exported")
 
 

@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.codebooks import Generation, adopt, choose_with_codes
 from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.inputs import find_files
@@ -21,7 +21,6 @@ from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR
 from homing.archive.verification import ArchiveParts, statistics, verify
-from homing.codebooks.faiss_codebook import with_codes
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
@@ -277,6 +276,7 @@ class ArchiveUpkeep(ArchiveReader):
         file: PathLike,
         *,
         previews: bool = True,
+        generation: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """Write all entries, with their vectors, to a new Parquet file; returns their count.
@@ -284,18 +284,21 @@ class ArchiveUpkeep(ArchiveReader):
         Parameters
         ----------
         file : path
-            It must not exist. It appears whole or not at all.
+            It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
+            and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
         previews : bool
-            Write their previews too, about 16 kB each.
+            Write their previews too, about 16 kB each; not into an index.
+        generation : int or None
+            Whose entries an index has, to be named if there are several.
         progress : callable or None
             Called with the number of entries written since the last call.
         """
-        from homing.archive.exchange import export_rows
+        from homing.archive import exchange, faiss_file
 
         table = self._refreshed()
-        return export_rows(
-            table, self.settings, self.path, file, previews=previews, progress=progress
-        )
+        if faiss_file.is_index(file):
+            return faiss_file.export_index(table, self.codebooks, file, generation, progress)
+        return exchange.export_rows(table, self.settings, self.path, file, previews, progress)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
@@ -307,8 +310,7 @@ class ArchiveUpkeep(ArchiveReader):
         Parameters
         ----------
         codebook : str, Path or Codebook
-            A file, a bundled one's factory string or name, or a loaded codebook; of the archive's
-            descriptor.
+            A file, a bundled one's factory string or name, or a loaded one; of this descriptor.
 
         Raises
         ------
@@ -319,7 +321,7 @@ class ArchiveUpkeep(ArchiveReader):
             codebook, or the archive is open at an earlier version.
         """
         self._table.begin_writing()
-        chosen = with_codes(choose_codebook(codebook, self.descriptor, None)[0])
+        chosen, _ = choose_with_codes(codebook, self.descriptor, None)
         if any(each.segments for each in read_coverages(self._table, self.codebooks)):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)

@@ -100,6 +100,18 @@ def read_faiss_codebook(path: Path) -> Codebook | FaissCodebook:
         raise CodebookError(f"{path}: {error}") from None
 
 
+def write_faiss_index(index: Any, path: Path, probes: int) -> None:
+    """Write a Faiss index that visits so many cells by default; OSError if that fails."""
+    inner = unwrapped(index)[1]
+    if isinstance(inner, faiss.IndexIVF):
+        inner.nprobe = probes
+    try:
+        faiss.write_index(index, str(path))
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise OSError(f"Faiss cannot write it: {reason}") from error
+
+
 def notes_on(codebook: AnyCodebook) -> tuple[str, ...]:
     """Return what a user should know of a codebook before pictures are activated for it."""
     partition = codebook.partition
