@@ -31,7 +31,7 @@ from homing.errors import (
 )
 
 if TYPE_CHECKING:
-    from homing.activation import activate
+    from homing.activation import ActivationLayer, activate, activate_tensors
     from homing.archive import (
         Archive,
         Calibration,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from homing.options import Limits
 
 __all__ = [
+    "ActivationLayer",
     "Archive",
     "ArchiveError",
     "Calibration",
@@ -92,6 +93,7 @@ __all__ = [
     "Verification",
     "__version__",
     "activate",
+    "activate_tensors",
     "codebook_from_faiss",
     "create",
     "descriptor_from_callable",
@@ -102,7 +104,7 @@ __all__ = [
 ]
 
 _NAMES = {
-    "homing.activation": "activate",
+    "homing.activation": "ActivationLayer activate activate_tensors",
     "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed MadePreviews "
     "Outcome Partial Problem Report SearchResult VectorMatches Verification create open",
     "homing.c2pa": "ContentCredentials",

@@ -70,14 +70,20 @@ def activate(
     >>> (activated,) = homing.activate([photo], descriptor, codebook)  # doctest: +SKIP
     >>> activated.save("photo.png")  # doctest: +SKIP
     """
+    activator = Activator.of(descriptor, codebook, in_memory(**options))
+    return [as_image(result) for result in activator.run(as_png(images))]
+
+
+def in_memory(**options: Unpack[ActivationKeywords]) -> Activation:
+    """Return the options of an activation in memory; UsageError if they name a format."""
     activation = Activation(**options)
     if activation.format is not None:
         raise UsageError("pictures in memory have no format: save the results in one")
-    activator = Activator.of(descriptor, codebook, activation)
-    return [_as_image(result) for result in activator.run(_as_png(images))]
+    return activation
 
 
-def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
+def as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
+    """Encode images, with the orientation that their EXIF gives."""
     for image in images:
         buffer = io.BytesIO()
         try:
@@ -89,7 +95,8 @@ def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
         yield buffer.getvalue()
 
 
-def _as_image(result: Activated | PictureError) -> Image.Image:
+def as_image(result: Activated | PictureError) -> Image.Image:
+    """Decode a result, or raise its error."""
     if isinstance(result, PictureError):
         raise result
     image = Image.open(io.BytesIO(result.data))

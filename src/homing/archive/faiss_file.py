@@ -48,15 +48,18 @@ def export_index(
     """
     refuse_store(file)
     final = Path(file)
+    beside = final.with_name(final.name + IDS)
+    for each in (final, beside):
+        if each.exists() or each.is_symlink():  # before the work, and again by `publish`
+            raise UsageError(f"{shown(each)} exists already; name another file")
     number = _number(len(codebooks), generation)
     codebook, stored = codebook_of(codebooks, number), table.generations
     columns = load_columns(table)
     rows = np.flatnonzero(stored.numbers_of(columns.cells) == number)
     cells = columns.cells[rows] - np.int32(stored.first_cell(number))
     index = codebook.index(cells, columns.codes[stored.code_column(number)][rows])
-    searched = codebook.cell_count if len(rows) < SEARCHED_WHOLE else None
-    probes = automatic_probes(codebook.cell_count) if searched is None else searched
-    beside = final.with_name(final.name + IDS)
+    few = len(rows) < SEARCHED_WHOLE
+    probes = codebook.cell_count if few else automatic_probes(codebook.cell_count)
     try:
         with ExitStack() as stack:
             staged, ids = (stack.enter_context(staged_beside(each)) for each in (final, beside))
@@ -67,7 +70,8 @@ def export_index(
             publish(staged, final)
             sync_folder(final.parent)
     except FileExistsError as error:
-        raise UsageError(f"{shown(error.filename2 or final)} exists already") from None
+        taken = shown(error.filename2 or final)
+        raise UsageError(f"{taken} exists already; name another file") from None
     except OSError as error:
         raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
     if progress is not None:
