@@ -56,7 +56,7 @@ ORDER = {
     "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
     "visible finished activator api tensors",
     "archive": "ids manifest results inputs hits table settings codebooks previews query decisions "
-    "ingest verification reader exchange faiss_file repair upkeep archive open",
+    "ingest verification reader exchange exports repair upkeep archive open",
     "archive/previews": "store recognition record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
     "archive/ingest": "plan run sign staging describe activate_files add by_workers release "
@@ -267,6 +267,15 @@ def test_one_folder_alone_knows_lance() -> None:
         if any(name.split(".")[0] == "lance" for name in imported(path))
     }
     assert users == {"archive/table"}
+
+
+def test_one_module_alone_knows_postgres() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in modules()
+        if any(name.split(".")[0] == "psycopg" for name in imported(path))
+    }
+    assert users == {"archive/exports/postgres.py"}
 
 
 def test_foreign_pictures_are_decoded_in_one_place() -> None:

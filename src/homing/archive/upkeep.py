@@ -273,7 +273,7 @@ class ArchiveUpkeep(ArchiveReader):
 
     def export(
         self,
-        file: PathLike,
+        target: PathLike,
         *,
         previews: bool = True,
         generation: int | None = None,
@@ -283,22 +283,21 @@ class ArchiveUpkeep(ArchiveReader):
 
         Parameters
         ----------
-        file : path
+        target : path
             It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
             and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
+            ``postgresql://HOST/DATABASE`` is brought up to date: see ``docs/your-own-index.md``.
         previews : bool
-            Write their previews too, about 16 kB each; not into an index.
+            Write their previews too, about 16 kB each; into Parquet alone.
         generation : int or None
             Whose entries an index has, to be named if there are several.
         progress : callable or None
             Called with the number of entries written since the last call.
         """
-        from homing.archive import exchange, faiss_file
+        from homing.archive.exports.target import export_entries
 
-        table = self._refreshed()
-        if faiss_file.is_index(file):
-            return faiss_file.export_index(table, self.codebooks, file, generation, progress)
-        return exchange.export_rows(table, self.settings, self.path, file, previews, progress)
+        parts = (self._refreshed(), self.settings, self.path, self.codebooks)
+        return export_entries(*parts, target, previews, generation, progress)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.

@@ -1,5 +1,6 @@
 """``list``, ``show``, ``remove``, ``export``, ``import``, ``versions``: entries of an archive."""
 
+import re
 from typing import Any
 
 import click
@@ -77,7 +78,7 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
 
 @click.command(short_help="Write all entries to a Parquet file or a Faiss index.")
 @shared.archive_argument
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", metavar="FILE|URL", type=click.Path(dir_okay=False))
 @click.option("--previews/--no-previews", default=True, help="Write the previews too.")
 @click.option(
     "--generation",
@@ -94,16 +95,19 @@ def export(archive: str, file: str, **options: Any) -> None:
     homing export archive before.parquet --version 12
     homing export archive small.parquet --no-previews
     homing export archive index.faiss
+    homing export archive postgresql://localhost/pictures
 
     With the ending .faiss it is an index of cells and codes for plain Faiss; its ids are a JSON
-    array in FILE.ids.json.
+    array in FILE.ids.json. The tables of a Postgres database (with pgvector) are brought up to
+    date: docs/your-own-index.md says how to query them.
     """
     opened = shared.open_archive(archive, version=options["version"])
     chosen = {key: options[key] for key in ("previews", "generation")}
     with progress(len(opened), "exporting") as bar:
         rows = opened.export(file, **chosen, progress=bar.by)
-    line = f"{printable(file)}: {rows} rows"
-    print_result({"file": file, "rows": rows}, line, as_json=options["as_json"])
+    name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
+    line = f"{printable(name)}: {rows} rows"
+    print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
 @click.command("import", short_help="Add the entries of an exported file.")

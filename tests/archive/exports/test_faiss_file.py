@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 
 import homing
-from homing.archive.faiss_file import IDS
+from homing.archive.exports.faiss_file import IDS
 from tests.helpers.archive import write
 from tests.helpers.vectors import unit_vectors
 
-FORMS = ("IVF8,PQ8x8", "IVF8,Flat", "IVF8,SQ8", "OPQ8,IVF8,PQ8x8", "PQ8", "PCA64,LSH", "LSH")
+FORMS = (
+    "IVF8,PQ8x8",
+    "IVF8,Flat",
+    "IVF8,SQ8",
+    pytest.param("OPQ8,IVF8,PQ8x8", marks=pytest.mark.slow),
+    "PQ8",
+    "PCA64,LSH",
+    "LSH",
+)
 
 
 def filled(path: Path, network_file: Path, form: str, count: int = 300) -> homing.Archive:
