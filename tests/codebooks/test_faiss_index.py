@@ -182,6 +182,7 @@ def test_an_archive_needs_codes(tmp_path: Path, network_file: Path) -> None:
         (lambda: faiss.index_factory(DIMENSION, "IVF16,Flat"), "not trained"),
         (lambda: faiss.IndexFlatL2(DIMENSION), "neither cells"),
         (lambda: faiss.IndexHNSWFlat(DIMENSION, 8), "neither cells"),
+        (lambda: faiss.IndexShards(DIMENSION), "kind IndexShards are not known"),
         (lambda: faiss.IndexBinaryFlat(DIMENSION), "no index of numbers"),
         (lambda: "index.faiss", "no index of numbers"),
     ],

@@ -21,6 +21,7 @@ _MAGIC = b"I"  # all of Faiss's indexes begin with it
 _BINARY = b"IB"
 _LONGEST, _SHORTEST = 1.01, 0.05  # of the centroids of unit vectors
 _CODECS = (faiss.IndexFlatCodes, faiss.IndexFastScan)
+_EXACT = (faiss.IndexFlat, faiss.IndexHNSW, faiss.IndexNSG, faiss.IndexNNDescent)
 _METRICS = (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT)
 
 #: Names of coarse quantizers in Faiss's notation, by class; other classes by their own name.
@@ -156,7 +157,7 @@ def _checked(index: Any) -> tuple[list[Any], Any]:
     if not isinstance(index, faiss.Index):
         raise CodebookError(
             f"{type(index).__name__} is no index of numbers in this computer's memory: give a "
-            "faiss.Index (of one on a GPU, what faiss.index_gpu_to_cpu returns)."
+            "faiss.Index."
         )
     chain, coded = unwrapped(index)
     kind = type(coded).__name__
@@ -172,10 +173,15 @@ def _checked(index: Any) -> tuple[list[Any], Any]:
                 "The index compares vectors neither by L2 nor by inner product; its cells have "
                 "walls that no gradient leads away from."
             )
-    elif not isinstance(coded, _CODECS) or isinstance(coded, faiss.IndexFlat):
+    elif isinstance(coded, _EXACT):
         raise CodebookError(
             f"The index ({kind}) has neither cells (IVF) nor codes: a picture has nothing there to "
             "stay in. Such an index compares exactly, and finds copies without activation."
+        )
+    elif not isinstance(coded, _CODECS):
+        raise CodebookError(
+            f"Indexes of the kind {kind} are not known: give the one inside that has inverted "
+            "lists (IVF) or codes; of one on a GPU, what faiss.index_gpu_to_cpu returns."
         )
     return chain, coded
 

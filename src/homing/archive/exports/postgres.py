@@ -29,7 +29,7 @@ _COMMIT = 10_000  # entries written together
 _COLUMNS = (
     "id, generation, cell, state, file_sha256, width, height, psnr, created_at, metadata, vector"
 )
-_TABLES = (
+TABLES = (
     "CREATE EXTENSION IF NOT EXISTS vector",
     """CREATE TABLE IF NOT EXISTS homing_cells (
         generation integer NOT NULL, cell integer NOT NULL, centroid vector NOT NULL,
@@ -66,7 +66,7 @@ def export_to_postgres(
 
     try:
         with psycopg.connect(address) as connection:
-            for statement in _TABLES:
+            for statement in TABLES:
                 connection.execute(statement)
             _claim(connection, settings.identity)
             _write_cells(connection, codebooks)
