@@ -125,7 +125,7 @@ def _copies(forms: Sequence[tuple[str, str]], paths: Sequence[Path]) -> None:
     def kept(codebook: Any, images: Sequence[Image.Image]) -> float:
         shares = []
         for image in images:
-            copies = [edit(image, np.random.default_rng(0)) for edit in edits]
+            copies = [edit.apply(image, np.random.default_rng(0)) for edit in edits]
             cells = codebook.cells(descriptor.describe([image, *copies]))
             shares.append(np.mean(cells[1:] == cells[0]))
         return float(np.mean(shares))
