@@ -299,6 +299,10 @@ def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatc
     ended = homing_cli("release", local, photos, "--out", "s3://pictures/out")
     assert ended.status == 2
     assert "a folder of this machine" in ended.err
+
+
+@pytest.mark.slow  # the store is asked again and again
+def test_a_bucket_that_does_not_exist_is_reported(store, homing_cli):
     ended = homing_cli("init", "s3://no-such-bucket/archive")
     assert ended.status == 2
     assert "NoSuchBucket" in ended.err
