@@ -19,7 +19,7 @@ demo: $(READY)  ## release, edit and find pictures; PHOTOS=folder for your own
 	$(BIN)/homing demo --out demo-report $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: $(READY)  ## everything that is quick
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-all: $(READY)  ## the slow ones as well
 	$(BIN)/python -m pytest

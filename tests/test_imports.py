@@ -5,6 +5,7 @@ import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -128,8 +129,13 @@ def part_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[str]:
+@cache
+def imported(path: Path) -> tuple[str, ...]:
     """Return full names of the modules that a file imports, anywhere, also for type checkers."""
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -173,11 +179,15 @@ def inner_imports(folder: str) -> Iterator[tuple[Path, str, str]]:
                 yield path, own, name.removeprefix(package).split(".")[0]
 
 
-def imported_members(path: Path) -> Iterator[str]:
+@cache
+def imported_members(path: Path) -> tuple[str, ...]:
     """Return the names that ``from PACKAGE import NAME`` imports, which may be modules."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom):
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    )
 
 
 @pytest.mark.parametrize("folder", sorted(ORDER))

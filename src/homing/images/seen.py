@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from homing.images.pixels import Pixels
 from homing.images.ssimulacra2 import Reference
@@ -65,9 +64,10 @@ def _views(height: int, width: int) -> list[_View]:
 
 
 def _shrink(shown: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    image = Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return np.asarray(small).reshape(size[1], size[0], -1)
+    import cv2
+
+    small: NDArray[np.uint8] = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    return small.reshape(size[1], size[0], -1)
 
 
 def _parts(height: int, width: int) -> list[_View]:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from functools import partial
@@ -108,9 +109,15 @@ def wait_for(path: Path, size: int = 1) -> None:
         time.sleep(0.01)
 
 
-def leftovers() -> set[str]:
-    import tempfile
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for temporary files, so that indexes of other tests are not taken for ours."""
+    folder = str(tmp_path_factory.mktemp("t"))  # a short name, for the names of sockets are short
+    monkeypatch.setenv("TMPDIR", folder)
+    monkeypatch.setattr(tempfile, "tempdir", folder)
 
+
+def leftovers() -> set[str]:
     return {p.name for p in Path(tempfile.gettempdir()).glob("homing-index-*")}
 
 
@@ -143,8 +150,6 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
 
 def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
     """An empty folder is removed by others; a run that loses its folder so makes another."""
-    import tempfile
-
     write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 0))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "homing-index-abandoned").mkdir()
