@@ -150,7 +150,7 @@ def _postgres(count: int) -> None:
     codebook = homing.load_codebook(BUNDLED)
     vectors = _vectors(_DISTINCT, 2)
     cells = codebook.cells(vectors).tolist()
-    texts = [str(vector.tolist()) for vector in vectors]
+    texts = [str(vector.astype(float).round(4).tolist()) for vector in vectors]
     with tempfile.TemporaryDirectory() as folder:
         server = pgserver.get_server(folder)
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
