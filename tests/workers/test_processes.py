@@ -187,9 +187,12 @@ def test_they_end_with_the_process_that_reads_the_results(tmp_path):
     assert psutil.wait_procs(workers, timeout=30)[1] == []
 
 
-def test_an_interruption_from_the_terminal_is_for_that_process(tmp_path):
-    """The terminal sends SIGINT to the whole group; only one process reports it."""
+def test_signals_from_the_terminal_are_for_that_process(tmp_path):
+    """The terminal sends them to the whole group: SIGINT, or SIGHUP when it is closed."""
     process, workers = running(tmp_path)
+    for worker in workers:
+        worker.send_signal(signal.SIGHUP)
+    assert psutil.wait_procs(workers, timeout=0.2)[0] == []
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert err.count("Traceback") == 1  # its own, which is not caught
