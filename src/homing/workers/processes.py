@@ -78,7 +78,11 @@ class Workers(Generic[Task, Result]):
             # Started by one of the threads, it would let interrupts through to that thread.
             from multiprocessing import resource_tracker
 
-            resource_tracker.ensure_running()
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
+            try:
+                resource_tracker.ensure_running()  # it ignores interrupts, but not the end
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self
 
     def __exit__(self, *_: object) -> None:
