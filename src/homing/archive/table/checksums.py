@@ -35,6 +35,7 @@ _DIGITS = 32
 _CODEBOOK = ".safetensors"
 _FORMAT = 1
 _MANIFESTS = "_versions/"
+_ROWS = ("data/", "_deletions/")
 
 
 @dataclass(frozen=True)
@@ -233,7 +234,9 @@ def tracked_files(dataset: "lance.LanceDataset", since: int = 0) -> dict[str, in
 def _damage(path: str) -> str:
     if path.startswith("_indices/"):
         return "is damaged: its checksum differs; 'homing index' builds that part again"
-    return "is damaged: its checksum differs; put it back from a backup"
+    return "is damaged: its checksum differs; put it back from a backup" + (
+        ", or keep what can be read by 'homing repair'" if path.startswith(_ROWS) else ""
+    )
 
 
 def _version_of(name: str) -> int:
