@@ -179,6 +179,28 @@ def test_where_no_version_is_whole_what_can_be_read_stays(parts, homing_cli):
     assert len(again) == 8
 
 
+def test_removed_entries_do_not_come_back_for_nothing(archive):
+    """The older version has one entry more: the one that was removed."""
+    write(archive._table, archive.codebook, ["a", "b"], unit_vectors(2, 0))
+    write(archive._table, archive.codebook, ["c"], unit_vectors(1, 1))
+    archive.remove(["a"])
+    cut(newest_data(archive))
+    done = repair(archive.path)
+    assert [row.id for row in homing.open(archive.path).entries()] == ["b"]
+    assert (done.entries, done.unnamed, done.lost) == (1, 1, ())
+
+
+def test_they_do_where_nobody_knows_which_were_removed(archive, homing_cli):
+    write(archive._table, archive.codebook, ["a", "b"], unit_vectors(2, 0))
+    archive.remove(["a"])
+    (deletions,) = (archive.path / TABLE / "_deletions").iterdir()
+    data = bytearray(deletions.read_bytes())
+    data[len(data) // 2] ^= 1
+    deletions.write_bytes(data)
+    assert "removals too" in homing_cli("repair", archive.path).out
+    assert [row.id for row in homing.open(archive.path).entries()] == ["a", "b"]
+
+
 def test_rows_are_named_where_only_their_ids_can_be_read(parts):
     break_column(parts, first_data(parts), "state")
     done = repair(parts.path)

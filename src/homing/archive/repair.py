@@ -11,10 +11,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from homing.archive.exchange import export_rows
 from homing.archive.settings import read_settings
 from homing.archive.table.damaged import Damage, DamagedTable, Loss
 from homing.archive.table.disk import manifests, new_set_aside, set_aside, unnamed_files
+from homing.archive.table.lance_internals import FRAGMENT_SHIFT
 from homing.archive.table.location import Location, location_of
 from homing.archive.table.table import TABLE, Table
 from homing.archive.table.versions import hold_alone
@@ -105,15 +108,31 @@ def repair(archive: PathLike, *, to: int | None = None) -> Repair:
                 break
             damaged.append(DamagedVersion(version, str(reason)))
         opened = next((d.version for d in damaged if _opens(place, d.version)), None)
-        if to is None and opened is not None:
-            table = DamagedTable.of(place, opened, damage)
-            read = sum(batch.num_rows for batch in table.batches(table.dataset.schema.names))
-            if read > (0 if whole is None else len(Table.open_damaged(place, whole))):
-                return _mend(place, opened, damage, damaged)
+        if to is None and opened is not None and _is_better(place, opened, whole, damage):
+            return _mend(place, opened, damage, damaged)
         if whole is not None:
             return _go_back(place, whole, damage, damaged)
     reasons = "; ".join(f"version {each.version}: {each.reason}" for each in damaged)
     raise ArchiveError(f"nothing of {shown(place)} can be read ({reasons or 'it has no version'})")
+
+
+def _is_better(place: Path, opened: int, whole: int | None, damage: Damage) -> bool:
+    """Return whether mending a damaged version loses less than going back to a whole one."""
+    table = DamagedTable.of(place, opened, damage)
+    read = {name for batch in table.batches(table.dataset.schema.names) for name in _ids_in(batch)}
+    if whole is None:
+        return bool(read)
+    sound = set(table.fragment_rows()) - set(table.damaged_fragments())
+    old: set[str] = set()
+    saved: set[str] = set(table.loss.ids)  # and, read below, what the damaged parts may have had
+    for batch in Table.open_damaged(place, whole).batches(["id"], addresses=True):
+        ids = _ids_in(batch)
+        fragments = batch.column("_rowaddr").to_numpy() >> FRAGMENT_SHIFT
+        old.update(ids)
+        saved.update(i for i, at in zip(ids, fragments.tolist(), strict=True) if at not in sound)
+    saved = (saved & old) - read
+    lost, removed = read - old, old - read - saved
+    return len(lost) >= len(saved) if lost or saved else bool(removed)
 
 
 def _go_back(place: Path, version: int, damage: Damage, damaged: list[DamagedVersion]) -> Repair:
@@ -180,7 +199,12 @@ def _lost(place: Path, version: int, damage: Damage, damaged: list[DamagedVersio
 
 
 def _ids(table: Table) -> set[str]:
-    return {name for batch in table.batches(["id"]) for name in batch.column("id").to_pylist()}
+    return {name for batch in table.batches(["id"]) for name in _ids_in(batch)}
+
+
+def _ids_in(batch: pa.RecordBatch) -> list[str]:
+    ids: list[str] = batch.column("id").to_pylist()
+    return ids
 
 
 def export_readable(archive: PathLike, file: PathLike) -> tuple[int, Loss]:

@@ -191,7 +191,7 @@ def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> i
     if done.damaged and done.doubtful:
         lines.append("remove what is doubtful, and run the same commands again")
     elif done.damaged:
-        lines.append("what was recorded since is lost: run the same commands again")
+        lines.append("what was done since is lost, removals too: run the same commands again")
     print_result(done.as_dict(), "\n".join(lines), as_json=as_json)
     return 0
 

@@ -167,7 +167,8 @@ class DamagedTable(Table):
         self, fragment: Any, columns: Sequence[str], first: int, count: int
     ) -> list[pa.RecordBatch] | None:
         """Read rows of a fragment; None if they cannot be read, or not all."""
-        if any(not self._is_there(name) for name in _files(fragment)):
+        deletions = _files(fragment, data=False)  # a damaged one would bring removed rows back
+        if not all(map(self._is_there, _files(fragment))) or self.damage.of_files(deletions):
             return None
         try:
             with translate_errors(self.path):
@@ -184,8 +185,8 @@ class DamagedTable(Table):
         return place.exists() and place.stat().st_size > 0
 
 
-def _files(fragment: Any) -> list[str]:
-    """Return the files of a fragment, relative to the table."""
-    files = [f"data/{file.path}" for file in fragment.data_files()]
+def _files(fragment: Any, *, data: bool = True) -> list[str]:
+    """Return the files of a fragment, relative to the table: of its rows, and of removed ones."""
+    files = [f"data/{file.path}" for file in fragment.data_files()] if data else []
     deletions = fragment.deletion_file()
     return files if deletions is None else [*files, str(deletions)]
