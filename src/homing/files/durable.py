@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from homing.files.regular import open_regular
+
 _REFUSED = {
     errno.ENAMETOOLONG,
     errno.EINVAL,  # characters that the file system does not support
@@ -123,5 +125,5 @@ def _sync(path: Path, flags: int) -> None:
 
 def file_sha256(path: Path) -> bytes:
     """Return the SHA-256 of a file, 32 bytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()

@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homing.archive.table.location import Location, write_whole
+from homing.archive.table.location import Location, read_whole, write_whole
 from homing.files.durable import file_sha256, sync_folder
 
 if TYPE_CHECKING:
@@ -179,7 +179,7 @@ class Checksums:
             damaged = set()
             try:
                 for name in names:
-                    files = _parse(name, (self._folder / name).read_bytes())
+                    files = _parse(name, read_whole(self._folder / name))
                     if files is None:
                         damaged.add(name)
                     for path, digest in (files or {}).items():

@@ -18,6 +18,7 @@ from pathlib import Path
 from homing.errors import UsageError
 from homing.files.durable import make_folder, sync_folder
 from homing.files.locks import hold_lock
+from homing.files.regular import read_regular
 from homing.files.small_json import build, decode, encode, parse
 
 READ, WRITE = "read", "write"
@@ -122,7 +123,7 @@ class KeyRing:
 
     def _read(self) -> tuple[Key, ...]:
         try:
-            return read_keys(self._file.read_bytes())
+            return read_keys(read_regular(self._file))
         except ValueError as error:
             raise UsageError(
                 f"{str(self._file)!r} is damaged ({error}); remove it, and make new keys"
