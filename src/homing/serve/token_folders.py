@@ -108,7 +108,7 @@ class Previews(AbstractContextManager["Previews"]):
         """Store the PNGs of a preview in the order of `PREVIEW_NAMES`; return their addresses."""
         token = new_token()
         place = self._folder / token
-        place.mkdir()
+        place.mkdir(parents=True, mode=0o700)
         for name, data in zip(PREVIEW_NAMES, pictures, strict=True):
             (place / f"{name}.png").write_bytes(data)
         _remove_oldest(self._folder, _MOST_PREVIEWS)
