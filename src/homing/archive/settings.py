@@ -13,6 +13,7 @@ from homing._version import __version__
 from homing.archive.table.location import (
     SHARE_ARCHIVE_OR_STORE,
     Location,
+    read_whole,
     refuse_in_worker,
     write_whole,
 )
@@ -68,7 +69,7 @@ def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
-        data = path.read_text(encoding="utf-8").encode()
+        data = read_whole(path)
         return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(
