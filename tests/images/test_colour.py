@@ -1,5 +1,7 @@
 """Colours taken to sRGB: profiles, chunks, and what is brighter than a page."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,13 @@ def test_steps_of_gamma_are_even_and_those_of_light_are_not(name: str) -> None:
 )
 def test_what_is_srgb_is_left_alone(plain: Told) -> None:
     assert colour_of(plain, 3).convert is None
+
+
+def test_that_nothing_is_told_costs_no_time() -> None:
+    start = time.process_time()
+    for _ in range(100):
+        colour_of(Told(), 3)
+    assert time.process_time() - start < 0.1  # each picture took 0.02
 
 
 def test_grey_profiles_are_of_grey_pictures() -> None:

@@ -109,7 +109,8 @@ def colour_of(told: Told, channels: int, brightest: float = 1.0) -> Colour:
         return profiled
     if told.srgb:
         return Colour("sRGB")
-    gamma = told.gamma if told.gamma in _GAMMAS else None
+    # A range walks through all of its numbers to find that None is none of them.
+    gamma = told.gamma if told.gamma is not None and told.gamma in _GAMMAS else None
     chromaticities = told.chromaticities if _sound(told.chromaticities) else None
     if gamma is None and chromaticities is None:
         return SRGB
