@@ -55,6 +55,8 @@ def within(pixels: NDArray[np.uint8], least: ArrayLike, most: ArrayLike) -> Mask
     """Return where all three levels, (h, w, 3), lie between bounds, one or three."""
     import cv2
 
+    if not pixels.size:
+        return np.zeros(pixels.shape[:2], dtype=bool)
     bounds = (tuple(np.broadcast_to(each, 3).tolist()) for each in (least, most))
     found: Mask = cv2.inRange(pixels, *bounds) > 0
     return found
@@ -105,8 +107,9 @@ def _ground(pixels: NDArray[np.uint8]) -> Mask:
 
     still = np.ones(pixels.shape[:2], dtype=bool)
     pixels = np.ascontiguousarray(pixels)
-    still[:, 1:] &= within(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]), 0, _STILL)
-    still[1:] &= within(cv2.absdiff(pixels[1:], pixels[:-1]), 0, _STILL)
+    if min(still.shape) > 1:
+        still[:, 1:] &= within(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]), 0, _STILL)
+        still[1:] &= within(cv2.absdiff(pixels[1:], pixels[:-1]), 0, _STILL)
     if still.mean() < _PAGE / 2:  # most photographs end here: text has no plain pixels
         return np.zeros(still.shape, dtype=bool)
     levels = pixels.astype(np.int16)
