@@ -93,7 +93,7 @@ RESERVED = {
     "click": {"cli"},
     "cryptography": {"c2pa"},
     "rich": {"cli"},
-    "cv2": {"bench", "evidence", "images"},
+    "cv2": {"bench", "evidence", "images", "search"},
     "flip_evaluator": {"bench"},
     "imagehash": {"bench"},
     "jinja2": {"html"},
