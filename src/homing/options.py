@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Union
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.codebooks import Codebook
+    from homing.codebooks import Codebook, FaissCodebook
 
 __all__ = [
     "DEFAULT_LIMITS",
@@ -39,7 +39,7 @@ __all__ = [
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
-CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
+CodebookLike: TypeAlias = Union[str, Path, "Codebook", "FaissCodebook"]
 """A bundled codebook's factory string or name, a file, or a loaded codebook."""
 
 LEAST_PSNR, GREATEST_PSNR = 30, 70  # dB: a change shows below, and has no room above

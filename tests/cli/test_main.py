@@ -21,7 +21,7 @@ from homing.options import Activation
 from tests.helpers.pictures import make_pictures, picture
 
 SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
-SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
+SUBCOMMANDS += [("codebook", name) for name in ("train", "import", "show", "adopt")]
 SUBCOMMANDS += [("keys", name) for name in ("add", "list", "revoke")]
 SUBCOMMANDS += [("bench", "descriptors")]
 #: Of an outcome's line, but for notes.
@@ -725,7 +725,7 @@ def test_codebook_show(homing_cli, codebook_file):
     keys = {"factory", "dimension", "cells", "code_bytes", "descriptor", "descriptor_fingerprint"}
     for source in (codebook_file, "IVF1024,PQ8x8"):
         (answer,) = homing_cli("codebook", "show", source, "--json").objects
-        assert set(answer) == keys | {"fingerprint"}
+        assert set(answer) == keys | {"fingerprint", "cells_only"}
         assert SHA.fullmatch(answer["fingerprint"])
     assert (answer["cells"], answer["code_bytes"], answer["descriptor"]) == (1024, 8, "homing-s")
     assert "factory                 IVF1024,PQ8x8\n" in homing_cli("codebook", "show", source).out

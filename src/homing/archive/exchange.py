@@ -49,8 +49,7 @@ def export_rows(
     settings: ArchiveSettings,
     archive: Location,
     file: PathLike,
-    *,
-    previews: bool = True,
+    previews: bool,
     progress: Progress,
 ) -> int:
     """Write the version in view to a new Parquet file; UsageError if that exists.

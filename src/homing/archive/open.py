@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
-from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, read_codebook
+from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_with_codes, read_codebook
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unindexable
@@ -76,7 +76,7 @@ def create(
     if _is_taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
     network = _load(descriptor, device)
-    chosen, reason = choose_codebook(codebook, network, expect)
+    chosen, reason = choose_with_codes(codebook, network, expect)
     settings = ArchiveSettings(
         descriptor=_name_of(descriptor, network),
         descriptor_fingerprint=network.fingerprint,

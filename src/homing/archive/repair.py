@@ -217,7 +217,8 @@ def export_readable(archive: PathLike, file: PathLike) -> tuple[int, Loss]:
     for version in manifests(place):
         if _opens(place, version):
             table = DamagedTable.of(place, version, Damage(place))
-            return export_rows(table, settings, folder, file, progress=None), table.loss
+            exported = export_rows(table, settings, folder, file, previews=True, progress=None)
+            return exported, table.loss
     raise ArchiveError(f"no version of {shown(place)} can be opened: nothing can be exported")
 
 

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
+from homing.cli.output import (
+    echo,
+    emit,
+    print_result,
+    print_values,
+    printable,
+    progress,
+    say,
+    warnings_as_lines,
+)
 from homing.errors import ArchiveError
 from homing.options import PREVIEW_SIDE, check_preview_side
 
@@ -45,7 +54,8 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
     shared.load_network(descriptor)  # downloads missing weights, with a progress bar
     check_preview_side(options["previews"])
     chosen = {key: options[key] for key in ("expect", "previews")}
-    made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
+    with warnings_as_lines():
+        made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
     values = {
         "archive": archive,
         "descriptor": made.descriptor,

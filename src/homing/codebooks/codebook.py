@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.codebooks import rebuild
-from homing.codebooks.checks import check_cells, check_codes, check_vectors
-from homing.codebooks.exact import LARGEST, linear, nearest, squared_norms
+from homing.codebooks.any_codebook import AnyCodebook, sign_target
+from homing.codebooks.checks import check_cells, check_codes, check_count, check_vectors
+from homing.codebooks.exact import LARGEST, linear, nearest, nearest_rows, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
+from homing.codebooks.partition import Partition, linear_steps
 from homing.errors import CodebookError
 
 METRIC = "L2"
@@ -27,7 +29,7 @@ Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Codebook:
+class Codebook(AnyCodebook):
     """A frozen quantizer: it gives each vector a cell, and a code inside that cell.
 
     Two codebooks are equal if their fingerprints are. All methods may be called from several
@@ -71,15 +73,26 @@ class Codebook:
         self.factory.check_dimension(self.dimension)
         object.__setattr__(self, "arrays", _freeze(self.factory, self.dimension, self.arrays))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Codebook) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.factory, self.dimension, dict(self.arrays))
         return Codebook, (*state, self.descriptor, self.descriptor_name)
+
+    @property
+    def form(self) -> str:
+        """Factory string."""
+        return str(self.factory)
+
+    @property
+    def aims_at_code(self) -> bool:
+        """Whether :meth:`target` is the reconstruction of a code."""
+        return self.factory.fine == "PQ"
+
+    @cached_property
+    def partition(self) -> Partition:
+        """Steps in front of the quantizer, and the cells or signs that vectors fall in."""
+        steps = linear_steps(self.arrays.get("rotation"), self.arrays.get("rotation_bias"))
+        signs = self.factory.fine == "LSH"
+        return Partition(steps, self.arrays.get("coarse"), signs=signs)
 
     @property
     def cell_count(self) -> int:
@@ -108,36 +121,6 @@ class Codebook:
         for name in sorted(self.arrays):
             digest.update(self.arrays[name].astype("<f4", copy=False).tobytes())
         return digest.hexdigest()
-
-    @property
-    def title(self) -> str:
-        """Factory and first digits of the fingerprint, for messages."""
-        return f"{self.factory} ({self.fingerprint[:12]}…)"
-
-    def check_descriptor(self, name: str, fingerprint: str, dimension: int) -> None:
-        """Refuse a descriptor that the codebook was not trained for.
-
-        Parameters
-        ----------
-        name, fingerprint : str
-        dimension : int
-            Length of the descriptor's vectors.
-
-        Raises
-        ------
-        CodebookError
-            It has another dimension, or another fingerprint than the codebook's descriptor.
-        """
-        if self.dimension != dimension:
-            raise CodebookError(
-                f"the codebook {self.title} is for {self.dimension} dimensions, but descriptor "
-                f"{name!r} has {dimension}"
-            )
-        if self.descriptor not in {None, fingerprint}:
-            raise CodebookError(
-                f"the codebook {self.title} was trained for the descriptor {self.descriptor}, but "
-                f"{name!r} is {fingerprint}; train one for it with 'homing codebook train'"
-            )
 
     def inner(self, vectors: npt.ArrayLike) -> Floats:
         """Vectors as they are quantized: after the rotation or reduction, if there is one.
@@ -168,6 +151,26 @@ class Codebook:
             Number of the nearest centroid, the lowest of equals; zeros without coarse cells.
         """
         return self._cells(self.inner(vectors))
+
+    def nearest_cells(self, vectors: npt.ArrayLike, count: int) -> Cells:
+        """Cells in the order in which a search probes them.
+
+        Parameters
+        ----------
+        vectors : array_like, shape (n, dimension)
+        count : int
+            At least 1; at most all cells are given.
+
+        Returns
+        -------
+        ndarray, shape (n, count), int32
+            Nearest first.
+        """
+        inner = self.inner(vectors)
+        count = check_count(count, self.cell_count)
+        if not self.factory.cells:
+            return np.zeros((len(inner), 1), np.int32)
+        return nearest_rows(inner, self.arrays["coarse"], self._coarse_norms, count)
 
     def count_near_cells(
         self, vectors: npt.ArrayLike, margin: float, most: int
@@ -238,7 +241,7 @@ class Codebook:
         chosen = check_cells(cells, len(checked), self.factory)
         return self._outward(self._reconstruct(chosen, checked))
 
-    def target(self, vectors: npt.ArrayLike) -> Floats:
+    def target(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Floats:
         """Target that activation pulls each vector to, so that cell and code survive edits.
 
         With a product quantizer it is the reconstruction q(x), centroid plus decoded residual
@@ -250,6 +253,8 @@ class Codebook:
         Parameters
         ----------
         vectors : array_like, shape (n, dimension)
+        cells : array_like of int, shape (n,), optional
+            Cells to aim at; by default those of :meth:`cells`.
 
         Returns
         -------
@@ -258,16 +263,11 @@ class Codebook:
         """
         inner = self.inner(vectors)
         if self.factory.fine == "LSH":
-            signs = np.where(inner >= 0, np.float32(1), np.float32(-1))
-            if self.factory.components:
-                # Without the mean, which is no part of the direction in which projections grow.
-                signs = linear(signs, np.ascontiguousarray(self.arrays["rotation"].T))
-            lengths = np.linalg.norm(signs.astype(np.float64), axis=1, keepdims=True)
-            return np.asarray(signs / lengths, np.float32)
-        cells = self._cells(inner)
+            return sign_target(self.partition, inner)
+        own = self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
         if self.factory.fine == "PQ":
-            return self._outward(self._reconstruct(cells, self._codes(inner, cells)))
-        return self._outward(self.arrays["coarse"][cells])
+            return self._outward(self._reconstruct(own, self._codes(inner, own)))
+        return self._outward(self.arrays["coarse"][own])
 
     def index(self, cells: npt.ArrayLike | None = None, codes: npt.ArrayLike | None = None) -> Any:
         """Make a Faiss index with this codebook, empty or filled from stored cells and codes.

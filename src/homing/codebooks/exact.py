@@ -29,11 +29,12 @@ def squared_norms(table: Floats) -> Doubles:
     return norms
 
 
-def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
+def nearest(vectors: Floats, table: Floats, norms: Doubles | None) -> npt.NDArray[np.int32]:
     """Return the index of the row of `table` nearest to each vector in L2 distance, (n,) int32.
 
     Ties go to the first row. `vectors` (n, d) and `table` (k, d), k ≥ 1, are finite and below
-    :data:`LARGEST`; `norms` are the :func:`squared_norms` of the table.
+    :data:`LARGEST`; `norms` are the :func:`squared_norms` of the table. With None the row of the
+    largest inner product is returned instead.
     """
     result = np.empty(len(vectors), np.int32)
     rows = max(1, _BLOCK // len(table))
@@ -43,12 +44,13 @@ def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.in
     return result
 
 
-def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
+def _nearest_block(vectors: Floats, table: Floats, norms: Doubles | None) -> npt.NDArray[np.int32]:
     scores = vectors @ table.T  # |c|² − 2 x·c: the squared distance less |x|², which all share
     scores *= -2
-    scores += norms.astype(np.float32)
+    if norms is not None:
+        scores += norms.astype(np.float32)
     best = scores.argmin(axis=1)
-    largest = np.sqrt(norms.max())
+    largest = np.sqrt((squared_norms(table) if norms is None else norms).max())
     lengths = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1))
     terms = 2 * (table.shape[1] + 4) * lengths * largest + 4 * largest**2
     least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0].astype(np.float64)
@@ -58,7 +60,8 @@ def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArra
     doubtful = np.flatnonzero(np.count_nonzero(rivals, axis=1) > 1)
     if len(doubtful):
         rows, columns = np.nonzero(rivals[doubtful])
-        distances = _squared_distances(vectors, table, doubtful[rows], columns)
+        measure = _negative_products if norms is None else _squared_distances
+        distances = measure(vectors, table, doubtful[rows], columns)
         order = np.lexsort((columns, distances, rows))
         first = np.searchsorted(rows[order], np.arange(len(doubtful)))
         best[doubtful] = columns[order][first]
@@ -75,6 +78,18 @@ def _squared_distances(
         part = slice(start, start + step)
         difference = vectors[rows[part]].astype(np.float64) - table[columns[part]]
         result[part] = np.square(difference).sum(axis=1)
+    return result
+
+
+def _negative_products(
+    vectors: Floats, table: Floats, rows: Indices, columns: Indices
+) -> npt.NDArray[np.float64]:
+    result = np.empty(len(rows))
+    step = max(1, _TERMS // table.shape[1])
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        products = vectors[rows[part]].astype(np.float64) * table[columns[part]]
+        result[part] = -products.sum(axis=1)
     return result
 
 
@@ -110,4 +125,24 @@ def _terms(
         part = slice(start, start + step)
         products = block[rows[part]] * matrix[columns[part]]
         result[part] = products.sum(axis=1) + offset[columns[part]]
+    return result
+
+
+def nearest_rows(
+    vectors: Floats, table: Floats, norms: Doubles | None, count: int
+) -> npt.NDArray[np.int32]:
+    """Return the `count` nearest rows of each vector, nearest first, (n, count); see `nearest`.
+
+    The products are of double precision; the first one is exactly :func:`nearest`.
+    """
+    first = nearest(vectors, table, norms)
+    wide = table.astype(np.float64)
+    result = np.empty((len(vectors), count), np.int32)
+    offset = 0 if norms is None else norms
+    rows = max(1, _BLOCK // len(table))
+    for start in range(0, len(vectors), rows):
+        part = slice(start, start + rows)
+        scores = offset - 2 * (vectors[part].astype(np.float64) @ wide.T)
+        np.put_along_axis(scores, first[part, None], -np.inf, axis=1)
+        result[part] = np.argsort(scores, axis=1, kind="stable")[:, :count]
     return result

@@ -251,6 +251,23 @@ class SavedSearchQuery(SearchQuery):
     keep: bool = Field(False, description="Save picture and answer under a link.")
 
 
+class CellsQuery(BaseModel):
+    """Which cells of a picture are wanted, as of ``homing cells``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    probes: int = Field(1, ge=1, le=_MOST_CELLS, description="Cells of each view.")
+    views: Views = Field("upright", description="Also of it turned, or in part.")
+    generation: int | None = Field(None, ge=1, description="Number of the codebook; the newest.")
+
+
+class CellsAnswer(BaseModel):
+    """The object that ``homing cells --json`` prints for a query."""
+
+    query: str
+    cells: list[int] = Field(description="Nearest first.")
+
+
 class VectorQuery(BaseModel):
     """A query described elsewhere, with the archive's own descriptor."""
 

@@ -24,6 +24,7 @@ from homing.archive.results import Outcome
 from homing.archive.table.commit import quantize
 from homing.archive.table.location import Location, recorded_place
 from homing.archive.table.rows import Row
+from homing.codebooks.faiss_codebook import with_codes
 from homing.errors import PictureError
 from homing.files.durable import file_sha256
 from homing.images.limits import shown
@@ -185,7 +186,8 @@ class _Steps:
 
     def _rows(self, pictures: Sequence[_StagedPicture]) -> pa.Table:
         vectors = np.stack([picture.activated.vector for picture in pictures])
-        quantized = zip(pictures, *quantize(self._run.activator.codebook, vectors), strict=True)
+        codebook = with_codes(self._run.activator.codebook)
+        quantized = zip(pictures, *quantize(codebook, vectors), strict=True)
         now = datetime.datetime.now(datetime.UTC)
         rows = [
             Row(
