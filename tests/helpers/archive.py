@@ -13,6 +13,7 @@ import numpy as np
 
 import homing
 from homing.archive.table.commit import commit_rows, quantize
+from homing.archive.table.places import pack_places
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from tests.helpers.vectors import unit_vectors
@@ -70,9 +71,21 @@ def write(
     state="added",
     generation: int = 1,
 ) -> None:
-    """Record vectors under names; those that end in 3 have metadata."""
+    """Record vectors under names; those that end in 3 have metadata.
+
+    In a table of several places the first row has one, the second two, and so on in turns.
+    """
     rows = rows_for(codebook, names, vectors, state, generation)
+    for number, each in enumerate(rows):
+        further = (each.cell + 1 + np.arange(number % table.places)) % codebook.cell_count
+        rows[number] = replace(each, places=packed(codebook, each.vector, further))
     assert commit_rows(table, table.to_arrow(rows)) == set()
+
+
+def packed(codebook, vector, cells) -> bytes | None:
+    """Return the value of a row that is held in further cells."""
+    vectors = np.repeat(np.asarray(vector, np.float32)[None], len(cells), axis=0)
+    return pack_places(cells, codebook.encode(vectors, cells)) if len(cells) else None
 
 
 def rows_for(

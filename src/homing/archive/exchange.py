@@ -20,6 +20,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.generations import StoredGeneration, StoredGenerations
 from homing.archive.table.location import Location, ObjectStorePath, recorded_place, resolve_place
+from homing.archive.table.places import PLACES, most_places, place_width, places_field
 from homing.archive.table.rows import (
     PREVIEW,
     codes_of_generation,
@@ -160,10 +161,12 @@ def import_rows(
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])
             ours = _stored(codebooks)  # generations adopted from now on follow these
-            read = _without_previews(schema_with_generations(theirs, settings.dimension))
+            read = _without_previews(
+                schema_with_generations(theirs, settings.dimension, table.places)
+            )
             schema = _without_previews(table.schema)
             for batch in opened.iter_batches(_COMMIT, columns=[*read.names, PREVIEW.name]):
-                whole = pa.Table.from_batches([batch])
+                whole = _with_further(pa.Table.from_batches([batch]), theirs, table.places)
                 rows = renumber(whole.select(read.names).cast(read), theirs, ours, same, schema)
                 rows = carry(_with_places(rows, _NO_FOLDER, archive), _previews_in(whole))
                 reasons = _reasons(rows, ours, codebooks)
@@ -182,6 +185,20 @@ def import_rows(
 
 def _without_previews(schema: pa.Schema) -> pa.Schema:
     return pa.schema([field for field in schema if field.name != PREVIEW.name])
+
+
+def _with_further(rows: pa.Table, generations: StoredGenerations, most: int) -> pa.Table:
+    """Give rows the column of further places that an archive of at most so many has."""
+    if PLACES not in rows.schema.names:
+        return rows.append_column(places_field(most), pa.nulls(rows.num_rows, pa.binary()))
+    if most_places(rows.schema) <= most:
+        return rows
+    numbers = generations.numbers_of(rows.column("cell").to_numpy()).tolist()
+    widths = [place_width(generations.members[number - 1].code_size) for number in numbers]
+    values = rows.column(PLACES).to_pylist()
+    first = [v and v[: (most - 1) * w] or None for v, w in zip(values, widths, strict=True)]
+    field = rows.schema.get_field_index(PLACES)
+    return rows.set_column(field, places_field(most), pa.array(first, pa.binary()))
 
 
 def _previews_in(rows: pa.Table) -> list[bytes | None]:
@@ -244,11 +261,14 @@ def _reasons(
     flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
     vectors = flat.reshape(rows.num_rows, -1).astype(np.float32)
     wrong: dict[int, str | None] = {}
+    known = PLACES in rows.schema.names
+    places = rows.column(PLACES).to_pylist() if known else [None] * rows.num_rows
     for number, codebook in enumerate(codebooks, start=1):
         positions, cells, codes = codes_of_generation(rows, generations, number)
         if len(positions):
             stored = (code.tobytes() for code in codes)
-            found = vector_problems(codebook, vectors[positions], cells.tolist(), stored)
+            further = [places[position] for position in positions.tolist()]
+            found = vector_problems(codebook, vectors[positions], cells.tolist(), stored, further)
             wrong |= dict(zip(positions.tolist(), found, strict=True))
     states = rows.column("state").to_pylist()
     previews = rows.column(PREVIEW.name).to_pylist()

@@ -21,6 +21,7 @@ from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
+from homing.archive.table.places import PLACES, PackedPlaces, place_width
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR, translate_errors
@@ -195,7 +196,7 @@ def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
         return
     vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
     cells, codes = [row.cell for row in rows], [row.code for row in rows]
-    reasons = vector_problems(codebook, vectors, cells, codes)
+    reasons = vector_problems(codebook, vectors, cells, codes, [row.places for row in rows])
     yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
 
 
@@ -228,11 +229,17 @@ def statistics(
     counts = [codebook.cell_count for codebook in codebooks]
     occupancy = np.zeros(sum(counts), dtype=np.int64)
     decibels: list[float] = []
-    for batch in table.batches(["state", "cell", "psnr"]):
+    places = np.zeros(len(codebooks), dtype=np.int64)  # further ones, of each generation
+    further = [PLACES] if table.places > 1 else []
+    for batch in table.batches(["state", "cell", "psnr", *further]):
         for state in batch.column("state").to_pylist():
             states[state] += 1
         cells = batch.column("cell").to_numpy()
         occupancy += np.bincount(cells, minlength=len(occupancy))
+        for name in further:
+            held = PackedPlaces.of(batch.column(name))
+            numbers = table.generations.numbers_of(cells)[held.rows] - 1
+            places += np.bincount(numbers, held.lengths, minlength=len(places)).astype(np.int64)
         decibels += batch.column("psnr").drop_null().to_pylist()
     each = np.split(occupancy, np.cumsum(counts)[:-1])
     entries = [int(own.sum()) for own in each]
@@ -252,6 +259,11 @@ def statistics(
         "fullest_cell": int(occupancy.max(initial=0)),
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
+        "places": table.places,
+        "further_places": sum(
+            int(stored) // place_width(codebook.code_size)
+            for stored, codebook in zip(places, codebooks, strict=True)
+        ),
         "indexed": sum(entries) - sum(unindexed),
         "previews": small.previews,
         "bytes_on_disk": _bytes(table, path, small),
