@@ -21,7 +21,7 @@ from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
-from homing.archive.table.places import PLACES, PackedPlaces, place_width
+from homing.archive.table.places import PLACES, PackedPlaces, place_width, places_of
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR, translate_errors
@@ -157,7 +157,8 @@ class _EntryCheck:
         self.count += len(rows)
         yield from _check_ids(rows, self._seen)
         for number, codebook in enumerate(self._parts.codebooks, start=1):
-            yield from _check_codes([r for r in rows if r.generation == number], codebook)
+            own = [row for row in rows if row.generation == number]
+            yield from _check_codes(own, codebook, self._parts.table.places)
         yield from self.previews.problems(rows)
         if self._read:
             for row in (row for row in rows if row.file is not None):
@@ -191,13 +192,18 @@ def _check_ids(rows: list[Row], seen: set[str]) -> Iterator[Problem]:
         seen.add(row.id)
 
 
-def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
+def _check_codes(rows: list[Row], codebook: Codebook, most: int) -> Iterator[Problem]:
     if not rows:
         return
     vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
     cells, codes = [row.cell for row in rows], [row.code for row in rows]
-    reasons = vector_problems(codebook, vectors, cells, codes, [row.places for row in rows])
-    yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
+    reasons = vector_problems(codebook, vectors, cells, codes)
+    further = places_of(codebook, vectors, [r.state == "released" for r in rows], most)
+    for row, reason, places in zip(rows, reasons, further, strict=True):
+        if reason is None and row.places != places:
+            reason = "its further places are not the codebook's for its vector"  # noqa: PLW2901
+        if reason:
+            yield Problem(row.id, reason)
 
 
 def _check_file(row: Row, archive: Location, recognition: Recognition) -> Iterator[Problem]:
@@ -230,19 +236,24 @@ def statistics(
     occupancy = np.zeros(sum(counts), dtype=np.int64)
     decibels: list[float] = []
     places = np.zeros(len(codebooks), dtype=np.int64)  # further ones, of each generation
-    further = [PLACES] if table.places > 1 else []
-    for batch in table.batches(["state", "cell", "psnr", *further]):
+    named = [PLACES] if table.places > 1 else []
+    for batch in table.batches(["state", "cell", "psnr", *named]):
         for state in batch.column("state").to_pylist():
             states[state] += 1
         cells = batch.column("cell").to_numpy()
         occupancy += np.bincount(cells, minlength=len(occupancy))
-        for name in further:
-            held = PackedPlaces.of(batch.column(name))
-            numbers = table.generations.numbers_of(cells)[held.rows] - 1
-            places += np.bincount(numbers, held.lengths, minlength=len(places)).astype(np.int64)
+        for name in named:
+            packed = PackedPlaces.of(batch.column(name))
+            numbers = table.generations.numbers_of(cells)[packed.rows] - 1
+            places += np.bincount(numbers, packed.lengths, minlength=len(places)).astype(np.int64)
         decibels += batch.column("psnr").drop_null().to_pylist()
     each = np.split(occupancy, np.cumsum(counts)[:-1])
     entries = [int(own.sum()) for own in each]
+    further = [
+        int(stored) // place_width(codebook.code_size)
+        for stored, codebook in zip(places, codebooks, strict=True)
+    ]
+    held = [own + more for own, more in zip(entries, further, strict=True)]
     unindexed = [coverage.unindexed_rows for coverage in read_coverages(table, codebooks)]
     generations = list_generations(table, settings)
     small = count_previews(table)
@@ -260,16 +271,13 @@ def statistics(
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
         "places": table.places,
-        "further_places": sum(
-            int(stored) // place_width(codebook.code_size)
-            for stored, codebook in zip(places, codebooks, strict=True)
-        ),
+        "further_places": sum(further),
         "indexed": sum(entries) - sum(unindexed),
         "previews": small.previews,
         "bytes_on_disk": _bytes(table, path, small),
         "bytes_of_previews": small.bytes_of_previews,
         "bytes_of_codes": sum(
-            n * (codebook.code_size + 8) for n, codebook in zip(entries, codebooks, strict=True)
+            n * (codebook.code_size + 8) for n, codebook in zip(held, codebooks, strict=True)
         ),
         "version": table.version,
         "created_at": settings.created_at,

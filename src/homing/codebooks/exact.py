@@ -43,18 +43,50 @@ def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.in
     return result
 
 
-def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
-    scores = vectors @ table.T  # |c|² − 2 x·c: the squared distance less |x|², which all share
+def nearest_several(
+    vectors: Floats, table: Floats, norms: Doubles, several: int
+) -> npt.NDArray[np.int32]:
+    """Return the indices of the `several` nearest rows, at most k, nearest first, (n, several).
+
+    As :func:`nearest`, whose result is the first column.
+    """
+    result = np.empty((len(vectors), several), np.int32)
+    rows = max(1, _BLOCK // len(table))
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows]
+        scores = _scores(block, table, norms)
+        last = np.partition(scores, several - 1, axis=1)[:, several - 1]
+        owners, columns = np.nonzero(scores <= _limit(last, block, norms)[:, None])
+        distances = _squared_distances(block, table, owners, columns)
+        order = np.lexsort((columns, distances, owners))
+        first = np.searchsorted(owners[order], np.arange(len(block)))
+        result[start : start + rows] = columns[order][first[:, None] + np.arange(several)]
+    return result
+
+
+def _scores(vectors: Floats, table: Floats, norms: Doubles) -> Floats:
+    """Return |c|² − 2 x·c, (n, k): the squared distance less |x|², which all share."""
+    scores = vectors @ table.T
     scores *= -2
     scores += norms.astype(np.float32)
-    best = scores.argmin(axis=1)
+    return scores
+
+
+def _limit(scores: Floats, vectors: Floats, norms: Doubles) -> Floats:
+    """Return what scores that may be as low as these are at most, (n,)."""
     largest = np.sqrt(norms.max())
     lengths = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1))
-    terms = 2 * (table.shape[1] + 4) * lengths * largest + 4 * largest**2
-    least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0].astype(np.float64)
+    terms = 2 * (vectors.shape[1] + 4) * lengths * largest + 4 * largest**2
     # Twice the error of one score, and a little for the rounding of the limit itself.
-    limit = (least + 2.5 * _SINGLE * terms + 1e-30).astype(np.float32)
-    rivals = scores <= limit[:, None]
+    limit: Floats = (scores.astype(np.float64) + 2.5 * _SINGLE * terms + 1e-30).astype(np.float32)
+    return limit
+
+
+def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
+    scores = _scores(vectors, table, norms)
+    best = scores.argmin(axis=1)
+    least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
+    rivals = scores <= _limit(least, vectors, norms)[:, None]
     doubtful = np.flatnonzero(np.count_nonzero(rivals, axis=1) > 1)
     if len(doubtful):
         rows, columns = np.nonzero(rivals[doubtful])

@@ -8,7 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from homing.archive.table.places import unpack_places
 from homing.archive.table.rows import is_source
 from homing.archive.table.table import Table
 from homing.codebooks.codebook import Codebook
@@ -31,58 +30,22 @@ def vector_problems(
     vectors: NDArray[np.float32],
     cells: Iterable[int],
     codes: Iterable[bytes | None],
-    places: Sequence[bytes | None],
 ) -> list[str | None]:
     """Check stored (n, D) vectors and what the codebook makes of them; None where all is right."""
     lengths = np.linalg.norm(vectors, axis=1)
     unit = np.isfinite(lengths) & (np.abs(lengths - 1) < _UNIT_TOLERANCE)
-    checked = np.where(unit[:, None], vectors, 0)
-    right_cells, right_codes = codebook.encode_with_cells(checked)
-    wrong_places = _wrong_places(codebook, checked, right_cells, places)
+    right_cells, right_codes = codebook.encode_with_cells(np.where(unit[:, None], vectors, 0))
     problems: list[str | None] = []
-    for number, (is_unit, cell, code, right_cell, right_code) in enumerate(
-        zip(unit, cells, codes, right_cells, right_codes, strict=True)
+    for is_unit, cell, code, right_cell, right_code in zip(
+        unit, cells, codes, right_cells, right_codes, strict=True
     ):
         if not is_unit:
             problems.append("its vector is not a unit vector")
         elif cell != right_cell or code != right_code.tobytes():
             problems.append("its cell and code are not the codebook's for its vector")
-        elif number in wrong_places:
-            problems.append("its further places are not the codebook's for its vector")
         else:
             problems.append(None)
     return problems
-
-
-def _wrong_places(
-    codebook: Codebook,
-    vectors: NDArray[np.float32],
-    own: NDArray[np.int32],
-    places: Sequence[bytes | None],
-) -> set[int]:
-    """Return the rows whose further places are damaged: cells must differ, and codes be right."""
-    wrong: set[int] = set()
-    owners: list[int] = []
-    found: list[tuple[NDArray[np.int32], NDArray[np.uint8]]] = []
-    for number, value in enumerate(places):
-        if value is None:
-            continue
-        try:
-            cells, codes = unpack_places(value, codebook.code_size)
-        except ValueError:
-            wrong.add(number)
-            continue
-        inside = bool(len(cells)) and 0 <= cells.min() and cells.max() < codebook.cell_count
-        if not inside or len({*cells.tolist(), int(own[number])}) <= len(cells):
-            wrong.add(number)
-            continue
-        owners += [number] * len(cells)
-        found.append((cells, codes))
-    if owners:
-        cells, codes = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        differ = (codebook.encode(vectors[owners], cells) != codes).any(axis=1)
-        wrong |= {owner for owner, other in zip(owners, differ.tolist(), strict=True) if other}
-    return wrong
 
 
 def commit_rows(table: Table, rows: pa.Table) -> set[str]:

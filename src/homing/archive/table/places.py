@@ -1,8 +1,9 @@
 """Further places of an entry: cells beside its own in which it is held, each with a code.
 
-A row has all of them in one value of the column ``places``: for each the cell, as the codebook of
-the row's generation numbers it, in four bytes, then the code there. Only archives made to hold
-entries in several cells have the column, which says how many an entry has at most.
+Released pictures are held in the cells nearest to their vector, into which most of the copies fall
+that have left their own. A row has all of them in one value of the column ``places``: for each the
+cell, as the codebook of the row's generation numbers it, in four bytes, then the code there. Only
+archives made to hold entries in several cells have the column, which says how many an entry has.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from homing.codebooks.codebook import Codebook
 from homing.search.engines.memory import FurtherPlaces
 
 PLACES = "places"
@@ -25,15 +27,31 @@ Codes = NDArray[np.uint8]
 
 
 def places_field(most: int) -> pa.Field:
-    """Return the column of an archive whose entries have up to so many places, their own among."""
+    """Return the column of an archive whose released entries have so many places in all."""
     return pa.field(PLACES, pa.binary(), metadata={_MOST: str(most)})
 
 
 def most_places(schema: pa.Schema) -> int:
-    """Return the number of places that an entry has at most; 1 without the column."""
+    """Return the number of places of a released entry; 1 without the column."""
     if PLACES not in schema.names:
         return 1
     return int((schema.field(PLACES).metadata or {}).get(_MOST, b"2"))
+
+
+def places_of(
+    codebook: Codebook, vectors: NDArray[np.float32], released: Sequence[bool], most: int
+) -> list[bytes | None]:
+    """Return the values of rows with stored vectors (n, D), of which only some are released."""
+    cells = codebook.nearest_cells(vectors, most)[:, 1:]
+    several = cells.shape[1]
+    if not several:
+        return [None] * len(vectors)
+    codes = codebook.encode(np.repeat(vectors, several, axis=0), cells.ravel())
+    each = codes.reshape(len(vectors), several, -1)
+    return [
+        pack_places(own, there) if wanted else None
+        for own, there, wanted in zip(cells, each, released, strict=True)
+    ]
 
 
 def place_width(code_size: int) -> int:

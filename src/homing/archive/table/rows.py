@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from homing.archive.table.generations import StoredGenerations
 from homing.archive.table.lance_internals import PRIMARY_KEY
-from homing.archive.table.places import PLACES, places_field, unpack_places
+from homing.archive.table.places import places_field, unpack_places
 
 _LONGEST_CODE = 64  # bytes that are shown
 
@@ -103,7 +103,7 @@ def is_source(digest: bytes, row: Mapping[str, Any]) -> bool:
 
 
 def row_schema(dimension: int, code_size: int, places: int = 1) -> pa.Schema:
-    """Arrow schema of the rows in a table of one generation; entries have up to `places` cells."""
+    """Arrow schema of the rows in a table of one generation, released ones in `places` cells."""
     schema = pa.schema(
         [
             pa.field("id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
@@ -125,11 +125,9 @@ def row_schema(dimension: int, code_size: int, places: int = 1) -> pa.Schema:
     return schema if places == 1 else schema.append(places_field(places))
 
 
-def schema_with_generations(
-    generations: StoredGenerations, dimension: int, places: int = 1
-) -> pa.Schema:
+def schema_with_generations(generations: StoredGenerations, dimension: int) -> pa.Schema:
     """Arrow schema of the rows, with the code columns of all generations."""
-    schema = row_schema(dimension, generations.members[0].code_size, places)
+    schema = row_schema(dimension, generations.members[0].code_size)
     for number in generations.numbers:
         if generations.code_column(number) not in schema.names:
             code = pa.binary(generations.members[number - 1].code_size)

@@ -56,9 +56,7 @@ class Table(VersionedDataset):
         return part
 
     @classmethod
-    def create(
-        cls, path: Location, *, dimension: int, code_size: int, places: int = 1
-    ) -> "Table":
+    def create(cls, path: Location, *, dimension: int, code_size: int, places: int = 1) -> "Table":
         """Create an empty table, whose entries have up to `places` cells."""
         schema = row_schema(dimension, code_size, places)
         with translate_errors(path):
