@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from homing.codebooks import Codebook, train_codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.errors import UsageError
 from homing.search.engines.memory import (
     NO_DISTANCE,
-    FurtherPlaces,
     MemoryEngine,
     automatic_probes,
     keep_nearest,

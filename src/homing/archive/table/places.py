@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.codebooks.codebook import Codebook
-from homing.search.engines.memory import FurtherPlaces
+from homing.codebooks.near_cells import FurtherPlaces
 
 PLACES = "places"
 """Name of the column."""
@@ -54,11 +54,6 @@ def places_of(
     ]
 
 
-def place_width(code_size: int) -> int:
-    """Return the bytes of one place in a row's value."""
-    return _CELL.itemsize + code_size
-
-
 def pack_places(cells: Sequence[int] | Cells, codes: Codes) -> bytes | None:
     """Return the value of a row with m further places, codes (m, code_size); None without any."""
     pairs = zip(np.asarray(cells, _CELL), codes, strict=True)
@@ -67,7 +62,7 @@ def pack_places(cells: Sequence[int] | Cells, codes: Codes) -> bytes | None:
 
 def unpack_places(value: bytes | None, code_size: int) -> tuple[Cells, Codes]:
     """Return the cells (m,) and codes (m, code_size) of a row's value; ValueError if damaged."""
-    width = place_width(code_size)
+    width = _CELL.itemsize + code_size
     records = np.frombuffer(value or b"", np.uint8)
     if len(records) % width:
         raise ValueError("its further places are cut off")
@@ -117,6 +112,6 @@ class PackedPlaces:
             chosen = np.isin(owners, rows)
             data = data[np.repeat(chosen, lengths)]
             owners, lengths = np.searchsorted(rows, owners[chosen]), lengths[chosen]
-        width = place_width(code_size)
+        width = _CELL.itemsize + code_size
         cells, codes = _split(data[: len(data) // width * width].reshape(-1, width))
         return FurtherPlaces(np.repeat(owners, lengths // width)[: len(cells)], cells, codes)

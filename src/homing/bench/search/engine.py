@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from homing.bench.statistics.measures import Places
 from homing.codebooks import Codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.search.engines.combined import NEAR, CombinedEngine, Near
-from homing.search.engines.memory import FurtherPlaces, MemoryEngine, automatic_probes
+from homing.search.engines.memory import MemoryEngine, automatic_probes
 from homing.search.ranking import rank, similarities
 
 CANDIDATES = 100

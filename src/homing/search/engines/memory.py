@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import faiss
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.errors import UsageError
 
 Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -77,15 +77,6 @@ def keep_nearest(positions: NDArray[np.int64], distances: NDArray[np.float32]) -
     distances = np.where(repeated, NO_DISTANCE, distances)
     order = np.argsort(positions < 0, axis=1, kind="stable")
     return np.take_along_axis(positions, order, 1), np.take_along_axis(distances, order, 1)
-
-
-@dataclass(frozen=True)
-class FurtherPlaces:
-    """Codes of entries in other cells than their own, where they are found as well."""
-
-    owners: NDArray[np.int64]  # (m,), positions of the entries
-    cells: NDArray[np.int32]  # (m,)
-    codes: NDArray[np.uint8]  # (m, code_size)
 
 
 class MemoryEngine:
