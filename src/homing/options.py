@@ -52,7 +52,7 @@ PREVIEW_SIDE = 480
 _LEAST_SIDE, _MOST_SIDE = 16, 4096
 
 PLACES = 2
-"""Cells that a released picture is held in at most."""
+"""Cells that a released picture is held in: its own, and the nearest other one."""
 
 _MOST_PLACES = 4
 
@@ -205,7 +205,7 @@ def check_places(places: int) -> None:
     """Raise `UsageError` for a number of cells that a picture cannot be held in."""
     if not 1 <= places <= _MOST_PLACES:
         raise UsageError(
-            f"a released picture is held in 1 to {_MOST_PLACES} cells (--places), not {places}"
+            f"a released picture is held in 1 to {_MOST_PLACES} cells (places), not {places}"
         )
 
 

@@ -57,8 +57,8 @@ def create(
         Pixels on the longer side of the small pictures that are kept of all entries, about 16 kB
         each; 0 for none. Verdicts, evidence and pages look at them.
     places : int
-        Cells that a released picture is held in at most, 1 to 4: its own, and those next to it
-        into which its edited copies fall.
+        Cells that a released picture is held in, 1 to 4: its own and those nearest, where most of
+        the copies are found that have left it.
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
 
@@ -92,7 +92,7 @@ def create(
         expect=expect,
         identity=uuid.uuid4().hex,
         previews=previews,
-        places=places,
+        places=places if chosen.cell_count > 1 else 1,
     )
     if isinstance(folder, Path):
         _make(folder, settings, chosen)
@@ -196,11 +196,10 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
 
 def _size(settings: ArchiveSettings, codebook: Codebook) -> dict[str, int]:
     """Return what a table must know of its rows."""
-    places = settings.places if codebook.cell_count > 1 else 1
     return {
         "dimension": settings.dimension,
         "code_size": codebook.code_size,
-        "places": places,
+        "places": settings.places,
     }
 
 

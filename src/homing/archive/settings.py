@@ -45,7 +45,7 @@ class ArchiveSettings:
     created_by: str = ""  # version of homing
     #: Longer side of previews, pixels; 0: none. Archives without it get previews of new entries.
     previews: int = PREVIEW_SIDE
-    places: int = 1  # cells that a released picture is held in at most
+    places: int = 1  # cells that a released picture is held in
     format: int = FORMAT
 
 

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     type=int,
     default=PLACES,
     metavar="CELLS",
-    help="Most cells that a released picture is held in; its edited copies are then found in fewer "
-    "probes.",
+    help="Nearest cells that a released picture is held in, 1 to 4: with more, copies are found in "
+    "fewer probes, and codes take more memory.",
 )
 @shared.json_option
 def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
