@@ -59,7 +59,7 @@ def choose_engine(engine: str, table: Table, codebooks: Sequence[Codebook]) -> s
     if not isinstance(table.path, Path):
         return "lance"  # it transfers codes alone, and only those of unindexed rows
     longest = max(codebook.code_size for codebook in codebooks)
-    held = len(table) * (longest + 12 + _BYTES_AN_ID)
+    held = len(table) * (table.places * (longest + 12) + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 
 
