@@ -64,8 +64,8 @@ ORDER = {
     "missing_previews",
     "archive/query": "cells entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
-    "archive/table": "generations lance_internals location checksums rows disk versions table "
-    "damaged addresses commit columns vectors index build_index",
+    "archive/table": "generations lance_internals location checksums places rows disk versions "
+    "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options archive entries decisions release search codebook bench serve "
@@ -246,7 +246,7 @@ def test_a_release_rests_on_few_modules() -> None:
     found = set().union(*(reachable(f"homing.{start}") for start in starts))
     # So that an empty result cannot pass.
     assert {"homing.activation.loop", "homing.archive.table.commit"} <= found
-    assert len(found) < 110
+    assert len(found) < 112
 
 
 def test_the_package_itself_loads_its_errors_alone() -> None:

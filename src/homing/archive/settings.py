@@ -19,7 +19,7 @@ from homing.archive.table.location import (
 )
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.files.small_json import build, decode, encode
-from homing.options import PREVIEW_SIDE, check_preview_side
+from homing.options import PREVIEW_SIDE, check_places, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -46,6 +46,7 @@ class ArchiveSettings:
     created_by: str = ""  # version of homing
     #: Longer side of previews, pixels; 0: none. Archives without it get previews of new entries.
     previews: int = PREVIEW_SIDE
+    places: int = 1  # cells that a released picture is held in
     format: int = FORMAT
 
 
@@ -86,6 +87,7 @@ def _checked(settings: ArchiveSettings) -> ArchiveSettings:
         raise ValueError(f"'expect' is {settings.expect}")
     try:
         check_preview_side(settings.previews)
+        check_places(settings.places)
     except UsageError as error:
         raise ValueError(str(error)) from error
     return settings

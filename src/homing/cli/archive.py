@@ -19,7 +19,7 @@ from homing.cli.output import (
     warnings_as_lines,
 )
 from homing.errors import ArchiveError
-from homing.options import PREVIEW_SIDE, check_preview_side
+from homing.options import PLACES, PREVIEW_SIDE, check_places, check_preview_side
 
 if TYPE_CHECKING:
     from homing.archive import Problem
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
     metavar="PIXELS",
     help="Longer side of the small picture kept of every entry, about 16 kB; 0 for none.",
 )
+@click.option(
+    "--places",
+    type=int,
+    default=PLACES,
+    metavar="CELLS",
+    help="Nearest cells that a released picture is held in, 1 to 4: with more, copies are found in "
+    "fewer probes, and codes take more memory.",
+)
 @shared.json_option
 def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
     """Make an empty archive.
@@ -53,7 +61,8 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
 
     shared.load_network(descriptor)  # downloads missing weights, with a progress bar
     check_preview_side(options["previews"])
-    chosen = {key: options[key] for key in ("expect", "previews")}
+    check_places(options["places"])
+    chosen = {key: options[key] for key in ("expect", "previews", "places")}
     with warnings_as_lines():
         made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
     values = {
@@ -62,6 +71,7 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
         "codebook": made.codebook,
         "codebook_choice": made.codebook_choice,
         "previews": made.previews,
+        "places": made.places,
     }
     line = f"{archive}: {made.descriptor}, {made.codebook} ({made.codebook_choice})"
     print_result(values, line, as_json=options["as_json"])
