@@ -39,6 +39,7 @@ STRUCTURAL = frozenset(
 _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
 )
+_SORT, _DNG, _COLOUR_FILTERS = 254, 50706, 32803
 _STRIP_BYTES = 1 << 18
 _DESCRIPTION = 1 << 16  # bytes of it that are looked at
 
@@ -104,6 +105,7 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         raise PictureError("the TIFF is truncated; export or download it again")
     at = int.from_bytes(data[4:8], BYTE_ORDERS[order])
     directory = read_directory(data, at, order)
+    _refuse_raw(directory)
     width, height = directory.number(256, 0), directory.number(257, 0)
     check_pixels(width, height, limits)
     samples = directory.number(277, 1)
@@ -120,6 +122,13 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         directory.number(338, UNSPECIFIED),
         several or _refusal(directory, samples, bits, photometric),
     )
+
+
+def _refuse_raw(directory: Directory) -> None:
+    """Refuse raw files of cameras, of which these tags show a preview, or samples not developed."""
+    preview = directory.number(_SORT, 0) & 1 and SUB_PICTURES in directory.entries
+    if preview or _DNG in directory.entries or directory.number(262, 0) == _COLOUR_FILTERS:
+        raise PictureError("a raw file of a camera; export it as JPEG or TIFF first")
 
 
 def unnamed_bytes(data: bytes, directory: Directory) -> int:
