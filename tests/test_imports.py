@@ -67,8 +67,8 @@ ORDER = {
     "damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options archive entries decisions release search codebook bench serve "
-    "demo main",
+    "cli": "output process options kinds archive entries decisions release search codebook bench "
+    "serve demo main",
     "codebooks": "exact near_cells factory checks rebuild codebook storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",

@@ -23,7 +23,11 @@ from homing.errors import HomingError
 from homing.workers.memory import keep_freed_memory
 
 _GROUPS = {
-    "Pictures": {"release": "release add activate", "search": "search explain duplicates"},
+    "Pictures": {
+        "release": "release add activate",
+        "search": "search explain duplicates",
+        "kinds": "kinds",
+    },
     "Archive": {
         "archive": "init stats verify repair compact previews index calibrate",
         "entries": "list show remove export import versions",

@@ -18,7 +18,7 @@ from homing.images.formats.jpeg import open_jpeg, parse_jpeg
 from homing.images.formats.png import decode_png, parse_png
 from homing.images.formats.read_only import open_other, open_unusual_tiff, read_heic
 from homing.images.formats.tiff import UNSPECIFIED, parse_tiff
-from homing.images.formats.tiff_pixels import check_blocks, decode_tiff
+from homing.images.formats.tiff_pixels import check_blocks, decode_measured, decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
@@ -262,6 +262,9 @@ def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
 
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
+    if header.measured:
+        told = replace(header.told, bits=16, bits_by="its largest sample")
+        return _of_samples(decode_measured(data, header, limits), told)
     if header.refusal:
         check_blocks(data, header, limits)
         return _opened(open_unusual_tiff(data, header), header.told)

@@ -129,7 +129,8 @@ def open_unusual_tiff(data: bytes, header: TiffHeader) -> Image.Image:
     padding = b"\0" * (len(data) % 2)
     at = len(data) + len(padding)
     offset = at.to_bytes(4, BYTE_ORDERS[directory.order])
-    stream = b"".join((data[:4], offset, memoryview(data)[8:], padding, write_directory(alone, at)))
+    mark = b"II*\0" if directory.order == "<" else b"MM\0*"
+    stream = b"".join((mark, offset, memoryview(data)[8:], padding, write_directory(alone, at)))
     try:
         return TiffImagePlugin.TiffImageFile(io.BytesIO(stream))
     except SyntaxError as error:  # Pillow's "unknown pixel mode"
