@@ -18,7 +18,8 @@ from homing.activation.budget import (
     fit_to_budget,
 )
 from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
-from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
+from homing.activation.masking.perceptual import Masking
+from homing.activation.prepared import PreparedPicture, full_size, psnr_of_all
 from homing.activation.visible import fit_visible
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, find_kind, round_trip
@@ -84,7 +85,8 @@ class FinishedPicture:
 
 def finish(
     prepared: PreparedPicture,
-    full: FullSize,
+    picture: Picture,
+    masking: Masking,
     gain: NDArray[np.float32],
     largest: float,
     rules: FileRules,
@@ -95,12 +97,14 @@ def finish(
     would be below those of `rules`. Raises `PictureError` if `rules.kind` differs from the
     picture's own and cannot hold it within the budget.
     """
-    picture = full.picture
     stored = as_stored(gain * prepared.channels, prepared.orientation)
     channels = 1 if prepared.alike else picture.pixels.shape[2]
+    full = prepared.full or full_size(picture, masking)
     change = full_change(stored[:, :, :channels], full.tolerance)
+    del full  # of a large picture it is not needed again
     kind = rules.kind or picture.kind
     code, even, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
+    del change  # laid on a JPEG's coefficients it is there once more
     shown, white = picture.samples.displayed(picture.pixels)
     seen = SeenPicture.of(shown, peak=white, opacity=picture.opacity)
 
@@ -181,13 +185,15 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
         change = picture.samples.steps(picture.pixels, change) / np.float32(picture.samples.white)
     laid = lay(read_coefficients(picture.encoded, header), change, light)
 
-    def code(scale: float) -> tuple[bytes, NDArray[np.integer]]:
-        data = write_coefficients(picture.encoded, laid.at(scale))
-        return data, decode_jpeg(data, parse_jpeg(data, UNLIMITED))
+    def code(scale: float) -> bytes:
+        return write_coefficients(picture.encoded, laid.at(scale))
+
+    def decode(data: bytes) -> NDArray[np.integer]:
+        return decode_jpeg(data, parse_jpeg(data, UNLIMITED))
 
     large = picture.width * picture.height > _TRIED_IN_PART
     trial = _trial(picture.encoded, laid) if large else None
-    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error, trial)
+    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, decode, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
 
     def fitted(largest: float) -> Coded:

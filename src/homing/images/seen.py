@@ -13,6 +13,8 @@ from homing.images.ssimulacra2 import Reference
 SCREEN = 1600
 """Longest side, in pixels, at which a whole picture is seen."""
 
+_REDUCED_BY = 0.5  # share of the whole reduction that is by whole blocks, which is quick
+_BAND = 64  # rows of blocks
 _PART = 384  # pixels a side of what is looked at in its own size
 _PARTS = (1 / 6, 1 / 2, 5 / 6)  # places of the middles of parts, down and across
 
@@ -65,9 +67,25 @@ def _views(height: int, width: int) -> list[_View]:
 
 
 def _shrink(shown: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    image = Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    """Shrink a picture; first to the mean of whole blocks, a band at a time, if it is large."""
+    height, width = shown.shape[:2]
+    across, down = (
+        max(1, int(n / to / _REDUCED)) for n, to in zip((width, height), size, strict=True)
+    )
+    bands = [
+        _image(shown[top : top + down * _BAND]).reduce((across, down))
+        for top in range(0, height, down * _BAND)
+    ]
+    image = _image(
+        np.concatenate([np.asarray(each).reshape(each.height, each.width, -1) for each in bands])
+    )
+    box = (0, 0, width / across, height / down)
+    small = image.resize(size, Image.Resampling.LANCZOS, box)
     return np.asarray(small).reshape(size[1], size[0], -1)
+
+
+def _image(shown: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
 
 
 def _parts(height: int, width: int) -> list[_View]:
