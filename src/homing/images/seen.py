@@ -69,16 +69,13 @@ def _views(height: int, width: int) -> list[_View]:
 def _shrink(shown: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     """Shrink a picture; first to the mean of whole blocks, a band at a time, if it is large."""
     height, width = shown.shape[:2]
-    across, down = (
-        max(1, int(n / to / _REDUCED)) for n, to in zip((width, height), size, strict=True)
-    )
-    bands = [
-        _image(shown[top : top + down * _BAND]).reduce((across, down))
-        for top in range(0, height, down * _BAND)
-    ]
-    image = _image(
-        np.concatenate([np.asarray(each).reshape(each.height, each.width, -1) for each in bands])
-    )
+    across = max(1, int(_REDUCED_BY * width / size[0]))
+    down = max(1, int(_REDUCED_BY * height / size[1]))
+    bands = []
+    for top in range(0, height, down * _BAND):
+        band = _image(shown[top : top + down * _BAND]).reduce((across, down))
+        bands.append(np.asarray(band).reshape(band.height, band.width, -1))
+    image = _image(np.concatenate(bands))
     box = (0, 0, width / across, height / down)
     small = image.resize(size, Image.Resampling.LANCZOS, box)
     return np.asarray(small).reshape(size[1], size[0], -1)
