@@ -31,7 +31,8 @@ _SAMPLE_SHARE = 16  # one row of blocks in this number, if that is more
 _SAMPLE_ATTEMPTS = 3
 _SAMPLE_CLOSE = 0.005  # share of the allowed error; 0.02 dB
 
-_NO_PIXELS: NDArray[np.integer] = np.empty((0, 0, 0), np.uint8)  # of an attempt left for another
+NO_PIXELS: NDArray[np.integer] = np.empty((0, 0, 0), np.uint8)
+"""Stand for those of an attempt that was left for another."""
 
 _Preview = Callable[[NDArray[np.integer]], NDArray[np.integer]]
 
@@ -143,7 +144,7 @@ def fit_scale(
     for _ in range(_ATTEMPTS):
         scale = _foreseen_scale(coder, allowed / correction, low, high)
         # Of large pictures the pixels of one attempt at a time are held.
-        decoded, best = None, best and replace(best, pixels=_NO_PIXELS)
+        decoded, best = None, best and replace(best, pixels=NO_PIXELS)
         data = coder.code(scale)
         decoded = coder.decode(data)
         reached = compared(decoded)
@@ -157,7 +158,7 @@ def fit_scale(
             break
         foreseen = coder.error(scale)
         correction = error / foreseen if error > 0 and foreseen > 0 else 1.0
-    if best is None or best.pixels is not _NO_PIXELS:
+    if best is None or best.pixels is not NO_PIXELS:
         return best
     del decoded
     return replace(best, pixels=coder.decode(best.data))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.activation.budget import (
+    NO_PIXELS,
     Coded,
     Coder,
     ScaledCoder,
@@ -112,6 +113,8 @@ def finish(
         return seen.ssimulacra2(picture.samples.displayed(pixels)[0])
 
     coded, visible = fit_visible(code, score, least=rules.least_visible, largest=largest * even)
+    if coded.pixels is NO_PIXELS:
+        coded = replace(coded, pixels=decode_pixels(coded.data))
     side = prepared.grids.squashed.shape[0]
     read = read_for_description(coded.data, side, limits=rules.limits, longer=rules.preview)
     return FinishedPicture(

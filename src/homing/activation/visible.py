@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.activation.budget import Coded
+from homing.activation.budget import NO_PIXELS, Coded
 
 _ATTEMPTS = 5
 _LEAST_LACK = 0.01
@@ -40,7 +41,8 @@ def fit_visible(
     Returns
     -------
     tuple of Coded and float or None
-        The file, and its score: below the least only if coding alone loses more than that.
+        The file, and its score: below the least only if coding alone loses more than that. Its
+        pixels are `NO_PIXELS` if they are to be decoded again.
     """
     if least is None:
         coded = code(largest)
@@ -59,7 +61,9 @@ def fit_visible(
             fitting = coded, found
         if fitting is not None and (above is None or fitting[1] <= least + _CLOSE):
             return fitting
-        del coded  # the pixels of a large picture, which would be beside those of the next attempt
+        # Of large pictures the pixels of one attempt at a time are held.
+        fitting = fitting and (replace(fitting[0], pixels=NO_PIXELS), fitting[1])
+        del coded
         # One that was still seen too much falls more slowly than expected.
         scale = _next_scale(fitting, above, 100 - least - _AIM, _GROWTH * attempt)
     if fitting is not None:

@@ -59,7 +59,7 @@ def open_other(data: bytes, kind: str, limits: Limits) -> Image.Image:
         raise PictureError(f"{kind} is not handled; convert the picture to JPEG or PNG")
     limits = Limits(min(limits.max_pixels, _PILLOW_PIXELS), limits.max_bytes)
     if kind == "GIF":
-        at = _gif_picture(data)
+        at = first_frame(data)
         check_pixels(*_gif_size(data, at), limits)
         data = data[: _gif_palette_end(data)] + _gif_control(data, at) + data[at:]
     if kind == "BMP" and data[30:31] in (b"\1", b"\2") and len(data) > _MOST_RUNS:
@@ -74,7 +74,7 @@ def _gif_palette_end(data: bytes) -> int:
     return 13 + (3 << (data[10] & 7) + 1 if len(data) > 10 and data[10] & 128 else 0)
 
 
-def _gif_picture(data: bytes) -> int:
+def first_frame(data: bytes) -> int:
     """Return the offset of a GIF's first frame, behind the extensions."""
     at, count = _gif_palette_end(data), 0
     while data[at : at + 1] == b"!":  # extensions: a label, then blocks up to an empty one

@@ -23,14 +23,17 @@ _ROWS = 256  # shown together
 _SHARED = 4  # times that each byte may be used: writers let equal tiles share theirs
 
 
-def decode_tiff(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
+def decode_tiff(
+    data: bytes, header: TiffHeader, limits: Limits, *, known: int | None = None
+) -> Pixels:
     """Decode a TIFF without a refusal to (h, w, c), uint8 or uint16.
 
     c is 1 grey, 2 grey and alpha, 3 RGB, or 4 RGB and alpha; palettes are expanded and inverted
-    grey is turned. One tile may have at most ``limits.max_pixels``.
+    grey is turned. One tile may have at most ``limits.max_pixels``. Where only the first `known`
+    bytes of a file are there, strips are decoded as far as they go.
     """
     with decoder_errors_as("the TIFF is truncated or damaged"):
-        samples = _assemble(data, header, limits)
+        samples = _assemble(data, header, limits, known)
     if header.photometric == WHITE_IS_ZERO:
         samples[..., 0] = ~samples[..., 0]
     if header.photometric == PALETTE:
@@ -77,7 +80,7 @@ def decode_measured(data: bytes, header: TiffHeader, limits: Limits) -> npt.NDAr
     return shown
 
 
-def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
+def _assemble(data: bytes, header: TiffHeader, limits: Limits, known: int | None = None) -> Pixels:
     """Decode each strip or tile into its place."""
     import imagecodecs
 
@@ -91,8 +94,10 @@ def _assemble(data: bytes, header: TiffHeader, limits: Limits) -> Pixels:
     codec = COMPRESSIONS[directory.number(259, 1)]
     predictor = directory.number(317, 1)
     blocks = _blocks(header, planes, *check_blocks(data, header, limits))
-    for (plane, top, left, rows, columns), part in zip(blocks, _parts(data, header), strict=True):
-        flat = _decode_part(part, rows * columns * channels * stored.itemsize, codec)
+    parts = _parts(data, header, len(data) if known is None else known)
+    for (plane, top, left, rows, columns), part in zip(blocks, parts, strict=True):
+        expected = rows * columns * channels * stored.itemsize
+        flat = _decode_part(part, expected, codec, whole=known is None)
         block = np.frombuffer(flat, stored).reshape(rows, columns, channels)
         if predictor == 2:
             block = np.cumsum(block, axis=1, dtype=out.dtype)
@@ -137,8 +142,8 @@ def _blocks(
                 yield plane, top, left, rows if tiled else min(rows, header.height - top), columns
 
 
-def _parts(data: bytes, header: TiffHeader) -> Iterator[memoryview]:
-    """Yield the coded bytes of each strip or tile."""
+def _parts(data: bytes, header: TiffHeader, known: int) -> Iterator[memoryview]:
+    """Yield the coded bytes of each strip or tile, as far as the file is known."""
     directory = header.directory
     tiled = 324 in directory.entries
     offsets = directory.numbers(324 if tiled else 273)
@@ -151,11 +156,27 @@ def _parts(data: bytes, header: TiffHeader) -> Iterator[memoryview]:
     for offset, count in zip(offsets, counts, strict=True):
         if offset + count > len(data):
             raise PictureError("the TIFF is truncated; export or download it again")
-        yield view[offset : offset + count]
+        yield view[offset : min(offset + count, known)]
 
 
-def _decode_part(part: memoryview, expected: int, codec: str) -> bytes | bytearray | memoryview:
-    """Return exactly `expected` decoded bytes."""
+def _decode_part(
+    part: memoryview, expected: int, codec: str, *, whole: bool = True
+) -> bytes | bytearray | memoryview:
+    """Return exactly `expected` decoded bytes; zeros for what is missing, unless `whole`."""
+    if not whole:
+        try:
+            there = bytes(_decode_bytes(part, expected, codec))
+        except (RuntimeError, ValueError, zlib.error):
+            there = b""
+        return there[:expected].ljust(expected, b"\0")
+    found = _decode_bytes(part, expected, codec)
+    if len(found) < expected:
+        raise PictureError("the TIFF is truncated or damaged; export it again")
+    return found[:expected]
+
+
+def _decode_bytes(part: memoryview, expected: int, codec: str) -> bytes | bytearray | memoryview:
+    """Return at most `expected` decoded bytes."""
     import imagecodecs
 
     found: bytes | bytearray | memoryview
@@ -167,6 +188,4 @@ def _decode_part(part: memoryview, expected: int, codec: str) -> bytes | bytearr
         found = imagecodecs.lzw_decode(bytes(part), out=expected)
     else:
         found = imagecodecs.packbits_decode(bytes(part), out=expected)
-    if len(found) < expected:
-        raise PictureError("the TIFF is truncated or damaged; export it again")
-    return found[:expected]
+    return found
