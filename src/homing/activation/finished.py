@@ -113,6 +113,7 @@ def finish(
         return seen.ssimulacra2(picture.samples.displayed(pixels)[0])
 
     coded, visible = fit_visible(code, score, least=rules.least_visible, largest=largest * even)
+    del code  # and what it lays
     if coded.pixels is NO_PIXELS:
         coded = replace(coded, pixels=decode_pixels(coded.data))
     side = prepared.grids.squashed.shape[0]

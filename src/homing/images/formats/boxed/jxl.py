@@ -187,13 +187,11 @@ def encode_jxl(pixels: Pixels, quality: int | None, depth: int) -> bytes:
 def splice_jxl(coded: bytes, source: Jxl, *, exif: bytes | None, xmp: bytes | None) -> bytes:
     """Return a file of :func:`encode_jxl` with a source's orientation, colours, metadata.
 
-    EXIF and XMP are written byte for byte, in boxes.
+    It is always in boxes, where credentials have a place. EXIF and XMP are written byte for byte.
     """
     parts = dict(_boxes(coded)) if coded.startswith(_SIGNATURE) else {b"jxlc": coded}
     stream = with_header(parts[b"jxlc"], source.codestream)
     level = parts.get(b"jxll")  # of decoders: more than 12 bits need the higher one
-    if exif is None and xmp is None and level is None:
-        return stream
     return b"".join(
         (
             _SIGNATURE,
