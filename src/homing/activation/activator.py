@@ -43,6 +43,7 @@ from homing.images.encode import encodings, find_kind
 from homing.images.kinds import Kind
 from homing.images.picture import Picture, read_picture
 from homing.options import DEFAULT_LIMITS, Activation, Limits
+from homing.workers.memory import return_freed_memory
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -261,6 +262,7 @@ class Activator:
             if full is not None:
                 return self._finish_full(item, full.picture)
             with self._large:
+                return_freed_memory()  # of the network
                 return self._finish_full(item, self._read_again(item.prepared))
         except PictureError as error:
             return error

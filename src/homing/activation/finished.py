@@ -40,6 +40,7 @@ from homing.images.preview import encode_preview
 from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
+from homing.workers.memory import return_freed_memory
 
 UNCHANGED = "unchanged"
 """Coding of a file that is its source, byte for byte."""
@@ -192,10 +193,14 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     def code(scale: float) -> bytes:
         return write_coefficients(picture.encoded, laid.at(scale))
 
-    def decode(data: bytes) -> NDArray[np.integer]:
-        return decode_jpeg(data, parse_jpeg(data, UNLIMITED))
-
     large = picture.width * picture.height > _TRIED_IN_PART
+
+    def decode(data: bytes) -> NDArray[np.integer]:
+        decoded = decode_jpeg(data, parse_jpeg(data, UNLIMITED))
+        if large:
+            return_freed_memory()  # of the decoder, which holds the picture once more
+        return decoded
+
     trial = _trial(picture.encoded, laid) if large else None
     coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, decode, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
