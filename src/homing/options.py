@@ -65,6 +65,11 @@ VIEWS = (UPRIGHT, "turned", "all")
 these of what lies within a frame, and five parts of the picture."""
 
 
+MOST_PIXELS = 150_000_000
+"""Pixels of a picture that is read, unless a limit says otherwise: its arrays take 20 times as many
+bytes while it is released."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """Limits on one picture, both checked before memory is allocated.
@@ -82,7 +87,7 @@ class Limits:
         A limit is less than one.
     """
 
-    max_pixels: int = 150_000_000
+    max_pixels: int = MOST_PIXELS
     max_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
