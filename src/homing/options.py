@@ -22,6 +22,7 @@ __all__ = [
     "FORMATS",
     "GREATEST_PSNR",
     "LEAST_PSNR",
+    "PLACES",
     "PREVIEW_SIDE",
     "UPRIGHT",
     "VIEWS",
@@ -33,6 +34,7 @@ __all__ = [
     "SearchKeywords",
     "SearchOptions",
     "as_paths",
+    "check_places",
     "check_preview_side",
     "check_views",
 ]
@@ -49,6 +51,11 @@ PREVIEW_SIDE = 480
 
 _LEAST_SIDE, _MOST_SIDE = 16, 4096
 
+PLACES = 2
+"""Cells that a released picture is held in: its own, and the nearest other one."""
+
+_MOST_PLACES = 4
+
 FORMATS = ("jpeg", "png", "webp", "tiff")
 """Formats that released files may be written in."""
 
@@ -56,6 +63,11 @@ UPRIGHT = "upright"
 VIEWS = (UPRIGHT, "turned", "all")
 """Sets of views of a picture: as it is; its quarter turns and their mirror images; all, which adds
 these of what lies within a frame, and five parts of the picture."""
+
+
+MOST_PIXELS = 150_000_000
+"""Pixels of a picture that is read, unless a limit says otherwise: its arrays take 20 times as many
+bytes while it is released."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class Limits:
         A limit is less than one.
     """
 
-    max_pixels: int = 150_000_000
+    max_pixels: int = MOST_PIXELS
     max_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
@@ -191,6 +203,14 @@ def check_preview_side(side: int) -> None:
         raise UsageError(
             f"previews have {_LEAST_SIDE} to {_MOST_SIDE} pixels on their longer side, or 0 for "
             f"none, not {side}"
+        )
+
+
+def check_places(places: int) -> None:
+    """Raise `UsageError` for a number of cells that a picture cannot be held in."""
+    if not 1 <= places <= _MOST_PLACES:
+        raise UsageError(
+            f"a released picture is held in 1 to {_MOST_PLACES} cells (places), not {places}"
         )
 
 

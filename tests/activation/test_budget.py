@@ -349,14 +349,17 @@ def scaled(
     def arrived(scale: float) -> np.ndarray:
         return np.rint(scale / step) * step if step else scale
 
-    def code(scale: float) -> tuple[bytes, np.ndarray]:
+    def code(scale: float) -> bytes:
         tried.append(scale)
-        return b"", _changed(original, change, float(arrived(scale)), 255)
+        return str(float(arrived(scale))).encode()
+
+    def decode(data: bytes) -> np.ndarray:
+        return _changed(original, change, float(data), 255)
 
     def error(scale: float) -> float:
         return wrong * (float(arrived(scale)) ** 2 * np.mean(change**2) + 1 / 12 / 255**2)
 
-    return ScaledCoder("scaled", 4.0, code, error), tried
+    return ScaledCoder("scaled", 4.0, code, decode, error), tried
 
 
 @pytest.mark.parametrize("wrong", [1.0, 0.8, 1.25, 3.0])
@@ -404,5 +407,7 @@ def test_a_small_change_is_coded_once_at_the_largest_scale() -> None:
 
 def test_no_scale_that_keeps_the_budget_gives_none() -> None:
     original = np.full((60, 60, 3), 128, np.uint8)
-    coder = ScaledCoder("always too much", 4.0, lambda _: (b"", original + 9), lambda _: 1e-9)
+    coder = ScaledCoder(
+        "always too much", 4.0, lambda _: b"", lambda _: original + 9, lambda _: 1e-9
+    )
     assert fit_scale(original, coder, samples=EIGHT_BITS, least_psnr=42) is None

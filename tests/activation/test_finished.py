@@ -173,7 +173,7 @@ def _finished(
     prepared = prepare(source, picture, 16, limits=DEFAULT_LIMITS, hold=True, masking=UNSEEN)
     drawn = np.random.default_rng(2).normal(0, 0.6, (16, 16, 1)).astype(np.float32)
     rules = FileRules(psnr, kind, DEFAULT_LIMITS, least)
-    return finish(prepared, prepared.full, drawn.repeat(3, axis=2), largest, rules)
+    return finish(prepared, picture, UNSEEN, drawn.repeat(3, axis=2), largest, rules)
 
 
 def _seen(source: bytes, file: bytes) -> float | None:

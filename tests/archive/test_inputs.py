@@ -136,15 +136,39 @@ def test_clashing_files_are_refused_before_any_work(archive, tmp_path, codebook)
             out="out",
             activation=Activation(format="png"),
         )
-    refuse_clashes(inputs, None)
+    refuse_clashes(inputs, None, tmp_path)
     (folder / "001.png").mkdir()
     (folder / "001.png" / "a.png").write_bytes(b"")
     (folder / "000.png").unlink()
     with pytest.raises(homing.UsageError, match=r"as '001\.png', which is a folder of '.*a\.png'"):
-        refuse_clashes(gather_inputs([folder], None), "PNG")
+        refuse_clashes(gather_inputs([folder], None), "PNG", tmp_path)
     (tmp_path / "list.csv").write_text("path,id\n../x/000.jpg,1\n000.jpg,2\n")
     with pytest.raises(homing.UsageError, match=r"would both be released as '000\.jpg'"):
-        refuse_clashes(gather_inputs([folder], tmp_path / "list.csv"), None)
+        refuse_clashes(gather_inputs([folder], tmp_path / "list.csv"), None, tmp_path)
+
+
+def test_names_that_differ_in_case_clash_where_the_file_system_knows_none(tmp_path, monkeypatch):
+    folder = make_pictures(tmp_path / "photos", 1)
+    data = (folder / "000.jpg").read_bytes()
+    for name in ("Stra\N{LATIN SMALL LETTER SHARP S}e.jpg", "STRASSE.JPG", "sub/a.jpg", "SUB"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    inputs = gather_inputs([folder], None)
+    out = tmp_path / "Out" / "new"
+    refuse_clashes(inputs, None, out)  # here they are two
+    exists, samefile = Path.exists, Path.samefile
+    real = {str(each).lower(): each for each in (tmp_path, *tmp_path.parents)}
+
+    def real_of(path: Path) -> Path:
+        return real.get(str(path).lower(), path)
+
+    monkeypatch.setattr(Path, "exists", lambda self: exists(real_of(self)))
+    monkeypatch.setattr(Path, "samefile", lambda self, other: samefile(real_of(self), other))
+    with pytest.raises(homing.UsageError, match=r"Stra.e\.jpg' would both .*different folders"):
+        refuse_clashes(inputs, None, out)
+    inputs = [each for each in inputs if "tra" not in each.written.lower()]
+    with pytest.raises(homing.UsageError, match="as 'SUB', which is a folder of"):
+        refuse_clashes(inputs, None, out)
 
 
 def test_one_name_in_two_forms_is_one_entry(archive, tmp_path):

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 import c2pa
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,10 +27,11 @@ from homing.images import (
     sniff,
 )
 from homing.images.formats.blocks.look import pictures_within
+from tests.helpers.boxed import boxed_jxl
 from tests.helpers.picture_files import saved, scene
 from tests.helpers.signing_material import write_material
 
-TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
+TYPES = {kind: f"image/{kind.lower()}" for kind in ("JPEG", "PNG", "WEBP", "TIFF", "AVIF", "JXL")}
 BINDING = Binding.of(np.full(16, 0.25), descriptor="a", codebook="b")
 XMP = (
     b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-'
@@ -67,6 +69,12 @@ FILES = {
     "webp with alpha": file_of("WEBP", "RGBA"),
     "tiff": file_of("TIFF"),
     "tiff with alpha": file_of("TIFF", "RGBA"),
+    "avif": file_of("AVIF", xmp=XMP),
+    "avif with alpha": file_of("AVIF", "RGBA"),
+    "jpeg xl": boxed_jxl(
+        bytes(imagecodecs.jpegxl_encode(np.asarray(drawn()), lossless=True)), (b"xml ", XMP)
+    ),
+    "bare jpeg xl": bytes(imagecodecs.jpegxl_encode(np.asarray(drawn()), distance=1)),
 }
 
 
@@ -100,7 +108,7 @@ def test_a_signed_file_is_valid_and_the_picture_as_it_was(
     assert len(file.data) - len(written) < 8000
 
 
-@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "tiff"])
+@pytest.mark.parametrize("name", ["jpeg", "png", "webp", "tiff", "avif", "jpeg xl"])
 def test_the_store_in_a_file_is_the_one_written(signer: ManifestSigner, name: str) -> None:
     file = signed(signer, FILES[name])
     store = manifest_store(file.data)

@@ -158,14 +158,47 @@ def test_a_path_longer_than_the_system_allows_is_named(tmp_path: Path) -> None:
 
 
 def test_pictures_of_other_kinds_are_counted(tmp_path):
-    for name in ("a.psd", "b.PSD", "sub/c.jxl", "d.CR3", "e.heif", "notes.txt", ".hidden.psd"):
+    tiff = saved(noise(4, 4), "TIFF")
+    files = {
+        "a.psd": b"8BPS\0\1 and so on",
+        "b.PSD": b"",  # known by its suffix alone
+        "sub/c.dat": b"8BPS\0\2",
+        "d.CR3": b"\0\0\0\x18ftypcrx \0\0\0\1",
+        "e.tif": b"II*\0\x10\0\0\0CR\2\0" + bytes(20),
+        "f.nef": tiff,
+        "g.dng": tiff,
+        "h": b"FUJIFILMCCD-RAW 0201",
+        "i.bin": b"\0\0\0\x20ftypisom",
+        "j.txt": b"%PDF-1.7",
+        "k.svg": b"<?xml version='1.0'?><svg/>",
+        "notes.txt": b"BMW makes cars",
+        ".hidden.psd": b"8BPS\0\1",
+        ".trash/l.psd": b"8BPS\0\1",
+    }
+    for name, data in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"8BPS and so on")
-    (tmp_path / ".trash").mkdir()
-    (tmp_path / ".trash" / "f.psd").write_bytes(b"")
-    (tmp_path / "g.dng").write_bytes(saved(noise(4, 4), "TIFF"))  # read by its first bytes
-    counts = {".cr3": 1, ".heif": 1, ".jxl": 1, ".psd": 2}
-    assert count_passed_over([tmp_path, tmp_path / "a.psd"]) == counts
-    # One that is given itself is a picture that cannot be read.
+        (tmp_path / name).write_bytes(data)
+    counts = {kind.name: n for kind, n in count_passed_over([tmp_path, tmp_path / "a.psd"]).items()}
+    assert counts == {
+        "a Canon raw file": 1,
+        "a DNG raw file": 1,
+        "a Fujifilm raw file": 1,
+        "a Nikon raw file": 1,
+        "a PDF": 1,
+        "a Photoshop file": 3,
+        "a video": 1,
+        "an SVG drawing": 1,
+    }
+    # One that is given itself, or is called like a picture, is a picture that cannot be read.
     assert [found.relative for found in find_pictures([tmp_path / "a.psd"])] == ["a.psd"]
-    assert [found.relative for found in find_pictures([tmp_path])] == ["g.dng"]
+    assert [found.relative for found in find_pictures([tmp_path])] == ["e.tif"]
+    with pytest.raises(PictureError, match=r"a Canon raw file, .*; export it as JPEG"):
+        read_picture(tmp_path / "e.tif")
+
+
+def test_pictures_with_strange_suffixes_are_found_by_their_first_bytes(tmp_path):
+    for name, kind in (("a", "AVIF"), ("b.dng", "JPEG"), ("c.x", "GIF"), ("d.data", "JPEG2000")):
+        (tmp_path / name).write_bytes(saved(noise(16, 16), kind))
+    (tmp_path / "e.jpg_large").write_bytes(b"\0\0\0\x0cJXL \r\n\x87\n")
+    assert names(tmp_path) == ["a", "b.dng", "c.x", "d.data", "e.jpg_large"]
+    assert count_passed_over([tmp_path]) == {}

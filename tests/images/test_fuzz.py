@@ -19,6 +19,7 @@ from homing.images import Picture, encode, encodings, read_picture, read_squashe
 from homing.images.formats.jpeg import parse_jpeg
 from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
 from homing.options import Limits
+from tests.helpers.boxed import boxed_jxl
 from tests.helpers.picture_files import (
     PROFILE,
     XMP,
@@ -55,7 +56,15 @@ SEEDS = (
     saved(scene(24, 32), "GIF", save_all=True, append_images=[SECOND]),
     saved(scene(24, 32), "BMP"),
     saved(scene(24, 32), "JPEG2000"),
-    saved(scene(24, 32), "AVIF"),
+    saved(scene(24, 32), "AVIF", xmp=XMP, **RICH),
+    saved(scene(24, 32, 4), "AVIF"),
+    saved(scene(24, 32), "AVIF", save_all=True, append_images=[SECOND]),
+    bytes(imagecodecs.avif_encode(noise(24, 32, 3, "u2") >> 6, level=95, bitspersample=10)),
+    bytes(imagecodecs.jpegxl_encode(scene(24, 32), distance=1)),
+    bytes(imagecodecs.jpegxl_encode(noise(24, 32, 4, "u2"), lossless=True)),
+    boxed_jxl(bytes(imagecodecs.jpegxl_encode(scene(24, 32), lossless=True)), (b"xml ", XMP)),
+    tiff(scene(24, 32) / np.float32(255), photometric="rgb", compression="zlib", predictor=3),
+    tiff(scene(24, 32), photometric="rgb", bigtiff=True, compression="lzw"),
 )
 
 

@@ -15,6 +15,7 @@ from homing.images.mended import CUT, LATE, STRAY, mend
 from homing.images.picture import read_picture
 from homing.images.read_small import read_fitted, read_for_description, read_rgb
 from homing.options import DEFAULT_LIMITS, Limits
+from tests.helpers.picture_files import tiff
 from tests.helpers.pictures import picture
 
 SIZE = 64
@@ -228,3 +229,43 @@ def test_nothing_but_its_own_error_is_raised(image):
                 refused += 1
     assert read > 100
     assert refused > 10
+
+
+def tiled(pixels: np.ndarray, **options: object) -> bytes:
+    return tiff(pixels, photometric="rgb", metadata=None, **options)
+
+
+CODED: dict[str, Callable[[np.ndarray], bytes]] = {
+    "GIF": lambda pixels: saved(Image.fromarray(pixels), "GIF", interlace=0),
+    "WebP lossless": lambda pixels: saved(Image.fromarray(pixels), "WEBP", lossless=True),
+    "LZW": lambda pixels: tiled(pixels, compression="lzw", rowsperstrip=16),
+    "LZW, one strip": lambda pixels: tiled(pixels, compression="lzw"),
+    "Deflate, differences": lambda pixels: tiled(pixels, compression="zlib", predictor=True),
+    "PackBits": lambda pixels: tiled(pixels, compression="packbits", rowsperstrip=16),
+    "tiles": lambda pixels: tiled(pixels, compression="zlib", tile=(16, 32)),
+    "BigTIFF": lambda pixels: tiled(pixels, compression="lzw", bigtiff=True, rowsperstrip=16),
+}
+
+
+@pytest.mark.parametrize("share", [0.55, 0.8, 0.97])
+@pytest.mark.parametrize("name", CODED)
+def test_a_coded_picture_that_is_cut_is_read_as_far_as_it_goes(image, name, share):
+    data = CODED[name](np.asarray(image.convert("RGB")))
+    whole, cut = np.asarray(read_rgb(data)), data[: int(share * len(data))]
+    found = np.asarray(read_rgb(cut))
+    assert found.shape == whole.shape
+    same = (found == whole).all((1, 2))
+    rows = int(0.9 * (share - 0.1) * len(whole)) // 16 * 16
+    assert same[:rows].all()
+    assert not same.all()
+    assert seen(cut)[1] == (CUT,)
+    with pytest.raises(PictureError):
+        read_picture(cut)
+
+
+def test_the_claims_of_a_gif_are_checked_before_it_is_filled(image):
+    data = bytearray(saved(image, "GIF"))
+    at = data.index(b",\0\0\0\0")
+    data[at + 5 : at + 9] = b"\xff\xff\xff\xff"
+    with pytest.raises(PictureError, match="65535 x 65535"):
+        read_rgb(bytes(data[: len(data) // 2]))

@@ -28,12 +28,10 @@ from homing.activation.methods import Method, find_method
 from homing.activation.objectives.objective import Targets, joint_objective
 from homing.activation.prepared import (
     LOOKAHEAD_DRAWS,
-    FullSize,
     PictureSource,
     PreparedPicture,
     assemble,
     draw_for,
-    full_size,
     prepare,
 )
 from homing.activation.simulated_edits.edits import NO_EDITS
@@ -45,6 +43,7 @@ from homing.images.encode import encodings, find_kind
 from homing.images.kinds import Kind
 from homing.images.picture import Picture, read_picture
 from homing.options import DEFAULT_LIMITS, Activation, Limits
+from homing.workers.memory import return_freed_memory
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -261,10 +260,10 @@ class Activator:
         full = item.prepared.full
         try:
             if full is not None:
-                return self._finish_full(item, full)
+                return self._finish_full(item, full.picture)
             with self._large:
-                again = self._read_again(item.prepared)
-                return self._finish_full(item, full_size(again, self.method.masking))
+                return_freed_memory()  # of the network
+                return self._finish_full(item, self._read_again(item.prepared))
         except PictureError as error:
             return error
 
@@ -274,10 +273,10 @@ class Activator:
             raise PictureError("it changed while it was being activated; give it again")
         return picture
 
-    def _finish_full(self, item: "_Optimised", full: FullSize) -> "_Finished":
-        least = self.method.least_visible
+    def _finish_full(self, item: "_Optimised", picture: Picture) -> "_Finished":
+        least, masking = self.method.least_visible, self.method.masking
         rules = FileRules(self.psnr, self.kind, self.limits, least, self.preview)
-        finished = finish(item.prepared, full, item.gain, item.largest, rules)
+        finished = finish(item.prepared, picture, masking, item.gain, item.largest, rules)
         return _Finished(finished, item.vector, item.cells)
 
     def _describe(

@@ -31,6 +31,9 @@ _SAMPLE_SHARE = 16  # one row of blocks in this number, if that is more
 _SAMPLE_ATTEMPTS = 3
 _SAMPLE_CLOSE = 0.005  # share of the allowed error; 0.02 dB
 
+NO_PIXELS: NDArray[np.integer] = np.empty((0, 0, 0), np.uint8)
+"""Stand for those of an attempt that was left for another."""
+
 _Preview = Callable[[NDArray[np.integer]], NDArray[np.integer]]
 
 
@@ -53,8 +56,8 @@ class ScaledCoder:
 
     name: str
     largest: float  # scale
-    #: Maps a scale to the file's bytes and the pixels that a reader of the file sees.
-    code: Callable[[float], tuple[bytes, NDArray[np.integer]]]
+    code: Callable[[float], bytes]  # maps a scale to the file's bytes
+    decode: Callable[[bytes], NDArray[np.integer]]  # to the pixels that a reader of them sees
     #: Maps a scale to the mean squared error expected, relative to the full range squared.
     error: Callable[[float], float]
     #: Maps a scale to what came about, in a part of the picture, over what was expected of it; None
@@ -133,13 +136,17 @@ def fit_scale(
     most = _error_at(least_psnr)
     allowed = most * _error_at(_FORESEEN_AIM)
     best: Coded | None = None
+    decoded: NDArray[np.integer] | None = None
     compared = samples.compared_with(original)
     low, high, correction = 0.0, coder.largest, 1.0
     if coder.trial is not None and coder.error(coder.largest) > _FAR * most:
         correction = coder.trial(_foreseen_scale(coder, allowed, low, high))
     for _ in range(_ATTEMPTS):
         scale = _foreseen_scale(coder, allowed / correction, low, high)
-        data, decoded = coder.code(scale)
+        # Of large pictures the pixels of one attempt at a time are held.
+        decoded, best = None, best and replace(best, pixels=NO_PIXELS)
+        data = coder.code(scale)
+        decoded = coder.decode(data)
         reached = compared(decoded)
         error = _error_at(reached)
         fits = reached >= least_psnr
@@ -151,7 +158,10 @@ def fit_scale(
             break
         foreseen = coder.error(scale)
         correction = error / foreseen if error > 0 and foreseen > 0 else 1.0
-    return best
+    if best is None or best.pixels is not NO_PIXELS:
+        return best
+    del decoded
+    return replace(best, pixels=coder.decode(best.data))
 
 
 def _foreseen_scale(coder: ScaledCoder, allowed: float, low: float, high: float) -> float:

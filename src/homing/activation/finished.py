@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from homing.activation.budget import (
+    NO_PIXELS,
     Coded,
     Coder,
     ScaledCoder,
@@ -18,7 +19,8 @@ from homing.activation.budget import (
     fit_to_budget,
 )
 from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
-from homing.activation.prepared import FullSize, PreparedPicture, psnr_of_all
+from homing.activation.masking.perceptual import Masking
+from homing.activation.prepared import PreparedPicture, full_size, psnr_of_all
 from homing.activation.visible import fit_visible
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, find_kind, round_trip
@@ -38,6 +40,7 @@ from homing.images.preview import encode_preview
 from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
+from homing.workers.memory import return_freed_memory
 
 UNCHANGED = "unchanged"
 """Coding of a file that is its source, byte for byte."""
@@ -84,7 +87,8 @@ class FinishedPicture:
 
 def finish(
     prepared: PreparedPicture,
-    full: FullSize,
+    picture: Picture,
+    masking: Masking,
     gain: NDArray[np.float32],
     largest: float,
     rules: FileRules,
@@ -95,12 +99,14 @@ def finish(
     would be below those of `rules`. Raises `PictureError` if `rules.kind` differs from the
     picture's own and cannot hold it within the budget.
     """
-    picture = full.picture
     stored = as_stored(gain * prepared.channels, prepared.orientation)
     channels = 1 if prepared.alike else picture.pixels.shape[2]
+    full = prepared.full or full_size(picture, masking)
     change = full_change(stored[:, :, :channels], full.tolerance)
+    del full  # of a large picture it is not needed again
     kind = rules.kind or picture.kind
     code, even, notes = coding(picture, change, kind, psnr_of_all(prepared, rules.psnr))
+    del change  # laid on a JPEG's coefficients it is there once more
     shown, white = picture.samples.displayed(picture.pixels)
     seen = SeenPicture.of(shown, peak=white, opacity=picture.opacity)
 
@@ -108,6 +114,9 @@ def finish(
         return seen.ssimulacra2(picture.samples.displayed(pixels)[0])
 
     coded, visible = fit_visible(code, score, least=rules.least_visible, largest=largest * even)
+    del code  # and what it lays
+    if coded.pixels is NO_PIXELS:
+        coded = replace(coded, pixels=decode_pixels(coded.data))
     side = prepared.grids.squashed.shape[0]
     read = read_for_description(coded.data, side, limits=rules.limits, longer=rules.preview)
     return FinishedPicture(
@@ -181,13 +190,19 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
         change = picture.samples.steps(picture.pixels, change) / np.float32(picture.samples.white)
     laid = lay(read_coefficients(picture.encoded, header), change, light)
 
-    def code(scale: float) -> tuple[bytes, NDArray[np.integer]]:
-        data = write_coefficients(picture.encoded, laid.at(scale))
-        return data, decode_jpeg(data, parse_jpeg(data, UNLIMITED))
+    def code(scale: float) -> bytes:
+        return write_coefficients(picture.encoded, laid.at(scale))
 
     large = picture.width * picture.height > _TRIED_IN_PART
+
+    def decode(data: bytes) -> NDArray[np.integer]:
+        decoded = decode_jpeg(data, parse_jpeg(data, UNLIMITED))
+        if large:
+            return_freed_memory()  # of the decoder, which holds the picture once more
+        return decoded
+
     trial = _trial(picture.encoded, laid) if large else None
-    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, laid.error, trial)
+    coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, decode, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
 
     def fitted(largest: float) -> Coded:

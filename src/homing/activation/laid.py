@@ -49,7 +49,7 @@ class _Wanted:
 
     place: int  # in natural order
     old: NDArray[np.int16]  # (rows, columns), of the source
-    values: NDArray[np.float32]  # (rows, columns), 0 in blocks that stay as they are
+    values: NDArray[np.floating]  # (rows, columns), 0 in blocks that stay as they are
     new: float  # steps from which it changes where it was zero
     weight: float  # squares, in levels, of all pixels together, that one step makes
     squares: float  # sum of the squares of `values`
@@ -68,6 +68,14 @@ class _Wanted:
         changed: NDArray[np.int16] = np.clip(values + old, low, high).astype(np.int16)
         changed -= old
         return changed
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """Coefficients of a change by their place, (rows, columns) each, of a type."""
+
+    dtype: np.dtype[np.floating]
+    values: dict[int, NDArray[np.floating]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +206,8 @@ def lay(
     components = coefficients.components[:count]
     weights = np.array(_WEIGHTS.get(coefficients.colour, _WEIGHTS_OF_LUMINANCE))[:count]
     pixels = [_pixels(coefficients, number) for number in range(count)]
-    found: list[dict[int, NDArray[np.float32]]] = [{} for _ in components]
+    # Of a large picture the change comes in half precision, and is held so.
+    found = [_Found(change.dtype, {}) for _ in components]
     squares, power, touched = 0.0, 0.0, []
     for row, band, missing in _bands(coefficients, change, light):
         touched.append(_touched(band))
@@ -215,13 +224,13 @@ def lay(
         fixed = _fixed(zero, pixels[number], component.blocks.shape)
         _leave_padding(fixed, coefficients, pixels[number])
         weight = float(weights[number]) * pixels[number][0] * pixels[number][1]
-        wanted.append(_wanted(component, found[number], fixed, weight))
+        wanted.append(_wanted(component, found[number].values, fixed, weight))
     return LaidChange(coefficients, tuple(wanted), power / change.size, squares)
 
 
 def _wanted(
     component: Component,
-    found: dict[int, NDArray[np.float32]],
+    found: dict[int, NDArray[np.floating]],
     fixed: NDArray[np.bool_],
     weight: float,
 ) -> tuple[_Wanted, ...]:
@@ -308,7 +317,7 @@ def _transform(
     plane: NDArray[np.float32],
     pixels: tuple[int, int],
     row: int,
-    found: dict[int, NDArray[np.float32]],
+    found: _Found,
 ) -> None:
     """Add a band's coefficients, in steps, to those of them that may change."""
     from scipy.fft import dctn
@@ -327,9 +336,9 @@ def _transform(
     first = row * component.vertical
     for place in np.flatnonzero(reach * LARGEST_SCALE >= _ROUNDED):
         at = int(place)
-        if at not in found:
-            found[at] = np.zeros(component.blocks.shape[:2], np.float32)
-        found[at][first : first + height // 8] = blocks[:, at // 8, :, at % 8]
+        if at not in found.values:
+            found.values[at] = np.zeros(component.blocks.shape[:2], found.dtype)
+        found.values[at][first : first + height // 8] = blocks[:, at // 8, :, at % 8]
 
 
 def _touched(band: NDArray[np.float32]) -> NDArray[np.bool_]:

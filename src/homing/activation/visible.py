@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from homing.activation.budget import Coded
+from homing.activation.budget import NO_PIXELS, Coded
 
 _ATTEMPTS = 5
 _LEAST_LACK = 0.01
@@ -40,13 +41,14 @@ def fit_visible(
     Returns
     -------
     tuple of Coded and float or None
-        The file, and its score: below the least only if coding alone loses more than that.
+        The file, and its score: below the least only if coding alone loses more than that. Its
+        pixels are `NO_PIXELS` if they are to be decoded again.
     """
     if least is None:
         coded = code(largest)
         return coded, score(coded.pixels)
     fitting: tuple[Coded, float] | None = None  # of the largest scale
-    above: tuple[Coded, float] | None = None  # seen too much, of the smallest scale
+    above: tuple[float, float] | None = None  # the smallest scale that was seen too much
     scale = largest
     for attempt in range(1, _ATTEMPTS + 1):
         coded = code(scale)
@@ -54,11 +56,14 @@ def fit_visible(
         if found is None or coded.scale == 0:
             return coded, found
         if found < least:
-            above = coded, found
+            above = coded.scale, found
         elif fitting is None or coded.scale > fitting[0].scale:
             fitting = coded, found
         if fitting is not None and (above is None or fitting[1] <= least + _CLOSE):
             return fitting
+        # Of large pictures the pixels of one attempt at a time are held.
+        fitting = fitting and (replace(fitting[0], pixels=NO_PIXELS), fitting[1])
+        del coded
         # One that was still seen too much falls more slowly than expected.
         scale = _next_scale(fitting, above, 100 - least - _AIM, _GROWTH * attempt)
     if fitting is not None:
@@ -77,14 +82,14 @@ def fit_visible(
 
 def _next_scale(
     fitting: tuple[Coded, float] | None,
-    above: tuple[Coded, float] | None,
+    above: tuple[float, float] | None,
     lack: float,
     growth: float,
 ) -> float:
     """Return the scale at which a score should lack so much of 100."""
     lack = max(lack, _LEAST_LACK)
     assert above is not None  # only what is seen too much is searched further
-    high, seen = above[0].scale, 100 - above[1]
+    high, seen = above[0], 100 - above[1]
     if fitting is None or fitting[1] >= 100 or fitting[0].scale >= high:
         return float(high * max((lack / seen) ** growth, _LEAST_AT_ONCE))
     low, hidden = fitting[0].scale, 100 - fitting[1]

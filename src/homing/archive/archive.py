@@ -135,7 +135,7 @@ class Archive(ArchiveUpkeep):
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
-        refuse_clashes(inputs, find_kind(options.format) if options.format else None)
+        refuse_clashes(inputs, find_kind(options.format) if options.format else None, folder)
         generation, codebook = self._newest()
         with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)

@@ -98,16 +98,18 @@ def _refuse_duplicate_ids(inputs: Sequence[Input]) -> None:
             )
 
 
-def refuse_clashes(inputs: Sequence[Input], kind: str | None) -> None:
-    """Refuse pictures whose released files cannot all have their names, before any work.
+def refuse_clashes(inputs: Sequence[Input], kind: str | None, out: Path) -> None:
+    """Refuse pictures whose released files cannot all have their names in `out`, before any work.
 
-    `kind` is that of the files, None: each picture's own.
+    `kind` is that of the files, None: each picture's own. Where the file system does not tell upper
+    from lower case, nor composed letters from others, such names are one.
     """
+    seen = _folded if _knows_no_case(out) else Path
     names: dict[Path, Input] = {}
     for item in inputs:
         if not item.destination.name:  # "." of a manifest, which no picture is
             continue
-        other = names.setdefault(item.destination_as(kind), item)
+        other = names.setdefault(seen(item.destination_as(kind)), item)
         if other is not item:
             raise UsageError(
                 f"{shown(other.path)!r} and {shown(item.path)!r} would both be released as "
@@ -122,9 +124,24 @@ def refuse_clashes(inputs: Sequence[Input], kind: str | None) -> None:
     for folder, item in folders.items():
         if folder in names:
             raise UsageError(
-                f"{shown(names[folder].path)!r} would be released as {shown(folder)!r}, which is a "
-                f"folder of {shown(item.path)!r}; release them into different folders"
+                f"{shown(names[folder].path)!r} would be released as "
+                f"{shown(names[folder].destination_as(kind))!r}, which is a folder of "
+                f"{shown(item.path)!r}; release them into different folders"
             )
+
+
+def _folded(path: Path) -> Path:
+    """Return a path as file systems see it that know no case, and no forms of letters."""
+    return Path(composed(composed(shown(path)).casefold()))
+
+
+def _knows_no_case(folder: Path) -> bool:
+    """Return whether names that differ in case are one where a folder is, or will be."""
+    for existing in (folder, *folder.resolve().parents):
+        other = existing.with_name(existing.name.swapcase()) if existing.name else existing
+        if existing.exists() and other != existing:
+            return other.exists() and other.samefile(existing)
+    return False
 
 
 def _base_of(manifest: Path, photos: Sequence[Path]) -> Path:

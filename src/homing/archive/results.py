@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from homing.images.kinds import Unread
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -80,7 +82,8 @@ class Report:
 
     outcomes: tuple[Outcome, ...]
     seconds: float  # that the run took
-    passed_over: Mapping[str, int] = field(default_factory=dict)  # see `passed_over_in_words`
+    #: Files in folders of kinds that homing does not read, counted; see `passed_over_in_words`.
+    passed_over: Mapping[Unread, int] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Outcome]:
         """Iterate over the outcomes."""
@@ -108,13 +111,16 @@ class Report:
         return f"{done}; {words}" if words else done
 
 
-def passed_over_in_words(counts: Mapping[str, int]) -> str:
-    """Say which files in folders were passed over, by suffix; "" if there were none.
+def passed_over_in_words(counts: Mapping[Unread, int]) -> str:
+    """Say which files in folders were passed over, and what to do; "" if there were none.
 
-    They are pictures by their names, of kinds that homing does not read.
+    They show pictures, by their first bytes or their names, of kinds that homing does not read.
     """
-    parts = [f"{count} {suffix}" for suffix, count in counts.items()]
-    return f"passed over, of kinds that homing does not read: {', '.join(parts)}" if parts else ""
+    by_remedy: dict[str, list[str]] = {}
+    for kind, count in counts.items():
+        by_remedy.setdefault(kind.remedy, []).append(f"{kind.name} ({count})")
+    parts = [f"{', '.join(names)}: {remedy}" for remedy, names in by_remedy.items()]
+    return f"passed over, of kinds that homing does not read: {'; '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,14 @@ from homing.images.formats.blocks.look import pictures_within
 from homing.images.metadata.metadata import manifest_store
 
 _TYPES = MappingProxyType(
-    {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp", "TIFF": "image/tiff"}
+    {
+        "JPEG": "image/jpeg",
+        "PNG": "image/png",
+        "WEBP": "image/webp",
+        "TIFF": "image/tiff",
+        "AVIF": "image/avif",
+        "JXL": "image/jxl",
+    }
 )
 _CURVES = MappingProxyType({"secp256r1": "es256", "secp384r1": "es384", "secp521r1": "es512"})
 

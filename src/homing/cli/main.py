@@ -23,7 +23,11 @@ from homing.errors import HomingError
 from homing.workers.memory import keep_freed_memory
 
 _GROUPS = {
-    "Pictures": {"release": "release add activate", "search": "search explain duplicates cells"},
+    "Pictures": {
+        "release": "release add activate",
+        "search": "search explain duplicates cells",
+        "kinds": "kinds",
+    },
     "Archive": {
         "archive": "init stats verify repair compact previews index calibrate",
         "entries": "list show remove export import versions",

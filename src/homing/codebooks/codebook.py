@@ -15,7 +15,7 @@ import numpy.typing as npt
 from homing.codebooks import rebuild
 from homing.codebooks.any_codebook import AnyCodebook, sign_target
 from homing.codebooks.checks import check_cells, check_codes, check_count, check_vectors
-from homing.codebooks.exact import LARGEST, nearest, nearest_rows, squared_norms
+from homing.codebooks.exact import LARGEST, nearest, nearest_several, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
 from homing.codebooks.partition import Partition, linear_steps
@@ -167,28 +167,16 @@ class Codebook(AnyCodebook):
         count = check_count(count, self.cell_count)
         if not self.factory.cells:
             return np.zeros((len(inner), 1), np.int32)
-        return nearest_rows(inner, self.arrays["coarse"], self._coarse_norms, count)
+        return nearest_several(inner, self.arrays["coarse"], self._coarse_norms, count)
 
     def count_near_cells(
         self, vectors: npt.ArrayLike, margin: float, most: int
     ) -> npt.NDArray[np.int64]:
-        """Count the cells that are nearly as near to each vector as its own.
+        """Count the cells nearly as near to each vector as its own, from 1 to `most`, (n,).
 
-        An edited copy that has left its picture's cell is most often in one of them.
-
-        Parameters
-        ----------
-        vectors : array_like, shape (n, dimension)
-        margin : float
-            How much further they may be, in squared distances: a share of the median one between a
-            centroid and its nearest neighbour.
-        most : int
-            Largest count, at least 1.
-
-        Returns
-        -------
-        ndarray, shape (n,), int64
-            From 1, for the vector's own cell, to `most`.
+        An edited copy that has left its picture's cell is most often in one of them. `margin` is
+        how much further they may be, in squared distances: a share of the median one between a
+        centroid and its nearest neighbour.
         """
         inner = self.inner(vectors)
         if not self.factory.cells:

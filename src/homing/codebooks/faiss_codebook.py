@@ -15,7 +15,7 @@ import numpy.typing as npt
 from homing.codebooks.any_codebook import AnyCodebook, Cells, Floats, sign_target
 from homing.codebooks.checks import check_count, check_vectors
 from homing.codebooks.codebook import Codebook
-from homing.codebooks.exact import nearest, nearest_rows, squared_norms
+from homing.codebooks.exact import nearest, nearest_several, squared_norms
 from homing.codebooks.partition import Linear, Normalised, Partition, Step
 from homing.errors import CodebookError
 
@@ -132,7 +132,7 @@ class FaissCodebook(AnyCodebook):
             return np.zeros((len(checked), 1), np.int32)
         if self._is_exact:
             inner = self.partition.apply(checked)
-            return nearest_rows(inner, self.partition.centroids, self._norms, count)
+            return nearest_several(inner, self.partition.centroids, self._norms, count)
         return self._searched(checked, count)
 
     def target(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Floats:

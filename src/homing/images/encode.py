@@ -5,25 +5,37 @@ A JPEG that stays one is rather changed in its own coefficients, by
 """
 
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from homing.errors import PictureError, UsageError
+from homing.images.formats.boxed.avif import encode_avif, parse_avif, splice_avif
+from homing.images.formats.boxed.jxl import encode_jxl, parse_jxl, splice_jxl
 from homing.images.formats.jpeg import decode_jpeg, encode_jpeg, parse_jpeg, splice_jpeg
 from homing.images.formats.png import encode_png, splice_png
 from homing.images.formats.tiff import STRAIGHT, encode_tiff, parse_tiff
 from homing.images.formats.webp import encode_webp, splice_webp
-from homing.images.kinds import KINDS, Kind
+from homing.images.kinds import KINDS, Kind, title
 from homing.images.limits import UNLIMITED
-from homing.images.metadata.carried import chunks_for, directory_for, segments_for, webp_chunks_for
+from homing.images.metadata.carried import (
+    about_for,
+    chunks_for,
+    directory_for,
+    segments_for,
+    webp_chunks_for,
+)
 from homing.images.picture import Picture
 from homing.images.pixels import Pixels
 
 _JPEG_QUALITIES = (95, 98, 100)
 _GRAPHIC = 0.25  # share of its samples that the PNG of a photograph is longer than
-_WEBP_QUALITIES = (95, 100)
+_QUALITIES: MappingProxyType[Kind, tuple[int, ...]] = MappingProxyType(
+    {"WEBP": (95, 100), "AVIF": (95,), "JXL": (96, 99)}
+)
 _PNG_ALONE = ("cICP", "gAMA")
-_NAMES = {"JPEG": "JPEG", "PNG": "PNG", "WEBP": "WebP", "TIFF": "TIFF"}
+_PNG_CICP = ("PNG", "cICP")
+_OWN_ALONE = ("AVIF", "JXL")
 
 
 @dataclass(frozen=True)
@@ -40,9 +52,10 @@ def encodings(picture: Picture, kind: str | None = None) -> tuple[Encoding, ...]
     """Return the ways in which a picture may be coded anew, at least one, smallest file first.
 
     JPEG at 95, 98 and 100, all 4:4:4, none coarser than the source seems to be; WebP at 95 and
-    100 and without loss, or only without loss if the source is; PNG and TIFF without loss. `kind`
-    is that of the source by default; a :class:`PictureError` says that it cannot hold the picture:
-    alpha in a JPEG, 16 bits in a JPEG or WebP, CMYK in all but a JPEG.
+    100 and without loss, or only without loss if the source is; AVIF and JPEG XL likewise, at 95,
+    and at 96 and 99; PNG and TIFF without loss. `kind` is that of the source by default; a
+    :class:`PictureError` says that it cannot hold the picture: alpha in a JPEG, 16 bits in a JPEG
+    or WebP, CMYK in all but a JPEG, and AVIF and JPEG XL those of other kinds.
     """
     wanted = find_kind(kind) if kind is not None else picture.kind
     _check_holds(picture, wanted)
@@ -50,13 +63,13 @@ def encodings(picture: Picture, kind: str | None = None) -> tuple[Encoding, ...]
         least = min(picture.quality or 0, 100)
         qualities = tuple(q for q in _JPEG_QUALITIES if q >= least)
         return tuple(Encoding(f"JPEG {q}", "JPEG", True, q) for q in qualities)
-    lossless = Encoding(_NAMES[wanted], wanted, False, None)
-    if wanted != "WEBP":
-        return (lossless,)
-    lossless = Encoding("WebP lossless", "WEBP", False, None)
+    if wanted not in _QUALITIES:
+        return (Encoding(title(wanted), wanted, False, None),)
+    lossless = Encoding(f"{title(wanted)} lossless", wanted, False, None)
     if picture.lossless:
         return (lossless,)
-    return (*(Encoding(f"WebP {q}", "WEBP", True, q) for q in _WEBP_QUALITIES), lossless)
+    lossy = (Encoding(f"{title(wanted)} {q}", wanted, True, q) for q in _QUALITIES[wanted])
+    return (*lossy, lossless)
 
 
 def encode(
@@ -85,6 +98,8 @@ def encode(
         return _encode_png(picture, pixels)
     if encoding.kind == "WEBP":
         return _encode_webp(picture, pixels, encoding)
+    if encoding.kind in _OWN_ALONE:
+        return _encode_own(picture, pixels, encoding)
     return _encode_tiff(picture, pixels)
 
 
@@ -111,18 +126,22 @@ def find_kind(kind: str) -> Kind:
 
 def _check_holds(picture: Picture, kind: str) -> None:
     """Refuse a picture that a kind cannot hold."""
+    if kind in _OWN_ALONE and kind != picture.kind:
+        raise PictureError(
+            f"{title(kind)} is written of {title(kind)} alone; choose JPEG, PNG, WebP or TIFF"
+        )
     if picture.inks and kind != "JPEG":
         raise PictureError("a CMYK picture is written back as JPEG alone; convert it to RGB first")
     colour = picture.samples.colour
-    if colour.convert is not None and colour.told_by in _PNG_ALONE and kind != picture.kind:
+    told_by, own = colour.told_by, kind == picture.kind or (kind, colour.told_by) == _PNG_CICP
+    if colour.convert is not None and told_by in _PNG_ALONE and not own:
         raise PictureError(
-            f"colours told by {colour.told_by} are written back as PNG alone; convert them to "
-            "sRGB first"
+            f"colours told by {told_by} are written back as PNG alone; convert them to sRGB first"
         )
     if kind == "JPEG" and picture.alpha is not None:
         raise PictureError("a JPEG holds no transparency; write PNG, WebP or TIFF")
     if kind in ("JPEG", "WEBP") and picture.depth != 8:
-        raise PictureError(f"a {_NAMES[kind]} holds no 16 bits a sample; write PNG or TIFF")
+        raise PictureError(f"a {title(kind)} holds no 16 bits a sample; write PNG or TIFF")
 
 
 def _with_alpha(picture: Picture, pixels: Pixels) -> Pixels:
@@ -178,6 +197,19 @@ def _encode_webp(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
     if picture.kind != "WEBP" and chunks.icc is not None and chunks.icc[16:20] == b"GRAY":
         raise PictureError("a WebP is always in colour and holds no grey profile; write PNG")
     return splice_webp(data, exif=chunks.exif, icc=chunks.icc, xmp=chunks.xmp, others=chunks.others)
+
+
+def _encode_own(picture: Picture, pixels: Pixels, encoding: Encoding) -> bytes:
+    """Write an AVIF as AVIF, a JPEG XL as JPEG XL."""
+    samples, depth = _with_alpha(picture, pixels), picture.samples.white.bit_length()
+    about, _ = about_for(picture)
+    if encoding.kind == "AVIF":
+        header = parse_avif(picture.encoded, UNLIMITED)
+        coded = encode_avif(samples, encoding.quality, depth)
+        return splice_avif(coded, header, exif=about.exif, xmp=about.xmp)
+    source = parse_jxl(picture.encoded, UNLIMITED)
+    coded = encode_jxl(samples, encoding.quality, depth)
+    return splice_jxl(coded, source, exif=about.exif, xmp=about.xmp)
 
 
 def _encode_tiff(picture: Picture, pixels: Pixels) -> bytes:

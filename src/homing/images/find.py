@@ -8,17 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from homing.images.kinds import (
-    KINDS,
-    MAGIC_LENGTH,
-    OTHER_SUFFIXES,
-    SUFFIXES,
-    UNREAD_SUFFIXES,
-    sniff,
-)
+from homing.images.kinds import HEAD, KINDS, OTHER_SUFFIXES, Unread, find_unread, sniff
 from homing.images.limits import open_unblocked, shown
 
-_READ_SUFFIXES = frozenset(KINDS) | OTHER_SUFFIXES
+_READ_SUFFIXES = frozenset(KINDS) | frozenset(OTHER_SUFFIXES)
+_SHORT_MARKS = (b"BM", b"\xff\x0a")  # two bytes, which files of any kind may begin with
 
 
 @dataclass(frozen=True)
@@ -35,8 +29,8 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
     """Yield the pictures of files and folders, folders walked through, in the order of `paths`.
 
     A file given itself always counts. In a folder a file counts if its suffix is that of a
-    picture, or its first bytes are those of a JPEG, PNG, WebP or TIFF. Names are visited in the
-    order of their bytes; hidden ones (with a leading dot) are left out, and links to folders are
+    picture that homing reads, or its first bytes are those of one. Names are visited in the order
+    of their bytes; hidden ones (with a leading dot) are left out, and links to folders are
     not followed. A path that does not exist, a folder that cannot be listed, and a name with a
     picture's suffix that cannot be read (a dangling link, a pipe) are yielded too, so that
     reading them names the reason; so is any name whose path is longer than the system allows.
@@ -48,22 +42,29 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
             yield FoundPicture(path, shown(path.name or path))
 
 
-def count_passed_over(paths: Sequence[str | os.PathLike[str]]) -> dict[str, int]:
-    """Count, by suffix, the files in folders that are pictures of kinds that homing does not read.
+def count_passed_over(paths: Sequence[str | os.PathLike[str]]) -> dict[Unread, int]:
+    """Count the files in folders that show pictures but are of kinds that homing does not read.
 
     :func:`find_pictures` passes them over.
     """
-    counts: Counter[str] = Counter()
+    counts: Counter[Unread] = Counter()
     for path in paths:
         for folder, folders, names in os.walk(path):
             folders[:] = [name for name in folders if not name.startswith(".")]
             for name in names:
-                suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - quick, for every name
-                if suffix not in UNREAD_SUFFIXES or name.startswith("."):
-                    continue
-                if not _is_candidate(Path(folder, name)):
-                    counts[suffix] += 1
-    return dict(sorted(counts.items()))
+                found = None if name.startswith(".") else _unread(Path(folder, name))
+                if found is not None:
+                    counts[found] += 1
+    return dict(sorted(counts.items(), key=lambda item: item[0].name))
+
+
+def _unread(path: Path) -> Unread | None:
+    """Return the kind of a file that is passed over; None if it is read, or shows no picture."""
+    suffix = path.suffix.lower()
+    if suffix in _READ_SUFFIXES:
+        return None
+    head = _head(path)
+    return None if _is_read(head, suffix) else find_unread(head, suffix)
 
 
 def _walk(root: Path) -> Iterator[FoundPicture]:
@@ -111,10 +112,21 @@ def _is_candidate(path: Path) -> bool:
         return False
     if path.suffix.lower() in _READ_SUFFIXES:
         return True
-    if not stat.S_ISREG(mode):
-        return False
+    return stat.S_ISREG(mode) and _is_read(_head(path), path.suffix.lower())
+
+
+def _is_read(head: bytes, suffix: str) -> bool:
+    """Return whether a file with a strange suffix is a picture that homing reads."""
+    kind = "" if head.startswith(_SHORT_MARKS) else sniff(head)
+    return bool(kind) and not (kind == "TIFF" and find_unread(head, suffix))  # many raw files
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of a regular file; none if there is no reading it."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return b""
         with open_unblocked(path) as file:
-            return sniff(file.read(MAGIC_LENGTH)) in SUFFIXES
+            return file.read(HEAD)
     except OSError:
-        return False
+        return b""

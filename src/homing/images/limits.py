@@ -68,7 +68,8 @@ def check_pixels(width: int, height: int, limits: Limits) -> None:
     if width * height > limits.max_pixels:
         raise PictureError(
             f"the file claims {width} x {height} pixels, more than the limit of "
-            f"{limits.max_pixels}; raise the limit if you trust the file"
+            f"{limits.max_pixels}; raise the limit (--max-pixels) if you trust the file, or scale "
+            "the picture down"
         )
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from homing.errors import PictureError
 from homing.images.formats.jpeg_structure import EOI, FRAMES, SOI, SOS, ends_of_data
 from homing.images.formats.png import CARRIED, OF_LAYOUT, PALETTE, SIGNATURE, chunk, coded_length
-from homing.images.formats.tiff_tags import BYTE_ORDERS, Order, read_directory
+from homing.images.formats.read_only import first_frame
+from homing.images.formats.tiff import encode_tiff, parse_tiff
+from homing.images.formats.tiff_pixels import decode_tiff
 from homing.images.kinds import count_blanks, sniff
 from homing.images.limits import check_pixels
 from homing.options import Limits
@@ -25,6 +27,9 @@ _DNL = 0xDC
 _SLICE = 1 << 16  # bytes inflated at a time: of a damaged stream what came before counts
 _LEAST = 64  # bytes of coded data that show anything
 _LEAST_ROWS = 100  # one in so many must be there
+_OWN_PALETTE = 128  # flag of a GIF's frame
+_CODE_BITS = 12  # of a GIF's codes, at most
+_MOST_FILLED = 40_000_000  # pixels of a GIF cut short
 _MOST_PARTS, _MOST_CHUNKS = 10_000, 200_000  # of a JPEG, of a PNG
 
 CUT = "the file is cut short: read as far as it goes"
@@ -57,7 +62,7 @@ def read_liberally(
 
 
 def mend(data: bytes, limits: Limits) -> Mended | None:
-    """Mend a file: blanks in front of any kind, a JPEG or PNG, the end of a WebP or plain TIFF.
+    """Mend a file: blanks in front of any kind, a JPEG or PNG, the end of a WebP, TIFF or GIF.
 
     Returns None if there is nothing to mend.
     """
@@ -202,14 +207,46 @@ def _mend_webp(data: bytes, notes: list[str], limits: Limits) -> bytes:
 
 
 def _mend_tiff(data: bytes, notes: list[str], limits: Limits) -> bytes:
-    """Fill up a TIFF to the end of its last strip: of an uncompressed one the rest is black."""
-    del limits
-    order: Order = "<" if data[:2] == b"II" else ">"
-    at = int.from_bytes(data[4:8], BYTE_ORDERS[order])
-    directory = read_directory(data, at, order, depth=0)
-    starts, lengths = (directory.numbers(tag) for tag in (273, 279))
-    ends = (start + length for start, length in zip(starts, lengths, strict=False))
-    return _filled(data, notes, max(ends, default=0))
+    """Fill up a TIFF to the end of its last strip or tile: what is not there is black.
+
+    A compressed one is decoded as far as each part goes, and written anew.
+    """
+    header = parse_tiff(data, limits, first_page=True)
+    numbers = header.directory.numbers
+    parts = [*zip(numbers(273), numbers(279), strict=False)]
+    parts += zip(numbers(324), numbers(325), strict=False)
+    filled = _filled(data, notes, max((start + length for start, length in parts), default=0))
+    if header.refusal or filled is data or numbers(259) in ((), (1,)):
+        return filled
+    known = len(data)
+    pixels = decode_tiff(filled, header, limits, known=known)
+    return encode_tiff(pixels, header.directory, extra=header.extra)
+
+
+def _mend_gif(data: bytes, notes: list[str], limits: Limits) -> bytes:
+    """End the first frame of a GIF: the rest of it is in its first colour."""
+    at = first_frame(data)
+    width, height = (int.from_bytes(data[at + n : at + n + 2], "little") for n in (5, 7))
+    check_pixels(width, height, limits)
+    flags = data[at + 9] if at + 9 < len(data) else 0
+    at += 10 + (3 << (flags & 7) + 1 if flags & _OWN_PALETTE else 0) + 1
+    blocks = at
+    while at < len(data) and data[at]:
+        at += 1 + data[at]
+    if at < len(data) or len(data) - blocks < _LEAST or width * height > _MOST_FILLED:
+        return data
+    notes.append(CUT)
+    held = b"".join(_contents(data, blocks))
+    held += bytes(width * height * _CODE_BITS // 8 + 1)
+    pieces = [held[n : n + 255] for n in range(0, len(held), 255)]
+    return b"".join((data[:blocks], *(bytes((len(each),)) + each for each in pieces), b"\0;"))
+
+
+def _contents(data: bytes, at: int) -> Iterator[bytes]:
+    """Yield what the blocks of a GIF hold, the last as far as it is there."""
+    while at < len(data):
+        yield data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
 
 
 def _filled(data: bytes, notes: list[str], length: int) -> bytes:
@@ -221,5 +258,13 @@ def _filled(data: bytes, notes: list[str], length: int) -> bytes:
 
 
 _MENDERS: MappingProxyType[str, Callable[[bytes, list[str], Limits], bytes | None]] = (
-    MappingProxyType({"JPEG": _mend_jpeg, "PNG": _mend_png, "WEBP": _mend_webp, "TIFF": _mend_tiff})
+    MappingProxyType(
+        {
+            "JPEG": _mend_jpeg,
+            "PNG": _mend_png,
+            "WEBP": _mend_webp,
+            "TIFF": _mend_tiff,
+            "GIF": _mend_gif,
+        }
+    )
 )

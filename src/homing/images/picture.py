@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.errors import PictureError
+from homing.images.formats.boxed.avif import decode_avif, parse_avif
+from homing.images.formats.boxed.jxl import decode_jxl, parse_jxl
 from homing.images.formats.jpeg import decode_jpeg, is_credentials, parse_jpeg
 from homing.images.formats.png import PALETTE, PngHeader, decode_png, parse_png
 from homing.images.formats.tiff import ASSOCIATED, parse_tiff
 from homing.images.formats.tiff_pixels import decode_tiff
 from homing.images.formats.webp import decode_webp, parse_webp
-from homing.images.kinds import Kind, sniff, unknown
+from homing.images.kinds import Kind, sniff, title, unknown
 from homing.images.limits import UNLIMITED, Source, read_bytes
 from homing.images.pixels import Pixels
 from homing.images.samples import Samples, samples_of
@@ -35,7 +37,7 @@ class Picture:
     notes: tuple[str, ...]  # what any written file loses; more by `homing.images.metadata.carried`
     encoded: bytes  # the source file
     progressive: bool = False  # a JPEG of several scans
-    lossless: bool = True  # false for JPEG and ordinary WebP
+    lossless: bool = True  # false for JPEG, ordinary WebP, AVIF and JPEG XL
     quality: int | None = None  # estimated for a JPEG, 1..100 on libjpeg's scale
     inks: bool = False  # a JPEG in CMYK, whose pixels here are RGB
 
@@ -77,11 +79,11 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
 
     Read are JPEG (grey, colour at any sampling, and CMYK, whose pixels are given as RGB; of several
     pictures in one file the first), PNG (8 and 16 bits; palettes and lower depths expanded, with a
-    note), WebP and TIFF (8 and 16 bits; grey, RGB, palette). A :class:`PictureError` gives reason
-    and remedy for the others: missing, empty, truncated, damaged or too large files; JPEG of 12
-    bits, lossless, or with its height at the end (DNL); TIFF in CMYK; animations and several pages
-    (APNG, animated WebP, multi-page TIFF); 1-bit, 32-bit and real-valued samples; premultiplied
-    alpha; other kinds.
+    note), WebP, TIFF (8 and 16 bits; grey, RGB, palette), AVIF and JPEG XL. A
+    :class:`PictureError` gives reason and remedy for the others: missing, empty, truncated, damaged
+    or too large files; JPEG of 12 bits, lossless, or with its height at the end (DNL); TIFF in
+    CMYK; animations and several pages (APNG, animated WebP, multi-page TIFF); 1-bit, 32-bit and
+    real-valued samples; premultiplied alpha; other kinds.
     """
     data = read_bytes(source, limits=limits)
     kind = sniff(data)
@@ -89,7 +91,8 @@ def read_picture(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
         raise unknown(data)
     if kind not in _READERS:
         raise PictureError(
-            f"a {kind} picture cannot be written back in its own kind; convert it to PNG first"
+            f"a {title(kind)} picture cannot be written back in its own kind; "
+            "convert it to PNG first"
         )
     return _READERS[kind](data, limits)
 
@@ -183,6 +186,35 @@ def _read_tiff(data: bytes, limits: Limits) -> Picture:
     return Picture("TIFF", colours, alpha, samples, notes, data)
 
 
+def _read_avif(data: bytes, limits: Limits) -> Picture:
+    header = parse_avif(data, limits)
+    if header.refusal:
+        raise PictureError(header.refusal)
+    colours, alpha = _split(decode_avif(header))
+    samples = samples_of(header.told, colours, alpha)
+    notes = _credentials_note(header.manifest_store is not None)
+    return Picture("AVIF", colours, alpha, samples, notes, data, lossless=header.lossless)
+
+
+def _read_jxl(data: bytes, limits: Limits) -> Picture:
+    found = parse_jxl(data, limits)
+    if found.refusal:
+        raise PictureError(found.refusal)
+    colours, alpha = _split(decode_jxl(found))
+    samples = samples_of(found.told, colours, alpha)
+    notes = _credentials_note(found.manifest_store is not None)
+    # What is not sRGB of 8 bits is coded without loss: the coder takes lossy pictures for that.
+    lossless = not (found.header.xyb and found.header.colours.srgb and colours.dtype == np.uint8)
+    return Picture("JXL", colours, alpha, samples, notes, data, lossless=lossless)
+
+
 _READERS: MappingProxyType[str, Callable[[bytes, Limits], Picture]] = MappingProxyType(
-    {"JPEG": _read_jpeg, "PNG": _read_png, "WEBP": _read_webp, "TIFF": _read_tiff}
+    {
+        "JPEG": _read_jpeg,
+        "PNG": _read_png,
+        "WEBP": _read_webp,
+        "TIFF": _read_tiff,
+        "AVIF": _read_avif,
+        "JXL": _read_jxl,
+    }
 )

@@ -12,11 +12,13 @@ from PIL import Image
 
 from homing.errors import PictureError, UsageError
 from homing.images.colour import SRGB
+from homing.images.formats.boxed.avif import decode_avif, parse_avif
+from homing.images.formats.boxed.jxl import decode_jxl, parse_jxl
 from homing.images.formats.jpeg import open_jpeg, parse_jpeg
 from homing.images.formats.png import decode_png, parse_png
-from homing.images.formats.read_only import open_other, open_unusual_tiff
+from homing.images.formats.read_only import open_other, open_unusual_tiff, read_heic
 from homing.images.formats.tiff import UNSPECIFIED, parse_tiff
-from homing.images.formats.tiff_pixels import check_blocks, decode_tiff
+from homing.images.formats.tiff_pixels import check_blocks, decode_measured, decode_tiff
 from homing.images.formats.tiff_tags import ORIENTATION
 from homing.images.formats.webp import open_webp, parse_webp
 from homing.images.kinds import sniff, unknown
@@ -72,13 +74,13 @@ def read_squashed(
 ) -> npt.NDArray[np.uint8]:
     """Read a picture liberally and squash it to (size, size, 3) RGB, whatever its aspect.
 
-    The kinds are JPEG, PNG, WebP, TIFF, GIF, BMP, JPEG 2000 and AVIF (where Pillow has it). The
-    whole picture is resampled (antialiased bilinear), then turned upright, and shown as sRGB by
-    what its file tells of it (:mod:`homing.images.samples`). Alpha is laid over white, 16 bits
-    become 8, palettes are expanded, and of several pictures in one file the first counts. A JPEG is
-    decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25 times `size`
-    pixels in both directions. `size` is 1..8192. A file that is cut short or slightly damaged is
-    read as far as it goes.
+    The kinds are JPEG, PNG, WebP, TIFF, AVIF, JPEG XL, GIF, BMP, JPEG 2000 and, with the extra
+    ``heic``, HEIC. The whole picture is resampled (antialiased bilinear), then turned upright, and
+    shown as sRGB by what its file tells of it (:mod:`homing.images.samples`). Alpha is laid over
+    white, 16 bits become 8, palettes are expanded, and of several pictures in one file the first
+    counts. A JPEG is decoded at the smallest of 1, 1/2, 1/4, 1/8 of its size that has at least 1.25
+    times `size` pixels in both directions. `size` is 1..8192. A file that is cut short or slightly
+    damaged is read as far as it goes.
     """
     return read_for_description(source, size, limits=limits).pixels
 
@@ -239,8 +241,8 @@ def _open(data: bytes, size: int, limits: Limits) -> _Opened:
     if kind == "WEBP":
         told = parse_webp(data, limits).told  # and checks the size
         return _opened(open_webp(data), told)
-    if kind == "TIFF":
-        return _open_tiff(data, limits)
+    if kind in _DECODED:
+        return _DECODED[kind](data, limits)
     if not kind:
         raise unknown(data)
     other = open_other(data, kind, limits)
@@ -260,6 +262,9 @@ def _open_jpeg(data: bytes, wanted: tuple[int, int], limits: Limits) -> _Opened:
 
 def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     header = parse_tiff(data, limits, first_page=True)
+    if header.measured:
+        told = replace(header.told, bits=16, bits_by="its largest sample")
+        return _of_samples(decode_measured(data, header, limits), told)
     if header.refusal:
         check_blocks(data, header, limits)
         return _opened(open_unusual_tiff(data, header), header.told)
@@ -267,6 +272,25 @@ def _open_tiff(data: bytes, limits: Limits) -> _Opened:
     if samples.shape[2] % 2 == 0 and header.extra == UNSPECIFIED:
         samples = samples[..., :-1]
     return _of_samples(samples, header.told)
+
+
+def _open_avif(data: bytes, limits: Limits) -> _Opened:
+    header = parse_avif(data, limits)
+    return _of_samples(decode_avif(header), header.told)
+
+
+def _open_jxl(data: bytes, limits: Limits) -> _Opened:
+    found = parse_jxl(data, limits)
+    return _of_samples(decode_jxl(found), found.told)
+
+
+def _open_heic(data: bytes, limits: Limits) -> _Opened:
+    return _of_samples(*read_heic(data, limits))
+
+
+_DECODED: MappingProxyType[str, Callable[[bytes, Limits], _Opened]] = MappingProxyType(
+    {"TIFF": _open_tiff, "AVIF": _open_avif, "JXL": _open_jxl, "HEIC": _open_heic}
+)
 
 
 def _opened(image: Image.Image, told: Told) -> _Opened:

@@ -137,7 +137,7 @@ def _range(told: Told, colours: Pixels) -> Samples:
 def _orientation(told: Told) -> tuple[int, str]:
     """Return the orientation, and what tells it: XMP where EXIF does not."""
     if told.orientation is not None:
-        return (told.orientation if 1 <= told.orientation <= 8 else 1), "TIFF"
+        return (told.orientation if 1 <= told.orientation <= 8 else 1), told.orientation_by
     found = orientation_of(told.exif)
     if found is not None:
         return found, "EXIF"

@@ -9,6 +9,7 @@ class Told:
 
     exif: bytes | None = None  # block, beginning with its TIFF header
     orientation: int | None = None  # told apart from the block, as a TIFF does
+    orientation_by: str = "TIFF"
     xmp: bytes | None = None
     icc: bytes | None = None
     cicp: bytes | None = None  # primaries, transfer, matrix, full range (ITU-T H.273)

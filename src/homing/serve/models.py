@@ -146,6 +146,7 @@ class EntryAnswer(_Extensible):
     height: int
     psnr: float | None
     cell: int
+    further_cells: list[int] = Field([], description="Cells that it is held in as well.")
     code: str
     created_at: str
     source_sha256: str

@@ -21,3 +21,16 @@ def keep_freed_memory() -> None:
     if mallopt is not None:
         mallopt(_M_MMAP_THRESHOLD, _LARGEST_REUSED)
         mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+
+
+def return_freed_memory() -> None:
+    """Give freed buffers back to the system: what follows needs more than they can hold together.
+
+    It takes a few milliseconds.
+    """
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)

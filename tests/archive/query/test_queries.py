@@ -152,13 +152,15 @@ def test_a_file_cut_short_is_added_and_searched_for_with_a_note(
     ended = homing_cli("search", archive.path, cut)
     assert ended.status == 0
     assert f"({CUT})" in ended.out
-    assert ended.err.splitlines()[-1].endswith("homing does not read: 1 .psd")
+    assert ended.err.splitlines()[-1].endswith(
+        "homing does not read: a Photoshop file (1): save it flat, as PNG or TIFF, first"
+    )
     report = archive.add(cut)
     assert [(each.status, each.notes) for each in report] == [("added", (CUT,))]
     assert str(report).endswith("; passed over, of kinds that homing does not read: 1 .psd")
     report = archive.release(cut, out=tmp_path / "out")
     assert report.count("failed") == 1
-    assert report.passed_over == {".psd": 1}
+    assert {kind.name: n for kind, n in report.passed_over.items()} == {"a Photoshop file": 1}
     (cut / "a.jpg").unlink()
     with pytest.raises(homing.UsageError, match=r"no picture was found in .*1 \.psd"):
         archive.add(cut)

@@ -35,7 +35,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(table, codebook)
-    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
+    monkeypatch.setattr(indexing, "_most_rows", lambda table, codebook: 50)
     write(table, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(table, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
@@ -91,7 +91,7 @@ def test_segments_stay_few_after_many_runs_by_many_workers(workers):
 SLOWLY = """
 import os, time
 import homing.archive.table.build_index as indexing
-indexing._most_rows = lambda codebook: 1
+indexing._most_rows = lambda table, codebook: 1
 build_segment = indexing.build_segment
 def build_and_mark(*arguments):
     segment = build_segment(*arguments)

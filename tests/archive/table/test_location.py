@@ -192,7 +192,7 @@ def test_an_archive_is_made_once(made, store, network_file, codebook):
 
 def test_making_one_that_died_is_brought_to_its_end(store, network_file, codebook, monkeypatch):
     place = ObjectStorePath(store) / "entries.lance"
-    Table.create(place, dimension=192, code_size=8)
+    Table.create(place, dimension=192, code_size=8, places=2)
     with pytest.raises(homing.ArchiveError, match="being made by another process"):
         homing.create(store, descriptor=network_file, codebook=codebook)
     monkeypatch.setattr(opening, "_SETTLED", 0.0)

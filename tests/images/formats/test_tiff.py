@@ -1,5 +1,6 @@
 """TIFF files read and written back. Covers tiff, tiff_pixels and tiff_tags."""
 
+import contextlib
 import io
 import zlib
 
@@ -9,7 +10,7 @@ import tifffile
 from PIL import Image, TiffImagePlugin
 
 from homing.errors import PictureError
-from homing.images import decode_pixels, encode, encodings, read_picture, read_squashed
+from homing.images import decode_pixels, encode, encodings, read_picture, read_rgb, read_squashed
 from tests.helpers.picture_files import IPTC, PROFILE, XMP, noise, opened, saved, scene, tiff
 
 LAYOUTS = [
@@ -184,9 +185,8 @@ def test_a_next_page_that_is_not_there_is_no_page(where: int) -> None:
     assert np.array_equal(read_squashed(data, 8), read_squashed(tiff(scene(8, 8)), 8))
 
 
-@pytest.mark.parametrize("kind", [np.float32, np.float64, np.complex64])
-def test_samples_of_no_range_are_refused_for_that_reason(kind: type) -> None:
-    data = tiff(scene(8, 8)[..., :1].astype(kind))
+def test_complex_samples_are_refused_for_that_reason() -> None:
+    data = tiff(scene(8, 8)[..., :1].astype(np.complex64))
     for read in (read_picture, lambda data: read_squashed(data, 8)):
         with pytest.raises(PictureError, match=r"real-valued|mode F"):
             read(data)
@@ -244,3 +244,28 @@ def test_unusual_ones_are_still_read_as_squares(compression: str) -> None:
     data = saved(image, "TIFF", compression=compression if compression != "raw" else None)
     wanted = np.asarray(opened(data).convert("RGB").resize((16, 16), Image.Resampling.BILINEAR))
     assert np.abs(read_squashed(data, 16).astype(int) - wanted).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("samples", "wanted"),
+    [
+        (np.float32([[0, 0.5, 1, 0.25]]), [0, 128, 255, 64]),
+        (np.float32([[0, 0.5, 9, np.nan]]), [0, 128, 255, 0]),  # a highlight above white
+        (np.float32([[0, 100, 255, 50]]), [0, 100, 255, 50]),
+        (np.float32([[-1000, 0, 3095, 23]]), [0, 62, 255, 64]),  # X-rays in Hounsfield units
+        (np.uint32([[0, 2**31, 2**32 - 1, 2**30]]), [0, 128, 255, 64]),
+        (np.int16([[-100, 0, 155, -36]]), [0, 100, 255, 64]),
+    ],
+)
+def test_measured_samples_get_a_range(samples: np.ndarray, wanted: list[int]) -> None:
+    data = tiff(samples, photometric="minisblack", metadata=None)
+    found = np.asarray(read_rgb(data))[0, :, 0].astype(int)
+    assert np.abs(found - wanted).max() <= 1
+
+
+def test_numbers_of_64_bits_in_a_damaged_bigtiff_raise_no_other_error() -> None:
+    data = bytearray(tiff(scene(8, 8), photometric="rgb", bigtiff=True))
+    for at in range(8, len(data), 7):
+        damaged = bytes(data[:at]) + b"\xff" * 8 + bytes(data[at + 8 :])
+        with contextlib.suppress(PictureError):
+            read_squashed(damaged, 8)

@@ -44,7 +44,7 @@ def activate_files(
     folder = Path(out)
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
-    refuse_clashes(inputs, activator.kind)
+    refuse_clashes(inputs, activator.kind, folder)
     return collect(_activate(activator, inputs, folder), on_outcome)
 
 

@@ -19,7 +19,7 @@ from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.bench.dataset.queries import Queries, plan_copies
 from homing.bench.encode.code_checksum import function_checksum
 from homing.bench.questions.case import Answer, Case, Figures, Line, index_figures
-from homing.bench.questions.cells import middles, nearest_cells
+from homing.bench.questions.cells import middles
 from homing.bench.states.released import Release
 from homing.bench.states.state import State
 from homing.bench.statistics.bootstrap import Interval
@@ -51,7 +51,7 @@ def next_cell(codebook: AnyCodebook, vectors: npt.ArrayLike) -> npt.NDArray[np.f
     `vectors` is (n, dimension); the codebook has at least two cells.
     """
     given, book = np.asarray(vectors, np.float32), with_codes(codebook)
-    return middles(book, nearest_cells(book, given, 2)[:, 1])
+    return middles(book, book.nearest_cells(given, 2)[:, 1])
 
 
 def aim_elsewhere(

@@ -19,6 +19,7 @@ from homing.images.limits import UNLIMITED, check_parts, check_pixels, decoder_e
 from homing.images.told import Told
 from homing.options import Limits
 
+_BAND = 256  # rows taken from Pillow at a time
 _SOI, _EOI, _SOS, _DQT, _COM = 0xD8, 0xD9, 0xDA, 0xDB, 0xFE
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -221,8 +222,18 @@ def decode_jpeg(data: bytes, header: JpegHeader) -> npt.NDArray[np.uint8]:
             pixels = np.asarray(image.convert("RGB") if convert is None else image)
             pixels = pixels if convert is None else convert(pixels)
         else:
-            pixels = np.asarray(image)
+            pixels = _samples(image)
     return pixels.reshape(header.height, header.width, -1)
+
+
+def _samples(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return what Pillow has decoded, a band at a time: all at once it is held thrice."""
+    image.load()
+    pixels = np.empty((image.height, image.width, len(image.getbands())), np.uint8)
+    for top in range(0, image.height, _BAND):
+        band = image.crop((0, top, image.width, min(top + _BAND, image.height)))
+        pixels[top : top + _BAND] = np.asarray(band).reshape(band.height, band.width, -1)
+    return pixels
 
 
 def encode_jpeg(pixels: npt.NDArray[np.uint8], quality: int, *, progressive: bool) -> bytes:

@@ -39,6 +39,9 @@ STRUCTURAL = frozenset(
 _COLOURS = MappingProxyType(
     {4: "a mask", 5: "CMYK", 6: "YCbCr", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "raw"}
 )
+_BIG_TIFF = 43
+_BIG_REFUSAL = "cannot be written back: a BigTIFF; save it as an ordinary TIFF"
+_SORT, _DNG, _COLOUR_FILTERS = 254, 50706, 32803
 _STRIP_BYTES = 1 << 18
 _DESCRIPTION = 1 << 16  # bytes of it that are looked at
 
@@ -55,6 +58,26 @@ class TiffHeader:
     photometric: int  # 0 and 1 grey, 2 RGB, 3 palette; others are refused
     extra: int  # sample beyond the colours: 0 unspecified, 1 premultiplied alpha, 2 alpha
     refusal: str  # why the picture cannot be read strictly; empty if it can
+    sort: str = "u"  # of its samples: unsigned, "i" signed, "f" real numbers; "" others
+
+    @property
+    def measured(self) -> bool:
+        """Whether samples are numbers that only :func:`decode_measured` reads.
+
+        Real ones, signed ones, and those of 32 bits; grey or RGB.
+        """
+        sorts = {16: "if", 32: "uif", 64: "f"}
+        directory = self.directory
+        colours = {RGB: 3}.get(self.photometric, 1)
+        return (
+            bool(self.sort)
+            and self.sort in sorts.get(self.depth, "")
+            and self.photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, RGB)
+            and self.samples in (colours, colours + 1)
+            and directory.number(259, 1) in COMPRESSIONS
+            and directory.number(317, 1) in ((1, 2), (1, 3))[self.sort == "f"]
+            and len(set(directory.numbers(258) or (1,))) == 1
+        )
 
     @property
     def told(self) -> Told:
@@ -98,18 +121,19 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
     With `first_page`, further pages and pictures inside are no reason for refusal.
     """
     order: Order = "<" if data[:2] == b"II" else ">"
-    if int.from_bytes(data[2:4], BYTE_ORDERS[order]) == 43:
-        raise PictureError("a BigTIFF is not handled; save it as an ordinary TIFF")
-    if len(data) < 8:
+    big = int.from_bytes(data[2:4], BYTE_ORDERS[order]) == _BIG_TIFF
+    start = slice(8, 16) if big else slice(4, 8)
+    if len(data) < start.stop:
         raise PictureError("the TIFF is truncated; export or download it again")
-    at = int.from_bytes(data[4:8], BYTE_ORDERS[order])
-    directory = read_directory(data, at, order)
+    at = int.from_bytes(data[start], BYTE_ORDERS[order])
+    directory = read_directory(data, at, order, big=big)
+    _refuse_raw(directory)
     width, height = directory.number(256, 0), directory.number(257, 0)
     check_pixels(width, height, limits)
     samples = directory.number(277, 1)
     bits = directory.numbers(258) or (1,)
     photometric = directory.number(262, BLACK_IS_ZERO)
-    several = "" if first_page else _several(data, directory)
+    several = "" if first_page else _BIG_REFUSAL if big else _several(data, directory)
     return TiffHeader(
         directory,
         width,
@@ -119,7 +143,15 @@ def parse_tiff(data: bytes, limits: Limits, *, first_page: bool = False) -> Tiff
         photometric,
         directory.number(338, UNSPECIFIED),
         several or _refusal(directory, samples, bits, photometric),
+        {1: "u", 2: "i", 3: "f"}.get(directory.number(339, 1), ""),
     )
+
+
+def _refuse_raw(directory: Directory) -> None:
+    """Refuse raw files of cameras, of which these tags show a preview, or samples not developed."""
+    preview = directory.number(_SORT, 0) & 1 and SUB_PICTURES in directory.entries
+    if preview or _DNG in directory.entries or directory.number(262, 0) == _COLOUR_FILTERS:
+        raise PictureError("a raw file of a camera; export it as JPEG or TIFF first")
 
 
 def unnamed_bytes(data: bytes, directory: Directory) -> int:

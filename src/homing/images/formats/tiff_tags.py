@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from homing.errors import PictureError
 
 Order: TypeAlias = Literal["<", ">"]
@@ -27,6 +29,7 @@ _SIZES = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 )
 _NUMBERS = (1, 3, 4, 13)
+_LONGS, _LONG_SIZE = (16, 17, 18), 8  # types of a BigTIFF
 _MOST_NUMBERS = 200_000  # of a tag: strips of one row each, in planes, of the largest pictures
 
 
@@ -92,22 +95,41 @@ def _number(data: bytes, at: int, size: int, order: Order) -> int:
     return int.from_bytes(data[at : at + size], BYTE_ORDERS[order])
 
 
-def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Directory:
+@dataclass(frozen=True)
+class _Widths:
+    """Bytes of the numbers in a directory."""
+
+    count: int = 2  # of entries
+    offset: int = 4  # and of a tag's count of values
+
+
+_ORDINARY, _BIG = _Widths(), _Widths(8, 8)
+
+
+def read_directory(
+    data: bytes, at: int, order: Order, *, depth: int = 2, big: bool = False
+) -> Directory:
     """Read the directory at an offset, and `depth` levels of directories beneath it.
 
-    `data` begins with the "II" or "MM" of the TIFF file or EXIF block.
+    `data` begins with the "II" or "MM" of the TIFF file or EXIF block. Of a BigTIFF (`big`) numbers
+    of 64 bits become those of 32, as in a file of less than 4 GiB they can.
     """
-    count = _number(data, at, 2, order)
+    wide = _BIG if big else _ORDINARY
+    count = _number(data, at, wide.count, order)
+    row, first = 4 + 2 * wide.offset, at + wide.count
+    if first + row * count > len(data):
+        raise PictureError("a directory of tags is truncated; the file is damaged")
     entries: dict[int, Entry] = {}
     beneath: dict[int, Directory] = {}
     unread: list[int] = []
     left = len(data)
-    for place in range(at + 2, at + 2 + 12 * count, 12):
+    for place in range(first, first + row * count, row):
         tag = _number(data, place, 2, order)
         kind = _number(data, place + 2, 2, order)
-        number = _number(data, place + 4, 4, order)
-        length = number * _SIZES.get(kind, 0)
-        start = place + 8 if length <= 4 else _number(data, place + 8, 4, order)
+        number = _number(data, place + 4, wide.offset, order)
+        value = place + 4 + wide.offset
+        length = number * (_SIZES.get(kind) or (_LONG_SIZE if big and kind in _LONGS else 0))
+        start = value if length <= wide.offset else _number(data, value, wide.offset, order)
         # An unknown type or no values: there is nothing to keep. Of two the first counts.
         if not length or tag in entries or tag in beneath:
             unread.append(tag)
@@ -117,14 +139,21 @@ def read_directory(data: bytes, at: int, order: Order, *, depth: int = 2) -> Dir
             raise PictureError(f"tag {tag} reaches beyond the end; the file is damaged")
         if tag in SUB_DIRECTORIES:
             if depth:
-                target = _number(data, place + 8, 4, order)
-                beneath[tag] = read_directory(data, target, order, depth=depth - 1)
+                target = _number(data, value, wide.offset, order)
+                beneath[tag] = read_directory(data, target, order, depth=depth - 1, big=big)
         else:
             stands = start if tag == MAKER_NOTE and length > 4 else 0
-            entries[tag] = Entry(kind, number, bytes(data[start : start + length]), stands)
-    end = at + 2 + 12 * count
-    following = _number(data, end, 4, order) if end + 4 <= len(data) else 0
+            entry = Entry(kind, number, bytes(data[start : start + length]), stands)
+            entries[tag] = _narrowed(entry, order) if kind in _LONGS else entry
+    end = first + row * count
+    following = _number(data, end, wide.offset, order) if end + wide.offset <= len(data) else 0
     return Directory(order, entries, beneath, following, tuple(unread))
+
+
+def _narrowed(entry: Entry, order: Order) -> Entry:
+    """Return numbers of 64 bits as those of 32; larger ones, no offset of a file, as the most."""
+    numbers = np.frombuffer(entry.data, f"{order}u8")
+    return Entry(4, entry.count, np.minimum(numbers, 2**32 - 1).astype(f"{order}u4").tobytes())
 
 
 def parse_block(block: bytes) -> Directory | None:

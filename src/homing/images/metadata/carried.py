@@ -10,6 +10,8 @@ from homing.images.formats.blocks.exif import clean_exif
 from homing.images.formats.blocks.look import Look, blanked
 from homing.images.formats.blocks.photoshop import clean_resources
 from homing.images.formats.blocks.xmp import clean_xmp, without_behind
+from homing.images.formats.boxed.avif import parse_avif
+from homing.images.formats.boxed.jxl import parse_jxl
 from homing.images.formats.jpeg import is_carried, is_credentials, parse_jpeg
 from homing.images.formats.jpeg_behind import BEHIND, notes_behind, stands_behind
 from homing.images.formats.jpeg_segments import XMP, Segment, clean_segments
@@ -48,6 +50,14 @@ class PngChunks:
 
     before: Chunks
     after: Chunks = ()
+
+
+@dataclass(frozen=True)
+class About:
+    """Metadata of an AVIF or JPEG XL; colours and orientation are those of its header."""
+
+    exif: bytes | None
+    xmp: bytes | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,15 @@ def webp_chunks_for(picture: Picture) -> tuple[WebpChunks, tuple[str, ...]]:
 def directory_for(picture: Picture) -> tuple[Directory, tuple[str, ...]]:
     """Return the tags of a picture written as TIFF, and notes."""
     return _tiff_of_tiff(picture) if picture.kind == "TIFF" else _tiff_of_other(picture)
+
+
+def about_for(picture: Picture) -> tuple[About, tuple[str, ...]]:
+    """Return the metadata of an AVIF or JPEG XL written in its own kind, and notes."""
+    parse = parse_avif if picture.kind == "AVIF" else parse_jxl
+    header = parse(picture.encoded, UNLIMITED)
+    look = Look.of_pixels(picture.pixels)
+    cleaned, gone = _cleaned(Metadata(exif=header.exif, xmp=header.xmp), look)
+    return About(cleaned.exif, cleaned.xmp), left_out([*gone, *header.others])
 
 
 def _jpeg_of_jpeg(picture: Picture) -> tuple[tuple[Segment, ...], tuple[str, ...]]:
@@ -178,7 +197,14 @@ def _tiff_of_other(picture: Picture) -> tuple[Directory, tuple[str, ...]]:
 
 
 _OWN: _Writers = MappingProxyType(
-    {"JPEG": _jpeg_of_jpeg, "PNG": _png_of_png, "WEBP": _webp_of_webp, "TIFF": _tiff_of_tiff}
+    {
+        "JPEG": _jpeg_of_jpeg,
+        "PNG": _png_of_png,
+        "WEBP": _webp_of_webp,
+        "TIFF": _tiff_of_tiff,
+        "AVIF": about_for,
+        "JXL": about_for,
+    }
 )
 _FOREIGN: _Writers = MappingProxyType(
     {"JPEG": _jpeg_of_other, "PNG": _png_of_other, "WEBP": _webp_of_other, "TIFF": _tiff_of_other}

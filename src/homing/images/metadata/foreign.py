@@ -22,6 +22,7 @@ from homing.images.formats.tiff_carried import PHOTOSHOP as PHOTOSHOP_TAG
 from homing.images.formats.tiff_tags import Directory, Entry, parse_block
 from homing.images.metadata.metadata import Metadata
 
+_SRGB = b"\1\x0d"  # primaries and transfer
 _DIGEST = 1061  # of the IPTC block, which tells whether XMP or IPTC is newer
 _ICC_PART = MOST - len(ICC) - 2
 _EXTENDED_PART = MOST - len(EXTENDED_XMP) - 40
@@ -98,6 +99,9 @@ def png_chunks(metadata: Metadata) -> tuple[tuple[bytes, bytes], ...]:
     chunks: list[tuple[bytes, bytes]] = []
     if metadata.icc is not None:
         chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(metadata.icc)))
+    elif metadata.cicp is not None:
+        srgb = metadata.cicp[:2] == _SRGB
+        chunks.append((b"sRGB", b"\0") if srgb else (b"cICP", metadata.cicp))
     if metadata.exif is not None:
         chunks.append((b"eXIf", metadata.exif.removeprefix(EXIF)))
     if metadata.xmp is not None:

@@ -7,8 +7,11 @@ from types import MappingProxyType
 import numpy as np
 
 from homing.errors import PictureError
+from homing.images.formats.blocks.exif import with_orientation
 from homing.images.formats.blocks.photoshop import IPTC as IPTC_RESOURCE
 from homing.images.formats.blocks.photoshop import read_resources, write_resource
+from homing.images.formats.boxed.avif import AvifHeader, parse_avif
+from homing.images.formats.boxed.jxl import Jxl, parse_jxl
 from homing.images.formats.jpeg import JpegHeader, is_credentials, parse_jpeg
 from homing.images.formats.jpeg_behind import BEHIND, stands_behind
 from homing.images.formats.jpeg_segments import (
@@ -35,15 +38,25 @@ from homing.images.formats.tiff import ICC, STRUCTURAL, XMP, TiffHeader, parse_t
 from homing.images.formats.tiff_carried import IPTC, PHOTOSHOP
 from homing.images.formats.tiff_tags import Directory, first_number, write_directory
 from homing.images.formats.webp import WebpHeader, parse_webp
-from homing.images.kinds import sniff
+from homing.images.kinds import sniff, title
 from homing.images.limits import UNLIMITED
 from homing.images.picture import Picture, read_picture
 from homing.images.pixels import Pixels
 from homing.options import Limits
 
 _PARSERS: MappingProxyType[
-    str, Callable[[bytes, Limits], JpegHeader | PngHeader | WebpHeader | TiffHeader]
-] = MappingProxyType({"JPEG": parse_jpeg, "PNG": parse_png, "WEBP": parse_webp, "TIFF": parse_tiff})
+    str,
+    Callable[[bytes, Limits], JpegHeader | PngHeader | WebpHeader | TiffHeader | AvifHeader | Jxl],
+] = MappingProxyType(
+    {
+        "JPEG": parse_jpeg,
+        "PNG": parse_png,
+        "WEBP": parse_webp,
+        "TIFF": parse_tiff,
+        "AVIF": parse_avif,
+        "JXL": parse_jxl,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,7 @@ class Metadata:
     xmp: bytes | None = None
     extended_xmp: bytes | None = None  # of a JPEG: the part that its packet had no room for
     photoshop: bytes | None = None  # image resources, which hold IPTC; JPEG and TIFF only
+    cicp: bytes | None = None  # colours by number, where they are not told by a profile
     others: tuple[str, ...] = ()  # names of what only its own kind has a place for
 
 
@@ -64,15 +78,15 @@ def read_metadata(kind: str, data: bytes) -> Metadata:
 
 
 def manifest_store(data: bytes) -> bytes | None:
-    """Return the C2PA manifest store of a JPEG, PNG, WebP or TIFF; None if it carries none.
+    """Return the C2PA manifest store of a picture; None if it carries none.
 
     It is a JUMBF superbox (ISO 19566-5): ``application/c2pa``.
     """
     kind = sniff(data)
     if kind not in _PARSERS:
         raise PictureError(
-            f"Content Credentials are not read from a {kind or 'file of unknown kind'}; "
-            "give JPEG, PNG, WebP or TIFF"
+            f"Content Credentials are not read from a {title(kind) or 'file of unknown kind'}; "
+            "give JPEG, PNG, WebP, TIFF, AVIF or JPEG XL"
         )
     return _PARSERS[kind](data, UNLIMITED).manifest_store
 
@@ -101,7 +115,7 @@ def _from_jpeg(data: bytes) -> Metadata:
         block_of(header.segments, XMP_SEGMENT),
         block_of(header.segments, EXTENDED_XMP),
         block_of(header.segments, PHOTOSHOP_SEGMENT),
-        (*_other_segments(header), *((BEHIND,) if stands_behind(data) else ())),
+        others=(*_other_segments(header), *((BEHIND,) if stands_behind(data) else ())),
     )
 
 
@@ -163,6 +177,14 @@ def _from_tiff(data: bytes) -> Metadata:
     return metadata_of(parse_tiff(data, UNLIMITED).directory)
 
 
+def _from_header(header: AvifHeader | Jxl) -> Metadata:
+    """Return the metadata of an AVIF or JPEG XL, whose orientation the header tells."""
+    told = header.told
+    cicp = _SRGB_CICP if told.srgb else told.cicp
+    exif = with_orientation(header.exif, told.orientation or 1)
+    return Metadata(exif, told.icc, header.xmp, cicp=cicp, others=header.others)
+
+
 def metadata_of(directory: Directory) -> Metadata:
     """Return the metadata that the directory of a TIFF holds."""
     apart = STRUCTURAL | {254, XMP, IPTC, PHOTOSHOP, ICC}
@@ -183,7 +205,15 @@ def metadata_of(directory: Directory) -> Metadata:
     return Metadata(exif, content(ICC), content(XMP), photoshop=photoshop)
 
 
+_SRGB_CICP = b"\1\x0d\0\1"
 _SRGB = (b"sRGB", b"\0")  # what pictures without a profile are taken for anyhow
 _READERS: MappingProxyType[str, Callable[[bytes], Metadata]] = MappingProxyType(
-    {"JPEG": _from_jpeg, "PNG": _from_png, "WEBP": _from_webp, "TIFF": _from_tiff}
+    {
+        "JPEG": _from_jpeg,
+        "PNG": _from_png,
+        "WEBP": _from_webp,
+        "TIFF": _from_tiff,
+        "AVIF": lambda data: _from_header(parse_avif(data, UNLIMITED)),
+        "JXL": lambda data: _from_header(parse_jxl(data, UNLIMITED)),
+    }
 )

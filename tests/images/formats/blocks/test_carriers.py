@@ -6,6 +6,7 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
@@ -18,6 +19,7 @@ from homing.images.formats.jpeg import parse_jpeg
 from homing.images.formats.jpeg_coefficients import read_coefficients, write_coefficients
 from homing.images.limits import UNLIMITED
 from homing.images.metadata.carried import notes_coded, notes_in_place
+from tests.helpers.boxed import C2PA, box, boxed_jxl, jxl_header, with_item
 from tests.helpers.jpegs import segment
 from tests.helpers.picture_files import chunk, saved, scene, tiff, with_segments
 from tests.images.formats.test_jpeg_behind import PREVIEW, several
@@ -36,6 +38,8 @@ OTHER = saved(Image.fromarray(grid).resize((400, 300)), "JPEG")
 LONG = np.random.default_rng(4).bytes(70_000)
 JPEG = saved(SOURCE, "JPEG", quality=80)
 PNG = saved(SOURCE, "PNG")
+AVIF = saved(SOURCE, "AVIF", quality=90)
+JXL = bytes(imagecodecs.jpegxl_encode(np.asarray(SOURCE), lossless=True, effort=3))
 WEBP = saved(SOURCE, "WEBP", lossless=True, exif=b"MM\0*\0\0\0\x08\0\0\0\0\0\0")
 
 
@@ -239,6 +243,33 @@ BUILDERS: dict[tuple[str, str], Callable[[bytes], Built]] = {
         p,
     ),
     ("TIFF", "C2PA manifest store"): lambda p: tiff_with(52545, store(p), p),
+    ("AVIF", "AV1 picture"): lambda p: (AVIF, AVIF[-600:-300]),
+    ("AVIF", "animation"): animation("AVIF"),
+    ("AVIF", "thumbnail"): lambda p: (with_item(AVIF, b"av01", p, b"thmb"), p),
+    ("AVIF", "gain map, depth map"): lambda p: (with_item(AVIF, b"tmap", p, b"auxl"), p),
+    ("AVIF", "EXIF thumbnail"): lambda p: (
+        with_item(AVIF, b"Exif", bytes(4) + exif_of(p), b"cdsc"),
+        p,
+    ),
+    ("AVIF", "XMP"): lambda p: (
+        with_item(AVIF, b"mime", packet(p)[0], b"cdsc", b"application/rdf+xml"),
+        packet(p)[1],
+    ),
+    ("AVIF", "other item"): lambda p: (with_item(AVIF, b"mime", p, b"cdsc", b"image/jpeg"), p),
+    ("AVIF", "other box"): lambda p: (AVIF + box(b"mine", p), p),
+    ("AVIF", "data that no item names"): lambda p: (AVIF + box(b"mdat", p), p),
+    ("AVIF", "C2PA manifest store"): lambda p: (
+        AVIF + box(b"uuid", C2PA, bytes(4), b"manifest\0", bytes(8), store(p)),
+        p,
+    ),
+    ("JXL", "codestream"): lambda p: (JXL, JXL[600:900]),
+    ("JXL", "animation"): lambda p: (jxl_header(animated=True), b""),
+    ("JXL", "preview"): lambda p: (jxl_header(preview=True), b""),
+    ("JXL", "EXIF thumbnail"): lambda p: (boxed_jxl(JXL, (b"Exif", bytes(4) + exif_of(p))), p),
+    ("JXL", "XMP"): lambda p: (boxed_jxl(JXL, (b"xml ", packet(p)[0])), packet(p)[1]),
+    ("JXL", "what restores a JPEG"): lambda p: (boxed_jxl(JXL, (b"jbrd", p)), p),
+    ("JXL", "other box"): lambda p: (boxed_jxl(JXL, (b"mine", p)), p),
+    ("JXL", "C2PA manifest store"): lambda p: (boxed_jxl(JXL, (b"jumb", store(p)[8:])), p),
 }
 
 

@@ -5,7 +5,15 @@ import struct
 from homing.errors import PictureError
 from homing.images.formats.blocks.carriers import THUMBNAIL
 from homing.images.formats.blocks.look import Look, Span, blanked, jpeg_size
-from homing.images.formats.tiff_tags import Directory, read_directory
+from homing.images.formats.tiff_tags import (
+    BYTE_ORDERS,
+    ORIENTATION,
+    Directory,
+    Entry,
+    parse_block,
+    read_directory,
+    write_directory,
+)
 
 _WIDTH, _HEIGHT, _OFFSETS, _COUNTS = 256, 257, 273, 279
 _JPEG, _JPEG_LENGTH = 513, 514
@@ -28,6 +36,35 @@ def clean_exif(block: bytes, look: Look) -> tuple[bytes, list[str]]:
     names = ["the EXIF thumbnail"] * bool(thumbnail)
     own = [span for span in spans if not any(a <= span[0] < b for a, b in thumbnail)]
     return out, names + ["a preview in the EXIF block"] * bool(own)
+
+
+def with_orientation(block: bytes | None, orientation: int) -> bytes | None:
+    """Return an EXIF block that tells an orientation, if only as the usual one by default."""
+    found = parse_block(block) if block else None
+    if found is None:
+        if orientation == 1:
+            return block
+        found = Directory("<", {})
+    if found.number(ORIENTATION, 1) == orientation:
+        return block
+    value = orientation.to_bytes(2, BYTE_ORDERS[found.order])
+    at = 0 if block is None else _place_of(block, found, ORIENTATION)
+    if block is not None and at:  # nothing else moves
+        return block[:at] + value + block[at + 2 :]
+    entries = {**found.entries, ORIENTATION: Entry(3, 1, value)}
+    mark = b"II*\0\x08\0\0\0" if found.order == "<" else b"MM\0*\0\0\0\x08"
+    return mark + write_directory(Directory(found.order, entries, found.beneath), 8)
+
+
+def _place_of(block: bytes, directory: Directory, tag: int) -> int:
+    """Return where the value of a number stands in the first directory of a block; 0 if nowhere."""
+    order = BYTE_ORDERS[directory.order]
+    first = int.from_bytes(block[4:8], order)
+    count = int.from_bytes(block[first : first + 2], order)
+    for row in range(first + 2, first + 2 + 12 * count, 12):
+        if block[row : row + 4] == tag.to_bytes(2, order) + (3).to_bytes(2, order):
+            return row + 8
+    return 0
 
 
 def _thumbnail(block: bytes) -> tuple[tuple[Span, ...], int]:
