@@ -83,6 +83,8 @@ def test_sql_finds_what_homing_finds(form, tmp_path, network_file, address) -> N
             "SELECT indexdef FROM pg_indexes WHERE tablename = 'homing_entries'"
         ).fetchall()
         assert any("(generation, cell)" in definition for (definition,) in used)
+        stored = connection.execute("SELECT cell FROM homing_entries ORDER BY ctid").fetchall()
+        assert stored == sorted(stored)
 
 
 def test_a_further_run_writes_what_has_changed(tmp_path, network_file, address) -> None:
