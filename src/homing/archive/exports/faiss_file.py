@@ -42,7 +42,8 @@ def export_index(
 ) -> int:
     """Write the entries of a generation to a new Faiss index, and their ids beside it.
 
-    Entry i of the index has the i-th id. It visits as many cells as homing would. Returns the
+    Vector i of the index has the i-th id. Entries that are held in several cells are so there too,
+    after all others, under the same id. The index visits as many cells as homing would. Returns the
     number of entries; UsageError if a file exists, or if there are several generations and none is
     named.
     """
@@ -57,13 +58,18 @@ def export_index(
     columns = load_columns(table)
     rows = np.flatnonzero(stored.numbers_of(columns.cells) == number)
     cells = columns.cells[rows] - np.int32(stored.first_cell(number))
-    index = codebook.index(cells, columns.codes[stored.code_column(number)][rows])
+    codes = columns.codes[stored.code_column(number)][rows]
+    further = columns.places.unpack(codebook.code_size, rows)
+    index = codebook.index(
+        np.concatenate([cells, further.cells]), np.concatenate([codes, further.codes])
+    )
+    held = np.concatenate([rows, rows[further.owners]])
     few = len(rows) < SEARCHED_WHOLE
     probes = codebook.cell_count if few else automatic_probes(codebook.cell_count)
     try:
         with ExitStack() as stack:
             staged, ids = (stack.enter_context(staged_beside(each)) for each in (final, beside))
-            _write_ids(ids, columns.ids.take(pa.array(rows)))
+            _write_ids(ids, columns.ids.take(pa.array(held)))
             write_faiss_index(index, staged, probes)
             sync_file(staged)
             publish(ids, beside)

@@ -1,6 +1,7 @@
 """Archives as Postgres tables with pgvector: a probe is a look-up by the number of a cell.
 
-``homing_entries`` has a row for each entry, and an index on generation and cell. ``homing_cells``
+``homing_entries`` has a row for each cell that an entry is held in, and an index on generation and
+cell: a released picture has several, with the same vector. ``homing_cells``
 has the centroid of each cell, so that SQL finds the cells to probe. Both lie in the schema that
 comes first in the connection's ``search_path``.
 """
@@ -35,9 +36,9 @@ TABLES = (
         generation integer NOT NULL, cell integer NOT NULL, centroid vector NOT NULL,
         PRIMARY KEY (generation, cell))""",
     """CREATE TABLE IF NOT EXISTS homing_entries (
-        id text PRIMARY KEY, generation integer NOT NULL, cell integer NOT NULL,
+        id text, generation integer NOT NULL, cell integer NOT NULL,
         state text NOT NULL, file_sha256 bytea NOT NULL, width integer, height integer, psnr real,
-        created_at timestamptz, metadata jsonb, vector vector NOT NULL)""",
+        created_at timestamptz, metadata jsonb, vector vector NOT NULL, PRIMARY KEY (id, cell))""",
     "CREATE INDEX IF NOT EXISTS homing_entries_by_cell ON homing_entries (generation, cell)",
 )
 
@@ -148,10 +149,12 @@ def _values(rows: Sequence[Row]) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         assert row.vector is not None
         metadata = json.dumps(dict(row.metadata or {}), ensure_ascii=False)
-        yield (
-            *(row.id, row.generation, row.cell, row.state, row.file_sha256),
-            *(row.width, row.height, row.psnr, row.created_at, metadata, _as_text(row.vector)),
-        )
+        vector = _as_text(row.vector)
+        for cell in (row.cell, *row.further_cells):
+            yield (
+                *(row.id, row.generation, cell, row.state, row.file_sha256),
+                *(row.width, row.height, row.psnr, row.created_at, metadata, vector),
+            )
 
 
 def _as_text(vector: NDArray[np.floating[Any]]) -> str:
