@@ -92,6 +92,19 @@ def test_known_codes_are_codes_and_all(form: str, called: str) -> None:
         np.testing.assert_array_equal(theirs[:, 0], cells)
 
 
+@pytest.mark.parametrize("form", ["IVF16,PQ4x8", "PQ4x8", "IVF16,Flat", "IVF16,SQ8", "LSH"])
+def test_an_index_of_a_codebook_gives_the_same_codebook(form: str) -> None:
+    codebook = homing.train_codebook(clustered_unit_vectors(1000, 1), form, descriptor="ab" * 32)
+    assert codebook_from_faiss(codebook.index(), descriptor="ab" * 32) == codebook
+
+
+def test_a_bundled_codebook_comes_back_equal() -> None:
+    for name in ("homing-s-IVF1024-PQ8x8", "homing-s-OPQ16-IVF1024-PQ16x8"):
+        codebook = homing.load_codebook(name)
+        again = codebook_from_faiss(codebook.index(), descriptor=codebook.descriptor)
+        assert again.fingerprint == codebook.fingerprint
+
+
 @pytest.mark.parametrize("metric", [L2, IP])
 @pytest.mark.parametrize("form", WITH_CODES)
 def test_without_cells_the_target_is_the_code(form: str, metric: int) -> None:

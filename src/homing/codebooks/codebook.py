@@ -15,7 +15,7 @@ import numpy.typing as npt
 from homing.codebooks import rebuild
 from homing.codebooks.any_codebook import AnyCodebook, sign_target
 from homing.codebooks.checks import check_cells, check_codes, check_count, check_vectors
-from homing.codebooks.exact import LARGEST, linear, nearest, nearest_several, squared_norms
+from homing.codebooks.exact import LARGEST, nearest, nearest_several, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
 from homing.codebooks.partition import Partition, linear_steps
@@ -133,10 +133,7 @@ class Codebook(AnyCodebook):
         -------
         ndarray, shape (n, d'), float32
         """
-        checked = check_vectors(vectors, self.dimension, str(self.factory))
-        if "rotation" not in self.arrays:
-            return checked
-        return linear(checked, self.arrays["rotation"], self.arrays.get("rotation_bias"))
+        return self.partition.apply(check_vectors(vectors, self.dimension, str(self.factory)))
 
     def cells(self, vectors: npt.ArrayLike) -> Cells:
         """Cell of each vector.
@@ -227,7 +224,7 @@ class Codebook(AnyCodebook):
         """
         checked = check_codes(codes, self.code_size, self.factory)
         chosen = check_cells(cells, len(checked), self.factory)
-        return self._outward(self._reconstruct(chosen, checked))
+        return self.partition.undo(self._reconstruct(chosen, checked))
 
     def target(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Floats:
         """Target that activation pulls each vector to, so that cell and code survive edits.
@@ -254,8 +251,8 @@ class Codebook(AnyCodebook):
             return sign_target(self.partition, inner)
         own = self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
         if self.factory.fine == "PQ":
-            return self._outward(self._reconstruct(own, self._codes(inner, own)))
-        return self._outward(self.arrays["coarse"][own])
+            return self.partition.undo(self._reconstruct(own, self._codes(inner, own)))
+        return self.partition.undo(self.arrays["coarse"][own])
 
     def index(self, cells: npt.ArrayLike | None = None, codes: npt.ArrayLike | None = None) -> Any:
         """Make a Faiss index with this codebook, empty or filled from stored cells and codes.
@@ -319,12 +316,6 @@ class Codebook(AnyCodebook):
     @cached_property
     def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:
         return tuple(squared_norms(part) for part in self.arrays["pq"])
-
-    def _outward(self, inner: Floats) -> Floats:
-        if "rotation" not in self.arrays:
-            return inner
-        centred = inner - self.arrays.get("rotation_bias", np.float32(0))
-        return linear(centred, np.ascontiguousarray(self.arrays["rotation"].T))
 
     def _cells(self, inner: Floats) -> Cells:
         if not self.factory.cells:

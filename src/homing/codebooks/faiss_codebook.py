@@ -61,7 +61,7 @@ class FaissCodebook(AnyCodebook):
     def __post_init__(self) -> None:
         try:
             self._check_steps()
-        except RuntimeError as error:
+        except (RuntimeError, AssertionError, ValueError, MemoryError) as error:
             raise CodebookError(f"{self.form} cannot be used: {error}.") from error
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -35,7 +36,7 @@ class Linear:
         """Map directions (n, k) in which the result grows back to (n, d)."""
         return linear(ways, np.ascontiguousarray(self.matrix.T))
 
-    @property
+    @cached_property
     def is_orthonormal(self) -> bool:
         """Whether the rows are at right angles and of unit length, so that lengths are kept."""
         wide = self.matrix.astype(np.float64)
