@@ -306,9 +306,10 @@ def test_a_picture_without_texture_stays_above_its_budget(
     busy = np.clip(scene(90, 120) + grain, 0, 255).astype(np.uint8)
     tinted = slope + np.array([0, 8, 16], np.uint8)
     sources = [as_file(tinted), as_file(busy), as_file(slope[..., :1])]
-    # Eight levels count as flat, and a slope of one adds its own deviation; half may change.
-    # Rounding adds its error, a twelfth of a square level.
-    may_change = math.hypot(8, math.sqrt(2)) / 2
+    # Eight levels count as flat, and a slope of one adds its own deviation; half may change, and
+    # half of that where all around is calm. Rounding adds its error, a twelfth of a square level.
+    hidden = math.hypot(8, math.sqrt(2))
+    may_change = hidden / 2 * (1 - (8 / hidden) ** 6 / 2)
     unseen = (method.masking.unseen_gain * may_change) ** 2 + 1 / 12
     unseen = -10 * math.log10(unseen / 255**2)
     for budget in (42, 55):
@@ -331,7 +332,7 @@ def test_texture_changes_more_than_what_is_calm(tiny, tiny_codebook, as_file) ->
     (result,) = good(list(Activator(tiny, tiny_codebook, whole, psnr=40).run([as_file(pixels)])))
     change = read_picture(result.data).pixels.astype(float) - pixels
     calm, busy = (np.sqrt(np.mean(change[:, at] ** 2)) for at in (slice(75), slice(85, None)))
-    assert 0 < 2 * calm < busy
+    assert 2 * calm < busy  # what is calm far and wide may be rounded back to what it was
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])

@@ -2,6 +2,7 @@
 
 import math
 
+import imagecodecs
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -12,7 +13,7 @@ from homing.activation.finished import FileRules, FinishedPicture, coding, finis
 from homing.activation.masking.texture import UNSEEN
 from homing.activation.prepared import prepare
 from homing.errors import PictureError
-from homing.images import read_picture
+from homing.images import psnr, read_picture
 from homing.images.flat import flat_places
 from homing.images.formats.jpeg_behind import BEHIND
 from homing.images.formats.jpeg_structure import walk
@@ -328,3 +329,40 @@ def test_a_picture_of_one_colour_is_written_in_another_kind(tiny, tiny_codebook,
     (result,) = activator.run([source])
     assert read_picture(result.data).kind == kind
     assert decibels(read_picture(source).pixels, read_picture(result.data).pixels) >= 42
+
+
+def _avif(pixels: np.ndarray, depth: int = 8, level: int = 80) -> bytes:
+    return bytes(imagecodecs.avif_encode(pixels, level=level, speed=9, bitspersample=depth))
+
+
+OTHERS = {
+    "AVIF": lambda: _avif(scene(96, 128)),
+    "AVIF without loss": lambda: _avif(scene(96, 128), level=100),
+    "AVIF of 10 bits": lambda: _avif(scene(96, 128, 3, "u2") >> 6, 10),
+    "grey AVIF of 12 bits": lambda: _avif(scene(96, 128, 1, "u2")[..., 0] >> 4, 12),
+    "AVIF with alpha": lambda: _avif(scene(96, 128, 4)),
+    "JPEG XL": lambda: bytes(imagecodecs.jpegxl_encode(scene(96, 128), distance=1)),
+    "JPEG XL without loss": lambda: bytes(imagecodecs.jpegxl_encode(scene(96, 128), lossless=True)),
+    "JPEG XL of 16 bits": lambda: bytes(
+        imagecodecs.jpegxl_encode(scene(96, 128, 3, "u2"), lossless=True)
+    ),
+    "JPEG XL with alpha": lambda: bytes(imagecodecs.jpegxl_encode(scene(96, 128, 4), distance=1)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_avif_and_jpeg_xl_keep_their_kind_their_range_and_the_budget(name: str) -> None:
+    source = OTHERS[name]()
+    found = _finished(source, least=None, psnr=40.0)
+    before, after = read_picture(source), read_picture(found.data)
+    assert found.kind == after.kind == before.kind
+    assert after.samples.white == before.samples.white
+    assert after.pixels.max() <= before.samples.white
+    # 16 bits of a JPEG XL are linear light, unless its coder is told otherwise.
+    (shown, white), (written, _) = (each.samples.displayed(each.pixels) for each in (before, after))
+    reached = psnr(shown, written, peak=white)
+    assert 40 <= reached < 55
+    if before.alpha is not None:
+        assert np.array_equal(after.alpha, before.alpha)
+    else:
+        assert found.psnr == pytest.approx(reached)

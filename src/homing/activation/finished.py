@@ -24,7 +24,7 @@ from homing.activation.prepared import PreparedPicture, full_size, psnr_of_all
 from homing.activation.visible import fit_visible
 from homing.errors import PictureError
 from homing.images.encode import Encoding, encode, encodings, find_kind, round_trip
-from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
+from homing.images.formats.jpeg import decode_black, decode_jpeg, decode_written, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
     Coefficients,
     excerpt,
@@ -40,7 +40,6 @@ from homing.images.preview import encode_preview
 from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
-from homing.workers.memory import return_freed_memory
 
 UNCHANGED = "unchanged"
 """Coding of a file that is its source, byte for byte."""
@@ -193,14 +192,10 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     def code(scale: float) -> bytes:
         return write_coefficients(picture.encoded, laid.at(scale))
 
-    large = picture.width * picture.height > _TRIED_IN_PART
-
     def decode(data: bytes) -> NDArray[np.integer]:
-        decoded = decode_jpeg(data, parse_jpeg(data, UNLIMITED))
-        if large:
-            return_freed_memory()  # of the decoder, which holds the picture once more
-        return decoded
+        return decode_written(data, parse_jpeg(data, UNLIMITED))
 
+    large = picture.width * picture.height > _TRIED_IN_PART
     trial = _trial(picture.encoded, laid) if large else None
     coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, decode, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)

@@ -57,7 +57,7 @@ def create(
         Pixels on the longer side of the small pictures that are kept of all entries, about 16 kB
         each; 0 for none. Verdicts, evidence and pages look at them.
     places : int
-        Cells that a released picture is held in, 1 to 4: its own and those nearest, where most of
+        Cells that a released picture is held in, 1 to 4: its own and those nearest, where many of
         the copies are found that have left it.
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--probes",
     default="auto",
     help="Cells to visit: a number; near: those nearly as near to the picture as its own, "
-    "some 1.3 of a released one; auto: these, and more while no hit is a copy.",
+    "some 1.3 of a released one; auto: these, and more while no hit is likely a copy.",
 )
 @click.option(
     "--rerank",

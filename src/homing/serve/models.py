@@ -225,7 +225,7 @@ class SearchQuery(BaseModel):
     probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["near", "auto"] = Field(
         "auto",
         description="Cells to visit; near: those nearly as near to the picture as its own; auto: "
-        "these, and more while no hit is a copy.",
+        "these, and more while no hit is likely a copy.",
     )
     rerank: int = Field(
         SearchOptions.rerank,

@@ -8,6 +8,8 @@ from PIL import Image
 
 from homing.errors import PictureError
 from homing.images import decode_pixels, encode, encodings, psnr, read_picture
+from homing.images.formats.jpeg import decode_jpeg, decode_written, parse_jpeg
+from homing.images.limits import UNLIMITED
 from homing.images.metadata.carried import notes_in_place
 from tests.helpers.picture_files import (
     noise,
@@ -160,3 +162,13 @@ def test_damaged_exif_is_carried_without_a_warning() -> None:
     picture = read_picture(source)
     written = encode(picture, picture.pixels, encoding=encodings(picture)[0])
     assert (0xE1, block) in segments(written)
+
+
+@pytest.mark.parametrize("size", [(48, 64), (47, 63), (9, 8), (1, 1), (3, 100)])
+@pytest.mark.parametrize("options", [{"subsampling": n} for n in (0, 1, 2)] + [{"keep_rgb": True}])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_homing_wrote_is_decoded_to_the_same_pixels(size, options, progressive) -> None:
+    for pixels in (scene(*size), scene(*size, 1)):
+        data = saved(pixels, "JPEG", progressive=progressive, **options)
+        header = parse_jpeg(data, UNLIMITED)
+        assert np.array_equal(decode_written(data, header), decode_jpeg(data, header))

@@ -1,6 +1,6 @@
 """Further places of an entry: cells beside its own in which it is held, each with a code.
 
-Released pictures are held in the cells nearest to their vector, into which most of the copies fall
+Released pictures are held in the cells nearest to their vector, into which many of the copies fall
 that have left their own. A row has all of them in one value of the column ``places``: for each the
 cell, as the codebook of the row's generation numbers it, in four bytes, then the code there. Only
 archives made to hold entries in several cells have the column, which says how many an entry has.

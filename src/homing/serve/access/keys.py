@@ -80,6 +80,8 @@ class KeyRing:
                 status = self._file.stat()
             except FileNotFoundError:
                 return ()
+            except OSError as error:
+                raise self._unreadable(error) from error
             version = (status.st_mtime_ns, status.st_size, status.st_ino)
             if self._cached[0] != version:
                 self._cached = (version, self._read())
@@ -122,10 +124,15 @@ class KeyRing:
     def _read(self) -> tuple[Key, ...]:
         try:
             return read_keys(read_regular(self._file))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise self._unreadable(error) from error
+        except ValueError as error:
             raise UsageError(
                 f"{str(self._file)!r} is damaged ({error}); remove it, and make new keys"
             ) from error
+
+    def _unreadable(self, error: OSError) -> UsageError:
+        return UsageError(f"the keys {str(self._file)!r} cannot be read: {error.strerror}")
 
     def _write(self, keys: Sequence[Key]) -> None:
         """Replace the file, readable by its owner alone."""

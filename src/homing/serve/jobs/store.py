@@ -244,7 +244,9 @@ class JobFolder:
         file = self._place / name
         try:
             return build(kind, _upgraded(name, read_regular(file)))
-        except ValueError as error:
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
             raise ArchiveError(f"{file} is damaged: {error}") from error
 
     def clear(self, pictures: Sequence[JobPicture]) -> None:
