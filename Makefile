@@ -11,7 +11,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,serve,train,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,postgres,serve,train,dev]'
 	touch $@
 
 demo: $(READY)  ## release, edit and find pictures; PHOTOS=folder for your own
@@ -19,7 +19,7 @@ demo: $(READY)  ## release, edit and find pictures; PHOTOS=folder for your own
 	$(BIN)/homing demo --out demo-report $(if $(PHOTOS),--photos '$(PHOTOS)')
 
 test: $(READY)  ## everything that is quick
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' --numprocesses logical --maxprocesses 4 --dist loadfile
 
 test-all: $(READY)  ## the slow ones as well
 	$(BIN)/python -m pytest

@@ -8,16 +8,21 @@ from collections.abc import Iterator
 
 from PIL import Image
 
+_SIDES = (1_000, 2_000, 4_000, 10_000)
 
-def bombs(most: int = 10_000) -> Iterator[tuple[str, bytes]]:
-    """Yield bombs, each with its name.
 
-    Great pictures have at most `most` pixels a side; a hundred times as many parts are small.
+def bombs(sides: tuple[int, ...] = _SIDES) -> Iterator[tuple[str, bytes]]:
+    """Yield bombs, each with its name and once; great pictures have these sides in pixels.
+
+    A hundred times as many parts are small.
     """
-    yield from _jpegs(most)
-    yield from _pngs(most)
-    yield from _tiffs(most)
-    yield from _gifs(most)
+    seen: set[bytes] = set()
+    for most in sides:
+        for family in (_jpegs, _pngs, _tiffs, _gifs, _bmps, _webps, _pages, _modern):
+            for name, data in family(most):
+                if data not in seen:
+                    seen.add(data)
+                    yield name, data
 
 
 def _jpegs(most: int) -> Iterator[tuple[str, bytes]]:
@@ -125,6 +130,74 @@ def _gifs(most: int) -> Iterator[tuple[str, bytes]]:
     for count in (10_000, 100 * most):
         yield f"gif {count} comments", data[:at] + b"!\xfe\1a\0" * count + data[at:]
         yield f"gif {count} blocks", data[:at] + b"!\xfe" + b"\1a" * count + b"\0" + data[at:]
+
+
+def _bmps(most: int) -> Iterator[tuple[str, bytes]]:
+    """A few bytes that claim, or by run lengths have, great pictures."""
+    runs = (b"\xff\0" * (most // 255) + b"\0\0") * most
+    for name, bits, compression, body in (
+        ("claims", 24, 0, b""),
+        ("runs", 8, 1, runs + b"\0\1"),
+        ("jumps", 8, 1, b"\0\2\xff\xff" * most + b"\0\1"),
+    ):
+        colours = b"\x10\x20\x30\0" * (256 if bits == 8 else 0)
+        head = struct.pack("<IiiHHIIiiII", 40, most, most, 1, bits, compression, len(body), 1, 1,
+                           256 if bits == 8 else 0, 0)  # fmt: skip
+        start = 14 + len(head) + len(colours)
+        data = b"BM" + struct.pack("<IHHI", start + len(body), 0, 0, start) + head + colours + body
+        yield f"bmp {most} {name}", data
+
+
+def _webps(most: int) -> Iterator[tuple[str, bytes]]:
+    side = min(most, 16_383)
+    flat = _saved((side, side), "WEBP", lossless=True, quality=0, method=0)
+    yield f"webp {side} of one colour", flat
+    chunk = b"junk" + struct.pack("<I", 0)
+    body = flat[12:] + chunk * (10 * most)
+    data = b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+    yield f"webp {10 * most} chunks", data
+    frames = [Image.new("L", (16, 16), number % 256) for number in range(most // 10)]
+    for kind in ("WEBP", "GIF"):
+        moving = _saved((16, 16), kind, save_all=True, append_images=frames)
+        yield f"{kind.lower()} {len(frames)} frames", moving
+    gif = bytearray(_saved((16, 16), "GIF"))
+    gif[6:10] = struct.pack("<HH", 6 * most, 6 * most)
+    yield f"gif screen of {6 * most}", bytes(gif)
+
+
+def _pages(most: int) -> Iterator[tuple[str, bytes]]:
+    """TIFFs of many directories, or one that names itself, and pictures by other codings."""
+    page = struct.pack("<HHII", 256, 4, 1, 1)
+    step, parts = 2 + len(page) + 4, []
+    for number in range(most):
+        following = 8 + (number + 1) * step if number + 1 < most else 0
+        parts.append(struct.pack("<H", 1) + page + struct.pack("<I", following))
+    yield f"tiff {most} directories", b"II*\0" + struct.pack("<I", 8) + b"".join(parts)
+    loop = struct.pack("<H", 1) + page + struct.pack("<I", 8)
+    yield "tiff loop", b"II*\0" + struct.pack("<I", 8) + loop
+    for coding in ("tiff_lzw", "packbits", "tiff_adobe_deflate"):
+        yield f"tiff {most} {coding}", _saved((most, most), "TIFF", compression=coding)
+    yield f"jpeg {most} at 1 %", _saved((most, most), "JPEG", quality=1)
+
+
+def _modern(most: int) -> Iterator[tuple[str, bytes]]:
+    side = min(most, 4_000)
+    yield f"jpeg2000 {side}", _saved((side, side), "JPEG2000", quality_layers=[1000])
+    tiles = min(256, most // 20)
+    data = _saved((tiles, tiles), "JPEG2000", tile_size=(4, 4))
+    yield f"jpeg2000 {(tiles // 4) ** 2} tiles", data
+    at = data.index(b"\xff\x51") + 6  # SIZ: its sides
+    yield f"jpeg2000 claims {most}", data[:at] + struct.pack(">II", most, most) + data[at + 8 :]
+    data = _saved((side, side), "AVIF", speed=10, quality=1)
+    yield f"avif {side}", data
+    at = data.index(b"ispe") + 8
+    yield f"avif claims {most}", data[:at] + struct.pack(">II", most, most) + data[at + 8 :]
+
+
+def _saved(size: tuple[int, int], kind: str, **options: object) -> bytes:
+    stream = io.BytesIO()
+    Image.new("L", size, 90).save(stream, kind, **options)
+    return stream.getvalue()
 
 
 def mutated(data: bytes, draw: random.Random) -> bytes:

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.commit import quantize
+from homing.archive.table.places import PLACES, most_places, places_of
 from homing.codebooks import Codebook
 
 
@@ -21,11 +22,13 @@ def make_rows(
 ) -> pa.RecordBatch:
     """Make the table rows of `vectors` (n, D); checksums are those of the ids.
 
-    Without `states` all rows are "added".
+    Without `states` all rows are "added". Released ones have the places that the schema asks for.
     """
     count = len(vectors)
     stored, cells, codes = quantize(codebook, vectors)
     digests = pa.array([hashlib.sha256(name.encode()).digest() for name in ids], pa.binary(32))
+    released = [state == "released" for state in states or ["added"] * count]
+    places = places_of(codebook, stored.astype(np.float32), released, most_places(schema))
     now = datetime.datetime.now(datetime.UTC)
     columns = {
         "id": pa.array(ids, pa.string()),
@@ -43,5 +46,7 @@ def make_rows(
         "cell": pa.array(cells),
         "code": pa.array([code.tobytes() for code in codes], pa.binary(codebook.code_size)),
         "metadata": pa.nulls(count, pa.string()),
+        "preview": pa.nulls(count, pa.string()),
+        PLACES: pa.array(places, pa.binary()),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in schema.names], schema=schema)

@@ -84,14 +84,17 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     generator = np.random.default_rng(seed)
     for first in range(0, entries, _BLOCK):
-        vectors = _vectors(codebook, min(_BLOCK, entries - first), generator)
+        vectors = scattered(codebook, min(_BLOCK, entries - first), generator)
         numbers = range(before + first, before + first + len(vectors))
         ids = [f"photographs/2024/{n // 1000:04}/{n:07}.jpg" for n in numbers]
         states = ["released" if n % 10 == 0 else "added" for n in numbers]
         yield make_rows(codebook, schema, ids, vectors, states)
 
 
-def _vectors(codebook: Codebook, count: int, generator: np.random.Generator) -> NDArray[np.float32]:
+def scattered(
+    codebook: Codebook, count: int, generator: np.random.Generator
+) -> NDArray[np.float32]:
+    """Return unit vectors (count, D) scattered around the reconstructions of a codebook."""
     cells = generator.integers(codebook.cell_count, size=count)
     codes = generator.integers(256, size=(count, codebook.code_size), dtype=np.uint8)
     return _add_noise(codebook.decode(cells, codes), generator)

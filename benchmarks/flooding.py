@@ -205,10 +205,13 @@ def _damaged(service: _Service, paths: Sequence[Path], count: int) -> bool:
     draw = random.Random(0)
     statuses: Counter[int] = Counter()
     longest = 0.0
-    for _, data in bombs():
+    for name, data in bombs():
         begun = time.monotonic()
-        statuses[_send(service.port, with_key(make_request(data), service.other_key))] += 1
+        status = _send(service.port, with_key(make_request(data), service.other_key))
+        statuses[status] += 1
         longest = max(longest, time.monotonic() - begun)
+        if status >= 500:
+            print(f"{name}: {status}")
     print(f"bombs: {sum(statuses.values())}, the longest took {longest:.2f} s")
     files = [path.read_bytes() for path in paths[:20]]
     for _ in range(count):

@@ -35,7 +35,14 @@ _LEAST_SPEEDUP = {"2": 3.0, "12": 10.0}
 _STEPS, _STRENGTH, _DISTORTION = 10, 3.0, 0.01
 _CODING = {
     "homing.activation.prepared": ("read_squashed",),
-    "homing.activation.finished": ("encode", "decode_pixels", "read_squashed"),
+    "homing.activation.finished": (
+        "decode_jpeg",
+        "decode_pixels",
+        "encode",
+        "read_coefficients",
+        "read_for_description",
+        "write_coefficients",
+    ),
     "homing.activation.activator": ("read_picture",),
 }
 

@@ -112,13 +112,11 @@ def _describe_copies(photos, edits, descriptor, options):
 def _print_table(entries, queries, codebook, seed):
     import numpy as np
 
-    from homing.bench.questions.cells import nearest_cells
-
     vectors, weights = queries
     pictures, copies, dimension = vectors.shape
     flat = vectors.reshape(-1, dimension)
     owner = np.repeat(np.arange(pictures), copies)
-    visited = nearest_cells(codebook, flat, 4)
+    visited = codebook.nearest_cells(flat, 4)
     print("| vectors an entry | 1 probe | 4 probes | exact search |\n|---|---|---|---|")
     for count in (1, 2, 4, 8):
         stored = entries[:, :count]

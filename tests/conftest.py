@@ -12,6 +12,8 @@ import pytest
 
 # Before torch is imported: threads of tests that run beside other work must not spin.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the other cores have tests of their own
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 

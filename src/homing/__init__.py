@@ -31,7 +31,7 @@ from homing.errors import (
 )
 
 if TYPE_CHECKING:
-    from homing.activation import activate
+    from homing.activation import ActivationLayer, activate, activate_tensors
     from homing.archive import (
         Archive,
         Calibration,
@@ -52,11 +52,18 @@ if TYPE_CHECKING:
     )
     from homing.archive import open_archive as open  # noqa: A004 - homing.open, as in the contract
     from homing.c2pa import ContentCredentials
-    from homing.codebooks import Codebook, load_codebook, train_codebook
+    from homing.codebooks import (
+        Codebook,
+        FaissCodebook,
+        codebook_from_faiss,
+        load_codebook,
+        train_codebook,
+    )
     from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
     from homing.options import Limits
 
 __all__ = [
+    "ActivationLayer",
     "Archive",
     "ArchiveError",
     "Calibration",
@@ -66,6 +73,7 @@ __all__ = [
     "Descriptor",
     "DescriptorError",
     "EntryNotFoundError",
+    "FaissCodebook",
     "Generation",
     "Hit",
     "Hits",
@@ -85,6 +93,8 @@ __all__ = [
     "Verification",
     "__version__",
     "activate",
+    "activate_tensors",
+    "codebook_from_faiss",
     "create",
     "descriptor_from_callable",
     "load_codebook",
@@ -94,11 +104,11 @@ __all__ = [
 ]
 
 _NAMES = {
-    "homing.activation": "activate",
+    "homing.activation": "ActivationLayer activate activate_tensors",
     "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed MadePreviews "
     "Outcome Partial Problem Report SearchResult VectorMatches Verification create open",
     "homing.c2pa": "ContentCredentials",
-    "homing.codebooks": "Codebook load_codebook train_codebook",
+    "homing.codebooks": "Codebook FaissCodebook codebook_from_faiss load_codebook train_codebook",
     "homing.descriptors": "Descriptor descriptor_from_callable load_descriptor",
     "homing.options": "Limits",
 }

@@ -106,6 +106,19 @@ class Client:
         answer = self._json("POST", "/search", options, body=body, headers=headers)
         return tuple(_result(Hit, hit) for hit in answer["hits"])
 
+    def cells(self, picture: Picture, probes: int = 1, **options: Any) -> tuple[int, ...]:
+        """Return the cells in which copies of a picture would be, nearest first.
+
+        Parameters
+        ----------
+        picture : path or bytes
+        probes, views, generation
+            As for :meth:`homing.Archive.cells`.
+        """
+        fields = {"picture": _named_bytes(picture)}
+        answer = self._json("POST", "/cells", {"probes": probes, **options}, fields=fields)
+        return tuple(answer["cells"])
+
     def explain(
         self,
         picture: Picture,

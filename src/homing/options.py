@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Union
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.codebooks import Codebook
+    from homing.codebooks import Codebook, FaissCodebook
 
 __all__ = [
     "DEFAULT_LIMITS",
     "FORMATS",
     "GREATEST_PSNR",
     "LEAST_PSNR",
+    "PLACES",
     "PREVIEW_SIDE",
     "UPRIGHT",
     "VIEWS",
@@ -33,13 +34,14 @@ __all__ = [
     "SearchKeywords",
     "SearchOptions",
     "as_paths",
+    "check_places",
     "check_preview_side",
     "check_views",
 ]
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
-CodebookLike: TypeAlias = Union[str, Path, "Codebook"]
+CodebookLike: TypeAlias = Union[str, Path, "Codebook", "FaissCodebook"]
 """A bundled codebook's factory string or name, a file, or a loaded codebook."""
 
 LEAST_PSNR, GREATEST_PSNR = 30, 70  # dB: a change shows below, and has no room above
@@ -48,6 +50,11 @@ PREVIEW_SIDE = 480
 """Pixels on the longer side of an archive's previews. With 320 copies of printed pages are lost."""
 
 _LEAST_SIDE, _MOST_SIDE = 16, 4096
+
+PLACES = 2
+"""Cells that a released picture is held in: its own, and the nearest other one."""
+
+_MOST_PLACES = 4
 
 FORMATS = ("jpeg", "png", "webp", "tiff")
 """Formats that released files may be written in."""
@@ -196,6 +203,14 @@ def check_preview_side(side: int) -> None:
         raise UsageError(
             f"previews have {_LEAST_SIDE} to {_MOST_SIDE} pixels on their longer side, or 0 for "
             f"none, not {side}"
+        )
+
+
+def check_places(places: int) -> None:
+    """Raise `UsageError` for a number of cells that a picture cannot be held in."""
+    if not 1 <= places <= _MOST_PLACES:
+        raise UsageError(
+            f"a released picture is held in 1 to {_MOST_PLACES} cells (places), not {places}"
         )
 
 

@@ -285,7 +285,7 @@ def test_a_writer_from_before_an_adoption_writes_its_own_generation(archive, boo
     stale, first, later = homing.open(archive.path), books[FIRST], books[factory]
     table = stale._table
     vectors = unit_vectors(6, 1)
-    begun = table.to_arrow(rows_for(first, ["a", "b"], vectors[:2], "released"))
+    begun = table.to_arrow(rows_for(first, ["a", "b"], vectors[:2], "released", places=2))
     added = table.to_arrow(rows_for(first, ["c"], vectors[2:3]))
     archive.adopt(later)
     mine = [*rows_for(later, ["b"], vectors[1:2], generation=2)]

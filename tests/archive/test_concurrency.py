@@ -52,7 +52,8 @@ def test_the_same_pictures_released_by_several(archive, create, photos, tmp_path
     assert homing.open(archive.path).verify().clean
 
 
-@pytest.mark.parametrize("count", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [2, 3])
 def test_the_same_pictures_added_by_several(archive, photos, tmp_path, count):
     command = ["add", archive.path, photos]
     for status, _, err in together(tmp_path, *[command] * count):
@@ -201,6 +202,7 @@ def test_releasing_beside_one_that_removes_what_it_finds(archive, photos, tmp_pa
     assert homing.open(archive.path).verify().clean
 
 
+@pytest.mark.slow
 def test_folders_that_overlap_are_released_by_two(archive, photos, tmp_path):
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     first.write_text("path\n" + "\n".join(NAMES[:10]))

@@ -21,7 +21,7 @@ from homing.options import Activation
 from tests.helpers.pictures import make_pictures, picture
 
 SUBCOMMANDS = [(name,) for name in _COMMANDS if name not in {"codebook", "keys"}]
-SUBCOMMANDS += [("codebook", name) for name in ("train", "show", "adopt")]
+SUBCOMMANDS += [("codebook", name) for name in ("train", "import", "show", "adopt")]
 SUBCOMMANDS += [("keys", name) for name in ("add", "list", "revoke")]
 SUBCOMMANDS += [("bench", "descriptors")]
 #: Of an outcome's line, but for notes.
@@ -158,7 +158,14 @@ def test_wrong_use_is_reported_in_a_line_and_ends_with_2(homing_cli, archive, ph
 def test_init_reports_what_it_has_chosen(homing_cli, archive, network_file, codebook_file):
     given = ["--descriptor", network_file, "--codebook", codebook_file]
     (answer,) = homing_cli("init", "other", *given, "--json").objects
-    assert set(answer) == {"archive", "descriptor", "codebook", "codebook_choice", "previews"}
+    assert set(answer) == {
+        "archive",
+        "descriptor",
+        "codebook",
+        "codebook_choice",
+        "previews",
+        "places",
+    }
     assert answer["codebook"] == "IVF8,PQ8x8"
     assert homing_cli("init", "third", *given).out.startswith("third: ")
 
@@ -476,6 +483,7 @@ height          72
 psnr            NN.NNN
 generation      1
 cell            C
+further_cells   [C]
 code            0123456789abcdef
 created_at      TIME
 source_sha256   SHA
@@ -491,14 +499,15 @@ def test_show_for_people(homing_cli, archive, photos):
     ran = homing_cli("show", archive, "photos/1.jpg")
     shown = SHA.sub("SHA", TIME.sub("TIME", ran.out))
     shown = re.sub(r"(psnr +)\d\d\.\d{3}\b", r"\1NN.NNN", re.sub(r"(cell +)\d", r"\1C", shown))
+    shown = re.sub(r"(further_cells +\[)\d", r"\1C", shown)
     shown = re.sub(r"(code +)[0-9a-f]{16}", r"\g<1>0123456789abcdef", shown)
     shown = re.sub(r"(preview_bytes +)\d+", r"\g<1>NNN", shown)
     assert shown == SHOWN
 
 
 ENTRY_KEYS = {
-    "id", "state", "file", "width", "height", "psnr", "generation", "cell", "code", "created_at",
-    "source_sha256", "file_sha256", "preview_bytes", "metadata",
+    "id", "state", "file", "width", "height", "psnr", "generation", "cell", "further_cells",
+    "code", "created_at", "source_sha256", "file_sha256", "preview_bytes", "metadata",
 }  # fmt: skip
 
 
@@ -551,6 +560,7 @@ def test_stats(homing_cli, archive, photos):
         "archive", "entries", "released", "added", "descriptor", "codebook",
         "codebook_fingerprint", "expect", "cells", "cells_used", "fullest_cell", "psnr_mean",
         "psnr_least", "bytes_on_disk", "bytes_of_codes", "version", "created_at", "created_by",
+        "places", "further_places",
     }  # fmt: skip
     assert (answer["entries"], answer["released"], answer["added"]) == (3, 3, 0)
     lines = homing_cli("stats", archive).out.splitlines()
@@ -725,7 +735,7 @@ def test_codebook_show(homing_cli, codebook_file):
     keys = {"factory", "dimension", "cells", "code_bytes", "descriptor", "descriptor_fingerprint"}
     for source in (codebook_file, "IVF1024,PQ8x8"):
         (answer,) = homing_cli("codebook", "show", source, "--json").objects
-        assert set(answer) == keys | {"fingerprint"}
+        assert set(answer) == keys | {"fingerprint", "cells_only"}
         assert SHA.fullmatch(answer["fingerprint"])
     assert (answer["cells"], answer["code_bytes"], answer["descriptor"]) == (1024, 8, "homing-s")
     assert "factory                 IVF1024,PQ8x8\n" in homing_cli("codebook", "show", source).out

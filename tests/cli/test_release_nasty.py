@@ -251,7 +251,7 @@ def check_released(name: bytes, before: bytes, after: bytes) -> None:
     assert error == 0 or 10 * np.log10(peak**2 / error) >= 42, name
 
 
-def test_release(archive, nasty):
+def test_release(homing_cli, archive, nasty):
     before = {n: (nasty.folder / os.fsdecode(n)).read_bytes() for n in nasty.good}
     ran = run_apart("release", archive, nasty.folder, "--out", "out", "--json")
     assert ran.status == 1
@@ -272,10 +272,10 @@ def test_release(archive, nasty):
     for name, path in files.items():
         check_released(name, before[name], path.read_bytes())
         assert (nasty.folder / os.fsdecode(name)).read_bytes() == before[name]
-    verified = run_apart("verify", archive)
+    verified = homing_cli("verify", archive)
     assert verified.status == 0, verified.out
     assert f"{len(nasty.good)} released files verified" in verified.err
-    again = run_apart("release", archive, nasty.folder, "--out", "out")
+    again = homing_cli("release", archive, nasty.folder, "--out", "out")
     assert again.status == 1
     assert again.out.count("skipped ") == len(nasty.good)
     assert again.err.count("failed    ") == len(wrong)
@@ -284,7 +284,8 @@ def test_release(archive, nasty):
 
 
 def test_reasons_say_what_is_wrong(homing_cli, archive, nasty):
-    ran = homing_cli("release", archive, nasty.folder, "--out", "out", "--json")
+    files = [nasty.folder / os.fsdecode(name) for name in (*nasty.bad, *nasty.refused)]
+    ran = homing_cli("release", archive, *files, "--out", "out", "--json")
     reasons = {o["id"]: o["reason"].lower() for o in ran.objects if o["status"] == "failed"}
     for name, word in {
         "empty.jpg": "empty",
@@ -312,16 +313,16 @@ def test_reasons_say_what_is_wrong(homing_cli, archive, nasty):
         assert word in reasons[name], (name, reasons[name])
 
 
-def test_add_and_search(archive, nasty):
-    ran = run_apart("add", archive, nasty.folder, "--json")
+def test_add_and_search(homing_cli, archive, nasty):
+    ran = homing_cli("add", archive, nasty.folder, "--json")
     assert ran.status == 1
     added, failed = sources(ran.objects, "added"), sources(ran.objects, "failed")
     assert failed == {shown(n) for n in nasty.bad}
     assert added == {shown(n) for n in (*nasty.good, *nasty.refused)}
     assert all(o["reason"] for o in ran.objects if o["status"] == "failed")
-    assert run_apart("verify", archive).status == 0
+    assert homing_cli("verify", archive).status == 0
 
-    ran = run_apart("search", archive, nasty.folder, "--k", "12", "--probes", "8", "--json")
+    ran = homing_cli("search", archive, nasty.folder, "--k", "12", "--probes", "8", "--json")
     assert ran.status == 1
     prefix = f"{nasty.folder}/"
     failed = {o["query"].removeprefix(prefix): o["reason"] for o in ran.objects if "reason" in o}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from homing.codebooks.exact import linear, nearest, squared_norms
+from homing.codebooks.exact import linear, nearest, nearest_several, squared_norms
 
 VALUES = st.floats(-4, 4, width=32).map(lambda value: round(value * 4) / 4)  # ties are common
 
@@ -20,6 +20,17 @@ def test_nearest_is_the_first_of_the_exactly_nearest(x: np.ndarray, table: np.nd
     # Quarters below 4 have exact squares and sums in double precision, so ties are real ones.
     distances = ((x[:, None].astype(np.float64) - table) ** 2).sum(axis=2)
     np.testing.assert_array_equal(nearest(x, table, squared_norms(table)), distances.argmin(axis=1))
+
+
+@given(_matrix(st.integers(1, 20), 5), _matrix(st.integers(1, 12), 5), st.integers(1, 12))
+def test_the_nearest_several_come_in_their_order(x: np.ndarray, table: np.ndarray, k: int) -> None:
+    distances = ((x[:, None].astype(np.float64) - table) ** 2).sum(axis=2)
+    several, norms = min(k, len(table)), squared_norms(table)
+    expected = distances.argsort(axis=1, kind="stable")[:, :several]
+    found = nearest_several(x, table, norms, several)
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(found[:, 0], nearest(x, table, norms))
+    np.testing.assert_array_equal(found[-1:], nearest_several(x[-1:], table, norms, several))
 
 
 def test_nearest_decides_what_single_precision_cannot() -> None:

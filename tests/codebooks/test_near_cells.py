@@ -55,5 +55,10 @@ def test_a_codebook_counts_in_its_own_space_and_one_without_cells_has_one():
     assert (codebook.count_near_cells(vectors, 0.5, 1) == 1).all()
     decoded = codebook.decode(np.arange(1024), np.zeros((1024, 16), np.uint8))
     assert (codebook.count_near_cells(decoded, 0.5, 16) >= 1).all()
+    for several in (1, 3):
+        nearest = codebook.nearest_cells(vectors, several)
+        assert nearest.shape == (50, several)
+        assert nearest[:, 0].tolist() == codebook.cells(vectors).tolist()
     flat = homing.train_codebook(scene(2000, 4), "PQ4x8")
+    assert flat.nearest_cells(scene(9, 5), 3).tolist() == [[0]] * 9
     assert (flat.count_near_cells(scene(9, 5), 0.5, 16) == 1).all()

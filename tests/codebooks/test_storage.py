@@ -124,7 +124,8 @@ def _file(path: Path, codebook: Codebook, **changes: str | None) -> Path:
     [
         ({"format": None}, "not a codebook of homing"),
         ({"format": "other"}, "not a codebook of homing"),
-        ({"version": "2"}, "format 2; this homing reads format 1"),
+        ({"version": "3"}, "format 3; this homing reads formats 1 and 2"),
+        ({"version": "2"}, "needs the array .index."),
         ({"factory": "HNSW32"}, "Accepted forms"),
         ({"factory": "IVF8,PQ4x8"}, "is damaged"),
         ({"factory": None}, "Accepted forms"),

@@ -1,6 +1,7 @@
 """Comparison of two pictures: copies, shared parts, other pictures, and those without detail.
 
-These tests also cover evidence/blocks, evidence/pixels, evidence/features and evidence/geometry.
+These tests also cover evidence/analysis, evidence/blocks, evidence/pixels, evidence/features and
+evidence/geometry.
 """
 
 import os
@@ -12,7 +13,7 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
-from homing.evidence import ComparableQuery, ComparableRecord, Comparison
+from homing.evidence import ComparableQuery, ComparableRecord, Comparison, analysis, comparison
 
 
 def picture(name: str) -> Image.Image:
@@ -194,21 +195,48 @@ def test_results_are_the_same_again_and_in_threads() -> None:
     assert first == again
 
 
-def test_a_query_is_analysed_once_for_many_records(monkeypatch) -> None:
-    from homing.evidence import comparison
+@pytest.fixture
+def looks(monkeypatch) -> dict[str, list[tuple[int, int]]]:
+    """Return the sizes at which features are detected, quickly and slowly, as they are."""
+    sizes: dict[str, list[tuple[int, int]]] = {"detect_quickly": [], "detect": []}
 
-    sizes = []
-    detect = comparison.detect
-    monkeypatch.setattr(
-        comparison,
-        "detect",
-        lambda pixels, most: sizes.append(pixels.shape) or detect(pixels, most),
-    )
+    def count(module, name: str) -> None:
+        detect = getattr(module, name)
+        monkeypatch.setattr(
+            module,
+            name,
+            lambda pixels, most: sizes[name].append(pixels.shape) or detect(pixels, most),
+        )
+
+    count(analysis, "detect")
+    count(analysis, "detect_quickly")
+    count(comparison, "detect_quickly")
+    return sizes
+
+
+def test_a_query_is_analysed_once_for_many_records(looks) -> None:
     query = ComparableQuery(picture("astronaut"))
     records = [ComparableRecord(picture(name)) for name in ("coffee", "chelsea", "astronaut")]
     assert [query.compare(record).kind for record in records] == ["none", "none", "copy"]
-    assert sizes.count((320, 320)) == 2  # of the query, and of its own record
-    assert len(sizes) <= 7
+    assert looks["detect_quickly"].count((320, 320)) == 3  # both ways, and its own record
+    assert len(looks["detect_quickly"]) == 5
+
+
+def test_a_first_look_settles_photographs(looks) -> None:
+    photo = picture("astronaut")
+    for name, edit in EDITS.items():
+        assert compare(photo, edit(photo)).kind == "copy", name
+    slow = len(looks["detect"])
+    assert slow <= len(EDITS)  # most take no closer look, which takes two
+    for other in ("coffee", "rocket"):
+        assert compare(photo, picture(other)).kind == "none"
+    assert len(looks["detect"]) == slow
+
+
+def test_what_is_smooth_is_looked_at_closely(looks) -> None:
+    compare(smooth(0), smooth(1))
+    assert looks["detect_quickly"] == []
+    assert looks["detect"]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -130,3 +131,14 @@ def test_a_folder_can_be_synced(tmp_path: Path) -> None:
     sync_folder(tmp_path)
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "missing")
+
+
+def test_the_file_that_a_full_disk_refuses_is_named(tmp_path):
+    most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, most[1]))
+    try:
+        with pytest.raises(OSError, match="too large") as raised:
+            write_durably(tmp_path / "file", bytes(11))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, most)
+    assert raised.value.filename == str(tmp_path / "file")

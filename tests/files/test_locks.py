@@ -1,5 +1,6 @@
 """File locks, which end with their holder."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -90,3 +91,9 @@ def test_many_share_a_lock_and_one_has_it_alone(tmp_path: Path) -> None:
     with hold_lock_within(path, 0) as alone, path.open("ab") as file:
         assert alone
         assert not try_lock(file)
+
+
+def test_the_lock_of_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "lock")
+    with pytest.raises(OSError, match="No such device"), hold_lock(tmp_path / "lock"):
+        pass

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from homing.files.regular import irregularity
+from homing.files.regular import irregularity, read_regular
 
 
 def test_files_and_nothing_have_no_irregularity(tmp_path):
@@ -31,3 +31,13 @@ def test_others_are_named(tmp_path):
 def test_what_cannot_be_found_out_is_an_error(tmp_path):
     with pytest.raises(OSError, match="too long"):
         irregularity(tmp_path / ("x" * 300))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    (tmp_path / "file").write_bytes(b"data")
+    os.mkfifo(tmp_path / "pipe")
+    assert read_regular(tmp_path / "file") == b"data"
+    with pytest.raises(OSError, match="it is a pipe, not a file"):
+        read_regular(tmp_path / "pipe")
+    with pytest.raises(FileNotFoundError):
+        read_regular(tmp_path / "nothing")

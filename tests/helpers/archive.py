@@ -13,6 +13,7 @@ import numpy as np
 
 import homing
 from homing.archive.table.commit import commit_rows, quantize
+from homing.archive.table.places import places_of
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from tests.helpers.vectors import unit_vectors
@@ -71,15 +72,17 @@ def write(
     generation: int = 1,
 ) -> None:
     """Record vectors under names; those that end in 3 have metadata."""
-    rows = rows_for(codebook, names, vectors, state, generation)
+    rows = rows_for(codebook, names, vectors, state, generation, table.places)
     assert commit_rows(table, table.to_arrow(rows)) == set()
 
 
 def rows_for(
-    codebook, names: list[str], vectors: np.ndarray, state="added", generation: int = 1
+    codebook, names: list[str], vectors: np.ndarray, state="added", generation=1, places=1
 ) -> list[Row]:
     """Return rows for vectors under these names; those that end in 3 have metadata."""
     stored, cells, codes = quantize(codebook, vectors)
+    held = [state == "released"] * len(names)
+    further = places_of(codebook, stored.astype(np.float32), held, places)
     return [
         Row(
             id=name,
@@ -96,8 +99,9 @@ def rows_for(
             cell=int(cell),
             code=code.tobytes(),
             metadata={"name": name} if name.endswith("3") else None,
+            places=more,
         )
-        for name, vector, cell, code in zip(names, stored, cells, codes, strict=True)
+        for name, vector, cell, code, more in zip(names, stored, cells, codes, further, strict=True)
     ]
 
 

@@ -12,11 +12,10 @@ from tests.helpers.vectors import unit_vectors
 HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
 
 
-def new_table(folder: Path, codebook: homing.Codebook) -> Table:
+def new_table(folder: Path, codebook: homing.Codebook, places: int = 1) -> Table:
     folder.mkdir(exist_ok=True)
-    return Table.create(
-        folder / "table", dimension=codebook.dimension, code_size=codebook.code_size
-    )
+    size = {"dimension": codebook.dimension, "code_size": codebook.code_size}
+    return Table.create(folder / "table", **size, places=places)
 
 
 def names(first: int, count: int) -> list[str]:

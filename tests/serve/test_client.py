@@ -15,6 +15,7 @@ def test_the_client_answers_as_the_archive_does(live, tmp_path):
     )
     assert client.search(encoded(picture(2)), k=1, confirm=True)[0].id == "sea/2.jpg"
     assert client.explain(tmp_path / "a.jpg")["hit"]["id"] == "sea/2.jpg"
+    assert client.cells(tmp_path / "a.jpg", 2) == archive.cells(tmp_path / "a.jpg", 2)
     ids = [entry["id"] for entry in client.entries(prefix="sea")]
     assert ids == [f"sea/{number}.jpg" for number in range(8)]
     vector = archive.descriptor.describe([tmp_path / "a.jpg"])[0]

@@ -1,5 +1,7 @@
 """Verification of a service's folder: what is damaged is named."""
 
+import errno
+
 import pytest
 
 from homing.options import Activation
@@ -38,5 +40,28 @@ def test_each_damaged_file_is_named(folder, name):
     data = bytearray(file.read_bytes())
     data[len(data) // 3] ^= 4
     file.write_bytes(data)
+    (problem,) = damaged_files(folder)
+    assert str(file) in problem
+
+
+def test_what_another_user_cannot_read_is_named_and_nothing_else_is_left_out(folder, monkeypatch):
+    """Root reads everything: the refusal is made."""
+
+    def refuse(self, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr("pathlib.Path.stat", refuse)
+    keys, rest = damaged_files(folder)
+    assert "keys.json' cannot be read: Permission denied" in keys
+    assert (
+        rest == f"{folder / 'jobs'} cannot be read: Permission denied; verify as the service's user"
+    )
+
+
+@pytest.mark.parametrize("name", ["keys.json", "job.json", "answer.json"])
+def test_a_folder_in_a_file_s_place_is_named(folder, name):
+    (file,) = folder.rglob(name)
+    file.unlink()
+    file.mkdir()
     (problem,) = damaged_files(folder)
     assert str(file) in problem

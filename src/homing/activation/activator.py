@@ -36,7 +36,7 @@ from homing.activation.prepared import (
 )
 from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.activation.vectors import recorded_vectors, target_vectors
-from homing.codebooks.codebook import Codebook
+from homing.codebooks.any_codebook import AnyCodebook
 from homing.descriptors.workers import map_in_order
 from homing.errors import PictureError, UsageError
 from homing.images.encode import encodings, find_kind
@@ -84,13 +84,13 @@ class Activator:
     """
 
     descriptor: "Descriptor"
-    codebook: Codebook
+    codebook: AnyCodebook
     method: Method
     psnr: float = Activation.psnr  # least, dB
     seed: int = Activation.seed  # of the initial noise and of the simulated edits
     limits: Limits = DEFAULT_LIMITS
     format: str | None = Activation.format  # None: each picture's own
-    also: tuple[Codebook, ...] = ()  # further codebooks that the same change serves
+    also: tuple[AnyCodebook, ...] = ()  # further codebooks that the same change serves
     preview: int = 0  # longer side of the previews made of the files, pixels; 0: none
     _large: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
     _device: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
@@ -103,7 +103,7 @@ class Activator:
             )
         _ = self.kind  # an unknown format is refused here
         for codebook in self.codebooks:
-            if not isinstance(codebook, Codebook):
+            if not isinstance(codebook, AnyCodebook):
                 raise UsageError(f"{codebook!r} is no codebook: load it with homing.load_codebook")
             codebook.check_descriptor(
                 self.descriptor.name, self.descriptor.fingerprint, self.descriptor.dimension
@@ -117,7 +117,7 @@ class Activator:
     def of(
         cls,
         descriptor: "Descriptor",
-        codebook: Codebook,
+        codebook: AnyCodebook,
         activation: Activation,
         limits: Limits = DEFAULT_LIMITS,
         preview: int = 0,
@@ -131,7 +131,7 @@ class Activator:
             seed=activation.seed,
             limits=limits,
             format=activation.format,
-            also=cast("tuple[Codebook, ...]", activation.also),
+            also=cast("tuple[AnyCodebook, ...]", activation.also),
             preview=preview,
         )
 
@@ -141,7 +141,7 @@ class Activator:
         return None if self.format is None else find_kind(self.format)
 
     @property
-    def codebooks(self) -> tuple[Codebook, ...]:
+    def codebooks(self) -> tuple[AnyCodebook, ...]:
         """All codebooks that the pictures are activated for, `codebook` first."""
         return (self.codebook, *self.also)
 

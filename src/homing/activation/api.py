@@ -8,6 +8,7 @@ from PIL import Image
 
 from homing.activation.activator import Activated, Activator
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.faiss_codebook import FaissCodebook
 from homing.descriptors.descriptor import Descriptor
 from homing.errors import PictureError, UsageError
 from homing.options import Activation, ActivationKeywords
@@ -16,7 +17,7 @@ from homing.options import Activation, ActivationKeywords
 def activate(
     images: Iterable[Image.Image],
     descriptor: Descriptor,
-    codebook: Codebook,
+    codebook: Codebook | FaissCodebook,
     **options: Unpack[ActivationKeywords],
 ) -> list[Image.Image]:
     """Activate pictures in memory.
@@ -27,7 +28,7 @@ def activate(
         Grey or RGB, with or without alpha, 8 or 16 bit. Any sizes.
     descriptor : Descriptor
         The network whose descriptors are indexed.
-    codebook : Codebook
+    codebook : Codebook or FaissCodebook
         The frozen codebook of that index.
     psnr : float, default 42
         Least peak signal-to-noise ratio of each result against its original, dB. Methods named
@@ -69,14 +70,20 @@ def activate(
     >>> (activated,) = homing.activate([photo], descriptor, codebook)  # doctest: +SKIP
     >>> activated.save("photo.png")  # doctest: +SKIP
     """
+    activator = Activator.of(descriptor, codebook, in_memory(**options))
+    return [as_image(result) for result in activator.run(as_png(images))]
+
+
+def in_memory(**options: Unpack[ActivationKeywords]) -> Activation:
+    """Return the options of an activation in memory; UsageError if they name a format."""
     activation = Activation(**options)
     if activation.format is not None:
         raise UsageError("pictures in memory have no format: save the results in one")
-    activator = Activator.of(descriptor, codebook, activation)
-    return [_as_image(result) for result in activator.run(_as_png(images))]
+    return activation
 
 
-def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
+def as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
+    """Encode images, with the orientation that their EXIF gives."""
     for image in images:
         buffer = io.BytesIO()
         try:
@@ -88,7 +95,8 @@ def _as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
         yield buffer.getvalue()
 
 
-def _as_image(result: Activated | PictureError) -> Image.Image:
+def as_image(result: Activated | PictureError) -> Image.Image:
+    """Decode a result, or raise its error."""
     if isinstance(result, PictureError):
         raise result
     image = Image.open(io.BytesIO(result.data))

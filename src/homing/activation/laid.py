@@ -48,16 +48,17 @@ class _Wanted:
     """The change of one coefficient of all blocks of a component, in steps of its quantisation."""
 
     place: int  # in natural order
+    old: NDArray[np.int16]  # (rows, columns), of the source
     values: NDArray[np.floating]  # (rows, columns), 0 in blocks that stay as they are
     new: float  # steps from which it changes where it was zero
     weight: float  # squares, in levels, of all pixels together, that one step makes
     squares: float  # sum of the squares of `values`
 
     def steps(
-        self, old: NDArray[np.int16], scale: float, rows: slice | NDArray[np.intp] = slice(None)
+        self, scale: float, rows: slice | NDArray[np.intp] = slice(None)
     ) -> NDArray[np.int16]:
-        """Return the steps by which `old`, (rows, columns), changes."""
-        values = self.values[rows] * np.float32(scale)
+        """Return the steps by which some rows change, (rows, columns)."""
+        old, values = self.old[rows], self.values[rows] * np.float32(scale)
         size = np.abs(values)
         np.rint(values, out=values)
         if self.place:
@@ -91,8 +92,8 @@ class LaidChange:
         laid = self.original.copy()
         for component, wanted in zip(laid.components, self.wanted, strict=False):
             for each in wanted:
-                old = _coefficient(component, each.place)
-                old += each.steps(old, scale)
+                changed = _coefficient(component, each.place)
+                changed += each.steps(scale)
         return laid
 
     @cached_property
@@ -170,11 +171,9 @@ class LaidChange:
     ) -> float:
         """Sum, over the sample, a function of the steps laid at a scale and of those wanted."""
         total = 0.0
-        for component, wanted, rows in zip(
-            self.original.components, self.wanted, self._rows, strict=False
-        ):
+        for wanted, rows in zip(self.wanted, self._rows, strict=True):
             for each in wanted:
-                steps = each.steps(_coefficient(component, each.place)[rows], scale, rows)
+                steps = each.steps(scale, rows)
                 total += each.weight * float(of(steps, each.values[rows]).sum(dtype=np.float64))
         return total
 
@@ -240,7 +239,9 @@ def _wanted(
         values, step = found[place], float(component.table.ravel()[place])
         values[fixed] = 0
         new = _ROUNDED + _NEW / step**2
-        wanted.append(_Wanted(place, values, new, weight * step**2, _sum_of_squares(values)))
+        old = _coefficient(component, place).copy()  # close together in memory: it is read often
+        squares = _sum_of_squares(values)
+        wanted.append(_Wanted(place, old, values, new, weight * step**2, squares))
     return tuple(wanted)
 
 

@@ -57,7 +57,7 @@ def _robust(name: str, summary: str, steps: int) -> Method:
             # Many steps of few edits: the momentum gathers more edits than a step could take.
             edits=EditPlan(toned=1, shaped=1),
             shrink=_SHRUNK ** (1 / steps),
-            strength=0.4,
+            strength=0.45,
             saturating=False,
         ),
         objective=_margin_objective,

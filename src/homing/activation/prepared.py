@@ -121,7 +121,7 @@ def prepare(
         ),
         visibility=Visibility(
             share=_visible_share(picture),
-            changeable=float(np.mean(full.tolerance > 0)),
+            changeable=np.count_nonzero(full.tolerance.view(np.uint16)) / full.tolerance.size,
             roughness=roughness,
         ),
         full=full if hold else None,

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from homing.activation.simulated_edits.edits import DrawnEdits, Originals, apply_edits
-from homing.codebooks.codebook import Codebook
+from homing.codebooks.any_codebook import AnyCodebook
 
 _Vectors = NDArray[np.float32]  # (n, D), of unit length
 
@@ -35,7 +35,7 @@ def target_vectors(
     return np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True), np.float32)
 
 
-def recorded_vectors(codebook: Codebook, sources: _Vectors, files: _Vectors) -> _Vectors:
+def recorded_vectors(codebook: AnyCodebook, sources: _Vectors, files: _Vectors) -> _Vectors:
     """Return vectors between the descriptors of sources and of their released files.
 
     Activation moves a descriptor a little away from what the picture shows. A hard copy has lost

@@ -13,7 +13,7 @@ _ATTEMPTS = 5
 _LEAST_LACK = 0.01
 _AIM = 0.15  # above the least score that is aimed at, so that the first hit stays above it
 _CLOSE = 1.0  # above the least score that is near enough
-_GROWTH = 0.88  # of a change, by what its score lacks of 100
+_GROWTH = 0.92  # of a change, by what its score lacks of 100
 _ADDED = 2.0  # to what is seen of coding alone, where that is too much by itself
 _LEAST_AT_ONCE = 0.3  # of the scale before
 

@@ -29,6 +29,7 @@ from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.codebooks.catalogue import bundled_codebooks, choose_bundled, load_codebook
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.faiss_codebook import FaissCodebook, with_codes
 from homing.errors import CodebookError, UsageError
 from homing.files.durable import remove_parts
 from homing.images.limits import shown
@@ -172,21 +173,21 @@ def _store(codebook: Codebook, file: Location) -> None:
 def read_codebook(file: Location) -> Codebook:
     """Read a codebook's file beside a table; CodebookError if it is missing or damaged."""
     if isinstance(file, Path):
-        return load_codebook(file)
+        return with_codes(load_codebook(file))
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         copy = Path(local) / CODEBOOK
         try:
             file.fetch(copy)
         except FileNotFoundError:
             raise CodebookError(f"There is no codebook file {file}.") from None
-        return load_codebook(copy)
+        return with_codes(load_codebook(copy))
 
 
 def choose_codebook(
     codebook: CodebookLike, network: "Descriptor", expect: int | None
-) -> tuple[Codebook, str]:
+) -> tuple[Codebook | FaissCodebook, str]:
     """Find a codebook, and why it is this one; CodebookError if it does not fit the descriptor."""
-    if isinstance(codebook, Codebook):
+    if isinstance(codebook, Codebook | FaissCodebook):
         chosen, reason, called = codebook, "as given", ""
     else:
         chosen, reason = _find(codebook, network, expect)
@@ -198,15 +199,26 @@ def choose_codebook(
     return chosen, reason
 
 
+def choose_with_codes(
+    codebook: CodebookLike, network: "Descriptor", expect: int | None
+) -> tuple[Codebook, str]:
+    """Find a codebook for an archive; see :func:`choose_codebook`."""
+    chosen, reason = choose_codebook(codebook, network, expect)
+    return with_codes(chosen), reason
+
+
 def choose_codebooks(
     codebooks: CodebookLike | Sequence[CodebookLike], network: "Descriptor"
-) -> tuple[Codebook, ...]:
+) -> tuple[Codebook | FaissCodebook, ...]:
     """Find one codebook or several; see :func:`choose_codebook`."""
-    given = [codebooks] if isinstance(codebooks, str | Path | Codebook) else codebooks
-    return tuple(choose_codebook(each, network, None)[0] for each in given)
+    if isinstance(codebooks, str | Path | Codebook | FaissCodebook):
+        codebooks = [codebooks]
+    return tuple(choose_codebook(each, network, None)[0] for each in codebooks)
 
 
-def _find(codebook: str | Path, network: "Descriptor", expect: int | None) -> tuple[Codebook, str]:
+def _find(
+    codebook: str | Path, network: "Descriptor", expect: int | None
+) -> tuple[Codebook | FaissCodebook, str]:
     if codebook == "auto":
         return choose_bundled(network.fingerprint, expect)
     if Path(codebook).exists():

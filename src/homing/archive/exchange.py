@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from homing.archive.codebooks import Generation, list_generations
 from homing.archive.ingest.run import refuse_store
@@ -20,6 +21,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.generations import StoredGeneration, StoredGenerations
 from homing.archive.table.location import Location, ObjectStorePath, recorded_place, resolve_place
+from homing.archive.table.places import PLACES, places_field, places_of
 from homing.archive.table.rows import (
     PREVIEW,
     codes_of_generation,
@@ -49,8 +51,7 @@ def export_rows(
     settings: ArchiveSettings,
     archive: Location,
     file: PathLike,
-    *,
-    previews: bool = True,
+    previews: bool,
     progress: Progress,
 ) -> int:
     """Write the version in view to a new Parquet file; UsageError if that exists.
@@ -93,7 +94,7 @@ def export_rows(
 
 def _file_schema(table: Table, *, previews: bool) -> pa.Schema:
     """Schema of an exported file: the table's, with the previews themselves or without."""
-    schema = table.schema
+    schema = _without(table.schema, PLACES)  # which follow from the vectors
     if not table.has_previews:
         return schema
     number = schema.get_field_index(PREVIEW.name)
@@ -160,8 +161,8 @@ def import_rows(
             same = _same_generations(header, codebooks, path)
             theirs = _stored([codebooks[number - 1] for number in same.values()])
             ours = _stored(codebooks)  # generations adopted from now on follow these
-            read = _without_previews(schema_with_generations(theirs, settings.dimension))
-            schema = _without_previews(table.schema)
+            read = _without(schema_with_generations(theirs, settings.dimension), PREVIEW.name)
+            schema = _without(table.schema, PREVIEW.name, PLACES)
             for batch in opened.iter_batches(_COMMIT, columns=[*read.names, PREVIEW.name]):
                 whole = pa.Table.from_batches([batch])
                 rows = renumber(whole.select(read.names).cast(read), theirs, ours, same, schema)
@@ -170,7 +171,8 @@ def import_rows(
                 ids = rows.column("id").to_pylist()
                 problems += (Problem(ids[n], reason) for n, reason in reasons.items())
                 good = [number not in reasons for number in range(len(ids))]
-                new, existing, refused = _record(table, store, rows.filter(pa.array(good)))
+                rows = _with_further(rows.filter(pa.array(good)), ours, codebooks, table.places)
+                new, existing, refused = _record(table, store, rows)
                 imported, skipped = imported + new, skipped + existing
                 problems += refused
                 if progress is not None:
@@ -180,8 +182,30 @@ def import_rows(
     return Imported(imported, skipped, tuple(problems))
 
 
-def _without_previews(schema: pa.Schema) -> pa.Schema:
-    return pa.schema([field for field in schema if field.name != PREVIEW.name])
+def _without(schema: pa.Schema, *names: str) -> pa.Schema:
+    return pa.schema([field for field in schema if field.name not in names])
+
+
+def _with_further(
+    rows: pa.Table, generations: StoredGenerations, codebooks: Sequence[Codebook], most: int
+) -> pa.Table:
+    """Give rows the further places that they have in an archive of `most` places an entry."""
+    if most == 1:
+        return rows
+    released = np.array(rows.column("state").to_pylist(), dtype=object) == "released"
+    vectors, values = _vectors(rows), np.full(rows.num_rows, None, dtype=object)
+    for number, codebook in enumerate(codebooks, start=1):
+        positions, _, _ = codes_of_generation(rows, generations, number)
+        if len(positions):
+            own = places_of(codebook, vectors[positions], released[positions].tolist(), most)
+            values[positions] = own
+    return rows.append_column(places_field(most), pa.array(values.tolist(), pa.binary()))
+
+
+def _vectors(rows: pa.Table) -> NDArray[np.float32]:
+    flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors: NDArray[np.float32] = flat.reshape(rows.num_rows, -1).astype(np.float32)
+    return vectors
 
 
 def _previews_in(rows: pa.Table) -> list[bytes | None]:
@@ -241,8 +265,7 @@ def _reasons(
     rows: pa.Table, generations: StoredGenerations, codebooks: Sequence[Codebook]
 ) -> dict[int, str]:
     """Find rows that cannot be recorded: their positions, with the reason."""
-    flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors = flat.reshape(rows.num_rows, -1).astype(np.float32)
+    vectors = _vectors(rows)
     wrong: dict[int, str | None] = {}
     for number, codebook in enumerate(codebooks, start=1):
         positions, cells, codes = codes_of_generation(rows, generations, number)

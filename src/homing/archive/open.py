@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing.archive.archive import Archive
-from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_codebook, read_codebook
+from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_with_codes, read_codebook
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
 from homing.archive.table.build_index import refuse_unindexable
@@ -21,7 +21,7 @@ from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, CodebookError
 from homing.files.durable import make_folder, sync_folder, sync_tree
 from homing.images.limits import shown
-from homing.options import PREVIEW_SIDE, PathLike, check_preview_side
+from homing.options import PLACES, PREVIEW_SIDE, PathLike, check_places, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -36,6 +36,7 @@ def create(
     codebook: "str | Path | Codebook" = "auto",
     expect: int | None = None,
     previews: int = PREVIEW_SIDE,
+    places: int = PLACES,
     device: str = "cpu",
 ) -> "Archive":
     """Create an empty archive.
@@ -55,6 +56,9 @@ def create(
     previews : int
         Pixels on the longer side of the small pictures that are kept of all entries, about 16 kB
         each; 0 for none. Verdicts, evidence and pages look at them.
+    places : int
+        Cells that a released picture is held in, 1 to 4: its own and those nearest, where many of
+        the copies are found that have left it.
     device : str
         Where the descriptor runs: "cpu", "cuda", "mps" or "auto".
 
@@ -65,18 +69,19 @@ def create(
     CodebookError, DescriptorError
         The codebook or descriptor cannot be loaded, or they do not belong together.
     UsageError
-        Previews cannot have that size.
+        Previews cannot have that size, or a picture that many places.
 
     Examples
     --------
     >>> archive = homing.create("archive", expect=1_000_000)
     """
     check_preview_side(previews)
+    check_places(places)
     folder = location_of(path)
     if _is_taken(folder):
         raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
     network = _load(descriptor, device)
-    chosen, reason = choose_codebook(codebook, network, expect)
+    chosen, reason = choose_with_codes(codebook, network, expect)
     settings = ArchiveSettings(
         descriptor=_name_of(descriptor, network),
         descriptor_fingerprint=network.fingerprint,
@@ -87,6 +92,7 @@ def create(
         expect=expect,
         identity=uuid.uuid4().hex,
         previews=previews,
+        places=places if chosen.cell_count > 1 else 1,
     )
     if isinstance(folder, Path):
         _make(folder, settings, chosen)
@@ -169,7 +175,7 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         raise ArchiveError(
             f"the path {shown(folder.absolute())!r} is not UTF-8; choose another"
         ) from None
-    size = {"dimension": settings.dimension, "code_size": codebook.code_size}
+    size = _size(settings, codebook)
     try:
         make_folder(folder.parent)
         building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
@@ -188,6 +194,15 @@ def _make(folder: Path, settings: ArchiveSettings, codebook: Codebook) -> None:
         raise ArchiveError(f"no archive can be made at {str(folder)!r}: {error}") from error
 
 
+def _size(settings: ArchiveSettings, codebook: Codebook) -> dict[str, int]:
+    """Return what a table must know of its rows."""
+    return {
+        "dimension": settings.dimension,
+        "code_size": codebook.code_size,
+        "places": settings.places,
+    }
+
+
 def _is_taken(folder: Location) -> bool:
     """Return whether the place holds anything already."""
     if not isinstance(folder, Path):
@@ -202,7 +217,7 @@ def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook:
 
     Only one process can create the table. The table of a process that died is taken over.
     """
-    size = {"dimension": settings.dimension, "code_size": codebook.code_size}
+    size = _size(settings, codebook)
     try:
         Table.create(folder / TABLE, **size)
     except ArchiveError:

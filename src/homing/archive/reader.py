@@ -21,6 +21,7 @@ from homing.archive.query.calibration import (
     read_calibration,
     usable_calibration,
 )
+from homing.archive.query.cells import cells_of, codebook_of
 from homing.archive.query.confirm import QueryPicture
 from homing.archive.query.confirmer import Confirmer, hit_pictures
 from homing.archive.query.manifests import ManifestIndex, read_manifest_store
@@ -124,9 +125,9 @@ class ArchiveReader:
             Most hits returned.
         probes : int, "near" or None, default None
             Cells to visit, in each codebook generation. "near": those hardly further from the
-            picture than its own, of a copy of a released picture 1.3 to 1.5. None: all, of fewer
+            picture than its own, of a copy of a released picture 1.3 to 1.8. None: all, of fewer
             than 20,000 entries; else in a calibrated archive those near, and more only while no hit
-            is a copy, and in others one in 64, at least four.
+            is likely a copy, and in others one in 64, at least four.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.
@@ -193,6 +194,33 @@ class ArchiveReader:
         """Find the hits of described queries, without comparing pictures."""
         calibration = usable_calibration(self.path, self.settings)
         return self._current.run(lambda now: answer_queries(now, queries, options, calibration))
+
+    def cells(
+        self,
+        picture: "PathLike | bytes | Image.Image",
+        probes: int = 1,
+        *,
+        views: str = SearchOptions.views,
+        generation: int | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> tuple[int, ...]:
+        """Return the cells in which copies of a picture would be, nearest first.
+
+        For entries kept elsewhere under their cell's number: a probe is a look-up by key.
+
+        Parameters
+        ----------
+        picture, views, limits
+            As for :meth:`search`.
+        probes : int
+            Cells of each view.
+        generation : int or None
+            Number of the codebook; None: the newest.
+        """
+        codebook = codebook_of(self.codebooks, generation)
+        options = SearchOptions(views=views, limits=limits)
+        query = describe_query(self.descriptor, picture, options)
+        return cells_of(codebook, query.vectors, probes)
 
     def relevant_decisions(
         self, hits: Sequence[Hit], query: DescribedQuery, sha256: bytes | None

@@ -13,12 +13,13 @@ from homing._version import __version__
 from homing.archive.table.location import (
     SHARE_ARCHIVE_OR_STORE,
     Location,
+    read_whole,
     refuse_in_worker,
     write_whole,
 )
 from homing.errors import ArchiveError, DescriptorError, UsageError
 from homing.files.small_json import build, decode, encode
-from homing.options import PREVIEW_SIDE, check_preview_side
+from homing.options import PREVIEW_SIDE, check_places, check_preview_side
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -45,6 +46,7 @@ class ArchiveSettings:
     created_by: str = ""  # version of homing
     #: Longer side of previews, pixels; 0: none. Archives without it get previews of new entries.
     previews: int = PREVIEW_SIDE
+    places: int = 1  # cells that a released picture is held in
     format: int = FORMAT
 
 
@@ -68,7 +70,7 @@ def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
-        data = path.read_text(encoding="utf-8").encode()
+        data = read_whole(path)
         return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(
@@ -85,6 +87,7 @@ def _checked(settings: ArchiveSettings) -> ArchiveSettings:
         raise ValueError(f"'expect' is {settings.expect}")
     try:
         check_preview_side(settings.previews)
+        check_places(settings.places)
     except UsageError as error:
         raise ValueError(str(error)) from error
     return settings

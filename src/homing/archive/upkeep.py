@@ -5,7 +5,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from homing.archive.codebooks import Generation, adopt, choose_codebook
+from homing.archive.codebooks import Generation, adopt, choose_with_codes
 from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery, decided_query
 from homing.archive.inputs import find_files
@@ -273,28 +273,31 @@ class ArchiveUpkeep(ArchiveReader):
 
     def export(
         self,
-        file: PathLike,
+        target: PathLike,
         *,
         previews: bool = True,
+        generation: int | None = None,
         progress: Callable[[int], None] | None = None,
     ) -> int:
         """Write all entries, with their vectors, to a new Parquet file; returns their count.
 
         Parameters
         ----------
-        file : path
-            It must not exist. It appears whole or not at all.
+        target : path
+            It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
+            and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
+            ``postgresql://HOST/DATABASE`` is brought up to date: see ``docs/your-own-index.md``.
         previews : bool
-            Write their previews too, about 16 kB each.
+            Write their previews too, about 16 kB each; into Parquet alone.
+        generation : int or None
+            Whose entries an index has, to be named if there are several.
         progress : callable or None
             Called with the number of entries written since the last call.
         """
-        from homing.archive.exchange import export_rows
+        from homing.archive.exports.target import export_entries
 
-        table = self._refreshed()
-        return export_rows(
-            table, self.settings, self.path, file, previews=previews, progress=progress
-        )
+        parts = (self._refreshed(), self.settings, self.path, self.codebooks)
+        return export_entries(*parts, target, previews, generation, progress)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
@@ -306,8 +309,7 @@ class ArchiveUpkeep(ArchiveReader):
         Parameters
         ----------
         codebook : str, Path or Codebook
-            A file, a bundled one's factory string or name, or a loaded codebook; of the archive's
-            descriptor.
+            A file, a bundled one's factory string or name, or a loaded one; of this descriptor.
 
         Raises
         ------
@@ -318,7 +320,7 @@ class ArchiveUpkeep(ArchiveReader):
             codebook, or the archive is open at an earlier version.
         """
         self._table.begin_writing()
-        chosen, _ = choose_codebook(codebook, self.descriptor, None)
+        chosen, _ = choose_with_codes(codebook, self.descriptor, None)
         if any(each.segments for each in read_coverages(self._table, self.codebooks)):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)

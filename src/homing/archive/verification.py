@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from homing.archive.codebooks import list_generations
 from homing.archive.decisions.decisions import Decisions
@@ -21,6 +23,7 @@ from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
 from homing.archive.table.index import read_coverages
 from homing.archive.table.location import Location, resolve_place
+from homing.archive.table.places import places_of
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR, translate_errors
@@ -156,7 +159,8 @@ class _EntryCheck:
         self.count += len(rows)
         yield from _check_ids(rows, self._seen)
         for number, codebook in enumerate(self._parts.codebooks, start=1):
-            yield from _check_codes([r for r in rows if r.generation == number], codebook)
+            own = [row for row in rows if row.generation == number]
+            yield from _check_codes(own, codebook, self._parts.table.places)
         yield from self.previews.problems(rows)
         if self._read:
             for row in (row for row in rows if row.file is not None):
@@ -190,13 +194,20 @@ def _check_ids(rows: list[Row], seen: set[str]) -> Iterator[Problem]:
         seen.add(row.id)
 
 
-def _check_codes(rows: list[Row], codebook: Codebook) -> Iterator[Problem]:
+def _check_codes(rows: list[Row], codebook: Codebook, most: int) -> Iterator[Problem]:
     if not rows:
         return
     vectors = np.stack([row.vector for row in rows if row.vector is not None]).astype(np.float32)
     cells, codes = [row.cell for row in rows], [row.code for row in rows]
     reasons = vector_problems(codebook, vectors, cells, codes)
-    yield from (Problem(r.id, reason) for r, reason in zip(rows, reasons, strict=True) if reason)
+    right = np.array([reason is None for reason in reasons])
+    released = [row.state == "released" for row in rows]
+    further = places_of(codebook, np.where(right[:, None], vectors, 0), released, most)
+    for row, reason, places in zip(rows, reasons, further, strict=True):
+        if reason is None and row.places != places:
+            reason = "its further places are not the codebook's for its vector"  # noqa: PLW2901
+        if reason:
+            yield Problem(row.id, reason)
 
 
 def _check_file(row: Row, archive: Location, recognition: Recognition) -> Iterator[Problem]:
@@ -224,25 +235,23 @@ def statistics(
     ``codebook`` and ``codebook_fingerprint`` are the newest generation's; several generations are
     listed under ``generations``.
     """
-    states: dict[str, int] = {"released": 0, "added": 0}
     counts = [codebook.cell_count for codebook in codebooks]
-    occupancy = np.zeros(sum(counts), dtype=np.int64)
-    decibels: list[float] = []
-    for batch in table.batches(["state", "cell", "psnr"]):
-        for state in batch.column("state").to_pylist():
-            states[state] += 1
-        cells = batch.column("cell").to_numpy()
-        occupancy += np.bincount(cells, minlength=len(occupancy))
-        decibels += batch.column("psnr").drop_null().to_pylist()
+    released, added, decibels = _occupancies(table, sum(counts))
+    occupancy = released + added
     each = np.split(occupancy, np.cumsum(counts)[:-1])
     entries = [int(own.sum()) for own in each]
+    further = [
+        int(own.sum()) * (min(table.places, count) - 1)
+        for own, count in zip(np.split(released, np.cumsum(counts)[:-1]), counts, strict=True)
+    ]
     unindexed = [coverage.unindexed_rows for coverage in read_coverages(table, codebooks)]
     generations = list_generations(table, settings)
     small = count_previews(table)
     values: dict[str, Any] = {
         "archive": str(path),
         "entries": sum(entries),
-        **states,
+        "released": int(released.sum()),
+        "added": int(added.sum()),
         "descriptor": settings.descriptor,
         "codebook": generations[-1].codebook,
         "codebook_fingerprint": generations[-1].fingerprint,
@@ -252,12 +261,15 @@ def statistics(
         "fullest_cell": int(occupancy.max(initial=0)),
         "psnr_mean": round(float(np.mean(decibels)), 3) if decibels else None,
         "psnr_least": round(min(decibels), 3) if decibels else None,
+        "places": table.places,
+        "further_places": sum(further),
         "indexed": sum(entries) - sum(unindexed),
         "previews": small.previews,
         "bytes_on_disk": _bytes(table, path, small),
         "bytes_of_previews": small.bytes_of_previews,
         "bytes_of_codes": sum(
-            n * (codebook.code_size + 8) for n, codebook in zip(entries, codebooks, strict=True)
+            (own + more) * (codebook.code_size + 8)
+            for own, more, codebook in zip(entries, further, codebooks, strict=True)
         ),
         "version": table.version,
         "created_at": settings.created_at,
@@ -276,6 +288,21 @@ def statistics(
             for number, generation in enumerate(generations)
         ]
     return values
+
+
+def _occupancies(
+    table: Table, cells: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[float]]:
+    """Count released and added entries in each cell, and list the decibels of all."""
+    released, added = np.zeros((2, cells), dtype=np.int64)
+    decibels: list[float] = []
+    for batch in table.batches(["state", "cell", "psnr"]):
+        is_released = pc.equal(batch.column("state"), "released").to_numpy(zero_copy_only=False)
+        there = batch.column("cell").to_numpy()
+        released += np.bincount(there[is_released], minlength=cells)
+        added += np.bincount(there[~is_released], minlength=cells)
+        decibels += batch.column("psnr").drop_null().to_pylist()
+    return released, added, decibels
 
 
 def _bytes(table: Table, path: Location, small: PreviewCounts) -> int:

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
+from homing.cli.output import (
+    echo,
+    emit,
+    print_result,
+    print_values,
+    printable,
+    progress,
+    say,
+    warnings_as_lines,
+)
 from homing.errors import ArchiveError
-from homing.options import PREVIEW_SIDE, check_preview_side
+from homing.options import PLACES, PREVIEW_SIDE, check_places, check_preview_side
 
 if TYPE_CHECKING:
     from homing.archive import Problem
@@ -30,6 +39,14 @@ if TYPE_CHECKING:
     metavar="PIXELS",
     help="Longer side of the small picture kept of every entry, about 16 kB; 0 for none.",
 )
+@click.option(
+    "--places",
+    type=int,
+    default=PLACES,
+    metavar="CELLS",
+    help="Nearest cells that a released picture is held in, 1 to 4: with more, copies are found in "
+    "fewer probes, and codes take more memory.",
+)
 @shared.json_option
 def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
     """Make an empty archive.
@@ -44,14 +61,17 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
 
     shared.load_network(descriptor)  # downloads missing weights, with a progress bar
     check_preview_side(options["previews"])
-    chosen = {key: options[key] for key in ("expect", "previews")}
-    made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
+    check_places(options["places"])
+    chosen = {key: options[key] for key in ("expect", "previews", "places")}
+    with warnings_as_lines():
+        made = create(archive, descriptor=descriptor, codebook=codebook, **chosen).settings
     values = {
         "archive": archive,
         "descriptor": made.descriptor,
         "codebook": made.codebook,
         "codebook_choice": made.codebook_choice,
         "previews": made.previews,
+        "places": made.places,
     }
     line = f"{archive}: {made.descriptor}, {made.codebook} ({made.codebook_choice})"
     print_result(values, line, as_json=options["as_json"])
@@ -145,7 +165,7 @@ def _print_problems(problems: "Iterable[Problem]", *, as_json: bool) -> None:
         print_result(problem.as_dict(), line, as_json=as_json)
 
 
-@click.command(short_help="Go back to the newest version that can be read.")
+@click.command(short_help="Make a damaged archive one that can be read whole.")
 @shared.archive_argument
 @click.option(
     "--export",
@@ -161,33 +181,47 @@ def _print_problems(problems: "Iterable[Problem]", *, as_json: bool) -> None:
 )
 @shared.json_option
 def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> int:
-    """Go back to the newest version of an archive that can be read whole.
+    """Make an archive whose newest version is damaged one that can be read whole.
 
     \b
     homing repair archive
     homing repair archive --export rows.parquet
 
-    What newer versions consist of is moved to the archive's folder set-aside; nothing is removed.
-    Entries lost so are named: run the same 'homing release' or 'homing add' again. If no version is
-    whole, --export writes what can be read, for 'homing import' into a new archive.
+    It goes back to the newest version that is whole. If more can be read of a damaged one, it makes
+    a new version of that. What is left behind is moved to the archive's folder set-aside; nothing
+    is removed. Entries lost are named: run the same 'homing release' or 'homing add' again. So are
+    those that could be read from damaged files: remove and record them again to be sure of them.
     """
     from homing.archive.repair import export_readable
-    from homing.archive.repair import repair as go_back
+    from homing.archive.repair import repair as make_whole
 
     if export is not None:
-        rows, lost = export_readable(archive, export)
-        line = f"{printable(export)}: {rows} rows; {lost} cannot be read"
-        print_result({"file": export, "rows": rows, "lost": lost}, line, as_json=as_json)
-        return 1 if lost else 0
-    done = go_back(archive, to=to)
+        rows, loss = export_readable(archive, export)
+        lines = _lines_of(loss.ids, loss.rows - len(loss.ids), loss.doubtful)
+        lines.append(f"{printable(export)}: {rows} rows; {loss.rows} cannot be read")
+        values = {"file": export, "rows": rows, "lost": loss.rows}
+        values |= {"lost_ids": sorted(loss.ids), "doubtful": sorted(loss.doubtful)}
+        print_result(values, "\n".join(lines), as_json=as_json)
+        return 1 if loss.rows or loss.doubtful else 0
+    done = make_whole(archive, to=to)
     lines = [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
-    lines += [f"lost: {printable(name)}" for name in done.lost]
+    lines += _lines_of(done.lost, done.unnamed, done.doubtful)
     when = done.created_at.isoformat(timespec="seconds")
     lines.append(f"version {done.version} of {when} is whole: {done.entries} entries")
-    if done.damaged:
-        lines.append("what was recorded since is lost: run the same commands again")
+    if done.damaged and done.doubtful:
+        lines.append("remove what is doubtful, and run the same commands again")
+    elif done.damaged:
+        lines.append("what was done since is lost, removals too: run the same commands again")
     print_result(done.as_dict(), "\n".join(lines), as_json=as_json)
     return 0
+
+
+def _lines_of(lost: "Iterable[str]", unnamed: int, doubtful: "Iterable[str]") -> list[str]:
+    """Name entries that are lost, and those whose values may be wrong."""
+    lines = [f"lost: {printable(name)}" for name in lost]
+    if unnamed > 0:
+        lines.append(f"lost: {unnamed} whose ids cannot be read")
+    return lines + [f"doubtful, from a damaged file: {printable(name)}" for name in doubtful]
 
 
 @click.command(short_help="Merge small files and free disk space.")

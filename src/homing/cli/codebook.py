@@ -1,17 +1,26 @@
 """``descriptors`` and ``codebook``: the parts that archives are made of."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import echo, emit, print_result, print_values, printable, progress, say
+from homing.cli.output import (
+    echo,
+    emit,
+    print_result,
+    print_values,
+    printable,
+    progress,
+    say,
+    warnings_as_lines,
+)
 from homing.errors import UsageError
 
 if TYPE_CHECKING:
-    from homing.codebooks import Codebook
+    from homing.codebooks import Codebook, FaissCodebook
 
 
 @click.command()
@@ -33,12 +42,13 @@ def descriptors(as_json: bool) -> None:
         echo(f"    {info.origin}")
 
 
-@click.group(short_help="Train, show or adopt a codebook.")
+@click.group(short_help="Train, import, show or adopt a codebook.")
 def codebook() -> None:
-    """Train a codebook, show one, or let an archive adopt one.
+    """Train a codebook, import that of a Faiss index, show one, or let an archive adopt one.
 
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
+    homing codebook import index.faiss --out codebook.safetensors
     homing codebook show codebook.safetensors
     homing codebook adopt archive codebook.safetensors
     """
@@ -93,6 +103,38 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
     return 1 if trained.failures else 0
 
 
+@codebook.command("import", short_help="Make a codebook of a Faiss index.")
+@click.argument("index", type=click.Path(dir_okay=False))
+@shared.descriptor_option
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    help="File to write.  [default: INDEX with the ending .safetensors]",
+)
+@shared.json_option
+def import_(index: str, descriptor: str, out: str | None, as_json: bool) -> None:
+    """Make a codebook of a trained Faiss index, whose vectors are a descriptor's.
+
+    \b
+    homing codebook import index.faiss
+    homing codebook import index.faiss --descriptor mine/ --out cells.safetensors
+    homing activate photos/ --codebook cells.safetensors --out released/
+
+    Pictures activated for it are found again in that index. Its entries are not read. Of most kinds
+    of index homing knows the cells alone, which is all that activation needs; an archive can be
+    made with the others.
+    """
+    from homing.codebooks import load_codebook
+
+    network = shared.load_network(descriptor)
+    with warnings_as_lines():
+        found = load_codebook(Path(index))
+    found.check_descriptor(network.name, network.fingerprint, network.dimension)
+    bound = replace(found, descriptor=network.fingerprint, descriptor_name=network.name)
+    bound.save(out or Path(index).with_suffix(".safetensors"))
+    _describe(bound, as_json=as_json)
+
+
 @codebook.command(short_help="Show the properties of a codebook.")
 @click.argument("source", metavar="FILE|FACTORY|ARCHIVE")
 @shared.json_option
@@ -113,15 +155,19 @@ def show(source: str, as_json: bool) -> None:
             print_result(each.as_dict(), line, as_json=as_json)
         return
     names = {info.factory: info.name for info in bundled_codebooks()}
-    _describe(load_codebook(names.get(source, source)), as_json=as_json)
+    with warnings_as_lines():
+        found = load_codebook(names.get(source, source))
+    _describe(found, as_json=as_json)
 
 
-def _describe(shown: "Codebook", *, as_json: bool) -> None:
+def _describe(shown: "Codebook | FaissCodebook", *, as_json: bool) -> None:
+    cells_only = getattr(shown, "reason", None)
     values = {
-        "factory": str(shown.factory),
+        "factory": shown.form,
         "dimension": shown.dimension,
         "cells": shown.cell_count,
-        "code_bytes": shown.code_size,
+        "code_bytes": getattr(shown, "code_size", None),
+        "cells_only": cells_only,
         "descriptor": shown.descriptor_name,
         "descriptor_fingerprint": shown.descriptor,
         "fingerprint": shown.fingerprint,
@@ -143,7 +189,8 @@ def adopt(archive: str, source: str, as_json: bool) -> None:
     Earlier entries keep their codebook, and a search covers all generations. An adoption cannot be
     undone, because released pictures cannot be called back. A second run changes nothing.
     """
-    newest = shared.open_archive(archive).adopt(source)
+    with warnings_as_lines():
+        newest = shared.open_archive(archive).adopt(source)
     line = (
         f"{printable(archive)}: new pictures get {newest.codebook}, generation {newest.number} "
         f"of its codebook ({newest.fingerprint[:12]}…)"

@@ -1,5 +1,8 @@
 """``list``, ``show``, ``remove``, ``export``, ``import``, ``versions``: entries of an archive."""
 
+import re
+from typing import Any
+
 import click
 
 from homing.cli import options as shared
@@ -73,25 +76,38 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
     return 0 if removed >= set(ids) else 1
 
 
-@click.command(short_help="Write all entries to a Parquet file.")
+@click.command(short_help="Write all entries to a Parquet file or a Faiss index.")
 @shared.archive_argument
-@click.argument("file", type=click.Path(dir_okay=False))
+@click.argument("file", metavar="FILE|URL", type=click.Path(dir_okay=False))
 @click.option("--previews/--no-previews", default=True, help="Write the previews too.")
+@click.option(
+    "--generation",
+    type=click.IntRange(min=1),
+    help="Of an index, the codebook whose entries it has, in an archive with several.",
+)
 @shared.version_option
 @shared.json_option
-def export(archive: str, file: str, previews: bool, version: int | None, as_json: bool) -> None:
+def export(archive: str, file: str, **options: Any) -> None:
     """Write all entries, with their vectors and previews, to a new Parquet file.
 
     \b
     homing export archive rows.parquet
     homing export archive before.parquet --version 12
     homing export archive small.parquet --no-previews
+    homing export archive index.faiss
+    homing export archive postgresql://localhost/pictures
+
+    With the ending .faiss it is an index of cells and codes for plain Faiss; its ids are a JSON
+    array in FILE.ids.json. The tables of a Postgres database (with pgvector) are brought up to
+    date: docs/your-own-index.md says how to query them.
     """
-    opened = shared.open_archive(archive, version=version)
+    opened = shared.open_archive(archive, version=options["version"])
+    chosen = {key: options[key] for key in ("previews", "generation")}
     with progress(len(opened), "exporting") as bar:
-        rows = opened.export(file, previews=previews, progress=bar.by)
-    line = f"{printable(file)}: {rows} rows"
-    print_result({"file": file, "rows": rows}, line, as_json=as_json)
+        rows = opened.export(file, **chosen, progress=bar.by)
+    name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
+    line = f"{printable(name)}: {rows} rows"
+    print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
 @click.command("import", short_help="Add the entries of an exported file.")

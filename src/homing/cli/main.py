@@ -25,7 +25,7 @@ from homing.workers.memory import keep_freed_memory
 _GROUPS = {
     "Pictures": {
         "release": "release add activate",
-        "search": "search explain duplicates",
+        "search": "search explain duplicates cells",
         "kinds": "kinds",
     },
     "Archive": {

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice, zip_longest
@@ -45,6 +46,16 @@ def emit(values: Mapping[str, Any]) -> None:
 def say(text: str) -> None:
     """Print a line that is not a result, to standard error."""
     echo(text, err=True)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print the warnings of what is done inside as lines on standard error."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for each in found:
+        say(f"warning: {printable(str(each.message))}")
 
 
 def print_result(values: Mapping[str, Any], line: str, *, as_json: bool, err: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import finish, show_outcomes
+from homing.cli.output import finish, show_outcomes, warnings_as_lines
 from homing.options import FORMATS, Activation, ActivationKeywords
 
 if TYPE_CHECKING:
@@ -148,10 +148,11 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @shared.device_option
 @shared.json_option
 def activate(photos: tuple[str, ...], **options: Any) -> int:
-    """Activate pictures for a codebook, without an archive.
+    """Activate pictures for a codebook, or for a Faiss index, without an archive.
 
     \b
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
+    homing activate photos/ --codebook index.faiss --out released/
 
     Files are written as by homing release. Nothing is recorded.
     """
@@ -161,9 +162,10 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
-    chosen, _ = choose_codebook(options["codebook"], network, None)
     activation = Activation(**_activation(options))
-    activation = replace(activation, also=choose_codebooks(activation.also, network))
+    with warnings_as_lines():
+        chosen, _ = choose_codebook(options["codebook"], network, None)
+        activation = replace(activation, also=choose_codebooks(activation.also, network))
     with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as on_outcome:
         report = activate_files(
             inputs,

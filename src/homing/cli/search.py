@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import echo, emit, printable, progress, say
-from homing.errors import UsageError
+from homing.cli.output import echo, emit, print_result, printable, progress, say
+from homing.errors import PictureError, UsageError
 from homing.options import Probes, SearchKeywords, SearchOptions
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     "--probes",
     default="auto",
     help="Cells to visit: a number; near: those nearly as near to the picture as its own, "
-    "some 1.3 of a released one; auto: these, and more while no hit is a copy.",
+    "some 1.3 of a released one; auto: these, and more while no hit is likely a copy.",
 )
 @click.option(
     "--rerank",
@@ -271,3 +271,42 @@ def _counted(groups: "Duplicates", entries: int) -> str:
             "or give --similarity"
         )
     return words
+
+
+@click.command(short_help="Number the cells in which copies of a picture would be.")
+@shared.archive_argument
+@shared.photos_argument
+@click.option("--probes", type=click.IntRange(min=1), default=1, help="Cells of each view.")
+@shared.views_option(SearchOptions.views, "As for homing search.")
+@click.option(
+    "--generation", type=click.IntRange(min=1), help="Number of the codebook.  [default: newest]"
+)
+@shared.limits_option()
+@shared.device_option
+@shared.json_option
+def cells(archive: str, photos: tuple[str, ...], **options: Any) -> int:
+    """Number the cells in which copies of a picture would be, nearest first.
+
+    \b
+    homing cells archive suspect.jpg --probes 3
+    homing cells archive suspects/ --json | jq .cells
+
+    For entries that are kept in a database under the number of their cell, which homing list --json
+    prints: a probe is a look-up by that key.
+    """
+    from homing.archive import find_files
+
+    opened = shared.open_archive(archive, device=options["device"])
+    chosen = {key: options[key] for key in ("probes", "views", "generation")}
+    failed = 0
+    for path in find_files(photos):
+        try:
+            found = opened.cells(path, limits=shared.limits_of(options), **chosen)
+        except PictureError as error:
+            failed += 1
+            values = {"query": str(path), "status": "failed", "reason": str(error)}
+            print_result(values, printable(str(error)), as_json=options["as_json"], err=True)
+            continue
+        line = f"{printable(str(path))}: {' '.join(map(str, found))}"
+        print_result({"query": str(path), "cells": found}, line, as_json=options["as_json"])
+    return 1 if failed else 0

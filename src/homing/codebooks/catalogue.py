@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.faiss_codebook import FaissCodebook
+from homing.codebooks.faiss_index import is_faiss_file, notes_on, read_faiss_codebook
 from homing.codebooks.storage import read_codebook
 from homing.errors import CodebookError
 
@@ -43,22 +46,29 @@ def bundled_codebooks() -> tuple[BundledInfo, ...]:
     return tuple(sorted(infos, key=lambda info: (info.cells, info.size_bytes)))
 
 
-def load_codebook(source: str | Path) -> Codebook:
+def load_codebook(source: str | Path) -> Codebook | FaissCodebook:
     """Load a codebook from a file, or one that ships with homing by its name.
 
     Parameters
     ----------
     source : str or Path
-        A file, or as str the name of a codebook that ships with homing.
+        A file of homing or of Faiss, or as str the name of a codebook that ships with homing. Of a
+        Faiss index the entries are not read; see :func:`codebook_from_faiss`.
 
     Returns
     -------
-    Codebook
+    Codebook or FaissCodebook
+        A `FaissCodebook`, for activation alone, of an index whose codes homing does not know.
 
     Raises
     ------
     CodebookError
         Neither a file nor such a name, or the file is damaged, altered, or no codebook.
+
+    Warns
+    -----
+    UserWarning
+        A Faiss index was trained on vectors that are not of unit length.
 
     Examples
     --------
@@ -77,7 +87,15 @@ def load_codebook(source: str | Path) -> Codebook:
             f"There is no codebook file {source}, and none of that name ships with homing "
             f"(those that do: {', '.join(info.name for info in bundled_codebooks())})."
         )
-    return read_codebook(source)
+    try:
+        if not (Path(source).is_file() and is_faiss_file(Path(source))):
+            return read_codebook(source)
+        codebook = read_faiss_codebook(Path(source))
+    except OSError as error:
+        raise CodebookError(f"The codebook {source} cannot be read: {error}.") from error
+    for note in notes_on(codebook):
+        warnings.warn(note, stacklevel=2)
+    return codebook
 
 
 def choose_bundled(
@@ -123,4 +141,6 @@ def _load_bundled(info: BundledInfo) -> Codebook:
             f"The bundled codebook {info.name} is damaged (sha256 {digest}, not {info.sha256}): "
             "install homing again."
         )
-    return read_codebook(info.path)
+    codebook = read_codebook(info.path)
+    assert isinstance(codebook, Codebook)
+    return codebook

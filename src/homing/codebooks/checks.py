@@ -61,3 +61,10 @@ def check_codes(codes: npt.ArrayLike, code_size: int, factory: Factory) -> npt.N
             f"got {given.shape} and {given.dtype}."
         )
     return np.ascontiguousarray(given)
+
+
+def check_count(count: int, most: int) -> int:
+    """Return a number of cells to visit, at most all of them; refuse less than one."""
+    if count < 1:
+        raise CodebookError(f"{count} cells cannot be visited: give at least 1.")
+    return min(count, most)

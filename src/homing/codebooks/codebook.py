@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from homing.codebooks import rebuild
-from homing.codebooks.checks import check_cells, check_codes, check_vectors
-from homing.codebooks.exact import LARGEST, linear, nearest, squared_norms
+from homing.codebooks.any_codebook import AnyCodebook, sign_target
+from homing.codebooks.checks import check_cells, check_codes, check_count, check_vectors
+from homing.codebooks.exact import LARGEST, nearest, nearest_several, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
+from homing.codebooks.partition import Partition, linear_steps
 from homing.errors import CodebookError
 
 METRIC = "L2"
@@ -27,7 +29,7 @@ Codes = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Codebook:
+class Codebook(AnyCodebook):
     """A frozen quantizer: it gives each vector a cell, and a code inside that cell.
 
     Two codebooks are equal if their fingerprints are. All methods may be called from several
@@ -71,15 +73,26 @@ class Codebook:
         self.factory.check_dimension(self.dimension)
         object.__setattr__(self, "arrays", _freeze(self.factory, self.dimension, self.arrays))
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Codebook) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
     def __reduce__(self) -> tuple[Any, ...]:
         state = (self.factory, self.dimension, dict(self.arrays))
         return Codebook, (*state, self.descriptor, self.descriptor_name)
+
+    @property
+    def form(self) -> str:
+        """Factory string."""
+        return str(self.factory)
+
+    @property
+    def aims_at_code(self) -> bool:
+        """Whether :meth:`target` is the reconstruction of a code."""
+        return self.factory.fine == "PQ"
+
+    @cached_property
+    def partition(self) -> Partition:
+        """Steps in front of the quantizer, and the cells or signs that vectors fall in."""
+        steps = linear_steps(self.arrays.get("rotation"), self.arrays.get("rotation_bias"))
+        signs = self.factory.fine == "LSH"
+        return Partition(steps, self.arrays.get("coarse"), signs=signs)
 
     @property
     def cell_count(self) -> int:
@@ -109,36 +122,6 @@ class Codebook:
             digest.update(self.arrays[name].astype("<f4", copy=False).tobytes())
         return digest.hexdigest()
 
-    @property
-    def title(self) -> str:
-        """Factory and first digits of the fingerprint, for messages."""
-        return f"{self.factory} ({self.fingerprint[:12]}…)"
-
-    def check_descriptor(self, name: str, fingerprint: str, dimension: int) -> None:
-        """Refuse a descriptor that the codebook was not trained for.
-
-        Parameters
-        ----------
-        name, fingerprint : str
-        dimension : int
-            Length of the descriptor's vectors.
-
-        Raises
-        ------
-        CodebookError
-            It has another dimension, or another fingerprint than the codebook's descriptor.
-        """
-        if self.dimension != dimension:
-            raise CodebookError(
-                f"the codebook {self.title} is for {self.dimension} dimensions, but descriptor "
-                f"{name!r} has {dimension}"
-            )
-        if self.descriptor not in {None, fingerprint}:
-            raise CodebookError(
-                f"the codebook {self.title} was trained for the descriptor {self.descriptor}, but "
-                f"{name!r} is {fingerprint}; train one for it with 'homing codebook train'"
-            )
-
     def inner(self, vectors: npt.ArrayLike) -> Floats:
         """Vectors as they are quantized: after the rotation or reduction, if there is one.
 
@@ -150,10 +133,7 @@ class Codebook:
         -------
         ndarray, shape (n, d'), float32
         """
-        checked = check_vectors(vectors, self.dimension, str(self.factory))
-        if "rotation" not in self.arrays:
-            return checked
-        return linear(checked, self.arrays["rotation"], self.arrays.get("rotation_bias"))
+        return self.partition.apply(check_vectors(vectors, self.dimension, str(self.factory)))
 
     def cells(self, vectors: npt.ArrayLike) -> Cells:
         """Cell of each vector.
@@ -169,26 +149,34 @@ class Codebook:
         """
         return self._cells(self.inner(vectors))
 
-    def count_near_cells(
-        self, vectors: npt.ArrayLike, margin: float, most: int
-    ) -> npt.NDArray[np.int64]:
-        """Count the cells that are nearly as near to each vector as its own.
-
-        An edited copy that has left its picture's cell is most often in one of them.
+    def nearest_cells(self, vectors: npt.ArrayLike, count: int) -> Cells:
+        """Cells in the order in which a search probes them.
 
         Parameters
         ----------
         vectors : array_like, shape (n, dimension)
-        margin : float
-            How much further they may be, in squared distances: a share of the median one between a
-            centroid and its nearest neighbour.
-        most : int
-            Largest count, at least 1.
+        count : int
+            At least 1; at most all cells are given.
 
         Returns
         -------
-        ndarray, shape (n,), int64
-            From 1, for the vector's own cell, to `most`.
+        ndarray, shape (n, count), int32
+            Nearest first.
+        """
+        inner = self.inner(vectors)
+        count = check_count(count, self.cell_count)
+        if not self.factory.cells:
+            return np.zeros((len(inner), 1), np.int32)
+        return nearest_several(inner, self.arrays["coarse"], self._coarse_norms, count)
+
+    def count_near_cells(
+        self, vectors: npt.ArrayLike, margin: float, most: int
+    ) -> npt.NDArray[np.int64]:
+        """Count the cells nearly as near to each vector as its own, from 1 to `most`, (n,).
+
+        An edited copy that has left its picture's cell is most often in one of them. `margin` is
+        how much further they may be, in squared distances: a share of the median one between a
+        centroid and its nearest neighbour.
         """
         inner = self.inner(vectors)
         if not self.factory.cells:
@@ -236,9 +224,9 @@ class Codebook:
         """
         checked = check_codes(codes, self.code_size, self.factory)
         chosen = check_cells(cells, len(checked), self.factory)
-        return self._outward(self._reconstruct(chosen, checked))
+        return self.partition.undo(self._reconstruct(chosen, checked))
 
-    def target(self, vectors: npt.ArrayLike) -> Floats:
+    def target(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Floats:
         """Target that activation pulls each vector to, so that cell and code survive edits.
 
         With a product quantizer it is the reconstruction q(x), centroid plus decoded residual
@@ -250,6 +238,8 @@ class Codebook:
         Parameters
         ----------
         vectors : array_like, shape (n, dimension)
+        cells : array_like of int, shape (n,), optional
+            Cells to aim at; by default those of :meth:`cells`.
 
         Returns
         -------
@@ -258,16 +248,11 @@ class Codebook:
         """
         inner = self.inner(vectors)
         if self.factory.fine == "LSH":
-            signs = np.where(inner >= 0, np.float32(1), np.float32(-1))
-            if self.factory.components:
-                # Without the mean, which is no part of the direction in which projections grow.
-                signs = linear(signs, np.ascontiguousarray(self.arrays["rotation"].T))
-            lengths = np.linalg.norm(signs.astype(np.float64), axis=1, keepdims=True)
-            return np.asarray(signs / lengths, np.float32)
-        cells = self._cells(inner)
+            return sign_target(self.partition, inner)
+        own = self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
         if self.factory.fine == "PQ":
-            return self._outward(self._reconstruct(cells, self._codes(inner, cells)))
-        return self._outward(self.arrays["coarse"][cells])
+            return self.partition.undo(self._reconstruct(own, self._codes(inner, own)))
+        return self.partition.undo(self.arrays["coarse"][own])
 
     def index(self, cells: npt.ArrayLike | None = None, codes: npt.ArrayLike | None = None) -> Any:
         """Make a Faiss index with this codebook, empty or filled from stored cells and codes.
@@ -331,12 +316,6 @@ class Codebook:
     @cached_property
     def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:
         return tuple(squared_norms(part) for part in self.arrays["pq"])
-
-    def _outward(self, inner: Floats) -> Floats:
-        if "rotation" not in self.arrays:
-            return inner
-        centred = inner - self.arrays.get("rotation_bias", np.float32(0))
-        return linear(centred, np.ascontiguousarray(self.arrays["rotation"].T))
 
     def _cells(self, inner: Floats) -> Cells:
         if not self.factory.cells:

@@ -29,11 +29,12 @@ def squared_norms(table: Floats) -> Doubles:
     return norms
 
 
-def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
+def nearest(vectors: Floats, table: Floats, norms: Doubles | None) -> npt.NDArray[np.int32]:
     """Return the index of the row of `table` nearest to each vector in L2 distance, (n,) int32.
 
     Ties go to the first row. `vectors` (n, d) and `table` (k, d), k ≥ 1, are finite and below
-    :data:`LARGEST`; `norms` are the :func:`squared_norms` of the table.
+    :data:`LARGEST`; `norms` are the :func:`squared_norms` of the table. With None the row of the
+    largest inner product is returned instead.
     """
     result = np.empty(len(vectors), np.int32)
     rows = max(1, _BLOCK // len(table))
@@ -43,22 +44,55 @@ def nearest(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.in
     return result
 
 
-def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArray[np.int32]:
-    scores = vectors @ table.T  # |c|² − 2 x·c: the squared distance less |x|², which all share
+def nearest_several(
+    vectors: Floats, table: Floats, norms: Doubles | None, several: int
+) -> npt.NDArray[np.int32]:
+    """Return the indices of the `several` nearest rows, at most k, nearest first, (n, several).
+
+    As :func:`nearest`, whose result is the first column.
+    """
+    result = np.empty((len(vectors), several), np.int32)
+    rows = max(1, _BLOCK // len(table))
+    for start in range(0, len(vectors), rows):
+        block = vectors[start : start + rows]
+        scores = _scores(block, table, norms)
+        last = np.partition(scores, several - 1, axis=1)[:, several - 1]
+        owners, columns = np.nonzero(scores <= _limit(last, block, table, norms)[:, None])
+        distances = _distances(block, table, norms, owners, columns)
+        order = np.lexsort((columns, distances, owners))
+        first = np.searchsorted(owners[order], np.arange(len(block)))
+        result[start : start + rows] = columns[order][first[:, None] + np.arange(several)]
+    return result
+
+
+def _scores(vectors: Floats, table: Floats, norms: Doubles | None) -> Floats:
+    """Return |c|² − 2 x·c, (n, k): the squared distance less |x|², which all share."""
+    scores: Floats = vectors @ table.T
     scores *= -2
-    scores += norms.astype(np.float32)
-    best = scores.argmin(axis=1)
-    largest = np.sqrt(norms.max())
+    if norms is not None:
+        scores += norms.astype(np.float32)
+    return scores
+
+
+def _limit(scores: Floats, vectors: Floats, table: Floats, norms: Doubles | None) -> Floats:
+    """Return what scores that may be as low as these are at most, (n,)."""
+    largest = np.sqrt((squared_norms(table) if norms is None else norms).max())
     lengths = np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1))
-    terms = 2 * (table.shape[1] + 4) * lengths * largest + 4 * largest**2
-    least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0].astype(np.float64)
+    terms = 2 * (vectors.shape[1] + 4) * lengths * largest + 4 * largest**2
     # Twice the error of one score, and a little for the rounding of the limit itself.
-    limit = (least + 2.5 * _SINGLE * terms + 1e-30).astype(np.float32)
-    rivals = scores <= limit[:, None]
+    limit: Floats = (scores.astype(np.float64) + 2.5 * _SINGLE * terms + 1e-30).astype(np.float32)
+    return limit
+
+
+def _nearest_block(vectors: Floats, table: Floats, norms: Doubles | None) -> npt.NDArray[np.int32]:
+    scores = _scores(vectors, table, norms)
+    best = scores.argmin(axis=1)
+    least = np.take_along_axis(scores, best[:, None], axis=1)[:, 0]
+    rivals = scores <= _limit(least, vectors, table, norms)[:, None]
     doubtful = np.flatnonzero(np.count_nonzero(rivals, axis=1) > 1)
     if len(doubtful):
         rows, columns = np.nonzero(rivals[doubtful])
-        distances = _squared_distances(vectors, table, doubtful[rows], columns)
+        distances = _distances(vectors, table, norms, doubtful[rows], columns)
         order = np.lexsort((columns, distances, rows))
         first = np.searchsorted(rows[order], np.arange(len(doubtful)))
         best[doubtful] = columns[order][first]
@@ -66,15 +100,17 @@ def _nearest_block(vectors: Floats, table: Floats, norms: Doubles) -> npt.NDArra
     return result
 
 
-def _squared_distances(
-    vectors: Floats, table: Floats, rows: Indices, columns: Indices
-) -> npt.NDArray[np.float64]:
+def _distances(
+    vectors: Floats, table: Floats, norms: Doubles | None, rows: Indices, columns: Indices
+) -> Doubles:
+    """Return the squared distances of pairs; without norms, their negated inner products."""
     result = np.empty(len(rows))
     step = max(1, _TERMS // table.shape[1])
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        difference = vectors[rows[part]].astype(np.float64) - table[columns[part]]
-        result[part] = np.square(difference).sum(axis=1)
+        ours, theirs = vectors[rows[part]].astype(np.float64), table[columns[part]]
+        terms = -ours * theirs if norms is None else np.square(ours - theirs)
+        result[part] = terms.sum(axis=1)
     return result
 
 

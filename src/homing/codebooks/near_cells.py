@@ -1,5 +1,7 @@
 """Cells nearly as near to a vector as its own, into which its edited copies may have fallen."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,6 +10,15 @@ _BLOCK = 1 << 21  # scores held at once
 
 Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class FurtherPlaces:
+    """Codes of entries in other cells than their own, where they are found as well."""
+
+    owners: npt.NDArray[np.int64]  # (m,), positions of the entries
+    cells: npt.NDArray[np.int32]  # (m,)
+    codes: npt.NDArray[np.uint8]  # (m, code_size)
 
 
 def spacing_of(centroids: Floats) -> float:

@@ -1,6 +1,6 @@
 """Conversion between Faiss's trained indexes and the plain arrays that a codebook is saved as.
 
-Only this module and `training` touch a codebook's Faiss objects.
+Only this module, `training` and `faiss_index` touch a codebook's Faiss objects.
 """
 
 from collections.abc import Mapping
@@ -12,28 +12,36 @@ import numpy.typing as npt
 
 from homing.codebooks.factory import Factory
 
-_BITS = 8
+BITS = 8
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
 
 def arrays_of(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float32]]:
     """Return the arrays of a trained index, by the names of :meth:`Factory.array_shapes`."""
-    flat: dict[str, Any] = {}
     inner: Any = faiss.downcast_index(index)
+    arrays: dict[str, Any] = {}
     if factory.rotation or factory.components:
         transform: Any = faiss.downcast_VectorTransform(inner.chain.at(0))
-        flat["rotation"] = faiss.vector_to_array(transform.A)
-        flat["rotation_bias"] = faiss.vector_to_array(transform.b)
+        matrix = faiss.vector_to_array(transform.A)
+        arrays["rotation"] = matrix.reshape(transform.d_out, transform.d_in)
+        if factory.components:
+            arrays["rotation_bias"] = faiss.vector_to_array(transform.b)
         inner = faiss.downcast_index(inner.index)
+    return arrays | coded_arrays(inner, factory)
+
+
+def coded_arrays(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float32]]:
+    """Return the arrays of a trained index behind its rotation or reduction."""
+    flat: dict[str, Any] = {}
     if factory.cells:
-        flat["coarse"] = inner.quantizer.reconstruct_n(0, inner.nlist)
+        flat["coarse"] = index.quantizer.reconstruct_n(0, index.nlist)
     if factory.fine == "PQ":
-        flat["pq"] = faiss.vector_to_array(inner.pq.centroids)
+        flat["pq"] = faiss.vector_to_array(index.pq.centroids)
     if factory.fine == "SQ8":
-        flat["scalar"] = faiss.vector_to_array(inner.sq.trained)
-    shapes = factory.array_shapes(index.d)
-    return {name: flat[name].astype(np.float32).reshape(shape) for name, shape in shapes.items()}
+        flat["scalar"] = faiss.vector_to_array(index.sq.trained)
+    shapes = factory.array_shapes(factory.components or index.d)
+    return {name: flat[name].astype(np.float32).reshape(shapes[name]) for name in flat}
 
 
 def empty_index(factory: Factory, dimension: int, arrays: Arrays) -> Any:
@@ -64,14 +72,14 @@ def empty_index(factory: Factory, dimension: int, arrays: Arrays) -> Any:
 def _flat_index(factory: Factory, inner: int) -> Any:
     if factory.fine == "LSH":
         return faiss.IndexLSH(inner, inner, False, False)  # no rotation, no thresholds
-    return faiss.IndexPQ(inner, factory.sub_quantizers, _BITS)
+    return faiss.IndexPQ(inner, factory.sub_quantizers, BITS)
 
 
 def _ivf_index(factory: Factory, inner: int, arrays: Arrays) -> Any:
     quantizer = faiss.IndexFlatL2(inner)
     quantizer.add(np.ascontiguousarray(arrays["coarse"]))
     if factory.fine == "PQ":
-        return faiss.IndexIVFPQ(quantizer, inner, factory.cells, factory.sub_quantizers, _BITS)
+        return faiss.IndexIVFPQ(quantizer, inner, factory.cells, factory.sub_quantizers, BITS)
     if factory.fine == "SQ8":
         kind = faiss.ScalarQuantizer.QT_8bit
         return faiss.IndexIVFScalarQuantizer(quantizer, inner, factory.cells, kind)

@@ -3,6 +3,9 @@
 Format version 1 has float32 arrays with the names of :meth:`Factory.array_shapes`. The header's
 metadata has ``format`` = ``homing-codebook``, ``version`` = ``1``, ``factory``, ``dimension``,
 ``metric``, ``fingerprint``, and if known ``descriptor`` and ``descriptor_name``.
+
+Version 2 is a :class:`FaissCodebook`: one array of bytes, ``index``, and ``form``, ``dimension``,
+``reason``, ``fingerprint`` and the descriptor.
 """
 
 import json
@@ -17,46 +20,56 @@ import safetensors
 
 from homing.codebooks.codebook import METRIC, Codebook
 from homing.codebooks.factory import Factory, parse_factory
+from homing.codebooks.faiss_codebook import FaissCodebook
 from homing.errors import CodebookError
 from homing.files.durable import publish, staged_beside, sync_file, sync_folder, write_durably
 from homing.files.regular import irregularity
 
 FORMAT = "homing-codebook"
-VERSION = 1
+VERSION, OF_FAISS = 1, 2
 
 _MOST_BYTES = 2 << 30
 _ALIGNMENT = 8
 
 
-def to_bytes(codebook: Codebook) -> bytes:
+def to_bytes(codebook: Codebook | FaissCodebook) -> bytes:
     """Encode a codebook as a file; equal codebooks give equal bytes."""
     metadata = {
         "format": FORMAT,
-        "version": str(VERSION),
-        "factory": str(codebook.factory),
         "dimension": str(codebook.dimension),
-        "metric": METRIC,
         "fingerprint": codebook.fingerprint,
     }
+    arrays: Mapping[str, tuple[str, tuple[int, ...], bytes]]
+    if isinstance(codebook, FaissCodebook):
+        about = {"version": str(OF_FAISS), "form": codebook.form, "reason": codebook.reason}
+        arrays = {"index": ("U8", (len(codebook.data),), codebook.data)}
+    else:
+        about = {"version": str(VERSION), "factory": str(codebook.factory), "metric": METRIC}
+        arrays = {
+            name: ("F32", array.shape, array.astype("<f4", copy=False).tobytes())
+            for name, array in codebook.arrays.items()
+        }
     if codebook.descriptor is not None:
-        metadata["descriptor"] = codebook.descriptor
+        about["descriptor"] = codebook.descriptor
     if codebook.descriptor_name is not None:
-        metadata["descriptor_name"] = codebook.descriptor_name
+        about["descriptor_name"] = codebook.descriptor_name
     # Not by safetensors, which orders the metadata differently in each process: a file that ships
     # with its checksum must come out the same each time.
-    header: dict[str, Any] = {"__metadata__": metadata}
+    header: dict[str, Any] = {"__metadata__": metadata | about}
     chunks = []
     end = 0
-    for name, array in sorted(codebook.arrays.items()):
-        start, end = end, end + array.nbytes
-        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [start, end]}
-        chunks.append(array.astype("<f4", copy=False).tobytes())
+    for name, (kind, shape, data) in sorted(arrays.items()):
+        start, end = end, end + len(data)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [start, end]}
+        chunks.append(data)
     text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % _ALIGNMENT)
     return b"".join([len(text).to_bytes(8, "little"), text, *chunks])
 
 
-def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = False) -> Path:
+def save_codebook(
+    codebook: Codebook | FaissCodebook, path: str | Path, *, overwrite: bool = False
+) -> Path:
     """Write a codebook to a file, whole or not at all; see :meth:`Codebook.save`."""
     final = Path(path)
     data = to_bytes(codebook)
@@ -76,7 +89,7 @@ def save_codebook(codebook: Codebook, path: str | Path, *, overwrite: bool = Fal
     return final
 
 
-def _is_saved(path: Path, codebook: Codebook) -> bool:
+def _is_saved(path: Path, codebook: Codebook | FaissCodebook) -> bool:
     """Return whether the file has this codebook; refuse another file's name."""
     if not (path.exists() or path.is_symlink()):
         return False
@@ -92,7 +105,7 @@ def _is_saved(path: Path, codebook: Codebook) -> bool:
     return True
 
 
-def read_codebook(path: str | Path) -> Codebook:
+def read_codebook(path: str | Path) -> Codebook | FaissCodebook:
     """Read a codebook's file and check its fingerprint against the arrays.
 
     `CodebookError` if the file is missing, damaged, altered, no codebook, or of a later format.
@@ -120,23 +133,18 @@ def read_codebook(path: str | Path) -> Codebook:
         raise CodebookError(f"The codebook {file} cannot be read: {error}.") from error
 
 
-def _read(opened: Any, file: Path) -> Codebook:
+def _read(opened: Any, file: Path) -> Codebook | FaissCodebook:
     metadata: Mapping[str, str] = opened.metadata() or {}
     if metadata.get("format") != FORMAT:
         raise CodebookError(f"{file} is a safetensors file, but not a codebook of homing.")
-    if metadata.get("version") != str(VERSION):
+    version = metadata.get("version")
+    if version not in (str(VERSION), str(OF_FAISS)):
         raise CodebookError(
-            f"{file} has codebook format {metadata.get('version')}; this homing reads format "
-            f"{VERSION}. A later homing may read it."
+            f"{file} has codebook format {version}; this homing reads formats {VERSION} and "
+            f"{OF_FAISS}. A later homing may read it."
         )
-    factory, dimension = _description(metadata, file)
-    codebook = Codebook(
-        factory,
-        dimension,
-        _arrays(opened, factory, dimension, file),
-        metadata.get("descriptor"),
-        metadata.get("descriptor_name"),
-    )
+    read = _read_of_faiss if version == str(OF_FAISS) else _read_arrays
+    codebook = read(opened, metadata, file)
     if codebook.fingerprint != metadata.get("fingerprint"):
         raise CodebookError(
             f"{file} has been altered: its contents have the fingerprint {codebook.fingerprint}, "
@@ -145,15 +153,47 @@ def _read(opened: Any, file: Path) -> Codebook:
     return codebook
 
 
-def _description(metadata: Mapping[str, str], file: Path) -> tuple[Factory, int]:
-    factory = parse_factory(metadata.get("factory", ""))
+def _read_arrays(opened: Any, metadata: Mapping[str, str], file: Path) -> Codebook:
+    factory, dimension = _description(metadata, file)
+    return Codebook(
+        factory,
+        dimension,
+        _arrays(opened, factory, dimension, file),
+        metadata.get("descriptor"),
+        metadata.get("descriptor_name"),
+    )
+
+
+def _read_of_faiss(opened: Any, metadata: Mapping[str, str], file: Path) -> FaissCodebook:
+    parts = {name: opened.get_slice(name).get_dtype() for name in opened.keys()}  # noqa: SIM118
+    if parts != {"index": "U8"}:
+        raise CodebookError(f"{file} is damaged: it needs the array 'index', and has {parts}.")
+    dimension = _dimension(metadata, file)
+    data = opened.get_tensor("index").tobytes()
+    return FaissCodebook(
+        metadata.get("form", ""),
+        dimension,
+        data,
+        metadata.get("descriptor"),
+        metadata.get("descriptor_name"),
+        metadata.get("reason", ""),
+    )
+
+
+def _dimension(metadata: Mapping[str, str], file: Path) -> int:
     dimension = metadata.get("dimension", "")
     if not (dimension.isascii() and dimension.isdigit() and len(dimension) <= 9):
         raise CodebookError(f"{file} is damaged: its dimension is {dimension!r}.")
+    return int(dimension)
+
+
+def _description(metadata: Mapping[str, str], file: Path) -> tuple[Factory, int]:
+    factory = parse_factory(metadata.get("factory", ""))
+    dimension = _dimension(metadata, file)
     if metadata.get("metric") != METRIC:
         raise CodebookError(f"{file} has the metric {metadata.get('metric')!r}, not {METRIC!r}.")
-    factory.check_dimension(int(dimension))
-    return factory, int(dimension)
+    factory.check_dimension(dimension)
+    return factory, dimension
 
 
 def _arrays(

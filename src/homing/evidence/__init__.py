@@ -1,7 +1,8 @@
 """Evidence that one picture is a copy of another, from their pixels alone, without a descriptor."""
 
 from homing.evidence.alignment import Alignment
-from homing.evidence.comparison import ComparableQuery, ComparableRecord, Comparison, Kind
+from homing.evidence.analysis import ComparableRecord
+from homing.evidence.comparison import ComparableQuery, Comparison, Kind
 from homing.evidence.edits import name_edits
 from homing.evidence.page import Sheet, figures_of, render_sheet
 

@@ -7,33 +7,34 @@ pixels and must agree in nearly all of their details (:mod:`homing.evidence.pixe
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from homing.evidence.alignment import Alignment, align
+from homing.evidence.analysis import (
+    MOST_FEATURES,
+    SMALL,
+    AnalysedPicture,
+    Analysis,
+    ComparableRecord,
+)
 from homing.evidence.blocks import Blocks, compare_blocks
 from homing.evidence.edits import has_other_colours
-from homing.evidence.features import (
-    Features,
-    Rule,
-    analysed_size,
-    detect,
-    fit_homography,
-    grey_pixels,
-)
+from homing.evidence.features import Fit, Rule, detect_quickly, fit_homography, fit_matches, match
 from homing.evidence.geometry import Array, Box, mapped, resizing
 from homing.evidence.pixels import proposals, refined
 
 Kind = Literal["copy", "part", "undecided", "none"]
 
-_COARSE, _RECORD, _QUERY = 320, 480, 600  # pixels of the longer side
-_FEATURES = 500
-_RULE = Rule(side=_COARSE, features=_FEATURES, agreeing=8, spread=0.0, zoom=12.0)
+_QUERY = 600  # pixels of the longer side
+_RULE = Rule(side=SMALL, features=MOST_FEATURES, agreeing=8, spread=0.0, zoom=12.0)
+_GLANCE = replace(_RULE, agreeing=20, ratio=0.92)
+_EXACT = 0.7  # least share of the detailed blocks that look alike where it aligns well
+_NEAR = 6.0  # pixels between a match of the first look and the change that explains it
+_SEEN = 5  # least matches that one explains of pictures that share anything
 _SURE = 20  # least agreeing matches of a copy whose details need not be nearly all the same
 _CELLS = 8  # least blocks that these are in
 _AGREEING = 0.6  # least share of a copy's blocks that look alike
@@ -43,106 +44,38 @@ _DETAILS = 0.35  # least share of a copy's detailed blocks whose details look al
 _BLOCKS = 15  # least blocks of a copy, compared and detailed
 _SAME = 0.88  # least share of the details' contrast that is the same, of drawings and the like
 _SAME_BLOCKS = 12  # least blocks with details of these
-_PLAIN = 0.72  # share of a drawing without any change from pixel to pixel
-_FEW_TONES = 0.78  # share of a drawing in its three commonest tones
-_VARIED = 0.6  # most share of a photograph in its three commonest tones
-_RICH = 250  # least features of photographs that their small versions settle
 _TEXTURED = 80  # least features of pictures whose disagreement is evidence
 _UNLIKE = 0.5  # share of the blocks that look alike below which drawings are not alike
 _SHARED = 4  # least blocks that look alike of pictures that share a part
 
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """A picture as analysed at one size."""
-
-    pixels: NDArray[np.uint8]  # (h, w) luma
-    features: Features
-
-    def mirrored(self) -> "Analysis":
-        """Return that of the mirror image."""
-        return Analysis(np.ascontiguousarray(self.pixels[:, ::-1]), self.features.mirrored())
-
-
-def _analysis(picture: Image.Image, size: tuple[int, int]) -> Analysis:
-    pixels = grey_pixels(picture, size)
-    return Analysis(pixels, detect(pixels, _FEATURES))
+_NOTHING = "nothing in common"
 
 
 @dataclass(frozen=True, eq=False)
-class ComparableRecord:
-    """Picture of a record, such as its preview; it is analysed once, when needed."""
-
-    picture: Image.Image  # 8-bit RGB, upright; best 480 pixels or more
-
-    @cached_property
-    def coarse(self) -> Analysis:
-        """The picture at a small size."""
-        return _analysis(self.picture, analysed_size(self.picture, _COARSE, enlarged=True))
-
-    @cached_property
-    def fine(self) -> Analysis:
-        """The picture at the size of a preview."""
-        return _analysis(self.picture, analysed_size(self.picture, _RECORD))
-
-    @cached_property
-    def is_drawing(self) -> bool:
-        """Whether most of it is of few plain colours, as of charts and logos."""
-        return _is_plain(self.coarse.pixels) and _commonest_tones(self.coarse.pixels) > _FEW_TONES
-
-    @cached_property
-    def is_rich(self) -> bool:
-        """Whether it has features enough, and tones enough, for a small version to settle it."""
-        rich = len(self.coarse.features.points) >= _RICH
-        return rich and _commonest_tones(self.coarse.pixels) <= _VARIED
-
-    @cached_property
-    def has_details(self) -> bool:
-        """Whether its details suffice to tell it from others by its pixels."""
-        blocks = compare_blocks(self.fine.pixels, self.fine.pixels, np.eye(3))
-        return blocks is not None and int(blocks.detailed.sum()) >= _SAME_BLOCKS
-
-
-def _is_plain(grey: NDArray[np.uint8]) -> bool:
-    pixels = grey.astype(np.int16)
-    across = np.abs(np.diff(pixels, axis=1))[:-1] <= 1
-    down = np.abs(np.diff(pixels, axis=0))[:, :-1] <= 1
-    return min(grey.shape) < 2 or bool((across & down).mean() > _PLAIN)
-
-
-def _commonest_tones(grey: NDArray[np.uint8]) -> float:
-    """Return the share of a picture in its three commonest tones, of five levels each."""
-    counts = np.convolve(np.bincount(grey.ravel(), minlength=256), np.ones(5), "same")
-    share = 0.0
-    for _ in range(3):
-        level = int(counts.argmax())
-        share += counts[level] / grey.size
-        counts[max(0, level - 4) : level + 5] = 0
-    return share
-
-
-@dataclass(frozen=True, eq=False)
-class ComparableQuery:
+class ComparableQuery(AnalysedPicture):
     """Picture to compare with records; it is analysed once for all of them.
 
     If the picture is framed, `within` is the left, top, right and bottom of the frame's content:
     outside of it the query shows nothing of a record.
     """
 
-    picture: Image.Image  # 8-bit RGB, upright
     within: Box | None = None
 
     @cached_property
-    def coarse(self) -> tuple[Analysis, Analysis]:
+    def glances(self) -> tuple[Analysis, Analysis]:
+        """The picture and its mirror image, with features for a first look."""
+        pixels = np.ascontiguousarray(self.small[:, ::-1])
+        return self.glance, Analysis(pixels, detect_quickly(pixels, MOST_FEATURES))
+
+    @cached_property
+    def coarse_ways(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image at a small size."""
-        size = analysed_size(self.picture, _COARSE, enlarged=True)
-        found = _analysis(self.picture, size)
-        return found, found.mirrored()
+        return self.coarse, self.coarse.mirrored()
 
     @cached_property
     def fine(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image at a larger size."""
-        found = _analysis(self.picture, analysed_size(self.picture, _QUERY))
+        found = self.at(_QUERY)
         return found, found.mirrored()
 
     def box_in(self, seen: Analysis, *, mirrored: bool) -> Box | None:
@@ -159,14 +92,18 @@ class ComparableQuery:
     def compare(self, record: ComparableRecord) -> "Comparison":
         """Compare the picture with a record's."""
         best: _Trial | None = None
-        for trial in _trials(record, self):
+        if record.has_corners and self.has_corners and not record.is_drawing:
+            best, shared = _at_a_glance(record, self)
+            if shared < _SEEN:
+                return Comparison("none", _NOTHING)
+        for trial in _trials(record, self) if best is None else ():
             if best is None or trial.rank > best.rank:
                 best = trial
             if best.kind == "copy":
                 break
         if best is None or best.kind == "none":
             textured = _textured(record, self)
-            reason = "nothing in common" if textured else "too little detail to compare"
+            reason = _NOTHING if textured else "too little detail to compare"
             return Comparison("none" if textured else "undecided", reason)
         return _comparison(best, record, self)
 
@@ -238,6 +175,23 @@ def _trials(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
         yield from _by_pixels(record, query, fitted)
 
 
+def _at_a_glance(record: ComparableRecord, query: ComparableQuery) -> tuple[_Trial | None, int]:
+    """Look at two pictures for the first time.
+
+    Return the trial that they are copies, None if a closer look must tell, and the number of
+    matches that one change explains.
+    """
+    shared, here = 0, record.glance
+    for mirrored, there in enumerate(query.glances):
+        matches = match(here.features, there.features, _GLANCE.ratio)
+        shared = max(shared, matches.agreeing(_NEAR, _GLANCE.zoom))
+        fit = fit_matches(matches, _GLANCE) if shared >= _SEEN and record.is_varied else None
+        trial = None if fit is None else _trial(fit, record, query, here, there, bool(mirrored))
+        if trial is not None and trial.kind == "copy" and trial.blocks.detail_share >= _EXACT:
+            return trial, shared
+    return None, shared
+
+
 def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial]:
     """Yield trials of local features, coarse ones first."""
     sizes = ((True, True), (False, False), (False, True))  # whether coarse: of the record, query
@@ -246,20 +200,31 @@ def _fitted(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
         if number and not found and _are_rich(record, query):
             return
         here = record.coarse if coarse_record else record.fine
-        there = query.coarse if coarse_query else query.fine
-        for mirrored in (False, True):
-            seen = there[mirrored]
+        there = query.coarse_ways if coarse_query else query.fine
+        for mirrored, seen in enumerate(there):
             fit = fit_homography(here.features, seen.features, _RULE)
-            if fit is None:
-                continue
-            within = query.box_in(seen, mirrored=mirrored)
-            blocks = compare_blocks(here.pixels, seen.pixels, fit.matrix, within)
-            if blocks is None:
-                continue
-            found = True
-            count = len(fit.here)
-            kind, reason = _judge(blocks, count, blocks.cells_of(fit.here), record.is_drawing)
-            yield _Trial(kind, reason, fit.matrix, count, blocks, here, seen, mirrored)
+            trial = None if fit is None else _trial(fit, record, query, here, seen, bool(mirrored))
+            if trial is not None:
+                found = True
+                yield trial
+
+
+def _trial(
+    fit: Fit,
+    record: ComparableRecord,
+    query: ComparableQuery,
+    here: Analysis,
+    there: Analysis,
+    mirrored: bool,
+) -> _Trial | None:
+    """Return the trial of a fit between two analyses; None if they share no area."""
+    within = query.box_in(there, mirrored=mirrored)
+    blocks = compare_blocks(here.pixels, there.pixels, fit.matrix, within)
+    if blocks is None:
+        return None
+    count = len(fit.here)
+    kind, reason = _judge(blocks, count, blocks.cells_of(fit.here), record.is_drawing)
+    return _Trial(kind, reason, fit.matrix, count, blocks, here, there, mirrored)
 
 
 def _judge(blocks: Blocks, count: int, cells: int, drawing: bool) -> tuple[Kind, str]:
@@ -313,7 +278,7 @@ def _refined(
 
 
 def _are_rich(record: ComparableRecord, query: ComparableQuery) -> bool:
-    return record.is_rich and len(query.coarse[0].features.points) >= _RICH
+    return record.is_varied and record.is_rich and query.is_rich
 
 
 def _textured(record: ComparableRecord, query: ComparableQuery) -> bool:
@@ -324,7 +289,7 @@ def _textured(record: ComparableRecord, query: ComparableQuery) -> bool:
     if _are_rich(record, query):
         return True
     counted = max if record.is_drawing else min
-    seen = ((record.coarse, record.fine), (query.coarse[0], query.fine[0]))
+    seen = ((record.coarse, record.fine), (query.coarse, query.fine[0]))
     return all(counted(len(s.features.points) for s in sizes) >= _TEXTURED for sizes in seen)
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from homing.files.regular import open_regular
+
 _REFUSED = {
     errno.ENAMETOOLONG,
     errno.EINVAL,  # characters that the file system does not support
@@ -24,12 +26,15 @@ def refuses_name(error: OSError) -> bool:
     return error.errno in _REFUSED
 
 
-def write_durably(path: Path, data: bytes) -> None:
+def write_durably(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Write a new file and wait until the disk has it; `FileExistsError` if it exists."""
-    with path.open("xb") as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # A buffer would fail once more when it is closed.
+    with os.fdopen(os.open(path, flags, mode), "wb", buffering=0) as file:
         try:
-            file.write(data)
-            file.flush()
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
         except OSError as error:  # Python does not name the file when the disk is full
             error.filename = os.fspath(path)
@@ -75,10 +80,10 @@ def remove_parts(folder: Path, seconds: float) -> None:
                 left.unlink()
 
 
-def replace_durably(path: Path, data: bytes) -> None:
+def replace_durably(path: Path, data: bytes, mode: int = 0o666) -> None:
     """Replace a file's contents atomically, and wait until the disk has them."""
     with staged_beside(path) as staged:
-        write_durably(staged, data)
+        write_durably(staged, data, mode)
         staged.replace(path)
         sync_folder(path.parent)
 
@@ -123,5 +128,5 @@ def _sync(path: Path, flags: int) -> None:
 
 def file_sha256(path: Path) -> bytes:
     """Return the SHA-256 of a file, 32 bytes."""
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").digest()

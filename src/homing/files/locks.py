@@ -1,5 +1,6 @@
 """File locks, which end with the process that holds them."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 _PAUSE = 0.1  # seconds between two attempts at a lock that another process holds
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # without waiting for the other end of a pipe
 
 if sys.platform == "win32":
     import msvcrt
@@ -39,13 +41,19 @@ def _try(take: Callable[[IO[bytes]], None], file: IO[bytes]) -> bool:
     return True
 
 
+def _opened(path: Path) -> IO[bytes]:
+    """Open a lock's file, and make it if need be; OSError where a pipe has its name."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _AT_ONCE
+    return os.fdopen(os.open(path, flags, 0o666), "ab")
+
+
 @contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
     """Hold a lock exclusively, waiting for it; also between threads.
 
     The lock file is made and stays: if it were removed, two could hold the lock.
     """
-    with path.open("ab") as file:
+    with _opened(path) as file:
         while not try_lock(file):
             time.sleep(_PAUSE)
         yield
@@ -54,7 +62,7 @@ def hold_lock(path: Path) -> Iterator[None]:
 @contextmanager
 def share_lock(path: Path) -> Iterator[None]:
     """Hold a lock together with others, but not beside a holder of the whole lock."""
-    with path.open("ab") as file:
+    with _opened(path) as file:
         while not _try(_share, file):
             time.sleep(_PAUSE)
         yield
@@ -64,7 +72,7 @@ def share_lock(path: Path) -> Iterator[None]:
 def hold_lock_within(path: Path, seconds: float) -> Iterator[bool]:
     """Try for some seconds to hold a lock exclusively; yield whether it is held."""
     end = time.monotonic() + seconds
-    with path.open("ab") as file:
+    with _opened(path) as file:
         while not (held := try_lock(file)) and time.monotonic() < end:
             time.sleep(_PAUSE)
         yield held

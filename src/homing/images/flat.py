@@ -60,16 +60,19 @@ def _alike(these: Pixels, others: Pixels) -> NDArray[np.bool_]:
 
 
 def _flat_blocks(pixels: Pixels) -> NDArray[np.bool_]:
+    import cv2
+
     height, width = pixels.shape[:2]
     flat = np.zeros((height, width), bool)
+    block = np.ones((_BLOCK, _BLOCK), np.uint8)
     for top in range(0, height, _BAND):
         band = pixels[top : top + _BAND]
-        starts = np.arange(0, len(band), _BLOCK), np.arange(0, width, _BLOCK)
-        least, most = band, band
-        for axis, first in enumerate(starts):
-            least = np.minimum.reduceat(least, first, axis=axis)
-            most = np.maximum.reduceat(most, first, axis=axis)
-        equal = (least == most).all(axis=2)
+        # Least and largest sample of the block below and right of each; what is outside is ignored.
+        least = cv2.erode(band, block, anchor=(0, 0))[::_BLOCK, ::_BLOCK]
+        most = cv2.dilate(band, block, anchor=(0, 0))[::_BLOCK, ::_BLOCK]
+        equal = least == most
+        if equal.ndim == 3:  # OpenCV drops a single channel
+            equal = equal.all(axis=2)
         whole = equal.repeat(_BLOCK, axis=0).repeat(_BLOCK, axis=1)
         flat[top : top + _BAND] = whole[: len(band), :width]
     return flat

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from homing.images.pixels import Pixels
 from homing.images.ssimulacra2 import Reference
@@ -13,8 +12,6 @@ from homing.images.ssimulacra2 import Reference
 SCREEN = 1600
 """Longest side, in pixels, at which a whole picture is seen."""
 
-_REDUCED_BY = 0.5  # share of the whole reduction that is by whole blocks, which is quick
-_BAND = 64  # rows of blocks
 _PART = 384  # pixels a side of what is looked at in its own size
 _PARTS = (1 / 6, 1 / 2, 5 / 6)  # places of the middles of parts, down and across
 
@@ -67,22 +64,10 @@ def _views(height: int, width: int) -> list[_View]:
 
 
 def _shrink(shown: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Shrink a picture; first to the mean of whole blocks, a band at a time, if it is large."""
-    height, width = shown.shape[:2]
-    across = max(1, int(_REDUCED_BY * width / size[0]))
-    down = max(1, int(_REDUCED_BY * height / size[1]))
-    bands = []
-    for top in range(0, height, down * _BAND):
-        band = _image(shown[top : top + down * _BAND]).reduce((across, down))
-        bands.append(np.asarray(band).reshape(band.height, band.width, -1))
-    image = _image(np.concatenate(bands))
-    box = (0, 0, width / across, height / down)
-    small = image.resize(size, Image.Resampling.LANCZOS, box)
-    return np.asarray(small).reshape(size[1], size[0], -1)
+    import cv2
 
-
-def _image(shown: NDArray[np.uint8]) -> Image.Image:
-    return Image.fromarray(shown[:, :, 0] if shown.shape[2] == 1 else shown)
+    small: NDArray[np.uint8] = cv2.resize(shown, size, interpolation=cv2.INTER_AREA)
+    return small.reshape(size[1], size[0], -1)
 
 
 def _parts(height: int, width: int) -> list[_View]:

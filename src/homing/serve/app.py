@@ -12,7 +12,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from homing._version import __version__
-from homing.errors import ArchiveError, EntryNotFoundError, HomingError, PictureError, UsageError
+from homing.errors import (
+    ArchiveError,
+    CodebookError,
+    EntryNotFoundError,
+    HomingError,
+    PictureError,
+    UsageError,
+)
 from homing.serve import pages, softbinding
 from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.http.forwarded import ForwardedHeaders
@@ -119,7 +126,7 @@ def _status_of(error: HomingError) -> int:
         return 404
     if isinstance(error, PictureError | UsageError):
         return 422
-    return 503 if isinstance(error, ArchiveError) else 500
+    return 503 if isinstance(error, ArchiveError | CodebookError) else 500
 
 
 def _problem(problem: dict[str, Any]) -> str:

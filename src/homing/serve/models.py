@@ -146,6 +146,7 @@ class EntryAnswer(_Extensible):
     height: int
     psnr: float | None
     cell: int
+    further_cells: list[int] = Field([], description="Cells that it is held in as well.")
     code: str
     created_at: str
     source_sha256: str
@@ -224,7 +225,7 @@ class SearchQuery(BaseModel):
     probes: Annotated[int, Field(ge=1, le=_MOST_CELLS)] | Literal["near", "auto"] = Field(
         "auto",
         description="Cells to visit; near: those nearly as near to the picture as its own; auto: "
-        "these, and more while no hit is a copy.",
+        "these, and more while no hit is likely a copy.",
     )
     rerank: int = Field(
         SearchOptions.rerank,
@@ -249,6 +250,23 @@ class SavedSearchQuery(SearchQuery):
     """Options of a search whose answer may be saved."""
 
     keep: bool = Field(False, description="Save picture and answer under a link.")
+
+
+class CellsQuery(BaseModel):
+    """Which cells of a picture are wanted, as of ``homing cells``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    probes: int = Field(1, ge=1, le=_MOST_CELLS, description="Cells of each view.")
+    views: Views = Field("upright", description="Also of it turned, or in part.")
+    generation: int | None = Field(None, ge=1, description="Number of the codebook; the newest.")
+
+
+class CellsAnswer(BaseModel):
+    """The object that ``homing cells --json`` prints for a query."""
+
+    query: str
+    cells: list[int] = Field(description="Nearest first.")
 
 
 class VectorQuery(BaseModel):

@@ -1,5 +1,7 @@
 """The server: it listens until a signal ends it, and owns the service's folder meanwhile."""
 
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -41,7 +43,7 @@ def check_signing(settings: Settings) -> None:
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM, which is a normal end."""
+    """Serve until SIGINT, SIGTERM or SIGHUP, which is a normal end."""
     check_keys(settings)
     check_signing(settings)
     with _folder_lock(settings):
@@ -71,9 +73,26 @@ def _folder_lock(settings: Settings) -> Iterator[None]:
 def _run(settings: Settings) -> None:
     log = Log()
     capture_uvicorn_log(log)
-    config = server_config(create_app(settings, log), settings)
-    with suppress(KeyboardInterrupt):  # uvicorn raises it again when it has ended
-        uvicorn.Server(config).run()
+    server = uvicorn.Server(server_config(create_app(settings, log), settings))
+    # Uvicorn raises the signal again when it has ended.
+    with suppress(KeyboardInterrupt), _ended_by_hangup(server):
+        server.run()
+
+
+@contextmanager
+def _ended_by_hangup(server: uvicorn.Server) -> Iterator[None]:
+    """Let SIGHUP end the server as SIGTERM does; uvicorn leaves it alone.
+
+    One that is ignored stays so, under nohup.
+    """
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, server.handle_exit)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:

@@ -18,6 +18,7 @@ from homing.archive.decisions.kept import KeptDecision
 from homing.archive.decisions.query import DecidedQuery
 from homing.archive.decisions.relevant import RelevantDecisions
 from homing.archive.hits import Hits, RecordedPicture
+from homing.archive.query.cells import cells_of, codebook_of
 from homing.archive.query.confirm import HitPicture
 from homing.archive.query.confirmer import hit_pictures, panel_options
 from homing.archive.query.explain import cell_of
@@ -34,6 +35,7 @@ from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.releases import Releases
+from homing.serve.models import CellsQuery
 from homing.serve.settings import Settings
 from homing.serve.shared_archive import SharedArchive
 from homing.serve.tasks.decode import (
@@ -144,6 +146,14 @@ class Service(AbstractContextManager["Service"]):
             hits = await self._confirm(upload, found.query, hits, options)
         seconds = time.perf_counter() - start
         return SearchResult.of(upload.name, seconds, hits, found.query.note)
+
+    async def cells(self, upload: Upload, query: CellsQuery) -> tuple[int, ...]:
+        """Return the cells of a picture; `UsageError` if there is no such generation."""
+        number = query.generation
+        codebook = await self.call_archive(lambda archive: codebook_of(archive.codebooks, number))
+        options = SearchOptions(k=1, views=query.views, limits=self.settings.limits)
+        described = (await self._find(upload, options)).query
+        return cells_of(codebook, described.vectors, query.probes)
 
     async def search_vector(self, vector: Sequence[float], options: SearchOptions) -> SearchResult:
         """Search with a descriptor, which is scaled to unit length.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.files.durable import write_durably
+from homing.files.regular import read_regular
 from homing.files.small_json import decode, encode
 
 PREVIEW_NAMES = ("before", "after", "difference")
@@ -75,7 +76,7 @@ class SavedSearches:
             return None
         place = self._folder / token
         try:
-            answer = decode((place / _ANSWER).read_bytes())
+            answer = decode(read_regular(place / _ANSWER))
         except (OSError, ValueError):
             return None
         return SavedSearch(answer, place / _PICTURE)
@@ -84,7 +85,7 @@ class SavedSearches:
         """Yield which saved answers are damaged."""
         for file in sorted(self._folder.glob(f"*/{_ANSWER}")):
             try:
-                decode(file.read_bytes())
+                decode(read_regular(file))
             except (OSError, ValueError) as error:
                 yield f"the saved search {file} is damaged: {error}; remove its folder"
 
@@ -107,7 +108,7 @@ class Previews(AbstractContextManager["Previews"]):
         """Store the PNGs of a preview in the order of `PREVIEW_NAMES`; return their addresses."""
         token = new_token()
         place = self._folder / token
-        place.mkdir()
+        place.mkdir(parents=True, mode=0o700)
         for name, data in zip(PREVIEW_NAMES, pictures, strict=True):
             (place / f"{name}.png").write_bytes(data)
         _remove_oldest(self._folder, _MOST_PREVIEWS)

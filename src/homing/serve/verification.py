@@ -15,6 +15,13 @@ def damaged_files(folder: Path) -> Iterator[str]:
         KeyRing(folder).all()
     except UsageError as error:
         yield str(error)
+    try:
+        yield from _damaged_below(folder)
+    except PermissionError as error:
+        yield f"{error.filename} cannot be read: {error.strerror}; verify as the service's user"
+
+
+def _damaged_below(folder: Path) -> Iterator[str]:
     jobs = folder / "jobs"
     for place in sorted(jobs.iterdir()) if jobs.is_dir() else ():
         if is_token(place.name) and (reason := JobFolder(place).damage()):

@@ -4,8 +4,8 @@ Each process has its own pipe, shares no lock with another, and does one task at
 dies, a new one retries its current task and the others go on. Processes are spawned, because
 neither the network's threads nor Lance's survive a fork.
 
-They ignore keyboard interrupts, which the terminal sends to all of them: the process that reads the
-results handles the interrupt and ends them. They also end when that process is killed.
+They ignore the signals of a terminal (Ctrl-C, its end), which come to all of them: the process that
+reads the results handles these and ends them. They also end when that process is killed.
 """
 
 import multiprocessing
@@ -31,6 +31,7 @@ Result = TypeVar("Result")
 TRIES = 3  # workers that may die over one task
 AHEAD = 3  # tasks per worker that may be started, or done, before their turn
 
+_FROM_TERMINAL = {signal.SIGINT} if sys.platform == "win32" else {signal.SIGINT, signal.SIGHUP}
 _PATIENCE = 5.0  # seconds that a process gets to clean up
 
 
@@ -77,7 +78,11 @@ class Workers(Generic[Task, Result]):
             # Started by one of the threads, it would let interrupts through to that thread.
             from multiprocessing import resource_tracker
 
-            resource_tracker.ensure_running()
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
+            try:
+                resource_tracker.ensure_running()  # it ignores interrupts, but not the end
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -171,9 +176,9 @@ def refuse_no_workers(count: int) -> None:
 
 
 def _shield() -> None:
-    """Block interrupts in the calling thread and in the processes that it starts."""
+    """Block a terminal's signals in the calling thread and in the processes that it starts."""
     if sys.platform != "win32":
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK, _FROM_TERMINAL)
 
 
 def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once: bool) -> None:
@@ -183,7 +188,8 @@ def _serve(pipe: Connection, begin: Callable[[], Callable[[Any], Any]], at_once:
     Otherwise it begins at the first task, so that a failure to begin is that task's error and is
     not mistaken for a lost worker.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # where it could not be blocked
+    for number in _FROM_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)  # where it could not be blocked
     signal.signal(signal.SIGTERM, _leave)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     function = begin() if at_once else None

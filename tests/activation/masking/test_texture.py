@@ -9,11 +9,12 @@ from homing.activation.masking.perceptual import just_noticeable_difference
 from homing.activation.masking.texture import UNSEEN, texture_tolerance
 
 FLAT, SHARE, MOST = 8.0, 0.5, 20.0
-DARK, PATCHES = 80.0, 12
+PATCHES = 12
 HALF = 1e-3  # relative error of rounding to half precision, with a margin
 
 
-def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
+def hidden(pixels: np.ndarray, peak: int) -> np.ndarray:
+    """Levels that texture hides, wherever a place lies."""
     levels = pixels.astype(np.float64) * 255 / peak
     weights = [0.299, 0.587, 0.114] if pixels.shape[2] == 3 else [1.0]
     levels = levels @ np.array(weights)
@@ -28,10 +29,17 @@ def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
                 for across in (0, 4)
             ]
             found[y, x] = min(corners)
-    hidden = np.hypot(found, FLAT)
-    calm = (FLAT / np.maximum(hidden, around(hidden))) ** 6
-    hidden *= 1 - 0.5 * calm * np.maximum(0, 1 - levels / DARK)
-    return np.minimum(SHARE * hidden, MOST) / 255
+    return np.hypot(found, FLAT)
+
+
+def allowed(levels: np.ndarray) -> np.ndarray:
+    return np.minimum(SHARE * levels, MOST) / 255
+
+
+def obvious(pixels: np.ndarray, peak: int) -> np.ndarray:
+    levels = hidden(pixels, peak)
+    calm = (FLAT / np.maximum(levels, around(levels))) ** 6
+    return allowed(levels * (1 - 0.5 * calm))
 
 
 def around(values: np.ndarray) -> np.ndarray:
@@ -47,20 +55,20 @@ def along(row: np.ndarray) -> np.ndarray:
     return np.interp(np.arange(size) + 0.5, (np.arange(PATCHES) + 0.5) * size / PATCHES, means)
 
 
+def drawn(shape: tuple[int, ...], dtype: str) -> np.ndarray:
+    peak = np.iinfo(dtype).max
+    pixels = np.random.default_rng(3).integers(0, peak + 1, shape).astype(dtype)
+    pixels[: shape[0] // 2] //= 16
+    return pixels
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("dtype", ["u1", "u2"])
-@pytest.mark.parametrize("shape", [(24, 36), (23, 31), (1, 1), (1, 40), (40, 1), (2, 3)])
+@pytest.mark.parametrize("shape", [(24, 36), (12, 12), (36, 24)])  # patches of whole pixels
 def test_it_agrees_with_a_direct_implementation(
     channels: int, dtype: str, shape: tuple[int, int]
 ) -> None:
-    peak = np.iinfo(dtype).max
-    whole = all(side % PATCHES == 0 for side in shape)
-    darkest = (
-        0 if whole else int(0.4 * peak)
-    )  # patches of whole pixels only, and they differ in the dark
-    drawn = np.random.default_rng(3).integers(darkest, peak + 1, (*shape, channels))
-    pixels = drawn.astype(dtype)
-    pixels[: shape[0] // 2] //= 1 if darkest else 16
+    pixels, peak = drawn((*shape, channels), dtype), np.iinfo(dtype).max
     found = texture_tolerance(pixels, peak=peak)
     assert found.shape == shape
     assert found.dtype == np.float16
@@ -68,14 +76,26 @@ def test_it_agrees_with_a_direct_implementation(
     np.testing.assert_allclose(found, obvious(pixels, peak), rtol=HALF, atol=0.02 / 255)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("shape", [(23, 31), (1, 1), (1, 40), (40, 1), (2, 3)])
+def test_of_any_shape_texture_hides_all_or_half_of_it(
+    channels: int, shape: tuple[int, int]
+) -> None:
+    pixels = drawn((*shape, channels), "u1")
+    found, most = texture_tolerance(pixels, peak=255), allowed(hidden(pixels, 255))
+    assert found.shape == shape
+    assert (found <= most * (1 + HALF) + 0.02 / 255).all()
+    assert (found >= most / 2 * (1 - HALF) - 0.02 / 255).all()
+
+
 def flat(level: int) -> np.ndarray:
     return np.full((40, 40, 3), level, np.uint8)
 
 
-@pytest.mark.parametrize(("level", "share"), [(0, 0.5), (40, 0.75), (80, 1), (127, 1), (255, 1)])
-def test_flat_places_change_least_and_dark_ones_less(level: int, share: float) -> None:
+@pytest.mark.parametrize("level", [0, 40, 127, 255])
+def test_what_is_flat_far_and_wide_changes_least(level: int) -> None:
     found = texture_tolerance(flat(level), peak=255)
-    np.testing.assert_allclose(found, share * SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
+    np.testing.assert_allclose(found, 0.5 * SHARE * FLAT / 255, rtol=HALF, atol=1e-4)
 
 
 def test_the_dark_is_where_the_published_map_changes_most() -> None:

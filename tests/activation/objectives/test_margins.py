@@ -8,7 +8,9 @@ import torch
 
 from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.activation.objectives.objective import Targets
-from homing.codebooks import Codebook, train_codebook
+from homing.codebooks import Codebook, codebook_from_faiss, train_codebook
+from homing.codebooks.partition import Linear, Partition
+from tests.helpers.faiss_indexes import IP, L2, trained_index
 from tests.helpers.vectors import unit_vectors
 
 DIMENSION, COUNT, COPIES = 16, 3, 2
@@ -91,6 +93,67 @@ def test_following_it_home(celled: Codebook) -> None:
     depth = [walls(celled, c, v).min() for c, v in zip(cells, found, strict=True)]
     before = [walls(celled, c, v).min() for c, v in zip(cells, own, strict=True)]
     assert np.median(depth) > max(0.05, np.median(before))
+
+
+@pytest.mark.parametrize(
+    ("form", "metric"),
+    [
+        ("IVF32,SQ4", IP),
+        ("IVF32_HNSW8,SQ4", L2),
+        ("PCAW8,IVF32,SQ4", L2),
+        ("PCA8,IVF32,SQ4", IP),
+        ("RR16,L2norm,PCA12,IVF32,SQ4", L2),
+    ],
+)
+def test_following_it_home_in_cells_of_others(form: str, metric: int) -> None:
+    codebook = codebook_from_faiss(trained_index(form, metric, unit(1500, 0)))
+    own = unit(40, 2)
+    cells = codebook.cells(own)
+    seen = edited_vectors(own, spread=1.0)[0]
+    assert (codebook.cells(seen) != cells).mean() > 0.2
+    objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
+    features = torch.from_numpy(seen).clone().requires_grad_()
+    optimiser = torch.optim.SGD([features], lr=0.3)
+    for _ in range(60):
+        optimiser.zero_grad()
+        objective(torch.nn.functional.normalize(features, dim=1), torch.zeros(1)).sum().backward()
+        optimiser.step()
+    found = torch.nn.functional.normalize(features, dim=1).detach().numpy()
+    assert (codebook.cells(found) == cells).mean() >= 0.97  # a graph does not see all walls
+
+
+def test_distances_are_those_of_descriptors_whatever_the_steps() -> None:
+    """A space ten times as wide, and one behind a rotation, have the same margins."""
+    plain = codebook_from_faiss(trained_index("IVF32,SQ4", L2, unit(1500, 0)))
+    partition = plain.partition
+    wide = Linear(10 * np.eye(DIMENSION, dtype=np.float32))
+    turned = np.linalg.qr(np.random.default_rng(0).standard_normal((DIMENSION, DIMENSION)))[0]
+    rotation = Linear(turned.astype(np.float32))
+    own, expected = unit(COUNT, 1), None
+    seen = edited_vectors(own)
+    for step in (None, wide, rotation):
+        other = _Elsewhere(partition, step)
+        found = losses(other, own, seen)
+        expected = found if expected is None else expected
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+class _Elsewhere:
+    """The cells of a partition, behind a step."""
+
+    aims_at_code = False
+
+    def __init__(self, partition: Partition, step: Linear | None) -> None:
+        self.partition = partition
+        self._own = partition
+        if step is not None:
+            centroids = step.apply(partition.centroids)
+            self.partition = Partition((step,), centroids, partition.metric)
+        self.cell_count = len(partition.centroids)
+
+    def cells(self, vectors: np.ndarray) -> np.ndarray:
+        difference = vectors[:, None] - self._own.centroids
+        return np.square(difference).sum(axis=2).argmin(axis=1)
 
 
 def test_identity_and_code_weigh_what_they_should(celled: Codebook) -> None:

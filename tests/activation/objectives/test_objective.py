@@ -76,10 +76,11 @@ def test_both_gain_and_each_loses_little(
     one, other = tiny_codebook, further[name]
     own = tiny.describe(pictures)
     both = released(tiny, pictures, one, other)
-    for codebook, stranger in ((one, other), (other, one)):
+    of_one, of_other = released(tiny, pictures, one), released(tiny, pictures, other)
+    for codebook, its, strangers in ((one, of_one, of_other), (other, of_other, of_one)):
         passive = margins(codebook, own, own).mean()
-        gain = margins(codebook, own, released(tiny, pictures, codebook)).mean() - passive
-        foreign = margins(codebook, own, released(tiny, pictures, stranger)).mean() - passive
+        gain = margins(codebook, own, its).mean() - passive
+        foreign = margins(codebook, own, strangers).mean() - passive
         shared = margins(codebook, own, both).mean() - passive
         assert gain > 0
         assert shared > 0.4 * gain

@@ -140,7 +140,7 @@ def kill_at_random(archive, photos, out, *, seed, wanted):
 
 def test_kill_at_random_instants(archive, photos, tmp_path, undisturbed):
     out = tmp_path / "out"
-    kill_at_random(archive, photos, out, seed=1, wanted=3)
+    kill_at_random(archive, photos, out, seed=1, wanted=2)
     status, _, err = completed(child(["release", archive.path, photos, "--out", out]))
     assert status == 0, err
     check(archive, out, undisturbed)

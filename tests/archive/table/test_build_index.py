@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import tempfile
 import threading
 import time
 from functools import partial
@@ -34,7 +35,7 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     assert [s.rows for s in now.segments] != [20] * 9
     assert len(now.segments) <= 4  # of a binary counter's nine
     compare(table, codebook)
-    monkeypatch.setattr(indexing, "_most_rows", lambda codebook: 50)
+    monkeypatch.setattr(indexing, "_most_rows", lambda table, codebook: 50)
     write(table, codebook, names(500, 120), unit_vectors(120, 50))
     for part in range(3):
         write(table, codebook, names(700 + 30 * part, 30), unit_vectors(30, 60 + part))
@@ -90,7 +91,7 @@ def test_segments_stay_few_after_many_runs_by_many_workers(workers):
 SLOWLY = """
 import os, time
 import homing.archive.table.build_index as indexing
-indexing._most_rows = lambda codebook: 1
+indexing._most_rows = lambda table, codebook: 1
 build_segment = indexing.build_segment
 def build_and_mark(*arguments):
     segment = build_segment(*arguments)
@@ -108,9 +109,15 @@ def wait_for(path: Path, size: int = 1) -> None:
         time.sleep(0.01)
 
 
-def leftovers() -> set[str]:
-    import tempfile
+@pytest.fixture(autouse=True)
+def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for temporary files, so that indexes of other tests are not taken for ours."""
+    folder = str(tmp_path_factory.mktemp("t"))  # a short name, for the names of sockets are short
+    monkeypatch.setenv("TMPDIR", folder)
+    monkeypatch.setattr(tempfile, "tempdir", folder)
 
+
+def leftovers() -> set[str]:
     return {p.name for p in Path(tempfile.gettempdir()).glob("homing-index-*")}
 
 
@@ -143,8 +150,6 @@ def test_killed_in_the_middle_of_indexing(archive, tmp_path):
 
 def test_killed_before_its_folder_had_a_lock(archive, tmp_path, monkeypatch):
     """An empty folder is removed by others; a run that loses its folder so makes another."""
-    import tempfile
-
     write(archive._table, archive.codebook, names(0, 50), unit_vectors(50, 0))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "homing-index-abandoned").mkdir()

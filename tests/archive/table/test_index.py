@@ -26,11 +26,15 @@ from tests.helpers.index import HELD, compare, names, new_table
 from tests.helpers.vectors import unit_vectors
 
 
-@pytest.mark.parametrize("factory", HELD)
-def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory):
+@pytest.mark.parametrize(
+    ("factory", "places"),
+    [*((factory, 1) for factory in HELD), ("IVF8,PQ8x8", 3), ("IVF8,Flat", 2)],
+)
+def test_the_answers_are_the_memory_engines(tmp_path, codebooks, factory, places):
     codebook = codebooks[factory]
-    table = new_table(tmp_path, codebook)
-    write(table, codebook, names(0, 300), unit_vectors(300, 10))
+    table = new_table(tmp_path, codebook, places)
+    write(table, codebook, names(0, 200), unit_vectors(200, 10), "released")
+    write(table, codebook, names(200, 100), unit_vectors(100, 13))
     compare(table, codebook)  # nothing is indexed
     done = build_index(table, codebook)
     assert (done.entries, done.indexed, done.added, done.segments) == (300, 300, 300, 1)

@@ -11,6 +11,7 @@ import pytest
 
 import homing
 from homing.archive import open as opening
+from homing.archive.ingest import add as adding
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.location import ObjectStorePath, is_store, location_of
 from homing.archive.table.table import Table
@@ -191,7 +192,7 @@ def test_an_archive_is_made_once(made, store, network_file, codebook):
 
 def test_making_one_that_died_is_brought_to_its_end(store, network_file, codebook, monkeypatch):
     place = ObjectStorePath(store) / "entries.lance"
-    Table.create(place, dimension=192, code_size=8)
+    Table.create(place, dimension=192, code_size=8, places=2)
     with pytest.raises(homing.ArchiveError, match="being made by another process"):
         homing.create(store, descriptor=network_file, codebook=codebook)
     monkeypatch.setattr(opening, "_SETTLED", 0.0)
@@ -208,13 +209,17 @@ def test_a_record_of_others_is_not_taken_over(store, network_file, codebook, mon
         homing.create(store, descriptor=network_file, codebook=codebook)
 
 
-def test_several_write_and_index_at_once(made, store, tmp_path):
+def test_several_write_and_index_at_once(made, store, tmp_path, monkeypatch):
+    """Two processes add the same pictures, a third others; two index meanwhile."""
     first = make_pictures(tmp_path / "first", 8)
     second = make_pictures(tmp_path / "second", 8, first=50)
     small = "import homing.archive.ingest.add as adding\nadding._COMMIT = 2\n"
-    commands = [["add", store, first], ["add", store, first], ["add", store, second]]
-    processes = [child(command, before=small) for command in commands]
-    processes += [child(["index", store]) for _ in range(2)]
+    processes = [child(["add", store, first], before=small) for _ in range(2)]
+    processes.append(child(["index", store]))
+    monkeypatch.setattr(adding, "_COMMIT", 2)
+    made.add(second)
+    while any(process.poll() is None for process in processes):
+        made.index()
     for process in processes:
         status, _, err = completed(process)
         assert status == 0, err
@@ -294,6 +299,10 @@ def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatc
     ended = homing_cli("release", local, photos, "--out", "s3://pictures/out")
     assert ended.status == 2
     assert "a folder of this machine" in ended.err
+
+
+@pytest.mark.slow  # the store is asked again and again
+def test_a_bucket_that_does_not_exist_is_reported(store, homing_cli):
     ended = homing_cli("init", "s3://no-such-bucket/archive")
     assert ended.status == 2
     assert "NoSuchBucket" in ended.err

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from homing.codebooks import Codebook, train_codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.errors import UsageError
-from homing.search.engines.memory import MemoryEngine, automatic_probes
+from homing.search.engines.memory import (
+    NO_DISTANCE,
+    MemoryEngine,
+    automatic_probes,
+    keep_nearest,
+)
 from tests.helpers.vectors import clustered_unit_vectors
 
 DIMENSION = 24
@@ -164,3 +170,41 @@ def test_automatic_probes() -> None:
     assert [automatic_probes(n) for n in (1, 3, 8, 64, 256, 257, 1024, 4096)] == [
         *(1, 3, 4, 4, 4, 5, 16, 64)
     ]
+
+
+@pytest.mark.parametrize("form", WITH_CELLS)
+@pytest.mark.parametrize("probes", [1, 2, 16])
+def test_an_entry_in_several_cells_is_found_once_at_its_nearest_code(
+    trained, entries, queries, form: str, probes: int
+) -> None:
+    codebook = trained[form]
+    cells, codes = codebook.encode_with_cells(entries)
+    owners = np.repeat(np.arange(0, len(entries), 2), 2)  # every second entry in three cells
+    near = codebook.nearest_cells(entries, 3)[::2, 1:].ravel()
+    further = FurtherPlaces(owners, near, codebook.encode(entries[owners], near))
+    engine = MemoryEngine(codebook, cells, codes, further)
+    assert len(engine) == len(entries)
+    positions, distances = engine.search(queries, candidates=50, probes=probes)
+    visited = codebook.nearest_cells(queries, probes)
+    held = np.concatenate([cells, near]), np.concatenate([np.arange(len(entries)), owners])
+    decoded = codebook.decode(held[0], np.concatenate([codes, further.codes]))
+    exact = squared_distances(queries, decoded)
+    for query, (row, measured) in enumerate(zip(positions, distances, strict=True)):
+        least: dict[int, float] = {}
+        for place in np.flatnonzero(np.isin(held[0], visited[query])):
+            owner = int(held[1][place])
+            least[owner] = min(least.get(owner, np.inf), exact[query, place])
+        count = min(50, len(least))
+        assert (row >= 0).sum() == count == len(set(row[:count].tolist()))
+        np.testing.assert_allclose(measured[:count], sorted(least.values())[:count], atol=1e-4)
+        for name, distance in zip(row[:count].tolist(), measured, strict=False):
+            assert least[name] == pytest.approx(distance, abs=1e-4)
+
+
+def test_the_nearest_place_of_each_entry_is_kept() -> None:
+    found = np.array([[4, 2, 4, -1], [7, 7, 7, 1], [-1, -1, -1, -1]])
+    measured = np.arange(12, dtype=np.float32).reshape(3, 4)
+    positions, distances = keep_nearest(found, measured)
+    assert positions.tolist() == [[4, 2, -1, -1], [7, 1, -1, -1], [-1] * 4]
+    assert distances[0, :2].tolist() == [0, 1]
+    assert distances[1].tolist() == [4, 7, NO_DISTANCE, NO_DISTANCE]

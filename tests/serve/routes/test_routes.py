@@ -117,6 +117,19 @@ def test_an_explanation_shows_both_pictures(live):
     assert missing.status_code == 404
 
 
+def test_cells_are_those_of_the_archive(live):
+    answer = live.post("/cells?probes=3", encoded(picture(2)))
+    assert answer.status_code == 200
+    near = answer.json()["cells"]
+    assert len(near) == 3
+    entry = live.http.get("/entries/sea/2.jpg").json()
+    assert near[0] == entry["cell"]
+    assert len(live.post("/cells?views=turned", encoded(picture(2))).json()["cells"]) >= 1
+    for wrong in ("probes=0", "generation=7", "views=none", "nonsense=1"):
+        assert live.post(f"/cells?{wrong}", encoded(picture(2))).status_code in (400, 422)
+    assert live.post("/cells", b"no picture").status_code in (400, 422)
+
+
 def test_entries_come_in_pages(live):
     first = live.http.get("/entries", params={"limit": 5, "prefix": "sea/"}).json()
     rest = live.http.get("/entries", params={"limit": 5, "prefix": "sea/", "after": first["next"]})

@@ -4,7 +4,8 @@ The published map (:mod:`homing.activation.masking.perceptual`) lets flat and da
 five to twenty levels, where it shows most, and colours change as much as luminance. Here a place
 may change as much as it is *busy*: by the least standard deviation among four windows that have it
 in a corner. On the flat side of an edge one of the windows is flat, so that text, line art and
-outlines before a sky count as flat too. Where it is dark and calm far and wide, less may change.
+outlines before a sky count as flat too. Where it is calm far and wide, as in a sky, only half as
+much may change: there a change of two levels draws faint arcs, which were seen at twice the size.
 
 Only luminance changes. At equal visibility (SSIMULACRA2) colour adds nothing to recall, and by
 measures that see colour nearly all that was seen of changes in colour and luminance was their
@@ -22,13 +23,12 @@ from homing.activation.masking.perceptual import Masking, luminance
 _VIEWED = 600_000  # pixels of a picture that a viewer sees; finer texture hides nothing coarse
 _FLAT = 8.0  # levels of standard deviation, below which all is flat
 _PATCHES = 12  # a side; their means describe the surroundings of a place
-_DIMMED = 0.5  # share taken from the change of black, where it is flat far and wide
-_DARK = 80.0  # levels of luminance, below which it is dark
+_CALMED = 0.5  # share taken from the change of what is flat far and wide
 _STEEP = 6  # power that separates skies from places that are only calm
 _SHARE = 0.5  # of the standard deviation that may be changed
 _MOST = 20.0  # levels
 _SIDE = 5  # of a window
-_UNSEEN = 0.15  # of the tolerance: 0.6 levels where all is flat, 53 dB
+_UNSEEN = 0.24  # of the tolerance: 0.5 levels where all is flat, 54 dB
 _BAND_PIXELS = 1 << 18  # a band's arrays stay in the processor's cache
 
 
@@ -42,7 +42,7 @@ def texture_tolerance(pixels: NDArray[np.integer], *, peak: int) -> NDArray[np.f
     factor = max(1, round(math.sqrt(height * width / _VIEWED)))
     levels = _reduce(pixels, peak, factor)
     tolerance = np.hypot(_busyness(levels), np.float32(_FLAT)) * np.float32(_SHARE / 255)
-    tolerance *= 1 - np.float32(_DIMMED) * _darkness(levels) * _calm(tolerance)
+    tolerance *= 1 - np.float32(_CALMED) * _calm(tolerance)
     np.minimum(tolerance, np.float32(_MOST / 255), out=tolerance)
     return tolerance.astype(np.float16) if factor == 1 else _enlarge(tolerance, height, width)
 
@@ -53,12 +53,6 @@ def _calm(tolerance: NDArray[np.float32]) -> NDArray[np.float32]:
     most = np.maximum(tolerance, _mean_around(tolerance))
     calm: NDArray[np.float32] = np.power(flat / np.maximum(most, flat), np.float32(_STEEP))
     return calm
-
-
-def _darkness(levels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 1 in black, 0 from `_DARK` levels on."""
-    darkness: NDArray[np.float32] = np.maximum(0, 1 - levels / np.float32(_DARK))
-    return darkness
 
 
 def _mean_around(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,14 +14,14 @@ depend on its place in the batch.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 
 from homing.activation.objectives.objective import Targets
-from homing.codebooks.codebook import Codebook
+from homing.codebooks.any_codebook import AnyCodebook
+from homing.codebooks.partition import Normalised, Partition, Step
 
-_Rotation = Callable[[torch.Tensor], torch.Tensor]
+_Mapping = Callable[[torch.Tensor], torch.Tensor]
 
 _RIVALS = 256  # cells near enough to a picture that an edit may lead there
 _NEAREST = 16  # of these, which count at a time
@@ -112,7 +112,7 @@ def margin_objective(
     codebook, vectors, cells = targets.codebook, targets.vectors, targets.cells
     margins = _margins_of(codebook, settings, device)
     code_weight = _code_weight(codebook, settings)
-    codes = codebook.decode(cells, codebook.encode(vectors, cells)) if code_weight else vectors
+    codes = codebook.target(vectors, cells) if code_weight else vectors
     own, reconstructed = (torch.tensor(array, device=device) for array in (vectors, codes))
     return MarginObjective(
         tuple(
@@ -126,60 +126,86 @@ def _distance(copies: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return 1 - F.cosine_similarity(copies, target[None], dim=1)
 
 
-def _code_weight(codebook: Codebook, settings: MarginSettings) -> float:
-    if codebook.factory.fine != "PQ":
+def _code_weight(codebook: AnyCodebook, settings: MarginSettings) -> float:
+    if not codebook.aims_at_code:
         return 0.0
     return settings.code if codebook.cell_count > 1 else 1.0
 
 
 def _margins_of(
-    codebook: Codebook, settings: MarginSettings, device: torch.device
+    codebook: AnyCodebook, settings: MarginSettings, device: torch.device
 ) -> Callable[[torch.Tensor, int], _Margins | None]:
     """Return a function of a picture's descriptor (D,) and target cell that gives its margins."""
-    rotate = _rotation(codebook, device)
-    if codebook.factory.fine == "LSH":
-        return lambda own, _cell: _bit_margins(rotate, own.clone(), settings)
-    if codebook.cell_count == 1:
+    partition = codebook.partition
+    mapping = _mapping(partition, device)
+    if partition.signs:
+        return lambda own, _cell: _bit_margins(mapping, own.clone(), settings)
+    if codebook.cell_count == 1 or partition.centroids is None:
         return lambda _own, _cell: None
-    coarse = torch.tensor(codebook.arrays["coarse"], device=device)
+    coarse = torch.tensor(partition.centroids, device=device)
     half = coarse.square().sum(dim=1) / 2
-    return lambda own, cell: _cell_margins(rotate, (coarse, half), own.clone(), cell, settings)
+    if partition.metric == "IP":
+        half = torch.zeros_like(half)
+    space = _Space(mapping, coarse, half, partition.keeps_lengths)
+    return lambda own, cell: _cell_margins(space, own.clone(), cell, settings)
 
 
-def _rotation(codebook: Codebook, device: torch.device) -> _Rotation:
-    """Return the rotation or reduction before the quantizer, (L, D) to (L, d)."""
-    arrays = codebook.arrays
-    if "rotation" not in arrays:
-        return lambda copies: copies
-    rotation = torch.tensor(arrays["rotation"], device=device)
-    bias = torch.tensor(arrays.get("rotation_bias", np.float32(0)), device=device)
-    return lambda copies: copies @ rotation.to(copies).T + bias.to(copies)
+def _mapping(partition: Partition, device: torch.device) -> _Mapping:
+    """Return the steps before the quantizer, (L, D) to (L, d), differentiably."""
+    steps = [_tensor_step(step, device) for step in partition.steps]
+
+    def mapping(copies: torch.Tensor) -> torch.Tensor:
+        for step in steps:
+            copies = step(copies)
+        return copies
+
+    return mapping
 
 
-def _bit_margins(rotate: _Rotation, own: torch.Tensor, settings: MarginSettings) -> _Margins:
+def _tensor_step(step: Step, device: torch.device) -> _Mapping:
+    if isinstance(step, Normalised):
+        return lambda copies: F.normalize(copies, dim=1)
+    matrix = torch.tensor(step.matrix, device=device)
+    bias = torch.tensor(0.0 if step.bias is None else step.bias, device=device)
+    return lambda copies: copies @ matrix.to(copies).T + bias.to(copies)
+
+
+def _bit_margins(mapping: _Mapping, own: torch.Tensor, settings: MarginSettings) -> _Margins:
     """Measure projections from zero; half of the picture's typical one reaches the margin."""
-    projected = rotate(own[None])
+    projected = mapping(own[None])
     signs = torch.where(projected >= 0, 1.0, -1.0)
     typical = projected.square().mean().sqrt()
     scale = settings.margin / (_SAFE_BIT * typical)
     # Projections are on axes at right angles: together they grow by the root of their number.
     weight = signs.numel() ** 0.5 / float(scale)
-    return _Margins(lambda copies: rotate(copies) * signs * scale, weight)
+    return _Margins(lambda copies: mapping(copies) * signs * scale, weight)
+
+
+@dataclass(frozen=True)
+class _Space:
+    """Cells behind a mapping."""
+
+    mapping: _Mapping
+    coarse: torch.Tensor  # (cells, d), centroids
+    half: torch.Tensor  # (cells,), what is taken off their products with a vector
+    keeps_lengths: bool  # whether the mapping does
+
+    def slopes(self, own: torch.Tensor, normals: torch.Tensor) -> torch.Tensor:
+        """Growth, (R,), of distances along normals, (R, d), in the descriptor's own space."""
+        jacobian = torch.func.jacrev(lambda one: self.mapping(one[None])[0])(own)
+        found: torch.Tensor = (normals @ jacobian).norm(dim=1)
+        return found.clamp(min=_TINY)
 
 
 def _cell_margins(
-    rotate: _Rotation,
-    centroids: tuple[torch.Tensor, torch.Tensor],
-    own: torch.Tensor,
-    cell: int,
-    settings: MarginSettings,
+    space: _Space, own: torch.Tensor, cell: int, settings: MarginSettings
 ) -> _Margins:
     """Measure the soft minimum of distances to the walls between the cell and its nearest rivals.
 
-    `centroids` are those of all cells and half their squared lengths.
+    Distances are those of descriptors, whatever the mapping does to lengths.
     """
-    coarse, half = centroids
-    scores = coarse @ rotate(own[None])[0] - half
+    coarse, half = space.coarse, space.half
+    scores = coarse @ space.mapping(own[None])[0] - half
     scores[cell] = -torch.inf
     near = scores.topk(min(_RIVALS, len(coarse) - 1)).indices
     # The wall between two cells is at right angles to the line between their centroids.
@@ -187,10 +213,13 @@ def _cell_margins(
     lengths = across.norm(dim=1).clamp(min=_TINY)
     normals = across / lengths[:, None]
     offsets = (half[cell] - half[near]) / lengths
+    if not space.keeps_lengths:
+        slopes = space.slopes(own, normals)
+        normals, offsets = normals / slopes[:, None], offsets / slopes
     count = min(_NEAREST, len(near))
 
     def margins(copies: torch.Tensor) -> torch.Tensor:
-        distances = rotate(copies) @ normals.to(copies).T - offsets  # (L, R)
+        distances = space.mapping(copies) @ normals.to(copies).T - offsets  # (L, R)
         least = distances.topk(count, dim=1, largest=False).values
         soft = torch.logsumexp(-least / settings.rivals, dim=1, keepdim=True)
         return -settings.rivals * soft

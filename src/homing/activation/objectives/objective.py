@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from homing.codebooks.codebook import Codebook
+from homing.codebooks.any_codebook import AnyCodebook
 
 #: Maps descriptors (B, D) of the rendered pictures and their change (B, 3, S, S) to losses (B,).
 Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -22,12 +22,12 @@ Objective = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 class Targets:
     """Goals of some pictures in one codebook."""
 
-    codebook: Codebook
+    codebook: AnyCodebook
     vectors: NDArray[np.float32]  # (B, D), the pictures' own descriptors, of unit length
     cells: NDArray[np.int32]  # (B,), target cells
 
     @classmethod
-    def in_own_cells(cls, codebook: Codebook, vectors: NDArray[np.float32]) -> "Targets":
+    def in_own_cells(cls, codebook: AnyCodebook, vectors: NDArray[np.float32]) -> "Targets":
         """Return targets whose cells are those of the vectors."""
         return cls(codebook, vectors, codebook.cells(vectors))
 

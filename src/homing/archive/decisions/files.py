@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homing.archive.decisions.kept import digest_of
-from homing.archive.table.location import Location, write_whole
+from homing.archive.table.location import Location, read_whole, write_whole
 from homing.files.durable import make_folder, remove_parts
 from homing.files.locks import hold_lock
 
@@ -117,7 +117,7 @@ class DecisionFiles:
 
     def _read(self, name: str) -> tuple[str, bytes | None]:
         try:
-            return name, (self.folder / name).read_bytes()
+            return name, read_whole(self.folder / name)
         except FileNotFoundError:
             return name, None
 

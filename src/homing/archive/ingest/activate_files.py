@@ -18,7 +18,7 @@ from homing.archive.ingest.run import (
 from homing.archive.ingest.staging import Staging, clear
 from homing.archive.inputs import Input, refuse_clashes
 from homing.archive.results import Outcome, Report
-from homing.codebooks.codebook import Codebook
+from homing.codebooks.any_codebook import AnyCodebook
 from homing.descriptors import Descriptor
 from homing.errors import PictureError
 from homing.files.durable import make_folder, publish, refuses_name, sync_folder
@@ -29,7 +29,7 @@ from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
 def activate_files(
     inputs: Sequence[Input],
     descriptor: Descriptor,
-    codebook: Codebook,
+    codebook: AnyCodebook,
     *,
     out: PathLike,
     activation: Activation,

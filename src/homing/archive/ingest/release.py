@@ -23,7 +23,9 @@ from homing.archive.query.manifests import MANIFEST
 from homing.archive.results import Outcome
 from homing.archive.table.commit import quantize
 from homing.archive.table.location import Location, recorded_place
+from homing.archive.table.places import places_of
 from homing.archive.table.rows import Row
+from homing.codebooks.faiss_codebook import with_codes
 from homing.errors import PictureError
 from homing.files.durable import file_sha256
 from homing.images.limits import shown
@@ -184,8 +186,10 @@ class _Steps:
         ]
 
     def _rows(self, pictures: Sequence[_StagedPicture]) -> pa.Table:
+        codebook, most = with_codes(self._run.activator.codebook), self._run.table.places
         vectors = np.stack([picture.activated.vector for picture in pictures])
-        quantized = zip(pictures, *quantize(self._run.activator.codebook, vectors), strict=True)
+        stored, cells, codes = quantize(codebook, vectors)
+        further = places_of(codebook, stored.astype(np.float32), [True] * len(stored), most)
         now = datetime.datetime.now(datetime.UTC)
         rows = [
             Row(
@@ -203,8 +207,11 @@ class _Steps:
                 cell=int(cell),
                 code=code.tobytes(),
                 metadata=each.item.metadata,
+                places=places,
             )
-            for each, vector, cell, code in quantized
+            for each, vector, cell, code, places in zip(
+                pictures, stored, cells, codes, further, strict=True
+            )
         ]
         return carry(self._run.table.to_arrow(rows), [each.activated.preview for each in pictures])
 

@@ -31,6 +31,7 @@ from homing.files.durable import (
     sync_folder,
     write_durably,
 )
+from homing.files.regular import read_regular
 from homing.files.run_folders import HeldFolder, abandoned_folders, new_folder
 
 STAGING_PREFIX = ".homing-"
@@ -221,7 +222,7 @@ def _write_journal(folder: Path, rows: pa.Table, files: Sequence[StagedFile], ow
 def _read_journal(journal: Path) -> tuple[pa.Table, list[StagedFile], str]:
     """Read the rows and files of an unfinished commit, and the identity of its archive."""
     try:
-        with pa.ipc.open_file(pa.BufferReader(_checked(journal.read_bytes()))) as reader:
+        with pa.ipc.open_file(pa.BufferReader(_checked(read_regular(journal)))) as reader:
             table = reader.read_all()
     except (OSError, ValueError, pa.ArrowException) as error:
         raise ArchiveError(

@@ -30,6 +30,7 @@ from homing.files.durable import (
     sync_folder,
     write_durably,
 )
+from homing.files.regular import open_regular, read_regular
 from homing.images.limits import shown
 from homing.images.preview import LARGEST_PREVIEW, is_preview
 
@@ -111,7 +112,7 @@ class PreviewStore:
         """Read a whole pack; None if it is missing, or not the one that its name says."""
         try:
             if isinstance(self.folder, Path):
-                data = (self.folder / name).read_bytes()
+                data = read_regular(self.folder / name)
             else:
                 with tempfile.TemporaryDirectory(prefix="homing-") as local:
                     copy = Path(local) / "pack"
@@ -192,7 +193,7 @@ def _part(file: IO[bytes], reference: PreviewReference) -> bytes | None:
 
 def _open(file: Path) -> IO[bytes] | None:
     try:
-        return file.open("rb")
+        return open_regular(file)
     except OSError:
         return None
 

@@ -21,7 +21,7 @@ from homing._version import __version__
 from homing.archive.query.snapshot import QueryHits
 from homing.archive.query.verdict import Verdict
 from homing.archive.settings import ArchiveSettings
-from homing.archive.table.location import Location, write_whole
+from homing.archive.table.location import Location, read_whole, write_whole
 from homing.errors import ArchiveError
 from homing.files.durable import remove_parts
 from homing.files.small_json import build, decode, encode
@@ -173,7 +173,7 @@ def read_calibration(folder: Location, settings: ArchiveSettings) -> Calibration
     """
     path = folder / _NAME
     try:
-        data = path.read_text(encoding="utf-8").encode()
+        data = read_whole(path)
         stored = build(_StoredCalibration, decode(data, (FORMAT,)))
         _check(stored, settings)
     except FileNotFoundError:

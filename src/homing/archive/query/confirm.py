@@ -27,6 +27,9 @@ MOST_COMPARED = 10
 _MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
 _BY_CHANCE = 0.2  # false-alarm rate above which a hit does not stand out
 _MOST_BY_CHANCE = 2  # hits that are no copies, after which none that does not stand out is compared
+#: False-alarm rate above which a hit says nothing, and similarity below which that shows: of 3,000
+#: copies of `train/` none was found so.
+_CHANCE_ALONE, _SIMILAR = 0.5, 0.8
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
 _SIDE = 1000  # pixels of the longer side of a query as compared
 _LEAST_SHOWN = 0.3  # share of an entry that a picture within a query shows, at least
@@ -160,8 +163,8 @@ def confirm(
 
     `pictures` are those of the hits recorded, by id. A hit whose picture is missing keeps what its
     similarity says. Once there is a copy only those that may be copies as well are compared; after
-    five that are none no further one is, nor after two one that by its rate does not stand out.
-    Those left aside come last.
+    the first none is that resembles the query as others do by chance, after two none that does not
+    stand out, after five none at all. Those left aside come last.
     """
     judged: list[Hit] = []
     first: Hit | None = None
@@ -172,9 +175,7 @@ def confirm(
             judged.append(replace(hit, reason=f"not compared: {picture}"))
             continue
         near = first is None or hit.is_copy or hit.similarity >= first.similarity - _NEARLY
-        by_chance = (hit.false_alarm_rate or 0.0) > _BY_CHANCE
-        most = _MOST_BY_CHANCE if by_chance else _MOST_UNLIKE
-        if picture is None or unlike >= most or not near:
+        if picture is None or unlike >= _most_unlike(hit) or not near:
             judged.append(replace(hit, is_copy=None, reason=LESS_SIMILAR))
             continue
         compared = compare_hit(hit, hits.recorded[hit.id], picture, query, limits).hit
@@ -184,6 +185,18 @@ def confirm(
         else:
             unlike += 1
     return hits.replaced(sorted(judged, key=lambda hit: (hit.left_aside, _RANKS[hit.verdict])))
+
+
+def _most_unlike(hit: Hit) -> int:
+    """Return how many hits before it may be no copies if a hit is to be compared."""
+    if is_chance(hit):
+        return 1
+    return _MOST_BY_CHANCE if (hit.false_alarm_rate or 0.0) > _BY_CHANCE else _MOST_UNLIKE
+
+
+def is_chance(hit: Hit) -> bool:
+    """Return whether a hit resembles a query as pictures do by chance, more often than not."""
+    return (hit.false_alarm_rate or 0.0) > _CHANCE_ALONE and hit.similarity < _SIMILAR
 
 
 def compare_hit(

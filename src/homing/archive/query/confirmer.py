@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from homing.archive.hits import Hit, Hits
 from homing.archive.previews.store import PreviewStore
-from homing.archive.query.confirm import HitPicture, Panel, QueryPicture, confirm
+from homing.archive.query.confirm import (
+    HitPicture,
+    Panel,
+    QueryPicture,
+    confirm,
+    is_chance,
+)
 from homing.archive.query.originals import Sources
 from homing.archive.query.queries import DescribedQuery, describe_views
 from homing.errors import PictureError
@@ -116,8 +122,8 @@ class SeenQuery:
     ) -> "SeenQuery":
         """Compare the pictures at some places within it with their hits, and add the copies.
 
-        Those that resemble an entry most come first, and places where a copy was found meanwhile
-        are passed over: parts of a picture, and what holds several.
+        Those that resemble an entry most come first. Places that resemble one by chance are passed
+        over, and so are those where a copy was found meanwhile: parts, and what holds several.
         """
         assert self.picture is not None
         before = {hit.id for hit in self.hits if hit.confirmed}
@@ -125,7 +131,7 @@ class SeenQuery:
         recorded = dict(self.hits.recorded)
         found_there = [pair for pair in zip(boxes, answers, strict=True) if pair[1]]
         for box, answer in sorted(found_there, key=lambda pair: -pair[1][0].similarity):
-            if is_taken(box, self.picture.places(copies)):
+            if is_chance(answer[0]) or is_taken(box, self.picture.places(copies)):
                 continue
             panel = Panel(box, self.picture)
             for hit in panel.copies(confirm(answer, pictures, panel.picture, limits)):

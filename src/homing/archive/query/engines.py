@@ -12,6 +12,7 @@ from homing.archive.table.addresses import Runs, read_runs
 from homing.archive.table.columns import Columns, load_columns, return_freed_memory
 from homing.archive.table.generations import StoredGenerations
 from homing.archive.table.index import Segment, nearest_codes, read_coverage
+from homing.archive.table.places import PLACES, PackedPlaces
 from homing.archive.table.rows import code_array
 from homing.archive.table.table import Table
 from homing.archive.table.vectors import StoredVectors
@@ -58,7 +59,7 @@ def choose_engine(engine: str, table: Table, codebooks: Sequence[Codebook]) -> s
     if not isinstance(table.path, Path):
         return "lance"  # it transfers codes alone, and only those of unindexed rows
     longest = max(codebook.code_size for codebook in codebooks)
-    held = len(table) * (longest + 12 + _BYTES_AN_ID)
+    held = len(table) * (table.places * (longest + 12) + _BYTES_AN_ID)
     return "memory" if held <= _HELD else "lance"
 
 
@@ -87,14 +88,17 @@ def _blocks_in_memory(
 ) -> Iterator[MemoryEngine | Block]:
     """Yield the rows of each generation; if there is one, an engine over all rows."""
     if len(codebooks) == 1:
-        yield MemoryEngine(codebooks[0], columns.cells, columns.codes[stored.code_column(1)])
+        codes, places = columns.codes[stored.code_column(1)], columns.places
+        further = places.unpack(codebooks[0].code_size)
+        yield MemoryEngine(codebooks[0], columns.cells, codes, further)
         return
     generations = stored.numbers_of(columns.cells)
     for number, codebook in enumerate(codebooks, start=1):
         rows = np.flatnonzero(generations == number)
         cells = columns.cells[rows] - np.int32(stored.first_cell(number))
         codes = columns.codes[stored.code_column(number)][rows]
-        yield Block(MemoryEngine(codebook, cells, codes), rows)
+        further = columns.places.unpack(codebook.code_size, rows)
+        yield Block(MemoryEngine(codebook, cells, codes, further), rows)
 
 
 def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
@@ -120,7 +124,7 @@ def _segments(
         )
         return query, runs.numbers(address), distance
 
-    return indexed_part(sum(segment.rows for segment in segments), search)
+    return indexed_part(sum(segment.rows for segment in segments), search, table.places)
 
 
 def _blocks(
@@ -151,10 +155,16 @@ def _group_fragments(unindexed: Mapping[int, int]) -> Iterator[tuple[int, ...]]:
 
 
 def _read_block(table: Table, codebook: Codebook, runs: Runs, fragments: tuple[int, ...]) -> Block:
-    cells, codes, addresses = [], [], []
-    for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
+    cells, codes, addresses, places = [], [], [], []
+    further = [PLACES] if table.places > 1 else []
+    count = 0
+    names = ["cell", "code", *further]
+    for batch in table.batches(names, addresses=True, fragments=fragments):
         cells.append(batch.column("cell").to_numpy())
         codes.append(code_array(batch.column("code"), codebook.code_size))
         addresses.append(batch.column("_rowaddr").to_numpy())
-    engine = MemoryEngine(codebook, np.concatenate(cells), np.concatenate(codes))
+        places += [PackedPlaces.of(batch.column(name), count) for name in further]
+        count += batch.num_rows
+    held = PackedPlaces.joined(places).unpack(codebook.code_size)
+    engine = MemoryEngine(codebook, np.concatenate(cells), np.concatenate(codes), held)
     return Block(engine, runs.numbers(np.concatenate(addresses)))

@@ -112,7 +112,7 @@ def _build_index(
     added = 0
     for left in reversed(range(_ATTEMPTS)):
         coverage = _sound_coverage(table, codebook)
-        plan = plan_segments(coverage, most=_most_rows(codebook), workers=workers)
+        plan = plan_segments(coverage, most=_most_rows(table, codebook), workers=workers)
         try:
             for fragments, segment in _build_segments(table, codebook, plan, workforce):
                 if not commit_segment(table, codebook, fragments, segment):
@@ -162,9 +162,9 @@ def index_generations(
     )
 
 
-def _most_rows(codebook: Codebook) -> int:
-    """Rows of a segment that memory allows."""
-    return _BYTES // (_BYTES_A_ROW + codebook.code_size)
+def _most_rows(table: Table, codebook: Codebook) -> int:
+    """Rows of a segment that memory allows, each in all of its places."""
+    return _BYTES // (table.places * (_BYTES_A_ROW + codebook.code_size))
 
 
 def plan_segments(coverage: Coverage, *, most: int, workers: int = 1) -> list[tuple[int, ...]]:

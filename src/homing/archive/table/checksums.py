@@ -23,7 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from homing.archive.table.location import Location, write_whole
+from homing.archive.table.location import Location, read_whole, write_whole
 from homing.files.durable import file_sha256, sync_folder
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ _DIGITS = 32
 _CODEBOOK = ".safetensors"
 _FORMAT = 1
 _MANIFESTS = "_versions/"
+_ROWS = ("data/", "_deletions/")
 
 
 @dataclass(frozen=True)
@@ -178,7 +179,7 @@ class Checksums:
             damaged = set()
             try:
                 for name in names:
-                    files = _parse(name, (self._folder / name).read_bytes())
+                    files = _parse(name, read_whole(self._folder / name))
                     if files is None:
                         damaged.add(name)
                     for path, digest in (files or {}).items():
@@ -233,7 +234,9 @@ def tracked_files(dataset: "lance.LanceDataset", since: int = 0) -> dict[str, in
 def _damage(path: str) -> str:
     if path.startswith("_indices/"):
         return "is damaged: its checksum differs; 'homing index' builds that part again"
-    return "is damaged: its checksum differs; put it back from a backup"
+    return "is damaged: its checksum differs; put it back from a backup" + (
+        ", or keep what can be read by 'homing repair'" if path.startswith(_ROWS) else ""
+    )
 
 
 def _version_of(name: str) -> int:

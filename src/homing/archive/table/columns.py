@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from homing.archive.table.addresses import Runs
+from homing.archive.table.places import PLACES, PackedPlaces
 from homing.archive.table.rows import code_array
 from homing.archive.table.table import Table
 
@@ -27,6 +28,7 @@ class Columns:
     runs: Runs
     released: NDArray[np.bool_]  # whether the row's state is "released"
     has_metadata: NDArray[np.bool_]
+    places: PackedPlaces
 
 
 def load_columns(table: Table) -> Columns:
@@ -42,9 +44,11 @@ def load_columns(table: Table) -> Columns:
     has_metadata = np.empty(count, dtype=bool)
     lengths = np.empty(count, dtype=np.int32)
     text = bytearray()
-    runs = []
+    runs, places = [], []
     start = 0
-    for batch in table.batches(["id", "state", "cell", *codes, "metadata"], addresses=True):
+    further = [PLACES] if table.places > 1 else []
+    names = ["id", "state", "cell", *codes, "metadata", *further]
+    for batch in table.batches(names, addresses=True):
         part = slice(start, start + batch.num_rows)
         lengths[part] = _append(text, batch.column("id"))
         cells[part] = batch.column("cell").to_numpy()
@@ -53,9 +57,10 @@ def load_columns(table: Table) -> Columns:
         runs.append(Runs.of(batch.column("_rowaddr").to_numpy()))
         released[part] = np.diff(_ends(batch.column("state"))) == len("released")
         has_metadata[part] = batch.column("metadata").is_valid().to_numpy(zero_copy_only=False)
+        places += [PackedPlaces.of(batch.column(name), start) for name in further]
         start += batch.num_rows
-    ids = _strings(lengths, text)
-    return Columns(ids, cells, codes, Runs.joined(runs), released, has_metadata)
+    ids, held = _strings(lengths, text), PackedPlaces.joined(places)
+    return Columns(ids, cells, codes, Runs.joined(runs), released, has_metadata, held)
 
 
 def _append(text: bytearray, column: pa.StringArray) -> NDArray[np.int32]:

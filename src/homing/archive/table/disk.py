@@ -24,6 +24,7 @@ from homing.archive.table.lance_internals import (
 )
 from homing.files.durable import make_folder, sync_file, sync_folder
 from homing.files.locks import hold_lock
+from homing.files.regular import read_regular
 
 if TYPE_CHECKING:
     import lance
@@ -103,7 +104,7 @@ def set_aside_blank(table: Path) -> None:
 
 def _is_blank(file: Path) -> bool:
     try:
-        data = file.read_bytes()
+        data = read_regular(file)
     except FileNotFoundError:  # another process has set it aside
         return False
     return not data.endswith(MANIFEST_END) and not any(data)

@@ -30,6 +30,7 @@ from homing.archive.table.lance_internals import (
     write_shuffle_buffers,
 )
 from homing.archive.table.location import SHARE_ARCHIVE
+from homing.archive.table.places import PLACES, PackedPlaces
 from homing.archive.table.rows import code_array
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
@@ -184,16 +185,33 @@ def _code_type(codebook: Codebook) -> pa.DataType:
 def _rows_to_index(
     table: Table, codebook: Codebook, fragments: Sequence[int], schema: pa.Schema
 ) -> Iterator[pa.RecordBatch]:
+    further = [PLACES] if table.places > 1 else []
+    names = ["cell", "code", *further]
+    for batch in table.batches(names, addresses=True, fragments=fragments):
+        addresses, cells = batch.column("_rowaddr").to_numpy(), batch.column("cell").to_numpy()
+        yield _to_index(
+            addresses, cells, code_array(batch.column("code"), codebook.code_size), schema
+        )
+        for name in further:  # a row is found in each cell that it is held in
+            places = PackedPlaces.of(batch.column(name)).unpack(codebook.code_size)
+            yield _to_index(addresses[places.owners], places.cells, places.codes, schema)
+
+
+def _to_index(
+    addresses: NDArray[np.uint64],
+    cells: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    schema: pa.Schema,
+) -> pa.RecordBatch:
     code = schema.types[-1]
-    for batch in table.batches(["cell", "code"], addresses=True, fragments=fragments):
-        stored = code_array(batch.column("code"), codebook.code_size).ravel()
-        flat = stored.view(np.float32) if pa.types.is_floating(code.value_type) else stored
-        columns = [
-            batch.column("_rowaddr"),
-            batch.column("cell").cast(pa.uint32()),
-            pa.FixedSizeListArray.from_arrays(pa.array(flat), type=code),
-        ]
-        yield pa.record_batch(columns, schema=schema)
+    flat = codes.ravel()
+    flat = flat.view(np.float32) if pa.types.is_floating(code.value_type) else flat
+    columns = [
+        pa.array(addresses),
+        pa.array(cells.astype(np.uint32)),
+        pa.FixedSizeListArray.from_arrays(pa.array(flat), type=code),
+    ]
+    return pa.record_batch(columns, schema=schema)
 
 
 def refuse_missing(table: Table, segment: Any) -> None:

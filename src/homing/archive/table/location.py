@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 from homing.archive.table.lance_internals import LANCE_ERRORS, reason_of
 from homing.errors import ArchiveError, UsageError
 from homing.files.durable import replace_durably
+from homing.files.regular import read_regular
 
 _STORE = re.compile(r"(?!file:)[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 _SCHEMES = ("s3", "gs", "az")
@@ -88,10 +89,6 @@ class ObjectStorePath:
             self.fetch(local)
             return local.read_bytes()
 
-    def read_text(self, *, encoding: str) -> str:
-        """Read the object's text; raises as :meth:`fetch`."""
-        return self.read_bytes().decode(encoding)
-
     def write_bytes(self, data: bytes) -> None:
         """Write the object, as :meth:`put`."""
         with tempfile.TemporaryDirectory(prefix="homing-") as folder:
@@ -135,6 +132,11 @@ class ObjectStorePath:
 
 
 Location: TypeAlias = Path | ObjectStorePath
+
+
+def read_whole(place: Location) -> bytes:
+    """Read a small file; OSError to what is none, such as a pipe, or cannot be read."""
+    return read_regular(place) if isinstance(place, Path) else place.read_bytes()
 
 
 def write_whole(place: Location, data: bytes) -> None:

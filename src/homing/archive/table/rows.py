@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from homing.archive.table.generations import StoredGenerations
 from homing.archive.table.lance_internals import PRIMARY_KEY
+from homing.archive.table.places import places_field, unpack_places
 
 _LONGEST_CODE = 64  # bytes that are shown
 
@@ -64,6 +65,7 @@ class Row:
     metadata: Mapping[str, Any] | None
     generation: int = 1
     preview: str | None = None  # where it is: see `PreviewReference`
+    places: bytes | None = None  # further cells that it is held in, with codes
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -76,6 +78,7 @@ class Row:
             "psnr": None if self.psnr is None else round(self.psnr, 3),
             "generation": self.generation,
             "cell": self.cell,
+            "further_cells": self.further_cells,
             "code": (
                 self.code.hex() if len(self.code) <= _LONGEST_CODE else f"{len(self.code)} bytes"
             ),
@@ -86,6 +89,12 @@ class Row:
             "metadata": dict(self.metadata or {}),
         }
 
+    @property
+    def further_cells(self) -> list[int]:
+        """Cells beside its own that the entry is held in."""
+        cells: list[int] = unpack_places(self.places, len(self.code))[0].tolist()
+        return cells
+
 
 def is_source(digest: bytes, row: Mapping[str, Any]) -> bool:
     """Return whether a file is the source of an entry; of an added one also as it is now."""
@@ -93,9 +102,9 @@ def is_source(digest: bytes, row: Mapping[str, Any]) -> bool:
     return digest in (row["source_sha256"], now)
 
 
-def row_schema(dimension: int, code_size: int) -> pa.Schema:
-    """Arrow schema of the rows in a table of one generation."""
-    return pa.schema(
+def row_schema(dimension: int, code_size: int, places: int = 1) -> pa.Schema:
+    """Arrow schema of the rows in a table of one generation, released ones in `places` cells."""
+    schema = pa.schema(
         [
             pa.field("id", pa.string(), nullable=False, metadata=PRIMARY_KEY),
             pa.field("state", pa.string(), nullable=False),
@@ -113,6 +122,7 @@ def row_schema(dimension: int, code_size: int) -> pa.Schema:
             PREVIEW,
         ]
     )
+    return schema if places == 1 else schema.append(places_field(places))
 
 
 def schema_with_generations(generations: StoredGenerations, dimension: int) -> pa.Schema:

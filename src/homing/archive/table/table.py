@@ -21,6 +21,7 @@ from homing.archive.ids import spellings
 from homing.archive.table.generations import CODE, KEY, StoredGenerations
 from homing.archive.table.lance_internals import FRAGMENT_SHIFT
 from homing.archive.table.location import Location, refuse_in_worker
+from homing.archive.table.places import PLACES, most_places
 from homing.archive.table.rows import (
     PREVIEW,
     Row,
@@ -55,9 +56,9 @@ class Table(VersionedDataset):
         return part
 
     @classmethod
-    def create(cls, path: Location, *, dimension: int, code_size: int) -> "Table":
-        """Create an empty table."""
-        schema = row_schema(dimension, code_size)
+    def create(cls, path: Location, *, dimension: int, code_size: int, places: int = 1) -> "Table":
+        """Create an empty table, whose entries have up to `places` cells."""
+        schema = row_schema(dimension, code_size, places)
         with translate_errors(path):
             lance.write_dataset(schema.empty_table(), dataset_uri(path), schema=schema)
         table = cls.open(path)
@@ -69,7 +70,7 @@ class Table(VersionedDataset):
     def schema(self) -> pa.Schema:
         """Arrow schema of the rows, without the columns that serve the index."""
         schema = self._dataset.schema
-        names = {*row_schema(1, 1).names, *self.generations.code_columns}
+        names = {*row_schema(1, 1).names, PLACES, *self.generations.code_columns}
         return pa.schema([f for f in schema if f.name in names], metadata=schema.metadata)
 
     @property
@@ -83,6 +84,11 @@ class Table(VersionedDataset):
     def has_previews(self) -> bool:
         """Whether the version in view has the column of previews."""
         return PREVIEW.name in self._dataset.schema.names
+
+    @property
+    def places(self) -> int:
+        """Number of cells that an entry is held in at most."""
+        return most_places(self._dataset.schema)
 
     @property
     def indexed_column(self) -> str:

@@ -19,11 +19,11 @@ from homing.activation.simulated_edits.edits import NO_EDITS
 from homing.bench.dataset.queries import Queries, plan_copies
 from homing.bench.encode.code_checksum import function_checksum
 from homing.bench.questions.case import Answer, Case, Figures, Line, index_figures
-from homing.bench.questions.cells import middles, nearest_cells
+from homing.bench.questions.cells import middles
 from homing.bench.states.released import Release
 from homing.bench.states.state import State
 from homing.bench.statistics.bootstrap import Interval
-from homing.codebooks import Codebook
+from homing.codebooks import AnyCodebook, with_codes
 from homing.edits import PAPER, Edit, make_edit
 from homing.edits.operations import jpeg
 from homing.images import FoundPicture
@@ -45,18 +45,18 @@ WASHES: tuple[Edit, ...] = (
 """A median of 3 or 5 pixels, 0.7 or 0.5 of each edge and back, JPEG 70 or 50."""
 
 
-def next_cell(codebook: Codebook, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
+def next_cell(codebook: AnyCodebook, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
     """Return the vectors towards which an adversary pulls: middles of the second nearest cells.
 
     `vectors` is (n, dimension); the codebook has at least two cells.
     """
-    given = np.asarray(vectors, np.float32)
-    return middles(codebook, nearest_cells(codebook, given, 2)[:, 1])
+    given, book = np.asarray(vectors, np.float32), with_codes(codebook)
+    return middles(book, book.nearest_cells(given, 2)[:, 1])
 
 
 def aim_elsewhere(
     method: Method,
-    where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]] = next_cell,
+    where: Callable[[AnyCodebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]] = next_cell,
 ) -> Method:
     """Turn a method into an adversary's: as if each picture's descriptor were another."""
     objective = partial(_aimed_elsewhere, where, method.objective)
@@ -64,7 +64,7 @@ def aim_elsewhere(
 
 
 def _aimed_elsewhere(
-    where: Callable[[Codebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]],
+    where: Callable[[AnyCodebook, npt.NDArray[np.float32]], npt.NDArray[np.float32]],
     objective: Callable[..., Objective],
     targets: Targets,
     *rest: Any,

@@ -1,31 +1,28 @@
 """Question: is activation worth it, compared with changes of the index alone?
 
 Multiple assignment: an entry is held in each of its nearest cells, so that a copy that falls into a
-neighbour of its picture's cell finds it there. It leaves the picture untouched, and multiplies the
-memory, and the codes compared, by the cells per entry. More probes, the other way to visit a
-neighbour, are columns of this table; codes of more bytes are indexes of their own.
+neighbour of its picture's cell finds it there. It multiplies the memory, and the codes compared, by
+the cells per entry; an archive does it with released pictures (``homing init --places``). More
+probes, the other way to visit a neighbour, are columns of this table; codes of more bytes are
+indexes of their own.
 """
 
-import numpy as np
-
 from homing.bench.questions.case import Answer, Case, Line, engine_figures
-from homing.bench.questions.cells import nearest_cells
-from homing.bench.search.engine import Engine
-from homing.search.engines.memory import MemoryEngine
 
-_CELLS = (2, 4)  # an entry
+_CELLS = (2, 3, 4)  # an entry
 
 
 def answer_rivals(case: Case) -> Answer:
-    """Hold untouched entries in several cells each, and search as before."""
+    """Hold entries in several cells each, and search as before."""
     pictures, codebook = case.benchmark.photos, case.quantizer.codebook
-    lines = [Line("untouched", case.figures(case.passive, pictures))]
-    for several in _CELLS:
-        if codebook.cell_count > several:
-            engine = _assigned(case, several)
-            figures = engine_figures(case.benchmark, engine, case.passive, pictures)
-            lines.append(Line(f"untouched, each entry in {several} cells", figures))
-    lines.append(Line("activated", case.figures(case.active, pictures)))
+    lines = []
+    for label, state in (("untouched", case.passive), ("activated", case.active)):
+        lines.append(Line(label, case.figures(state, pictures)))
+        for several in (number for number in _CELLS if number < codebook.cell_count):
+            entries = case.benchmark.entries(state)
+            engine = case.searcher.engine(entries, case.benchmark.seed, several)
+            figures = engine_figures(case.benchmark, engine, state, pictures)
+            lines.append(Line(f"{label}, each entry in {several} cells", figures))
     return Answer(
         "rivals",
         "What if the pictures are left as they are, and the index does more?",
@@ -33,15 +30,3 @@ def answer_rivals(case: Case) -> Answer:
         "memory, and as many more codes are compared at each probe.",
         tuple(lines),
     )
-
-
-def _assigned(case: Case, several: int) -> Engine:
-    """Build an engine of the untouched base, each entry in its nearest cells."""
-    benchmark, codebook = case.benchmark, case.quantizer.codebook
-    vectors = benchmark.base(case.passive)
-    near = nearest_cells(codebook, vectors, several)
-    codes = [codebook.encode(vectors, near[:, column]) for column in range(several)]
-    order = np.random.default_rng(benchmark.seed).permutation(near.size)
-    memory = MemoryEngine(codebook, near.T.ravel()[order], np.concatenate(codes)[order])
-    owners = order % len(vectors)
-    return Engine(codebook, near, vectors.astype(np.float16), memory, owners)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from homing.bench.statistics.measures import Places
 from homing.codebooks import Codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.search.engines.combined import NEAR, CombinedEngine, Near
 from homing.search.engines.memory import MemoryEngine, automatic_probes
 from homing.search.ranking import rank, similarities
@@ -91,21 +92,32 @@ class Searcher:
 
     def __init__(self, codebook: Codebook, others: Vectors) -> None:
         self.codebook = codebook
+        self._others = others
         self._cells, self._codes = codebook.encode_with_cells(others)
         self._halves = others.astype(np.float16)
 
-    def engine(self, entries: Vectors, seed: int) -> "Engine":
+    def engine(self, entries: Vectors, seed: int, places: int = 1) -> "Engine":
         """Build an engine of some entries, (n, d), followed by the distractors.
 
         The seed shuffles the order in which Faiss holds them: among equal codes the first wins,
-        which must not always be the pictures searched for.
+        which must not always be the pictures searched for. All are held in their nearest `places`
+        cells, as released pictures are.
         """
-        cells, codes = self.codebook.encode_with_cells(entries)
+        codebook = self.codebook
+        cells, codes = codebook.encode_with_cells(entries)
         cells, codes = np.concatenate([cells, self._cells]), np.concatenate([codes, self._codes])
         halves = np.concatenate([entries.astype(np.float16), self._halves])
         order = np.random.default_rng(seed).permutation(len(halves))
-        memory = MemoryEngine(self.codebook, cells[order], codes[order])
-        return Engine(self.codebook, cells[:, None], halves, memory, order)
+        near, further = cells[:, None], None
+        if places > 1:
+            vectors = np.concatenate([entries, self._others])
+            near = codebook.nearest_cells(vectors, places)
+            again = np.repeat(np.arange(len(near)), near.shape[1] - 1)
+            others = near[:, 1:].ravel()
+            held = codebook.encode(vectors[again], others)
+            further = FurtherPlaces(np.argsort(order)[again], others, held)
+        memory = MemoryEngine(codebook, cells[order], codes[order], further)
+        return Engine(codebook, near, halves, memory, order)
 
 
 class Engine:

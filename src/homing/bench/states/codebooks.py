@@ -19,6 +19,7 @@ from homing.codebooks import (
     parse_factory,
     save_codebook,
     train_codebook,
+    with_codes,
 )
 from homing.errors import CodebookError, UsageError
 
@@ -97,7 +98,7 @@ def _existing(name: str, descriptor: "Descriptor") -> "Quantizer | Factory":
     info = next((each for each in bundled_codebooks() if each.name.lower() == name.lower()), None)
     if info is None and not Path(name).is_file():
         return parse_factory(name)
-    codebook = load_codebook(name)
+    codebook = with_codes(load_codebook(name))
     if codebook.descriptor not in (None, descriptor.fingerprint):
         raise CodebookError(
             f"the codebook {name} was trained for another descriptor "
@@ -126,7 +127,7 @@ def _load_or_train(
     digest.update(np.ascontiguousarray(distractors).tobytes())
     path = cache / f"codebook-{digest.hexdigest()[:32]}.safetensors"
     if path.is_file():
-        codebook = load_codebook(path)
+        codebook = with_codes(load_codebook(path))
     else:
         codebook = train_codebook(
             distractors,

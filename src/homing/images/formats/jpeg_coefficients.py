@@ -279,22 +279,25 @@ def _code(
     structure: Structure, scan: Scan, coefficients: NDArray[np.int16]
 ) -> tuple[bytes, memoryview]:
     """Code a scan with its best tables: their segment, and the coded data."""
-    from homing.images.formats.jpeg_scan_writer import code_scan
+    from homing.images.formats.jpeg_scan_writer import count_symbols, fill_tokens, write_tokens
 
     blocks, slots = _order(structure, scan)
-    rules = _rules(structure, scan)
+    restarts = len(blocks) // scan.interval if scan.interval else 0
+    # A token for each coefficient, and by blocks one of DC, one of an end, three of long runs.
+    most = np.count_nonzero(coefficients) + 5 * blocks.size + restarts + 1
+    tokens = np.empty(most, np.uint32)
+    tokens = tokens[: fill_tokens(tokens, blocks, slots, coefficients, _rules(structure, scan))]
     codes, counts = np.zeros((8, 256), np.int64), np.zeros((8, 257), np.int64)
-    bits = code_scan(np.empty(0, np.uint8), blocks, slots, coefficients, codes, counts, rules)
+    bits = count_symbols(tokens, counts)
     payload = b""
     for table in np.flatnonzero(counts.any(1)):
         lengths, symbols = _best_code(counts[table])
         payload += bytes((16 * (table // 4) + table % 4, *lengths, *symbols))
         codes[table] = _assigned(lengths, symbols)
         bits += int((counts[table, :256] * (codes[table] & 31)).sum())
-    restarts = len(blocks) // scan.interval if scan.interval else 0
     # Every byte may be 0xFF, behind which a zero is stuffed.
     out = np.empty(2 * (bits // 8 + 1) + 4 * (restarts + 1) + 64, np.uint8)
-    length = code_scan(out, blocks, slots, coefficients, codes, counts, rules)
+    length = write_tokens(out, tokens, codes)
     segment = b"\xff\xc4" + (2 + len(payload)).to_bytes(2, "big") + payload
     return segment if payload else b"", memoryview(out[:length].tobytes())
 

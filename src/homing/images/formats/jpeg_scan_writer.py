@@ -1,13 +1,14 @@
-"""Huffman-coded scans of a JPEG, coded from coefficients (ITU T.81, F and G)."""
+"""Huffman-coded scans of a JPEG, coded from coefficients (ITU T.81, F and G).
+
+Coefficients become tokens, of which a scan's best Huffman tables are made, and tokens become bytes:
+the coefficients, nearly all of them zero, are gone through once.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.images.formats.jpeg_scan_reader import (
     AT,
-    BEYOND,
-    BITS,
-    COUNT,
     FIRST,
     HIGH,
     INTERVAL,
@@ -23,41 +24,30 @@ from homing.images.formats.jpeg_scan_reader import (
 _MOST_PENDING = 937  # correction bits held back before a run of empty blocks is ended
 _LONGEST_RUN = 0x7FFF
 
-
-@compiled
-def _put(out, state, bits, count):
-    """Write bits, or count them where `out` is empty."""
-    if out.size == 0:
-        state[BEYOND] += count
-        return
-    state[BITS] = (state[BITS] << count) | (bits & ((np.int64(1) << count) - 1))
-    state[COUNT] += count
-    while state[COUNT] >= 8:
-        state[COUNT] -= 8
-        byte = (state[BITS] >> state[COUNT]) & 255
-        out[state[AT]] = byte
-        state[AT] += 1
-        if byte == 0xFF:
-            out[state[AT]] = 0
-            state[AT] += 1
-    state[BITS] &= (np.int64(1) << state[COUNT]) - 1
+# A token, 32 bits: number of its table (0..3 DC, 4..7 AC; 8: it has no symbol), its symbol, and how
+# many of the last 15 bits are written behind it. Without symbol and bits it ends the data before a
+# restart, whose marker stands for the symbol, or all data (0).
+_SYMBOL, _SIZE = 19, 15  # places of symbol and number of bits; 8 bits above the symbol: the table
+_BITS = (1 << _SIZE) - 1
+_BARE = 8
 
 
 @compiled
-def _put_both(out, state, codes, counts, symbol, bits, size):
-    """Write a symbol and the bits behind it, or count them where `out` is empty."""
-    if out.size == 0:
-        counts[symbol] += 1
-        state[BEYOND] += size
-    else:
-        both = (codes[symbol] >> 5) << size | (bits & ((np.int64(1) << size) - 1))
-        _put(out, state, both, (codes[symbol] & 31) + size)
+def _token(table, symbol, bits, size):
+    low = bits & ((np.int64(1) << size) - 1)
+    return np.uint32(((table << 8 | symbol) << _SYMBOL) | (np.int64(size) << _SIZE) | low)
+
+
+@compiled
+def _put(tokens, state, table, symbol, bits, size):
+    tokens[state[AT]] = _token(table, symbol, bits, size)
+    state[AT] += 1
 
 
 @compiled
 def _size(value):
     """Return the number of bits of a magnitude."""
-    size = 0
+    size = np.int64(0)
     while value:
         size += 1
         value >>= 1
@@ -65,57 +55,54 @@ def _size(value):
 
 
 @compiled
-def _put_pending(out, state, pending, first, count):
-    if out.size == 0:
-        state[BEYOND] += count
-        return
+def _put_pending(tokens, state, pending, first, count):
     for at in range(first, first + count):
-        _put(out, state, np.int64(pending[at]), 1)
+        _put(tokens, state, _BARE, 0, np.int64(pending[at]), 1)
 
 
 @compiled
-def _put_run(out, state, codes, counts, pending):
+def _put_run(tokens, state, table, pending):
     """End a run of empty blocks, and write the correction bits held back for it."""
     if state[RUN] > 0:
         size = _size(state[RUN]) - 1
-        _put_both(out, state, codes, counts, size << 4, state[RUN], size)
+        _put(tokens, state, table, size << 4, state[RUN], size)
         state[RUN] = 0
-        _put_pending(out, state, pending, 0, state[PENDING])
+        _put_pending(tokens, state, pending, 0, state[PENDING])
         state[PENDING] = 0
 
 
 @compiled
-def _put_ac(out, state, codes, counts, block, rules, pending):
-    zeros, low = 0, rules[LOW]
-    for k in range(max(rules[FIRST], 1), rules[LAST] + 1):
+def _put_ac(tokens, state, table, block, rules, pending):
+    low, last = rules[LOW], rules[LAST]
+    before = max(rules[FIRST], 1) - 1  # place of the last that was not zero
+    at = state[AT]  # a local place: one in memory would take most of the time
+    for k in range(before + 1, last + 1):
         value = np.int64(block[ZIGZAG[k]])
         magnitude = abs(value) >> low
         if magnitude == 0:
-            zeros += 1
             continue
         if state[RUN] > 0:
-            _put_run(out, state, codes, counts, pending)
+            _put_run(tokens, state, table, pending)
+            at = state[AT]
+        zeros = k - before - 1
+        before = k
         while zeros > 15:
-            _put_both(out, state, codes, counts, 0xF0, 0, 0)
+            tokens[at] = _token(table, 0xF0, 0, 0)
+            at += 1
             zeros -= 16
         size = _size(magnitude)
-        symbol = (zeros << 4) + size
-        if out.size == 0:  # as `_put_both`: a call for each symbol would take most of the time
-            counts[symbol] += 1
-            state[BEYOND] += size
-        else:
-            both = (codes[symbol] >> 5) << size
-            both |= (magnitude if value > 0 else ~magnitude) & ((np.int64(1) << size) - 1)
-            _put(out, state, both, (codes[symbol] & 31) + size)
-        zeros = 0
-    if zeros > 0:
+        bits = magnitude if value > 0 else ~magnitude
+        tokens[at] = _token(table, (zeros << 4) + size, bits, size)
+        at += 1
+    state[AT] = at
+    if before < last:
         state[RUN] += 1
         if state[RUN] == _LONGEST_RUN or not rules[PROGRESSIVE]:
-            _put_run(out, state, codes, counts, pending)
+            _put_run(tokens, state, table, pending)
 
 
 @compiled
-def _put_refined(out, state, codes, counts, block, rules, pending):
+def _put_refined(tokens, state, table, block, rules, pending):
     first, last, low = rules[FIRST], rules[LAST], rules[LOW]
     newest = 0
     for k in range(first, last + 1):
@@ -129,66 +116,42 @@ def _put_refined(out, state, codes, counts, block, rules, pending):
             zeros += 1
             continue
         while zeros > 15 and k <= newest:
-            _put_run(out, state, codes, counts, pending)
-            _put_both(out, state, codes, counts, 0xF0, 0, 0)
+            _put_run(tokens, state, table, pending)
+            _put(tokens, state, table, 0xF0, 0, 0)
             zeros -= 16
-            _put_pending(out, state, pending, start, held)
+            _put_pending(tokens, state, pending, start, held)
             held, start = 0, 0
         if magnitude > 1:
             pending[start + held] = magnitude & 1
             held += 1
             continue
-        if state[RUN] > 0:
-            _put_run(out, state, codes, counts, pending)
-        symbol = (zeros << 4) + 1
-        if out.size == 0:
-            counts[symbol] += 1
-            state[BEYOND] += 1
-        else:
-            both = (codes[symbol] >> 5) << 1 | np.int64(value > 0)
-            _put(out, state, both, (codes[symbol] & 31) + 1)
-        if held > 0:
-            _put_pending(out, state, pending, start, held)
+        _put_run(tokens, state, table, pending)
+        _put(tokens, state, table, (zeros << 4) + 1, np.int64(value > 0), 1)
+        _put_pending(tokens, state, pending, start, held)
         zeros, held, start = 0, 0, 0
     if zeros > 0 or held > 0:
         state[RUN] += 1
         state[PENDING] += held
         if state[RUN] == _LONGEST_RUN or state[PENDING] > _MOST_PENDING:
-            _put_run(out, state, codes, counts, pending)
+            _put_run(tokens, state, table, pending)
 
 
 @compiled
-def _end_part(out, state, codes, counts, pending, marker):
-    """End the data before a restart (`marker` 0xD0…) or at the end of the scan (0)."""
-    _put_run(out, state, codes, counts, pending)
-    _put(out, state, np.int64(0x7F), (8 - state[COUNT]) % 8)
-    if marker and out.size:
-        out[state[AT]], out[state[AT] + 1] = 0xFF, marker
-        state[AT] += 2
-
-
-@compiled
-def code_scan(
-    out: NDArray[np.uint8],
+def fill_tokens(
+    tokens: NDArray[np.uint32],
     blocks: NDArray[np.int32],
     slots: NDArray[np.int64],
     coefficients: NDArray[np.int16],
-    codes: NDArray[np.int64],
-    counts: NDArray[np.int64],
     rules: NDArray[np.int64],
 ) -> int:
-    """Code a scan into `out` and return its bytes; into an empty one, count symbols and bits.
-
-    `codes` (8, 256) holds code and length of each symbol, code · 32 + length, `counts` (8, 257) the
-    times each is used; DC tables first. The rest is as in :func:`decode_scan`.
-    """
+    """Write a scan as tokens, and return their number; the rest is as in :func:`decode_scan`."""
     state, before = np.zeros(6, np.int64), np.zeros(4, np.int64)
     pending = np.zeros(_MOST_PENDING + 128, np.uint8)
     low, ac = rules[LOW], 4 + slots[0, 2]
     for mcu in range(blocks.shape[0]):
         if rules[INTERVAL] > 0 and mcu > 0 and mcu % rules[INTERVAL] == 0:
-            marker = 0xD0 + (mcu // rules[INTERVAL] - 1) % 8
-            _end_part(out, state, codes[ac], counts[ac], pending, marker)
+            _put_run(tokens, state, ac, pending)
+            _put(tokens, state, _BARE, 0xD0 + (mcu // rules[INTERVAL] - 1) % 8, 0, 0)
             before[:] = 0
         for place in range(blocks.shape[1]):
             block = coefficients[blocks[mcu, place]]
@@ -198,14 +161,65 @@ def code_scan(
                 change = value - before[component]
                 before[component] = value
                 size = _size(abs(change))
-                bits = change if change >= 0 else ~-change
-                _put_both(out, state, codes[dc], counts[dc], size, bits, size)
+                _put(tokens, state, dc, size, change if change >= 0 else ~-change, size)
             elif rules[FIRST] == 0:
-                _put(out, state, (np.int64(block[0]) >> low) & 1, 1)
+                _put(tokens, state, _BARE, 0, (np.int64(block[0]) >> low) & 1, 1)
             if rules[LAST] > 0:
                 if rules[HIGH] == 0:
-                    _put_ac(out, state, codes[ac], counts[ac], block, rules, pending)
+                    _put_ac(tokens, state, ac, block, rules, pending)
                 else:
-                    _put_refined(out, state, codes[ac], counts[ac], block, rules, pending)
-    _end_part(out, state, codes[ac], counts[ac], pending, 0)
-    return int(state[AT] if out.size else state[BEYOND])
+                    _put_refined(tokens, state, ac, block, rules, pending)
+    _put_run(tokens, state, ac, pending)
+    _put(tokens, state, _BARE, 0, 0, 0)
+    return int(state[AT])
+
+
+@compiled
+def count_symbols(tokens: NDArray[np.uint32], counts: NDArray[np.int64]) -> int:
+    """Add the uses of each symbol to `counts`, (8, 257), and return the bits behind them."""
+    bits = np.int64(0)
+    for token in tokens:
+        table = np.int64(token >> (_SYMBOL + 8))
+        bits += np.int64(token >> _SIZE) & 15
+        if table < _BARE:
+            counts[table, np.int64(token >> _SYMBOL) & 255] += 1
+    return int(bits)
+
+
+@compiled
+def write_tokens(
+    out: NDArray[np.uint8], tokens: NDArray[np.uint32], codes: NDArray[np.int64]
+) -> int:
+    """Write tokens into `out`, and return the number of bytes.
+
+    `codes` (8, 256) holds code and length of each symbol, code · 32 + length, DC tables first.
+    """
+    at, held, count = np.int64(0), np.int64(0), np.int64(0)
+    for token in tokens:
+        table = np.int64(token >> (_SYMBOL + 8))
+        symbol = np.int64(token >> _SYMBOL) & 255
+        size = np.int64(token >> _SIZE) & 15
+        ended = table == _BARE and size == 0
+        if ended:  # ones fill the byte
+            size = (8 - count) % 8
+            held = held << size | ((np.int64(1) << size) - 1)
+        else:
+            if table < _BARE:
+                code = codes[table, symbol]
+                held = held << (code & 31) | code >> 5
+                count += code & 31
+            held = held << size | np.int64(token & _BITS)
+        count += size
+        while count >= 8:
+            count -= 8
+            byte = held >> count
+            out[at] = byte
+            at += 1
+            if byte == 0xFF:  # a zero is stuffed behind it
+                out[at] = 0
+                at += 1
+            held &= (np.int64(1) << count) - 1
+        if ended and symbol:
+            out[at], out[at + 1] = 0xFF, symbol
+            at += 2
+    return int(at)

@@ -49,7 +49,7 @@ class Near:
 
 
 NEAR, WIDE = Near(0.25), Near(0.7)
-"""Margins chosen by `benchmarks/near_cells.py`: copies of released pictures visit 1.3 to 1.5 cells
+"""Margins chosen by `benchmarks/near_cells.py`: copies of released pictures visit 1.3 to 1.8 cells
 within the first; the second finds next to what the automatic number of cells does, in a half to an
 eighth of these."""
 

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from homing.codebooks import Codebook, Factory
 from homing.errors import UsageError
 from homing.search.engines.deadline import Deadline, Part, query_parts
-from homing.search.engines.memory import NO_DISTANCE, MemoryEngine, Nearest, merge_nearest
+from homing.search.engines.memory import (
+    NO_DISTANCE,
+    MemoryEngine,
+    Nearest,
+    keep_nearest,
+    merge_nearest,
+)
 
 _AT_ONCE = 256  # queries in one call of Lance, which holds the results of all
 
@@ -107,16 +113,23 @@ class LanceEngine:
 
 
 def indexed_part(
-    entries: int, nearest: Callable[[NDArray[np.float32], int, int], Found]
+    entries: int, nearest: Callable[[NDArray[np.float32], int, int], Found], places: int = 1
 ) -> Part[Nearest]:
-    """Make a part of one or more segments; `nearest` queries Lance for candidates and probes."""
+    """Make a part of one or more segments; `nearest` queries Lance for candidates and probes.
+
+    An entry has at most so many `places`, each in another cell.
+    """
 
     def search(queries: NDArray[np.float32], wanted: int, probes: int) -> Nearest:
-        positions, distances = _no_candidates(len(queries), wanted)
+        several = places > 1 and probes > 1
+        asked = wanted * places if several else wanted
+        positions, distances = _no_candidates(len(queries), asked)
         for first in range(0, len(queries), _AT_ONCE):
             part = slice(first, first + _AT_ONCE)
-            _fill_in(nearest(queries[part], wanted, probes), positions[part], distances[part])
-        return positions, distances
+            _fill_in(nearest(queries[part], asked, probes), positions[part], distances[part])
+        if several:
+            positions, distances = keep_nearest(positions, distances)
+        return positions[:, :wanted], distances[:, :wanted]
 
     return Part(entries, search)
 

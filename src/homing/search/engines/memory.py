@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.codebooks import Codebook
+from homing.codebooks.near_cells import FurtherPlaces
 from homing.errors import UsageError
 
 Nearest = tuple[NDArray[np.int64], NDArray[np.float32]]
@@ -64,25 +65,51 @@ def merge_nearest(first: Nearest, second: Nearest, most: int | None = None) -> N
     return positions, np.take_along_axis(distances, order, axis=1)
 
 
+def keep_nearest(positions: NDArray[np.int64], distances: NDArray[np.float32]) -> Nearest:
+    """Keep the nearest place of each entry, where it was found in several; rows nearest first."""
+    order = np.argsort(positions, axis=1, kind="stable")
+    ordered = np.take_along_axis(positions, order, axis=1)
+    again = np.zeros(positions.shape, dtype=bool)
+    again[:, 1:] = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+    repeated = np.empty_like(again)
+    np.put_along_axis(repeated, order, again, axis=1)
+    positions = np.where(repeated, -1, positions)
+    distances = np.where(repeated, NO_DISTANCE, distances)
+    order = np.argsort(positions < 0, axis=1, kind="stable")
+    return np.take_along_axis(positions, order, 1), np.take_along_axis(distances, order, 1)
+
+
 class MemoryEngine:
     """Approximate search over the codes of an archive, held in memory.
 
-    `cells` is (n,) int32 and `codes` (n, code_size) uint8, both made by `codebook`.
+    `cells` is (n,) int32 and `codes` (n, code_size) uint8, both made by `codebook`; `further`
+    places are held beside them.
     """
 
     def __init__(
-        self, codebook: Codebook, cells: NDArray[np.int32], codes: NDArray[np.uint8]
+        self,
+        codebook: Codebook,
+        cells: NDArray[np.int32],
+        codes: NDArray[np.uint8],
+        further: FurtherPlaces | None = None,
     ) -> None:
+        self._count, self._places = len(codes), 1
+        self._owners: NDArray[np.int64] | None = None
+        if further is not None and len(further.owners):
+            self._owners = np.concatenate([np.arange(len(codes)), further.owners])
+            self._places = int(np.bincount(further.owners).max()) + 1
+            cells = np.concatenate([cells, further.cells])
+            codes = np.concatenate([codes, further.codes])
         self._index = codebook.index(cells, codes)
         self._cell_count = codebook.cell_count
         self.dimension = codebook.dimension
 
     def __len__(self) -> int:
         """Count the entries."""
-        return int(self._index.ntotal)
+        return self._count
 
     def search(self, queries: NDArray[np.float32], *, candidates: int, probes: int) -> Nearest:
-        """Find the entries whose codes are nearest, nearest first.
+        """Find the entries whose codes are nearest, nearest first, each once.
 
         `queries` is (n, D); each visits `probes` cells, at most all. Distances are squared
         Euclidean distances to the decoded codes (for LSH: differing bits).
@@ -92,10 +119,15 @@ class MemoryEngine:
         wanted = max(1, min(candidates, len(self)))
         distances, positions = self._index.search(
             np.ascontiguousarray(queries, dtype=np.float32),
-            wanted,
+            wanted * self._places if probes > 1 else wanted,  # the places of an entry are apart
             params=self._parameters(min(probes, self._cell_count)),
         )
-        return positions, distances
+        if self._owners is None:
+            return positions, distances
+        positions = np.where(positions < 0, -1, self._owners[positions])
+        if probes > 1:
+            positions, distances = keep_nearest(positions, distances)
+        return positions[:, :wanted], distances[:, :wanted]
 
     def _parameters(self, probes: int) -> Any:
         if self._cell_count == 1:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from homing.search.frames.panels import Box, find_panel, in_all_channels, scaled_down
+from homing.search.frames.panels import Box, find_panel, scaled_down, within
 
 _SIDE = 512  # pixels of the longer side at which frames are detected
 _ROUNDS = 16  # bands within bands: a screen has a bar above a bar above the picture
@@ -142,7 +142,7 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
 
 
 def _has_colour(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
-    return in_all_channels(np.abs(rows - colour) <= _TOLERANCE)
+    return within(np.ascontiguousarray(rows), colour - _TOLERANCE, colour + _TOLERANCE)
 
 
 def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:

@@ -40,6 +40,7 @@ _INSET = 0.18  # of the side: the smallest picture within another
 _EDGES = 10  # most edges of each direction to combine
 
 Values = NDArray[np.floating]
+Places = NDArray[np.int64]
 
 
 def find_panels(image: Image.Image) -> tuple[Box, ...]:
@@ -72,7 +73,7 @@ def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
         return page
     box = page[0] if page else find_frame(pixels) or (0, 0, width, height)
     least = _LEAST * max(height, width)
-    steps = _steps(pixels), _steps(pixels.transpose(1, 0, 2))
+    steps = _steps(pixels), _steps(np.ascontiguousarray(pixels.transpose(1, 0, 2)))
     parts = [
         part
         for part in _cut(steps, box, _DEPTH)
@@ -86,9 +87,10 @@ def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
 
 def _steps(pixels: NDArray[np.uint8]) -> Values:
     """Return the steps between each pixel and that to the left of it, (h, w), levels."""
-    levels = pixels.astype(np.int16)
-    steps = np.abs(np.diff(levels, axis=1))
-    highest = np.maximum(np.maximum(steps[..., 0], steps[..., 1]), steps[..., 2])
+    import cv2
+
+    red, green, blue = cv2.split(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]))
+    highest = np.maximum(np.maximum(red, green), blue)
     found = np.zeros(pixels.shape[:2], np.float32)
     found[:, 1:] = np.minimum(highest, _MOST_STEP)
     return found
@@ -150,24 +152,30 @@ def _inset(upright_steps: Values, level_steps: Values) -> Box | None:
     height, width = upright_steps.shape
     upright, level = _edges(upright_steps), _edges(level_steps).T
     rows, columns = _longest(level.T), _longest(upright)
-    best, found = _DENSE, None
-    for left, right in _pairs(columns, _INSET * width):
-        for top, bottom in _pairs(rows, _INSET * height):
-            sides = (
-                upright[top:bottom, left], upright[top:bottom, right],
-                level[top, left:right], level[bottom, left:right],
-            )  # fmt: skip
-            share = min(np.count_nonzero(side) / side.size for side in sides)
-            if share > best:
-                best, found = share, (left, top, right, bottom)
-    if found is None or area(found) > _WHOLE * width * height:
+    across, down = _pairs(columns, _INSET * width), _pairs(rows, _INSET * height)
+    if not len(across) or not len(down):
         return None
-    return found
+    sides = _shares(upright, columns, across, down), _shares(level.T, rows, down, across).T
+    shares = np.minimum(*sides)
+    place = np.unravel_index(int(shares.argmax()), shares.shape)
+    (left, right), (top, bottom) = across[place[0]].tolist(), down[place[1]].tolist()
+    found = left, top, right, bottom
+    return None if shares[place] <= _DENSE or area(found) > _WHOLE * width * height else found
 
 
-def _pairs(places: list[int], least: float) -> list[tuple[int, int]]:
-    """Return pairs of ascending places at least so far apart."""
-    return [pair for pair in itertools.combinations(places, 2) if pair[1] - pair[0] >= least]
+def _shares(edges: NDArray[np.bool_], columns: list[int], pairs: Places, ends: Places) -> Values:
+    """Return the share of edges in the emptier column of each pair, between ends: (pairs, ends)."""
+    counts = np.zeros((len(edges) + 1, len(columns)))
+    np.cumsum(edges[:, columns], axis=0, out=counts[1:])
+    between = (counts[ends[:, 1]] - counts[ends[:, 0]]) / np.diff(ends)
+    places = np.searchsorted(columns, pairs)
+    return np.minimum(between[:, places[:, 0]], between[:, places[:, 1]]).T
+
+
+def _pairs(places: list[int], least: float) -> Places:
+    """Return pairs of ascending places at least so far apart, (n, 2)."""
+    pairs = [pair for pair in itertools.combinations(places, 2) if pair[1] - pair[0] >= least]
+    return np.array(pairs, np.int64).reshape(-1, 2)
 
 
 def _edges(steps: Values) -> NDArray[np.bool_]:
@@ -187,9 +195,11 @@ def _longest(edges: NDArray[np.bool_]) -> list[int]:
     """Return the columns with the longest runs of edges, apart from one another."""
     score = np.zeros(edges.shape[1])
     best = np.zeros(edges.shape[1])
-    for row in edges:  # the largest sum of any run (Kadane), of all columns together
-        score = np.maximum(score + np.where(row, 1 - _DENSE, -_DENSE), 0)
-        best = np.maximum(best, score)
+    # The largest sum of any run (Kadane), of all columns together.
+    for gains in np.where(edges, 1 - _DENSE, -_DENSE):
+        score += gains
+        np.maximum(score, 0, out=score)
+        np.maximum(best, score, out=best)
     found: list[int] = []
     for column in np.argsort(-best).tolist():
         if len(found) == _EDGES or best[column] < 0.1 * _INSET * len(edges):

@@ -13,7 +13,7 @@ References
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 Box = tuple[int, int, int, int]
@@ -48,6 +48,17 @@ def scaled_down(image: Image.Image, side: int) -> NDArray[np.uint8]:
 def in_all_channels(mask: Mask) -> Mask:
     """Return where a mask, (…, 3), is true of all three; several times as fast as ``all``."""
     found: Mask = mask[..., 0] & mask[..., 1] & mask[..., 2]
+    return found
+
+
+def within(pixels: NDArray[np.uint8], least: ArrayLike, most: ArrayLike) -> Mask:
+    """Return where all three levels, (h, w, 3), lie between bounds, one or three."""
+    import cv2
+
+    if not pixels.size:
+        return np.zeros(pixels.shape[:2], dtype=bool)
+    bounds = (tuple(np.broadcast_to(each, 3).tolist()) for each in (least, most))
+    found: Mask = cv2.inRange(pixels, *bounds) > 0
     return found
 
 
@@ -92,12 +103,16 @@ def _ground(pixels: NDArray[np.uint8]) -> Mask:
 
     Bars of a picture on the page are plain, too, but not at the rim: they are cut later.
     """
-    levels = pixels.astype(np.int16)
-    still = np.ones(levels.shape[:2], dtype=bool)
-    still[:, 1:] &= in_all_channels(np.abs(np.diff(levels, axis=1)) <= _STILL)
-    still[1:] &= in_all_channels(np.abs(np.diff(levels, axis=0)) <= _STILL)
+    import cv2
+
+    still = np.ones(pixels.shape[:2], dtype=bool)
+    pixels = np.ascontiguousarray(pixels)
+    if min(still.shape) > 1:
+        still[:, 1:] &= within(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]), 0, _STILL)
+        still[1:] &= within(cv2.absdiff(pixels[1:], pixels[:-1]), 0, _STILL)
     if still.mean() < _PAGE / 2:  # most photographs end here: text has no plain pixels
         return np.zeros(still.shape, dtype=bool)
+    levels = pixels.astype(np.int16)
     seen = levels[still]
     rim = np.concatenate([levels[0], levels[-1], levels[:, 0], levels[:, -1]])
     ground = np.zeros(still.shape, dtype=bool)

@@ -6,18 +6,17 @@ A slow hash protects chosen passwords; 256 random bits cannot be guessed.
 import datetime
 import hashlib
 import hmac
-import os
 import re
 import secrets
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from homing.errors import UsageError
-from homing.files.durable import make_folder, sync_folder
+from homing.files.durable import make_folder, replace_durably
 from homing.files.locks import hold_lock
+from homing.files.regular import read_regular
 from homing.files.small_json import build, decode, encode, parse
 
 READ, WRITE = "read", "write"
@@ -81,6 +80,8 @@ class KeyRing:
                 status = self._file.stat()
             except FileNotFoundError:
                 return ()
+            except OSError as error:
+                raise self._unreadable(error) from error
             version = (status.st_mtime_ns, status.st_size, status.st_ino)
             if self._cached[0] != version:
                 self._cached = (version, self._read())
@@ -122,22 +123,18 @@ class KeyRing:
 
     def _read(self) -> tuple[Key, ...]:
         try:
-            return read_keys(self._file.read_bytes())
+            return read_keys(read_regular(self._file))
+        except OSError as error:
+            raise self._unreadable(error) from error
         except ValueError as error:
             raise UsageError(
                 f"{str(self._file)!r} is damaged ({error}); remove it, and make new keys"
             ) from error
 
+    def _unreadable(self, error: OSError) -> UsageError:
+        return UsageError(f"the keys {str(self._file)!r} cannot be read: {error.strerror}")
+
     def _write(self, keys: Sequence[Key]) -> None:
         """Replace the file, readable by its owner alone."""
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".keys-")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(encode({"keys": [asdict(key) for key in keys]}).decode("ascii"))
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(self._file)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_folder(self._folder)
+        data = encode({"keys": [asdict(key) for key in keys]})
+        replace_durably(self._file, data, mode=0o600)

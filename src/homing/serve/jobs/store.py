@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from homing.archive.results import Outcome
 from homing.errors import ArchiveError, HomingError, UsageError
 from homing.files.durable import make_folder, replace_durably, sync_folder, write_durably
+from homing.files.regular import read_regular
 from homing.files.small_json import build, decode, encode, parse
 from homing.images import SUFFIXES
 from homing.options import Activation
@@ -242,8 +243,10 @@ class JobFolder:
     def _read(self, kind: type[_T], name: str) -> _T:
         file = self._place / name
         try:
-            return build(kind, _upgraded(name, file.read_bytes()))
-        except ValueError as error:
+            return build(kind, _upgraded(name, read_regular(file)))
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError) as error:
             raise ArchiveError(f"{file} is damaged: {error}") from error
 
     def clear(self, pictures: Sequence[JobPicture]) -> None:

@@ -1,4 +1,4 @@
-"""``/search``, ``/search/batch``, ``/explain``."""
+"""``/search``, ``/search/batch``, ``/explain``, ``/cells``."""
 
 import asyncio
 import json
@@ -21,6 +21,8 @@ from homing.serve.http.uploads import (
     receive_json,
 )
 from homing.serve.models import (
+    CellsAnswer,
+    CellsQuery,
     Explained,
     Rate,
     SavedSearchQuery,
@@ -84,6 +86,23 @@ async def explain(
         upload = picture_in(form)
         answer = await service_of(request).explain(upload, id=id, views=views, rate=rate)
     return JSONResponse(answer)
+
+
+@_one.post(
+    "/cells",
+    response_model=CellsAnswer,
+    responses=failures(400, 413, 415, 422),
+    openapi_extra={"requestBody": form_body(PICTURE)},
+)
+async def cells(request: Request, query: Annotated[CellsQuery, Query()]) -> JSONResponse:
+    """Number the cells in which copies of a picture would be, nearest first.
+
+    For entries that are kept in a database under the number of their cell.
+    """
+    async with receive_form(request) as form:
+        upload = picture_in(form)
+        found = await service_of(request).cells(upload, query)
+    return JSONResponse({"query": upload.name, "cells": found})
 
 
 @_several.post(

@@ -1,0 +1,37 @@
+"""Failures, as a client sees them."""
+
+import io
+from types import SimpleNamespace
+
+import pytest
+from fastapi import FastAPI
+
+from homing.errors import ArchiveError, CodebookError, EntryNotFoundError, UsageError
+from homing.serve.app import add_failure_handlers
+from homing.serve.http.log import Log
+from homing.serve.http.places import PrivatePlaces
+from tests.helpers.service import Direct
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ArchiveError("/secret/archive is damaged"), 503),
+        (CodebookError("/secret/archive/codebook.safetensors is gone"), 503),
+        (EntryNotFoundError("there is none"), 404),
+        (UsageError("k is 0"), 422),
+    ],
+)
+def test_a_failure_has_its_status_and_tells_no_place(error, status):
+    app, log = FastAPI(), io.StringIO()
+    add_failure_handlers(app, PrivatePlaces(()))
+    app.state.service = SimpleNamespace(log=Log(log))
+
+    @app.get("/failing")
+    async def fail() -> None:
+        raise error
+
+    answer = Direct(app).get("/failing")
+    assert answer.status_code == status
+    assert "/secret" not in answer.text
+    assert ("/secret" in log.getvalue()) == (status == 503)
