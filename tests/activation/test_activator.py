@@ -332,7 +332,7 @@ def test_texture_changes_more_than_what_is_calm(tiny, tiny_codebook, as_file) ->
     (result,) = good(list(Activator(tiny, tiny_codebook, whole, psnr=40).run([as_file(pixels)])))
     change = read_picture(result.data).pixels.astype(float) - pixels
     calm, busy = (np.sqrt(np.mean(change[:, at] ** 2)) for at in (slice(75), slice(85, None)))
-    assert 0 < 2 * calm < busy
+    assert 2 * calm < busy  # what is calm far and wide may be rounded back to what it was
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
