@@ -30,6 +30,7 @@ _ROUNDED = 0.5  # steps from which a coefficient of the lowest frequency changes
 _NEW = 1.0  # squared steps: what a new coefficient's bytes are worth
 _LARGEST = 1023  # of a coefficient, in a baseline JPEG
 _LEAST_LIGHT = 0.25  # left by black, down to which the change of other inks makes up for it
+_MOST_COPIED = 500_000  # blocks of a component; of more, a copy would be the peak of memory
 _SAMPLED_BLOCKS = 20_000  # of the first component, on which the error is foreseen
 _BISECTIONS = 12
 _ROUNDING = 1 / 6 / 255**2  # of samples, before and after
@@ -239,7 +240,9 @@ def _wanted(
         values, step = found[place], float(component.table.ravel()[place])
         values[fixed] = 0
         new = _ROUNDED + _NEW / step**2
-        old = _coefficient(component, place).copy()  # close together in memory: it is read often
+        old = _coefficient(component, place)
+        if old.size <= _MOST_COPIED:
+            old = old.copy()  # close together in memory: it is read often
         squares = _sum_of_squares(values)
         wanted.append(_Wanted(place, old, values, new, weight * step**2, squares))
     return tuple(wanted)
