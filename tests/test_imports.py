@@ -25,6 +25,7 @@ FLOORS = (
         "workers",
         "extras",
         "html",
+        "lazy",
     ),
     ("codebooks",),
     ("options",),
