@@ -26,6 +26,7 @@ FLOORS = (
         "workers",
         "extras",
         "html",
+        "lazy",
     ),
     ("codebooks",),
     ("options",),

@@ -1,7 +1,6 @@
 """Pictures as analysed before they are compared: at several sizes, each when it is first needed."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from homing.evidence.features import (
     detect_quickly,
     grey_pixels,
 )
+from homing.lazy import lazy
 
 Grey = NDArray[np.uint8]
 
@@ -52,28 +52,28 @@ class AnalysedPicture:
 
     picture: Image.Image  # 8-bit RGB, upright
 
-    @cached_property
+    @lazy
     def small(self) -> Grey:
         """Its luma at a small size."""
         size = analysed_size(self.picture, SMALL, enlarged=True)
         return grey_pixels(self.picture, size)
 
-    @cached_property
+    @lazy
     def glance(self) -> Analysis:
         """The picture at a small size, with features for a first look."""
         return Analysis(self.small, detect_quickly(self.small, MOST_FEATURES))
 
-    @cached_property
+    @lazy
     def coarse(self) -> Analysis:
         """The picture at a small size."""
         return Analysis(self.small, detect(self.small, MOST_FEATURES))
 
-    @cached_property
+    @lazy
     def is_varied(self) -> bool:
         """Whether it has as many tones as photographs have."""
         return _commonest_tones(self.small) <= _VARIED
 
-    @cached_property
+    @lazy
     def has_corners(self) -> bool:
         """Whether a first look sees enough of it: not of what is smooth."""
         return count_corners(self.small) >= _CORNERS
@@ -93,17 +93,17 @@ class AnalysedPicture:
 class ComparableRecord(AnalysedPicture):
     """Picture of a record, such as its preview: best 480 pixels or more."""
 
-    @cached_property
+    @lazy
     def fine(self) -> Analysis:
         """The picture at the size of a preview."""
         return self.at(_PREVIEW)
 
-    @cached_property
+    @lazy
     def is_drawing(self) -> bool:
         """Whether most of it is of few plain colours, as of charts and logos."""
         return _is_plain(self.small) and _commonest_tones(self.small) > _FEW_TONES
 
-    @cached_property
+    @lazy
     def has_details(self) -> bool:
         """Whether its details suffice to tell it from others by its pixels."""
         blocks = compare_blocks(self.fine.pixels, self.fine.pixels, np.eye(3))

@@ -6,12 +6,12 @@ normalised correlation, of all tones and of details alone.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from homing.evidence.geometry import Array, Box, area, clipped, corners_of, derivative, mapped
+from homing.lazy import lazy
 
 SIDE = 10
 """Blocks along each side of what both pictures show."""
@@ -53,12 +53,12 @@ class Blocks:
     details: Statistics
     box: Box  # of what both show, pixels of the record as analysed
 
-    @cached_property
+    @lazy
     def compared(self) -> Mask:
         """Blocks with texture in either picture."""
         return self.inside & (self.tones.either >= _TEXTURED)
 
-    @cached_property
+    @lazy
     def agreeing(self) -> Mask:
         """Blocks of these that look alike."""
         return self.compared & (self.tones.correlation > _ALIKE)

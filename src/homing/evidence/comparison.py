@@ -8,7 +8,6 @@ pixels and must agree in nearly all of their details (:mod:`homing.evidence.pixe
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,18 +20,20 @@ from homing.evidence.analysis import (
     Analysis,
     ComparableRecord,
 )
-from homing.evidence.blocks import Blocks, compare_blocks
+from homing.evidence.blocks import Blocks, compare_blocks, scale_of
 from homing.evidence.edits import has_other_colours
 from homing.evidence.features import Fit, Rule, detect_quickly, fit_homography, fit_matches, match
 from homing.evidence.geometry import Array, Box, mapped, resizing
 from homing.evidence.pixels import proposals, refined
+from homing.lazy import lazy
 
 Kind = Literal["copy", "part", "undecided", "none"]
 
 _QUERY = 600  # pixels of the longer side
 _RULE = Rule(side=SMALL, features=MOST_FEATURES, agreeing=8, spread=0.0, zoom=12.0)
 _GLANCE = replace(_RULE, agreeing=20, ratio=0.92)
-_EXACT = 0.7  # least share of the detailed blocks that look alike where it aligns well
+_LARGE = 0.6  # least edge in the query over that in the record, of copies that this settles
+_EXACT = 0.8  # least share of the detailed blocks that look alike where it aligns well
 _NEAR = 6.0  # pixels between a match of the first look and the change that explains it
 _SEEN = 5  # least matches that one explains of pictures that share anything
 _SURE = 20  # least agreeing matches of a copy whose details need not be nearly all the same
@@ -61,18 +62,18 @@ class ComparableQuery(AnalysedPicture):
 
     within: Box | None = None
 
-    @cached_property
+    @lazy
     def glances(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image, with features for a first look."""
         pixels = np.ascontiguousarray(self.small[:, ::-1])
         return self.glance, Analysis(pixels, detect_quickly(pixels, MOST_FEATURES))
 
-    @cached_property
+    @lazy
     def coarse_ways(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image at a small size."""
         return self.coarse, self.coarse.mirrored()
 
-    @cached_property
+    @lazy
     def fine(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image at a larger size."""
         found = self.at(_QUERY)
@@ -186,7 +187,10 @@ def _at_a_glance(record: ComparableRecord, query: ComparableQuery) -> tuple[_Tri
         matches = match(here.features, there.features, _GLANCE.ratio)
         shared = max(shared, matches.agreeing(_NEAR, _GLANCE.zoom))
         fit = fit_matches(matches, _GLANCE) if shared >= _SEEN and record.is_varied else None
-        trial = None if fit is None else _trial(fit, record, query, here, there, bool(mirrored))
+        # What is small in the query is not placed well enough.
+        if fit is None or scale_of(fit.matrix, fit.here.mean(axis=0)) < _LARGE:
+            continue
+        trial = _trial(fit, record, query, here, there, bool(mirrored))
         if trial is not None and trial.kind == "copy" and trial.blocks.detail_share >= _EXACT:
             return trial, shared
     return None, shared

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +14,7 @@ from homing.evidence import ComparableQuery, ComparableRecord, Comparison, name_
 from homing.images import Source, as_rgb, read_bytes, shown
 from homing.images.preview import read_preview
 from homing.images.read_small import read_fitted_of
+from homing.lazy import lazy
 from homing.options import Limits
 from homing.search.frames.borders import inner_box
 from homing.search.frames.collages import MOST_PANELS, find_panels
@@ -27,8 +27,8 @@ MOST_COMPARED = 10
 _MOST_UNLIKE = 5  # hits that are no copies, after which no further one is compared
 _BY_CHANCE = 0.2  # false-alarm rate above which a hit does not stand out
 _MOST_BY_CHANCE = 2  # hits that are no copies, after which none that does not stand out is compared
-#: False-alarm rate above which a hit says nothing, and similarity below which that shows: of 3,000
-#: copies of `train/` none was found so.
+#: False-alarm rate above which a hit says nothing, and similarity below which that shows: of 2,600
+#: copies of `train/` two were found so.
 _CHANCE_ALONE, _SIMILAR = 0.5, 0.8
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
 _SIDE = 1000  # pixels of the longer side of a query as compared
@@ -62,7 +62,7 @@ class QueryPicture:
         image, size = read_fitted_of(data, _SIDE, limits=limits)
         return cls(image, size, hashlib.sha256(data).digest())
 
-    @cached_property
+    @lazy
     def comparable(self) -> ComparableQuery:
         """The picture, analysed once for all that it is compared with."""
         return ComparableQuery(self.image)
@@ -76,7 +76,7 @@ class QueryPicture:
             return self._framed.compare(other)
         return found
 
-    @cached_property
+    @lazy
     def _framed(self) -> ComparableQuery | None:
         box = inner_box(self.image)
         return None if box is None else replace(self.comparable, within=box)
@@ -108,7 +108,7 @@ class QueryPicture:
         new = [box for box in boxes if box not in tried and not is_taken(box, taken)]
         return [Panel(box, self) for box in new[: MOST_PANELS - len(tried)]]
 
-    @cached_property
+    @lazy
     def _parts(self) -> tuple[Box, ...]:
         return find_panels(self.image)
 
@@ -120,14 +120,14 @@ class Panel:
     box: Box  # in the query's image
     whole: QueryPicture
 
-    @cached_property
+    @lazy
     def picture(self) -> QueryPicture:
         """The panel as a query of its own."""
         image = self.whole.image.crop(self.box)
         factor = self.whole.shrunk
         return QueryPicture(image, (round(image.width * factor), round(image.height * factor)))
 
-    @cached_property
+    @lazy
     def _least(self) -> float:
         return _LEAST_OF_PAGE if is_page(scaled_down(self.picture.image, _SMALL)) else _LEAST_SHOWN
 
