@@ -39,7 +39,6 @@ TESTED_ELSEWHERE = {
     "images/formats/png_carried": "images/formats/blocks/test_carriers",
     "images/formats/tiff_carried": "images/formats/blocks/test_carriers",
     "search/engines/lance": "archive/query/test_engines",
-    "serve/app": "serve/routes/test_routes",
     "serve/http/log": "serve/test_server",
     "serve/http/observer": "serve/routes/test_routes",
     "serve/http/uploads": "serve/routes/test_routes",
