@@ -40,6 +40,7 @@ from homing.images.preview import encode_preview
 from homing.images.read_small import SHOWS_NOTHING, read_for_description, shows_nothing
 from homing.images.seen import SeenPicture
 from homing.options import Limits
+from homing.workers.memory import return_freed_memory
 
 UNCHANGED = "unchanged"
 """Coding of a file that is its source, byte for byte."""
@@ -188,14 +189,16 @@ def _laid(picture: Picture, change: NDArray[np.floating], least_psnr: float) -> 
     if not picture.samples.colour.even:
         change = picture.samples.steps(picture.pixels, change) / np.float32(picture.samples.white)
     laid = lay(read_coefficients(picture.encoded, header), change, light)
+    large = picture.width * picture.height > _TRIED_IN_PART
 
     def code(scale: float) -> bytes:
+        if large:
+            return_freed_memory()  # of looking at the attempt before
         return write_coefficients(picture.encoded, laid.at(scale))
 
     def decode(data: bytes) -> NDArray[np.integer]:
         return decode_written(data, parse_jpeg(data, UNLIMITED))
 
-    large = picture.width * picture.height > _TRIED_IN_PART
     trial = _trial(picture.encoded, laid) if large else None
     coder = ScaledCoder("JPEG coefficients", LARGEST_SCALE, code, decode, laid.error, trial)
     unchanged = Coded(picture.encoded, picture.pixels, math.inf, 0.0, UNCHANGED)
