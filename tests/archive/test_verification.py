@@ -9,6 +9,7 @@ import pytest
 
 import homing
 from homing.archive.ingest.staging import Staging
+from homing.archive.table.table import Table
 from tests.helpers.pictures import make_pictures
 
 
@@ -181,3 +182,25 @@ def test_which_rows_are_removed_is_damaged(full):
     verified = homing.open(full.path).verify()
     assert f"{file} is damaged" in verified.problems[0].message
     assert verified.entries == 0
+
+
+def test_files_that_another_process_forgets_meanwhile_are_no_damage(full, tmp_path, monkeypatch):
+    """It removes an entry and compacts after the first rows are read; so with an export."""
+    other, batches, done = homing.open(full.path), Table.batches, []
+    ids = [row.id for row in full.entries()]
+
+    def interrupted(self, *given, **named):
+        for batch in batches(self, *given, **named):
+            yield batch
+            if not done:
+                done.append(ids[0])
+                other.remove([ids.pop()])
+                other.compact()
+                raise homing.ArchiveError("the file is gone")
+
+    monkeypatch.setattr(Table, "batches", interrupted)
+    verified = full.verify()
+    assert verified.clean, verified.problems
+    assert (verified.entries, len(done)) == (len(ids), 1) == (5, 1)
+    done.clear()
+    assert full.export(tmp_path / "rows.parquet") == len(ids) == 4

@@ -1,5 +1,6 @@
 """Failures, as a client sees them."""
 
+import errno
 import io
 from types import SimpleNamespace
 
@@ -18,6 +19,8 @@ from tests.helpers.service import Direct
     [
         (ArchiveError("/secret/archive is damaged"), 503),
         (CodebookError("/secret/archive/codebook.safetensors is gone"), 503),
+        (OSError(errno.ENOSPC, "No space left on device", "/secret/kept/picture"), 503),
+        (BlockingIOError("too busy"), 503),
         (EntryNotFoundError("there is none"), 404),
         (UsageError("k is 0"), 422),
     ],
@@ -34,4 +37,4 @@ def test_a_failure_has_its_status_and_tells_no_place(error, status):
     answer = Direct(app).get("/failing")
     assert answer.status_code == status
     assert "/secret" not in answer.text
-    assert ("/secret" in log.getvalue()) == (status == 503)
+    assert ("/secret" in log.getvalue()) == ("/secret" in str(error))

@@ -4,6 +4,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,23 +65,13 @@ def export_rows(
     schema = _file_schema(table, previews=previews)
     schema = schema.with_metadata({_HEADER: json.dumps(header).encode()})
     store = PreviewStore.of(archive, settings)
-    count = 0
     taken = UsageError(f"{shown(final)} exists already; name another file")
     if final.exists() or final.is_symlink():  # checked before the work, and again by `publish`
         raise taken
     try:
         with staged_beside(final) as staged:
-            # Of a relative path, Arrow would take a first part with a colon for a scheme.
-            place = staged.absolute()
-            with pq.ParquetWriter(place, schema, write_page_checksum=True) as writer:
-                for batch in table.batches(schema.names):
-                    whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
-                    for first in range(0, whole.num_rows, _GROUP):
-                        rows = _with_previews(whole.slice(first, _GROUP), store)
-                        writer.write_table(rows.cast(schema))
-                        count += rows.num_rows
-                        if progress is not None:
-                            progress(rows.num_rows)
+            write = partial(_write_rows, table, archive, schema, store, progress)
+            count = table.retry(lambda: write(staged))  # another process may compact meanwhile
             with staged.open("rb+") as written:
                 os.fsync(written.fileno())
             publish(staged, final)
@@ -89,6 +80,29 @@ def export_rows(
         raise taken from None
     except OSError as error:
         raise UsageError(f"nothing can be written to {shown(final)}: {error}") from error
+    return count
+
+
+def _write_rows(
+    table: Table,
+    archive: Location,
+    schema: pa.Schema,
+    store: PreviewStore,
+    progress: Progress,
+    file: Path,
+) -> int:
+    """Write the rows to a file, which may exist; return how many."""
+    count = 0
+    # Of a relative path, Arrow would take a first part with a colon for a scheme.
+    with pq.ParquetWriter(file.absolute(), schema, write_page_checksum=True) as writer:
+        for batch in table.batches(schema.names):
+            whole = _with_places(pa.Table.from_batches([batch]), archive, _NO_FOLDER)
+            for first in range(0, whole.num_rows, _GROUP):
+                rows = _with_previews(whole.slice(first, _GROUP), store)
+                writer.write_table(rows.cast(schema))
+                count += rows.num_rows
+                if progress is not None:
+                    progress(rows.num_rows)
     return count
 
 

@@ -65,18 +65,26 @@ def verify(
         lost, unrecorded = _check_presence(table)
         problems += lost
     entries = _EntryCheck(parts, files=files)
-    try:
-        unreadable = _are_damaged(damaged, "_deletions")
-        if unreadable:
-            problems.append(Problem(None, "no entries are checked: which are removed is damaged"))
-        for rows in () if unreadable else _batches(table):
-            problems += entries.problems(rows)
+    found: list[Problem] = []
+
+    def check() -> None:
+        entries.begin()
+        found.clear()
+        for rows in _batches(table):
+            found.extend(entries.problems(rows))
             if progress is not None:
                 progress(len(rows))
-        if not unreadable and not _are_damaged(damaged, "_indices"):
-            problems += _check_index(parts)
-    except Exception as error:  # noqa: BLE001 - damaged files may give any values
-        problems.append(Problem(None, f"not all entries can be checked: {error}; {REPAIR}"))
+        if not _are_damaged(damaged, "_indices"):
+            found.extend(_check_index(parts))
+
+    if _are_damaged(damaged, "_deletions"):
+        problems.append(Problem(None, "no entries are checked: which are removed is damaged"))
+    else:
+        try:
+            table.retry(check)  # another process may compact meanwhile
+        except Exception as error:  # noqa: BLE001 - damaged files may give any values
+            found.append(Problem(None, f"not all entries can be checked: {error}; {REPAIR}"))
+    problems += found
     problems += (Problem(None, text) for out in entries.outputs for text in damaged_journals(out))
     problems += parts.decisions.check()
     try:
@@ -148,11 +156,15 @@ class _EntryCheck:
     """Check of rows, their previews and, with `files`, their released files."""
 
     def __init__(self, parts: ArchiveParts, *, files: bool) -> None:
-        self.count = self.files = 0
-        self.outputs: set[Path] = set()  # folders that files were released to
-        self.previews = PreviewCheck(parts.recognition.store, read=files)
         self._parts = parts
         self._read = files
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin anew, before the first row."""
+        self.count = self.files = 0
+        self.outputs: set[Path] = set()  # folders that files were released to
+        self.previews = PreviewCheck(self._parts.recognition.store, read=self._read)
         self._seen: set[str] = set()
 
     def problems(self, rows: list[Row]) -> Iterator[Problem]:

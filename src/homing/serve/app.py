@@ -65,6 +65,10 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     return app
 
 
+_NO_ARCHIVE = "the archive cannot be searched now; the log of the service says why"
+_NO_FILES = "a file cannot be read or written now; the log of the service says why"
+
+
 def add_failure_handlers(app: FastAPI, places: PrivatePlaces) -> None:
     """Report failures: to browsers on a page, to other clients as ``{"error": ...}``."""
 
@@ -81,6 +85,12 @@ def add_failure_handlers(app: FastAPI, places: PrivatePlaces) -> None:
     @app.exception_handler(BlockingIOError)
     async def too_busy(request: Request, error: BlockingIOError) -> Response:
         return _failure(request, 503, str(error), headers={"Retry-After": "60"})
+
+    @app.exception_handler(OSError)
+    async def unwritten(request: Request, error: OSError) -> Response:
+        """Answer where the disk is full, or files are not as the service left them."""
+        service_of(request).log.write_error("files", error)
+        return _failure(request, 503, _NO_FILES)
 
     @app.exception_handler(ClientDisconnect)
     async def disconnected(request: Request, error: ClientDisconnect) -> Response:
@@ -117,7 +127,7 @@ def _failure(
 
 def _public_message(error: HomingError, places: PrivatePlaces) -> str:
     if _status_of(error) >= 500:  # for those who run the service
-        return "the archive cannot be searched now; the log of the service says why"
+        return _NO_ARCHIVE
     return places.left_out(str(error))
 
 
