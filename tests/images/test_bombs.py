@@ -25,7 +25,7 @@ SECONDS = 5  # on a busy machine; without the counts some take a minute
 
 
 def test_a_bomb_takes_no_longer_than_a_picture():
-    for name, data in BOMBS["bombs"](2000):
+    for name, data in BOMBS["bombs"]((2000,)):
         for read in (partial(read_squashed, size=64), read_picture):
             begun = time.monotonic()
             with contextlib.suppress(homing.PictureError):
