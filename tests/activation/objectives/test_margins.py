@@ -8,7 +8,7 @@ import torch
 
 from homing.activation.objectives.margins import MarginSettings, margin_objective
 from homing.activation.objectives.objective import Targets
-from homing.codebooks import Codebook, codebook_from_faiss, train_codebook
+from homing.codebooks import AnyCodebook, Codebook, codebook_from_faiss, train_codebook
 from homing.codebooks.partition import Linear, Partition
 from tests.helpers.faiss_indexes import IP, L2, trained_index
 from tests.helpers.vectors import unit_vectors
@@ -75,20 +75,25 @@ def test_margins_are_distances_to_the_cells_walls(celled: Codebook) -> None:
     np.testing.assert_allclose(losses(celled, own, seen), expected.mean(axis=0), rtol=2e-4)
 
 
-def test_following_it_home(celled: Codebook) -> None:
-    """A descriptor outside its cell comes back, and ends deeper than the cell's wall."""
-    own = unit(40, 2)
-    cells = celled.cells(own)
-    seen = edited_vectors(own, spread=1.0)[0]
-    assert (celled.cells(seen) != cells).mean() > 0.3
-    objective = margin_objective(Targets.in_own_cells(celled, own), MarginSettings(), CPU)
+def followed_home(codebook: AnyCodebook, own: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Return the descriptors of copies after sixty steps along the objective's gradient."""
+    objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
     features = torch.from_numpy(seen).clone().requires_grad_()
     optimiser = torch.optim.SGD([features], lr=0.3)
     for _ in range(60):
         optimiser.zero_grad()
         objective(torch.nn.functional.normalize(features, dim=1), torch.zeros(1)).sum().backward()
         optimiser.step()
-    found = torch.nn.functional.normalize(features, dim=1).detach().numpy()
+    return torch.nn.functional.normalize(features, dim=1).detach().numpy()
+
+
+def test_following_it_home(celled: Codebook) -> None:
+    """A descriptor outside its cell comes back, and ends deeper than the cell's wall."""
+    own = unit(40, 2)
+    cells = celled.cells(own)
+    seen = edited_vectors(own, spread=1.0)[0]
+    assert (celled.cells(seen) != cells).mean() > 0.3
+    found = followed_home(celled, own, seen)
     assert (celled.cells(found) == cells).all()
     depth = [walls(celled, c, v).min() for c, v in zip(cells, found, strict=True)]
     before = [walls(celled, c, v).min() for c, v in zip(cells, own, strict=True)]
@@ -111,14 +116,7 @@ def test_following_it_home_in_cells_of_others(form: str, metric: int) -> None:
     cells = codebook.cells(own)
     seen = edited_vectors(own, spread=1.0)[0]
     assert (codebook.cells(seen) != cells).mean() > 0.2
-    objective = margin_objective(Targets.in_own_cells(codebook, own), MarginSettings(), CPU)
-    features = torch.from_numpy(seen).clone().requires_grad_()
-    optimiser = torch.optim.SGD([features], lr=0.3)
-    for _ in range(60):
-        optimiser.zero_grad()
-        objective(torch.nn.functional.normalize(features, dim=1), torch.zeros(1)).sum().backward()
-        optimiser.step()
-    found = torch.nn.functional.normalize(features, dim=1).detach().numpy()
+    found = followed_home(codebook, own, seen)
     assert (codebook.cells(found) == cells).mean() >= 0.97  # a graph does not see all walls
 
 
