@@ -42,16 +42,17 @@ def places_of(
     codebook: Codebook, vectors: NDArray[np.float32], released: Sequence[bool], most: int
 ) -> list[bytes | None]:
     """Return the values of rows with stored vectors (n, D), of which only some are released."""
-    cells = codebook.nearest_cells(vectors, most)[:, 1:]
-    several = cells.shape[1]
-    if not several:
-        return [None] * len(vectors)
-    codes = codebook.encode(np.repeat(vectors, several, axis=0), cells.ravel())
-    each = codes.reshape(len(vectors), several, -1)
-    return [
-        pack_places(own, there) if wanted else None
-        for own, there, wanted in zip(cells, each, released, strict=True)
-    ]
+    values: list[bytes | None] = [None] * len(vectors)
+    own = np.flatnonzero(released)
+    several = min(most, codebook.cell_count) - 1
+    if not len(own) or not several:  # without a look at cells
+        return values
+    cells = codebook.nearest_cells(vectors[own], several + 1)[:, 1:]
+    codes = codebook.encode(np.repeat(vectors[own], several, axis=0), cells.ravel())
+    each = codes.reshape(len(own), several, -1)
+    for row, there, code in zip(own.tolist(), cells, each, strict=True):
+        values[row] = pack_places(there, code)
+    return values
 
 
 def pack_places(cells: Sequence[int] | Cells, codes: Codes) -> bytes | None:
