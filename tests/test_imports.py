@@ -69,7 +69,7 @@ ORDER = {
     "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options kinds archive entries decisions release search codebook bench "
+    "cli": "process output options kinds archive entries decisions release search codebook bench "
     "serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
     "faiss_codebook faiss_index storage catalogue names training",

@@ -73,8 +73,10 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
         "previews": made.previews,
         "places": made.places,
     }
-    line = f"{archive}: {made.descriptor}, {made.codebook} ({made.codebook_choice})"
+    line = f"{archive}: set up {made.codebook_choice} ({made.descriptor}, {made.codebook})"
     print_result(values, line, as_json=options["as_json"])
+    if codebook.lower() == "auto" and options["expect"] is None and not options["as_json"]:
+        say("fewer, or many more? Make it with --expect, such as --expect 5000")
 
 
 @click.command()

@@ -55,7 +55,9 @@ def _outcomes(
     opened: "Archive", photos: tuple[str, ...], options: dict[str, Any], description: str
 ) -> AbstractContextManager[Any]:
     total = len(opened.inputs(photos, options["manifest"]))
-    return show_outcomes(total, description, as_json=options["as_json"])
+    # The terminal's Ctrl-C goes to all workers too.
+    alone = options["workers"] == 1
+    return show_outcomes(total, description, as_json=options["as_json"], ends_alone=alone)
 
 
 @click.command()
