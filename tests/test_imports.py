@@ -21,10 +21,10 @@ FLOORS = (
         "errors",
         "_version",
     ),
+    ("extras",),
     (
         "files",
         "workers",
-        "extras",
         "html",
         "lazy",
     ),

@@ -92,7 +92,7 @@ class Archive(ArchiveUpkeep):
             Name of the activation method. Methods named robust also keep the SSIMULACRA2 of each
             file above a floor.
         seed : int, default 0
-            Seed of the initial noise and of the edits drawn.
+            Seed for randomness; the same seed gives the same files.
         format : {"jpeg", "png", "webp", "tiff"} or None, default None
             Format of the files; None is each picture's own. A JPEG stays in its own coefficients.
         manifest : path or None

@@ -126,6 +126,9 @@ def cli() -> None:
     homing release archive photos/ --out released/
     homing search archive suspect.jpg
 
+    The archive is the record of your pictures; each is an entry. It is divided into cells, so that
+    a search looks into a few of them. A codebook is that division.
+
     Results go to standard output, all else to standard error. Exit status: 0 success, 1 some
     inputs failed (each is named, with the reason), 2 wrong use, 130 interrupted.
     """

@@ -77,6 +77,13 @@ def print_values(values: Mapping[str, Any], *, as_json: bool) -> None:
         echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural: "1 entry", "1,024 entries"."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
+
+
 def printable(text: str) -> str:
     """Return text on one line, with characters that would disturb a terminal escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

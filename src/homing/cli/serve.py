@@ -36,14 +36,14 @@ _folder_option = click.option(
 @click.option(
     "--no-keys",
     is_flag=True,
-    help="Serve everybody on this machine without a key; refused once there has been a key.",
+    help="Serve everybody on this machine without a key, unless there are keys.",
 )
 @click.option(
     "--proxy",
     "proxies",
     multiple=True,
     metavar="ADDRESS",
-    help="Believe the X-Forwarded-* headers of this address or network; may be repeated.",
+    help="Address or network of a proxy whose X-Forwarded-* headers are believed; may be repeated.",
 )
 @shared.files_option
 @click.option(
@@ -83,7 +83,7 @@ _folder_option = click.option(
     "--json", "as_json", is_flag=True, help="Log JSON lines in a terminal too, as elsewhere."
 )
 def serve(archive: str, **options: Any) -> None:
-    """Serve an archive over HTTP, to people in a browser and to programs.
+    """Serve an archive to browsers and programs, over HTTP.
 
     \b
     homing serve archive --no-keys
