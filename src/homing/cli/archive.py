@@ -143,9 +143,8 @@ def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
         f"{counted(found.files, 'released file')} verified, {counted(len(problems), 'problem')}"
     )
     if found.unrecorded:
-        say(
-            f"{counted(found.unrecorded, 'file')} without a checksum yet: 'homing compact' records them"
-        )
+        without = counted(found.unrecorded, "file")
+        say(f"{without} without a checksum yet: 'homing compact' records them")
     return 1 if problems else 0
 
 
