@@ -153,15 +153,15 @@ def limits_option(limits: Limits = DEFAULT_LIMITS) -> Option:
             "--max-pixels",
             type=click.IntRange(min=1),
             default=limits.max_pixels,
-            show_default=f"{limits.max_pixels:,}",
-            help="Refuse larger pictures.",
+            show_default=False,
+            help=f"Refuse pictures of more pixels.  [default: {limits.max_pixels:,}]",
         ),
         click.option(
             "--max-bytes",
             type=click.IntRange(min=1),
             default=limits.max_bytes,
-            show_default=f"{limits.max_bytes >> 20} MiB",
-            help="Refuse larger files.",
+            show_default=False,
+            help=f"Refuse files of more bytes.  [default: {limits.max_bytes >> 20} MiB]",
         ),
     )
 

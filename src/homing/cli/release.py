@@ -27,8 +27,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
     click.option(
         "--method",
         default=Activation.method,
-        help="How pictures are changed: robust, robust-fast (half the time), robust-thorough, or "
-        "paper (as published, without a limit on what is seen).",
+        help="How pictures are changed: robust, robust-fast (two thirds of the time), "
+        "robust-thorough, or paper (as published, without a limit on what is seen).",
     ),
     shared.seed_option,
     click.option(
