@@ -11,7 +11,7 @@ import pytest
 import homing
 from homing.demo.generated import generated_picture
 
-PAGE = Path(__file__).parents[1] / "docs" / "your-own-index.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "your-own-index.md"
 
 
 def blocks(language: str, heading: str) -> list[str]:

@@ -99,7 +99,7 @@ def export(archive: str, file: str, **options: Any) -> None:
 
     With the ending .faiss it is an index of cells and codes for plain Faiss; its ids are a JSON
     array in FILE.ids.json. The tables of a Postgres database (with pgvector) are brought up to
-    date: docs/your-own-index.md says how to query them.
+    date: docs/guides/your-own-index.md says how to query them.
     """
     opened = shared.open_archive(archive, version=options["version"])
     chosen = {key: options[key] for key in ("previews", "generation")}

@@ -169,7 +169,7 @@ c2pa_options = combine(
         type=click.Path(exists=True, dir_okay=False),
         metavar="CHAIN KEY",
         help="Sign every file with Content Credentials: the certificates and the private key, in "
-        "PEM (docs/c2pa.md).",
+        "PEM (docs/guides/c2pa.md).",
     ),
     click.option(
         "--c2pa-endpoint",

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     pgserver = pytest.importorskip("pgserver", reason="pip install pgserver 'psycopg[binary]'")
     psycopg = pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
 
-#: As docs/your-own-index.md has it.
+#: As docs/guides/your-own-index.md has it.
 QUERY = """
 WITH probed AS (
     SELECT generation, cell FROM homing_cells ORDER BY centroid <-> %(q)s::vector LIMIT %(probes)s)
