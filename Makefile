@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PHOTOS ?=
 
-.PHONY: setup demo test test-all lint format clean
+.PHONY: setup demo test test-all lint format schema clean
 
 setup: $(READY)
 
@@ -32,6 +32,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: $(READY)  ## write what was added to the description of the HTTP API
+	$(BIN)/python -m tests.helpers.openapi
 
 clean:
 	rm -rf $(VENV) demo-report .mypy_cache .pytest_cache .ruff_cache

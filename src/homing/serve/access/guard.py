@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
@@ -25,6 +26,7 @@ from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
 COOKIE = "homing_session"
+SCHEME = "key"  # name of the security scheme in the API's description
 
 SESSION_SECONDS = 12 * 3600  # that a browser stays signed in
 
@@ -179,6 +181,11 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
     """
 
     class Guarded(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            security: list[Any] = [] if right is None else [{SCHEME: [right]}]
+            extra = {**(options.get("openapi_extra") or {}), "security": security}
+            super().__init__(path, endpoint, **{**options, "openapi_extra": extra})
+
         async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
             with ExitStack() as held:
                 scope.setdefault("state", {})["held"] = held
