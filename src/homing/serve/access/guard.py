@@ -20,12 +20,12 @@ from starlette.types import Receive, Scope, Send
 from homing.errors import ArchiveError, UsageError
 from homing.serve.access.bodies import BodyLimits
 from homing.serve.access.keys import WRITE, Key, KeyRing
+from homing.serve.access.secret import service_secret
 from homing.serve.access.slots import CLIENT
 from homing.serve.http.early_answers import ALLOWED
 from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
-COOKIE = "homing_session"
 SCHEME = "key"  # name of the security scheme in the API's description
 
 SESSION_SECONDS = 12 * 3600  # that a browser stays signed in
@@ -54,7 +54,10 @@ class _Bucket:
 
 
 class Guard:
-    """Admits requests or refuses them with the reason; `clock` counts seconds."""
+    """Admits requests or refuses them with the reason; `clock` counts seconds.
+
+    `cookie` is the name of the cookie that holds a browser's session.
+    """
 
     def __init__(
         self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic
@@ -62,6 +65,7 @@ class Guard:
         self._settings = settings
         self._keyless = settings.no_keys
         self._keys = keys
+        self.cookie = service_secret(settings.folder).cookie
         self._clock = clock
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._buckets: dict[str, _Bucket] = {}
@@ -118,7 +122,7 @@ class Guard:
         if scheme.lower() == "bearer" and secret:
             return self._keys.find(secret.strip())
         with self._lock:
-            id_, until = self._sessions.get(request.cookies.get(COOKIE, ""), ("", 0.0))
+            id_, until = self._sessions.get(request.cookies.get(self.cookie, ""), ("", 0.0))
         if self._clock() >= until:
             return None
         return next((key for key in self._keys.all() if key.id == id_), None)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from homing.html import load_templates
-from homing.serve.access.guard import COOKIE, guarded
+from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.names import file_address, thumbnail_address
 from homing.serve.service import Service, service_of
@@ -73,8 +73,9 @@ def site_of(request: Request) -> Site:
     if request.state.caller.rights == WRITE:
         pages.append(("/publish", "Publish"))
     pages.append(("/status", "Status"))
-    name = service_of(request).name
-    return Site(name, tuple(pages), may_read=True, signed_in=COOKIE in request.cookies)
+    service = service_of(request)
+    signed_in = service.guard.cookie in request.cookies
+    return Site(service.name, tuple(pages), may_read=True, signed_in=signed_in)
 
 
 def failure_page(request: Request, status: int, message: str) -> HTMLResponse:

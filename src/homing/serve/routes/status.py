@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from homing._version import __version__
-from homing.serve.access.guard import COOKIE, SESSION_SECONDS, guarded
+from homing.serve.access.guard import SESSION_SECONDS, guarded
 from homing.serve.access.keys import READ
 from homing.serve.models.answers import Healthy, Statistics
 from homing.serve.routes import accepts_page, failures
@@ -30,7 +30,8 @@ async def sign_in(request: Request) -> RedirectResponse:
     """Begin a browser's session with a key, and redirect to `next`."""
     async with request.form(max_files=0, max_fields=10) as form:
         secret, target = form.get("key"), form.get("next")
-    token = service_of(request).guard.sign_in(secret) if isinstance(secret, str) else None
+    guard = service_of(request).guard
+    token = guard.sign_in(secret) if isinstance(secret, str) else None
     if token is None and accepts_page(request):
         again = urlencode({"refused": "true", "next": _local_target(target)})
         return RedirectResponse(f"/sign-in?{again}", 303)
@@ -38,7 +39,7 @@ async def sign_in(request: Request) -> RedirectResponse:
         raise HTTPException(401, "that is no key of this service; request one from its operator")
     answer = RedirectResponse(_local_target(target), 303)
     answer.set_cookie(
-        COOKIE,
+        guard.cookie,
         token,
         httponly=True,
         samesite="strict",
@@ -51,10 +52,11 @@ async def sign_in(request: Request) -> RedirectResponse:
 @_open.post("/sign-out", include_in_schema=False)
 async def sign_out(request: Request) -> RedirectResponse:
     """End a browser's session."""
-    service_of(request).guard.sign_out(request.cookies.get(COOKIE, ""))
+    guard = service_of(request).guard
+    guard.sign_out(request.cookies.get(guard.cookie, ""))
     answer = RedirectResponse("/sign-in", 303)
     secure = request.url.scheme == "https"
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
+    answer.delete_cookie(guard.cookie, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
