@@ -80,7 +80,7 @@ ORDER = {
     "images/metadata": "metadata foreign carried",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
-    "service pages routes softbinding app server",
+    "service schema pages routes softbinding app server",
     "workers": "ahead memory processes ray_internals ray choose",
 }
 #: Imports within functions that go upwards all the same.
