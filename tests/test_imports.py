@@ -72,7 +72,7 @@ ORDER = {
     "cli": "output process options kinds archive entries decisions release search codebook bench "
     "serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
-    "faiss_codebook faiss_index storage catalogue training",
+    "faiss_codebook faiss_index storage catalogue names training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "

@@ -33,7 +33,14 @@ def test_text_and_factory_round_trip(factory: Factory) -> None:
 
 @pytest.mark.parametrize(
     ("text", "canonical"),
-    [("PQ8", "PQ8x8"), ("IVF1024,PQ8", "IVF1024,PQ8x8"), (" OPQ4,IVF9,PQ4 ", "OPQ4,IVF9,PQ4x8")],
+    [
+        ("PQ8", "PQ8x8"),
+        ("IVF1024,PQ8", "IVF1024,PQ8x8"),
+        (" OPQ4,IVF9,PQ4 ", "OPQ4,IVF9,PQ4x8"),
+        ("IVF16, PQ8x8", "IVF16,PQ8x8"),
+        ("ivf16,flat", "IVF16,Flat"),
+        ("pca4,lsh", "PCA4,LSH"),
+    ],
 )
 def test_other_spellings_have_one_canonical_form(text: str, canonical: str) -> None:
     assert str(parse_factory(text)) == canonical
@@ -66,13 +73,13 @@ def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
         "PCA8,PQ4",
         "PCA0,LSH",
         "HNSW32",
-        "ivf16,flat",
         "IVF16,Flat,RFlat",
         "IVF16_HNSW1,Flat",
         "IVF16_HNSW513,Flat",
         "IVF16_HNSW,Flat",
         "IVF١٦,Flat",
         "IVF16,Flat\nx",
+        "train:IVF16,Flat",
     ],
 )
 def test_other_strings_are_refused_with_the_accepted_forms(text: str) -> None:

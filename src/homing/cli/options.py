@@ -80,7 +80,8 @@ descriptor_option = click.option(
 codebook_option = click.option(
     "--codebook",
     default="auto",
-    help="'auto', a file, or the factory string of a bundled codebook.",
+    help="auto: one that ships with homing, by the number of pictures; or a factory string such as "
+    "IVF256,PQ8x8, or a file.",
 )
 engine_option = click.option(
     "--engine",

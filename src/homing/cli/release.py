@@ -35,8 +35,8 @@ _activation_options = shared.combine(  # the fields of Activation, which _activa
         "--also",
         multiple=True,
         metavar="CODEBOOK",
-        help="A further codebook to activate for: a file, or the factory string of a bundled one. "
-        "May be repeated.",
+        help="A further codebook to activate for, named as in --codebook of homing init. May be "
+        "repeated.",
     ),
     click.option(
         "--format",

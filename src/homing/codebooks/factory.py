@@ -26,8 +26,9 @@ _PATTERN = re.compile(
     r"(?:OPQ(?P<rotation>\d{1,9}),|PCA(?P<components>\d{1,9}),)?"
     r"(?:IVF(?P<cells>\d{1,9})(?:_HNSW(?P<links>\d{1,9}))?,)?"
     r"(?:(?P<plain>Flat|SQ8|LSH)|PQ(?P<sub_quantizers>\d{1,9})(?:x8)?)",
-    re.ASCII,
+    re.ASCII | re.IGNORECASE,
 )
+_PLAIN = {"flat": "Flat", "sq8": "SQ8", "lsh": "LSH"}
 
 
 @dataclass(frozen=True)
@@ -116,22 +117,35 @@ class Factory:
 def parse_factory(text: "str | Factory") -> Factory:
     """Parse a factory string of one of :data:`ACCEPTED_FORMS`; ``PQ8`` means ``PQ8x8``.
 
-    A `Factory` is returned as it is. `CodebookError` names the accepted forms.
+    Capitals and blanks do not matter. A `Factory` is returned as it is. `CodebookError` names the
+    accepted forms.
     """
     if isinstance(text, Factory):
         return text
-    match = _PATTERN.fullmatch(text.strip())
-    groups = match.groupdict() if match else {}
-    fine: Any = groups.pop("plain", None) or "PQ"
-    numbers = {name: int(value) for name, value in groups.items() if value}
-    factory = Factory(fine, **numbers)
-    if match is None or not _is_accepted(factory, numbers):
+    factory = _parsed(text)
+    if factory is None:
         raise CodebookError(
             f"{text!r} is not a codebook that homing can make. Accepted forms: "
             f"{'; '.join(ACCEPTED_FORMS)}, with n cells, m bytes a code, k components, l links of "
             f"{_LINKS[0]} to {_LINKS[-1]}."
         )
     return factory
+
+
+def is_factory(text: str) -> bool:
+    """Return whether :func:`parse_factory` takes a string."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> Factory | None:
+    match = _PATTERN.fullmatch("".join(text.split()))
+    if match is None:
+        return None
+    groups = match.groupdict()
+    fine: Any = _PLAIN.get((groups.pop("plain") or "").lower(), "PQ")
+    numbers = {name: int(value) for name, value in groups.items() if value}
+    factory = Factory(fine, **numbers)
+    return factory if _is_accepted(factory, numbers) else None
 
 
 def _is_accepted(factory: Factory, numbers: dict[str, int]) -> bool:
