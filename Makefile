@@ -7,7 +7,7 @@ LIGHT := $(VENV)/.ready-demo
 TORCH := https://download.pytorch.org/whl/cpu
 PHOTOS ?=
 
-.PHONY: setup demo docs test test-all lint format clean
+.PHONY: setup demo docs test test-all lint format schema clean
 
 setup: $(READY)
 
@@ -45,6 +45,9 @@ lint: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+schema: $(READY)  ## write what was added to the description of the HTTP API
+	$(BIN)/python -m tests.helpers.openapi
 
 clean:
 	rm -rf $(VENV) demo-report site .mypy_cache .pytest_cache .ruff_cache

@@ -152,6 +152,8 @@ def _visit(
         yield capture("status")
         page.goto("/sign-in")
         yield capture("sign-in")
+        page.goto("/reference")
+        yield capture("reference")
         page.goto("/browse/nothing-of-this-name.jpg")
         yield capture("problem")
         chromium.close()

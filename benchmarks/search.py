@@ -34,7 +34,9 @@ def main() -> int:
 
     with working_folder(options.work) as folder:
         per_file = options.per_file or options.entries
-        path = make_archive(folder / "archive", options.entries, per_file=per_file).path
+        path = make_archive(
+            folder / "archive", options.entries, per_file=per_file, places=options.places
+        ).path
         archive = homing.open(path, engine="memory")
         automatic = automatic_probes(archive.codebook.cell_count)
         describe_setup(
@@ -78,6 +80,7 @@ def _parser():
     parser = make_parser(__doc__, photos=False)
     parser.add_argument("--entries", type=int, default=1_000_000)
     parser.add_argument("--per-file", type=int, help="entries in a data file; default: all")
+    parser.add_argument("--places", type=int, default=1, help="cells a released entry; Faiss: 1")
     parser.add_argument("--batch", type=int, default=100, help="queries searched together")
     parser.add_argument("--calls", type=int, default=20, help="batches in a round")
     parser.add_argument("--rounds", type=int, default=9)

@@ -143,7 +143,7 @@ def check_script(arguments: list[str]) -> None:
     script = ROOT / arguments[0]
     assert script.is_file(), arguments[0]
     source = script.read_text(encoding="utf-8")
-    source += (ROOT / "benchmarks" / "_common.py").read_text(encoding="utf-8")
+    source += "".join(p.read_text(encoding="utf-8") for p in (ROOT / "benchmarks").glob("_*.py"))
     for option in arguments[1:]:
         assert not option.startswith("--") or f'"{option}"' in source, f"{script.name}: {option}"
 

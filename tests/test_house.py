@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 52_000  # lines of the package
+MOST_LINES = 56_000
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -44,7 +44,8 @@ TESTED_ELSEWHERE = {
     "serve/http/uploads": "serve/routes/test_routes",
     "serve/http/metrics": "serve/routes/test_routes",
     "serve/jobs/releases": "serve/routes/test_routes",
-    "serve/models": "serve/routes/test_routes",
+    "serve/models/answers": "serve/routes/test_routes",
+    "serve/models/queries": "serve/routes/test_routes",
     "serve/softbinding/matching": "serve/softbinding/test_routes",
     "serve/softbinding/models": "serve/softbinding/test_schema",
     "serve/tasks/release": "serve/jobs/test_queue",

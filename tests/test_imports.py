@@ -48,6 +48,7 @@ FLOORS = (
         "demo",
         "client",
         "serve",
+        "watch",
     ),
     ("cli",),
     ("__main__",),
@@ -69,10 +70,10 @@ ORDER = {
     "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options kinds archive entries decisions release search codebook bench "
-    "serve demo main",
+    "cli": "output process options kinds archive entries decisions release watch search codebook "
+    "bench serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
-    "faiss_codebook faiss_index storage catalogue training",
+    "faiss_codebook faiss_index storage catalogue names training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
@@ -80,7 +81,8 @@ ORDER = {
     "images/metadata": "metadata foreign carried",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
-    "service pages routes softbinding app server",
+    "service schema pages routes softbinding app server",
+    "watch": "arrivals aside watcher",
     "workers": "ahead memory processes ray_internals ray choose",
 }
 #: Imports within functions that go upwards all the same.

@@ -88,7 +88,9 @@ class Client:
         PictureError
             The picture cannot be read.
         """
-        answer = self._json("POST", "/search", options, fields={"picture": _named_bytes(picture)})
+        answer = self._json(
+            "POST", "/v1/search", options, fields={"picture": _named_bytes(picture)}
+        )
         return tuple(_result(Hit, hit) for hit in answer["hits"])
 
     def search_vector(self, vector: Sequence[float], **options: Any) -> tuple[Hit, ...]:
@@ -103,7 +105,7 @@ class Client:
         """
         body = json.dumps({"vector": [float(value) for value in vector]})
         headers = {"Content-Type": "application/json"}
-        answer = self._json("POST", "/search", options, body=body, headers=headers)
+        answer = self._json("POST", "/v1/search", options, body=body, headers=headers)
         return tuple(_result(Hit, hit) for hit in answer["hits"])
 
     def cells(self, picture: Picture, probes: int = 1, **options: Any) -> tuple[int, ...]:
@@ -116,7 +118,7 @@ class Client:
             As for :meth:`homing.Archive.cells`.
         """
         fields = {"picture": _named_bytes(picture)}
-        answer = self._json("POST", "/cells", {"probes": probes, **options}, fields=fields)
+        answer = self._json("POST", "/v1/cells", {"probes": probes, **options}, fields=fields)
         return tuple(answer["cells"])
 
     def explain(
@@ -149,7 +151,7 @@ class Client:
             The entry does not exist, or is not among the hits.
         """
         fields = {"picture": _named_bytes(picture)}
-        return self._json("POST", "/explain", {"id": id, **options}, fields=fields)
+        return self._json("POST", "/v1/explain", {"id": id, **options}, fields=fields)
 
     def entries(
         self, *, prefix: str | None = None, state: str | None = None
@@ -165,7 +167,7 @@ class Client:
         after: str | None = None
         while True:
             query = {"prefix": prefix, "state": state, "after": after, "limit": 500}
-            page = self._json("GET", "/entries", query)
+            page = self._json("GET", "/v1/entries", query)
             yield from page["entries"]
             after = page["next"]
             if after is None:
@@ -173,15 +175,15 @@ class Client:
 
     def entry(self, id: str) -> dict[str, Any]:  # noqa: A002 - the column's name
         """Return all that is recorded of an entry; `EntryNotFoundError` if it does not exist."""
-        return self._json("GET", f"/entries/{quote(id)}")
+        return self._json("GET", f"/v1/entries/{quote(id)}")
 
     def file(self, id: str) -> bytes:  # noqa: A002 - the column's name
         """Return the picture of an entry; `EntryNotFoundError` if it is not available."""
-        return self._request("GET", f"/files/{quote(id)}")
+        return self._request("GET", f"/v1/files/{quote(id)}")
 
     def remove(self, id: str) -> None:  # noqa: A002 - the column's name
         """Remove an entry from the record; `EntryNotFoundError` if it does not exist."""
-        self._request("DELETE", f"/entries/{quote(id)}")
+        self._request("DELETE", f"/v1/entries/{quote(id)}")
 
     def decide(self, picture: Picture, id: str, verdict: str) -> dict[str, Any]:  # noqa: A002
         """Decide that a picture is a copy of an entry, or is not.
@@ -206,23 +208,23 @@ class Client:
             The entry does not exist.
         """
         fields = {"picture": _named_bytes(picture), "id": id, "decision": verdict}
-        return self._json("POST", "/decisions", fields=fields)
+        return self._json("POST", "/v1/decisions", fields=fields)
 
     def decisions(self, id: str | None = None) -> Iterator[dict[str, Any]]:  # noqa: A002
         """Yield the decisions, or those on one id, in the order of their numbers."""
         after: int | None = 0
         while after is not None:
-            page = self._json("GET", "/decisions", {"id": id, "after": after, "limit": 500})
+            page = self._json("GET", "/v1/decisions", {"id": id, "after": after, "limit": 500})
             yield from page["decisions"]
             after = page["next"]
 
     def undo_decision(self, number: int) -> None:
         """Undo a decision; `EntryNotFoundError` if there is none of that number."""
-        self._request("DELETE", f"/decisions/{number}")
+        self._request("DELETE", f"/v1/decisions/{number}")
 
     def statistics(self) -> dict[str, Any]:
         """Return figures of the archive, and of the service under "server"."""
-        return self._json("GET", "/statistics")
+        return self._json("GET", "/v1/statistics")
 
     def release(
         self,
@@ -257,7 +259,7 @@ class Client:
         outcomes: list[Outcome] = []
         for files in _parts([_named_bytes(picture) for picture in pictures]):
             fields: list[Any] = [*given, *(("pictures", file) for file in files)]
-            job = self._json("POST", "/release", fields=fields)
+            job = self._json("POST", "/v1/releases", fields=fields)
             for outcome in self._follow(job["job"]):
                 outcomes.append(outcome)
                 if on_outcome is not None:
@@ -268,7 +270,7 @@ class Client:
         """Yield the outcomes of a release as they come, to its end."""
         done = 0
         while True:
-            job = self._json("GET", f"/releases/{quote(token)}")
+            job = self._json("GET", f"/v1/releases/{quote(token)}")
             for outcome in job["outcomes"][done:]:
                 yield _result(Outcome, outcome)
             done = len(job["outcomes"])

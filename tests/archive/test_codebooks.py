@@ -488,7 +488,7 @@ def test_the_command_line(homing_cli, archive, books, tmp_path):
     assert "generation 1            IVF8,PQ8x8: 3 entries" in homing_cli("stats", archive.path).out
     ran = homing_cli("codebook", "adopt", archive.path, "IVF9,PQ9x8")
     assert ran.status == 2
-    assert "neither a file nor a codebook" in ran.err
+    assert "no codebook ships with homing for this descriptor" in ran.err
 
 
 #: Points at which an adoption dies: Python that wraps the step just before each of them.

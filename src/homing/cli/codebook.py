@@ -147,16 +147,15 @@ def show(source: str, as_json: bool) -> None:
 
     An archive's codebooks are listed in the order adopted; new pictures get the last one.
     """
-    from homing.codebooks import bundled_codebooks, load_codebook
+    from homing.codebooks import load_codebook
 
     if Path(source).is_dir() or "://" in source:
         for each in shared.open_archive(source).generations:
             line = f"generation {each.number}  {each.codebook}  {each.fingerprint}"
             print_result(each.as_dict(), line, as_json=as_json)
         return
-    names = {info.factory: info.name for info in bundled_codebooks()}
     with warnings_as_lines():
-        found = load_codebook(names.get(source, source))
+        found = load_codebook(source)
     _describe(found, as_json=as_json)
 
 

@@ -25,6 +25,7 @@ from homing.workers.memory import keep_freed_memory
 _GROUPS = {
     "Pictures": {
         "release": "release add activate",
+        "watch": "watch",
         "search": "search explain duplicates cells",
         "kinds": "kinds",
     },

@@ -10,9 +10,11 @@ from homing.cli.output import progress
 from homing.errors import UsageError
 from homing.options import (
     DEFAULT_LIMITS,
+    FORMATS,
     GREATEST_PSNR,
     LEAST_PSNR,
     Activation,
+    ActivationKeywords,
     Limits,
     SearchOptions,
 )
@@ -80,7 +82,8 @@ descriptor_option = click.option(
 codebook_option = click.option(
     "--codebook",
     default="auto",
-    help="'auto', a file, or the factory string of a bundled codebook.",
+    help="auto: one that ships with homing, by the number of pictures; or a factory string such as "
+    "IVF256,PQ8x8, or a file.",
 )
 engine_option = click.option(
     "--engine",
@@ -130,6 +133,38 @@ psnr_option = click.option(
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=Activation.seed, help="Seed of all random draws."
 )
+
+out_option = click.option(
+    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
+)
+activation_options = combine(  # the fields of Activation, which activation_of collects
+    psnr_option,
+    click.option(
+        "--method",
+        default=Activation.method,
+        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones "
+        "also bound what is seen of a change.",
+    ),
+    seed_option,
+    click.option(
+        "--also",
+        multiple=True,
+        metavar="CODEBOOK",
+        help="A further codebook to activate for, named as in --codebook of homing init. May be "
+        "repeated.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        help="Format of the released files. A picture that changes its format is coded anew, as "
+        "JPEG at quality 95 or better.  [default: that of each picture]",
+    ),
+)
+
+
+def activation_of(options: dict[str, Any]) -> ActivationKeywords:
+    """Collect the options of an activation."""
+    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def views_option(default: str, text: str) -> Option:

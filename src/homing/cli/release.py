@@ -8,7 +8,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import finish, show_outcomes, warnings_as_lines
-from homing.options import FORMATS, Activation, ActivationKeywords
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.archive import Archive
@@ -19,36 +19,6 @@ _manifest = click.option(
     help="A .csv, .tsv or .jsonl with a 'path' column and an optional 'id'; other columns become "
     "metadata.",
 )
-_out = click.option(
-    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
-)
-_activation_options = shared.combine(  # the fields of Activation, which _activation collects
-    shared.psnr_option,
-    click.option(
-        "--method",
-        default=Activation.method,
-        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones "
-        "also bound what is seen of a change.",
-    ),
-    shared.seed_option,
-    click.option(
-        "--also",
-        multiple=True,
-        metavar="CODEBOOK",
-        help="A further codebook to activate for: a file, or the factory string of a bundled one. "
-        "May be repeated.",
-    ),
-    click.option(
-        "--format",
-        type=click.Choice(FORMATS),
-        help="Format of the released files. A picture that changes its format is coded anew, as "
-        "JPEG at quality 95 or better.  [default: that of each picture]",
-    ),
-)
-
-
-def _activation(options: dict[str, Any]) -> ActivationKeywords:
-    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def _outcomes(
@@ -61,9 +31,9 @@ def _outcomes(
 @click.command()
 @shared.archive_argument
 @shared.optional_photos_argument
-@_out
+@shared.out_option
 @_manifest
-@_activation_options
+@shared.activation_options
 @shared.c2pa_options
 @shared.workers_option
 @shared.sync_option
@@ -100,7 +70,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             c2pa=credentials,
             workers=options["workers"],
             on_outcome=on_outcome,
-            **_activation(options),
+            **shared.activation_of(options),
         )
     return finish(report)
 
@@ -142,8 +112,8 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @shared.photos_argument
 @shared.descriptor_option
 @shared.codebook_option
-@_out
-@_activation_options
+@shared.out_option
+@shared.activation_options
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
@@ -162,7 +132,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
-    activation = Activation(**_activation(options))
+    activation = Activation(**shared.activation_of(options))
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))

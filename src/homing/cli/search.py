@@ -68,8 +68,8 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search s3://bucket/archive suspects/ --deadline 2
 
     The query is compared with the pictures of the most similar entries. The answer is the very
-    file, a copy (and what was done to it), shares a part, undecided, or no copy. The number is the
-    cosine of the descriptors: 1 is the same picture.
+    file, a copy (and what was done to it), perhaps a copy, a shared part, or not found. A
+    similarity of 1 is the same picture; it is the cosine of the descriptors.
     """
     from homing.archive import find_files
     from homing.archive.query.verdict import Tally
@@ -82,37 +82,45 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     )
     failed = 0
     tally = Tally()
-    with progress(len(find_files(photos)), "searching") as bar:
+    queries = len(find_files(photos))
+    with progress(queries, "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
             if result.reason is None:
                 tally.add(result)
-            emit(result.as_dict()) if options["as_json"] else _show(result)
+            emit(result.as_dict()) if options["as_json"] else _show(result, alone=queries == 1)
             bar.by(1)
     if tally.kinds and not options["as_json"]:
-        say(str(tally))
-        for line in _advice(tally, archive, options["views"]):
+        if queries > 1 or tally.cells:
+            say(str(tally))
+        for line in _advice(tally, archive, options["views"], empty=len(opened) == 0):
             say(line)
     if words := passed_over_in_words(count_passed_over(photos)):
         say(words)
     return 1 if failed else 0
 
 
-def _advice(tally: "Tally", archive: str, views: str) -> Iterator[str]:
+def _advice(tally: "Tally", archive: str, views: str, *, empty: bool) -> Iterator[str]:
     """Yield what may be done about the answers, a line each."""
+    if empty:
+        yield (
+            f"the archive is empty: record pictures with 'homing release {archive} PHOTOS --out "
+            f"DIR', or with 'homing add {archive} PHOTOS'"
+        )
+        return
     if tally.kinds["undecided"] or tally.kinds["part"]:
         yield (
-            f"look at both pictures: 'homing explain {archive} PICTURE --html why.html'; keep what "
-            f"you see: 'homing decide {archive} PICTURE ID copy', or not"
+            f"to look at both pictures: 'homing explain {archive} PICTURE --html why.html'; to "
+            f"decide: 'homing decide {archive} PICTURE ID copy', or 'not' for 'copy'"
         )
     if tally.kinds["none"] and views != "all":
-        yield "without a copy: --views all also looks for turned and mirrored ones, and in parts"
+        yield "not found? --views all also looks for turned and mirrored copies, and for parts"
     if tally.kinds["none"] and tally.cells:
-        yield f"some cells were left out: --probes {max(tally.cells)[1]} searches all"
+        yield f"a part of the archive was searched: --probes {max(tally.cells)[1]} searches all"
     if tally.without_preview:
         yield (
-            f"{tally.without_preview:,} hits could not be compared: 'homing previews {archive}' "
-            "makes missing previews"
+            f"{tally.without_preview:,} hits could not be compared, for want of a preview: "
+            f"'homing previews {archive}' makes missing ones"
         )
 
 
@@ -132,7 +140,8 @@ def _probes(text: str) -> Probes:
     return int(text)
 
 
-def _show(result: "SearchResult") -> None:
+def _show(result: "SearchResult", *, alone: bool) -> None:
+    """Print an answer, the sentence first; a query that is `alone` is not named."""
     from homing.archive.query.verdict import answer_in_words, hit_in_words, left_aside_in_words
 
     name = printable(result.query)
@@ -141,19 +150,24 @@ def _show(result: "SearchResult") -> None:
         return
     if result.partial is not None:
         left, why = result.partial.entries_not_asked, printable(result.partial.reason)
-        echo(f"{name}: a partial answer: {left} entries were not asked: {why}", err=True)
-    note = f" ({result.note})" if result.note else ""
-    found = f"{answer_in_words(result.hits)}{note}" if result.hits else result.note
-    echo(f"{name}: {printable(found or 'nothing in the cells visited')}")
+        echo(f"{name}: a partial answer: {left} entries were not searched: {why}", err=True)
+    if result.note and not result.hits:
+        answer = result.note
+    else:
+        answer = answer_in_words(result.hits) + (f" ({result.note})" if result.note else "")
+    answer = f"{answer[0].upper()}{answer[1:]}" if alone else f"{name}: {answer}"
+    echo(printable(answer))
     for hit in result.hits:
         if hit.left_aside:
             continue
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
-        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
-        echo(f"{line}  {printable(hit_in_words(hit))}")
+        line = f"  similarity {hit.similarity:.3f}  {hit.state:8}  {printable(hit.id + metadata)}"
+        words, colon, why = hit_in_words(hit).partition(": ")
+        said = answer.endswith(f": {why}")
+        echo(f"{line}{view}  {printable(words if said else words + colon + why)}")
     if aside := left_aside_in_words(result.hits):
-        echo(f"          {printable(aside)}")
+        echo(f"  {printable(aside)}")
 
 
 @click.command(short_help="Show why a picture counts as a copy.")
@@ -194,8 +208,6 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         emit(found.as_dict())
         return
     echo(printable(f"{found.query}: {found.verdict}"))
-    for edit in found.edits:
-        echo(f"  {edit}")
     for name, value in found.facts().items():
         echo(f"  {name:22}  {printable(value)}")
     if found.reason and found.hit is not None:

@@ -33,7 +33,7 @@ _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
 _FULL = 65535  # a JPEG's largest side: nothing is shrunk on reading
 
-SHOWS_NOTHING = "it shows next to nothing, and resembles every blank picture"
+SHOWS_NOTHING = "nearly blank: it cannot be searched for"
 
 BLANK = 1.0
 """Standard deviation, in levels of 255, below which a channel counts as flat.

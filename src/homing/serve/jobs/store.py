@@ -67,7 +67,7 @@ class Job:
         return "failed" if self.failed else "running"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the answer of ``GET /releases/TOKEN``."""
+        """Return the answer of ``GET /v1/releases/TOKEN``."""
         return {
             "job": self.token,
             "state": self.state,
