@@ -1,9 +1,8 @@
-"""Figures of the documentation: the idea in a plane, copies that keep their cell, recall by cost.
+"""Figures of the documentation: the idea in a plane, and copies that keep their cell.
 
     python tools/site/figures.py [--out docs/pictures] [--only NAME]
 
-Needs the extra ``bench`` (matplotlib). Recall by cost is drawn from the figures below, which are
-those of ``docs/measurements/results.md``.
+Needs the extra ``bench`` (matplotlib).
 """
 
 import argparse
@@ -43,19 +42,6 @@ _CENTROIDS = np.array(
 _PICTURE = np.array([0.435, 0.52])  # beside the wall between the cells 3 and 4
 _ACTIVATED = np.array([0.60, 0.515])
 _HOME = 4
-
-#: Mean recall of fourteen edits by cells visited: results.md, "Fewer probes", IVF1024,PQ8x8.
-_COST = {
-    "untouched": (
-        [1, 1.61, 2.55, 3.17, 3.93, 11.0, 16],
-        [0.637, 0.749, 0.823, 0.851, 0.877, 0.952, 0.963],
-    ),
-    "released": (
-        [1, 1.20, 1.52, 1.74, 2.04, 6.40, 16],
-        [0.926, 0.949, 0.963, 0.967, 0.971, 0.983, 0.984],
-    ),
-}
-_EXACT = 0.987
 
 
 def main() -> int:
@@ -156,26 +142,6 @@ def _cells_kept() -> Any:
     return figure
 
 
-def _recall_by_cost() -> Any:
-    figure, axes = plt.subplots(figsize=(7.2, 3.9))
-    for (name, (cells, recall)), colour in zip(_COST.items(), (_GREY, _TEAL), strict=True):
-        axes.plot(cells, recall, "o-", color=colour, lw=2, ms=5)
-        axes.annotate(
-            name, (cells[1], recall[1]), (8, -14), textcoords="offset points", color=colour
-        )
-    axes.axhline(_EXACT, color=_ORANGE, lw=1, ls="--")
-    axes.annotate(
-        "exact search", (16, _EXACT), (0, 4), textcoords="offset points", color=_ORANGE, ha="right"
-    )
-    axes.set_xscale("log", base=2)
-    axes.set_xticks([1, 2, 4, 8, 16], ["1", "2", "4", "8", "16"])
-    axes.set_xlabel("cells visited of 1,024")
-    axes.set_ylabel("copies found first")
-    axes.set_ylim(0.6, 1.01)
-    _quiet(axes)
-    return figure
-
-
 def _plane() -> tuple[Any, Axes]:
     figure, axes = plt.subplots(figsize=(6.4, 3.6))
     axes.set_xlim(0, 1.05)
@@ -234,7 +200,6 @@ FIGURES: dict[str, Callable[[], Any]] = {
     "idea-wall": lambda: _with_copies(_PICTURE),
     "idea-activated": lambda: _with_copies(_ACTIVATED),
     "idea-cells-kept": _cells_kept,
-    "recall-by-cost": _recall_by_cost,
 }
 
 

@@ -9,6 +9,7 @@ captioned, and saved as a coarse JPEG. What `homing search` and `explain` say of
 import argparse
 import contextlib
 import tempfile
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ _PICTURE = "coffee.png"
 _INK, _QUIET, _TEAL, _PAPER = "#1f2933", "#6b7280", "#12998a", "#ffffff"
 _HEIGHT, _GAP, _HEAD = 300, 24, 40  # pixels of a panel, between panels, above them
 _FONT = "DejaVuSans.ttf"  # matplotlib ships it
-_MOST_LINES = 3  # of the answer that are shown
+_MOST_LINES = 2  # of the answer that are shown
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,13 @@ def side_by_side(panels: tuple[tuple[str, Image.Image], ...]) -> Image.Image:
 
 
 def with_words(page: Image.Image, words: str) -> Image.Image:
-    """Return the page with the first lines of an answer below it, as a terminal shows them."""
-    lines = ["$ homing search archive suspect.jpg --views all", *words.splitlines()[:_MOST_LINES]]
+    """Return the page with the answer below it, as a terminal shows it."""
     font, step = _font(15, mono=True), 22
+    room = int((page.width - 2 * _GAP) // font.getlength("x"))
+    lines = ["$ homing search archive suspect.jpg --views all"]
+    for line in words.splitlines()[:_MOST_LINES]:
+        indent = " " * (len(line) - len(line.lstrip()))
+        lines += textwrap.wrap(line, room, initial_indent=indent, subsequent_indent=indent + "  ")
     longer = Image.new("RGB", (page.width, page.height + step * len(lines) + _GAP), _PAPER)
     longer.paste(page, (0, 0))
     pen = ImageDraw.Draw(longer)
