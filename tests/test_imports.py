@@ -21,10 +21,10 @@ FLOORS = (
         "errors",
         "_version",
     ),
+    ("extras",),
     (
         "files",
         "workers",
-        "extras",
         "html",
         "lazy",
     ),
@@ -70,7 +70,7 @@ ORDER = {
     "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options kinds archive entries decisions release watch search codebook "
+    "cli": "process output options kinds archive entries decisions release watch search codebook "
     "bench serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
     "faiss_codebook faiss_index storage catalogue names training",

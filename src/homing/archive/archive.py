@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from homing.archive.codebooks import choose_codebooks
-from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
+from homing.archive.ingest.run import (
+    Observer,
+    OnOutcome,
+    collect,
+    refuse_output,
+    refuse_store,
+)
 from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
 from homing.archive.upkeep import ArchiveUpkeep
@@ -67,7 +73,7 @@ class Archive(ArchiveUpkeep):
         limits: Limits = DEFAULT_LIMITS,
         c2pa: ContentCredentials | None = None,
         workers: int | str = 1,
-        on_outcome: OnOutcome | None = None,
+        on_outcome: OnOutcome | Observer | None = None,
         **activation: Unpack[ActivationKeywords],
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -86,7 +92,7 @@ class Archive(ArchiveUpkeep):
             Name of the activation method. Methods named robust also keep the SSIMULACRA2 of each
             file above a floor.
         seed : int, default 0
-            Seed of the initial noise and of the edits drawn.
+            Seed for randomness; the same seed gives the same files.
         format : {"jpeg", "png", "webp", "tiff"} or None, default None
             Format of the files; None is each picture's own. A JPEG stays in its own coefficients.
         manifest : path or None
@@ -106,8 +112,10 @@ class Archive(ArchiveUpkeep):
             under the same paths; as for :meth:`add`. This process writes the files, which are the
             same on processors of the same kind. The current pictures of a killed worker are
             activated again.
-        on_outcome : callable or None
-            Called with each outcome, once its picture is recorded.
+        on_outcome : callable, Observer or None
+            Called with each outcome, once its picture is recorded. An
+            :class:`~homing.archive.ingest.run.Observer` is also called when a picture is begun and
+            worked on, and may stop the run early.
 
         Returns
         -------
@@ -132,6 +140,7 @@ class Archive(ArchiveUpkeep):
         options = Activation(**activation)
         self._table.begin_writing()
         refuse_store(out)
+        observer = Observer.of(on_outcome)
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
@@ -159,9 +168,11 @@ class Archive(ArchiveUpkeep):
                 generation=generation,
                 seal=Seal.of(c2pa, activator) if c2pa is not None else None,
                 activate=self._activate_by(workforce, make),
+                observer=observer,
             )
             with contextlib.closing(release(run, inputs)) as outcomes:
-                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
+                folders = as_paths(photos) if manifest is None else ()
+                report = collect(outcomes, observer.outcome, folders)
         self._keep_calibrated()
         return report
 
@@ -189,7 +200,7 @@ class Archive(ArchiveUpkeep):
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
         workers: int | str = 1,
-        on_outcome: OnOutcome | None = None,
+        on_outcome: OnOutcome | Observer | None = None,
     ) -> Report:
         """Record pictures as they are.
 
@@ -224,10 +235,12 @@ class Archive(ArchiveUpkeep):
         self._table.begin_writing()
         inputs = self.inputs(photos, manifest)
         with open_workforce(workers) as workforce:
-            described = self._described(inputs, limits, workforce)
+            observer = Observer.of(on_outcome)
+            described = self._described(inputs, limits, workforce, observer)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):
-                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
+                folders = as_paths(photos) if manifest is None else ()
+                report = collect(outcomes, observer.outcome, folders)
         self._keep_calibrated()
         return report
 
@@ -240,7 +253,11 @@ class Archive(ArchiveUpkeep):
         return len(codebooks), codebooks[-1]
 
     def _described(
-        self, inputs: Sequence[Input], limits: Limits, workforce: Workforce | None
+        self,
+        inputs: Sequence[Input],
+        limits: Limits,
+        workforce: Workforce | None,
+        observer: Observer,
     ) -> "Iterator[DescribedInput]":
         if workforce is None:
             from homing.archive.ingest.describe import describe
@@ -252,10 +269,11 @@ class Archive(ArchiveUpkeep):
                 archive=self.path,
                 limits=limits,
                 preview=self.settings.previews,
+                observer=observer,
             )
         from homing.archive.ingest.by_workers import describe_by_workers
 
-        return describe_by_workers(
+        described = describe_by_workers(
             self._table,
             self.settings,
             inputs,
@@ -264,9 +282,19 @@ class Archive(ArchiveUpkeep):
             device=self._device,
             workforce=workforce,
         )
+        return _observed(described, observer)
 
     def inputs(
         self, photos: PathLike | Sequence[PathLike] = (), manifest: PathLike | None = None
     ) -> list[Input]:
         """List the pictures that :meth:`release` or :meth:`add` would work on."""
         return gather_inputs(as_paths(photos), Path(manifest) if manifest else None)
+
+
+def _observed(
+    described: "Iterator[DescribedInput]", observer: Observer
+) -> "Iterator[DescribedInput]":
+    """Tell an observer of the pictures that workers have described."""
+    for each in described:
+        (observer.worked if each.planned.to_do else observer.skipped)()
+        yield each

@@ -16,6 +16,7 @@ from homing.demo.material import copy_bundled_pictures, write_background
 from homing.demo.report import DemoReport, EditRow, Example
 from homing.edits import Edit, paper_edits, random_available
 from homing.errors import ArchiveError, UsageError
+from homing.extras import install_command
 
 _PROBES = 1
 _EXAMPLES = 5
@@ -212,6 +213,6 @@ def _notes(report: Report) -> tuple[str, ...]:
     notes = [f"{outcome.source} was left out: {outcome.reason}" for outcome in report.failures]
     if not random_available():
         notes.append(
-            "The paper's edit 'random' was left out: it needs AugLy (pip install 'homing[bench]')."
+            f"The paper's edit 'random' was left out: it needs AugLy ({install_command('bench')})."
         )
     return tuple(notes)

@@ -13,7 +13,7 @@ from PIL import Image
 
 import homing
 from homing.activation import Activator
-from homing.archive.ingest import release as releasing
+from homing.archive.ingest import run as running
 from homing.archive.ingest.staging import Staging
 from tests.helpers.archive import contents, facts, stamps
 from tests.helpers.pictures import make_pictures, picture
@@ -442,7 +442,7 @@ def test_an_archive_and_its_files_move_together(create, photos, tmp_path):
 def test_files_are_staged_as_they_come_and_recorded_before_long(
     archive, tmp_path, monkeypatch, seconds, commits
 ):
-    monkeypatch.setattr(releasing, "_SECONDS", seconds)
+    monkeypatch.setattr(running, "WAITS", (seconds,))
     events = []
 
     def noting(owner, name, event):

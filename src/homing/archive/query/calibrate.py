@@ -138,7 +138,7 @@ def _tails(
 def _fit(highest: Any, snapshot: Snapshot) -> Tail:
     if len(highest) < LEAST_BACKGROUND:
         raise UsageError(
-            f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing; here there "
-            f"are {len(highest)}: add more to the archive, or name a folder of others"
+            f"a verdict by similarity takes at least {LEAST_BACKGROUND} unrelated pictures, and "
+            f"here are {len(highest)}: add more to the archive, or name a folder of others"
         )
     return fit_tail(highest, entries=len(snapshot))
