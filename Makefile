@@ -11,7 +11,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,postgres,serve,train,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,postgres,serve,threatexchange,train,dev]'
 	touch $@
 
 demo: $(READY)  ## release, edit and find pictures; PHOTOS=folder for your own

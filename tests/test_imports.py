@@ -47,6 +47,7 @@ FLOORS = (
         "bench",
         "demo",
         "client",
+        "integrations",
         "serve",
         "watch",
     ),
@@ -79,6 +80,7 @@ ORDER = {
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
     "samples picture read_small preview metadata encode",
     "images/metadata": "metadata foreign carried",
+    "integrations/threatexchange": "codes entries index signal",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service pages routes softbinding app server",
@@ -92,7 +94,7 @@ UPWARDS = {
 }
 #: Third-party libraries that only some parts may import.
 RESERVED = {
-    "faiss": {"codebooks", "search"},
+    "faiss": {"codebooks", "integrations", "search"},
     "lance": {"archive"},
     "torch": {"descriptors", "activation"},
     "skimage": {"bench", "demo"},
@@ -111,6 +113,7 @@ RESERVED = {
     "prometheus_client": {"serve"},
     "ray": {"workers"},
     "starlette": {"serve"},
+    "threatexchange": {"integrations"},
     "uvicorn": {"serve"},
 }
 #: Modules that decode foreign bytes. Others decode only what they have just encoded, or a
