@@ -29,7 +29,10 @@ FLOORS = (
         "lazy",
     ),
     ("codebooks",),
-    ("options",),
+    (
+        "options",
+        "progress",
+    ),
     ("images",),
     ("descriptors",),
     ("edits",),
@@ -71,8 +74,8 @@ ORDER = {
     "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options kinds archive entries decisions release watch search codebook "
-    "bench serve demo main",
+    "cli": "output process completion options kinds archive entries decisions release watch search "
+    "codebook bench serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
     "faiss_codebook faiss_index storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "

@@ -1,6 +1,7 @@
 """The archive: pictures released and added."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from homing.archive.codebooks import choose_codebooks
-from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
+from homing.archive.ingest.run import collect, refuse_output, refuse_store
 from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
 from homing.archive.upkeep import ArchiveUpkeep
@@ -22,12 +23,15 @@ from homing.options import (
     PathLike,
     as_paths,
 )
+from homing.progress import OnProgress
 from homing.workers.choose import Workforce, open_workforce
 
 if TYPE_CHECKING:
     from homing.archive.ingest.by_workers import Activate, MakeActivator
     from homing.archive.ingest.describe import DescribedInput
     from homing.descriptors.descriptor import Descriptor
+
+_log = logging.getLogger(__name__)
 
 
 class Archive(ArchiveUpkeep):
@@ -67,7 +71,7 @@ class Archive(ArchiveUpkeep):
         limits: Limits = DEFAULT_LIMITS,
         c2pa: ContentCredentials | None = None,
         workers: int | str = 1,
-        on_outcome: OnOutcome | None = None,
+        progress: OnProgress | None = None,
         **activation: Unpack[ActivationKeywords],
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -106,8 +110,9 @@ class Archive(ArchiveUpkeep):
             under the same paths; as for :meth:`add`. This process writes the files, which are the
             same on processors of the same kind. The current pictures of a killed worker are
             activated again.
-        on_outcome : callable or None
-            Called with each outcome, once its picture is recorded.
+        progress : callable or None
+            Called with a :class:`Progress` for each picture, once it is recorded: `result` is its
+            outcome.
 
         Returns
         -------
@@ -137,6 +142,7 @@ class Archive(ArchiveUpkeep):
         refuse_output(folder, [*as_paths(photos), *own])
         refuse_clashes(inputs, find_kind(options.format) if options.format else None, folder)
         generation, codebook = self._newest()
+        _log.info("releasing %d pictures of %s into %s", len(inputs), self.path, folder)
         with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
             options = replace(options, also=choose_codebooks(options.also, descriptor))
@@ -161,7 +167,8 @@ class Archive(ArchiveUpkeep):
                 activate=self._activate_by(workforce, make),
             )
             with contextlib.closing(release(run, inputs)) as outcomes:
-                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
+                folders = as_paths(photos) if manifest is None else ()
+                report = collect(outcomes, len(inputs), progress, folders)
         self._keep_calibrated()
         return report
 
@@ -189,7 +196,7 @@ class Archive(ArchiveUpkeep):
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
         workers: int | str = 1,
-        on_outcome: OnOutcome | None = None,
+        progress: OnProgress | None = None,
     ) -> Report:
         """Record pictures as they are.
 
@@ -197,7 +204,7 @@ class Archive(ArchiveUpkeep):
 
         Parameters
         ----------
-        photos, manifest, limits, on_outcome
+        photos, manifest, limits, progress
             As for :meth:`release`.
         workers : int or str
             Processes that read and describe pictures at the same time; 1 is this one alone. Or the
@@ -223,11 +230,13 @@ class Archive(ArchiveUpkeep):
 
         self._table.begin_writing()
         inputs = self.inputs(photos, manifest)
+        _log.info("adding %d pictures to %s", len(inputs), self.path)
         with open_workforce(workers) as workforce:
             described = self._described(inputs, limits, workforce)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):
-                report = collect(outcomes, on_outcome, as_paths(photos) if manifest is None else ())
+                folders = as_paths(photos) if manifest is None else ()
+                report = collect(outcomes, len(inputs), progress, folders)
         self._keep_calibrated()
         return report
 

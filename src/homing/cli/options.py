@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing.cli.completion import complete_codebooks, complete_folders, complete_ids
 from homing.cli.output import progress
 from homing.errors import UsageError
 from homing.options import (
@@ -65,10 +66,12 @@ def _workers(text: str) -> int | str:
     return workers
 
 
-archive_argument = click.argument("archive", type=click.Path(path_type=str))
+archive_argument = click.argument(
+    "archive", type=click.Path(path_type=str), shell_complete=complete_folders
+)
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path())
 optional_photos_argument = click.argument("photos", nargs=-1, type=click.Path())
-ids_argument = click.argument("ids", nargs=-1, required=True)
+ids_argument = click.argument("ids", nargs=-1, required=True, shell_complete=complete_ids)
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys."
@@ -82,6 +85,7 @@ descriptor_option = click.option(
 codebook_option = click.option(
     "--codebook",
     default="auto",
+    shell_complete=complete_codebooks,
     help="'auto', a file, or the factory string of a bundled codebook.",
 )
 engine_option = click.option(
@@ -148,6 +152,7 @@ activation_options = combine(  # the fields of Activation, which activation_of c
     click.option(
         "--also",
         multiple=True,
+        shell_complete=complete_codebooks,
         metavar="CODEBOOK",
         help="A further codebook to activate for: a file, or the factory string of a bundled one. "
         "May be repeated.",
@@ -245,4 +250,4 @@ def load_network(name: str, device: str = "cpu") -> "Descriptor":
     from homing.descriptors import load_descriptor
 
     with progress(None, f"fetching {name}") as bar:
-        return load_descriptor(name, device=device, progress=bar.to)
+        return load_descriptor(name, device=device, progress=bar.show)

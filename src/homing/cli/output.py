@@ -2,6 +2,7 @@
 
 import functools
 import json
+import logging
 import os
 import sys
 import warnings
@@ -15,6 +16,7 @@ import click
 if TYPE_CHECKING:
     from homing.archive import Outcome, Report
     from homing.bench.statistics.tables import Table
+    from homing.progress import OnProgress, Progress
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -46,6 +48,33 @@ def emit(values: Mapping[str, Any]) -> None:
 def say(text: str) -> None:
     """Print a line that is not a result, to standard error."""
     echo(text, err=True)
+
+
+class _Lines(logging.Handler):
+    """Prints log records as lines on standard error, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record))
+        except BrokenPipeError:
+            silence_broken()
+
+
+def show_log(verbose: int) -> None:
+    """Show the log of the package: warnings; also what is done; and, from 2 on, in detail."""
+    logger = logging.getLogger("homing")
+    for each in [each for each in logger.handlers if isinstance(each, _Lines)]:
+        logger.removeHandler(each)  # of an earlier call in this process
+    lines = _Lines()
+    detail = "%(asctime)s %(name)s: " if verbose else "homing: "
+    lines.setFormatter(_OneLine(f"{detail}%(message)s"))
+    logger.addHandler(lines)
+    logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextmanager
@@ -97,16 +126,15 @@ def outcome_line(outcome: "Outcome") -> str:
 
 
 @contextmanager
-def show_outcomes(
-    total: int, description: str, *, as_json: bool
-) -> "Iterator[Callable[[Outcome], None]]":
+def show_outcomes(description: str, *, as_json: bool) -> "Iterator[OnProgress]":
     """Print outcomes as they come, with progress on a terminal.
 
     The work is completed even if the reader of the output has gone.
     """
-    with progress(total, description) as bar:
+    with progress(None, description) as bar:
 
-        def print_outcome(outcome: "Outcome") -> None:
+        def print_outcome(step: "Progress") -> None:
+            outcome: Outcome = step.result
             try:
                 if as_json:
                     emit(outcome.as_dict())
@@ -114,7 +142,7 @@ def show_outcomes(
                     echo(outcome_line(outcome), err=outcome.status == "failed")
             except BrokenPipeError:
                 silence_broken()
-            bar.by(1)
+            bar.show(step)
 
         yield print_outcome
 
@@ -136,10 +164,12 @@ class Bar:
         if self._update is not None:
             self._update(advance=count)
 
-    def to(self, done: int, total: int | None = None) -> None:
-        """Set the bar, and its total if that has just become known."""
+    def show(self, step: "Progress") -> None:
+        """Set the bar, and its total if that is known."""
         if self._update is not None:
-            self._update(completed=done, **({} if total is None else {"total": total}))
+            self._update(
+                completed=step.done, **({} if step.total is None else {"total": step.total})
+            )
 
 
 @contextmanager
@@ -152,10 +182,10 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
-        Progress,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
@@ -164,7 +194,7 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
         TimeRemainingColumn(),
     )
     # Rich redirects lines that go to the same terminal, so that they appear above the bar.
-    shown = Progress(
+    shown = RichProgress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )
     with shown as bar:

@@ -1,6 +1,5 @@
 """``release``, ``add``, ``activate``: pictures going in."""
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from homing.cli.output import finish, show_outcomes, warnings_as_lines
 from homing.options import Activation
 
 if TYPE_CHECKING:
-    from homing.archive import Archive
+    pass
 
 _manifest = click.option(
     "--manifest",
@@ -19,13 +18,6 @@ _manifest = click.option(
     help="A .csv, .tsv or .jsonl with a 'path' column and an optional 'id'; other columns become "
     "metadata.",
 )
-
-
-def _outcomes(
-    opened: "Archive", photos: tuple[str, ...], options: dict[str, Any], description: str
-) -> AbstractContextManager[Any]:
-    total = len(opened.inputs(photos, options["manifest"]))
-    return show_outcomes(total, description, as_json=options["as_json"])
 
 
 @click.command()
@@ -61,7 +53,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "releasing") as on_outcome:
+    with show_outcomes("releasing", as_json=options["as_json"]) as progress:
         report = opened.release(
             photos,
             out=options["out"],
@@ -69,7 +61,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             c2pa=credentials,
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=progress,
             **shared.activation_of(options),
         )
     return finish(report)
@@ -97,13 +89,13 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     pictures are retried.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "adding") as on_outcome:
+    with show_outcomes("adding", as_json=options["as_json"]) as progress:
         report = opened.add(
             photos,
             manifest=options["manifest"],
             limits=shared.limits_of(options),
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=progress,
         )
     return finish(report)
 
@@ -136,7 +128,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))
-    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as on_outcome:
+    with show_outcomes("activating", as_json=options["as_json"]) as progress:
         report = activate_files(
             inputs,
             network,
@@ -144,6 +136,6 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             out=options["out"],
             activation=activation,
             limits=shared.limits_of(options),
-            on_outcome=on_outcome,
+            progress=progress,
         )
     return finish(replace(report, passed_over=count_passed_over(photos)))

@@ -71,7 +71,6 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     file, a copy (and what was done to it), shares a part, undecided, or no copy. The number is the
     cosine of the descriptors: 1 is the same picture.
     """
-    from homing.archive import find_files
     from homing.archive.query.verdict import Tally
     from homing.archive.results import passed_over_in_words
     from homing.images.find import count_passed_over
@@ -82,13 +81,12 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     )
     failed = 0
     tally = Tally()
-    with progress(len(find_files(photos)), "searching") as bar:
-        for result in opened.search_each(photos, **keywords):
+    with progress(None, "searching") as bar:
+        for result in opened.search_each(photos, progress=bar.show, **keywords):
             failed += result.reason is not None or result.partial is not None
             if result.reason is None:
                 tally.add(result)
             emit(result.as_dict()) if options["as_json"] else _show(result)
-            bar.by(1)
     if tally.kinds and not options["as_json"]:
         say(str(tally))
         for line in _advice(tally, archive, options["views"]):
@@ -234,7 +232,7 @@ def duplicates(
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
-        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.show)
     for number, group in enumerate(groups):
         if as_json:
             emit(group.as_dict())

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from homing.activation.activator import Activated, Activator
 from homing.archive.ingest.run import (
-    OnOutcome,
     collect,
     outcome_with_file,
     outcome_without_file,
@@ -24,6 +23,7 @@ from homing.errors import PictureError
 from homing.files.durable import make_folder, publish, refuses_name, sync_folder
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
+from homing.progress import OnProgress
 
 
 def activate_files(
@@ -34,7 +34,7 @@ def activate_files(
     out: PathLike,
     activation: Activation,
     limits: Limits = DEFAULT_LIMITS,
-    on_outcome: OnOutcome | None = None,
+    progress: OnProgress | None = None,
 ) -> Report:
     """Activate files into a folder, made if need be; an existing file is never overwritten.
 
@@ -45,7 +45,7 @@ def activate_files(
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
     refuse_clashes(inputs, activator.kind, folder)
-    return collect(_activate(activator, inputs, folder), on_outcome)
+    return collect(_activate(activator, inputs, folder), len(inputs), progress)
 
 
 def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Iterator[Outcome]:

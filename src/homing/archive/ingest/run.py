@@ -1,8 +1,9 @@
 """Runs over many pictures: the output folder checked, outcomes made and collected."""
 
+import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,12 @@ from homing.errors import UsageError
 from homing.images.find import count_passed_over
 from homing.images.limits import shown
 from homing.options import PathLike
+from homing.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from homing.activation.activator import Activated
 
-OnOutcome = Callable[[Outcome], None]
+_log = logging.getLogger(__name__)
 
 
 def refuse_output(out: Path, folders: Sequence[Path]) -> None:
@@ -42,9 +44,12 @@ def refuse_store(out: PathLike) -> None:
 
 
 def collect(
-    outcomes: Iterable[Outcome], on_outcome: OnOutcome | None, folders: Sequence[Path] = ()
+    outcomes: Iterable[Outcome],
+    total: int,
+    progress: OnProgress | None,
+    folders: Sequence[Path] = (),
 ) -> Report:
-    """Run to the end, calling `on_outcome` with each outcome as it comes.
+    """Run to the end, reporting each of `total` outcomes as it comes.
 
     Files in `folders` that are passed over are counted.
     """
@@ -52,10 +57,16 @@ def collect(
     collected = []
     for outcome in outcomes:
         collected.append(outcome)
-        if on_outcome is not None:
-            on_outcome(outcome)
+        if outcome.status == "failed":
+            _log.info("%s: failed: %s", outcome.source, outcome.reason)
+        else:
+            _log.debug("%s: %s as %r", outcome.source, outcome.status, outcome.id)
+        if progress is not None:
+            progress(Progress(len(collected), total, outcome))
     seconds = time.perf_counter() - start
-    return Report(tuple(collected), seconds, count_passed_over(folders))
+    report = Report(tuple(collected), seconds, count_passed_over(folders))
+    _log.info("%s", report)
+    return report
 
 
 def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:
