@@ -104,7 +104,7 @@ def export(archive: str, file: str, **options: Any) -> None:
     opened = shared.open_archive(archive, version=options["version"])
     chosen = {key: options[key] for key in ("previews", "generation")}
     with progress(len(opened), "exporting") as bar:
-        rows = opened.export(file, **chosen, progress=bar.by)
+        rows = opened.export(file, **chosen, progress=bar.show)
     name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
     line = f"{printable(name)}: {counted(rows, 'row')}"
     print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
@@ -126,7 +126,7 @@ def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
     """
     opened = shared.open_archive(archive, sync=sync)
     with progress(None, "importing") as bar:
-        done = opened.import_rows(file, progress=bar.by)
+        done = opened.import_rows(file, progress=bar.show)
     for problem in done.problems:
         values = {"id": problem.id, "status": "failed", "reason": problem.message}
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"

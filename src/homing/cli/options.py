@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing.cli.completion import complete_codebooks, complete_folders, complete_ids
 from homing.cli.output import progress
 from homing.errors import UsageError
 from homing.options import (
@@ -65,10 +66,12 @@ def _workers(text: str) -> int | str:
     return workers
 
 
-archive_argument = click.argument("archive", type=click.Path(path_type=str))
+archive_argument = click.argument(
+    "archive", type=click.Path(path_type=str), shell_complete=complete_folders
+)
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path())
 optional_photos_argument = click.argument("photos", nargs=-1, type=click.Path())
-ids_argument = click.argument("ids", nargs=-1, required=True)
+ids_argument = click.argument("ids", nargs=-1, required=True, shell_complete=complete_ids)
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
@@ -84,6 +87,7 @@ descriptor_option = click.option(
 codebook_option = click.option(
     "--codebook",
     default="auto",
+    shell_complete=complete_codebooks,
     help="Partition of the pictures: auto (by their number), a factory string such as "
     "IVF256,PQ8x8, or a file.",
 )
@@ -155,6 +159,7 @@ activation_options = combine(  # the fields of Activation, which activation_of c
     click.option(
         "--also",
         multiple=True,
+        shell_complete=complete_codebooks,
         metavar="CODEBOOK",
         help="A further codebook to activate for, named as in --codebook of homing init. May be "
         "repeated.",
@@ -256,4 +261,4 @@ def load_network(name: str, device: str = "cpu") -> "Descriptor":
     if name not in [info.name for info in registry() if not info.bundled]:
         return load_descriptor(name, device=device)
     with progress(None, f"fetching {name}") as bar:
-        return load_descriptor(name, device=device, progress=bar.to)
+        return load_descriptor(name, device=device, progress=bar.show)

@@ -62,7 +62,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "releasing") as on_outcome:
+    with _outcomes(opened, photos, options, "releasing") as observer:
         report = opened.release(
             photos,
             out=options["out"],
@@ -70,7 +70,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             c2pa=credentials,
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=observer,
             **shared.activation_of(options),
         )
     return finish(report)
@@ -98,13 +98,13 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     is recorded as it is now.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "adding") as on_outcome:
+    with _outcomes(opened, photos, options, "adding") as observer:
         report = opened.add(
             photos,
             manifest=options["manifest"],
             limits=shared.limits_of(options),
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(report)
 
@@ -137,7 +137,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))
-    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as on_outcome:
+    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as observer:
         report = activate_files(
             inputs,
             network,
@@ -145,6 +145,6 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             out=options["out"],
             activation=activation,
             limits=shared.limits_of(options),
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(replace(report, passed_over=count_passed_over(photos)))
