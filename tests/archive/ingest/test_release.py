@@ -514,7 +514,7 @@ def test_the_file_of_another_entry_is_seen_before_the_work(archive, tmp_path, mo
     (second / "000.jpg").unlink()
     out = tmp_path / "out"
     assert archive.release(first, out=out, format="png", method="paper").count("released") == 1
-    monkeypatch.setattr(Activator, "run", lambda self, sources: iter(list(sources)[:0]))
+    monkeypatch.setattr(Activator, "run", lambda self, sources, worked: iter(list(sources)[:0]))
     (outcome,) = archive.release(second, out=out, format="png", method="paper")
     assert outcome.status == "failed"
     assert (
