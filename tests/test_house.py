@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 52_000  # lines of the package
+MOST_LINES = 53_000
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -30,6 +30,8 @@ TESTED_ELSEWHERE = {
     "errors": "test_public_api",
     "codebooks/any_codebook": "codebooks/test_faiss_codebook",
     "client": "serve/test_client",
+    "archive/ingest/vector_files": "archive/test_transfer",
+    "archive/ingest/vectors": "archive/test_transfer",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "images/metadata/foreign": "images/metadata/test_metadata",

@@ -11,7 +11,7 @@ from homing.archive.codebooks import choose_codebooks
 from homing.archive.ingest.run import OnOutcome, collect, refuse_output, refuse_store
 from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
-from homing.archive.upkeep import ArchiveUpkeep
+from homing.archive.transfer import ArchiveTransfer
 from homing.c2pa.credentials import ContentCredentials
 from homing.codebooks.codebook import Codebook
 from homing.options import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
 
 
-class Archive(ArchiveUpkeep):
+class Archive(ArchiveTransfer):
     """All pictures released or added, with the codebook that gives them cells and codes.
 
     Created by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to
