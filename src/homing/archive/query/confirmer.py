@@ -159,13 +159,18 @@ def in_reading_order(copies: Sequence[Hit]) -> list[Hit]:
     places.sort(key=lambda place: place[0][1])
     rows: list[list[tuple[Box, list[Hit]]]] = []
     for place in places:
-        _, top, _, bottom = place[0]
-        if rows and (top + bottom) / 2 <= max(box[3] for box, _ in rows[-1]):
+        if rows and any(_beside(place[0], box) for box, _ in rows[-1]):
             rows[-1].append(place)
         else:
             rows.append([place])
     ordered = [place for row in rows for place in sorted(row, key=lambda place: place[0][0])]
     return [hit for _, hits in ordered for hit in hits]
+
+
+def _beside(one: Box, other: Box) -> bool:
+    """Return whether half of the lower of two boxes is as high up as the other."""
+    shared = min(one[3], other[3]) - max(one[1], other[1])
+    return 2 * shared >= min(one[3] - one[1], other[3] - other[1])
 
 
 def hit_pictures(
