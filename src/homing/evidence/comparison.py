@@ -130,11 +130,6 @@ class Comparison:
         return {"copy": True, "part": False, "undecided": None, "none": False}[self.kind]
 
     @property
-    def agreeing_inliers(self) -> int:
-        """Matches of local features that one homography explains."""
-        return self.alignment.agreeing if self.alignment else 0
-
-    @property
     def shown(self) -> float:
         """Share of the record's area that the query shows, 0 to 1."""
         return self.alignment.shown if self.alignment else 0.0

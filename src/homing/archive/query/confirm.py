@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
@@ -54,6 +54,7 @@ class QueryPicture:
     size: tuple[int, int]  # of the picture itself, upright
     sha256: bytes | None = None  # of its file; None of a picture in memory
     read_finer: Callable[[], Image.Image] | None = None  # None: `image` has all that is wanted
+    compared: dict[bytes | Path, Comparison] = field(default_factory=dict)  # with entries' pictures
 
     @classmethod
     def read(cls, source: Source | Image.Image, limits: Limits) -> "QueryPicture":
@@ -232,7 +233,9 @@ def compare_hit(
         return ComparedHit(replace(hit, reason=f"not compared: {place}: {error}"))
     if query.sha256 is not None and query.sha256 in (recorded.file_sha256, recorded.source_sha256):
         return ComparedHit(_very_file(hit, recorded, query), image)
-    comparison = query.compare(image)
+    comparison = query.compared.get(picture)
+    if comparison is None:
+        comparison = query.compared[picture] = query.compare(image)
     return ComparedHit(_judged(hit, recorded, image, comparison, query), image, comparison)
 
 

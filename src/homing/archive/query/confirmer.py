@@ -51,6 +51,7 @@ class Confirmer:
     search: _Search  # for hits without comparing them
     decided: _Decided  # gives the hits of a query with what people decided
     options: SearchOptions
+    picture: QueryPicture | None = None  # of the only query, if it is read already
 
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
         """Return the answers to queries, compared."""
@@ -74,7 +75,7 @@ class Confirmer:
         if not hits or query.picture is None:
             return SeenQuery(hits)
         try:
-            picture = QueryPicture.read(query.picture, self.options.limits)
+            picture = self.picture or QueryPicture.read(query.picture, self.options.limits)
         except PictureError:  # a file that has changed since it was described costs no answer
             return SeenQuery(hits)
         return SeenQuery(confirm(hits, pictures, picture, self.options.limits), picture)
