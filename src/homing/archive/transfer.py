@@ -33,7 +33,8 @@ class ArchiveTransfer(ArchiveUpkeep):
         target : path
             It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
             and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
-            ``postgresql://HOST/DATABASE`` is brought up to date: see ``docs/guides/your-own-index.md``.
+            ``postgresql://HOST/DATABASE`` is brought up to date: see
+            ``docs/guides/your-own-index.md``.
         previews : bool
             Write their previews too, about 16 kB each; into Parquet alone.
         generation : int or None
