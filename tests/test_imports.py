@@ -24,6 +24,7 @@ FLOORS = (
     (
         "files",
         "workers",
+        "compiled",
         "extras",
         "html",
         "lazy",
@@ -78,7 +79,7 @@ ORDER = {
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
     "samples picture read_small preview metadata encode",
     "images/metadata": "metadata foreign carried",
-    "search": "ranking false_alarms surroundings background engines frames views",
+    "search": "products ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service pages routes softbinding app server",
     "workers": "ahead memory processes ray_internals ray choose",
@@ -103,7 +104,7 @@ RESERVED = {
     "imagehash": {"bench"},
     "jinja2": {"html"},
     "matplotlib": {"bench"},
-    "numba": {"images"},
+    "numba": {"compiled", "search"},
     "pdqhash": {"bench"},
     "fastapi": {"serve"},
     "prometheus_client": {"serve"},
