@@ -25,6 +25,7 @@ FLOORS = (
     (
         "files",
         "workers",
+        "compiled",
         "html",
         "lazy",
     ),
@@ -85,7 +86,7 @@ ORDER = {
     "samples picture read_small preview metadata encode",
     "images/metadata": "metadata foreign carried",
     "integrations/threatexchange": "codes entries index signal",
-    "search": "ranking false_alarms surroundings background engines frames views",
+    "search": "products ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service schema pages routes softbinding app server",
     "watch": "arrivals aside watcher",
@@ -111,7 +112,7 @@ RESERVED = {
     "imagehash": {"bench"},
     "jinja2": {"html"},
     "matplotlib": {"bench"},
-    "numba": {"images"},
+    "numba": {"compiled", "search"},
     "pdqhash": {"bench"},
     "fastapi": {"serve"},
     "prometheus_client": {"serve"},
