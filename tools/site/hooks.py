@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from mkdocs.exceptions import PluginError
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
@@ -20,6 +22,7 @@ MADE = {
     "library": library.as_markdown,
     "objects": objects.as_markdown,
 }
+_LOADED = re.compile(r'<(?:script|img|iframe|link)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"')
 _MARK = re.compile(r"^<!-- made by (\w+) -->$", re.M)
 _GROUP_OF_OTHERS = "Guides"
 
@@ -39,3 +42,10 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Return the page with its generated parts, and with links where it names other pages."""
     made = _MARK.sub(lambda mark: MADE[mark[1]](), markdown)
     return links.linked(made, page.file.src_uri)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Refuse a page that loads anything from another host."""
+    if found := _LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {found[0]}")
+    return output

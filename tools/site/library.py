@@ -29,11 +29,12 @@ def as_markdown() -> str:
     parts = []
     for heading, listed in sections.items():
         parts.append(f"## {heading}\n")
-        parts.extend(f"::: {_home(name)}\n" for name in listed.split())
+        parts.extend(map(_directive, listed.split()))
     parts.append("## A service, from Python\n\n::: homing.client.Client\n")
     return "\n".join(parts)
 
 
-def _home(name: str) -> str:
+def _directive(name: str) -> str:
     module, attribute = homing._HOMES.get(name, ("homing.errors", name))
-    return f"{module}.{attribute}"
+    directive = f"::: {module}.{attribute}\n"
+    return directive if name == attribute else f"{directive}    options:\n      heading: {name}\n"
