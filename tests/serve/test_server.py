@@ -63,13 +63,13 @@ def sent(url, count, first=0):
         ("pictures", (f"{number}.jpg", encoded(picture(number))))
         for number in range(first, first + count)
     ]
-    answer = httpx.post(f"{url}/release", files=files, data={"method": "paper"}, timeout=60)
+    answer = httpx.post(f"{url}/v1/releases", files=files, data={"method": "paper"}, timeout=60)
     assert answer.status_code == 202
     return answer.json()["job"]
 
 
 def until_done(url, token):
-    while (job := httpx.get(f"{url}/releases/{token}").json())["state"] == "running":
+    while (job := httpx.get(f"{url}/v1/releases/{token}").json())["state"] == "running":
         time.sleep(0.1)
     return job
 
@@ -126,10 +126,10 @@ def test_killed_while_it_receives_it_stores_nothing(folder):
 
     kind = {"Content-Type": "multipart/form-data; boundary=b"}
     with pytest.raises(httpx.TransportError):
-        httpx.post(f"{served.url}/release", content=slowly(), headers=kind)
+        httpx.post(f"{served.url}/v1/releases", content=slowly(), headers=kind)
     served.end(signal.SIGKILL)
     again = Process(folder)
-    assert httpx.get(f"{again.url}/statistics").json()["entries"] == 0
+    assert httpx.get(f"{again.url}/v1/statistics").json()["entries"] == 0
     assert list((folder / "archive-serve" / "jobs").iterdir()) == []
     again.end(signal.SIGTERM)
 

@@ -1,6 +1,7 @@
 """The archive: pictures released and added."""
 
 import contextlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -8,16 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from homing.archive.codebooks import choose_codebooks
-from homing.archive.ingest.run import (
-    Observer,
-    OnOutcome,
-    collect,
-    refuse_output,
-    refuse_store,
-)
+from homing.archive.ingest.run import Observer, collect, refuse_output, refuse_store
 from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
-from homing.archive.upkeep import ArchiveUpkeep
+from homing.archive.transfer import ArchiveTransfer
 from homing.c2pa.credentials import ContentCredentials
 from homing.codebooks.codebook import Codebook
 from homing.options import (
@@ -28,6 +23,7 @@ from homing.options import (
     PathLike,
     as_paths,
 )
+from homing.progress import OnProgress
 from homing.workers.choose import Workforce, open_workforce
 
 if TYPE_CHECKING:
@@ -35,8 +31,10 @@ if TYPE_CHECKING:
     from homing.archive.ingest.describe import DescribedInput
     from homing.descriptors.descriptor import Descriptor
 
+_log = logging.getLogger(__name__)
 
-class Archive(ArchiveUpkeep):
+
+class Archive(ArchiveTransfer):
     """All pictures released or added, with the codebook that gives them cells and codes.
 
     Created by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to
@@ -73,7 +71,7 @@ class Archive(ArchiveUpkeep):
         limits: Limits = DEFAULT_LIMITS,
         c2pa: ContentCredentials | None = None,
         workers: int | str = 1,
-        on_outcome: OnOutcome | Observer | None = None,
+        progress: OnProgress | Observer | None = None,
         **activation: Unpack[ActivationKeywords],
     ) -> Report:
         """Activate pictures, write them to a folder and record them.
@@ -112,10 +110,10 @@ class Archive(ArchiveUpkeep):
             under the same paths; as for :meth:`add`. This process writes the files, which are the
             same on processors of the same kind. The current pictures of a killed worker are
             activated again.
-        on_outcome : callable, Observer or None
-            Called with each outcome, once its picture is recorded. An
-            :class:`~homing.archive.ingest.run.Observer` is also called when a picture is begun and
-            worked on, and may stop the run early.
+        progress : callable, Observer or None
+            Called with a :class:`Progress` for each picture, once it is recorded: `result` is its
+            outcome. An :class:`~homing.archive.ingest.run.Observer` is also called when a
+            picture is begun and worked on, and may stop the run early.
 
         Returns
         -------
@@ -140,12 +138,13 @@ class Archive(ArchiveUpkeep):
         options = Activation(**activation)
         self._table.begin_writing()
         refuse_store(out)
-        observer = Observer.of(on_outcome)
+        observer = Observer.of(progress)
         inputs, folder = self.inputs(photos, manifest), Path(out)
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
         refuse_clashes(inputs, find_kind(options.format) if options.format else None, folder)
         generation, codebook = self._newest()
+        _log.info("releasing %d pictures of %s into %s", len(inputs), self.path, folder)
         with open_workforce(workers) as workforce:
             descriptor = self._descriptor_beside(workforce)
             options = replace(options, also=choose_codebooks(options.also, descriptor))
@@ -172,7 +171,7 @@ class Archive(ArchiveUpkeep):
             )
             with contextlib.closing(release(run, inputs)) as outcomes:
                 folders = as_paths(photos) if manifest is None else ()
-                report = collect(outcomes, observer.outcome, folders)
+                report = collect(outcomes, len(inputs), observer.progress, folders)
         self._keep_calibrated()
         return report
 
@@ -200,7 +199,7 @@ class Archive(ArchiveUpkeep):
         manifest: PathLike | None = None,
         limits: Limits = DEFAULT_LIMITS,
         workers: int | str = 1,
-        on_outcome: OnOutcome | Observer | None = None,
+        progress: OnProgress | Observer | None = None,
     ) -> Report:
         """Record pictures as they are.
 
@@ -208,7 +207,7 @@ class Archive(ArchiveUpkeep):
 
         Parameters
         ----------
-        photos, manifest, limits, on_outcome
+        photos, manifest, limits, progress
             As for :meth:`release`.
         workers : int or str
             Processes that read and describe pictures at the same time; 1 is this one alone. Or the
@@ -234,13 +233,14 @@ class Archive(ArchiveUpkeep):
 
         self._table.begin_writing()
         inputs = self.inputs(photos, manifest)
+        _log.info("adding %d pictures to %s", len(inputs), self.path)
         with open_workforce(workers) as workforce:
-            observer = Observer.of(on_outcome)
+            observer = Observer.of(progress)
             described = self._described(inputs, limits, workforce, observer)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):
                 folders = as_paths(photos) if manifest is None else ()
-                report = collect(outcomes, observer.outcome, folders)
+                report = collect(outcomes, len(inputs), observer.progress, folders)
         self._keep_calibrated()
         return report
 

@@ -134,7 +134,7 @@ def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
         _print_problems(damaged_files(archive), as_json=as_json)  # perhaps the reason
         raise
     with progress(len(opened), "verifying") as bar:
-        found = opened.verify(files=files, progress=bar.by)
+        found = opened.verify(files=files, progress=bar.show)
     problems = [*found.problems, *_service_problems(archive, folder)]
     _print_problems(problems, as_json=as_json)
     decisions = f", {counted(found.decisions, 'decision')}" if found.decisions else ""
@@ -266,7 +266,7 @@ def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
     opened = shared.open_archive(archive)
     as_json = options["as_json"]
     with progress(opened.missing_previews, "making previews") as bar:
-        done = opened.previews(files, limits=shared.limits_of(options), progress=bar.by)
+        done = opened.previews(files, limits=shared.limits_of(options), progress=bar.show)
     for status, found in (("made", done.notes), ("failed", done.problems)):
         for each in found:
             line = f"{status:9} {printable(each.id or '-')}  ({printable(each.message)})"
@@ -281,14 +281,21 @@ def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @shared.archive_argument
+@click.option(
+    "--codes",
+    type=click.Choice(["codebook", "rq", "sq"]),
+    help="Codes it holds: the codebook's, or of the vectors RaBitQ (a bit a component) or scalar "
+    "ones (a byte a component). [default: as it is; at first the codebook's]",
+)
 @shared.workers_option
 @shared.json_option
-def index(archive: str, workers: int | str, as_json: bool) -> None:
+def index(archive: str, codes: str | None, workers: int | str, as_json: bool) -> None:
     """Build or extend the index on disk, by which large archives are searched in little memory.
 
     \b
     homing index archive
     homing index archive --workers 4
+    homing index archive --codes rq
     homing index s3://bucket/archive --workers ray://head:10001
     homing search archive suspect.jpg --engine lance
 
@@ -297,7 +304,7 @@ def index(archive: str, workers: int | str, as_json: bool) -> None:
     """
     opened = shared.open_archive(archive)
     with progress(opened.unindexed, "indexing") as bar:
-        done = opened.index(workers=workers, progress=bar.by)
+        done = opened.index(codes=codes, workers=workers, progress=bar.show)
     line = (
         f"{done.indexed:,} of {counted(done.entries, 'entry')} indexed, {done.added:,} of them "
         f"now, in {counted(done.segments, 'segment')}"
@@ -327,7 +334,7 @@ def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
 
     opened = shared.open_archive(archive, device=options["device"], engine=options["engine"])
     with progress(len(find_files(photos)) if photos else None, "calibrating") as bar:
-        made = opened.calibrate(photos, limits=shared.limits_of(options), progress=bar.by)
+        made = opened.calibrate(photos, limits=shared.limits_of(options), progress=bar.show)
     for views, tail in made.tails.items():
         places = {str(rate): tail.similarity(rate) for rate in (1e-2, 1e-3, 1e-4)}
         if options["as_json"]:

@@ -97,7 +97,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
             per_picture=options["per_picture"],
             seed=options["seed"],
             limits=shared.limits_of(options),
-            progress=bar.to,
+            progress=bar.show,
         )
     trained.codebook.save(options["out"])
     for failure in trained.failures:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from homing._version import __version__
-from homing.cli.output import silence_broken
+from homing.cli.output import show_log, silence_broken
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
@@ -29,6 +29,7 @@ from homing.workers.memory import keep_freed_memory
 _GROUPS = {
     "Pictures": {
         "release": "release add activate",
+        "watch": "watch",
         "search": "search explain duplicates cells",
         "kinds": "kinds",
     },
@@ -39,6 +40,7 @@ _GROUPS = {
     },
     "Measure": {"demo": "demo", "bench": "bench", "codebook": "descriptors codebook"},
     "Serve": {"serve": "serve keys"},
+    "Shell": {"completion": "completion"},
 }
 """Commands by group of the help and by module, which is imported when a command is needed."""
 
@@ -115,7 +117,10 @@ def _end_when_unread(action: Callable[[], _T]) -> _T:
     cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
 )
 @click.version_option(__version__, prog_name="homing")
-def cli() -> None:
+@click.option(
+    "-v", "--verbose", count=True, help="Say what is done, on standard error; twice: in detail."
+)
+def cli(verbose: int) -> None:
     """Release pictures so that edited copies of them are found again.
 
     homing changes a picture a little before it is published: nobody sees it, and cropped, mirrored
@@ -132,6 +137,7 @@ def cli() -> None:
     Results go to standard output, all else to standard error. Exit status: 0 success, 1 some
     inputs failed (each is named, with the reason), 2 wrong use, 130 interrupted.
     """
+    show_log(verbose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

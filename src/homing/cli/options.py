@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing.cli.completion import complete_codebooks, complete_folders, complete_ids
 from homing.cli.output import progress
 from homing.errors import UsageError
 from homing.options import (
     DEFAULT_LIMITS,
+    FORMATS,
     GREATEST_PSNR,
     LEAST_PSNR,
     Activation,
+    ActivationKeywords,
     Limits,
     SearchOptions,
 )
@@ -63,10 +66,12 @@ def _workers(text: str) -> int | str:
     return workers
 
 
-archive_argument = click.argument("archive", type=click.Path(path_type=str))
+archive_argument = click.argument(
+    "archive", type=click.Path(path_type=str), shell_complete=complete_folders
+)
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path())
 optional_photos_argument = click.argument("photos", nargs=-1, type=click.Path())
-ids_argument = click.argument("ids", nargs=-1, required=True)
+ids_argument = click.argument("ids", nargs=-1, required=True, shell_complete=complete_ids)
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
@@ -82,6 +87,7 @@ descriptor_option = click.option(
 codebook_option = click.option(
     "--codebook",
     default="auto",
+    shell_complete=complete_codebooks,
     help="Partition of the pictures: auto (by their number), a factory string such as "
     "IVF256,PQ8x8, or a file.",
 )
@@ -138,6 +144,39 @@ seed_option = click.option(
     help="Seed for randomness; the same seed gives the same files.",
 )
 
+out_option = click.option(
+    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
+)
+activation_options = combine(  # the fields of Activation, which activation_of collects
+    psnr_option,
+    click.option(
+        "--method",
+        default=Activation.method,
+        help="How pictures are changed: robust, robust-fast (two thirds of the time), "
+        "robust-thorough, or paper (as published, without a limit on what is seen).",
+    ),
+    seed_option,
+    click.option(
+        "--also",
+        multiple=True,
+        shell_complete=complete_codebooks,
+        metavar="CODEBOOK",
+        help="A further codebook to activate for, named as in --codebook of homing init. May be "
+        "repeated.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        help="Format of the released files; JPEG then has a quality of 95 or more.  [default: "
+        "each picture's own]",
+    ),
+)
+
+
+def activation_of(options: dict[str, Any]) -> ActivationKeywords:
+    """Collect the options of an activation."""
+    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
+
 
 def views_option(default: str, text: str) -> Option:
     """Return the option that names a set of views."""
@@ -178,7 +217,7 @@ c2pa_options = combine(
         type=click.Path(exists=True, dir_okay=False),
         metavar="CHAIN KEY",
         help="Sign every file with Content Credentials: the certificates and the private key, in "
-        "PEM (docs/c2pa.md).",
+        "PEM (docs/guides/c2pa.md).",
     ),
     click.option(
         "--c2pa-endpoint",
@@ -222,4 +261,4 @@ def load_network(name: str, device: str = "cpu") -> "Descriptor":
     if name not in [info.name for info in registry() if not info.bundled]:
         return load_descriptor(name, device=device)
     with progress(None, f"fetching {name}") as bar:
-        return load_descriptor(name, device=device, progress=bar.to)
+        return load_descriptor(name, device=device, progress=bar.show)

@@ -1,6 +1,7 @@
 """Output of the commands: plain text or JSON lines, tables, and progress."""
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from homing.archive import Outcome, Report
     from homing.archive.ingest.run import Observer
     from homing.bench.statistics.tables import Table
+    from homing.progress import Progress
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -51,6 +53,33 @@ def emit(values: Mapping[str, Any]) -> None:
 def say(text: str) -> None:
     """Print a line that is not a result, to standard error."""
     echo(text, err=True)
+
+
+class _Lines(logging.Handler):
+    """Prints log records as lines on standard error, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record))
+        except BrokenPipeError:
+            silence_broken()
+
+
+def show_log(verbose: int) -> None:
+    """Show the log of the package: warnings; also what is done; and, from 2 on, in detail."""
+    logger = logging.getLogger("homing")
+    for each in [each for each in logger.handlers if isinstance(each, _Lines)]:
+        logger.removeHandler(each)  # of an earlier call in this process
+    lines = _Lines()
+    detail = "%(asctime)s %(name)s: " if verbose else "homing: "
+    lines.setFormatter(_OneLine(f"{detail}%(message)s"))
+    logger.addHandler(lines)
+    logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextmanager
@@ -134,7 +163,8 @@ def show_outcomes(
         left = counts["begun"] - counts["worked"]
         say(f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them")
 
-    def print_outcome(outcome: "Outcome") -> None:
+    def print_outcome(step: "Progress") -> None:
+        outcome: Outcome = step.result
         try:
             if as_json:
                 emit(outcome.as_dict())
@@ -178,10 +208,12 @@ class Bar:
         if self._update is not None:
             self._update(advance=count, skipped=count)
 
-    def to(self, done: int, total: int | None = None) -> None:
-        """Set the bar, and its total if that has just become known."""
+    def show(self, step: "Progress") -> None:
+        """Set the bar, and its total if that is known."""
         if self._update is not None:
-            self._update(completed=done, **({} if total is None else {"total": total}))
+            self._update(
+                completed=step.done, **({} if step.total is None else {"total": step.total})
+            )
 
 
 @contextmanager
@@ -191,7 +223,8 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
         yield Bar()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
@@ -200,7 +233,7 @@ def progress(total: int | None, description: str) -> Iterator[Bar]:
         TextColumn("{task.fields[left]}"),
     )
     # Rich redirects lines that go to the same terminal, so that they appear above the bar.
-    shown = Progress(
+    shown = RichProgress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )
     with shown as bar:

@@ -8,7 +8,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import finish, show_outcomes, warnings_as_lines
-from homing.options import FORMATS, Activation, ActivationKeywords
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.archive import Archive
@@ -19,36 +19,6 @@ _manifest = click.option(
     help="Table of the pictures (.csv, .tsv or .jsonl): a column 'path', perhaps 'id', and any "
     "others, such as captions, which searches return.",
 )
-_out = click.option(
-    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
-)
-_activation_options = shared.combine(  # the fields of Activation, which _activation collects
-    shared.psnr_option,
-    click.option(
-        "--method",
-        default=Activation.method,
-        help="How pictures are changed: robust, robust-fast (two thirds of the time), "
-        "robust-thorough, or paper (as published, without a limit on what is seen).",
-    ),
-    shared.seed_option,
-    click.option(
-        "--also",
-        multiple=True,
-        metavar="CODEBOOK",
-        help="A further codebook to activate for, named as in --codebook of homing init. May be "
-        "repeated.",
-    ),
-    click.option(
-        "--format",
-        type=click.Choice(FORMATS),
-        help="Format of the released files; JPEG then has a quality of 95 or more.  [default: "
-        "each picture's own]",
-    ),
-)
-
-
-def _activation(options: dict[str, Any]) -> ActivationKeywords:
-    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def _outcomes(
@@ -63,9 +33,9 @@ def _outcomes(
 @click.command(short_help="Change pictures so that copies are found; record them.")
 @shared.archive_argument
 @shared.optional_photos_argument
-@_out
+@shared.out_option
 @_manifest
-@_activation_options
+@shared.activation_options
 @shared.c2pa_options
 @shared.workers_option
 @shared.sync_option
@@ -92,7 +62,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "releasing") as on_outcome:
+    with _outcomes(opened, photos, options, "releasing") as observer:
         report = opened.release(
             photos,
             out=options["out"],
@@ -100,8 +70,8 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             c2pa=credentials,
             workers=options["workers"],
-            on_outcome=on_outcome,
-            **_activation(options),
+            progress=observer,
+            **shared.activation_of(options),
         )
     return finish(report)
 
@@ -128,13 +98,13 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     is recorded as it is now.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "adding") as on_outcome:
+    with _outcomes(opened, photos, options, "adding") as observer:
         report = opened.add(
             photos,
             manifest=options["manifest"],
             limits=shared.limits_of(options),
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(report)
 
@@ -143,8 +113,8 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
 @shared.photos_argument
 @shared.descriptor_option
 @shared.codebook_option
-@_out
-@_activation_options
+@shared.out_option
+@shared.activation_options
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
@@ -163,11 +133,11 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
-    activation = Activation(**_activation(options))
+    activation = Activation(**shared.activation_of(options))
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))
-    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as on_outcome:
+    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as observer:
         report = activate_files(
             inputs,
             network,
@@ -175,6 +145,6 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             out=options["out"],
             activation=activation,
             limits=shared.limits_of(options),
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(replace(report, passed_over=count_passed_over(photos)))

@@ -249,7 +249,7 @@ def duplicates(
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
-        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.show)
     for number, group in enumerate(groups):
         if as_json:
             emit(group.as_dict())

@@ -77,6 +77,13 @@ _folder_option = click.option(
     default=600,
     help="Requests per minute and key; 0: no limit.",
 )
+@click.option(
+    "--webhook-host",
+    "webhook_hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Let webhooks go to this host though it is private, or without TLS; may be repeated.",
+)
 @shared.c2pa_options
 @shared.engine_option
 @shared.device_option
@@ -118,6 +125,7 @@ def serve(archive: str, **options: Any) -> None:
         seconds=options["seconds"],
         c2pa=shared.credentials_of(options),
         rate_limit=options["rate_limit"],
+        webhook_hosts=options["webhook_hosts"],
         files=tuple(Path(folder) for folder in options["files"]),
         device=options["device"],
         engine=options["engine"],

@@ -94,16 +94,13 @@ def _fill(
         write_background(out / "background", background, seed=seed, progress=bar.by)
     base = create(out / "archive")
     with progress(background, "adding background") as bar:
-        base.add(out / "background", on_outcome=Observer(worked=lambda: bar.by(1)))
+        base.add(out / "background", progress=Observer(worked=lambda: bar.by(1)))
     shutil.copytree(out / "archive", out / "archive-passive")
     active, passive = open_archive(out / "archive"), open_archive(out / "archive-passive")
     inputs = [item.path for item in active.inputs(pictures)][:_MOST_PICTURES]
     with progress(len(inputs), "releasing") as bar:
         report = active.release(
-            inputs,
-            out=out / "released",
-            seed=seed,
-            on_outcome=Observer(worked=lambda: bar.by(1)),
+            inputs, out=out / "released", seed=seed, progress=Observer(worked=lambda: bar.by(1))
         )
     passive.add(inputs)
     shutil.rmtree(out / "background")

@@ -33,9 +33,11 @@ def statuses(report):
 
 def test_release_writes_records_and_finds(archive, photos, tmp_path):
     before = contents(photos)
-    outcomes = []
-    report = archive.release(photos, out=tmp_path / "out", on_outcome=outcomes.append)
-    assert list(report) == outcomes
+    steps = []
+    report = archive.release(photos, out=tmp_path / "out", progress=steps.append)
+    assert [step.result for step in steps] == list(report)
+    assert [step.done for step in steps] == list(range(1, SEED_PICTURES + 1))
+    assert {step.total for step in steps} == {SEED_PICTURES}
     assert statuses(report) == ["released"] * SEED_PICTURES
     assert len(archive) == SEED_PICTURES
     assert contents(photos) == before

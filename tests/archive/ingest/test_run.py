@@ -24,19 +24,19 @@ def test_the_first_commits_wait_least(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run_that_is_stopped_records_what_was_begun(create, tmp_path, command: str) -> None:
     archive, photos, calls = create(), make_pictures(tmp_path / "photos", 12), []
     observer = Observer(
-        outcome=lambda outcome: calls.append(outcome.status),
+        progress=lambda progress: calls.append(progress.result.status),
         begun=lambda: calls.append("begun"),
         worked=lambda: calls.append("worked"),
         skipped=lambda: calls.append("skipped early"),
         stopped=lambda: calls.count("begun") >= 5,
     )
     options = {"out": tmp_path / "out", "method": "paper"} if command == "release" else {}
-    report = getattr(archive, command)(photos, on_outcome=observer, **options)
+    report = getattr(archive, command)(photos, progress=observer, **options)
     done = "released" if command == "release" else "added"
     assert [outcome.status for outcome in report] == [done] * 5
     assert len(archive) == 5
     assert [calls.count(each) for each in ("begun", "worked", done)] == [5, 5, 5]
     calls.clear()
-    getattr(archive, command)(photos, on_outcome=observer, **options)
+    getattr(archive, command)(photos, progress=observer, **options)
     assert calls.count("skipped early") == calls.count("skipped") == 5
     assert len(archive) == 10

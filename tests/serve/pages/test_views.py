@@ -41,8 +41,8 @@ def test_a_duration_is_formatted_in_its_two_largest_units(seconds: float, text: 
 
 
 def test_times_of_answers_are_listed_by_route() -> None:
-    figures = {"latency": {"/search": {"count": 1234, "p50": 0.0412, "p95": 1.26}}}
-    assert latency_rows(figures) == (("/search", "1,234", "41 ms", "1.3 s"),)
+    figures = {"latency": {"/v1/search": {"count": 1234, "p50": 0.0412, "p95": 1.26}}}
+    assert latency_rows(figures) == (("/v1/search", "1,234", "41 ms", "1.3 s"),)
 
 
 @pytest.mark.parametrize(

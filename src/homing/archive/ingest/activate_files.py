@@ -9,7 +9,6 @@ from pathlib import Path
 from homing.activation.activator import Activated, Activator
 from homing.archive.ingest.run import (
     Observer,
-    OnOutcome,
     collect,
     outcome_with_file,
     outcome_without_file,
@@ -25,6 +24,7 @@ from homing.errors import PictureError
 from homing.files.durable import make_folder, publish, refuses_name, sync_folder
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
+from homing.progress import OnProgress
 
 
 def activate_files(
@@ -35,7 +35,7 @@ def activate_files(
     out: PathLike,
     activation: Activation,
     limits: Limits = DEFAULT_LIMITS,
-    on_outcome: OnOutcome | Observer | None = None,
+    progress: OnProgress | Observer | None = None,
 ) -> Report:
     """Activate files into a folder, made if need be; an existing file is never overwritten.
 
@@ -46,8 +46,9 @@ def activate_files(
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
     refuse_clashes(inputs, activator.kind, folder)
-    observer = Observer.of(on_outcome)
-    return collect(_activate(activator, inputs, folder, observer), observer.outcome)
+    observer = Observer.of(progress)
+    outcomes = _activate(activator, inputs, folder, observer)
+    return collect(outcomes, len(inputs), observer.progress)
 
 
 def _activate(

@@ -1,6 +1,7 @@
 """Runs over many pictures: the output folder checked, outcomes made and collected."""
 
 import itertools
+import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,11 +16,12 @@ from homing.errors import UsageError
 from homing.images.find import count_passed_over
 from homing.images.limits import shown
 from homing.options import PathLike
+from homing.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from homing.activation.activator import Activated
 
-OnOutcome = Callable[[Outcome], None]
+_log = logging.getLogger(__name__)
 
 #: Seconds that the pictures of the first commits, and of all later ones, wait for others: an
 #: interruption loses what is not recorded, and many commits make many small files.
@@ -36,15 +38,15 @@ def _ignore(*_: Any) -> None:
 class Observer:
     """What a run calls while it works, and what it asks before it takes a picture."""
 
-    outcome: OnOutcome = _ignore  # once a picture is recorded
+    progress: OnProgress = _ignore  # once a picture is recorded
     begun: Callable[[], None] = _ignore  # when a picture is taken to be worked on
     worked: Callable[[], None] = _ignore  # when it has been, before it is recorded; by any thread
     skipped: Callable[[], None] = _ignore  # when a picture turns out to need no work
     stopped: Callable[[], Any] = _ignore  # if true, no further picture is begun
 
     @classmethod
-    def of(cls, given: "OnOutcome | Observer | None") -> "Observer":
-        """Return the observer itself, or one of a function that takes outcomes."""
+    def of(cls, given: "OnProgress | Observer | None") -> "Observer":
+        """Return the observer itself, or one of a function that takes progress."""
         if given is None:
             return cls()
         return given if isinstance(given, Observer) else cls(given)
@@ -86,9 +88,12 @@ def refuse_store(out: PathLike) -> None:
 
 
 def collect(
-    outcomes: Iterable[Outcome], on_outcome: OnOutcome, folders: Sequence[Path] = ()
+    outcomes: Iterable[Outcome],
+    total: int,
+    progress: OnProgress,
+    folders: Sequence[Path] = (),
 ) -> Report:
-    """Run to the end, calling `on_outcome` with each outcome as it comes.
+    """Run to the end, reporting each of `total` outcomes as it comes.
 
     Files in `folders` that are passed over are counted.
     """
@@ -96,9 +101,15 @@ def collect(
     collected = []
     for outcome in outcomes:
         collected.append(outcome)
-        on_outcome(outcome)
+        if outcome.status == "failed":
+            _log.info("%s: failed: %s", outcome.source, outcome.reason)
+        else:
+            _log.debug("%s: %s as %r", outcome.source, outcome.status, outcome.id)
+        progress(Progress(len(collected), total, outcome))
     seconds = time.perf_counter() - start
-    return Report(tuple(collected), seconds, count_passed_over(folders))
+    report = Report(tuple(collected), seconds, count_passed_over(folders))
+    _log.info("%s", report)
+    return report
 
 
 def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:
