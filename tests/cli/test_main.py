@@ -757,6 +757,9 @@ def test_json_stays_json_whatever_the_names(homing_cli, archive, photos):
     ("arguments", "words"),
     [
         (["init", "new", "--codebook", "IVF1024,", "PQ8x8"], "write IVF1024,PQ8x8"),
+        (["init", "archive"], "exists already, as an archive: use it"),
+        (["init", "photos"], "exists already and is not empty"),
+        (["bench", "photos", "--background", "nowhere"], "no file or folder 'nowhere'"),
         (["init", "new", "--codebook", "mime.safetensors"], "no codebook file 'mime.safetensors'"),
         (["init", "new", "--codebook", "IVF65,PQ8x8"], "IVF65,PQ8x8 ships|no codebook ships"),
         (["search", "archive", "https://example.org/a.jpg"], r"https://example.org/a.jpg is an ad"),

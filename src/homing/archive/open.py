@@ -83,7 +83,7 @@ def create(
     check_places(places)
     folder = location_of(path)
     if _is_taken(folder):
-        raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
+        raise ArchiveError(_taken(folder))
     network = _load(descriptor, device)
     chosen, reason = choose_with_codes(codebook, network, expect)
     settings = ArchiveSettings(
@@ -216,6 +216,13 @@ def _is_taken(folder: Location) -> bool:
     if folder.is_symlink():
         return True
     return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+
+
+def _taken(folder: Location) -> str:
+    """Say what is in the place of a new archive."""
+    if (folder / SETTINGS).exists():
+        return f"{str(folder)!r} exists already, as an archive: use it, or choose another path"
+    return f"{str(folder)!r} exists already and is not empty: choose another path"
 
 
 def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook: Codebook) -> None:
