@@ -21,15 +21,18 @@ FLOORS = (
         "errors",
         "_version",
     ),
+    ("extras",),
     (
         "files",
         "workers",
-        "extras",
         "html",
         "lazy",
     ),
     ("codebooks",),
-    ("options",),
+    (
+        "options",
+        "progress",
+    ),
     ("images",),
     ("descriptors",),
     ("edits",),
@@ -47,6 +50,7 @@ FLOORS = (
         "bench",
         "demo",
         "client",
+        "integrations",
         "serve",
         "watch",
     ),
@@ -70,8 +74,8 @@ ORDER = {
     "table damaged addresses commit columns vectors index build_index",
     "bench": "extra settings cache context statistics encode search dataset states measure "
     "questions costs sample_study published_copies report run_descriptors run",
-    "cli": "output process options kinds archive entries decisions release watch search codebook "
-    "bench serve demo main",
+    "cli": "process output completion options kinds archive entries decisions release watch search "
+    "codebook bench serve demo main",
     "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
     "faiss_codebook faiss_index storage catalogue names training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
@@ -79,6 +83,7 @@ ORDER = {
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
     "samples picture read_small preview metadata encode",
     "images/metadata": "metadata foreign carried",
+    "integrations/threatexchange": "codes entries index signal",
     "search": "ranking false_alarms surroundings background engines frames views",
     "serve": "http settings token_folders shared_archive access models tasks jobs verification "
     "service schema pages routes softbinding app server",
@@ -92,7 +97,7 @@ UPWARDS = {
 }
 #: Third-party libraries that only some parts may import.
 RESERVED = {
-    "faiss": {"codebooks", "search"},
+    "faiss": {"codebooks", "integrations", "search"},
     "lance": {"archive"},
     "torch": {"descriptors", "activation"},
     "skimage": {"bench", "demo"},
@@ -111,6 +116,7 @@ RESERVED = {
     "prometheus_client": {"serve"},
     "ray": {"workers"},
     "starlette": {"serve"},
+    "threatexchange": {"integrations"},
     "uvicorn": {"serve"},
 }
 #: Modules that decode foreign bytes. Others decode only what they have just encoded, or a

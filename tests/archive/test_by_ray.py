@@ -103,7 +103,7 @@ def test_wrong_workers_are_refused_by_the_command_line(monkeypatch, homing_cli, 
     monkeypatch.setitem(sys.modules, "ray", None)
     ended = homing_cli("index", archive.path, "--workers", "ray")
     assert ended.status == 2
-    assert ended.err.strip().endswith("need Ray: pip install 'homing[cluster]'")
+    assert ended.err.strip().endswith("need Ray: pip install '.[cluster]' in homing's folder")
 
 
 def test_a_cluster_that_is_not_there(homing_cli, archive, monkeypatch):

@@ -751,3 +751,27 @@ def test_json_stays_json_whatever_the_names(homing_cli, archive, photos):
         ran = homing_cli(*command, "--json")
         assert ran.status == 0
         assert len([json.loads(line) for line in ran.out.split("\n") if line]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["init", "new", "--codebook", "IVF1024,", "PQ8x8"], "write IVF1024,PQ8x8"),
+        (["init", "new", "--codebook", "mime.safetensors"], "no codebook file 'mime.safetensors'"),
+        (["init", "new", "--codebook", "IVF65,PQ8x8"], "IVF65,PQ8x8 ships|no codebook ships"),
+        (["search", "archive", "https://example.org/a.jpg"], r"https://example.org/a.jpg is an ad"),
+        (["explain", "archive", "https://example.org/a.jpg"], "download the picture first"),
+        (["search", "https://example.org/archive", "a.jpg"], "is a web address, and an archive"),
+        (["search", "archive", "photos/0.jpgg"], r"did you mean 'photos/0\.jpg'\?"),
+        (["search", "nowhere", "photos"], "make one with 'homing init nowhere'"),
+        (["serach", "archive", "photos"], r"There is no command 'serach'\. Did you mean search\?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_slips_of_newcomers_are_answered_with_what_to_do(
+    homing_cli, archive, photos, arguments, words
+):
+    ran = homing_cli(*arguments)
+    assert ran.status in (1, 2)
+    assert re.search(words, ran.err)
+    assert "Traceback" not in ran.err

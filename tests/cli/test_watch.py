@@ -148,7 +148,7 @@ def test_a_growing_file_is_taken_whole_and_a_signal_ends_gently(
     taken = json.loads(process.stdout.readline())
     assert (taken["id"], taken["status"]) == ("slow.jpg", "released")
     assert Path("in-done/slow.jpg").read_bytes() == data
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Traceback" not in err

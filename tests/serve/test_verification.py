@@ -7,7 +7,7 @@ import pytest
 from homing.options import Activation
 from homing.serve.access.keys import KeyRing
 from homing.serve.access.secret import service_secret
-from homing.serve.jobs.store import JobDraft, JobFolder, JobPicture
+from homing.serve.jobs.store import Delivery, JobDraft, JobFolder, JobPicture
 from homing.serve.token_folders import SavedSearches
 from homing.serve.verification import damaged_files
 
@@ -23,6 +23,7 @@ def folder(tmp_path):
     job = JobFolder(tmp_path / "jobs" / draft.commit().token)
     job.write_attempts({1: 1})
     job.add_outcomes(0, [OUTCOME])
+    job.write_delivery(Delivery("waiting", "done"))
     SavedSearches.of(tmp_path, 9).save({"query": "q.jpg", "hits": []}, b"x")
     service_secret(tmp_path)
     return tmp_path
@@ -35,7 +36,15 @@ def test_a_sound_folder_has_no_damaged_files(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["keys.json", "secret.json", "job.json", "outcomes-000000.json", "begun.json", "answer.json"],
+    [
+        "keys.json",
+        "secret.json",
+        "job.json",
+        "outcomes-000000.json",
+        "begun.json",
+        "webhook.json",
+        "answer.json",
+    ],
 )
 def test_each_damaged_file_is_named(folder, name):
     (file,) = folder.rglob(name)

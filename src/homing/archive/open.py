@@ -1,5 +1,6 @@
 """Creation and opening of archives."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ from homing.options import PLACES, PREVIEW_SIDE, PathLike, check_places, check_p
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
+
+_log = logging.getLogger(__name__)
 
 _SETTLED = 60.0  # seconds after which the maker of a table without settings is taken for dead
 
@@ -98,6 +101,7 @@ def create(
         _make(folder, settings, chosen)
     else:
         _make_in_store(folder, settings, chosen)
+    _log.info("made %s: %s, %s", folder, settings.descriptor, settings.codebook)
     return open_archive(folder, descriptor=network, device=device)
 
 
@@ -158,6 +162,7 @@ def open_archive(
     archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
+    _log.debug("opened %s", archive.path)
     return archive
 
 

@@ -1,7 +1,7 @@
 """Archives as searched: hits, verdicts, evidence, duplicates."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -36,6 +36,7 @@ from homing.codebooks.codebook import Codebook
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Limits, PathLike, Probes, SearchKeywords, SearchOptions
+from homing.progress import OnProgress, Progress, counted
 from homing.search.engines.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -285,6 +286,8 @@ class ArchiveReader:
     def search_each(
         self,
         photos: Sequence[PathLike],
+        *,
+        progress: OnProgress | None = None,
         **keywords: Unpack[SearchKeywords],
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
@@ -296,11 +299,18 @@ class ArchiveReader:
         photos : sequence of paths
             Files and folders.
         k, probes, rerank, views, rate, confirm, files, limits, deadline
-            As for :meth:`search`; pictures are searched for 16 at a time, under one deadline.
+            As for :meth:`search`; 16 pictures at a time, under one deadline.
+        progress : callable or None
+            Called with a :class:`Progress` before each result, with it.
         """
         options = SearchOptions(**keywords)
-        batches = describe_queries(self.descriptor, find_files(photos), options)
-        yield from search_results(batches, lambda queries: self.answer(queries, options))
+        files = find_files(photos)
+        batches = describe_queries(self.descriptor, files, options)
+        results = search_results(batches, lambda queries: self.answer(queries, options))
+        for done, result in enumerate(results, start=1):
+            if progress is not None:
+                progress(Progress(done, len(files), result))
+            yield result
 
     def search_vectors(
         self,
@@ -340,7 +350,7 @@ class ArchiveReader:
         *,
         rate: float = SearchOptions.rate,
         similarity: float | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> "Duplicates":
         """Find entries that are copies of each other.
 
@@ -352,27 +362,17 @@ class ArchiveReader:
         rate : float
             Most false alarms per entry for entries without a preview to count as copies.
         similarity : float or None
-            If given, the entries that are at least as similar are compared; and those without a
-            preview count as copies, whatever the rate.
+            If given, entries as similar are compared; those without a preview count as copies.
         progress : callable or None
-            Called with the number of entries done since the last call.
-
-        Returns
-        -------
-        Duplicates
-            A tuple of groups, which says how many pairs were compared.
-
-        Raises
-        ------
-        UsageError
-            An option is out of range.
+            Called with a :class:`Progress` of entries.
         """
         from homing.archive.query.duplicates import SimilarityRule, find_duplicates
         from homing.archive.query.near_duplicates import PreviewPairs
 
+        count = counted(progress, self.__len__)
         rule = SimilarityRule(usable_calibration(self.path, self.settings), rate, similarity)
         return self._current.run(
-            lambda now: find_duplicates(now, PreviewPairs(now, self.preview_store), rule, progress)
+            lambda now: find_duplicates(now, PreviewPairs(now, self.preview_store), rule, count)
         )
 
     def manifest_store(self, manifest: str) -> bytes:

@@ -2,7 +2,7 @@
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_with_codes
@@ -24,6 +24,7 @@ from homing.archive.verification import ArchiveParts, statistics, verify
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
+from homing.progress import OnProgress, counted
 from homing.workers.choose import open_workforce
 
 if TYPE_CHECKING:
@@ -145,16 +146,14 @@ class ArchiveUpkeep(ArchiveReader):
         """Undo a decision and return it; EntryNotFoundError if there is none of that number."""
         return self._decisions.undo(number, by=by)
 
-    def verify(
-        self, *, files: bool = True, progress: Callable[[int], None] | None = None
-    ) -> Verification:
+    def verify(self, *, files: bool = True, progress: OnProgress | None = None) -> Verification:
         """Check every entry against codebook and descriptor, and with `files` all files too.
 
         These are released files, previews, and all that the table rests on: each is compared with
         its checksum. Decisions and the calibration must be whole; decisions on entries that are
         gone count for nothing, and stay.
 
-        `progress` is called with the number of entries checked since the last call.
+        `progress` is called with a :class:`Progress` of entries.
         """
         table = self._refreshed()
         # A descriptor that is not the archive's is refused here.
@@ -163,13 +162,11 @@ class ArchiveUpkeep(ArchiveReader):
             self.path, self.settings, table, self.codebooks, known, self._decisions
         )
         try:
-            return verify(parts, files=files, progress=progress)
+            return verify(parts, files=files, progress=counted(progress, table.__len__))
         except ArchiveError as error:
             raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
 
-    def index(
-        self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None
-    ) -> Indexed:
+    def index(self, *, workers: int | str = 1, progress: OnProgress | None = None) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook is unchanged.
 
         Later entries are found all the same, searched one by one, until it is run again.
@@ -181,7 +178,7 @@ class ArchiveUpkeep(ArchiveReader):
             for :meth:`add`. The current part of a killed worker is built again. Each takes up to
             half a gigabyte of memory.
         progress : callable or None
-            Called with the number of entries indexed since the last call.
+            Called with a :class:`Progress` of entries.
 
         Raises
         ------
@@ -193,7 +190,8 @@ class ArchiveUpkeep(ArchiveReader):
         codebooks = self.codebooks
         refuse_unindexable(codebooks, self.path)
         with open_workforce(workers) as workforce:
-            return index_generations(self._table, codebooks, workforce=workforce, progress=progress)
+            count = counted(progress, lambda: self.unindexed)
+            return index_generations(self._table, codebooks, workforce=workforce, progress=count)
 
     @property
     def unindexed(self) -> int:
@@ -226,7 +224,7 @@ class ArchiveUpkeep(ArchiveReader):
         files: PathLike | Sequence[PathLike] = (),
         *,
         limits: Limits = DEFAULT_LIMITS,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> MadePreviews:
         """Make the previews that are missing: of an archive made before there were any, or lost.
 
@@ -241,7 +239,7 @@ class ArchiveUpkeep(ArchiveReader):
         limits : Limits
             Bounds on decoding.
         progress : callable or None
-            Called with the number of entries done since the last call.
+            Called with a :class:`Progress` of entries.
 
         Raises
         ------
@@ -255,7 +253,8 @@ class ArchiveUpkeep(ArchiveReader):
             raise UsageError(f"{str(self.path)!r} was made to have no previews; make it anew")
         sources = self.sources(as_paths(files))
         store = self.preview_store
-        return make_missing(self._table, store, sources, limits=limits, progress=progress)
+        count = counted(progress, lambda: self.missing_previews)
+        return make_missing(self._table, store, sources, limits=limits, progress=count)
 
     @property
     def missing_previews(self) -> int:
@@ -277,7 +276,7 @@ class ArchiveUpkeep(ArchiveReader):
         *,
         previews: bool = True,
         generation: int | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> int:
         """Write all entries, with their vectors, to a new Parquet file; returns their count.
 
@@ -293,12 +292,13 @@ class ArchiveUpkeep(ArchiveReader):
         generation : int or None
             Whose entries an index has, to be named if there are several.
         progress : callable or None
-            Called with the number of entries written since the last call.
+            Called with a :class:`Progress` of entries.
         """
         from homing.archive.exports.target import export_entries
 
         parts = (self._refreshed(), self.settings, self.path, self.codebooks)
-        return export_entries(*parts, target, previews, generation, progress)
+        count = counted(progress, parts[0].__len__)
+        return export_entries(*parts, target, previews, generation, count)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
@@ -326,9 +326,7 @@ class ArchiveUpkeep(ArchiveReader):
             refuse_unindexable([chosen], self.path)  # the index could no longer be searched
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
 
-    def import_rows(
-        self, file: PathLike, *, progress: Callable[[int], None] | None = None
-    ) -> Imported:
+    def import_rows(self, file: PathLike, *, progress: OnProgress | None = None) -> Imported:
         """Record the entries of a file that :meth:`export` wrote, of this or of another archive.
 
         Both must have the same descriptor, and this one the codebooks of the other, in any order.
@@ -339,7 +337,8 @@ class ArchiveUpkeep(ArchiveReader):
 
         self._table.begin_writing()
         codebooks = self.codebooks
-        imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
+        count = counted(progress)
+        imported = import_rows(self._table, self.settings, codebooks, self.path, file, count)
         self._keep_calibrated()
         return imported
 
@@ -354,7 +353,7 @@ class ArchiveUpkeep(ArchiveReader):
         photos: PathLike | Sequence[PathLike] = (),
         *,
         limits: Limits = DEFAULT_LIMITS,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> Calibration:
         """Observe the similarities that queries without a match reach, on which verdicts rest.
 
@@ -368,7 +367,7 @@ class ArchiveUpkeep(ArchiveReader):
         limits : Limits
             Bounds on decoding; unreadable pictures are left out.
         progress : callable or None
-            Called with the number of pictures read since the last call.
+            Called with a :class:`Progress` of pictures.
 
         Raises
         ------
@@ -378,7 +377,8 @@ class ArchiveUpkeep(ArchiveReader):
         strangers = None
         if paths := as_paths(photos):
             found = find_files(paths)
-            strangers = describe_strangers(self.descriptor, found, limits, progress)
+            count = counted(progress, found.__len__)
+            strangers = describe_strangers(self.descriptor, found, limits, count)
         calibration = self._current.run(
             lambda now: calibrate(now, self.settings, self.preview_store, strangers)
         )

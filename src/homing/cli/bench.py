@@ -238,7 +238,7 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
     PHOTOS are activated. Their copies under the paper's edits are searched for among PHOTOS, the
     background and crops of the background, through each index and exactly. Needs the extra:
-    pip install 'homing[bench]'
+    pip install '.[bench]' in homing's folder
     """
     from homing.bench.extra import require_extra
 

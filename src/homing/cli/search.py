@@ -17,33 +17,37 @@ if TYPE_CHECKING:
     from homing.archive.query.verdict import Tally
 
 
-@click.command(short_help="Find the entries that a picture is a copy of.")
+@click.command(short_help="Find what a picture is a copy of.")
 @shared.archive_argument
 @shared.photos_argument
-@click.option("--k", type=click.IntRange(min=1), default=SearchOptions.k, help="Hits per query.")
+@click.option(
+    "--k",
+    type=click.IntRange(min=1),
+    default=SearchOptions.k,
+    help="Entries to return for each picture.",
+)
 @click.option(
     "--probes",
     default="auto",
-    help="Cells to visit: a number; near: those nearly as near to the picture as its own, "
-    "some 1.3 of a released one; auto: these, and more while no hit is likely a copy.",
+    help="Cells to search: a number; near: the few nearest; auto: these, and more until a likely "
+    "copy is found.",
 )
 @click.option(
     "--rerank",
     type=click.IntRange(min=0),
     default=SearchOptions.rerank,
-    help="Number of nearest codes to sort by exact similarity; 0: codes only.",
+    help="Candidates to sort by their exact similarity; 0: none.",
 )
 @shared.views_option(
     SearchOptions.views,
-    "upright: the query as it is; turned: also turned and mirrored; all: also without its frame, "
-    "and parts of it.",
+    "upright: the picture as it is; turned: also turned and mirrored; all: also without its "
+    "frame, and parts of it.",
 )
 @shared.rate_option
 @click.option(
     "--confirm/--no-confirm",
     default=SearchOptions.confirm,
-    help="Compare the query with the pictures of the best hits, as by default, or go by similarity "
-    "alone.",
+    help="Compare the pictures themselves, or go by similarity alone.",
 )
 @shared.files_option
 @shared.engine_option
@@ -51,15 +55,15 @@ if TYPE_CHECKING:
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Time limit for the parts of a large archive. A late part is left out: the answer says "
-    "so, and the exit status is 1.",
+    help="Answer in time, without the parts of a large archive that are late; the exit status is "
+    "then 1.",
 )
 @shared.version_option
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
 def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
-    """Find the entries most similar to a picture, or to every picture of a folder.
+    """Find what a picture, or every picture of a folder, is a copy of.
 
     \b
     homing search archive suspect.jpg
@@ -67,9 +71,9 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive meme.png --views all
     homing search s3://bucket/archive suspects/ --deadline 2
 
-    The query is compared with the pictures of the most similar entries. The answer is the very
-    file, a copy (and what was done to it), perhaps a copy, a shared part, or not found. A
-    similarity of 1 is the same picture; it is the cosine of the descriptors.
+    The picture is compared with the most similar entries. The answer: the very file, a copy (and
+    what was done to it), perhaps a copy, a shared part, or not found. A similarity of 1 is the
+    same picture.
     """
     from homing.archive import find_files
     from homing.archive.query.verdict import Tally
@@ -174,7 +178,7 @@ def _show(result: "SearchResult", *, alone: bool) -> None:
 @shared.archive_argument
 @click.argument("picture", type=click.Path())
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
-@shared.views_option("all", "As for search.")
+@shared.views_option("all", "As for 'homing search'.")
 @shared.rate_option
 @shared.files_option
 @shared.engine_option
@@ -188,8 +192,8 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     homing explain archive suspect.jpg
     homing explain archive suspect.jpg --html why.html --files photos/
 
-    With the entry's file, the two pictures are compared and laid over each other.
-    Released files are found where they were written; name folders of added ones with --files.
+    The page shows both pictures and lays one over the other. Name the folders of added pictures
+    with --files; released ones are found.
     """
     html = Path(options["html"]) if options["html"] else None
     if html is not None and not html.parent.is_dir():
@@ -240,13 +244,12 @@ def duplicates(
     homing duplicates archive
     homing duplicates archive --similarity 0.98 --json
 
-    Entries that are alike are compared by their previews. The number beside an entry is its
-    similarity to the one that it is a copy of. Entries without a preview go by similarity, at
-    --rate.
+    Similar entries are compared by their previews, or by similarity where there are none. The
+    number beside an entry is its similarity to the one that it is a copy of.
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
-        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.show)
     for number, group in enumerate(groups):
         if as_json:
             emit(group.as_dict())
@@ -285,11 +288,13 @@ def _counted(groups: "Duplicates", entries: int) -> str:
     return words
 
 
-@click.command(short_help="Number the cells in which copies of a picture would be.")
+@click.command(short_help="Print the cells where copies of a picture would be.")
 @shared.archive_argument
 @shared.photos_argument
-@click.option("--probes", type=click.IntRange(min=1), default=1, help="Cells of each view.")
-@shared.views_option(SearchOptions.views, "As for homing search.")
+@click.option(
+    "--probes", type=click.IntRange(min=1), default=1, help="Cells to return for each view."
+)
+@shared.views_option(SearchOptions.views, "As for 'homing search'.")
 @click.option(
     "--generation", type=click.IntRange(min=1), help="Number of the codebook.  [default: newest]"
 )
@@ -297,14 +302,14 @@ def _counted(groups: "Duplicates", entries: int) -> str:
 @shared.device_option
 @shared.json_option
 def cells(archive: str, photos: tuple[str, ...], **options: Any) -> int:
-    """Number the cells in which copies of a picture would be, nearest first.
+    """Print the numbers of the cells where copies of a picture would be, nearest first.
 
     \b
     homing cells archive suspect.jpg --probes 3
     homing cells archive suspects/ --json | jq .cells
 
-    For entries that are kept in a database under the number of their cell, which homing list --json
-    prints: a probe is a look-up by that key.
+    For a database of your own that keeps entries by the number of their cell ('homing list --json'
+    prints it): copies are then found by looking up these numbers.
     """
     from homing.archive import find_files
 

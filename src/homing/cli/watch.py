@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from homing.cli import options as shared
+from homing.cli.completion import complete_folders
 from homing.cli.output import outcome_line, print_result, printable, say
 from homing.cli.process import Terminated
 
@@ -19,7 +20,12 @@ _folder = click.Path(file_okay=False, path_type=Path)
 
 @click.command(short_help="Release what arrives in a folder.")
 @click.argument("folder", type=_folder, metavar="IN")
-@click.option("--archive", required=True, help="The archive that records the pictures.")
+@click.option(
+    "--archive",
+    required=True,
+    shell_complete=complete_folders,
+    help="The archive that records the pictures.",
+)
 @shared.out_option
 @click.option(
     "--done", type=_folder, help="Where released pictures are moved to.  [default: IN-done]"
@@ -117,9 +123,9 @@ def _ended_gently() -> Iterator[Callable[[], bool]]:
         came.append(number)
         say("ending when the pictures in hand are done; once more to end at once")
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        numbers.append(signal.SIGHUP)
+    numbers = [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
+    # In the background of a script, and under nohup, what is ignored stays so.
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
     before = [signal.signal(number, note) for number in numbers]
     try:
         yield lambda: bool(came)

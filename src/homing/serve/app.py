@@ -56,6 +56,7 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     for part in (status, searches, entries, decisions, releases, softbinding, pages):
         for router in part.ROUTERS:
             app.include_router(router)
+    app.webhooks.include_router(releases.WEBHOOKS)
     app.openapi = load_schema  # type: ignore[method-assign]
     add_failure_handlers(app, settings.places)
     app.add_middleware(RequestObserver, metrics=metrics, log=log)

@@ -51,10 +51,11 @@ def describe(app: FastAPI) -> dict[str, Any]:
         version=VERSION,
         description=_INTRODUCTION,
         routes=app.routes,
+        webhooks=app.webhooks.routes,
         tags=[{"name": name, "description": text} for name, text in _TAGS.items()],
     )
     document["components"]["securitySchemes"] = {SCHEME: _SCHEME}
-    for operations in document["paths"].values():
+    for operations in [*document["paths"].values(), *document["webhooks"].values()]:
         for operation in operations.values():
             # FastAPI makes the summary of the function's name, and the docstring has a better one.
             first, _, rest = operation.pop("description").partition("\n\n")

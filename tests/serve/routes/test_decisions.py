@@ -116,10 +116,10 @@ def test_another_site_and_a_reader_may_not_decide(live, decided):
         assert live.http.get("/v1/decisions", headers=headers).json()["decisions"] == []
         client = Client(live.url, write)
         kept = client.decide(data, "sea/2.jpg", "copy")
-        assert kept["by"] == "Ada"
+        assert (kept.by, kept.copy) == ("Ada", True)
         assert list(client.decisions("sea/2.jpg")) == [kept]
-        client.undo_decision(kept["number"])
+        client.undo_decision(kept.number)
         with pytest.raises(homing.EntryNotFoundError):
-            client.undo_decision(kept["number"])
+            client.undo_decision(kept.number)
     finally:
         forget_keys(live.service)

@@ -82,7 +82,7 @@ class Explanation:
             "entry": f"{hit.id} ({hit.state})",
             "verdict": hit_in_words(hit),
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
-            "as similar by chance": (
+            "this similar": (
                 "not known" if hit.false_alarm_rate is None else rate_of_hit_in_words(hit)
             ),
             "view": hit.view,

@@ -221,6 +221,15 @@ class OutcomeAnswer(Answer):
     seconds: float
 
 
+class WebhookAnswer(Answer):
+    """What became of telling a webhook."""
+
+    url: str
+    state: Literal["waiting", "delivered", "failed"]
+    attempts: int
+    reason: str | None = Field(description="Why the last attempt failed.")
+
+
 class JobAnswer(Answer):
     """A release by upload, and its progress."""
 
@@ -230,6 +239,38 @@ class JobAnswer(Answer):
     done: int = Field(description="Pictures that have an outcome.")
     reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
     outcomes: list[OutcomeAnswer] = Field(description="In the order of the pictures.")
+    webhook: WebhookAnswer | None = Field(None, description="Null if none was given.")
+
+
+class WebhookSecret(Answer):
+    """What the receivers of a key's webhooks verify messages with."""
+
+    secret: str = Field(description="As Standard Webhooks writes it: whsec_ and base64.")
+
+
+class EndedRelease(Answer):
+    """A release that has ended."""
+
+    job: str
+    state: Literal["done", "failed"]
+    total: int = Field(description="Pictures.")
+    released: int
+    skipped: int
+    failed: int
+    reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
+    address: str = Field(description="Of the job, below that of the service.")
+
+
+class WebhookMessage(Answer):
+    """What a webhook is sent when a release has ended.
+
+    The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard
+    Webhooks. A message may come twice, under one id.
+    """
+
+    type: Literal["release.done", "release.failed"]
+    timestamp: datetime.datetime
+    data: EndedRelease
 
 
 class PreviewAnswer(Answer):

@@ -60,6 +60,11 @@ class ReleaseForm(PreviewForm):
         None, description="Format of the files written; each picture's own if not given."
     )
     prefix: str = Field("", max_length=200, description="Goes before each name in the ids.")
+    webhook: str | None = Field(
+        None,
+        max_length=2048,
+        description="https:// address that is sent a `WebhookMessage` when the release has ended.",
+    )
 
 
 class SearchQuery(BaseModel):

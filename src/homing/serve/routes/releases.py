@@ -1,4 +1,4 @@
-"""``/v1/releases``, ``/v1/previews``."""
+"""``/v1/releases``, ``/v1/webhooks``, ``/v1/previews``."""
 
 import asyncio
 import io
@@ -24,7 +24,7 @@ from homing.serve.http.uploads import (
     receive_form,
 )
 from homing.serve.jobs.store import Job
-from homing.serve.models.answers import JobAnswer, PreviewAnswer
+from homing.serve.models.answers import JobAnswer, PreviewAnswer, WebhookMessage, WebhookSecret
 from homing.serve.models.queries import PreviewForm, ReleaseForm
 from homing.serve.routes import failures
 from homing.serve.service import Service, service_of
@@ -33,6 +33,7 @@ from homing.serve.token_folders import PREVIEW_NAMES
 _one = APIRouter(tags=["release"], route_class=guarded(WRITE))
 _several = APIRouter(tags=["release"], route_class=guarded(WRITE, many=True))
 ROUTERS = (_several, _one)
+WEBHOOKS = APIRouter(tags=["release"], generate_unique_id_function=lambda route: route.name)
 
 _CHUNK = 1 << 18  # bytes
 
@@ -50,14 +51,26 @@ async def release(request: Request) -> JSONResponse:
     """Release pictures: they are stored, and activated one after the other.
 
     Once this has answered, the pictures are on disk, and are released even if the service is
-    killed: it continues when it starts next. `/v1/releases/JOB` reports the progress.
+    killed: it continues when it starts next. `/v1/releases/JOB` reports the progress, and
+    `webhook` is told of the end.
     """
     service = service_of(request)
     async with receive_form(request, pictures=service.settings.most_pictures) as form:
         options = parse_fields(ReleaseForm, form)
         uploads = pictures_in(form)
-        job = await service.releases.release(uploads, options.activation(), options.prefix)
+        webhook = service.releases.webhook(options.webhook, request.state.caller.id)
+        job = await service.releases.release(uploads, options.activation(), options.prefix, webhook)
     return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/releases/{job.token}"})
+
+
+@_one.get("/v1/webhooks/secret", response_model=WebhookSecret, responses=failures())
+async def get_webhook_secret(request: Request) -> JSONResponse:
+    """Return what the receivers of this key's webhooks verify messages with.
+
+    The signature is that of Standard Webhooks.
+    """
+    secret = service_of(request).releases.webhook_secret(request.state.caller.id)
+    return JSONResponse({"secret": secret}, headers={"Cache-Control": "no-store"})
 
 
 @_one.get("/v1/releases/{job}", response_model=JobAnswer, responses=failures(404, 422))
@@ -123,6 +136,19 @@ async def get_preview_picture(request: Request, token: Token, name: Token) -> Fi
         names = ", ".join(PREVIEW_NAMES)
         raise HTTPException(404, f"this preview ({names}) does not exist, or no longer does")
     return FileResponse(file, media_type="image/png")
+
+
+@WEBHOOKS.post(
+    "release_ended",
+    status_code=204,
+    responses={"4XX": {"description": "It is sent again later; after 410 it is not."}},
+)
+def release_ended(message: WebhookMessage) -> None:
+    """Tell a webhook that a release has ended; it answers with 2xx.
+
+    Any other answer, or none within 15 seconds, is repeated after 5 seconds, 1, 5 and 30 minutes, 2
+    and 8 hours; 410 is not.
+    """
 
 
 async def _job_of(service: Service, token: str) -> Job:
