@@ -89,7 +89,7 @@ def points(compared, crowd, options):
         yield from codebook_points(each.quantizer.codebook, benchmark, states, others, options)
     untouched = {"untouched": compared.passive}
     for name in options.finer:
-        codebook = train_codebook(others, name, seed=benchmark.seed)
+        codebook = train_codebook(benchmark.distractors, name, seed=benchmark.seed)
         yield from codebook_points(codebook, benchmark, untouched, others, options)
     for name in options.rivals:
         yield from rival_points(name, benchmark, compared.passive, others)

@@ -33,6 +33,8 @@ TESTED_ELSEWHERE = {
     "client/operations": "serve/test_client",
     "client/transport": "serve/test_client",
     "client/webhook": "serve/test_client",
+    "archive/ingest/vector_files": "archive/test_transfer",
+    "archive/ingest/vectors": "archive/test_transfer",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "images/metadata/foreign": "images/metadata/test_metadata",

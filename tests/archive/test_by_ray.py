@@ -12,8 +12,8 @@ import pytest
 import homing
 from homing.archive.ingest import by_workers
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import build_index as building
-from homing.archive.table import index as segments
+from homing.archive.table.index import build_index as building
+from homing.archive.table.index import segments
 from tests.helpers.archive import contents, facts, write
 from tests.helpers.cluster import own_ray
 from tests.helpers.pictures import make_pictures

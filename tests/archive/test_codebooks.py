@@ -13,7 +13,7 @@ from homing.archive import codebooks as module
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.commit import commit_rows
 from homing.archive.table.generations import KEY
-from homing.archive.table.index import read_coverages
+from homing.archive.table.index.segments import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.files.small_json import decode

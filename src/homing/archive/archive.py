@@ -12,7 +12,7 @@ from homing.archive.codebooks import choose_codebooks
 from homing.archive.ingest.run import Observer, collect, refuse_output, refuse_store
 from homing.archive.inputs import Input, gather_inputs, refuse_clashes
 from homing.archive.results import Report
-from homing.archive.upkeep import ArchiveUpkeep
+from homing.archive.transfer import ArchiveTransfer
 from homing.c2pa.credentials import ContentCredentials
 from homing.codebooks.codebook import Codebook
 from homing.options import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
-class Archive(ArchiveUpkeep):
+class Archive(ArchiveTransfer):
     """All pictures released or added, with the codebook that gives them cells and codes.
 
     Created by :func:`homing.create`, opened by :func:`homing.open`. Several processes may write to

@@ -12,8 +12,9 @@ from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_with_codes, read_codebook
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
-from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.checksums import Checksums
+from homing.archive.table.index.build_index import refuse_unindexable
+from homing.archive.table.index.form import stored_form
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
@@ -158,7 +159,7 @@ def open_archive(
     codebooks = CodebookFiles(folder, codebook)
     generations = codebooks.read(table)
     if engine == "lance":
-        refuse_unindexable(generations, folder)
+        refuse_unindexable([stored_form(table, each) for each in generations], folder)
     archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)

@@ -16,11 +16,7 @@ from homing.archive.hits import Hit, Hits, SearchResult
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, search_results
-from homing.archive.query.calibration import (
-    Calibration,
-    read_calibration,
-    usable_calibration,
-)
+from homing.archive.query.calibration import Calibration, read_calibration, usable_calibration
 from homing.archive.query.cells import cells_of, codebook_of
 from homing.archive.query.confirm import QueryPicture
 from homing.archive.query.confirmer import Confirmer, hit_pictures
@@ -174,19 +170,21 @@ class ArchiveReader:
         options = SearchOptions(**keywords)
         return self.answer([describe_query(self.descriptor, picture, options)], options)[0]
 
-    def answer(self, queries: Sequence[DescribedQuery], options: SearchOptions) -> list[Hits]:
-        """Find the hits of queries that are described already, all in one search."""
+    def answer(
+        self,
+        queries: Sequence[DescribedQuery],
+        options: SearchOptions,
+        picture: QueryPicture | None = None,
+    ) -> list[Hits]:
+        """Find the hits of described queries; `picture` is that of the only one, if it was read."""
         answers = self.answer_unconfirmed(queries, options)
         if not options.confirm:
             return answers
+        sources = partial(self.sources, options.folders)
         confirmer = Confirmer(
-            store=self.preview_store,
-            sources=partial(self.sources, options.folders),
-            descriptor=self.descriptor,
-            search=self.answer_unconfirmed,
-            decided=self._decisions.apply,
-            options=options,
-        )
+            self.preview_store, sources, self.descriptor, self.answer_unconfirmed,
+            self._decisions.apply, options, picture,
+        )  # fmt: skip
         return confirmer.confirmed(answers, queries)
 
     def answer_unconfirmed(
@@ -278,7 +276,7 @@ class ArchiveReader:
         query = describe_query(self.descriptor, picture, options)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         seen = QueryPicture.read(picture, limits)
-        (hits,) = self.answer([query], options)
+        (hits,) = self.answer([query], options, seen)
         pictures = hit_pictures([hits], self.preview_store, partial(self.sources, options.folders))
         cell = cell_of(query, hits[0] if hits else None, self.codebooks)
         return explain(name, query, seen, hits, pictures[hits[0].id] if hits else "", cell, limits)

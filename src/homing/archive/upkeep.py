@@ -1,4 +1,4 @@
-"""Upkeep of an archive: its entries listed, removed, indexed, verified and exchanged."""
+"""Upkeep of an archive: its entries listed, removed, indexed and verified."""
 
 import contextlib
 import datetime
@@ -14,17 +14,20 @@ from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
 from homing.archive.reader import ArchiveReader
-from homing.archive.results import Imported, MadePreviews, Verification
-from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
-from homing.archive.table.index import read_coverages
+from homing.archive.results import MadePreviews, Verification
+from homing.archive.table.index.build_index import Indexed, index_generations, refuse_unindexable
+from homing.archive.table.index.form import IndexForm, stored_form
+from homing.archive.table.index.segments import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR
 from homing.archive.verification import ArchiveParts, statistics, verify
+from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
 from homing.progress import OnProgress, counted
+from homing.search.engines.lance import INDEX_CODES
 from homing.workers.choose import open_workforce
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ArchiveUpkeep(ArchiveReader):
-    """Everything but searching, releasing and adding; see :class:`homing.Archive`."""
+    """Everything but searching, releasing, adding and exchanging; see :class:`homing.Archive`."""
 
     def entries(self) -> Iterator[Row]:
         """Yield all entries in the order recorded, without their vectors."""
@@ -166,13 +169,23 @@ class ArchiveUpkeep(ArchiveReader):
         except ArchiveError as error:
             raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
 
-    def index(self, *, workers: int | str = 1, progress: OnProgress | None = None) -> Indexed:
+    def index(
+        self,
+        *,
+        codes: str | None = None,
+        workers: int | str = 1,
+        progress: OnProgress | None = None,
+    ) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook is unchanged.
 
         Later entries are found all the same, searched one by one, until it is run again.
 
         Parameters
         ----------
+        codes : {"codebook", "rq", "sq"} or None
+            What the index holds of an entry: the codebook's code; or of its vector Lance's RaBitQ
+            code (a bit a component) or scalar code (a byte a component), closer to the vector and
+            larger. None: as the index in place, at first the codebook's. The cells are the same.
         workers : int or str
             Processes that build parts of it at the same time, or the workers of a Ray cluster, as
             for :meth:`add`. The current part of a killed worker is built again. Each takes up to
@@ -183,15 +196,24 @@ class ArchiveUpkeep(ArchiveReader):
         Raises
         ------
         UsageError
-            The index cannot hold a codebook of this type (LSH, SQ8), workers die repeatedly over
-            the same part, or a Ray cluster cannot be reached or does not see the archive.
+            The index cannot hold a codebook of this type (LSH; SQ8's own codes), workers die
+            repeatedly over the same part, or a Ray cluster cannot be reached or does not see the
+            archive.
         """
         self._table.begin_writing()
         codebooks = self.codebooks
-        refuse_unindexable(codebooks, self.path)
+        if codes not in (None, *INDEX_CODES):
+            raise UsageError(f"an index has no codes {codes!r}; there are {', '.join(INDEX_CODES)}")
+        refuse_unindexable((self._index_form(each, codes) for each in codebooks), self.path)
         with open_workforce(workers) as workforce:
             count = counted(progress, lambda: self.unindexed)
-            return index_generations(self._table, codebooks, workforce=workforce, progress=count)
+            return index_generations(
+                self._table, codebooks, codes=codes, workforce=workforce, progress=count
+            )
+
+    def _index_form(self, codebook: Codebook, codes: str | None = None) -> IndexForm:
+        """Form of the index for a codebook: of those codes, or as it is in place."""
+        return IndexForm(codebook, codes) if codes else stored_form(self._table, codebook)
 
     @property
     def unindexed(self) -> int:
@@ -270,36 +292,6 @@ class ArchiveUpkeep(ArchiveReader):
         """
         return self._refreshed().versions()
 
-    def export(
-        self,
-        target: PathLike,
-        *,
-        previews: bool = True,
-        generation: int | None = None,
-        progress: OnProgress | None = None,
-    ) -> int:
-        """Write all entries, with their vectors, to a new Parquet file; returns their count.
-
-        Parameters
-        ----------
-        target : path
-            It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
-            and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
-            ``postgresql://HOST/DATABASE`` is brought up to date: see
-            ``docs/guides/your-own-index.md``.
-        previews : bool
-            Write their previews too, about 16 kB each; into Parquet alone.
-        generation : int or None
-            Whose entries an index has, to be named if there are several.
-        progress : callable or None
-            Called with a :class:`Progress` of entries.
-        """
-        from homing.archive.exports.target import export_entries
-
-        parts = (self._refreshed(), self.settings, self.path, self.codebooks)
-        count = counted(progress, parts[0].__len__)
-        return export_entries(*parts, target, previews, generation, count)
-
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
 
@@ -322,25 +314,11 @@ class ArchiveUpkeep(ArchiveReader):
         """
         self._table.begin_writing()
         chosen, _ = choose_with_codes(codebook, self.descriptor, None)
-        if any(each.segments for each in read_coverages(self._table, self.codebooks)):
-            refuse_unindexable([chosen], self.path)  # the index could no longer be searched
+        coverages = read_coverages(self._table, self.codebooks)
+        indexed = [each.form.codes for each in coverages if each.segments]
+        for codes in indexed:  # the index could no longer be searched
+            refuse_unindexable([IndexForm(chosen, codes)], self.path)
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
-
-    def import_rows(self, file: PathLike, *, progress: OnProgress | None = None) -> Imported:
-        """Record the entries of a file that :meth:`export` wrote, of this or of another archive.
-
-        Both must have the same descriptor, and this one the codebooks of the other, in any order.
-        An existing entry is unchanged; an entry that its codebook does not confirm, or whose id
-        another picture has, is left out.
-        """
-        from homing.archive.exchange import import_rows
-
-        self._table.begin_writing()
-        codebooks = self.codebooks
-        count = counted(progress)
-        imported = import_rows(self._table, self.settings, codebooks, self.path, file, count)
-        self._keep_calibrated()
-        return imported
 
     def stats(self) -> dict[str, Any]:
         """Return figures of the archive, with stable keys."""

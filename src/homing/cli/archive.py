@@ -281,14 +281,21 @@ def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @shared.archive_argument
+@click.option(
+    "--codes",
+    type=click.Choice(["codebook", "rq", "sq"]),
+    help="Codes it holds: the codebook's, or of the vectors RaBitQ (a bit a component) or scalar "
+    "ones (a byte a component). [default: as it is; at first the codebook's]",
+)
 @shared.workers_option
 @shared.json_option
-def index(archive: str, workers: int | str, as_json: bool) -> None:
+def index(archive: str, codes: str | None, workers: int | str, as_json: bool) -> None:
     """Build or extend the index on disk, by which large archives are searched in little memory.
 
     \b
     homing index archive
     homing index archive --workers 4
+    homing index archive --codes rq
     homing index s3://bucket/archive --workers ray://head:10001
     homing search archive suspect.jpg --engine lance
 
@@ -297,7 +304,7 @@ def index(archive: str, workers: int | str, as_json: bool) -> None:
     """
     opened = shared.open_archive(archive)
     with progress(opened.unindexed, "indexing") as bar:
-        done = opened.index(workers=workers, progress=bar.show)
+        done = opened.index(codes=codes, workers=workers, progress=bar.show)
     line = (
         f"{done.indexed:,} of {counted(done.entries, 'entry')} indexed, {done.added:,} of them "
         f"now, in {counted(done.segments, 'segment')}"

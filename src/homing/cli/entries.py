@@ -110,19 +110,23 @@ def export(archive: str, file: str, **options: Any) -> None:
     print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
-@click.command("import", short_help="Add the entries of an exported file.")
+@click.command("import", short_help="Add the entries of an exported file, or vectors.")
 @shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
 @shared.sync_option
 @shared.json_option
 def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
-    """Add the entries of a file that 'homing export' wrote.
+    """Add the entries of a file that 'homing export' wrote, or vectors made elsewhere.
 
     \b
     homing import archive rows.parquet
+    homing import archive vectors.npy
 
     The archive must have the descriptor and the codebook of the exported one. Entries that it
     already has stay as they are. Damaged rows are refused and named.
+
+    Vectors are a Parquet file with the columns "id" and "vector" (others are metadata), or an array
+    (n, D) with its ids in vectors.npy.ids.json. They must be of the archive's descriptor.
     """
     opened = shared.open_archive(archive, sync=sync)
     with progress(None, "importing") as bar:
@@ -131,6 +135,8 @@ def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
         values = {"id": problem.id, "status": "failed", "reason": problem.message}
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
         print_result(values, line, as_json=as_json, err=True)
+    for note in done.notes:
+        say(note)
     failed = len(done.problems)
     counts = {"imported": done.imported, "skipped": done.skipped, "failed": failed}
     imported = counted(done.imported, "row")

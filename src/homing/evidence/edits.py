@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from homing.evidence.alignment import Alignment
 
-_SIDE = 256  # pixels of the longer side at which tones are compared
+_SIDE, _HUES = 128, 256  # pixels of the longer side at which tones, and hues, are compared
 _TURN = 2.0  # least degrees of a turn to report
 _WHOLE = 0.97  # least share of a picture that counts as whole
 _RESIZED, _STRETCHED = 0.04, 1.06
@@ -65,7 +65,7 @@ def _surroundings(alignment: Alignment, query: tuple[int, int]) -> str:
 
 
 def _tones(record: Image.Image, query: Image.Image, alignment: Alignment) -> list[str]:
-    before, after = _common_pixels(record, query, alignment)
+    before, after = _common_pixels(record, query, alignment, _SIDE)
     if len(before) < 100:
         return []
     found = []
@@ -83,7 +83,7 @@ def _tones(record: Image.Image, query: Image.Image, alignment: Alignment) -> lis
 
 def has_other_colours(record: Image.Image, query: Image.Image, alignment: Alignment) -> bool:
     """Return whether coloured areas have other hues; a query without colours has no others."""
-    before, after = _common_pixels(record, query, alignment)
+    before, after = _common_pixels(record, query, alignment, _HUES)
     if len(before) < 100 or _colour(after) < 1:
         return False
     before, after = (each - each.mean(axis=1, keepdims=True) for each in (before, after))
@@ -97,10 +97,10 @@ def _colour(pixels: NDArray[np.float64]) -> float:
 
 
 def _common_pixels(
-    record: Image.Image, query: Image.Image, alignment: Alignment
+    record: Image.Image, query: Image.Image, alignment: Alignment, side: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return pixels of the record and those of the query that lie on them, (n, 3) each."""
-    factor = min(1.0, _SIDE / max(record.size))
+    factor = min(1.0, side / max(record.size))
     size = (max(1, round(record.width * factor)), max(1, round(record.height * factor)))
     small = np.asarray(record.resize(size, Image.Resampling.BOX), dtype=np.float64)
     seen = np.asarray(overlay(query, alignment, size, record.size), dtype=np.float64)

@@ -6,6 +6,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from homing.archive.query.confirm import QueryPicture
+
 
 def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     archive.release(sources, out=tmp_path / "out")
@@ -22,6 +24,20 @@ def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     assert line["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
     assert line["query_cell"] in range(8)
     assert found.page().count("<img ") == 3
+
+
+def test_no_hit_is_compared_twice(archive, sources, suspect, monkeypatch):
+    archive.add(sources)
+    seen = []
+    compare = QueryPicture.compare
+
+    def counted(self, record):
+        seen.append(record.tobytes())
+        return compare(self, record)
+
+    monkeypatch.setattr(QueryPicture, "compare", counted)
+    assert archive.explain(suspect).comparison is not None
+    assert len(seen) == len(set(seen)) > 0
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 import homing
-from homing.archive.table import build_index as indexing
-from homing.archive.table.build_index import build_index, plan_segments
-from homing.archive.table.index import Coverage, Segment, read_coverage
+from homing.archive.table.index import build_index as indexing
+from homing.archive.table.index.build_index import build_index, plan_segments
+from homing.archive.table.index.form import IndexForm
+from homing.archive.table.index.segments import Coverage, Segment, read_coverage
 from homing.archive.table.table import Table
 from homing.workers import processes
 from tests.helpers import ROOT
@@ -45,7 +46,8 @@ def test_segments_are_few_and_bounded(tmp_path, codebooks, monkeypatch):
     compare(table, codebook)
 
 
-def test_the_plan_covers_unindexed_rows_and_nothing_twice():
+def test_the_plan_covers_unindexed_rows_and_nothing_twice(codebooks):
+    form = IndexForm(codebooks["PQ8"])
     generator = np.random.default_rng(0)
     for _ in range(200):
         most = int(generator.integers(5, 40))
@@ -58,7 +60,7 @@ def test_the_plan_covers_unindexed_rows_and_nothing_twice():
             number += size
         unindexed = {n: rows[n] for n in rows if not any(n in s.fragments for s in covered)}
         workers = int(generator.integers(1, 5))
-        plan = plan_segments(Coverage(tuple(covered), unindexed), most=most, workers=workers)
+        plan = plan_segments(Coverage(tuple(covered), unindexed, form), most=most, workers=workers)
         chosen = [n for group in plan for n in group]
         assert len(chosen) == len(set(chosen))
         assert set(unindexed) <= set(chosen)
@@ -67,17 +69,17 @@ def test_the_plan_covers_unindexed_rows_and_nothing_twice():
         for segment in covered:  # whole or not at all, in one group
             touched = [group for group in plan if segment.fragments & set(group)]
             assert not touched or (len(touched) == 1 and segment.fragments <= set(touched[0]))
-    assert plan_segments(Coverage((Segment(frozenset({1}), 3),), {}), most=10) == []
+    assert plan_segments(Coverage((Segment(frozenset({1}), 3),), {}, form), most=10) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
-def test_segments_stay_few_after_many_runs_by_many_workers(workers):
-    segments, most = [], 5_000
+def test_segments_stay_few_after_many_runs_by_many_workers(codebooks, workers):
+    segments, most, form = [], 5_000, IndexForm(codebooks["PQ8"])
     for run in range(60):
         unindexed = {8 * run + part: 125 for part in range(8)}
         sizes = dict.fromkeys(range(8 * (run + 1)), 125)
         for group in plan_segments(
-            Coverage(tuple(segments), unindexed), most=most, workers=workers
+            Coverage(tuple(segments), unindexed, form), most=most, workers=workers
         ):
             segments = [s for s in segments if not s.fragments <= set(group)]
             segments.append(Segment(frozenset(group), sum(sizes[n] for n in group)))
@@ -90,7 +92,7 @@ def test_segments_stay_few_after_many_runs_by_many_workers(workers):
 #: The indexer builds one segment for each fragment, and marks a file after each.
 SLOWLY = """
 import os, time
-import homing.archive.table.build_index as indexing
+import homing.archive.table.index.build_index as indexing
 indexing._most_rows = lambda table, codebook: 1
 build_segment = indexing.build_segment
 def build_and_mark(*arguments):

@@ -11,7 +11,7 @@ import itertools
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -19,14 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from homing.archive.table.addresses import has_fragments
-from homing.archive.table.index import (
+from homing.archive.table.index.form import IndexForm, forms_of, stored_form
+from homing.archive.table.index.segments import (
     Coverage,
     add_index_column,
     build_segment,
     commit_segment,
     drop_index,
     has_damaged_files,
-    read_coverage,
+    read_coverage_by,
     refuse_missing,
 )
 from homing.archive.table.location import Location
@@ -74,10 +75,10 @@ class Indexed:
         return asdict(self) | {"seconds": round(self.seconds, 3)}
 
 
-def refuse_unindexable(codebooks: Sequence[Codebook], archive: object) -> None:
-    """Refuse an archive with a codebook that Lance's index cannot hold, with the reason."""
-    for codebook in codebooks:
-        reason = reason_against(codebook.factory)
+def refuse_unindexable(forms: Iterable[IndexForm], archive: object) -> None:
+    """Refuse an archive with a codebook for which Lance cannot have such an index."""
+    for form in forms:
+        reason = reason_against(form.codebook.factory, form.codes)
         if reason is not None:
             raise UsageError(
                 f"{str(archive)!r} cannot be indexed: {reason}; it is searched with --engine memory"
@@ -88,34 +89,40 @@ def build_index(
     table: Table,
     codebook: Codebook,
     *,
+    codes: str | None = None,
     workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
     """Make the index cover all present rows of one generation, with its codebook.
 
-    The workforce builds segments at the same time; None is this process alone. `progress` is called
+    An index of other `codes` than those is dropped; None: those of the index in place. The
+    workforce builds segments at the same time; None is this process alone. `progress` is called
     with the number of rows indexed since the last call.
     """
+    form = stored_form(table, codebook) if codes is None else IndexForm(codebook, codes)
     with table.hold_versions():  # no version names a segment that is being built
-        return _build_index(table, codebook, workforce, progress)
+        for other in forms_of(codebook):
+            if other != form:
+                drop_index(table, other)
+        return _build_index(table, form, workforce, progress)
 
 
 def _build_index(
     table: Table,
-    codebook: Codebook,
+    form: IndexForm,
     workforce: Workforce | None,
     progress: Callable[[int], None] | None,
 ) -> Indexed:
     workers = 1 if workforce is None else workforce.count
     start = time.perf_counter()
-    add_index_column(table, codebook)
+    add_index_column(table, form)
     added = 0
     for left in reversed(range(_ATTEMPTS)):
-        coverage = _sound_coverage(table, codebook)
-        plan = plan_segments(coverage, most=_most_rows(table, codebook), workers=workers)
+        coverage = _sound_coverage(table, form)
+        plan = plan_segments(coverage, most=_most_rows(table, form), workers=workers)
         try:
-            for fragments, segment in _build_segments(table, codebook, plan, workforce):
-                if not commit_segment(table, codebook, fragments, segment):
+            for fragments, segment in _build_segments(table, form, plan, workforce):
+                if not commit_segment(table, form, fragments, segment):
                     break  # another process has rewritten or indexed them
                 new = sum(coverage.unindexed.get(number, 0) for number in fragments)
                 added += new
@@ -127,30 +134,37 @@ def _build_index(
             table.refresh()
             if not left or has_fragments(table, itertools.chain(*plan)):
                 raise
-    coverage = read_coverage(table, codebook)
+    coverage = read_coverage_by(table, form)
     seconds = time.perf_counter() - start
     return Indexed(coverage.rows, coverage.covered, added, len(coverage.segments), seconds)
 
 
-def _sound_coverage(table: Table, codebook: Codebook) -> Coverage:
+def _sound_coverage(table: Table, form: IndexForm) -> Coverage:
     """Read what the index covers; an index that differs from the table, or rots, is dropped."""
-    coverage = read_coverage(table, codebook)
+    coverage = read_coverage_by(table, form)
     if coverage.is_sound and not has_damaged_files(table, coverage):
         return coverage
-    drop_index(table, codebook)
-    return read_coverage(table, codebook)
+    drop_index(table, form)
+    return read_coverage_by(table, form)
 
 
 def index_generations(
     table: Table,
     codebooks: Sequence[Codebook],
     *,
+    codes: str | None = None,
     workforce: Workforce | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Indexed:
     """Make the index of every generation cover all its rows; see :func:`build_index`."""
     done = [
-        build_index(table.of_generation(number), codebook, workforce=workforce, progress=progress)
+        build_index(
+            table.of_generation(number),
+            codebook,
+            codes=codes,
+            workforce=workforce,
+            progress=progress,
+        )
         for number, codebook in enumerate(codebooks, start=1)
     ]
     return Indexed(
@@ -162,9 +176,9 @@ def index_generations(
     )
 
 
-def _most_rows(table: Table, codebook: Codebook) -> int:
+def _most_rows(table: Table, form: IndexForm) -> int:
     """Rows of a segment that memory allows, each in all of its places."""
-    return _BYTES // (table.places * (_BYTES_A_ROW + codebook.code_size))
+    return _BYTES // (table.places * (_BYTES_A_ROW + form.value_bytes))
 
 
 def plan_segments(coverage: Coverage, *, most: int, workers: int = 1) -> list[tuple[int, ...]]:
@@ -208,7 +222,7 @@ def _segments_to_merge(coverage: Coverage) -> tuple[list[tuple[tuple[int, ...], 
 
 def _build_segments(
     table: Table,
-    codebook: Codebook,
+    form: IndexForm,
     groups: Sequence[tuple[int, ...]],
     workforce: Workforce | None,
 ) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -219,9 +233,9 @@ def _build_segments(
     """
     if workforce is None or len(groups) == 1:
         for fragments in groups:
-            yield fragments, _build(table, codebook, fragments)
+            yield fragments, _build(table, form, fragments)
         return
-    begin = partial(_begin, table.path, table.version, table.generation, codebook)
+    begin = partial(_begin, table.path, table.version, table.generation, form)
     with workforce.hire(begin, "build the index", most=len(groups)) as workers:
         for fragments, segment in workers.as_done(groups):
             refuse_missing(table, segment)
@@ -229,17 +243,17 @@ def _build_segments(
 
 
 def _begin(
-    path: Location, version: int, generation: int | None, codebook: Codebook
+    path: Location, version: int, generation: int | None, form: IndexForm
 ) -> Callable[[tuple[int, ...]], Any]:
     """Open the table in a worker; returns the function that builds a segment there."""
     table = open_in_worker(path, version=version)
     part = table if generation is None else table.of_generation(generation)
-    return partial(_build, part, codebook)
+    return partial(_build, part, form)
 
 
-def _build(table: Table, codebook: Codebook, fragments: tuple[int, ...]) -> Any:
+def _build(table: Table, form: IndexForm, fragments: tuple[int, ...]) -> Any:
     with _working_folder() as folder:
-        return build_segment(table, codebook, fragments, folder)
+        return build_segment(table, form, fragments, folder)
 
 
 @contextmanager

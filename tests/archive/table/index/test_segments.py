@@ -9,10 +9,11 @@ import homing
 from homing.archive.query import engines
 from homing.archive.query.engines import choose_engine
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import index as segments
 from homing.archive.table.addresses import read_runs
-from homing.archive.table.build_index import build_index
-from homing.archive.table.index import (
+from homing.archive.table.index import segments
+from homing.archive.table.index.build_index import build_index
+from homing.archive.table.index.form import IndexForm
+from homing.archive.table.index.segments import (
     add_index_column,
     build_segment,
     commit_segment,
@@ -117,8 +118,8 @@ def other_centroids(monkeypatch, codebook):
         codebook.dimension,
         codebook.arrays | {"coarse": codebook.arrays["coarse"] + np.float32(0.01)},
     )
-    kind = segments._index_type(moved)
-    monkeypatch.setattr(segments, "_index_type", lambda codebook: kind)
+    arguments = IndexForm(moved).arguments
+    monkeypatch.setattr(IndexForm, "arguments", property(lambda form: arguments))
 
 
 def rows_left_out(monkeypatch, codebook):
@@ -178,17 +179,17 @@ def test_a_segment_comes_too_late_though_versions_between_are_forgotten(
     table = new_table(tmp_path, codebook)
     for part in range(2):
         write(table, codebook, names(20 * part, 20), unit_vectors(20, part))
-    add_index_column(table, codebook)
+    add_index_column(table, IndexForm(codebook))
     late = Table.open(table.path)
     (tmp_path / "late").mkdir()
-    segment = build_segment(late, codebook, [0, 1], tmp_path / "late")
+    segment = build_segment(late, IndexForm(codebook), [0, 1], tmp_path / "late")
     if between == "indexed":
         build_index(table, codebook)
         write(table, codebook, names(40, 20), unit_vectors(20, 3))
         table.dataset.cleanup_old_versions(older_than=datetime.timedelta(0))
     else:
         table.compact()
-    assert not commit_segment(late, codebook, [0, 1], segment)
+    assert not commit_segment(late, IndexForm(codebook), [0, 1], segment)
     assert len(read_coverage(late, codebook).segments) == (between == "indexed")
     assert build_index(late, codebook).indexed == len(late)
     compare(late, codebook)
