@@ -35,7 +35,7 @@ test-all: $(READY)  ## the slow ones as well
 	$(BIN)/python -m pytest
 
 docs: $(READY)  ## the documentation site, in site/
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

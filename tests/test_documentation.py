@@ -25,7 +25,11 @@ from tools.site import commands, library, links
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 #: Pages whose blocks another test runs, with more than is made here.
-ELSEWHERE = {"docs/guides/your-own-index.md": "test_your_own_index.py"}
+ELSEWHERE = {
+    "docs/guides/your-own-index.md": "test_your_own_index.py",
+    "docs/guides/threatexchange.md": "integrations/threatexchange/test_commands.py",
+    "docs/guides/progress.md": "test_logging.py",
+}
 #: Pages that begin with an empty archive, and do not make it.
 EMPTY = {"docs/reference/names.md"}
 #: Pages that run in the quick tests; the others are slow ones.

@@ -13,7 +13,7 @@ import homing
 from tests.helpers.pictures import make_pictures
 
 ROOT = Path(homing.__file__).parent
-PAGE = Path(__file__).parents[1] / "docs" / "progress.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "progress.md"
 
 
 @pytest.fixture(autouse=True)

@@ -22,6 +22,7 @@ MADE = {
     "library": library.as_markdown,
     "objects": objects.as_markdown,
 }
+_SHIM = re.compile(r"https://unpkg\.com/iframe-worker/shim")
 _LOADED = re.compile(r'<(?:script|img|iframe|link)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"')
 _MARK = re.compile(r"^<!-- made by (\w+) -->$", re.M)
 _GROUP_OF_OTHERS = "Guides"
@@ -45,7 +46,14 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:
-    """Refuse a page that loads anything from another host."""
+    """Return the page with a script of its own for the search; refuse what loads from elsewhere."""
+    up = "../" * page.file.dest_uri.count("/")
+    output = _SHIM.sub(f"{up}search-from-disk.js", output)
     if found := _LOADED.search(output):
         raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {found[0]}")
     return output
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    """Return a page without a source, 404.html, with the same script."""
+    return _SHIM.sub("search-from-disk.js", output_content)

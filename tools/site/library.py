@@ -1,7 +1,7 @@
 """Reference of the Python library: the public names, for mkdocstrings to document."""
 
 import homing
-from homing import errors
+from homing import client, errors
 
 #: Headings, and what stands under them.
 SECTIONS = {
@@ -11,7 +11,7 @@ SECTIONS = {
     "load_codebook train_codebook codebook_from_faiss Codebook FaissCodebook",
     "Answers to a search": "Hit Hits SearchResult Partial VectorMatches",
     "Reports": "Report Outcome Problem Verification Imported Indexed MadePreviews Calibration "
-    "Generation",
+    "Generation Progress",
     "Settings": "Limits ContentCredentials",
     "Errors": " ".join(errors.__all__),
 }
@@ -30,7 +30,9 @@ def as_markdown() -> str:
     for heading, listed in sections.items():
         parts.append(f"## {heading}\n")
         parts.extend(map(_directive, listed.split()))
-    parts.append("## A service, from Python\n\n::: homing.client.Client\n")
+    parts.append("## A service, from Python\n")
+    more = [name for name in client.__all__ if name not in names()]
+    parts.extend(f"::: homing.client.{name}\n" for name in more)
     return "\n".join(parts)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from homing.integrations.threatexchange import HomingIndex, HomingSignal
 
-PAGE = Path(__file__).parents[3] / "docs" / "threatexchange.md"
+PAGE = Path(__file__).parents[3] / "docs" / "guides" / "threatexchange.md"
 HASHED, MATCHED = "homing_s3 0.", "(bank) INVESTIGATION_SEED"
 
 

@@ -27,7 +27,7 @@ THRESHOLD = 0.10
 _LARGEST = 127
 
 #: Tail of the similarity of 1,000 photographs to the nearest of 14,000 others: see
-#: `docs/threatexchange.md`.
+#: `docs/guides/threatexchange.md`.
 _OBSERVED, _SHARE, _FROM, _EXPONENT = 14_000, 0.1, 0.769, 8.618
 
 
