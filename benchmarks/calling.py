@@ -3,8 +3,9 @@
 An archive holds photographs of PHOTOS, those of OTHERS, and crops of these. It is searched, by
 default, for copies of the photographs under the fourteen edits, and for copies of further ones that
 it does not hold. Prints how many are found first by similarity, how many of these are called
-copies of the right entry, and what else is called a copy. The pictures of OTHERS are recorded by
-their vectors alone; they are read, and their crops made, where they are compared.
+copies of the right entry (and would be by similarity alone), and what else is called a copy. The
+pictures of OTHERS are recorded by their vectors alone; they are read, and their crops made, where
+they are compared.
 """
 
 import sys
@@ -85,6 +86,7 @@ def told(archive, queries) -> Counter:
                 "copies": 1,
                 "first": first,
                 "called": first and right,
+                "by similarity": first and bool(similar[0].is_copy),
                 "other called": bool(called - {query.wanted}),
             }
         )
