@@ -72,7 +72,7 @@ ORDER = {
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "output process options kinds archive entries decisions release search codebook bench "
     "serve demo main",
-    "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
+    "codebooks": "exact near_cells cost partition any_codebook factory checks rebuild codebook "
     "faiss_codebook faiss_index storage catalogue training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from homing.codebooks import bundled_codebooks, catalogue, choose_bundled, load_codebook
+from homing.codebooks.cost import IN_A_STORE
 from homing.descriptors import load_descriptor
 from homing.errors import CodebookError
 
@@ -58,11 +59,12 @@ def test_their_cells_are_near_and_none_is_empty() -> None:
     [
         (None, "IVF1024,PQ8x8", "not known; a million would make about 977 a cell"),
         (1, "IVF64,PQ8x8", "1 expected pictures make about 1 a cell"),
-        (64_000, "IVF64,PQ8x8", "64,000 expected pictures make about 1,000 a cell"),
-        (64_001, "IVF256,PQ8x8", "about 250 a cell"),
+        (10_000, "IVF64,PQ8x8", "10,000 expected pictures make about 156 a cell"),
+        (100_000, "IVF256,PQ8x8", "about 391 a cell"),
         (1e6, "IVF1024,PQ8x8", "1,000,000 expected pictures make about 977 a cell"),
         (1e7, "IVF4096,PQ8x8", "10,000,000 expected pictures make about 2,441 a cell"),
-        (1e9, "IVF4096,PQ8x8", "about 244,141 a cell"),
+        (1e8, "IVF4096,PQ8x8", "--factory IVF16384_HNSW32,PQ8x8` makes one of quicker searches"),
+        (1e9, "IVF4096,PQ8x8", "--factory IVF65536_HNSW32,PQ8x8`"),
     ],
 )
 def test_the_choice_follows_the_expected_size(
@@ -72,6 +74,12 @@ def test_the_choice_follows_the_expected_size(
     assert str(codebook.factory) == factory
     assert codebook.descriptor == fingerprint
     assert reason in why
+
+
+def test_in_a_store_fewer_cells_are_read(fingerprint: str) -> None:
+    codebook, why = choose_bundled(fingerprint, 1e6, IN_A_STORE)
+    assert str(codebook.factory) == "IVF256,PQ8x8"
+    assert "train" not in why
 
 
 def test_another_descriptor_has_none() -> None:
