@@ -20,6 +20,7 @@ from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
 from homing.archive.verification import check_files
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.cost import HERE, IN_A_STORE
 from homing.errors import ArchiveError, CodebookError
 from homing.files.durable import make_folder, sync_folder, sync_tree
 from homing.images.limits import shown
@@ -85,7 +86,8 @@ def create(
     if _is_taken(folder):
         raise ArchiveError(_taken(folder))
     network = _load(descriptor, device)
-    chosen, reason = choose_with_codes(codebook, network, expect)
+    prices = HERE if isinstance(folder, Path) else IN_A_STORE
+    chosen, reason = choose_with_codes(codebook, network, expect, prices)
     settings = ArchiveSettings(
         descriptor=_name_of(descriptor, network),
         descriptor_fingerprint=network.fingerprint,
