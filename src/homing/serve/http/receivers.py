@@ -58,7 +58,8 @@ def receiver_of(url: str, known: Collection[str] = ()) -> Receiver:
     if not host or not (is_secure or parts.scheme == "http") or "@" in parts.netloc:
         raise UsageError(f"the webhook {url[:200]!r} is no address; give https://HOST/PATH")
     port = port or (443 if is_secure else 80)
-    is_known = not {host, f"{host}:{port}"}.isdisjoint(each.lower() for each in known)
+    written = f"[{host}]" if ":" in host else host
+    is_known = not {written, f"{written}:{port}"}.isdisjoint(each.lower() for each in known)
     address = address_of(host)
     if not is_known and not (is_secure and (address is None or _is_public(address))):
         raise UsageError(
