@@ -111,7 +111,7 @@ async def post(receiver: Receiver, body: bytes, headers: Mapping[str, str], look
 
 async def _address(receiver: Receiver, lookup: Lookup) -> str:
     """Return where to connect to."""
-    # One answer, which tells nothing of the service's network.
+    # One answer for all cases, which reveals nothing of the service's network.
     unfound = NoAnswerError("its host has no public address")
     try:
         found = [address_of(each) for each in await lookup(receiver.host, receiver.port)]
