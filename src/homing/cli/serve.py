@@ -101,7 +101,7 @@ def serve(archive: str, **options: Any) -> None:
     homing serve archive --c2pa chain.pem key.pem
 
     Every request needs a key, unless --no-keys is given. By default only this machine can connect.
-    The API is described at /openapi.json. Ctrl-C ends the service once its current requests are
+    The API is described at /reference. Ctrl-C ends the service once its current requests are
     done.
     """
     from homing.serve import require_extra
