@@ -4,6 +4,7 @@ cells: vectors against Faiss's own answers, with 1,024 cells of 256 components. 
 copies of pictures, edited as in the paper, are in their picture's cell, untouched and activated for
 that index. postgres: one probe among synthetic entries (needs pgserver). codes: what Lance's index
 finds and takes for each kind of codes (with --photos their vectors, otherwise synthetic ones).
+trained: the same of codebooks of further forms, searched in memory.
 """
 
 import sys
@@ -27,6 +28,17 @@ FORMS = (
     ("PCAW64,IVF1024,SQ8", "L2"),
     ("IVF1024(RQ2x5),SQ4", "L2"),
 )
+TRAINED = (
+    "IVF256,PQ8x8",
+    "IVF256_HNSW32,PQ8x8",
+    "IVF256,PQ8x8,IP",
+    "IVF256,PQ16x8",
+    "IVF256,PQ16x4fsr",
+    "IVF256,PQ32x4fsr",
+    "IVF256,PQ32x4fs",
+    "RR256,IVF256,RaBitQ",
+    "IVF256,SQ8",
+)
 _NEAREST, _PROBES = 10, 16
 _DISTINCT = 4096  # synthetic vectors in Postgres
 
@@ -34,7 +46,7 @@ _DISTINCT = 4096  # synthetic vectors in Postgres
 def main() -> int:
     """Measure a part, and print it."""
     parser = make_parser(__doc__ or "", photos=False)
-    parser.add_argument("part", choices=("cells", "copies", "postgres", "codes"))
+    parser.add_argument("part", choices=("cells", "copies", "postgres", "codes", "trained"))
     parser.add_argument("--photos", type=Path, help="folder, for copies")
     parser.add_argument("--count", type=int, help="vectors, pictures or entries")
     parser.add_argument("--forms", nargs="*", type=int, help="numbers of forms; all by default")
@@ -47,8 +59,10 @@ def main() -> int:
         _copies(forms, picture_paths([options.photos], options.count or 24))
     elif options.part == "postgres":
         _postgres(options.count or 1_000_000)
-    else:
+    elif options.part == "codes":
         _codes(options.photos, options.count or 20_000)
+    else:
+        _trained(options.photos, options.count or 20_000)
     return 0
 
 
@@ -174,6 +188,33 @@ def _codes(photos: Path | None, count: int) -> None:
                     f"{spent:.2f} ms"
                 )
             print(f"{codes:9} {size / len(vectors):6.1f} bytes an entry; {'; '.join(shares)}")
+
+
+def _trained(photos: Path | None, count: int) -> None:
+    import homing
+    from homing.search.engines.memory import MemoryEngine
+
+    vectors, queries = _described(photos, count)
+    describe_setup(entries=len(vectors), queries=len(queries), k=_NEAREST, probes=_PROBES)
+    for form in TRAINED:
+        codebook = homing.train_codebook(vectors, form)
+        cells, codes = codebook.encode_with_cells(vectors)
+        engine = MemoryEngine(codebook, cells, codes)
+        visited = codebook.nearest_cells(queries, _PROBES)
+        began = time.process_time()
+        found, _ = engine.search(queries, candidates=64, probes=_PROBES)
+        spent = 1000 * (time.process_time() - began) / len(queries)
+        by_codes, by_64 = [], []
+        for query, own, near in zip(queries, found, visited, strict=True):
+            there = np.flatnonzero(np.isin(cells, near))
+            exact = there[np.argsort(-(vectors[there] @ query), kind="stable")[:_NEAREST]]
+            by_codes.append(np.mean(np.isin(exact, own[:_NEAREST])))
+            by_64.append(np.mean(np.isin(exact, own)))
+        print(
+            f"{form:24} {codebook.code_size:4} bytes; of the {_NEAREST} nearest by codes alone "
+            f"{np.mean(by_codes):.3f}, among 64 {np.mean(by_64):.3f}; {spent:.3f} ms",
+            flush=True,
+        )
 
 
 def _newest_index(archive: Path) -> list[Path]:

@@ -114,6 +114,12 @@ def test_lance_and_lancedb(archive, homing_cli, capsys) -> None:
     assert "0.png" in [row["id"] for row in by_lance["there"]]  # type: ignore[union-attr,index]
 
 
+def test_codebooks_of_your_form(photos: Path, capsys) -> None:
+    found = run_python("Codebooks of your form")
+    assert capsys.readouterr().out == "0.png\n"
+    assert str(found["codebook"].factory) == "IVF32_HNSW16,PQ32x4fsr"  # type: ignore[attr-defined]
+
+
 def test_vectors_from_elsewhere(archive, homing_cli, capsys) -> None:
     found = run_python("Vectors from elsewhere")
     assert found["done"].imported == 1  # type: ignore[attr-defined]

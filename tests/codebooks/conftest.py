@@ -22,6 +22,7 @@ FORMS = (
     "IVF16,PQ8x4fs",
     "OPQ8,IVF16,PQ8x4fsr",
     "IVF16,RaBitQ",
+    "IVF16,PQ4x8,IP",
 )
 
 

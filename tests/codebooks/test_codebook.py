@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,5 +223,7 @@ def test_arrays_of_another_codebook_are_refused(trained: Trained) -> None:
     arrays = dict(codebook.arrays)
     with pytest.raises(CodebookError, match="made of arrays"):
         Codebook(codebook.factory, 32, {"coarse": arrays["coarse"]})
+    with pytest.raises(CodebookError, match="not of unit length"):
+        Codebook(replace(codebook.factory, metric="IP"), 32, arrays)
     with pytest.raises(CodebookError, match="NaN"):
         Codebook(codebook.factory, 32, arrays | {"coarse": arrays["coarse"] * np.nan})

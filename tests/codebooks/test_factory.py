@@ -13,6 +13,7 @@ FACTORIES = st.one_of(
         Factory,
         fine=st.sampled_from(["Flat", "SQ8", "RaBitQ"]),
         cells=NUMBERS,
+        metric=st.just("L2"),
         links=st.just(0) | st.integers(2, 512),
     ),
     st.builds(Factory, fine=st.just("PQ"), cells=st.just(0) | NUMBERS, sub_quantizers=NUMBERS),
@@ -28,6 +29,7 @@ FACTORIES = st.one_of(
         sub_quantizers=NUMBERS,
         scan=st.sampled_from(["fs", "fsr"]),
     ),
+    st.builds(Factory, st.sampled_from(["Flat", "SQ8"]), cells=NUMBERS, metric=st.just("IP")),
     st.builds(Factory, fine=st.just("RaBitQ"), cells=NUMBERS, turned=NUMBERS),
     st.builds(Factory, fine=st.just("LSH"), components=st.just(0) | NUMBERS),
 )
@@ -57,7 +59,7 @@ def test_other_spellings_have_one_canonical_form(text: str, canonical: str) -> N
 @pytest.mark.parametrize("form", ACCEPTED_FORMS)
 def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
     text = form.replace("IVFn", "IVF7").replace("Qm", "Q4").replace("PCAk", "PCA3")
-    text = text.replace("RRd", "RR32").replace("HNSWl,…", "HNSW8,Flat")
+    text = text.replace("…,IP", "PQ4,IP").replace("RRd", "RR32").replace("HNSWl,…", "HNSW8,Flat")
     assert str(parse_factory(text)).startswith(text.split(",")[0])
 
 
@@ -82,6 +84,10 @@ def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
         "PCA0,LSH",
         "HNSW32",
         "IVF16,Flat,RFlat",
+        "PQ4,IP",
+        "LSH,IP",
+        "IVF16,RaBitQ,IP",
+        "IVF16,Flat,L2",
         "PQ4x4fsr",
         "PQ4x4",
         "IVF16,PQ4x8fs",

@@ -28,6 +28,24 @@ def _same(first: faiss.Index, second: faiss.Index, queries: np.ndarray) -> None:
         np.testing.assert_array_equal(ours[1], theirs[1])
 
 
+@pytest.mark.parametrize("form", ["IVF16,Flat", "IVF16,PQ4x8np", "IVF16,PQ8x4fs", "IVF16,SQ8"])
+def test_an_index_by_inner_product_is_rebuilt_to_the_bit(
+    form: str, make_vectors: MakeVectors, vectors: np.ndarray
+) -> None:
+    theirs = faiss.index_factory(32, form, faiss.METRIC_INNER_PRODUCT)
+    theirs.train(make_vectors(2 * 39 * 256, 4))
+    codebook = codebook_from_faiss(theirs)
+    assert isinstance(codebook, Codebook)
+    assert str(codebook.factory) == f"{form.removesuffix('np')},IP"
+    cells, codes = codebook.encode_with_cells(vectors)
+    encoded = theirs.sa_encode(vectors)
+    np.testing.assert_array_equal(encoded[:, 0], cells)
+    np.testing.assert_array_equal(encoded[:, 1:], codes)
+    theirs.add(vectors)
+    _same(codebook.index(cells, codes), theirs, make_vectors(40, 5))
+    assert codebook_from_faiss(codebook.index()) == codebook
+
+
 @pytest.mark.parametrize(
     "form",
     [

@@ -19,10 +19,8 @@ from homing.codebooks.codes import Norms, decode, encode, part_norms
 from homing.codebooks.exact import LARGEST, nearest, nearest_several, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
-from homing.codebooks.partition import Partition, linear_steps
+from homing.codebooks.partition import Partition, has_unit_length, linear_steps
 from homing.errors import CodebookError
-
-METRIC = "L2"
 
 Floats = npt.NDArray[np.float32]
 Cells = npt.NDArray[np.int32]
@@ -36,7 +34,7 @@ class Codebook(AnyCodebook):
     Two codebooks are equal if their fingerprints are. All methods may be called from several
     threads at once, and the result for a vector does not depend on the other vectors of a call.
     They raise `CodebookError` for arrays of a wrong shape, values that are not finite, and cells
-    that do not exist. The metric is squared L2 throughout.
+    that do not exist. The metric is squared L2, or the inner product if the factory says so.
 
     Parameters
     ----------
@@ -93,7 +91,7 @@ class Codebook(AnyCodebook):
         """Steps in front of the quantizer, and the cells or signs that vectors fall in."""
         steps = linear_steps(self.arrays.get("rotation"), self.arrays.get("rotation_bias"))
         signs = self.factory.fine == "LSH"
-        return Partition(steps, self.arrays.get("coarse"), signs=signs)
+        return Partition(steps, self.arrays.get("coarse"), self.factory.metric, signs=signs)
 
     @property
     def cell_count(self) -> int:
@@ -114,7 +112,7 @@ class Codebook(AnyCodebook):
         about = {
             "factory": str(self.factory),
             "dimension": self.dimension,
-            "metric": METRIC,
+            "metric": self.factory.metric,
             "descriptor": self.descriptor,
             "arrays": {name: ["float32", *array.shape] for name, array in self.arrays.items()},
         }
@@ -146,7 +144,8 @@ class Codebook(AnyCodebook):
         Returns
         -------
         ndarray, shape (n,), int32
-            Number of the nearest centroid, the lowest of equals; zeros without coarse cells.
+            Number of the nearest centroid (by inner product: of the largest), the lowest of equals;
+            zeros without coarse cells.
         """
         return self._cells(self.inner(vectors))
 
@@ -183,7 +182,9 @@ class Codebook(AnyCodebook):
         if not self.factory.cells:
             return np.ones(len(inner), np.int64)
         further = margin * self._spacing
-        return count_near(inner, self.arrays["coarse"], self._coarse_norms, further, most)
+        coarse = self.arrays["coarse"]
+        norms = np.zeros(len(coarse)) if self._coarse_norms is None else self._coarse_norms
+        return count_near(inner, coarse, norms, further, most)
 
     def encode(self, vectors: npt.ArrayLike, cells: npt.ArrayLike | None = None) -> Codes:
         """Code of each vector.
@@ -313,8 +314,8 @@ class Codebook(AnyCodebook):
         return rebuild.coarse_quantizer(self.factory, self.arrays["coarse"])
 
     @cached_property
-    def _coarse_norms(self) -> npt.NDArray[np.float64]:
-        return squared_norms(self.arrays["coarse"])
+    def _coarse_norms(self) -> npt.NDArray[np.float64] | None:
+        return squared_norms(self.arrays["coarse"]) if self.factory.metric == "L2" else None
 
     @cached_property
     def _spacing(self) -> float:
@@ -353,4 +354,6 @@ def _freeze(factory: Factory, dimension: int, arrays: Mapping[str, Floats]) -> M
         if not np.abs(copies[name]).max(initial=0) <= LARGEST:
             raise CodebookError(f"The array {name!r} of {factory} holds NaN or infinite values.")
         copies[name].setflags(write=False)
+    if factory.metric == "IP" and not has_unit_length(copies["coarse"]):
+        raise CodebookError(f"The centroids of {factory} are not of unit length.")
     return MappingProxyType(copies)

@@ -22,10 +22,12 @@ ACCEPTED_FORMS = (
     "IVFn,RaBitQ",
     "RRd,IVFn,RaBitQ",
     "IVFn_HNSWl,…",
+    "IVFn,…,IP",
 )
 """The forms of a factory string: n cells, m parts of a product quantizer, k components, l links.
 
-4-bit codes for Faiss's fast scan are of vectors ("fs") or of residuals ("fsr").
+4-bit codes for Faiss's fast scan are of vectors ("fs") or of residuals ("fsr"). Those with "IP",
+which Faiss does not write, compare by inner product, with Flat, PQ or SQ8 codes.
 """
 
 _RABITQ_FACTORS = 8  # bytes beside the signs
@@ -34,7 +36,8 @@ _MOST = 1 << 24  # more cells, bytes or components than this are typing mistakes
 _PATTERN = re.compile(
     r"(?:OPQ(?P<rotation>\d{1,9}),|PCA(?P<components>\d{1,9}),|RR(?P<turned>\d{1,9}),)?"
     r"(?:IVF(?P<cells>\d{1,9})(?:_HNSW(?P<links>\d{1,9}))?,)?"
-    r"(?:(?P<plain>Flat|SQ8|LSH|RaBitQ)|PQ(?P<sub_quantizers>\d{1,9})(?:x8|x4(?P<scan>fsr?))?)",
+    r"(?:(?P<plain>Flat|SQ8|LSH|RaBitQ)|PQ(?P<sub_quantizers>\d{1,9})(?:x8|x4(?P<scan>fsr?))?)"
+    r"(?:,(?P<metric>IP))?",
     re.ASCII | re.IGNORECASE,
 )
 _PLAIN = {"flat": "Flat", "sq8": "SQ8", "lsh": "LSH", "rabitq": "RaBitQ"}
@@ -59,6 +62,7 @@ class Factory:
     scan: Literal["", "fs", "fsr"] = ""  # 4-bit codes (André, Kermarrec, Le Scouarnec, 2015)
     turned: int = 0  # components of a random rotation in front: all
     links: int = 0  # of each centroid in a graph (Malkov, Yashunin, 2018) that searches walk
+    metric: Literal["L2", "IP"] = "L2"  # with "IP", centroids have unit length
 
     def __str__(self) -> str:
         front = f"OPQ{self.rotation}," if self.rotation else ""
@@ -67,7 +71,8 @@ class Factory:
         graph = f"_HNSW{self.links}" if self.links else ""
         coarse = f"IVF{self.cells}{graph}," if self.cells else ""
         fine = f"PQ{self.sub_quantizers}x{self.bits}{self.scan}"
-        return front + coarse + (fine if self.fine == "PQ" else self.fine)
+        end = ",IP" if self.metric == "IP" else ""
+        return front + coarse + (fine if self.fine == "PQ" else self.fine) + end
 
     @property
     def bits(self) -> int:
@@ -179,8 +184,9 @@ def _parsed(text: str) -> Factory | None:
     groups = match.groupdict()
     fine: Any = _PLAIN.get((groups.pop("plain") or "").lower(), "PQ")
     scan: Any = (groups.pop("scan") or "").lower()
+    metric: Any = (groups.pop("metric") or "L2").upper()
     numbers = {name: int(value) for name, value in groups.items() if value}
-    factory = Factory(fine, scan=scan, **numbers)
+    factory = Factory(fine, scan=scan, metric=metric, **numbers)
     return factory if _is_accepted(factory, numbers) else None
 
 
@@ -189,6 +195,8 @@ def _is_accepted(factory: Factory, numbers: dict[str, int]) -> bool:
     if not all(0 < value <= _MOST for value in numbers.values()):
         return False
     if "links" in numbers and factory.links not in _LINKS:
+        return False
+    if factory.metric == "IP" and (not factory.cells or factory.fine == "RaBitQ"):
         return False
     if factory.fine == "LSH":
         return not (factory.cells or factory.rotation or factory.turned)

@@ -14,7 +14,13 @@ from homing.codebooks.any_codebook import AnyCodebook
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.codebooks.faiss_codebook import FaissCodebook, unwrapped
-from homing.codebooks.partition import Linear, Normalised, Partition, joined
+from homing.codebooks.partition import (
+    Linear,
+    Normalised,
+    Partition,
+    has_unit_length,
+    joined,
+)
 from homing.errors import CodebookError
 
 _MAGIC = b"I"  # all of Faiss's indexes begin with it
@@ -26,6 +32,9 @@ _METRICS = (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT)
 
 #: Bits of each part of the codes that homing knows, by class.
 _PRODUCTS = {"IndexIVFPQ": 8, "IndexPQ": 8, "IndexIVFPQFastScan": 4, "IndexPQFastScan": 4}
+
+#: Classes whose codes homing knows by inner product too.
+_BY_PRODUCT = ("IndexIVFFlat", "IndexIVFScalarQuantizer", "IndexIVFPQ", "IndexIVFPQFastScan")
 
 #: Names of coarse quantizers in Faiss's notation, by class; other classes by their own name.
 _COARSE = {"IndexFlat": "", "IndexFlatL2": "", "IndexFlatIP": "", "IndexHNSWFlat": "_HNSW"}
@@ -230,11 +239,14 @@ def _unknown(coded: Any, partition: Partition) -> str:
         return "a transform in front is not linear"
     if kind == "IndexLSH":
         return "" if coded.nbits <= coded.d else "it has more signs than components"
-    if coded.metric_type != faiss.METRIC_L2:
+    by_product = coded.metric_type == faiss.METRIC_INNER_PRODUCT
+    if by_product and (kind not in _BY_PRODUCT or partition.centroids is None):
         return "it compares by inner product"
+    if by_product and partition.centroids is not None and not has_unit_length(partition.centroids):
+        return "it compares by inner product, and its centroids are not of unit length"
     if isinstance(coded, faiss.IndexIVF):
         coarse = type(faiss.downcast_index(coded.quantizer)).__name__
-        if _COARSE.get(coarse) != "" or partition.metric != "L2":
+        if _COARSE.get(coarse) != "" or (partition.metric == "IP") != by_product:
             return f"its cells are found by {coarse}"
         if kind not in ("IndexIVFFlat", "IndexIVFPQFastScan") and not coded.by_residual:
             return "its codes are of vectors, not of residuals (by_residual is off)"
@@ -263,14 +275,17 @@ def _factory(coded: Any, front: Linear | None) -> Factory:
     cells = coded.nlist if isinstance(coded, faiss.IndexIVF) else 0
     if isinstance(coded, faiss.IndexLSH):
         return parse_factory("LSH" if front is None else f"PCA{len(front.matrix)},LSH")
+    by_product = coded.metric_type == faiss.METRIC_INNER_PRODUCT
+    metric: Literal["L2", "IP"] = "IP" if by_product else "L2"
     if isinstance(coded, faiss.IndexIVFFlat):
-        return Factory("Flat", cells)
+        return Factory("Flat", cells, metric=metric)
     if isinstance(coded, faiss.IndexIVFScalarQuantizer):
-        return Factory("SQ8", cells)
+        return Factory("SQ8", cells, metric=metric)
     if isinstance(coded, faiss.IndexIVFRaBitQ):
         return Factory("RaBitQ", cells, turned=0 if front is None else len(front.matrix))
     parts, scan = coded.pq.M, _scan(coded)
-    return Factory("PQ", cells, parts, rotation=0 if front is None else parts, scan=scan)
+    rotation = 0 if front is None else parts
+    return Factory("PQ", cells, parts, rotation=rotation, scan=scan, metric=metric)
 
 
 def _scan(coded: Any) -> Literal["", "fs", "fsr"]:

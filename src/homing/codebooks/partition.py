@@ -97,6 +97,12 @@ class Partition:
         return mapped
 
 
+def has_unit_length(centroids: Floats) -> bool:
+    """Return whether all centroids, (cells, k), have unit length: L2 then gives the same cells."""
+    lengths = np.linalg.norm(centroids.astype(np.float64), axis=1)
+    return bool(np.abs(lengths - 1).max() <= _ORTHONORMAL)
+
+
 def linear_steps(matrix: Floats | None, bias: Floats | None = None) -> tuple[Step, ...]:
     """Return the step of a rotation or reduction; none of None."""
     return () if matrix is None else (Linear(matrix, bias),)

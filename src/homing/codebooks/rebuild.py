@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from homing.codebooks.factory import Factory
 
+FAISS_METRICS = {"L2": faiss.METRIC_L2, "IP": faiss.METRIC_INNER_PRODUCT}
+
 _LARGEST_TABLE = 256 << 20  # bytes of sums of centroids and code words: quicker searches
 _EFFORT = 128  # centroids that a walk over the graph keeps in view: four of four nearest are found
 
@@ -51,12 +53,12 @@ def coarse_quantizer(factory: Factory, centroids: npt.NDArray[np.float32]) -> An
     The graph is the same each time, and so are the answers: more threads would link it as they
     happen to run.
     """
-    dimension = centroids.shape[1]
+    dimension, metric = centroids.shape[1], FAISS_METRICS[factory.metric]
     if not factory.links:
-        flat = faiss.IndexFlatL2(dimension)
+        flat = faiss.IndexFlat(dimension, metric)
         flat.add(centroids)
         return flat
-    graph = faiss.IndexHNSWFlat(dimension, factory.links)
+    graph = faiss.IndexHNSWFlat(dimension, factory.links, metric)
     graph.hnsw.efSearch = _EFFORT
     threads = faiss.omp_get_max_threads()
     faiss.omp_set_num_threads(1)  # of the calling thread alone
@@ -117,17 +119,18 @@ def _flat_index(factory: Factory, inner: int) -> Any:
 
 
 def _ivf_index(factory: Factory, inner: int, quantizer: Any) -> Any:
-    cells = factory.cells
+    cells, metric = factory.cells, FAISS_METRICS[factory.metric]
     if factory.fine == "PQ":
-        made = faiss.IndexIVFPQ(quantizer, inner, cells, factory.sub_quantizers, factory.bits)
+        parts = (factory.sub_quantizers, factory.bits)
+        made = faiss.IndexIVFPQ(quantizer, inner, cells, *parts, metric)
         made.by_residual = factory.is_residual
         return made
     if factory.fine == "SQ8":
         kind = faiss.ScalarQuantizer.QT_8bit
-        return faiss.IndexIVFScalarQuantizer(quantizer, inner, cells, kind)
+        return faiss.IndexIVFScalarQuantizer(quantizer, inner, cells, kind, metric)
     if factory.fine == "RaBitQ":
         return faiss.IndexIVFRaBitQ(quantizer, inner, cells)
-    return faiss.IndexIVFFlat(quantizer, inner, cells)
+    return faiss.IndexIVFFlat(quantizer, inner, cells, metric)
 
 
 def _fast_scan(coded: Any, quantizer: Any) -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import safetensors
 
-from homing.codebooks.codebook import METRIC, Codebook
+from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import Factory, parse_factory
 from homing.codebooks.faiss_codebook import FaissCodebook
 from homing.errors import CodebookError
@@ -44,7 +44,8 @@ def to_bytes(codebook: Codebook | FaissCodebook) -> bytes:
         about = {"version": str(OF_FAISS), "form": codebook.form, "reason": codebook.reason}
         arrays = {"index": ("U8", (len(codebook.data),), codebook.data)}
     else:
-        about = {"version": str(VERSION), "factory": str(codebook.factory), "metric": METRIC}
+        factory = codebook.factory
+        about = {"version": str(VERSION), "factory": str(factory), "metric": factory.metric}
         arrays = {
             name: ("F32", array.shape, array.astype("<f4", copy=False).tobytes())
             for name, array in codebook.arrays.items()
@@ -190,8 +191,10 @@ def _dimension(metadata: Mapping[str, str], file: Path) -> int:
 def _description(metadata: Mapping[str, str], file: Path) -> tuple[Factory, int]:
     factory = parse_factory(metadata.get("factory", ""))
     dimension = _dimension(metadata, file)
-    if metadata.get("metric") != METRIC:
-        raise CodebookError(f"{file} has the metric {metadata.get('metric')!r}, not {METRIC!r}.")
+    if metadata.get("metric") != factory.metric:
+        raise CodebookError(
+            f"{file} has the metric {metadata.get('metric')!r}, not {factory.metric!r}."
+        )
     factory.check_dimension(dimension)
     return factory, dimension
 

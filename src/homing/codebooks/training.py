@@ -10,7 +10,7 @@ import numpy.typing as npt
 from homing.codebooks.checks import check_vectors
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import Factory, parse_factory
-from homing.codebooks.rebuild import arrays_of
+from homing.codebooks.rebuild import FAISS_METRICS, arrays_of
 from homing.errors import CodebookError
 
 _MOST_SEED = 2**31 - 1  # Faiss takes a C int
@@ -77,7 +77,8 @@ def _train(
     factory: Factory, vectors: npt.NDArray[np.float32], seed: int
 ) -> dict[str, npt.NDArray[np.float32]]:
     dimension = vectors.shape[1]
-    index: Any = faiss.index_factory(dimension, str(factory), faiss.METRIC_L2)
+    form = str(replace(factory, metric="L2"))
+    index: Any = faiss.index_factory(dimension, form, FAISS_METRICS[factory.metric])
     inner: Any = index
     # Faiss stores a bare pointer to the rotation's quantizer: this name must outlive the training.
     rotation_quantizer = faiss.ProductQuantizer(dimension, factory.rotation or 1, 8)

@@ -60,6 +60,23 @@ def test_quickly_scanned_codes_are_found_as_faiss_finds_them(entries, queries, f
         np.testing.assert_array_equal(positions, numbers)
 
 
+@pytest.mark.parametrize("form", ["IVF16,Flat", "IVF16,PQ4x8", "IVF16,PQ8x4fs", "IVF16,SQ8"])
+def test_inner_products_are_found_as_faiss_finds_them(entries, queries, form: str) -> None:
+    index = faiss.index_factory(DIMENSION, form, faiss.METRIC_INNER_PRODUCT)
+    index.train(clustered_unit_vectors(1200, 1, DIMENSION))
+    codebook = codebook_from_faiss(index)
+    index.add(entries)
+    engine = MemoryEngine(codebook, *codebook.encode_with_cells(entries))
+    for probes in (1, 3, 16):
+        index.nprobe = probes
+        expected, numbers = index.search(queries, 100)
+        positions, distances = engine.search(queries, candidates=100, probes=probes)
+        np.testing.assert_array_equal(positions, numbers)
+        found = positions >= 0
+        np.testing.assert_allclose(distances[found], 2 - 2 * expected[found], rtol=0, atol=1e-5)
+        assert (distances[~found] == NO_DISTANCE).all()
+
+
 def squared_distances(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     difference = queries[:, None].astype(np.float64) - vectors[None].astype(np.float64)
     return (difference**2).sum(2)

@@ -46,6 +46,8 @@ def reason_against(factory: Factory, codes: str = "codebook") -> str | None:
         )
     if factory.fine == "RaBitQ" and codes == "codebook":
         return f"Lance has RaBitQ codes of its own, not those of {factory}; {_OTHERS}"
+    if factory.metric == "IP" and codes == "codebook":
+        return f"Lance compares codes of residuals by L2 alone, and {factory} does not; {_OTHERS}"
     if factory.scan and codes == "codebook":
         return f"Lance has no fast scan of the codes of {factory}; {_OTHERS}"
     return None

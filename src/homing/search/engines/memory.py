@@ -102,6 +102,7 @@ class MemoryEngine:
             codes = np.concatenate([codes, further.codes])
         self._index = codebook.index(cells, codes)
         self._cell_count = codebook.cell_count
+        self._by_product = codebook.factory.metric == "IP"
         self.dimension = codebook.dimension
 
     def __len__(self) -> int:
@@ -112,7 +113,8 @@ class MemoryEngine:
         """Find the entries whose codes are nearest, nearest first, each once.
 
         `queries` is (n, D); each visits `probes` cells, at most all. Distances are squared
-        Euclidean distances to the decoded codes (for LSH: differing bits).
+        Euclidean distances to the decoded codes y (for LSH: differing bits; by inner product:
+        2 − 2 x·y, the same for a decoded code of unit length).
         """
         if probes < 1:
             raise UsageError(f"probes must be at least 1, not {probes}")
@@ -122,6 +124,9 @@ class MemoryEngine:
             wanted * self._places if probes > 1 else wanted,  # the places of an entry are apart
             params=self._parameters(min(probes, self._cell_count)),
         )
+        if self._by_product:
+            none = positions < 0
+            distances = np.where(none, NO_DISTANCE, 2 - 2 * np.where(none, 0, distances))
         if self._owners is None:
             return positions, distances
         positions = np.where(positions < 0, -1, self._owners[positions])

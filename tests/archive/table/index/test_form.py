@@ -39,6 +39,7 @@ def exact_in_cells(
         ("PQ8", 1),
         ("IVF8,SQ8", 1),
         ("IVF8,RaBitQ", 1),
+        ("IVF8,PQ8x8,IP", 1),
     ],
 )
 def test_the_cells_are_the_stored_ones(tmp_path, codebooks, factory, places, codes) -> None:
@@ -173,7 +174,7 @@ def test_signs_have_no_such_index(tmp_path, codebooks, network_file) -> None:
         archive.index(codes="sq")
 
 
-@pytest.mark.parametrize("factory", ["IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ"])
+@pytest.mark.parametrize("factory", ["IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ", "IVF8,PQ8x8,IP"])
 def test_codes_that_lance_has_not_are_searched_on_disk_by_its_own(
     tmp_path, codebooks, network_file, factory
 ) -> None:
