@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import homing
 from homing.codebooks import Codebook
+from homing.options import PLACES
 
 FACTORY = "IVF1024,PQ8x8"
 
@@ -20,19 +21,22 @@ _BLOCK = 16_384
 _SPREAD = 0.03  # standard deviation of each component's noise; far below the distance between codes
 
 
-def make_archive(path: Path, entries: int, *, per_file: int, seed: int = 0) -> homing.Archive:
+def make_archive(
+    path: Path, entries: int, *, per_file: int, seed: int = 0, places: int = PLACES
+) -> homing.Archive:
     """Make an archive of unit vectors scattered around the codebook's own reconstructions.
 
     Vectors drawn uniformly from the sphere would nearly all fall into a few cells, since real
     descriptors lie elsewhere; these fill the cells evenly. An existing archive at `path` is reused
     if it has as many entries. `per_file` is the number of entries in a data file: `entries` or more
-    for a compacted archive, 512 for one filled by ``homing add`` and never compacted.
+    for a compacted archive, 512 for one filled by ``homing add`` and never compacted. A tenth of
+    the entries are released, and held in so many `places`.
     """
     if path.exists():
         archive = homing.open(path)
         require(len(archive) == entries, f"{path} has {len(archive)} entries, not {entries}")
         return archive
-    codebook = homing.create(path, codebook=FACTORY).codebook
+    codebook = homing.create(path, codebook=FACTORY, places=places).codebook
     start = time.perf_counter()
     record = str(path / "entries.lance")
     schema = lance.dataset(record).schema

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from _common import describe_setup, make_parser, prepare_process
+from _compared import compared_states, make_compared_parser
 
 MARGINS = (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7)
 STRANGERS = 2000  # distractors, as queries without a copy
@@ -22,57 +22,14 @@ _AT_ONCE = 500  # queries of a default search
 
 def main() -> int:
     """Print a table for each codebook."""
-    made = make_parser(__doc__ or "")
-    made.add_argument("--background", type=Path, required=True, help="other pictures")
-    made.add_argument("--index", nargs="+", default=["homing-s-IVF256-PQ8x8"], help="codebooks")
-    made.add_argument("--base-size", type=int, default=100_000)
-    made.add_argument("--pictures", type=int)
-    made.add_argument("--random-draws", type=int, default=3)
+    made = make_compared_parser(__doc__ or "")
     made.add_argument("--places", type=int, nargs="+", default=[1, 2, 3], help="cells an entry")
     made.add_argument("--margins", type=float, nargs="+", default=MARGINS)
-    made.add_argument("--format", default="png", help="of the released files")
-    made.add_argument("--out", type=Path, default=Path("near-cells"))
     options = made.parse_args()
-    prepare_process(options.threads)
-    describe_setup(base=options.base_size, indexes=options.index)
-    import homing
-    from homing.activation import find_method
-    from homing.bench.context import open_run
-    from homing.bench.dataset.base import make_plan
-    from homing.bench.dataset.material import gather_material
-    from homing.bench.dataset.suites import find_suite
-    from homing.bench.encode.encoders import descriptor_encoder
-    from homing.bench.settings import Settings
-    from homing.bench.states.compared_states import compare_states
-    from homing.bench.states.released import Releaser
-    from homing.bench.states.state_maker import StateMaker
-    from homing.cli.output import progress
-    from homing.images import find_pictures
-    from homing.options import DEFAULT_LIMITS, Activation
-
-    settings = Settings(
-        base_size=options.base_size,
-        pictures=options.pictures,
-        random_draws=options.random_draws,
-        format=None if options.format == "own" else options.format,
-        hashes=False,
-    )
-    photos, others = find_pictures(options.photos), find_pictures([options.background])
-    plan = make_plan(list(photos), list(others), settings)
-    descriptor = homing.load_descriptor()
-    with open_run(options.out, progress, DEFAULT_LIMITS) as run:
-        releaser = Releaser(
-            options.out / "released", descriptor, run, settings.psnr, settings.format, settings.seed
-        )
-        encoder = descriptor_encoder(descriptor)
-        maker = StateMaker(descriptor, encoder, run, releaser, settings.seed)
-        edits = find_suite(settings.suite, ()).edits
-        material = gather_material(plan, [encoder], run, settings, apart=[encoder], edits=edits)
-        methods = (find_method(Activation.method),)
-        compared = compare_states(maker, material, tuple(options.index), methods)
-        for each in compared.active:
-            print_tables(compared, each, options)
-            print_default_search(compared, each, options)
+    compared = compared_states(options)
+    for each in compared.active:
+        print_tables(compared, each, options)
+        print_default_search(compared, each, options)
     return 0
 
 

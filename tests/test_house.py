@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 53_500  # lines of the package
+MOST_LINES = 56_300  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -33,6 +33,8 @@ TESTED_ELSEWHERE = {
     "client/operations": "serve/test_client",
     "client/transport": "serve/test_client",
     "client/webhook": "serve/test_client",
+    "archive/ingest/vector_files": "archive/test_transfer",
+    "archive/ingest/vectors": "archive/test_transfer",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "images/metadata/foreign": "images/metadata/test_metadata",
@@ -42,7 +44,6 @@ TESTED_ELSEWHERE = {
     "images/formats/png_carried": "images/formats/blocks/test_carriers",
     "images/formats/tiff_carried": "images/formats/blocks/test_carriers",
     "search/engines/lance": "archive/query/test_engines",
-    "serve/http/log": "serve/test_server",
     "serve/http/observer": "serve/routes/test_routes",
     "serve/http/uploads": "serve/routes/test_routes",
     "serve/http/metrics": "serve/routes/test_routes",

@@ -17,6 +17,7 @@ FORMS = (
     "PCA20,LSH",
     "LSH",
     "IVF16,SQ8",
+    "IVF16_HNSW4,PQ4x8",
 )
 
 

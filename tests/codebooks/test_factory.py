@@ -9,7 +9,12 @@ from homing.errors import CodebookError
 
 NUMBERS = st.integers(1, 1 << 24)
 FACTORIES = st.one_of(
-    st.builds(Factory, fine=st.sampled_from(["Flat", "SQ8"]), cells=NUMBERS),
+    st.builds(
+        Factory,
+        fine=st.sampled_from(["Flat", "SQ8"]),
+        cells=NUMBERS,
+        links=st.just(0) | st.integers(2, 512),
+    ),
     st.builds(Factory, fine=st.just("PQ"), cells=st.just(0) | NUMBERS, sub_quantizers=NUMBERS),
     st.builds(
         lambda m, n: Factory("PQ", cells=n, sub_quantizers=m, rotation=m),
@@ -28,7 +33,14 @@ def test_text_and_factory_round_trip(factory: Factory) -> None:
 
 @pytest.mark.parametrize(
     ("text", "canonical"),
-    [("PQ8", "PQ8x8"), ("IVF1024,PQ8", "IVF1024,PQ8x8"), (" OPQ4,IVF9,PQ4 ", "OPQ4,IVF9,PQ4x8")],
+    [
+        ("PQ8", "PQ8x8"),
+        ("IVF1024,PQ8", "IVF1024,PQ8x8"),
+        (" OPQ4,IVF9,PQ4 ", "OPQ4,IVF9,PQ4x8"),
+        ("IVF16, PQ8x8", "IVF16,PQ8x8"),
+        ("ivf16,flat", "IVF16,Flat"),
+        ("pca4,lsh", "PCA4,LSH"),
+    ],
 )
 def test_other_spellings_have_one_canonical_form(text: str, canonical: str) -> None:
     assert str(parse_factory(text)) == canonical
@@ -37,6 +49,7 @@ def test_other_spellings_have_one_canonical_form(text: str, canonical: str) -> N
 @pytest.mark.parametrize("form", ACCEPTED_FORMS)
 def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
     text = form.replace("IVFn", "IVF7").replace("Qm", "Q4").replace("PCAk", "PCA3")
+    text = text.replace("HNSWl,…", "HNSW8,Flat")
     assert str(parse_factory(text)).startswith(text.split(",")[0])
 
 
@@ -60,10 +73,13 @@ def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
         "PCA8,PQ4",
         "PCA0,LSH",
         "HNSW32",
-        "ivf16,flat",
         "IVF16,Flat,RFlat",
+        "IVF16_HNSW1,Flat",
+        "IVF16_HNSW513,Flat",
+        "IVF16_HNSW,Flat",
         "IVF١٦,Flat",
         "IVF16,Flat\nx",
+        "train:IVF16,Flat",
     ],
 )
 def test_other_strings_are_refused_with_the_accepted_forms(text: str) -> None:

@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
-from homing.codebooks import Codebook, parse_factory
+from homing.codebooks import Codebook, parse_factory, train_codebook
 from homing.codebooks.rebuild import arrays_of
 
 Trained = Callable[[str], Codebook]
@@ -94,3 +94,46 @@ def test_an_index_lives_on_without_its_codebook(codebook: Codebook, vectors: np.
     before = index.search(vectors[:20], 5)
     del owned
     np.testing.assert_array_equal(index.search(vectors[:20], 5)[1], before[1])
+
+
+def test_a_graph_over_the_centroids_changes_no_cell_and_no_code(
+    make_vectors: MakeVectors, vectors: np.ndarray
+) -> None:
+    plain = train_codebook(make_vectors(4000, 1), "IVF400,PQ4x8")
+    graph = train_codebook(make_vectors(4000, 1), "IVF400_HNSW8,PQ4x8")
+    assert graph != plain
+    for theirs, ours in zip(
+        plain.encode_with_cells(vectors), graph.encode_with_cells(vectors), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(graph.nearest_cells(vectors, 5), plain.nearest_cells(vectors, 5))
+
+    index = graph.index(*graph.encode_with_cells(vectors))
+    assert isinstance(faiss.downcast_index(index.quantizer), faiss.IndexHNSWFlat)
+    found = index.quantizer.search(vectors, 4)[1]
+    assert np.mean(found == plain.nearest_cells(vectors, 4)) > 0.99
+    queries = make_vectors(100, 5)
+    _, expected = _probe(plain.index(*plain.encode_with_cells(vectors)), 8).search(queries, 5)
+    assert np.mean(_probe(index, 8).search(queries, 5)[1] == expected) > 0.98
+
+
+def test_a_graph_is_the_same_each_time(make_vectors: MakeVectors) -> None:
+    codebook = train_codebook(make_vectors(4000, 1), "IVF400_HNSW8,Flat")
+    again = Codebook(codebook.factory, 32, codebook.arrays)
+    threads = faiss.omp_get_max_threads()
+    made = []
+    try:
+        for count, each in ((1, codebook), (3, again)):
+            faiss.omp_set_num_threads(count)
+            made.append(faiss.serialize_index(each.index()))
+            assert faiss.omp_get_max_threads() == count
+    finally:
+        faiss.omp_set_num_threads(threads)
+    np.testing.assert_array_equal(made[0], made[1])
+
+
+def test_a_table_too_large_is_left_out(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    codebook = trained("IVF16,PQ4x8")
+    assert codebook.index().precomputed_table.size()
+    monkeypatch.setattr("homing.codebooks.rebuild._LARGEST_TABLE", 1000)
+    assert not codebook.index().precomputed_table.size()

@@ -9,7 +9,7 @@ from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.table import Table
 from tests.helpers.vectors import unit_vectors
 
-HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat"]
+HELD = ["IVF8,PQ8x8", "PQ8", "OPQ8,IVF8,PQ8x8", "IVF8,Flat", "IVF8_HNSW4,PQ8x8"]
 
 
 def new_table(folder: Path, codebook: homing.Codebook, places: int = 1) -> Table:

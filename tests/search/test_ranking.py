@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from homing.search import ranking
 from homing.search.ranking import rank, similarities
 
 
@@ -43,14 +42,6 @@ def test_a_vector_and_itself() -> None:
     )
     assert found.max() <= 1  # half precision would exceed 1
     assert found.min() > 0.998
-
-
-def test_halves_are_widened_exactly() -> None:
-    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
-    halves = halves[np.isfinite(halves)]
-    widened = ranking._widen(halves)
-    assert widened.dtype == np.float32
-    assert np.array_equal(widened.view(np.int32), halves.astype(np.float32).view(np.int32))
 
 
 def test_equal_vectors_are_equally_similar_wherever_they_stand() -> None:

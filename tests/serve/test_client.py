@@ -18,7 +18,7 @@ from homing.client.transport import Call, ListingCall
 from homing.serve.jobs.webhooks import signed_headers
 from tests.helpers.service import encoded, picture
 
-DOCS = Path(__file__).parents[2] / "docs" / "serving.md"
+DOCS = Path(__file__).parents[2] / "docs" / "guides" / "serving.md"
 
 
 @pytest.fixture
@@ -261,7 +261,7 @@ def test_the_examples_of_the_documentation_run(live, tmp_path, monkeypatch):
     assert len(blocks) >= 2
     for block in blocks:
         code = block.replace("http://127.0.0.1:8000", live.url).replace(', key="homing_..."', "")
-        exec(compile(code, "docs/serving.md", "exec"), {"__name__": "example"})
+        exec(compile(code, "docs/guides/serving.md", "exec"), {"__name__": "example"})
     for name in ("news/a.jpg", "news/b.jpg"):
         Client(live.url).remove(name)
     shutil.rmtree(tmp_path)

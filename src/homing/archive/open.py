@@ -1,5 +1,6 @@
 """Creation and opening of archives."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -11,8 +12,9 @@ from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_with_codes, read_codebook
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
-from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.checksums import Checksums
+from homing.archive.table.index.build_index import refuse_unindexable
+from homing.archive.table.index.form import stored_form
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
@@ -25,6 +27,8 @@ from homing.options import PLACES, PREVIEW_SIDE, PathLike, check_places, check_p
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
+
+_log = logging.getLogger(__name__)
 
 _SETTLED = 60.0  # seconds after which the maker of a table without settings is taken for dead
 
@@ -98,6 +102,7 @@ def create(
         _make(folder, settings, chosen)
     else:
         _make_in_store(folder, settings, chosen)
+    _log.info("made %s: %s, %s", folder, settings.descriptor, settings.codebook)
     return open_archive(folder, descriptor=network, device=device)
 
 
@@ -154,10 +159,11 @@ def open_archive(
     codebooks = CodebookFiles(folder, codebook)
     generations = codebooks.read(table)
     if engine == "lance":
-        refuse_unindexable(generations, folder)
+        refuse_unindexable([stored_form(table, each) for each in generations], folder)
     archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
+    _log.debug("opened %s", archive.path)
     return archive
 
 

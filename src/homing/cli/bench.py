@@ -178,8 +178,9 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     "indexes",
     multiple=True,
     default=("auto",),
-    help="A bundled codebook, a codebook's file, or a factory such as IVF256,PQ8x8, which is "
-    "trained on the base. May be repeated.",
+    help="A codebook, named as in --codebook of homing init. A factory string that does not ship "
+    "with homing, or one behind train: (train:IVF256,PQ8x8), is trained on the base. May be "
+    "repeated.",
 )
 @click.option(
     "--method",
@@ -237,7 +238,7 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
 
     PHOTOS are activated. Their copies under the paper's edits are searched for among PHOTOS, the
     background and crops of the background, through each index and exactly. Needs the extra:
-    pip install 'homing[bench]'
+    pip install '.[bench]' in homing's folder
     """
     from homing.bench.extra import require_extra
 

@@ -1,5 +1,6 @@
 """``serve`` and ``keys``: an archive over HTTP."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +36,14 @@ _folder_option = click.option(
 @click.option(
     "--no-keys",
     is_flag=True,
-    help="Serve everybody on this machine without a key; refused once there has been a key.",
+    help="Serve everybody on this machine without a key, unless there are keys.",
 )
 @click.option(
     "--proxy",
     "proxies",
     multiple=True,
     metavar="ADDRESS",
-    help="Believe the X-Forwarded-* headers of this address or network; may be repeated.",
+    help="Address or network of a proxy whose X-Forwarded-* headers are believed; may be repeated.",
 )
 @shared.files_option
 @click.option(
@@ -85,8 +86,11 @@ _folder_option = click.option(
 @shared.c2pa_options
 @shared.engine_option
 @shared.device_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Log JSON lines in a terminal too, as elsewhere."
+)
 def serve(archive: str, **options: Any) -> None:
-    """Serve an archive over HTTP, to people in a browser and to programs.
+    """Serve an archive to browsers and programs, over HTTP.
 
     \b
     homing serve archive --no-keys
@@ -102,6 +106,7 @@ def serve(archive: str, **options: Any) -> None:
     from homing.serve import require_extra
 
     require_extra()
+    from homing.serve.http.log import Log
     from homing.serve.server import serve as run
     from homing.serve.settings import Settings
 
@@ -125,7 +130,7 @@ def serve(archive: str, **options: Any) -> None:
         engine=options["engine"],
         **workers,
     )
-    run(settings)
+    run(settings, Log(plain=sys.stderr.isatty() and not options["as_json"]))
 
 
 @click.group(short_help="Make, list and revoke keys to the service.")
@@ -213,7 +218,9 @@ def _folder_of(archive: str, folder: str | None) -> Path:
         return Path(folder)
     beside = folder_beside(archive)
     if not Path(archive).is_dir():
-        raise UsageError(f"there is no archive at {archive!r}; make one with 'homing init'")
+        raise UsageError(
+            f"there is no archive at {archive!r}; make one with 'homing init {archive}'"
+        )
     return beside
 
 

@@ -267,9 +267,10 @@ class Codebook(AnyCodebook):
         Returns
         -------
         faiss.Index
-            A new one at each call; the caller may add to it.
+            A new one at each call; the caller may add to it. All share their coarse quantizer.
         """
-        index = rebuild.empty_index(self.factory, self.dimension, self.arrays)
+        quantizer = self._quantizer if self.factory.cells else None
+        index = rebuild.empty_index(self.factory, self.dimension, self.arrays, quantizer)
         if codes is None:
             if cells is not None:
                 raise CodebookError("Cells were given without codes: pass both, or neither.")
@@ -304,6 +305,10 @@ class Codebook(AnyCodebook):
         from homing.codebooks.storage import save_codebook
 
         return save_codebook(self, path, overwrite=overwrite)
+
+    @cached_property
+    def _quantizer(self) -> Any:
+        return rebuild.coarse_quantizer(self.factory, self.arrays["coarse"])
 
     @cached_property
     def _coarse_norms(self) -> npt.NDArray[np.float64]:

@@ -15,17 +15,20 @@ ACCEPTED_FORMS = (
     "PCAk,LSH",
     "LSH",
     "IVFn,SQ8",
+    "IVFn_HNSWl,…",
 )
-"""The forms of a factory string: n cells, m bytes of product quantizer, k components."""
+"""The forms of a factory string: n cells, m bytes of product quantizer, k components, l links."""
 
 _SUB_CENTROIDS = 256
+_LINKS = range(2, 513)  # of a graph
 _MOST = 1 << 24  # more cells, bytes or components than this are typing mistakes
 _PATTERN = re.compile(
     r"(?:OPQ(?P<rotation>\d{1,9}),|PCA(?P<components>\d{1,9}),)?"
-    r"(?:IVF(?P<cells>\d{1,9}),)?"
+    r"(?:IVF(?P<cells>\d{1,9})(?:_HNSW(?P<links>\d{1,9}))?,)?"
     r"(?:(?P<plain>Flat|SQ8|LSH)|PQ(?P<sub_quantizers>\d{1,9})(?:x8)?)",
-    re.ASCII,
+    re.ASCII | re.IGNORECASE,
 )
+_PLAIN = {"flat": "Flat", "sq8": "SQ8", "lsh": "LSH"}
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,13 @@ class Factory:
     sub_quantizers: int = 0  # bytes of a PQ code, each an index into 256 centroids
     rotation: int = 0  # sub-quantizers of an OPQ rotation in front (Ge et al., 2013)
     components: int = 0  # components that a PCA in front retains
+    links: int = 0  # of each centroid in a graph (Malkov, Yashunin, 2018) that searches walk
 
     def __str__(self) -> str:
         front = f"OPQ{self.rotation}," if self.rotation else ""
         front += f"PCA{self.components}," if self.components else ""
-        coarse = f"IVF{self.cells}," if self.cells else ""
+        graph = f"_HNSW{self.links}" if self.links else ""
+        coarse = f"IVF{self.cells}{graph}," if self.cells else ""
         fine = f"PQ{self.sub_quantizers}x8" if self.fine == "PQ" else self.fine
         return front + coarse + fine
 
@@ -112,26 +117,42 @@ class Factory:
 def parse_factory(text: "str | Factory") -> Factory:
     """Parse a factory string of one of :data:`ACCEPTED_FORMS`; ``PQ8`` means ``PQ8x8``.
 
-    A `Factory` is returned as it is. `CodebookError` names the accepted forms.
+    Capitals and blanks do not matter. A `Factory` is returned as it is. `CodebookError` names the
+    accepted forms.
     """
     if isinstance(text, Factory):
         return text
-    match = _PATTERN.fullmatch(text.strip())
-    groups = match.groupdict() if match else {}
-    fine: Any = groups.pop("plain", None) or "PQ"
-    numbers = {name: int(value) for name, value in groups.items() if value}
-    factory = Factory(fine, **numbers)
-    if match is None or not _is_accepted(factory, numbers):
+    factory = _parsed(text)
+    if factory is None:
         raise CodebookError(
             f"{text!r} is not a codebook that homing can make. Accepted forms: "
-            f"{'; '.join(ACCEPTED_FORMS)}, with n cells, m bytes a code, k components."
+            f"{'; '.join(ACCEPTED_FORMS)}, with n cells, m bytes a code, k components, l links of "
+            f"{_LINKS[0]} to {_LINKS[-1]}."
         )
     return factory
+
+
+def is_factory(text: str) -> bool:
+    """Return whether :func:`parse_factory` takes a string."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> Factory | None:
+    match = _PATTERN.fullmatch("".join(text.split()))
+    if match is None:
+        return None
+    groups = match.groupdict()
+    fine: Any = _PLAIN.get((groups.pop("plain") or "").lower(), "PQ")
+    numbers = {name: int(value) for name, value in groups.items() if value}
+    factory = Factory(fine, **numbers)
+    return factory if _is_accepted(factory, numbers) else None
 
 
 def _is_accepted(factory: Factory, numbers: dict[str, int]) -> bool:
     """Return whether a parsed combination is one of the forms; the pattern allows a few more."""
     if not all(0 < value <= _MOST for value in numbers.values()):
+        return False
+    if "links" in numbers and factory.links not in _LINKS:
         return False
     if factory.fine == "LSH":
         return not factory.cells and not factory.rotation

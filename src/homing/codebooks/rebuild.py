@@ -13,6 +13,8 @@ import numpy.typing as npt
 from homing.codebooks.factory import Factory
 
 BITS = 8
+_LARGEST_TABLE = 256 << 20  # bytes of sums of centroids and code words: quicker searches
+_EFFORT = 128  # centroids that a walk over the graph keeps in view: four of four nearest are found
 
 Arrays = Mapping[str, npt.NDArray[np.float32]]
 
@@ -44,19 +46,43 @@ def coded_arrays(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float
     return {name: flat[name].astype(np.float32).reshape(shapes[name]) for name in flat}
 
 
-def empty_index(factory: Factory, dimension: int, arrays: Arrays) -> Any:
+def coarse_quantizer(factory: Factory, centroids: npt.NDArray[np.float32]) -> Any:
+    """Make what finds the cells that a search visits: all centroids compared, or a graph of them.
+
+    The graph is the same each time, and so are the answers: more threads would link it as they
+    happen to run.
+    """
+    dimension = centroids.shape[1]
+    if not factory.links:
+        flat = faiss.IndexFlatL2(dimension)
+        flat.add(centroids)
+        return flat
+    graph = faiss.IndexHNSWFlat(dimension, factory.links)
+    graph.hnsw.efSearch = _EFFORT
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # of the calling thread alone
+    try:
+        graph.add(centroids)
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return graph
+
+
+def empty_index(factory: Factory, dimension: int, arrays: Arrays, quantizer: Any) -> Any:
     """Make a trained index without entries, equal to the bit to the one the arrays came from.
 
-    It takes vectors of length `dimension` and shares nothing with `arrays`.
+    It takes vectors of length `dimension` and shares nothing with `arrays`, but the
+    :func:`coarse_quantizer` with all that are given the same one; None without cells.
     """
     inner = factory.inner_dimension(dimension)
-    coded = _ivf_index(factory, inner, arrays) if factory.cells else _flat_index(factory, inner)
+    coded = _ivf_index(factory, inner, quantizer) if factory.cells else _flat_index(factory, inner)
     if factory.fine == "PQ":
         faiss.copy_array_to_vector(arrays["pq"].ravel(), coded.pq.centroids)
     if factory.fine == "SQ8":
         faiss.copy_array_to_vector(arrays["scalar"].ravel(), coded.sq.trained)
     coded.is_trained = True
-    if factory.fine == "PQ" and factory.cells:
+    table = 4 * factory.cells * factory.sub_quantizers * 2**BITS
+    if factory.fine == "PQ" and 0 < table <= _LARGEST_TABLE:
         coded.precompute_table()
     if not (factory.rotation or factory.components):
         return coded
@@ -75,9 +101,7 @@ def _flat_index(factory: Factory, inner: int) -> Any:
     return faiss.IndexPQ(inner, factory.sub_quantizers, BITS)
 
 
-def _ivf_index(factory: Factory, inner: int, arrays: Arrays) -> Any:
-    quantizer = faiss.IndexFlatL2(inner)
-    quantizer.add(np.ascontiguousarray(arrays["coarse"]))
+def _ivf_index(factory: Factory, inner: int, quantizer: Any) -> Any:
     if factory.fine == "PQ":
         return faiss.IndexIVFPQ(quantizer, inner, factory.cells, factory.sub_quantizers, BITS)
     if factory.fine == "SQ8":

@@ -1,5 +1,6 @@
 """Codebook training: once, before an archive is made, and never again while it is used."""
 
+from dataclasses import replace
 from typing import Any
 
 import faiss
@@ -68,7 +69,7 @@ def train_codebook(
         )
     if not 0 <= seed <= _MOST_SEED:
         raise CodebookError(f"The seed is a whole number from 0 to {_MOST_SEED}; got {seed}.")
-    arrays = _train(parsed, taken, seed)
+    arrays = _train(replace(parsed, links=0), taken, seed)  # a graph is of the same centroids
     return Codebook(parsed, dimension, arrays, descriptor, descriptor_name)
 
 

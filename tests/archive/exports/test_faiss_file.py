@@ -16,6 +16,7 @@ FORMS = (
     "IVF8,PQ8x8",
     "IVF8,Flat",
     "IVF8,SQ8",
+    "IVF8_HNSW4,PQ8x8",
     pytest.param("OPQ8,IVF8,PQ8x8", marks=pytest.mark.slow),
     "PQ8",
     "PCA64,LSH",

@@ -15,7 +15,15 @@ from homing.search.engines.memory import (
 from tests.helpers.vectors import clustered_unit_vectors
 
 DIMENSION = 24
-FORMS = ("IVF16,Flat", "IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "IVF16,SQ8", "PQ4x8", "OPQ4,PQ4x8")
+FORMS = (
+    "IVF16,Flat",
+    "IVF16,PQ4x8",
+    "OPQ4,IVF16,PQ4x8",
+    "IVF16,SQ8",
+    "PQ4x8",
+    "OPQ4,PQ4x8",
+    "IVF16_HNSW4,PQ4x8",
+)
 WITH_CELLS = tuple(form for form in FORMS if "IVF" in form)
 
 

@@ -25,10 +25,10 @@ def test_bytes_are_formatted_in_their_unit(count: int, text: str) -> None:
 
 def test_a_hit_says_how_it_was_found_only_if_it_is_a_copy() -> None:
     assert hit_card(HIT) == Card("a.jpg", "0.912 · not compared")
-    assert hit_card(HIT | {"is_copy": False}).summary == "0.912 · no sure copy"
+    assert hit_card(HIT | {"is_copy": False}).summary == "0.912 · not found to be a copy"
     assert (
         hit_card(HIT | {"is_copy": True}).summary
-        == "0.912 · a copy, by similarity alone · mirrored"
+        == "0.912 · probably a copy, by similarity alone · mirrored"
     )
 
 

@@ -51,6 +51,7 @@ class Confirmer:
     search: _Search  # for hits without comparing them
     decided: _Decided  # gives the hits of a query with what people decided
     options: SearchOptions
+    picture: QueryPicture | None = None  # of the only query, if it is read already
 
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
         """Return the answers to queries, compared."""
@@ -74,7 +75,7 @@ class Confirmer:
         if not hits or query.picture is None:
             return SeenQuery(hits)
         try:
-            picture = QueryPicture.read(query.picture, self.options.limits)
+            picture = self.picture or QueryPicture.read(query.picture, self.options.limits)
         except PictureError:  # a file that has changed since it was described costs no answer
             return SeenQuery(hits)
         return SeenQuery(confirm(hits, pictures, picture, self.options.limits), picture)
@@ -159,13 +160,18 @@ def in_reading_order(copies: Sequence[Hit]) -> list[Hit]:
     places.sort(key=lambda place: place[0][1])
     rows: list[list[tuple[Box, list[Hit]]]] = []
     for place in places:
-        _, top, _, bottom = place[0]
-        if rows and (top + bottom) / 2 <= max(box[3] for box, _ in rows[-1]):
+        if rows and any(_beside(place[0], box) for box, _ in rows[-1]):
             rows[-1].append(place)
         else:
             rows.append([place])
     ordered = [place for row in rows for place in sorted(row, key=lambda place: place[0][0])]
     return [hit for _, hits in ordered for hit in hits]
+
+
+def _beside(one: Box, other: Box) -> bool:
+    """Return whether half of the lower of two boxes is as high up as the other."""
+    shared = min(one[3], other[3]) - max(one[1], other[1])
+    return 2 * shared >= min(one[3] - one[1], other[3] - other[1])
 
 
 def hit_pictures(

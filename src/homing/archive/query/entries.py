@@ -93,7 +93,8 @@ class HeldEntries(Entries):
 
     def ids(self, positions: NDArray[np.int64]) -> NDArray[np.object_]:
         """Return ids in the shape of the positions; None for the position −1."""
-        wanted = pa.array(positions.ravel(), mask=positions.ravel() < 0)
+        flat = positions.ravel()
+        wanted = pa.array(flat, mask=flat < 0) if flat.min(initial=0) < 0 else pa.array(flat)
         names: NDArray[np.object_] = self._ids.take(wanted).to_numpy(zero_copy_only=False)
         return names.reshape(positions.shape)
 

@@ -1,5 +1,6 @@
 """Snapshots: one version of an archive's table, ready to be searched by one of the engines."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -18,8 +19,10 @@ from homing.codebooks import Codebook
 from homing.options import SearchOptions
 from homing.search.engines.combined import NEAR, Probes
 from homing.search.engines.deadline import Deadline, Partial
-from homing.search.ranking import rank, similarities, similarities_among
+from homing.search.ranking import rank, similarities_among
 from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings
+
+_log = logging.getLogger(__name__)
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: bounds memory for any number of queries
 
@@ -175,9 +178,8 @@ class Snapshot:
             positions, distances = positions[:, :k], distances[:, :k]
         similarity, order, crowd = self._compare(queries, positions, k if rerank else None, among)
         if order is not None:
-            positions = np.take_along_axis(positions, order, axis=1)
-            distances = np.take_along_axis(distances, order, axis=1)
-            similarity = np.take_along_axis(similarity, order, axis=1)
+            best = np.arange(len(order))[:, None], order
+            positions, distances, similarity = positions[best], distances[best], similarity[best]
         partial = None if deadline is None else deadline.partial
         cells, ids = visited.sum(axis=1), self._entries.ids(positions)
         return VectorMatches(ids, similarity, distances, positions, cells, partial, crowd)
@@ -194,16 +196,14 @@ class Snapshot:
         step = max(1, (_LEAN_AT_ONCE if self._lean else _VECTORS_AT_ONCE) // count)
         for first in range(0, len(queries), step):
             part = slice(first, first + step)
-            vectors = self._vectors.take(positions[part])
-            found[part] = similarities(queries[part], vectors, positions[part])
+            found[part] = self._vectors.similarities(queries[part], positions[part])
             if order is not None:
                 order[part] = rank(found[part], order.shape[1])
             if crowd is not None:
-                first_ones = vectors[:, :width]
+                first_ones = positions[part, :width]
                 if order is not None:
-                    places = order[part, :width, None]
-                    first_ones = np.take_along_axis(vectors, places, axis=1)
-                crowd[part] = similarities_among(first_ones)
+                    first_ones = np.take_along_axis(positions[part], order[part, :width], axis=1)
+                crowd[part] = similarities_among(self._vectors.take(first_ones))
             if self._lean:
                 self._vectors.release_memory()
         return found, order, crowd
@@ -295,6 +295,13 @@ class CurrentSnapshot:
                 books = self._codebooks.read(self._table)
                 engine = choose_engine(self._engine, self._table, books)
                 self._snapshot = Snapshot(self._table, books, engine)
+            _log.debug(
+                "%s: %d entries of version %d for the %s engine",
+                self._table.path,
+                len(self._snapshot),
+                self._table.version,
+                engine,
+            )
         return self._snapshot
 
     def run(self, query: Callable[[Snapshot], _T]) -> _T:

@@ -18,6 +18,8 @@ from homing.archive.table.addresses import Runs
 from homing.archive.table.lance_internals import HALF, Page, plain_pages
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
+from homing.search.products import Rows
+from homing.search.ranking import similarities
 
 _SAMPLE = 32
 
@@ -58,6 +60,14 @@ class StoredVectors:
             taken = self._take_read(flat)
         return taken.reshape(*positions.shape, self.dimension)
 
+    def similarities(
+        self, queries: NDArray[np.float32], positions: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Cosine of each query, (n, D), and each of its candidates, (n, c); −inf for −1."""
+        if self._mapping is None:
+            return similarities(queries, self.take(positions), positions)
+        return self._mapping.rows.cosines(queries, positions)
+
     def _take_read(self, positions: NDArray[np.int64]) -> NDArray[np.float16]:
         unique, inverse = np.unique(positions, return_inverse=True)
         column = self._table.take(unique.tolist(), ["vector"]).column("vector").combine_chunks()
@@ -82,12 +92,20 @@ class _Mapping:
     files: NDArray[np.int64]  # number of its file
     offsets: NDArray[np.int64]  # of position 0 if the run began there, in halves
     mapped: Sequence[mmap.mmap]
+    count: int
     dimension: int
 
     @cached_property
     def halves(self) -> list[NDArray[np.int16]]:
         """All bytes of each file, as halves."""
         return [np.frombuffer(m, np.int16, len(m) // HALF) for m in self.mapped]
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The vectors, by position."""
+        begins = np.array([halves.ctypes.data for halves in self.halves], np.int64)
+        addresses = begins[self.files] + HALF * self.offsets
+        return Rows(self.starts, addresses, self.count, self.dimension)
 
     def release_memory(self) -> None:
         """Hold no memory for what was read: the system maps many pages around each one touched."""
@@ -147,7 +165,7 @@ def _map_pages(pages: Sequence[Page], runs: Runs, dimension: int) -> _Mapping | 
     files = np.array([number[page.path] for page in pages], dtype=np.int64)
     offsets = begins[page_of] + dimension * (row - cut.starts)
     mapped = [_map_file(path) for path in paths]
-    return _Mapping(cut.starts, files[page_of], offsets, mapped, dimension)
+    return _Mapping(cut.starts, files[page_of], offsets, mapped, runs.count, dimension)
 
 
 def _map_file(path: Path) -> mmap.mmap:

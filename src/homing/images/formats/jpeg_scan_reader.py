@@ -4,15 +4,10 @@ The loops are compiled by numba; they allocate nothing that a file's header does
 reach no byte outside the arrays given, whatever the file says.
 """
 
-from collections.abc import Callable
-from contextlib import suppress
-from typing import Any, TypeVar
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+from homing.compiled import compiled
 
 ZIGZAG = np.array(
     [
@@ -33,15 +28,6 @@ AT, BITS, COUNT, BEYOND, RUN, PENDING = range(6)
 
 _LONGEST = 31  # bits of a symbol and the number behind it
 _SAFE = 1 << 14  # magnitude that a coefficient never reaches
-
-
-def compiled(function: _Function) -> _Function:
-    """Compile at the first call, without the GIL, and keep the machine code where one can."""
-    compiled = numba.njit(nogil=True)(function)
-    with suppress(RuntimeError):  # no folder can be written
-        compiled.enable_caching()
-    kept: _Function = compiled
-    return kept
 
 
 @compiled

@@ -7,6 +7,7 @@ the coefficients, nearly all of them zero, are gone through once.
 import numpy as np
 from numpy.typing import NDArray
 
+from homing.compiled import compiled
 from homing.images.formats.jpeg_scan_reader import (
     AT,
     FIRST,
@@ -18,7 +19,6 @@ from homing.images.formats.jpeg_scan_reader import (
     PROGRESSIVE,
     RUN,
     ZIGZAG,
-    compiled,
 )
 
 _MOST_PENDING = 937  # correction bits held back before a run of empty blocks is ended

@@ -29,14 +29,18 @@ Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 """One row per candidate: number of the query, number of the entry, distance."""
 
 
-def reason_against(factory: Factory) -> str | None:
-    """Return why Lance's index cannot hold codes of a codebook; None if it can."""
+INDEX_CODES = ("codebook", "rq", "sq")
+"""Codes that an index may hold: the codebook's own, or Lance's of the stored vectors."""
+
+
+def reason_against(factory: Factory, codes: str = "codebook") -> str | None:
+    """Return why Lance's index cannot hold such codes for a codebook; None if it can."""
     if factory.fine == "LSH":
         return f"Lance has no index of sign bits, which {factory} is made of"
-    if factory.fine == "SQ8":
+    if factory.fine == "SQ8" and codes == "codebook":
         return (
             f"Lance scales all components of a vector alike, where {factory} has a frozen scale "
-            "for each"
+            "for each (an index of other codes can be made: --codes sq or rq)"
         )
     return None
 
