@@ -18,7 +18,7 @@ from homing.client.transport import Call, ListingCall
 from homing.serve.jobs.webhooks import signed_headers
 from tests.helpers.service import encoded, picture
 
-DOCS = Path(__file__).parents[2] / "docs" / "serving.md"
+DOCS = Path(__file__).parents[2] / "docs" / "guides" / "serving.md"
 
 
 @pytest.fixture
