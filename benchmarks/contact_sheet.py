@@ -119,7 +119,7 @@ def _activated(options) -> list[Pair]:
 
     paths = picture_paths(options.photos, options.pictures)
     descriptor = homing.load_descriptor()
-    codebook = homing.load_codebook(f"homing-s-{options.codebook.replace(',', '-')}")
+    codebook = homing.load_codebook(options.codebook)
     method = find_method(options.method)
     describe_setup(photos=len(paths), method=method.name, psnr=options.psnr)
     activator = Activator(

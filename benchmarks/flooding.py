@@ -1,4 +1,4 @@
-"""POST /search with a key, while others hold slow connections or send bombs to the service.
+"""POST /v1/search with a key, while others hold slow connections or send bombs to the service.
 
 Three figures, each beside its target: p95 of searches while slow connections without a key are
 held (heads and bodies of which a byte comes each second; what is closed is opened anew), over p95
@@ -145,8 +145,8 @@ def _slow(service: _Service, requests: Sequence[bytes], count: int, seconds: flo
 
 def hold_slow(ready: Event, port: int, count: int) -> None:
     """Hold connections without a key, of which each sends a byte a second."""
-    heads = [b"POST /search HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
-    for path in (b"/search", b"/sign-in", b"/release", b"/v1/matches/byContent"):
+    heads = [b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nX-Slow: "]
+    for path in (b"/v1/search", b"/sign-in", b"/v1/releases", b"/v1/matches/byContent"):
         head = b"POST " + path + b" HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60000\r\n"
         heads.append(head + b"Content-Type: multipart/form-data; boundary=b\r\n\r\n")
     held: dict[int, socket.socket] = {}

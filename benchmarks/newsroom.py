@@ -4,15 +4,20 @@ An archive holds the first photographs of PHOTOS, pages, charts and the like tha
 further photographs (BACKGROUND). It is searched, by default, for copies of the photographs, for
 strangers under the same edits, for true copies of the pages, and for other pages of the same
 designs. Prints how many are called copies. With --time it prints how long such a search takes over
-one that compares nothing, for strangers and for copies, one at a time and in batches.
+one that compares nothing, for strangers and for copies, one at a time and in batches. With
+--work FOLDER it keeps its archive and its answers there, and a run that was interrupted resumes.
 """
 
+import json
+import shutil
 import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +45,8 @@ COLLAGES = {  # number of pictures, columns; one row keeps the pictures' shapes
     "two": (2, 2), "three": (3, 3), "two by two": (4, 2), "six": (6, 3), "nine": (9, 3),
 }  # fmt: skip
 GUTTERS = {"": 0, ", gutter": 6}
+CHUNK = 48  # pictures whose answers are kept in one file
+DECIDING = ("archive", "codebooks", "descriptors", "evidence", "images", "search")  # of homing
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,17 @@ class Asked:
     """A picture to search for, and the entries that it shows."""
 
     kind: str
-    picture: Rgb
+    make: Callable[[], Rgb]
     wanted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What is said of an entry found."""
+
+    id: str
+    is_copy: bool | None
+    verdict: str | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +73,7 @@ class Answer:
 
     kind: str
     wanted: tuple[str, ...]
-    hits: tuple  # of homing.Hit
+    hits: tuple[Said, ...]
 
     @property
     def copies(self) -> list[str]:
@@ -79,14 +95,32 @@ class Answer:
 
 
 def ask(archive, asked: Iterable[Asked], folder: Path) -> list[Answer]:
-    """Write pictures to a folder, and search for them there."""
+    """Search for pictures; answers that are in the folder are read from there."""
+    folder.mkdir(exist_ok=True)
+    rest, found = iter(asked), []
+    while chunk := list(islice(rest, CHUNK)):
+        kept = folder / f"{len(found):06}.json"
+        if not kept.exists():
+            part = kept.with_suffix(".part")
+            part.write_text(json.dumps(search_for(archive, chunk, folder / "pictures")))
+            part.replace(kept)
+        for each, hits in zip(chunk, json.loads(kept.read_text()), strict=True):
+            found.append(Answer(each.kind, each.wanted, tuple(Said(*hit) for hit in hits)))
+    return found
+
+
+def search_for(archive, asked: Sequence[Asked], folder: Path) -> list[list[tuple]]:
+    """Write pictures to a folder, search for them, and return what is said of each one's hits."""
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    listed = []
     for number, each in enumerate(asked):
-        each.picture.save(folder / f"{number:06}.png", compress_level=1)
-        listed.append((each.kind, each.wanted))
-    results = archive.search_each([folder], k=10)
-    return [Answer(*each, result.hits) for each, result in zip(listed, results, strict=True)]
+        each.make().save(folder / f"{number:06}.png", compress_level=1)
+    results = list(archive.search_each([folder], k=10))
+    shutil.rmtree(folder)
+    return [
+        [astuple(Said(hit.id, hit.is_copy, hit.verdict)) for hit in result.hits]
+        for result in results
+    ]
 
 
 def read(paths: Iterable[Path]) -> list[Rgb]:
@@ -99,9 +133,12 @@ def copies(photos: list[Rgb], ids: list[str], kinds: Iterable[str], seed: int) -
     for kind in kinds:
         for number, photo in enumerate(photos):
             other = (number + 7) % len(photos)
-            made = COPIES[kind](photo, photos[other], np.random.default_rng([seed, number]))
+
+            def make(kind=kind, photo=photo, beside=photos[other], seed=(seed, number)) -> Rgb:
+                return COPIES[kind](photo, beside, np.random.default_rng(seed))
+
             wanted = (ids[number], ids[other]) if kind == "collage" else (ids[number],)
-            yield Asked(kind, made, wanted if ids[number] else ())
+            yield Asked(kind, make, wanted if ids[number] else ())
 
 
 def collages(photos: list[Rgb], ids: list[str], strangers: list[Rgb]) -> Iterator[Asked]:
@@ -112,17 +149,21 @@ def collages(photos: list[Rgb], ids: list[str], strangers: list[Rgb]) -> Iterato
                 places = [(first + 3 * n) % len(photos) for n in range(count)]
                 beside = [strangers[(first + n) % len(strangers)] for n in range(count)]
                 beside[first % count] = photos[first]
-                made = collage_of([photos[n] for n in places], columns, pixels)
+                made = partial(collage_of, [photos[n] for n in places], columns, pixels)
                 yield Asked(f"{name}{gutter}", made, tuple(ids[n] for n in places))
-                made = collage_of(beside, columns, pixels)
+                made = partial(collage_of, beside, columns, pixels)
                 yield Asked(f"{name}{gutter}, one", made, (ids[first],))
     for first, photo in enumerate(photos):
-        generator = np.random.default_rng([4, first])
-        made, _ = within(photo, strangers[first % len(strangers)], generator)
-        yield Asked("within a stranger", made, (ids[first],))
         other = (first + 1) % len(photos)
-        made, _ = within(photo, photos[other], generator)
-        yield Asked("within another", made, (ids[first], ids[other]))
+        for kind, outer, wanted in (
+            ("within a stranger", strangers[first % len(strangers)], (ids[first],)),
+            ("within another", photos[other], (ids[first], ids[other])),
+        ):
+
+            def make(kind=kind, photo=photo, outer=outer, first=first) -> Rgb:
+                return within(photo, outer, np.random.default_rng([4, first, len(kind)]))[0]
+
+            yield Asked(kind, make, wanted)
     yield from copies(photos, ids, ["crop to a third"], 5)
 
 
@@ -130,40 +171,54 @@ def drawn(count: int, kinds: Iterable[str], photos: list[Rgb], seed: int) -> Ite
     """Yield generated pages, charts and the like."""
     for kind in kinds:
         for number in range(count):
-            generator = np.random.default_rng([seed, number])
-            picture = STRANGERS[kind](generator, photos[number % len(photos)])
-            yield Asked(kind, picture, (f"{kind} {number}.png",))
+            photo = photos[number % len(photos)]
+
+            def make(kind=kind, photo=photo, seed=(seed, number)) -> Rgb:
+                return STRANGERS[kind](np.random.default_rng(seed), photo)
+
+            yield Asked(kind, make, (f"{kind} {number}.png",))
 
 
 def true_copies(asked: Iterable[Asked]) -> Iterator[Asked]:
     """Yield edited copies of generated pictures."""
     for number, each in enumerate(asked):
         for name in ("JPEG 55 at .7", "cropped"):
-            edit = DOCUMENT_COPIES[name]
-            made = edit(each.picture, each.picture, np.random.default_rng(number))
-            yield Asked(each.kind, made, each.wanted)
+
+            def make(edit=DOCUMENT_COPIES[name], page=each.make, number=number) -> Rgb:
+                picture = page()
+                return edit(picture, picture, np.random.default_rng(number))
+
+            yield Asked(each.kind, make, each.wanted)
 
 
-def make_archive(options, photos: list[Path], pages: list[Asked], folder: Path):
-    """Make the archive; return it, the photographs as they are out in the world, and their ids."""
+def make_archive(options, photos: list[Path], pages: list[Asked], others, folder: Path):
+    """Make the archive, or open the one that an earlier run made.
+
+    Return it, the photographs as they are out in the world, and their ids.
+    """
     import homing
 
-    archive = homing.create(folder / "archive")
-    if options.release:
-        report = archive.release(photos, out=folder / "released")
-        files = {row.id: archive.path / row.file for row in archive.entries() if row.file}
-    else:
-        report = archive.add(photos)
-        files = {outcome.id: Path(outcome.source) for outcome in report}
-    require(not report.failures, f"not all were recorded: {report}")
-    ids = {Path(outcome.source): outcome.id for outcome in report}
-    names = [ids[path] for path in photos]
-    drawings = folder / "pages"
-    drawings.mkdir()
-    for page in pages:
-        page.picture.save(drawings / page.wanted[0], compress_level=1)
-    archive.add([drawings])
-    return archive, read(files[name] for name in names), names
+    whole = folder / "archive.json"
+    if not whole.exists():
+        for made in ("archive", "released", "pages"):
+            shutil.rmtree(folder / made, ignore_errors=True)
+        archive = homing.create(folder / "archive")
+        if options.release:
+            report = archive.release(photos, out=folder / "released")
+            files = {row.id: str(archive.path / row.file) for row in archive.entries() if row.file}
+        else:
+            report = archive.add(photos)
+            files = {outcome.id: outcome.source for outcome in report}
+        require(not report.failures, f"not all were recorded: {report}")
+        ids = {Path(outcome.source): outcome.id for outcome in report}
+        drawings = folder / "pages"
+        drawings.mkdir()
+        for page in pages:
+            page.make().save(drawings / page.wanted[0], compress_level=1)
+        archive.add([drawings, *others])
+        whole.write_text(json.dumps([(ids[path], files[ids[path]]) for path in photos]))
+    names, files = zip(*json.loads(whole.read_text()), strict=True)
+    return homing.open(folder / "archive"), read(map(Path, files)), list(names)
 
 
 def print_copies(answers: list[Answer]) -> tuple[float, float]:
@@ -247,9 +302,9 @@ def timed(archive, asked: dict[str, list[Asked]], folder: Path, rounds: int):
     met = []
     for name, each in asked.items():
         place = folder / f"timed {name}"
-        place.mkdir()
+        place.mkdir(exist_ok=True)
         for number, one in enumerate(each):
-            one.picture.save(place / f"{number:04}.jpg", quality=90)
+            one.make().save(place / f"{number:04}.jpg", quality=90)
         met += time_searches(archive, name, place, rounds)
     return met
 
@@ -269,6 +324,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="of the times in batches")
     options = parser.parse_args()
     prepare_process(options.threads)
+    from _finding import cache_key
+
     paths = picture_paths(options.photos, None)
     photos, rest = paths[: options.count], paths[options.count :]
     theirs = picture_paths([options.strangers], None) if options.strangers else rest
@@ -278,12 +335,14 @@ def main() -> int:
     if options.background:
         others = picture_paths([options.background], None)
     met = []
-    with working_folder(options.work) as folder:
+    asked_of = (photos, theirs, others[: options.others], options.pages, options.release)
+    with working_folder(options.work) as work:
+        folder = work / cache_key(*asked_of, sources=DECIDING)
+        folder.mkdir(exist_ok=True)
         strangers = read(theirs)
         inner = read(rest[: 2 * options.pages])  # photographs in frames
         pages = list(drawn(options.pages, NO_COPIES, inner[: options.pages], 6))
-        archive, seen, ids = make_archive(options, photos, pages, folder)
-        archive.add(others[: options.others])
+        archive, seen, ids = make_archive(options, photos, pages, others[: options.others], folder)
         describe_setup(archive=f"{len(archive)} entries, {len(photos)} of them copied")
         mean, collage = print_copies(
             ask(archive, copies(seen, ids, (*KINDS, "collage"), 1), folder / "copies")

@@ -2,7 +2,8 @@
 
 cells: vectors against Faiss's own answers, with 1,024 cells of 256 components. copies: how many
 copies of pictures, edited as in the paper, are in their picture's cell, untouched and activated for
-that index. postgres: one probe among synthetic entries (needs pgserver).
+that index. postgres: one probe among synthetic entries (needs pgserver). codes: what Lance's index
+finds and takes for each kind of codes (with --photos their vectors, otherwise synthetic ones).
 """
 
 import sys
@@ -26,13 +27,14 @@ FORMS = (
     ("PCAW64,IVF1024,SQ8", "L2"),
     ("IVF1024(RQ2x5),SQ4", "L2"),
 )
+_NEAREST, _PROBES = 10, 16
 _DISTINCT = 4096  # synthetic vectors in Postgres
 
 
 def main() -> int:
     """Measure a part, and print it."""
     parser = make_parser(__doc__ or "", photos=False)
-    parser.add_argument("part", choices=("cells", "copies", "postgres"))
+    parser.add_argument("part", choices=("cells", "copies", "postgres", "codes"))
     parser.add_argument("--photos", type=Path, help="folder, for copies")
     parser.add_argument("--count", type=int, help="vectors, pictures or entries")
     parser.add_argument("--forms", nargs="*", type=int, help="numbers of forms; all by default")
@@ -43,8 +45,10 @@ def main() -> int:
         _cells(forms, options.count or 100_000)
     elif options.part == "copies":
         _copies(forms, picture_paths([options.photos], options.count or 24))
-    else:
+    elif options.part == "postgres":
         _postgres(options.count or 1_000_000)
+    else:
+        _codes(options.photos, options.count or 20_000)
     return 0
 
 
@@ -137,6 +141,68 @@ def _copies(forms: Sequence[tuple[str, str]], paths: Sequence[Path]) -> None:
         before = kept(codebook, pictures)
         after = kept(codebook, homing.activate(pictures, descriptor, codebook))
         print(f"{name:32} copies in the picture's cell: {before:.3f} -> {after:.3f}", flush=True)
+
+
+def _codes(photos: Path | None, count: int) -> None:
+    import homing
+
+    vectors, queries = _described(photos, count)
+    describe_setup(entries=len(vectors), queries=len(queries), k=_NEAREST, probes=_PROBES)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "archive"
+        archive = homing.create(path, codebook=BUNDLED)
+        archive.add_vectors([f"{number:08}" for number in range(len(vectors))], vectors)
+        every: dict[str, Any] = {"k": _NEAREST, "probes": _PROBES}
+        exact = archive.search_vectors(queries, rerank=len(vectors), **every).ids
+        for codes in ("codebook", "rq", "sq"):
+            archive.index(codes=codes)
+            size = sum(file.stat().st_size for file in _newest_index(path))
+            opened = homing.open(path, engine="lance")
+            opened.warm()
+            shares = []
+            for rerank in (0, 64):
+                began = time.process_time()
+                found = opened.search_vectors(queries, rerank=rerank, **every).ids
+                spent = 1000 * (time.process_time() - began) / len(queries)
+                there = [
+                    len(set(ours) & set(theirs)) / len(set(theirs))
+                    for ours, theirs in zip(found.tolist(), exact.tolist(), strict=True)
+                ]
+                first = np.mean(found[:, 0] == exact[:, 0])
+                shares.append(
+                    f"rerank {rerank}: {np.mean(there):.3f} of {_NEAREST}, first {first:.3f}, "
+                    f"{spent:.2f} ms"
+                )
+            print(f"{codes:9} {size / len(vectors):6.1f} bytes an entry; {'; '.join(shares)}")
+
+
+def _newest_index(archive: Path) -> list[Path]:
+    """Return the files of the index in use, without what is the same whatever the entries."""
+    import lance
+
+    dataset = lance.dataset(str(archive / "entries.lance"))
+    uuids = {segment.uuid for index in dataset.describe_indices() for segment in index.segments}
+    folder = archive / "entries.lance" / "_indices"
+    return [folder / str(uuid) / "auxiliary.idx" for uuid in uuids]
+
+
+def _described(photos: Path | None, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors of entries, and of queries that are edited copies of some."""
+    if photos is None:
+        return _vectors(count, 1), _vectors(500, 2)
+    from PIL import Image
+
+    import homing
+    from homing.edits import paper_edits
+
+    paths = picture_paths([photos], count)
+    descriptor = homing.load_descriptor("homing-s")
+    edits, copies = paper_edits(with_random=False), []
+    for number, path in enumerate(paths[:: max(1, len(paths) // 250)]):
+        with Image.open(path) as image:
+            edit = edits[number % len(edits)]
+            copies.append(edit.apply(image.convert("RGB"), np.random.default_rng(number)))
+    return descriptor.describe(paths), descriptor.describe(copies)
 
 
 def _postgres(count: int) -> None:

@@ -1,4 +1,4 @@
-"""Screenshots of the service's pages: those of docs/serving.md, or of every page.
+"""Screenshots of the service's pages: those of docs/guides/serving.md, or of every page.
 
 An archive of scikit-image's pictures and generated ones is made and served, and a browser visits
 it. Needs Chromium in PATH, Playwright and the extra ``serve``.
@@ -25,7 +25,7 @@ _WINDOWS = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1120, "height": 840}},
     "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
 }
-#: Screenshots in docs/serving.md: page, window, and height in pixels to which it is cropped.
+#: Screenshots in docs/guides/serving.md: page, window, and height in pixels to which it is cropped.
 _DOCUMENTED = (("found", "light", 850), ("publish", "dark", 1345), ("found", "phone", 880))
 _BACKGROUND = 220  # further entries: enough for calibration
 _QUALITY = 82
@@ -66,7 +66,8 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     reader = argparse.ArgumentParser(description=__doc__)
-    reader.add_argument("--out", type=Path, default=Path("docs"), help="folder for the screenshots")
+    pictures = Path("docs/pictures")
+    reader.add_argument("--out", type=Path, default=pictures, help="folder for the screenshots")
     reader.add_argument("--all", action="store_true", help="every page in every window, uncropped")
     return reader.parse_args()
 
@@ -151,6 +152,8 @@ def _visit(
         yield capture("status")
         page.goto("/sign-in")
         yield capture("sign-in")
+        page.goto("/reference")
+        yield capture("reference")
         page.goto("/browse/nothing-of-this-name.jpg")
         yield capture("problem")
         chromium.close()

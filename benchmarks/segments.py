@@ -43,7 +43,8 @@ def _parser():
 
 def _index(archive, count: int) -> None:
     """Replace the index by one of `count` segments of the same size."""
-    from homing.archive.table.index import (
+    from homing.archive.table.index.form import IndexForm
+    from homing.archive.table.index.segments import (
         add_index_column,
         build_segment,
         commit_segment,
@@ -52,15 +53,15 @@ def _index(archive, count: int) -> None:
     )
 
     table, codebook = archive._table.of_generation(1), archive.codebook
-    add_index_column(table, codebook)
+    add_index_column(table, IndexForm(codebook))
     if read_coverage(table, codebook).segments:
-        drop_index(table, codebook)
+        drop_index(table, IndexForm(codebook))
     numbers = list(read_coverage(table, codebook).unindexed)
     for group in np.array_split(numbers, count):
         with tempfile.TemporaryDirectory() as folder:
-            segment = build_segment(table, codebook, group.tolist(), Path(folder))
+            segment = build_segment(table, IndexForm(codebook), group.tolist(), Path(folder))
             require(
-                commit_segment(table, codebook, group.tolist(), segment),
+                commit_segment(table, IndexForm(codebook), group.tolist(), segment),
                 "another process changed the index meanwhile",
             )
     archive._table.refresh()

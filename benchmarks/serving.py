@@ -1,4 +1,4 @@
-"""POST /search of a service on loopback, against the library's own search of the same files.
+"""POST /v1/search of a service on loopback, against the library's own search of the same files.
 
 The library reads, describes and searches a folder in batches on all processors. The service does
 the same for pictures that arrive one a request over several connections; the client runs on the
@@ -142,7 +142,7 @@ def make_request(picture: bytes) -> bytes:
     )
     body = head.encode() + picture + f"\r\n--{_BOUNDARY}--\r\n".encode()
     return (
-        f"POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
+        f"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         f"Content-Type: multipart/form-data; boundary={_BOUNDARY}\r\n\r\n"
     ).encode() + body
 

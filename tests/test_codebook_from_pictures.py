@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
+import homing
 from homing.codebook_from_pictures import sampling_note, train_codebook_on, training_vectors
 from homing.descriptors import Descriptor, descriptor_from_callable
 from homing.errors import CodebookError, UsageError
@@ -60,10 +61,12 @@ def test_few_vectors_wanted_few_made(descriptor: Descriptor, pictures: list[byte
 
 
 def test_per_picture_and_progress(descriptor: Descriptor, pictures: list[bytes]) -> None:
-    done: list[int] = []
+    steps: list[homing.Progress] = []
     trained = train_codebook_on(
-        pictures, descriptor, "IVF4,Flat", per_picture=8, progress=done.append
+        pictures, descriptor, "IVF4,Flat", per_picture=8, progress=steps.append
     )
+    done = [step.done for step in steps]
+    assert {step.total for step in steps} == {40}
     assert "320 vectors" in trained.note
     assert done == sorted(done)
     assert done[-1] == 40
@@ -92,7 +95,7 @@ def test_bad_pictures_are_named_and_left_out(
 
 
 def test_an_unknown_factory_is_refused_before_any_picture_is_read(descriptor: Descriptor) -> None:
-    done: list[int] = []
+    done: list[homing.Progress] = []
     with pytest.raises(CodebookError, match="IVF"):
         train_codebook_on([b"x"], descriptor, "HNSW32", progress=done.append)
     assert done == []
@@ -186,8 +189,9 @@ def test_tiny_pictures_can_be_cropped(means: Any, size: tuple[int, int]) -> None
 
 
 def test_progress_counts_pictures(means: Any, many: list) -> None:
-    seen: list[int] = []
-    training_vectors(many, means, progress=seen.append)
+    steps: list[homing.Progress] = []
+    training_vectors(many, means, progress=steps.append)
+    seen = [step.done for step in steps]
     assert seen == sorted(seen)
     assert seen[-1] == 70
     assert len(seen) == 3

@@ -14,5 +14,5 @@ def test_missing_packages_are_named():
 
 def test_missing_packages_are_refused_with_the_command_that_installs_them():
     require_packages("bench", {"numpy": "numpy"})
-    with pytest.raises(UsageError, match=r"homing bench needs no-such-package.*'homing\[bench\]'"):
+    with pytest.raises(UsageError, match=r"homing bench needs no-such-package.*'\.\[bench\]'"):
         require_packages("bench", PACKAGES)

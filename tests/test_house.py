@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 52_000  # lines of the package
+MOST_LINES = 56_500  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -29,7 +29,12 @@ TESTED_ELSEWHERE = {
     "_version": "cli/test_main",
     "errors": "test_public_api",
     "codebooks/any_codebook": "codebooks/test_faiss_codebook",
-    "client": "serve/test_client",
+    "client/answers": "serve/test_client",
+    "client/operations": "serve/test_client",
+    "client/transport": "serve/test_client",
+    "client/webhook": "serve/test_client",
+    "archive/ingest/vector_files": "archive/test_transfer",
+    "archive/ingest/vectors": "archive/test_transfer",
     "archive/query/calibrate": "archive/query/test_calibration",
     "archive/query/manifests": "archive/ingest/test_sign",
     "images/metadata/foreign": "images/metadata/test_metadata",
@@ -39,12 +44,12 @@ TESTED_ELSEWHERE = {
     "images/formats/png_carried": "images/formats/blocks/test_carriers",
     "images/formats/tiff_carried": "images/formats/blocks/test_carriers",
     "search/engines/lance": "archive/query/test_engines",
-    "serve/http/log": "serve/test_server",
     "serve/http/observer": "serve/routes/test_routes",
     "serve/http/uploads": "serve/routes/test_routes",
     "serve/http/metrics": "serve/routes/test_routes",
     "serve/jobs/releases": "serve/routes/test_routes",
-    "serve/models": "serve/routes/test_routes",
+    "serve/models/answers": "serve/routes/test_routes",
+    "serve/models/queries": "serve/routes/test_routes",
     "serve/softbinding/matching": "serve/softbinding/test_routes",
     "serve/softbinding/models": "serve/softbinding/test_schema",
     "serve/tasks/release": "serve/jobs/test_queue",

@@ -1,17 +1,21 @@
 """The page on indexes of one's own: its examples run unchanged, in its order."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import homing
 from homing.demo.generated import generated_picture
+from tests.helpers.vectors import unit_vectors
 
-PAGE = Path(__file__).parents[1] / "docs" / "your-own-index.md"
+PAGE = Path(__file__).parents[1] / "docs" / "guides" / "your-own-index.md"
 
 
 def blocks(language: str, heading: str) -> list[str]:
@@ -32,10 +36,17 @@ def run_commands(homing_cli, heading: str) -> None:
 
 
 def run_python(heading: str) -> dict[str, object]:
-    (block,) = blocks("python", heading)
-    values: dict[str, object] = {}
-    exec(compile(block, str(PAGE), "exec"), values)
+    (values,) = run_each_python(heading)
     return values
+
+
+def run_each_python(heading: str) -> list[dict[str, object]]:
+    found = []
+    for block in blocks("python", heading):
+        values: dict[str, object] = {}
+        exec(compile(block, str(PAGE), "exec"), values)
+        found.append(values)
+    return found
 
 
 @pytest.fixture
@@ -82,6 +93,38 @@ def test_a_key_value_store(archive, capsys) -> None:
     found = run_python("A key-value store or any database")
     assert len(found["cells"]) == 2
     assert "0.png" in capsys.readouterr().out
+
+
+def test_lance_and_lancedb(archive, homing_cli, capsys) -> None:
+    archive.add_vectors([f"v/{n}" for n in range(300)], unit_vectors(300, 1, 256))
+    run_commands(homing_cli, "Lance and LanceDB")
+    capsys.readouterr()
+    by_lancedb, by_lance = run_each_python("Lance and LanceDB")
+    printed = capsys.readouterr().out
+    query = by_lance["query"]
+    engine = homing.open("archive", engine="lance")
+    expected = engine.search_vectors(query[None], k=5, probes=4)  # type: ignore[index]
+    ids = expected.ids[0].tolist()
+    assert printed.startswith(f"{ids[0]} 0.9")
+    assert ids[0] == "0.png"
+    for hits in (by_lancedb["hits"], by_lance["hits"]):
+        assert [hit["id"] for hit in hits] == ids  # type: ignore[union-attr,index]
+        similarity = [1 - hit["_distance"] / 2 for hit in hits]  # type: ignore[union-attr,index]
+        np.testing.assert_allclose(similarity, expected.similarity[0], atol=1e-3)
+    assert "0.png" in [row["id"] for row in by_lance["there"]]  # type: ignore[union-attr,index]
+
+
+def test_vectors_from_elsewhere(archive, homing_cli, capsys) -> None:
+    found = run_python("Vectors from elsewhere")
+    assert found["done"].imported == 1  # type: ignore[attr-defined]
+    assert set(found["matches"].ids[0, :2]) == {"0.png", "partner/0.png"}  # type: ignore[attr-defined]
+    vectors = unit_vectors(4, 1, 256)
+    np.save("vectors.npy", vectors)
+    Path("vectors.npy.ids.json").write_text(json.dumps([f"npy/{n}" for n in range(4)]))
+    ids = [f"parquet/{n}" for n in range(4)]
+    pq.write_table(pa.table({"id": ids, "vector": vectors.tolist()}), "vectors.parquet")
+    run_commands(homing_cli, "Vectors from elsewhere")
+    assert len(homing.open("archive")) == 10
 
 
 def test_the_query_is_the_one_that_is_tested() -> None:

@@ -21,6 +21,7 @@ from homing.codebook_from_pictures import sampling_note, training_vectors
 from homing.codebooks import BundledInfo, train_codebook
 from homing.descriptors import Descriptor, load_descriptor
 from homing.images import find_pictures
+from homing.progress import Progress
 
 _DATA = Path(__file__).parents[1] / "src" / "homing" / "codebooks" / "data"
 _FACTORIES = (
@@ -58,9 +59,9 @@ def _training_vectors(
     paths = [found.path for found in find_pictures([options.photos])]
     start = time.monotonic()
 
-    def report(done: int) -> None:
-        left = (time.monotonic() - start) * (len(paths) / done - 1)
-        print(f"{done} of {len(paths)} photographs, {left:.0f} s left", file=sys.stderr)
+    def report(step: Progress) -> None:
+        left = (time.monotonic() - start) * (len(paths) / step.done - 1)
+        print(f"{step.done} of {len(paths)} photographs, {left:.0f} s left", file=sys.stderr)
 
     vectors, failures = training_vectors(
         paths,

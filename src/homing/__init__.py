@@ -17,6 +17,7 @@ Names in ``homing.__all__`` are public and stable. Each is imported when it is f
 """
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from homing._version import __version__
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     )
     from homing.descriptors import Descriptor, descriptor_from_callable, load_descriptor
     from homing.options import Limits
+    from homing.progress import Progress
 
 __all__ = [
     "ActivationLayer",
@@ -86,6 +88,7 @@ __all__ = [
     "Partial",
     "PictureError",
     "Problem",
+    "Progress",
     "Report",
     "SearchResult",
     "UsageError",
@@ -103,6 +106,8 @@ __all__ = [
     "train_codebook",
 ]
 
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # the program decides what is shown
+
 _NAMES = {
     "homing.activation": "ActivationLayer activate activate_tensors",
     "homing.archive": "Archive Calibration Generation Hit Hits Imported Indexed MadePreviews "
@@ -111,6 +116,7 @@ _NAMES = {
     "homing.codebooks": "Codebook FaissCodebook codebook_from_faiss load_codebook train_codebook",
     "homing.descriptors": "Descriptor descriptor_from_callable load_descriptor",
     "homing.options": "Limits",
+    "homing.progress": "Progress",
 }
 _HOMES = {
     name: (module, "open_archive" if name == "open" else name)

@@ -1,7 +1,7 @@
 """Training of a codebook on pictures and on random crops and edits of them."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -18,6 +18,7 @@ from homing.errors import CodebookError, PictureError, UsageError
 from homing.images.limits import Source, shown
 from homing.images.read_small import read_squashed, squash
 from homing.options import DEFAULT_LIMITS, Limits
+from homing.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
@@ -55,14 +56,14 @@ def train_codebook_on(
     per_picture: int | None = None,
     seed: int = 0,
     limits: Limits = DEFAULT_LIMITS,
-    progress: Callable[[int], None] | None = None,
+    progress: OnProgress | None = None,
 ) -> TrainedCodebook:
     """Train a codebook on pictures, multiplied by random crops and edits if they are few.
 
     `factory` is in Faiss's notation, for example "IVF1024,PQ8x8". `per_picture` is the number of
     vectors from each picture; None takes as many as the factory advises, at most 64. `progress` is
-    called with the number of pictures done. Raises `CodebookError` if the factory is unknown or the
-    vectors are too few for it.
+    called with a :class:`Progress` of pictures. Raises `CodebookError` if the factory is unknown or
+    the vectors are too few for it.
     """
     parsed = parse_factory(factory)
     if per_picture is None:
@@ -98,13 +99,13 @@ def _failure_note(failures: Sequence[SamplingFailure], pictures: int) -> str:
 
 
 def training_vectors(
-    sources: Iterable[Source],
+    sources: Sequence[Source],
     descriptor: "Descriptor",
     *,
     per_picture: int = 1,
     seed: int = 0,
     limits: Limits = DEFAULT_LIMITS,
-    progress: Callable[[int], None] | None = None,
+    progress: OnProgress | None = None,
 ) -> tuple[npt.NDArray[np.float32], tuple[SamplingFailure, ...]]:
     """Describe pictures and random crops and edits of them.
 
@@ -146,7 +147,7 @@ def training_vectors(
         failures.extend(result.failures)
         done += result.pictures
         if progress is not None:
-            progress(done)
+            progress(Progress(done, len(sources)))
     return np.concatenate(vectors), tuple(failures)
 
 

@@ -12,8 +12,8 @@ import pytest
 import homing
 from homing.archive.ingest import by_workers
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import build_index as building
-from homing.archive.table import index as segments
+from homing.archive.table.index import build_index as building
+from homing.archive.table.index import segments
 from tests.helpers.archive import contents, facts, write
 from tests.helpers.cluster import own_ray
 from tests.helpers.pictures import make_pictures
@@ -103,7 +103,7 @@ def test_wrong_workers_are_refused_by_the_command_line(monkeypatch, homing_cli, 
     monkeypatch.setitem(sys.modules, "ray", None)
     ended = homing_cli("index", archive.path, "--workers", "ray")
     assert ended.status == 2
-    assert ended.err.strip().endswith("need Ray: pip install 'homing[cluster]'")
+    assert ended.err.strip().endswith("need Ray: pip install '.[cluster]' in homing's folder")
 
 
 def test_a_cluster_that_is_not_there(homing_cli, archive, monkeypatch):

@@ -33,7 +33,7 @@ sys.path.insert(0, {tests!r})
 os.environ["PYTHONPATH"] = os.pathsep.join([{tests!r}, os.environ.get("PYTHONPATH", "")])
 from tests.archive import test_by_ray_killed as ours
 from homing.archive.ingest import add as adding
-from homing.archive.table import build_index as building
+from homing.archive.table.index import build_index as building
 from homing.archive.ingest import release as releasing
 from homing.archive.ingest import by_workers
 adding._COMMIT = 16

@@ -13,7 +13,7 @@ from homing.archive import codebooks as module
 from homing.archive.query.snapshot import Snapshot
 from homing.archive.table.commit import commit_rows
 from homing.archive.table.generations import KEY
-from homing.archive.table.index import read_coverages
+from homing.archive.table.index.segments import read_coverages
 from homing.archive.table.table import Table
 from homing.codebooks import parse_factory
 from homing.files.small_json import decode
@@ -26,7 +26,7 @@ from tests.helpers.pictures import make_pictures, picture
 from tests.helpers.vectors import DIMENSION, unit_vectors
 
 FIRST, SAME_WIDTH, WIDER = "IVF8,PQ8x8", "IVF16,PQ8x8", "OPQ16,IVF4,PQ16x8"
-LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH"]
+LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH", "IVF8,RaBitQ"]
 
 
 @pytest.fixture(scope="module")
@@ -488,7 +488,7 @@ def test_the_command_line(homing_cli, archive, books, tmp_path):
     assert "generation 1            IVF8,PQ8x8: 3 entries" in homing_cli("stats", archive.path).out
     ran = homing_cli("codebook", "adopt", archive.path, "IVF9,PQ9x8")
     assert ran.status == 2
-    assert "neither a file nor a codebook" in ran.err
+    assert "no codebook ships with homing for this descriptor" in ran.err
 
 
 #: Points at which an adoption dies: Python that wraps the step just before each of them.

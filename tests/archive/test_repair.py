@@ -249,12 +249,12 @@ def test_a_release_that_died_before_the_cut_is_completed(archive, photos, tmp_pa
     """Its journal has what the damaged version had."""
     arguments = ["release", archive.path, photos, "--out", tmp_path / "out", "--psnr", "40"]
     die = (
-        "import os, homing.archive.ingest.release as releasing\n"
+        "import os, homing.archive.ingest.release as releasing, homing.archive.ingest.run\n"
         "def die(*given, do=releasing.record_rows):\n"
         "    do(*given)\n"
         "    os._exit(77)\n"
         "releasing.record_rows = die\n"
-        "releasing._SECONDS = 600\n"  # one commit, however busy the machine is
+        "homing.archive.ingest.run.WAITS = (600,)\n"  # one commit, however busy the machine is
     )
     assert completed(child(arguments, before=die))[0] == 77
     assert len(homing.open(archive.path)) == 6

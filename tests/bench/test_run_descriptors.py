@@ -253,7 +253,7 @@ def test_missing_packages_are_reported_in_one_line(pictures, network_file, monke
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert "imagehash" in err
-    assert "pip install 'homing[bench]'" in err
+    assert "pip install '.[bench]' in homing's folder" in err
     assert not (tmp_path / "out").exists()
 
 

@@ -19,7 +19,7 @@ from homing.options import Limits
 from tests.helpers.picture_files import saved, scene, tiff
 
 PIXELS = scene(24, 32)
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "kinds.md"
 
 
 def file_of(kind: str) -> bytes:
@@ -28,8 +28,8 @@ def file_of(kind: str) -> bytes:
     return saved(PIXELS, kind.upper().replace(" ", ""))
 
 
-def test_the_table_of_the_readme_is_that_of_the_code() -> None:
-    assert as_markdown() in README.read_text(encoding="utf-8")
+def test_the_table_of_the_page_is_that_of_the_code() -> None:
+    assert as_markdown() in PAGE.read_text(encoding="utf-8")
 
 
 def test_every_kind_and_suffix_has_its_row() -> None:

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -91,7 +92,13 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     process.send_signal(sent)
     out, err = process.communicate(timeout=60)
     assert process.returncode == status, err
-    assert err.strip() == f"homing: {word}; run the same command again to go on"
+    assert err.splitlines()[-1] == f"homing: {word}; run the same command again to go on"
+    if sent is signal.SIGINT and command != "search":  # what is in hand is finished
+        assert re.match(r"finishing \d+ pictures? in hand; Ctrl-C again drops them\n", err)
+        done = "released" if command == "release" else "added"
+        assert f"\n{len(out.splitlines()) + 1} {done}\n" in err
+    else:
+        assert len(err.strip().splitlines()) == 1
     reported = len(out.splitlines()) + 1
     count = len(list(given.iterdir()))
     assert reported < count
@@ -356,3 +363,22 @@ def test_tracebacks_are_shown_on_request(tmp_path):
     )
     assert loud.returncode != 0
     assert "Traceback" in loud.stderr
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ("raise ImportError('libGL.so.1: cannot open shared object file')", "OpenCV cannot be"),
+        ("import nonesuch", "the library 'nonesuch' cannot be loaded"),
+    ],
+)
+def test_a_library_that_cannot_be_loaded_is_named(archive, photos, tmp_path, broken, words):
+    (tmp_path / "fakes").mkdir()
+    (tmp_path / "fakes" / "cv2.py").write_text(broken)
+    environment = {**ENVIRONMENT, "PYTHONPATH": f"{tmp_path / 'fakes'}:{os.environ['PYTHONPATH']}"}
+    ran = subprocess.run(
+        [EXECUTABLE, "release", archive, photos, "--out", "out"],
+        capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 2, ran.stderr
+    assert ran.stderr.splitlines()[-1].startswith(f"homing: {words}")

@@ -88,7 +88,7 @@ def fetch(served, target, **arguments):
 
 def test_comes_whole_with_progress(served, target):
     steps = []
-    fetch(served, target, progress=lambda there, total: steps.append((there, total)))
+    fetch(served, target, progress=lambda step: steps.append((step.done, step.total)))
     assert target.read_bytes() == DATA
     names = sorted(path.name for path in target.parent.iterdir())
     assert names == ["weights.pt", "weights.pt.lock"]
@@ -101,7 +101,7 @@ def test_goes_on_after_a_break(served, target):
     half = len(DATA) // 2
     served.breaks = [half, 1000]
     steps = []
-    fetch(served, target, progress=lambda there, total: steps.append((there, total)))
+    fetch(served, target, progress=lambda step: steps.append((step.done, step.total)))
     assert target.read_bytes() == DATA
     assert served.requests == [None, f"bytes={half}-", f"bytes={half + 1000}-"]
     assert {total for _, total in steps} == {len(DATA)}

@@ -56,7 +56,7 @@ def test_a_crop_is_found_where_it_was_cut(original) -> None:
     assert np.abs(np.r_[low, high] - box).max() < 4
     said = name_edits(original, original.crop(box).resize((600, 800)), found)
     assert "cropped to 46 % of the picture" in said
-    assert "resized to 200 % of its edges" in said
+    assert "resized to 200 %" in said
 
 
 def test_a_frame_hides_what_lies_behind_it(original) -> None:
@@ -67,17 +67,31 @@ def test_a_frame_hides_what_lies_behind_it(original) -> None:
     assert found.shown == pytest.approx(350**2 / 512**2, abs=0.02)
     assert found.covered == pytest.approx(350**2 / (450 * 550), abs=0.02)
     said = name_edits(original, copy, found)
-    assert "put into a larger one, of which it fills 49 %" in said
-    assert not {"brighter", "darker", "more contrast"} & set(said)
+    assert "inside a larger picture, of which it fills 49 %" in said
+    assert not {"brighter", "darker", "with more contrast"} & set(said)
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "words"),
+    [
+        (0, 60, "with a caption or strip added below"),
+        (60, 0, "with a caption or strip added above"),
+        (60, 60, "with strips added above and below"),
+    ],
+)
+def test_strips_are_named_by_their_place(original, above, below, words) -> None:
+    copy = Image.new("RGB", (512, 512 + above + below), "white")
+    copy.paste(original, (0, above))
+    assert words in name_edits(original, copy, aligned(original, copy))
 
 
 def test_tones(original) -> None:
     darker = ImageEnhance.Brightness(original).enhance(0.6)
     assert "darker" in name_edits(original, darker, aligned(original, darker))
     flat = ImageEnhance.Contrast(original).enhance(0.6)
-    assert "less contrast" in name_edits(original, flat, aligned(original, flat))
+    assert "with less contrast" in name_edits(original, flat, aligned(original, flat))
     grey = original.convert("L").convert("RGB")
-    assert "without its colours" in name_edits(original, grey, aligned(original, grey))
+    assert "without colour" in name_edits(original, grey, aligned(original, grey))
 
 
 def test_the_page_escapes_and_needs_nothing_else(original) -> None:

@@ -82,7 +82,7 @@ def test_the_same_picture_is_a_copy_shown_whole(name) -> None:
     assert (found.kind, found.confirmed) == ("copy", True)
     assert (found.shown, found.covered) == pytest.approx((1, 1), abs=0.02)
     assert found.blocks_agreeing == found.blocks_compared > 20
-    assert found.agreeing_inliers > 50
+    assert found.alignment.agreeing > 50
     width, height = picture(name).size
     assert np.allclose(found.region, (0, 0, width, height), atol=0.03 * width)
 
@@ -134,7 +134,7 @@ def test_another_photograph_in_one_frame_shares_a_part() -> None:
     record = framed(picture("astronaut"))
     found = compare(record, framed(picture("coffee")))
     assert (found.kind, found.confirmed) == ("part", False)
-    assert found.agreeing_inliers > 20
+    assert found.alignment.agreeing > 20
     assert compare(record, record.resize((400, 350))).kind == "copy"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from homing.errors import UsageError
-from homing.search.false_alarms import fit_tail, highest_background
+from homing.search.false_alarms import fit_tail, near_duplicate_limit
 
 DIMENSION = 48
 
@@ -30,6 +30,13 @@ def nearest(queries: np.ndarray, entries: np.ndarray, count: int = 16) -> np.nda
 
 def among_themselves(entries: np.ndarray) -> np.ndarray:
     return nearest(entries, entries)[:, 1:]  # each is its own nearest
+
+
+def highest_background(similarity: np.ndarray) -> np.ndarray:
+    """Return the highest similarity of each query to an entry that is no near-duplicate of it."""
+    below = np.where(similarity < near_duplicate_limit(similarity), similarity, -np.inf)
+    highest = below.max(axis=1)
+    return highest[np.isfinite(highest)]
 
 
 @pytest.mark.parametrize(("count", "cautious"), [(400, 4), (2000, 2)])

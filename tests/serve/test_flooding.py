@@ -54,12 +54,12 @@ def slow(live: Live, path: str, *headers: str) -> socket.socket:
 
 
 def search(client: httpx.Client) -> int:
-    return client.post("/search", files={"picture": encoded(picture(1))}).status_code
+    return client.post("/v1/search", files={"picture": encoded(picture(1))}).status_code
 
 
 def test_requests_without_a_key_hold_no_slot(closed):
     with contextlib.ExitStack() as opened, client_of(closed, "honest") as honest:
-        paths = ["/search", "/sign-in", "/sign-out", "/v1/services/status", "/nowhere"]
+        paths = ["/v1/search", "/sign-in", "/sign-out", "/v1/services/status", "/nowhere"]
         for number in range(10 * REQUESTS):
             opened.enter_context(slow(closed, paths[number % len(paths)], FORM))
         assert search(honest) == 200
@@ -69,7 +69,7 @@ def test_requests_without_a_key_hold_no_slot(closed):
 
 
 def test_a_request_without_a_key_is_refused_before_its_body(closed):
-    with slow(closed, "/search", FORM) as connection:
+    with slow(closed, "/v1/search", FORM) as connection:
         begun = time.monotonic()
         answer = connection.recv(1 << 16)
         assert answer.startswith(b"HTTP/1.1 401")
@@ -86,13 +86,15 @@ def test_slow_bodies_of_one_key_leave_slots_to_others_and_end(closed):
         client_of(closed, "honest") as honest,
     ):
         key = f"Authorization: {lazy.headers['Authorization']}"
-        held = [opened.enter_context(slow(closed, "/search", FORM, key)) for _ in range(REQUESTS)]
+        held = [
+            opened.enter_context(slow(closed, "/v1/search", FORM, key)) for _ in range(REQUESTS)
+        ]
         time.sleep(0.3)
-        refused = lazy.get("/entries")
+        refused = lazy.get("/v1/entries")
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
         assert search(honest) == 200
         assert b"HTTP/1.1 408" in held[0].recv(1 << 16)
-        assert lazy.get("/entries").status_code == 200
+        assert lazy.get("/v1/entries").status_code == 200
 
 
 def test_bombs_of_one_key_delay_that_key_alone(closed):
@@ -103,7 +105,7 @@ def test_bombs_of_one_key_delay_that_key_alone(closed):
         ThreadPoolExecutor(4) as pool,
     ):
         assert search(honest) == 200
-        bombs = [pool.submit(bomber.post, "/search", files=slow) for _ in range(4)]
+        bombs = [pool.submit(bomber.post, "/v1/search", files=slow) for _ in range(4)]
         time.sleep(0.3)
         begun = time.monotonic()
         assert search(honest) == 200

@@ -61,13 +61,13 @@ def fuzz(live, count, seed, on_each=lambda number: None):
         data = mutated(draw.choice(files), draw)
         share = draw.random()
         if share < 0.8:
-            answer = live.post("/search?views=" + draw.choice(("upright", "all")), data)
+            answer = live.post("/v1/search?views=" + draw.choice(("upright", "all")), data)
         elif share < 0.9:
-            answer = live.post("/explain?views=upright", data)
+            answer = live.post("/v1/explain?views=upright", data)
         elif share < 0.95:
-            answer = live.post("/search/batch", data, data[:99], field="pictures")
+            answer = live.post("/v1/search/batch", data, data[:99], field="pictures")
         else:
-            answer = live.post("/search?keep=true&confirm=true", data)
+            answer = live.post("/v1/search?keep=true&confirm=true", data)
         statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
         on_each(number)
     return statuses
@@ -95,7 +95,7 @@ def test_damaged_pictures_cost_their_request_alone(live):
     assert statuses[422] > 5
     assert statuses[200] > 5
     assert files_of(live) == before
-    assert live.post("/search", encoded(picture(1))).json()["hits"][0]["id"] == "sea/1.jpg"
+    assert live.post("/v1/search", encoded(picture(1))).json()["hits"][0]["id"] == "sea/1.jpg"
 
 
 @pytest.mark.slow
@@ -148,7 +148,7 @@ def described(live, examples):
 
 def test_the_description_of_the_api_holds(live):
     operations = list(described(live, 3))
-    assert "POST /search" in operations
+    assert "POST /v1/search" in operations
     assert len(operations) >= 15
 
 
@@ -170,7 +170,7 @@ def test_parts_of_requests_are_no_failure(live):
     before = files_of(live)
     for _ in range(5):
         with httpx.Client(base_url=live.url) as client, pytest.raises(httpx.TransportError):
-            client.post("/search", content=broken(), headers=kind)
+            client.post("/v1/search", content=broken(), headers=kind)
     assert live.http.get("/health").status_code == 200
     assert files_of(live) == before
     lines = live.log.getvalue().splitlines()

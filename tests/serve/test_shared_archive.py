@@ -77,14 +77,14 @@ def watched(monkeypatch, tmp_path, empty_archive) -> Iterator[Live]:
 def test_requests_of_all_kinds_together(watched):
     files = {"picture": encoded(picture(1))}
     requests = [
-        ("POST", "/search?views=turned", files),
-        ("POST", "/explain?views=upright", files),
-        ("POST", "/explain?views=upright&id=2.jpg", files),
-        ("GET", "/entries", None),
-        ("GET", "/entries/1.jpg", None),
-        ("GET", "/thumbnails/1.jpg", None),
-        ("GET", "/statistics", None),
-        ("GET", "/decisions", None),
+        ("POST", "/v1/search?views=turned", files),
+        ("POST", "/v1/explain?views=upright", files),
+        ("POST", "/v1/explain?views=upright&id=2.jpg", files),
+        ("GET", "/v1/entries", None),
+        ("GET", "/v1/entries/1.jpg", None),
+        ("GET", "/v1/thumbnails/1.jpg", None),
+        ("GET", "/v1/statistics", None),
+        ("GET", "/v1/decisions", None),
         ("GET", "/browse", None),
         ("GET", "/v1/manifests/urn:none", None),
         ("GET", "/v1/services/status", None),

@@ -6,7 +6,8 @@ import pytest
 
 from homing.options import Activation
 from homing.serve.access.keys import KeyRing
-from homing.serve.jobs.store import JobDraft, JobFolder, JobPicture
+from homing.serve.access.secret import service_secret
+from homing.serve.jobs.store import Delivery, JobDraft, JobFolder, JobPicture
 from homing.serve.token_folders import SavedSearches
 from homing.serve.verification import damaged_files
 
@@ -22,7 +23,9 @@ def folder(tmp_path):
     job = JobFolder(tmp_path / "jobs" / draft.commit().token)
     job.write_attempts({1: 1})
     job.add_outcomes(0, [OUTCOME])
+    job.write_delivery(Delivery("waiting", "done"))
     SavedSearches.of(tmp_path, 9).save({"query": "q.jpg", "hits": []}, b"x")
+    service_secret(tmp_path)
     return tmp_path
 
 
@@ -33,7 +36,15 @@ def test_a_sound_folder_has_no_damaged_files(folder, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["keys.json", "job.json", "outcomes-000000.json", "begun.json", "answer.json"],
+    [
+        "keys.json",
+        "secret.json",
+        "job.json",
+        "outcomes-000000.json",
+        "begun.json",
+        "webhook.json",
+        "answer.json",
+    ],
 )
 def test_each_damaged_file_is_named(folder, name):
     (file,) = folder.rglob(name)
@@ -51,14 +62,15 @@ def test_what_another_user_cannot_read_is_named_and_nothing_else_is_left_out(fol
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr("pathlib.Path.stat", refuse)
-    keys, rest = damaged_files(folder)
+    keys, secret, rest = damaged_files(folder)
     assert "keys.json' cannot be read: Permission denied" in keys
+    assert "secret.json' cannot be read: Permission denied" in secret
     assert (
         rest == f"{folder / 'jobs'} cannot be read: Permission denied; verify as the service's user"
     )
 
 
-@pytest.mark.parametrize("name", ["keys.json", "job.json", "answer.json"])
+@pytest.mark.parametrize("name", ["keys.json", "secret.json", "job.json", "answer.json"])
 def test_a_folder_in_a_file_s_place_is_named(folder, name):
     (file,) = folder.rglob(name)
     file.unlink()

@@ -12,9 +12,10 @@ import hashlib
 import itertools
 import math
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -145,22 +146,31 @@ class Activator:
         """All codebooks that the pictures are activated for, `codebook` first."""
         return (self.codebook, *self.also)
 
-    def run(self, sources: Iterable[PictureSource]) -> Iterator[Activated | PictureError]:
+    def run(
+        self, sources: Iterable[PictureSource], worked: Callable[[], None] = lambda: None
+    ) -> Iterator[Activated | PictureError]:
         """Activate pictures in their order; a bad one gives its error in its place.
 
+        `worked` is called by any thread after each, before those of its batch are yielded.
         Memory holds a batch for each worker and one more, whatever the length of `sources`.
         """
         rest = iter(sources)
         batches = iter(lambda: list(itertools.islice(rest, BATCH)), [])
-        for results in map_in_order(self._activate, batches, threads=1):
+        activate = partial(self._activate, worked)
+        for results in map_in_order(activate, batches, threads=1):
             yield from results
 
-    def _activate(self, batch: Sequence[PictureSource]) -> list[Activated | PictureError]:
+    def _activate(
+        self, worked: Callable[[], None], batch: Sequence[PictureSource]
+    ) -> list[Activated | PictureError]:
         prepared = [self._prepare(source) for source in batch]
         with self._network():
             optimised = self._optimise(prepared)
         del prepared
-        finished = [self._finish(item) for item in optimised]
+        finished = []
+        for item in optimised:
+            finished.append(self._finish(item))
+            worked()
         del optimised
         with self._network():
             return list(self._describe(finished))

@@ -36,7 +36,7 @@ def activate(
     method : str, default "robust"
         Name of the activation method: `homing.activation.METHODS`.
     seed : int, default 0
-        Seed of the initial noise and of the simulated edits. Same seed, same result, whatever the
+        Seed for randomness. Same seed, same result, whatever the
         other pictures are.
     also : sequence of Codebook, default none
         Further codebooks of the descriptor that the same change serves: a new generation beside the

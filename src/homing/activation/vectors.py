@@ -41,8 +41,8 @@ def recorded_vectors(codebook: AnyCodebook, sources: _Vectors, files: _Vectors) 
     Activation moves a descriptor a little away from what the picture shows. A hard copy has lost
     much of the change and is nearest to the source; a mild copy is nearest to the file. A vector
     between serves both: an exact search finds as many copies as of untouched pictures, where by the
-    file's own descriptor it finds fewer (``docs/activation.md``). A file whose vector would fall in
-    another cell of `codebook` than its own descriptor is recorded by that descriptor.
+    file's own descriptor it finds fewer (``docs/how/activation.md``). A file whose vector would
+    fall in another cell of `codebook` than its own descriptor is recorded by that descriptor.
     """
     between = sources + _FILE_WEIGHT * files
     between /= np.linalg.norm(between, axis=1, keepdims=True)

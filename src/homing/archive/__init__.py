@@ -9,7 +9,7 @@ from homing.archive.query.calibration import Calibration
 from homing.archive.query.snapshot import VectorMatches
 from homing.archive.query.verdict import rate_in_words
 from homing.archive.results import Imported, MadePreviews, Outcome, Problem, Report, Verification
-from homing.archive.table.build_index import Indexed
+from homing.archive.table.index.build_index import Indexed
 from homing.archive.table.rows import Row
 from homing.search.engines.deadline import Partial
 

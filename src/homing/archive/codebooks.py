@@ -27,10 +27,12 @@ from homing.archive.table.generations import (
 )
 from homing.archive.table.location import Location
 from homing.archive.table.table import Table
-from homing.codebooks.catalogue import bundled_codebooks, choose_bundled, load_codebook
+from homing.codebooks.catalogue import BundledInfo, choose_bundled
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.cost import HERE, Prices
+from homing.codebooks.factory import Factory
 from homing.codebooks.faiss_codebook import FaissCodebook, with_codes
+from homing.codebooks.names import load_meaning, not_trained, read_name
 from homing.errors import CodebookError, UsageError
 from homing.files.durable import remove_parts
 from homing.images.limits import shown
@@ -174,14 +176,14 @@ def _store(codebook: Codebook, file: Location) -> None:
 def read_codebook(file: Location) -> Codebook:
     """Read a codebook's file beside a table; CodebookError if it is missing or damaged."""
     if isinstance(file, Path):
-        return with_codes(load_codebook(file))
+        return with_codes(load_meaning(file))
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         copy = Path(local) / CODEBOOK
         try:
             file.fetch(copy)
         except FileNotFoundError:
             raise CodebookError(f"There is no codebook file {file}.") from None
-        return with_codes(load_codebook(copy))
+        return with_codes(load_meaning(copy))
 
 
 def choose_codebook(
@@ -220,17 +222,10 @@ def choose_codebooks(
 def _find(
     codebook: str | Path, network: "Descriptor", expect: int | None, prices: Prices
 ) -> tuple[Codebook | FaissCodebook, str]:
-    if codebook == "auto":
+    meaning = read_name(codebook, network.fingerprint)
+    if meaning == "auto":
         return choose_bundled(network.fingerprint, expect, prices)
-    if Path(codebook).exists():
-        return load_codebook(codebook), f"from {codebook}"
-    fitting = [info for info in bundled_codebooks() if info.descriptor == network.fingerprint]
-    for info in fitting:
-        if str(codebook) in {info.factory, info.name}:
-            return load_codebook(info.name), "bundled, as asked for"
-    names = ", ".join(info.factory for info in fitting)
-    raise CodebookError(
-        f"{str(codebook)!r} is neither a file nor a codebook that ships with homing for "
-        f"{network.name!r} ({names or 'none does'}); make one with "
-        f"'homing codebook train PHOTOS --factory {codebook} --out codebook.safetensors'"
-    )
+    if isinstance(meaning, Factory):
+        raise not_trained(meaning, network.fingerprint)
+    reason = "as named" if isinstance(meaning, BundledInfo) else f"from {codebook}"
+    return load_meaning(meaning), reason

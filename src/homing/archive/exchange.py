@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from homing.archive.codebooks import Generation, list_generations
 from homing.archive.ingest.run import refuse_store
-from homing.archive.previews.record import CARRIED, carry, record_rows
+from homing.archive.ingest.vector_files import is_array, is_of_vectors
+from homing.archive.previews.record import CARRIED, carry, record_new_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Imported, Problem
 from homing.archive.settings import ArchiveSettings
@@ -39,7 +40,8 @@ from homing.images.preview import is_preview
 from homing.options import PathLike
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
-_HEADER = b"homing"
+HEADER = b"homing"
+"""Key of the metadata of an exported file."""
 _COMMIT = 4096  # rows recorded together
 _GROUP = 1024  # rows exported together: with their previews some 16 MB
 _NO_FOLDER = ObjectStorePath("")  # places are absolute in the file: it belongs to no archive
@@ -63,7 +65,7 @@ def export_rows(
     final = Path(file)
     header = _header(settings, list_generations(table, settings))
     schema = _file_schema(table, previews=previews)
-    schema = schema.with_metadata({_HEADER: json.dumps(header).encode()})
+    schema = schema.with_metadata({HEADER: json.dumps(header).encode()})
     store = PreviewStore.of(archive, settings)
     taken = UsageError(f"{shown(final)} exists already; name another file")
     if final.exists() or final.is_symlink():  # checked before the work, and again by `publish`
@@ -149,6 +151,19 @@ def _with_places(rows: pa.Table, old: Location, new: Location) -> pa.Table:
     return rows.set_column(number, rows.schema.field(number), pa.array(places, pa.string()))
 
 
+def is_export(path: Path) -> bool:
+    """Return whether a file is one that :func:`export_rows` wrote, or may be: it is damaged."""
+    if is_array(path):
+        return False
+    try:
+        if irregularity(path):
+            return True
+        with pq.ParquetFile(path.absolute()) as opened:
+            return HEADER in (opened.schema_arrow.metadata or {}) or not is_of_vectors(opened)
+    except (OSError, ValueError, pa.ArrowException):
+        return True
+
+
 def import_rows(
     table: Table,
     settings: ArchiveSettings,
@@ -186,7 +201,7 @@ def import_rows(
                 problems += (Problem(ids[n], reason) for n, reason in reasons.items())
                 good = [number not in reasons for number in range(len(ids))]
                 rows = _with_further(rows.filter(pa.array(good)), ours, codebooks, table.places)
-                new, existing, refused = _record(table, store, rows)
+                new, existing, refused = record_new_rows(table, store, rows)
                 imported, skipped = imported + new, skipped + existing
                 problems += refused
                 if progress is not None:
@@ -237,9 +252,12 @@ def _stored(codebooks: Sequence[Codebook]) -> StoredGenerations:
 def _check_header(
     metadata: Mapping[bytes, bytes], settings: ArchiveSettings, path: Path
 ) -> Mapping[str, Any]:
-    header = json.loads(metadata.get(_HEADER, b"null"))
+    header = json.loads(metadata.get(HEADER, b"null"))
     if not isinstance(header, dict):
-        raise UsageError(f"{shown(path)} is not a file that 'homing export' has written")
+        raise UsageError(
+            f"{shown(path)} is not a file that 'homing export' has written, and has no columns "
+            "'id' and 'vector'"
+        )
     if header.get("format") not in (FORMAT, SEVERAL_GENERATIONS):
         raise UsageError(
             f"{shown(path)} has format {header.get('format')!r}; this version of homing knows "
@@ -302,23 +320,3 @@ def _reasons(
         elif previews[number] is not None and not is_preview(previews[number]):
             reasons[number] = "its preview is no WebP; export it with --no-previews"
     return reasons
-
-
-def _record(table: Table, store: PreviewStore, rows: pa.Table) -> tuple[int, int, list[Problem]]:
-    """Commit rows; returns the counts of new and of existing ones, and the rows refused."""
-    if not rows.num_rows:
-        return 0, 0, []
-    ids = rows.column("id").to_pylist()
-    before = table.lookup(ids, ["state"])
-    refused = record_rows(table, store, rows)
-    states = dict(zip(ids, rows.column("state").to_pylist(), strict=True))
-    existing = [
-        name
-        for name in ids
-        if name not in refused
-        and name in before
-        and not (states[name] == "released" and before[name]["state"] == "added")
-    ]
-    reason = "the id is taken by another picture; remove that entry first"
-    problems = [Problem(name, reason) for name in ids if name in refused]
-    return len(ids) - len(refused) - len(existing), len(existing), problems

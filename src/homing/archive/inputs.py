@@ -10,7 +10,7 @@ from homing.archive.ids import composed
 from homing.archive.manifest import ID, PATH, read_manifest
 from homing.archive.results import passed_over_in_words
 from homing.errors import UsageError
-from homing.images.find import FoundPicture, count_passed_over, find_pictures
+from homing.images.find import FoundPicture, check_present, count_passed_over, find_pictures
 from homing.images.kinds import KINDS, SUFFIXES
 from homing.images.limits import shown
 from homing.options import PathLike, as_paths
@@ -52,9 +52,7 @@ def _find(photos: Sequence[Path]) -> list[FoundPicture]:
     """List the pictures of files and folders, each path once."""
     if not photos:
         raise UsageError("no pictures were given: name files or folders, or a manifest")
-    for path in photos:
-        if not path.exists() and not path.is_symlink():
-            raise UsageError(f"there is no file or folder {shown(path)!r}")
+    check_present(photos)
     found = list({each.path: each for each in find_pictures(photos)}.values())
     if not found:
         words = passed_over_in_words(count_passed_over(photos))

@@ -1,5 +1,6 @@
 """Creation and opening of archives."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -11,8 +12,9 @@ from homing.archive.archive import Archive
 from homing.archive.codebooks import CODEBOOK, CodebookFiles, choose_with_codes, read_codebook
 from homing.archive.results import Problem
 from homing.archive.settings import SETTINGS, ArchiveSettings, read_settings, write_settings
-from homing.archive.table.build_index import refuse_unindexable
 from homing.archive.table.checksums import Checksums
+from homing.archive.table.index.build_index import refuse_unindexable
+from homing.archive.table.index.form import stored_form
 from homing.archive.table.location import Location, ObjectStorePath, location_of
 from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
@@ -26,6 +28,8 @@ from homing.options import PLACES, PREVIEW_SIDE, PathLike, check_places, check_p
 
 if TYPE_CHECKING:
     from homing.descriptors.descriptor import Descriptor
+
+_log = logging.getLogger(__name__)
 
 _SETTLED = 60.0  # seconds after which the maker of a table without settings is taken for dead
 
@@ -80,7 +84,7 @@ def create(
     check_places(places)
     folder = location_of(path)
     if _is_taken(folder):
-        raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
+        raise ArchiveError(_taken(folder))
     network = _load(descriptor, device)
     prices = HERE if isinstance(folder, Path) else IN_A_STORE
     chosen, reason = choose_with_codes(codebook, network, expect, prices)
@@ -100,6 +104,7 @@ def create(
         _make(folder, settings, chosen)
     else:
         _make_in_store(folder, settings, chosen)
+    _log.info("made %s: %s, %s", folder, settings.descriptor, settings.codebook)
     return open_archive(folder, descriptor=network, device=device)
 
 
@@ -156,10 +161,11 @@ def open_archive(
     codebooks = CodebookFiles(folder, codebook)
     generations = codebooks.read(table)
     if engine == "lance":
-        refuse_unindexable(generations, folder)
+        refuse_unindexable([stored_form(table, each) for each in generations], folder)
     archive = Archive(folder, settings, codebooks, table, device=device, engine=engine)
     if descriptor is not None:
         archive.use_descriptor(descriptor)
+    _log.debug("opened %s", archive.path)
     return archive
 
 
@@ -212,6 +218,13 @@ def _is_taken(folder: Location) -> bool:
     if folder.is_symlink():
         return True
     return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+
+
+def _taken(folder: Location) -> str:
+    """Say what is in the place of a new archive."""
+    if (folder / SETTINGS).exists():
+        return f"{str(folder)!r} exists already, as an archive: use it, or choose another path"
+    return f"{str(folder)!r} exists already and is not empty: choose another path"
 
 
 def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook: Codebook) -> None:

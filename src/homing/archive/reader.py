@@ -1,7 +1,7 @@
 """Archives as searched: hits, verdicts, evidence, duplicates."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -16,11 +16,7 @@ from homing.archive.hits import Hit, Hits, SearchResult
 from homing.archive.inputs import find_files
 from homing.archive.previews.store import PreviewStore
 from homing.archive.query.answers import answer_queries, search_results
-from homing.archive.query.calibration import (
-    Calibration,
-    read_calibration,
-    usable_calibration,
-)
+from homing.archive.query.calibration import Calibration, read_calibration, usable_calibration
 from homing.archive.query.cells import cells_of, codebook_of
 from homing.archive.query.confirm import QueryPicture
 from homing.archive.query.confirmer import Confirmer, hit_pictures
@@ -36,6 +32,7 @@ from homing.codebooks.codebook import Codebook
 from homing.errors import EntryNotFoundError, PictureError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Limits, PathLike, Probes, SearchKeywords, SearchOptions
+from homing.progress import OnProgress, Progress, counted
 from homing.search.engines.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -173,19 +170,21 @@ class ArchiveReader:
         options = SearchOptions(**keywords)
         return self.answer([describe_query(self.descriptor, picture, options)], options)[0]
 
-    def answer(self, queries: Sequence[DescribedQuery], options: SearchOptions) -> list[Hits]:
-        """Find the hits of queries that are described already, all in one search."""
+    def answer(
+        self,
+        queries: Sequence[DescribedQuery],
+        options: SearchOptions,
+        picture: QueryPicture | None = None,
+    ) -> list[Hits]:
+        """Find the hits of described queries; `picture` is that of the only one, if it was read."""
         answers = self.answer_unconfirmed(queries, options)
         if not options.confirm:
             return answers
+        sources = partial(self.sources, options.folders)
         confirmer = Confirmer(
-            store=self.preview_store,
-            sources=partial(self.sources, options.folders),
-            descriptor=self.descriptor,
-            search=self.answer_unconfirmed,
-            decided=self._decisions.apply,
-            options=options,
-        )
+            self.preview_store, sources, self.descriptor, self.answer_unconfirmed,
+            self._decisions.apply, options, picture,
+        )  # fmt: skip
         return confirmer.confirmed(answers, queries)
 
     def answer_unconfirmed(
@@ -277,7 +276,7 @@ class ArchiveReader:
         query = describe_query(self.descriptor, picture, options)
         name = shown(picture) if isinstance(picture, str | os.PathLike) else "the picture"
         seen = QueryPicture.read(picture, limits)
-        (hits,) = self.answer([query], options)
+        (hits,) = self.answer([query], options, seen)
         pictures = hit_pictures([hits], self.preview_store, partial(self.sources, options.folders))
         cell = cell_of(query, hits[0] if hits else None, self.codebooks)
         return explain(name, query, seen, hits, pictures[hits[0].id] if hits else "", cell, limits)
@@ -285,6 +284,8 @@ class ArchiveReader:
     def search_each(
         self,
         photos: Sequence[PathLike],
+        *,
+        progress: OnProgress | None = None,
         **keywords: Unpack[SearchKeywords],
     ) -> Iterator[SearchResult]:
         """Search for every picture of files and folders; a bad one gives its reason.
@@ -296,11 +297,18 @@ class ArchiveReader:
         photos : sequence of paths
             Files and folders.
         k, probes, rerank, views, rate, confirm, files, limits, deadline
-            As for :meth:`search`; pictures are searched for 16 at a time, under one deadline.
+            As for :meth:`search`; 16 pictures at a time, under one deadline.
+        progress : callable or None
+            Called with a :class:`Progress` before each result, with it.
         """
         options = SearchOptions(**keywords)
-        batches = describe_queries(self.descriptor, find_files(photos), options)
-        yield from search_results(batches, lambda queries: self.answer(queries, options))
+        files = find_files(photos)
+        batches = describe_queries(self.descriptor, files, options)
+        results = search_results(batches, lambda queries: self.answer(queries, options))
+        for done, result in enumerate(results, start=1):
+            if progress is not None:
+                progress(Progress(done, len(files), result))
+            yield result
 
     def search_vectors(
         self,
@@ -340,7 +348,7 @@ class ArchiveReader:
         *,
         rate: float = SearchOptions.rate,
         similarity: float | None = None,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> "Duplicates":
         """Find entries that are copies of each other.
 
@@ -352,27 +360,17 @@ class ArchiveReader:
         rate : float
             Most false alarms per entry for entries without a preview to count as copies.
         similarity : float or None
-            If given, the entries that are at least as similar are compared; and those without a
-            preview count as copies, whatever the rate.
+            If given, entries as similar are compared; those without a preview count as copies.
         progress : callable or None
-            Called with the number of entries done since the last call.
-
-        Returns
-        -------
-        Duplicates
-            A tuple of groups, which says how many pairs were compared.
-
-        Raises
-        ------
-        UsageError
-            An option is out of range.
+            Called with a :class:`Progress` of entries.
         """
         from homing.archive.query.duplicates import SimilarityRule, find_duplicates
         from homing.archive.query.near_duplicates import PreviewPairs
 
+        count = counted(progress, self.__len__)
         rule = SimilarityRule(usable_calibration(self.path, self.settings), rate, similarity)
         return self._current.run(
-            lambda now: find_duplicates(now, PreviewPairs(now, self.preview_store), rule, progress)
+            lambda now: find_duplicates(now, PreviewPairs(now, self.preview_store), rule, count)
         )
 
     def manifest_store(self, manifest: str) -> bytes:

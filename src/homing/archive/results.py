@@ -137,11 +137,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Imported:
-    """Result of importing a file: counts of rows, and those left out with the reason."""
+    """Result of importing a file or vectors: counts of rows, and those left out with the reason."""
 
     imported: int
     skipped: int  # existed already
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()  # what was done to them
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def read_settings(folder: Location) -> ArchiveSettings:
         return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(
-            f"there is no archive at {str(folder)!r}; make one with 'homing init'"
+            f"there is no archive at {str(folder)!r}; make one with 'homing init {folder}'"
         ) from None
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path} cannot be used: {error}") from error

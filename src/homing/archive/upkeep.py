@@ -1,8 +1,8 @@
-"""Upkeep of an archive: its entries listed, removed, indexed, verified and exchanged."""
+"""Upkeep of an archive: its entries listed, removed, indexed and verified."""
 
 import contextlib
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from homing.archive.codebooks import Generation, adopt, choose_with_codes
@@ -14,16 +14,20 @@ from homing.archive.previews.upkeep import sweep_packs
 from homing.archive.query.calibrate import calibrate, describe_strangers
 from homing.archive.query.calibration import Calibration, needs_calibration, write_calibration
 from homing.archive.reader import ArchiveReader
-from homing.archive.results import Imported, MadePreviews, Verification
-from homing.archive.table.build_index import Indexed, index_generations, refuse_unindexable
-from homing.archive.table.index import read_coverages
+from homing.archive.results import MadePreviews, Verification
+from homing.archive.table.index.build_index import Indexed, index_generations, refuse_unindexable
+from homing.archive.table.index.form import IndexForm, stored_form
+from homing.archive.table.index.segments import read_coverages
 from homing.archive.table.rows import Row
 from homing.archive.table.table import Table
 from homing.archive.table.versions import REPAIR
 from homing.archive.verification import ArchiveParts, statistics, verify
+from homing.codebooks.codebook import Codebook
 from homing.errors import ArchiveError, EntryNotFoundError, UsageError
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, CodebookLike, Limits, PathLike, as_paths
+from homing.progress import OnProgress, counted
+from homing.search.engines.lance import INDEX_CODES
 from homing.workers.choose import open_workforce
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class ArchiveUpkeep(ArchiveReader):
-    """Everything but searching, releasing and adding; see :class:`homing.Archive`."""
+    """Everything but searching, releasing, adding and exchanging; see :class:`homing.Archive`."""
 
     def entries(self) -> Iterator[Row]:
         """Yield all entries in the order recorded, without their vectors."""
@@ -145,16 +149,14 @@ class ArchiveUpkeep(ArchiveReader):
         """Undo a decision and return it; EntryNotFoundError if there is none of that number."""
         return self._decisions.undo(number, by=by)
 
-    def verify(
-        self, *, files: bool = True, progress: Callable[[int], None] | None = None
-    ) -> Verification:
+    def verify(self, *, files: bool = True, progress: OnProgress | None = None) -> Verification:
         """Check every entry against codebook and descriptor, and with `files` all files too.
 
         These are released files, previews, and all that the table rests on: each is compared with
         its checksum. Decisions and the calibration must be whole; decisions on entries that are
         gone count for nothing, and stay.
 
-        `progress` is called with the number of entries checked since the last call.
+        `progress` is called with a :class:`Progress` of entries.
         """
         table = self._refreshed()
         # A descriptor that is not the archive's is refused here.
@@ -163,12 +165,16 @@ class ArchiveUpkeep(ArchiveReader):
             self.path, self.settings, table, self.codebooks, known, self._decisions
         )
         try:
-            return verify(parts, files=files, progress=progress)
+            return verify(parts, files=files, progress=counted(progress, table.__len__))
         except ArchiveError as error:
             raise ArchiveError(f"version {table.version}: {error}; {REPAIR}") from error
 
     def index(
-        self, *, workers: int | str = 1, progress: Callable[[int], None] | None = None
+        self,
+        *,
+        codes: str | None = None,
+        workers: int | str = 1,
+        progress: OnProgress | None = None,
     ) -> Indexed:
         """Build or extend the index that the lance engine searches; the codebook is unchanged.
 
@@ -176,24 +182,38 @@ class ArchiveUpkeep(ArchiveReader):
 
         Parameters
         ----------
+        codes : {"codebook", "rq", "sq"} or None
+            What the index holds of an entry: the codebook's code; or of its vector Lance's RaBitQ
+            code (a bit a component) or scalar code (a byte a component), closer to the vector and
+            larger. None: as the index in place, at first the codebook's. The cells are the same.
         workers : int or str
             Processes that build parts of it at the same time, or the workers of a Ray cluster, as
             for :meth:`add`. The current part of a killed worker is built again. Each takes up to
             half a gigabyte of memory.
         progress : callable or None
-            Called with the number of entries indexed since the last call.
+            Called with a :class:`Progress` of entries.
 
         Raises
         ------
         UsageError
-            The index cannot hold a codebook of this type (LSH, SQ8), workers die repeatedly over
-            the same part, or a Ray cluster cannot be reached or does not see the archive.
+            The index cannot hold a codebook of this type (LSH; SQ8's own codes), workers die
+            repeatedly over the same part, or a Ray cluster cannot be reached or does not see the
+            archive.
         """
         self._table.begin_writing()
         codebooks = self.codebooks
-        refuse_unindexable(codebooks, self.path)
+        if codes not in (None, *INDEX_CODES):
+            raise UsageError(f"an index has no codes {codes!r}; there are {', '.join(INDEX_CODES)}")
+        refuse_unindexable((self._index_form(each, codes) for each in codebooks), self.path)
         with open_workforce(workers) as workforce:
-            return index_generations(self._table, codebooks, workforce=workforce, progress=progress)
+            count = counted(progress, lambda: self.unindexed)
+            return index_generations(
+                self._table, codebooks, codes=codes, workforce=workforce, progress=count
+            )
+
+    def _index_form(self, codebook: Codebook, codes: str | None = None) -> IndexForm:
+        """Form of the index for a codebook: of those codes, or as it is in place."""
+        return IndexForm(codebook, codes) if codes else stored_form(self._table, codebook)
 
     @property
     def unindexed(self) -> int:
@@ -226,7 +246,7 @@ class ArchiveUpkeep(ArchiveReader):
         files: PathLike | Sequence[PathLike] = (),
         *,
         limits: Limits = DEFAULT_LIMITS,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> MadePreviews:
         """Make the previews that are missing: of an archive made before there were any, or lost.
 
@@ -241,7 +261,7 @@ class ArchiveUpkeep(ArchiveReader):
         limits : Limits
             Bounds on decoding.
         progress : callable or None
-            Called with the number of entries done since the last call.
+            Called with a :class:`Progress` of entries.
 
         Raises
         ------
@@ -255,7 +275,8 @@ class ArchiveUpkeep(ArchiveReader):
             raise UsageError(f"{str(self.path)!r} was made to have no previews; make it anew")
         sources = self.sources(as_paths(files))
         store = self.preview_store
-        return make_missing(self._table, store, sources, limits=limits, progress=progress)
+        count = counted(progress, lambda: self.missing_previews)
+        return make_missing(self._table, store, sources, limits=limits, progress=count)
 
     @property
     def missing_previews(self) -> int:
@@ -270,34 +291,6 @@ class ArchiveUpkeep(ArchiveReader):
         Every change makes one; compacting removes them.
         """
         return self._refreshed().versions()
-
-    def export(
-        self,
-        target: PathLike,
-        *,
-        previews: bool = True,
-        generation: int | None = None,
-        progress: Callable[[int], None] | None = None,
-    ) -> int:
-        """Write all entries, with their vectors, to a new Parquet file; returns their count.
-
-        Parameters
-        ----------
-        target : path
-            It must not exist. It appears whole or not at all. ``NAME.faiss`` is an index of cells
-            and codes, for Faiss, and has its ids in ``NAME.faiss.ids.json``.
-            ``postgresql://HOST/DATABASE`` is brought up to date: see ``docs/your-own-index.md``.
-        previews : bool
-            Write their previews too, about 16 kB each; into Parquet alone.
-        generation : int or None
-            Whose entries an index has, to be named if there are several.
-        progress : callable or None
-            Called with the number of entries written since the last call.
-        """
-        from homing.archive.exports.target import export_entries
-
-        parts = (self._refreshed(), self.settings, self.path, self.codebooks)
-        return export_entries(*parts, target, previews, generation, progress)
 
     def adopt(self, codebook: CodebookLike) -> Generation:
         """Make a codebook the archive's newest generation: new pictures get its cells and codes.
@@ -321,26 +314,11 @@ class ArchiveUpkeep(ArchiveReader):
         """
         self._table.begin_writing()
         chosen, _ = choose_with_codes(codebook, self.descriptor, None)
-        if any(each.segments for each in read_coverages(self._table, self.codebooks)):
-            refuse_unindexable([chosen], self.path)  # the index could no longer be searched
+        coverages = read_coverages(self._table, self.codebooks)
+        indexed = [each.form.codes for each in coverages if each.segments]
+        for codes in indexed:  # the index could no longer be searched
+            refuse_unindexable([IndexForm(chosen, codes)], self.path)
         return adopt(self._table, self.settings, self.path, self._codebooks.first, chosen)
-
-    def import_rows(
-        self, file: PathLike, *, progress: Callable[[int], None] | None = None
-    ) -> Imported:
-        """Record the entries of a file that :meth:`export` wrote, of this or of another archive.
-
-        Both must have the same descriptor, and this one the codebooks of the other, in any order.
-        An existing entry is unchanged; an entry that its codebook does not confirm, or whose id
-        another picture has, is left out.
-        """
-        from homing.archive.exchange import import_rows
-
-        self._table.begin_writing()
-        codebooks = self.codebooks
-        imported = import_rows(self._table, self.settings, codebooks, self.path, file, progress)
-        self._keep_calibrated()
-        return imported
 
     def stats(self) -> dict[str, Any]:
         """Return figures of the archive, with stable keys."""
@@ -353,7 +331,7 @@ class ArchiveUpkeep(ArchiveReader):
         photos: PathLike | Sequence[PathLike] = (),
         *,
         limits: Limits = DEFAULT_LIMITS,
-        progress: Callable[[int], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> Calibration:
         """Observe the similarities that queries without a match reach, on which verdicts rest.
 
@@ -367,7 +345,7 @@ class ArchiveUpkeep(ArchiveReader):
         limits : Limits
             Bounds on decoding; unreadable pictures are left out.
         progress : callable or None
-            Called with the number of pictures read since the last call.
+            Called with a :class:`Progress` of pictures.
 
         Raises
         ------
@@ -377,7 +355,8 @@ class ArchiveUpkeep(ArchiveReader):
         strangers = None
         if paths := as_paths(photos):
             found = find_files(paths)
-            strangers = describe_strangers(self.descriptor, found, limits, progress)
+            count = counted(progress, found.__len__)
+            strangers = describe_strangers(self.descriptor, found, limits, count)
         calibration = self._current.run(
             lambda now: calibrate(now, self.settings, self.preview_store, strangers)
         )

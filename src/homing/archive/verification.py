@@ -21,7 +21,7 @@ from homing.archive.settings import ArchiveSettings
 from homing.archive.table.addresses import stored_bytes
 from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
-from homing.archive.table.index import read_coverages
+from homing.archive.table.index.segments import read_coverages
 from homing.archive.table.location import Location, resolve_place
 from homing.archive.table.places import places_of
 from homing.archive.table.rows import Row
@@ -256,7 +256,9 @@ def statistics(
         int(own.sum()) * (min(table.places, count) - 1)
         for own, count in zip(np.split(released, np.cumsum(counts)[:-1]), counts, strict=True)
     ]
-    unindexed = [coverage.unindexed_rows for coverage in read_coverages(table, codebooks)]
+    coverages = read_coverages(table, codebooks)
+    unindexed = [coverage.unindexed_rows for coverage in coverages]
+    kinds = [coverage.form.codes if coverage.segments else None for coverage in coverages]
     generations = list_generations(table, settings)
     small = count_previews(table)
     values: dict[str, Any] = {
@@ -276,6 +278,7 @@ def statistics(
         "places": table.places,
         "further_places": sum(further),
         "indexed": sum(entries) - sum(unindexed),
+        "index_codes": kinds[-1],
         "previews": small.previews,
         "bytes_on_disk": _bytes(table, path, small),
         "bytes_of_previews": small.bytes_of_previews,
@@ -296,6 +299,7 @@ def statistics(
                 "cells_used": int(np.count_nonzero(each[number])),
                 "fullest_cell": int(each[number].max(initial=0)),
                 "indexed": entries[number] - unindexed[number],
+                "index_codes": kinds[number],
             }
             for number, generation in enumerate(generations)
         ]

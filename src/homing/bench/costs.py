@@ -77,7 +77,7 @@ def compare_costs(
             states.append((released[factory].quantizer, released[factory].leading))
             continue
         try:
-            quantizer = maker.find_quantizer(factory, benchmark.distractors)
+            quantizer = maker.find_quantizer(f"train:{factory}", benchmark.distractors)
         except CodebookError as error:
             notes.append(f"{factory} is not among the costs: {error}")
             continue

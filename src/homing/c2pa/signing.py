@@ -13,6 +13,7 @@ from homing._version import __version__
 from homing.c2pa.binding import ALGORITHM, Binding
 from homing.c2pa.credentials import ContentCredentials
 from homing.errors import PictureError, UsageError
+from homing.extras import install_command
 from homing.images.formats.blocks.carriers import THUMBNAIL
 from homing.images.formats.blocks.look import pictures_within
 from homing.images.metadata.metadata import manifest_store
@@ -57,7 +58,7 @@ class ManifestSigner:
         if importlib.util.find_spec("c2pa") is None:
             raise UsageError(
                 "content credentials need c2pa-python, not installed here: "
-                "pip install 'homing[c2pa]'"
+                f"{install_command('c2pa')}"
             )
         import c2pa
 

@@ -9,6 +9,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import (
+    counted,
     echo,
     emit,
     print_result,
@@ -29,32 +30,31 @@ if TYPE_CHECKING:
 @shared.archive_argument
 @shared.descriptor_option
 @shared.codebook_option
-@click.option(
-    "--expect", type=shared.count, help="Number of pictures expected (1e6); chooses the codebook."
-)
+@click.option("--expect", type=shared.count, help="Number of pictures it will hold (5000, 1e6).")
 @click.option(
     "--previews",
     type=int,
     default=PREVIEW_SIDE,
     metavar="PIXELS",
-    help="Longer side of the small picture kept of every entry, about 16 kB; 0 for none.",
+    help="Longer side of the small picture kept of every entry, about 16 kB, for comparisons; 0: "
+    "none.",
 )
 @click.option(
     "--places",
     type=int,
     default=PLACES,
     metavar="CELLS",
-    help="Nearest cells that a released picture is held in, 1 to 4: with more, copies are found in "
-    "fewer probes, and codes take more memory.",
+    help="Cells that list a released picture, 1 to 4: more find copies sooner, and take more "
+    "memory.",
 )
 @shared.json_option
 def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
-    """Make an empty archive.
+    """Make an empty archive, in which pictures are recorded.
 
     \b
     homing init archive
-    homing init archive --expect 1e6
-    homing init archive --previews 0
+    homing init archive --expect 5000
+    homing init s3://bucket/archive --expect 1e7
     homing init archive --descriptor sscd_disc_mixup --codebook mine.safetensors
     """
     from homing.archive import create
@@ -73,15 +73,17 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
         "previews": made.previews,
         "places": made.places,
     }
-    line = f"{archive}: {made.descriptor}, {made.codebook} ({made.codebook_choice})"
+    line = f"{archive}: set up {made.codebook_choice} ({made.descriptor}, {made.codebook})"
     print_result(values, line, as_json=options["as_json"])
+    if codebook.lower() == "auto" and options["expect"] is None and not options["as_json"]:
+        say("fewer? Make it with --expect 5000")
 
 
-@click.command()
+@click.command(short_help="Show how many pictures it holds, and its size.")
 @shared.archive_argument
 @shared.json_option
 def stats(archive: str, as_json: bool) -> None:
-    """Count entries, cells and bytes.
+    """Show how many pictures an archive holds, and how much space it takes.
 
     \b
     homing stats archive
@@ -94,36 +96,35 @@ def stats(archive: str, as_json: bool) -> None:
     print_values(values, as_json=False)
     for each in generations:
         echo(
-            f"generation {each['generation']:<12} {each['codebook']}: {each['entries']} entries in "
-            f"{each['cells_used']} of {each['cells']} cells, {each['indexed']} indexed"
+            f"generation {each['generation']:<12} {each['codebook']}: "
+            f"{counted(each['entries'], 'entry')} in {each['cells_used']:,} of {each['cells']:,} "
+            f"cells, {each['indexed']:,} indexed"
         )
 
 
-@click.command(short_help="Check entries, codebooks and released files.")
+@click.command(short_help="Check that nothing is damaged or missing.")
 @shared.archive_argument
 @click.option(
     "--files/--no-files",
     " /--quick",
     default=True,
-    help="Read all files and compare them with their checksums: the archive's own and released "
-    "ones.",
+    help="Compare every file with its checksum, the released ones too.",
 )
 @click.option(
     "--folder",
     type=click.Path(file_okay=False),
-    help="The folder of the archive's service, which is read too.  [default: ARCHIVE-serve]",
+    help="Folder of the archive's service, to be checked too.  [default: ARCHIVE-serve]",
 )
 @shared.json_option
 def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
-    """Check that all of an archive is as it was written, and that its parts agree.
+    """Check that nothing of an archive is damaged or missing.
 
     \b
     homing verify archive
     homing verify archive --quick
 
-    Entries, codebooks, descriptor, index and calibration must agree, and every file must have the
-    checksum that was recorded when it was written. --quick reads the entries alone. Of a service's
-    folder, keys, releases by upload and saved searches are read.
+    All entries are read and compared with the files, and every file with the checksum that was
+    recorded when it was written. --quick reads the entries alone.
     """
     from homing.archive import damaged_files
 
@@ -133,17 +134,17 @@ def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
         _print_problems(damaged_files(archive), as_json=as_json)  # perhaps the reason
         raise
     with progress(len(opened), "verifying") as bar:
-        found = opened.verify(files=files, progress=bar.by)
+        found = opened.verify(files=files, progress=bar.show)
     problems = [*found.problems, *_service_problems(archive, folder)]
     _print_problems(problems, as_json=as_json)
-    decisions = f", {found.decisions} decisions" if found.decisions else ""
+    decisions = f", {counted(found.decisions, 'decision')}" if found.decisions else ""
     say(
-        f"{found.entries} entries{decisions}, {found.previews} previews and {found.files} released "
-        "files verified, "
-        f"{len(problems)} problems"
+        f"{counted(found.entries, 'entry')}{decisions}, {counted(found.previews, 'preview')} and "
+        f"{counted(found.files, 'released file')} verified, {counted(len(problems), 'problem')}"
     )
     if found.unrecorded:
-        say(f"{found.unrecorded} files have no checksum yet: 'homing compact' records them")
+        without = counted(found.unrecorded, "file")
+        say(f"{without} without a checksum yet: 'homing compact' records them")
     return 1 if problems else 0
 
 
@@ -165,32 +166,32 @@ def _print_problems(problems: "Iterable[Problem]", *, as_json: bool) -> None:
         print_result(problem.as_dict(), line, as_json=as_json)
 
 
-@click.command(short_help="Make a damaged archive one that can be read whole.")
+@click.command(short_help="Bring a damaged archive back.")
 @shared.archive_argument
 @click.option(
     "--export",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Change nothing, and write what can still be read of the newest version to a new file.",
+    help="Change nothing; write what can still be read to a new file.",
 )
 @click.option(
     "--to",
     type=click.IntRange(min=1),
     metavar="VERSION",
-    help="Go back to this version, whatever can still be read of newer ones.",
+    help="Go back to this version.",
 )
 @shared.json_option
 def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> int:
-    """Make an archive whose newest version is damaged one that can be read whole.
+    """Bring a damaged archive back to what can be read of it.
 
     \b
     homing repair archive
     homing repair archive --export rows.parquet
 
-    It goes back to the newest version that is whole. If more can be read of a damaged one, it makes
-    a new version of that. What is left behind is moved to the archive's folder set-aside; nothing
-    is removed. Entries lost are named: run the same 'homing release' or 'homing add' again. So are
-    those that could be read from damaged files: remove and record them again to be sure of them.
+    The archive goes back to its newest undamaged version, or keeps what can be read of the damaged
+    one if that is more. Nothing is deleted: damaged files are moved to the folder set-aside. Lost
+    entries are named: run the same 'homing release' or 'homing add' again. Doubtful ones, read from
+    damaged files, are named too: remove and record them again.
     """
     from homing.archive.repair import export_readable
     from homing.archive.repair import repair as make_whole
@@ -230,13 +231,13 @@ def _lines_of(lost: "Iterable[str]", unnamed: int, doubtful: "Iterable[str]") ->
     "--keep-days",
     type=click.FloatRange(min=0, max=36_500),
     default=0,
-    help="Keep versions of the last days readable.",
+    help="Keep the versions of so many days.",
 )
 @shared.json_option
 def compact(archive: str, keep_days: float, as_json: bool) -> None:
     """Merge the archive's small files, and free the space of old versions.
 
-    Codebooks and codes are unchanged. A file of previews goes once all its entries are removed.
+    Entries are unchanged. 'homing versions' can then no longer go back.
 
     \b
     homing compact archive
@@ -253,57 +254,65 @@ def compact(archive: str, keep_days: float, as_json: bool) -> None:
 @shared.limits_option()
 @shared.json_option
 def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
-    """Make the previews of entries that have none, as in archives made before there were any.
+    """Make the small pictures of entries that have none, which searches compare with.
 
     \b
     homing previews archive
     homing previews archive --files others/
 
-    A file counts only if its SHA-256 is the one recorded. Entries without one are named. A second
-    run does what is left to do. Afterwards run 'homing index' again if the archive is indexed.
+    They are made from the recorded files, if these are unchanged; entries whose file is not found
+    are named. If the archive has an index on disk, run 'homing index' again afterwards.
     """
     opened = shared.open_archive(archive)
     as_json = options["as_json"]
     with progress(opened.missing_previews, "making previews") as bar:
-        done = opened.previews(files, limits=shared.limits_of(options), progress=bar.by)
+        done = opened.previews(files, limits=shared.limits_of(options), progress=bar.show)
     for status, found in (("made", done.notes), ("failed", done.problems)):
         for each in found:
             line = f"{status:9} {printable(each.id or '-')}  ({printable(each.message)})"
             values = {"id": each.id, "status": status, "reason": each.message}
             print_result(values, line, as_json=as_json, err=status == "failed")
     counts = {"made": done.made, "present": done.present, "failed": len(done.problems)}
-    line = f"{done.made} previews made, {done.present} there already, {len(done.problems)} failed"
+    made = counted(done.made, "preview")
+    line = f"{made} made, {done.present:,} there already, {len(done.problems):,} failed"
     print_result({"archive": archive, **counts}, line, as_json=as_json)
     return 1 if done.problems else 0
 
 
 @click.command(short_help="Build or extend the index on disk, for large archives.")
 @shared.archive_argument
+@click.option(
+    "--codes",
+    type=click.Choice(["codebook", "rq", "sq"]),
+    help="Codes it holds: the codebook's, or of the vectors RaBitQ (a bit a component) or scalar "
+    "ones (a byte a component). [default: as it is; at first the codebook's]",
+)
 @shared.workers_option
 @shared.json_option
-def index(archive: str, workers: int | str, as_json: bool) -> None:
-    """Build or extend the index on disk, which the lance engine searches.
+def index(archive: str, codes: str | None, workers: int | str, as_json: bool) -> None:
+    """Build or extend the index on disk, by which large archives are searched in little memory.
 
     \b
     homing index archive
     homing index archive --workers 4
+    homing index archive --codes rq
     homing index s3://bucket/archive --workers ray://head:10001
     homing search archive suspect.jpg --engine lance
 
-    The codebook is unchanged, and no picture is encoded again. Later entries are found before
-    they are indexed too: they are searched one by one.
+    No picture is read again. Entries recorded later are found too, but one by one until they are
+    indexed.
     """
     opened = shared.open_archive(archive)
     with progress(opened.unindexed, "indexing") as bar:
-        done = opened.index(workers=workers, progress=bar.by)
+        done = opened.index(codes=codes, workers=workers, progress=bar.show)
     line = (
-        f"{done.indexed} of {done.entries} entries indexed, {done.added} of them now, in "
-        f"{done.segments} segments"
+        f"{done.indexed:,} of {counted(done.entries, 'entry')} indexed, {done.added:,} of them "
+        f"now, in {counted(done.segments, 'segment')}"
     )
     print_result(done.as_dict(), line, as_json=as_json)
 
 
-@click.command(short_help="Measure the similarity of pictures that match nothing.")
+@click.command(short_help="Measure how similar unrelated pictures are.")
 @shared.archive_argument
 @shared.optional_photos_argument
 @shared.engine_option
@@ -311,21 +320,21 @@ def index(archive: str, workers: int | str, as_json: bool) -> None:
 @shared.device_option
 @shared.json_option
 def calibrate(archive: str, photos: tuple[str, ...], **options: Any) -> None:
-    """Measure the similarity of pictures that match nothing, on which verdicts rest.
+    """Measure how similar unrelated pictures are, for verdicts by similarity.
 
     \b
     homing calibrate archive
     homing calibrate archive strangers/
 
-    Without pictures, entries are compared with each other, near-duplicates left out; this also
-    happens by itself whenever an archive has grown by half. Better are at least 200 pictures that
-    resemble future queries and have no copy in the archive: they calibrate all views.
+    Without pictures, entries are compared with each other; this happens by itself whenever an
+    archive has grown by half. Better: give at least 200 pictures like those you will search for,
+    none of them in the archive.
     """
     from homing.archive import find_files, rate_in_words
 
     opened = shared.open_archive(archive, device=options["device"], engine=options["engine"])
     with progress(len(find_files(photos)) if photos else None, "calibrating") as bar:
-        made = opened.calibrate(photos, limits=shared.limits_of(options), progress=bar.by)
+        made = opened.calibrate(photos, limits=shared.limits_of(options), progress=bar.show)
     for views, tail in made.tails.items():
         places = {str(rate): tail.similarity(rate) for rate in (1e-2, 1e-3, 1e-4)}
         if options["as_json"]:

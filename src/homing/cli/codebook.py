@@ -56,14 +56,18 @@ def codebook() -> None:
 
 @codebook.command()
 @shared.photos_argument
-@click.option("--factory", required=True, help="For example IVF1024,PQ8x8 (Faiss's notation).")
+@click.option(
+    "--factory",
+    required=True,
+    help="Its form, in Faiss's notation: IVF1024,PQ8x8 has 1024 cells and codes of 8 bytes.",
+)
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write.")
 @shared.descriptor_option
 @click.option(
     "--per-picture",
     type=click.IntRange(min=1),
-    help="Vectors per picture: its own, then those of random crops and edits. "
-    "[default: as many as the factory needs]",
+    help="Vectors of each picture: its own, then those of random crops and edits. "
+    "[default: as many as are needed]",
 )
 @shared.seed_option
 @shared.limits_option()
@@ -72,8 +76,8 @@ def codebook() -> None:
 def train(photos: tuple[str, ...], **options: Any) -> int:
     """Train a codebook on a folder of pictures.
 
-    Pictures like those to be searched serve best. Where there are too few, random crops and edits
-    of them are added, and the command says so.
+    Take pictures like those that the archive will hold. If there are too few, random crops and
+    edits of them are added, and the command says so.
 
     \b
     homing codebook train photos/ --factory IVF256,PQ8x8 --out codebook.safetensors
@@ -93,7 +97,7 @@ def train(photos: tuple[str, ...], **options: Any) -> int:
             per_picture=options["per_picture"],
             seed=options["seed"],
             limits=shared.limits_of(options),
-            progress=bar.to,
+            progress=bar.show,
         )
     trained.codebook.save(options["out"])
     for failure in trained.failures:
@@ -120,9 +124,9 @@ def import_(index: str, descriptor: str, out: str | None, as_json: bool) -> None
     homing codebook import index.faiss --descriptor mine/ --out cells.safetensors
     homing activate photos/ --codebook cells.safetensors --out released/
 
-    Pictures activated for it are found again in that index. Its entries are not read. Of most kinds
-    of index homing knows the cells alone, which is all that activation needs; an archive can be
-    made with the others.
+    Pictures activated for the codebook are found again in that index, whose entries are not read.
+    Of most kinds of index homing reads the cells alone: enough to activate pictures, but not to
+    make an archive.
     """
     from homing.codebooks import load_codebook
 
@@ -147,16 +151,15 @@ def show(source: str, as_json: bool) -> None:
 
     An archive's codebooks are listed in the order adopted; new pictures get the last one.
     """
-    from homing.codebooks import bundled_codebooks, load_codebook
+    from homing.codebooks import load_codebook
 
     if Path(source).is_dir() or "://" in source:
         for each in shared.open_archive(source).generations:
             line = f"generation {each.number}  {each.codebook}  {each.fingerprint}"
             print_result(each.as_dict(), line, as_json=as_json)
         return
-    names = {info.factory: info.name for info in bundled_codebooks()}
     with warnings_as_lines():
-        found = load_codebook(names.get(source, source))
+        found = load_codebook(source)
     _describe(found, as_json=as_json)
 
 
@@ -186,8 +189,8 @@ def adopt(archive: str, source: str, as_json: bool) -> None:
     homing codebook adopt archive codebook.safetensors
     homing codebook adopt archive IVF4096,PQ8x8
 
-    Earlier entries keep their codebook, and a search covers all generations. An adoption cannot be
-    undone, because released pictures cannot be called back. A second run changes nothing.
+    Earlier entries keep their codebook, and a search covers all of them. This cannot be undone,
+    because released pictures cannot be called back.
     """
     with warnings_as_lines():
         newest = shared.open_archive(archive).adopt(source)

@@ -30,8 +30,8 @@ def decide(archive: str, query: str, id: str, verdict: str, **options: Any) -> N
     homing decide archive suspect.jpg holidays/beach.jpg copy
     homing decide archive page.png scans/page7.png not --by Ada
 
-    The decision overrules the verdict where a search for that file finds the entry, or for one that
-    shows next to the same. A small picture of the query is kept with it.
+    The decision stands wherever a search for that file, or for a nearly identical one, finds the
+    entry. A small picture of the query is kept with it.
     """
     opened = shared.open_archive(archive, device=options["device"])
     by, limits = options["by"], shared.limits_of(options)
@@ -40,7 +40,7 @@ def decide(archive: str, query: str, id: str, verdict: str, **options: Any) -> N
 
 @click.command(short_help="List the decisions.")
 @shared.archive_argument
-@click.option("--id", metavar="ID", help="Those on this entry.")
+@click.option("--id", metavar="ID", help="Only those on this entry.")
 @shared.json_option
 def decisions(archive: str, id: str | None, as_json: bool) -> None:  # noqa: A002
     """List the decisions in their order, without those undone.
@@ -49,7 +49,7 @@ def decisions(archive: str, id: str | None, as_json: bool) -> None:  # noqa: A00
     homing decisions archive
     homing decisions archive --id holidays/beach.jpg --json
 
-    A decision on an entry that is removed, or whose id another picture has, counts for nothing.
+    A decision no longer counts if its entry was removed or replaced.
     """
     for each in shared.open_archive(archive).decisions(id):
         _print(each, as_json)

@@ -25,7 +25,7 @@ from homing.cli.output import echo, print_result, progress, say
     "--background",
     type=click.IntRange(min=1),
     default=2000,
-    help="Generated pictures to add as distractors.",
+    help="Generated pictures among which copies are searched for.",
 )
 @shared.seed_option
 @shared.json_option
@@ -36,8 +36,8 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
     homing demo
     homing demo --photos holidays/ --out report/
 
-    Prints the share of edited copies found among untouched (passive) and among released (active)
-    pictures when one cell is visited, and writes a page with examples.
+    Shows how many edited copies a quick search finds of untouched (passive) and of released
+    (active) pictures, and writes a page with examples.
     """
     from homing.demo.page import render_page
     from homing.demo.report import EditRow

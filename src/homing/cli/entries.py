@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import echo, emit, print_result, printable, progress, say
+from homing.cli.output import counted, echo, emit, print_result, printable, progress, say
 from homing.errors import EntryNotFoundError
 
 
@@ -15,7 +15,7 @@ from homing.errors import EntryNotFoundError
 @shared.version_option
 @shared.json_option
 def list_(archive: str, version: int | None, as_json: bool) -> None:
-    """List the entries in the order in which they were recorded.
+    """List the entries, oldest first.
 
     \b
     homing list archive
@@ -76,19 +76,19 @@ def remove(archive: str, ids: tuple[str, ...], as_json: bool) -> int:
     return 0 if removed >= set(ids) else 1
 
 
-@click.command(short_help="Write all entries to a Parquet file or a Faiss index.")
+@click.command(short_help="Write all entries to a file or a database.")
 @shared.archive_argument
 @click.argument("file", metavar="FILE|URL", type=click.Path(dir_okay=False))
 @click.option("--previews/--no-previews", default=True, help="Write the previews too.")
 @click.option(
     "--generation",
     type=click.IntRange(min=1),
-    help="Of an index, the codebook whose entries it has, in an archive with several.",
+    help="For Faiss: the codebook whose entries are written, if there are several.",
 )
 @shared.version_option
 @shared.json_option
 def export(archive: str, file: str, **options: Any) -> None:
-    """Write all entries, with their vectors and previews, to a new Parquet file.
+    """Write all entries to a Parquet file, a Faiss index, or a Postgres database.
 
     \b
     homing export archive rows.parquet
@@ -97,43 +97,50 @@ def export(archive: str, file: str, **options: Any) -> None:
     homing export archive index.faiss
     homing export archive postgresql://localhost/pictures
 
-    With the ending .faiss it is an index of cells and codes for plain Faiss; its ids are a JSON
-    array in FILE.ids.json. The tables of a Postgres database (with pgvector) are brought up to
-    date: docs/your-own-index.md says how to query them.
+    A Parquet file holds vectors and previews, and 'homing import' reads it. A file ending in .faiss
+    opens in plain Faiss; FILE.ids.json names its entries. Of a Postgres database (with pgvector)
+    the tables are brought up to date.
     """
     opened = shared.open_archive(archive, version=options["version"])
     chosen = {key: options[key] for key in ("previews", "generation")}
     with progress(len(opened), "exporting") as bar:
-        rows = opened.export(file, **chosen, progress=bar.by)
+        rows = opened.export(file, **chosen, progress=bar.show)
     name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
-    line = f"{printable(name)}: {rows} rows"
+    line = f"{printable(name)}: {counted(rows, 'row')}"
     print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
-@click.command("import", short_help="Add the entries of an exported file.")
+@click.command("import", short_help="Add the entries of an exported file, or vectors.")
 @shared.archive_argument
 @click.argument("file", type=click.Path(dir_okay=False))
 @shared.sync_option
 @shared.json_option
 def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
-    """Add the entries of a file that 'homing export' wrote.
+    """Add the entries of a file that 'homing export' wrote, or vectors made elsewhere.
 
     \b
     homing import archive rows.parquet
+    homing import archive vectors.npy
 
     The archive must have the descriptor and the codebook of the exported one. Entries that it
-    already has are unchanged. Rows whose codes do not match the codebook are refused and named.
+    already has stay as they are. Damaged rows are refused and named.
+
+    Vectors are a Parquet file with the columns "id" and "vector" (others are metadata), or an array
+    (n, D) with its ids in vectors.npy.ids.json. They must be of the archive's descriptor.
     """
     opened = shared.open_archive(archive, sync=sync)
     with progress(None, "importing") as bar:
-        done = opened.import_rows(file, progress=bar.by)
+        done = opened.import_rows(file, progress=bar.show)
     for problem in done.problems:
         values = {"id": problem.id, "status": "failed", "reason": problem.message}
         line = f"{printable(problem.id or '-')}: {printable(problem.message)}"
         print_result(values, line, as_json=as_json, err=True)
+    for note in done.notes:
+        say(note)
     failed = len(done.problems)
     counts = {"imported": done.imported, "skipped": done.skipped, "failed": failed}
-    line = f"{done.imported} rows imported, {done.skipped} there already, {failed} refused"
+    imported = counted(done.imported, "row")
+    line = f"{imported} imported, {done.skipped:,} there already, {failed:,} refused"
     print_result({"file": file, **counts}, line, as_json=as_json)
     return 1 if failed else 0
 
@@ -142,7 +149,7 @@ def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
 @shared.archive_argument
 @shared.json_option
 def versions(archive: str, as_json: bool) -> None:
-    """List the versions that can still be read; every change makes one, 'compact' removes them.
+    """List the earlier versions that can still be read. 'homing compact' removes them.
 
     \b
     homing versions archive

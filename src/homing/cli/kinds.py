@@ -72,7 +72,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def as_markdown() -> str:
-    """Return the kinds that are read as the table of the README."""
+    """Return the kinds that are read as a Markdown table."""
     lines = ["| kind | `add`, `search` | `release` | refused by `release` |", "|---|---|---|---|"]
     lines += [
         f"| {row.kind} ({' '.join(row.suffixes)}) | {row.read} | {row.released or 'no'} "

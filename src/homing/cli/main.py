@@ -1,30 +1,35 @@
 """The ``homing`` command: its group, its errors and its exit statuses."""
 
+import difflib
 import importlib
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from types import TracebackType
 from typing import Any, TypeVar
 
 import click
 
 from homing._version import __version__
-from homing.cli.output import silence_broken
+from homing.cli.output import show_log, silence_broken
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
     memory_reason,
+    missing_library_reason,
     prepare_streams,
     share_processors,
     terminable,
 )
-from homing.errors import HomingError
+from homing.errors import HomingError, UsageError
 from homing.workers.memory import keep_freed_memory
 
 _GROUPS = {
     "Pictures": {
         "release": "release add activate",
+        "watch": "watch",
         "search": "search explain duplicates cells",
         "kinds": "kinds",
     },
@@ -35,6 +40,7 @@ _GROUPS = {
     },
     "Measure": {"demo": "demo", "bench": "bench", "codebook": "descriptors codebook"},
     "Serve": {"serve": "serve keys"},
+    "Shell": {"completion": "completion"},
 }
 """Commands by group of the help and by module, which is imported when a command is needed."""
 
@@ -60,12 +66,14 @@ class _LazyGroup(click.Group):
 
     def get_command(
         self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
+        ctx: click.Context,
         cmd_name: str,
     ) -> click.Command | None:
         """Import and return a command: the function of its name, or with ``_`` if Python has it."""
         if cmd_name not in _COMMANDS:
-            return None
+            near = difflib.get_close_matches(cmd_name, _COMMANDS, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            ctx.fail(f"There is no command {cmd_name!r}.{hint}")
         functions = vars(importlib.import_module(_COMMANDS[cmd_name]))
         command: click.Command = functions.get(cmd_name) or functions[f"{cmd_name}_"]
         return command
@@ -109,17 +117,27 @@ def _end_when_unread(action: Callable[[], _T]) -> _T:
     cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "show_default": True}
 )
 @click.version_option(__version__, prog_name="homing")
-def cli() -> None:
+@click.option(
+    "-v", "--verbose", count=True, help="Say what is done, on standard error; twice: in detail."
+)
+def cli(verbose: int) -> None:
     """Release pictures so that edited copies of them are found again.
+
+    homing changes a picture a little before it is published: nobody sees it, and cropped, mirrored
+    or re-compressed copies are found again. Try it with 'homing demo'.
 
     \b
     homing init archive
     homing release archive photos/ --out released/
     homing search archive suspect.jpg
 
-    Results go to standard output, everything else to standard error. Exit status: 0 success,
-    1 some inputs failed (each is named, with the reason), 2 wrong use, 130 interrupted.
+    The archive is the record of your pictures; each is an entry. It is divided into cells, so that
+    a search looks into a few of them. A codebook is that division.
+
+    Results go to standard output, all else to standard error. Exit status: 0 success, 1 some
+    inputs failed (each is named, with the reason), 2 wrong use, 130 interrupted.
     """
+    show_log(verbose)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -135,6 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
+        _refuse_half_codebooks(sys.argv[1:] if arguments is None else arguments)
         status = cli.main(arguments, prog_name="homing", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
@@ -151,12 +170,24 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo(f"homing: {error}", err=True)
         return error.exit_code if isinstance(error, HomingError) else _FAILED
     except (MemoryError, ImportError) as error:
-        reason = memory_reason(error)
+        reason = memory_reason(error) or missing_library_reason(error)
         if reason is None or os.environ.get("HOMING_DEBUG"):
             raise
         click.echo(f"homing: {reason}", err=True)
         return _FAILED
     return status if isinstance(status, int) else 0
+
+
+_HALF_CODEBOOK = re.compile(r"(train:)?(IVF|OPQ|PQ|PCA)[\d_a-z]*,", re.IGNORECASE)
+
+
+def _refuse_half_codebooks(arguments: Sequence[str]) -> None:
+    """Refuse a factory string that a blank has cut into several arguments."""
+    for first, second in pairwise(arguments):
+        if _HALF_CODEBOOK.fullmatch(first) and not second.startswith("-"):
+            raise UsageError(
+                f"a blank cuts the codebook '{first} {second}' in two: write {first}{second}"
+            )
 
 
 def _stop(error: BaseException) -> int:

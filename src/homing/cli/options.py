@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from homing.cli.completion import complete_codebooks, complete_folders, complete_ids
 from homing.cli.output import progress
 from homing.errors import UsageError
 from homing.options import (
     DEFAULT_LIMITS,
+    FORMATS,
     GREATEST_PSNR,
     LEAST_PSNR,
     Activation,
+    ActivationKeywords,
     Limits,
     SearchOptions,
 )
@@ -63,31 +66,37 @@ def _workers(text: str) -> int | str:
     return workers
 
 
-archive_argument = click.argument("archive", type=click.Path(path_type=str))
+archive_argument = click.argument(
+    "archive", type=click.Path(path_type=str), shell_complete=complete_folders
+)
 photos_argument = click.argument("photos", nargs=-1, required=True, type=click.Path())
 optional_photos_argument = click.argument("photos", nargs=-1, type=click.Path())
-ids_argument = click.argument("ids", nargs=-1, required=True)
+ids_argument = click.argument("ids", nargs=-1, required=True, shell_complete=complete_ids)
 
 json_option = click.option(
-    "--json", "as_json", is_flag=True, help="One JSON object a line, with stable keys."
+    "--json", "as_json", is_flag=True, help="Print JSON for programs, one object a line."
 )
 device_option = click.option(
-    "--device", default="cpu", help="Where the descriptor runs: cpu, cuda, mps, or auto."
+    "--device", default="cpu", help="Where the network runs: cpu, cuda, mps, or auto."
 )
 descriptor_option = click.option(
-    "--descriptor", default="homing-s", help="Name, or path to your own."
+    "--descriptor",
+    default="homing-s",
+    help="Network that describes pictures: a name of 'homing descriptors', or a file of your own.",
 )
 codebook_option = click.option(
     "--codebook",
     default="auto",
-    help="'auto', a file, or the factory string of a bundled codebook.",
+    shell_complete=complete_codebooks,
+    help="Partition of the pictures: auto (by their number), a factory string such as "
+    "IVF256,PQ8x8, or a file.",
 )
 engine_option = click.option(
     "--engine",
     type=click.Choice(["auto", "memory", "lance"]),
     default="auto",
-    help="Where codes are searched: in memory, or in the archive's index on disk ('homing "
-    "index'). Both give the same answers; auto loads up to half a gigabyte.",
+    help="memory: load the archive's codes; lance: read its index on disk ('homing index'); auto: "
+    "memory up to half a gigabyte. The answers are the same.",
 )
 version_option = click.option(
     "--version",
@@ -98,38 +107,75 @@ files_option = click.option(
     "--files",
     multiple=True,
     type=click.Path(file_okay=False, exists=True),
-    help="Folder of the pictures of added entries; ids are paths in it. Released files are found "
-    "without it. May be repeated.",
+    help="Folder that added pictures were read from, to compare with them. Released files are "
+    "found without it. May be repeated.",
 )
 workers_option = click.option(
     "--workers",
     type=_workers,
     default="1",
     metavar="N|ray://HOST:PORT",
-    help="Number of processes on this machine, or a Ray cluster: ray://HOST:PORT, or ray for the "
-    "one that RAY_ADDRESS names (if unset: ray:N on this machine).",
+    help="Number of processes, or a Ray cluster (ray: the one of RAY_ADDRESS; ray:N: N processes "
+    "of this machine).",
 )
 sync_option = click.option(
     "--sync/--no-sync",
     default=True,
-    help="Report a picture once the disk has its entry. --no-sync is for bulk loads: a power cut "
-    "within the next minute may lose entries, or ask for 'homing repair'.",
+    help="--no-sync is quicker for bulk loads, but a power cut may lose the entries of the last "
+    "minute, or damage the archive ('homing repair').",
 )
 rate_option = click.option(
     "--rate",
     type=click.FloatRange(min=0, max=1, min_open=True, max_open=True),
     default=SearchOptions.rate,
-    help="Highest false-alarm rate per query at which a hit is called a copy.",
+    help="Where pictures cannot be compared: largest share of unrelated pictures that may be "
+    "called copies.",
 )
 psnr_option = click.option(
     "--psnr",
     type=click.FloatRange(LEAST_PSNR, GREATEST_PSNR),
     default=Activation.psnr,
-    help="Least PSNR of every released file, in dB.",
+    help="How alike file and source must be, at least, in dB; at 42 nobody sees the change.",
 )
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=Activation.seed, help="Seed of all random draws."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=Activation.seed,
+    help="Seed for randomness; the same seed gives the same files.",
 )
+
+out_option = click.option(
+    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
+)
+activation_options = combine(  # the fields of Activation, which activation_of collects
+    psnr_option,
+    click.option(
+        "--method",
+        default=Activation.method,
+        help="How pictures are changed: robust, robust-fast (two thirds of the time), "
+        "robust-thorough, or paper (as published, without a limit on what is seen).",
+    ),
+    seed_option,
+    click.option(
+        "--also",
+        multiple=True,
+        shell_complete=complete_codebooks,
+        metavar="CODEBOOK",
+        help="A further codebook to activate for, named as in --codebook of homing init. May be "
+        "repeated.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(FORMATS),
+        help="Format of the released files; JPEG then has a quality of 95 or more.  [default: "
+        "each picture's own]",
+    ),
+)
+
+
+def activation_of(options: dict[str, Any]) -> ActivationKeywords:
+    """Collect the options of an activation."""
+    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def views_option(default: str, text: str) -> Option:
@@ -146,13 +192,15 @@ def limits_option(limits: Limits = DEFAULT_LIMITS) -> Option:
             "--max-pixels",
             type=click.IntRange(min=1),
             default=limits.max_pixels,
-            help="Refuse pictures of more pixels.",
+            show_default=False,
+            help=f"Refuse pictures of more pixels.  [default: {limits.max_pixels:,}]",
         ),
         click.option(
             "--max-bytes",
             type=click.IntRange(min=1),
             default=limits.max_bytes,
-            help="Refuse files of more bytes.",
+            show_default=False,
+            help=f"Refuse files of more bytes.  [default: {limits.max_bytes >> 20} MiB]",
         ),
     )
 
@@ -169,7 +217,7 @@ c2pa_options = combine(
         type=click.Path(exists=True, dir_okay=False),
         metavar="CHAIN KEY",
         help="Sign every file with Content Credentials: the certificates and the private key, in "
-        "PEM (docs/c2pa.md).",
+        "PEM (docs/guides/c2pa.md).",
     ),
     click.option(
         "--c2pa-endpoint",
@@ -208,7 +256,9 @@ def open_archive(archive: str, **options: Any) -> "Archive":
 
 def load_network(name: str, device: str = "cpu") -> "Descriptor":
     """Load a descriptor, and show the download of its weights if there is one."""
-    from homing.descriptors import load_descriptor
+    from homing.descriptors import load_descriptor, registry
 
+    if name not in [info.name for info in registry() if not info.bundled]:
+        return load_descriptor(name, device=device)
     with progress(None, f"fetching {name}") as bar:
-        return load_descriptor(name, device=device, progress=bar.to)
+        return load_descriptor(name, device=device, progress=bar.show)

@@ -1,20 +1,27 @@
 """Output of the commands: plain text or JSON lines, tables, and progress."""
 
-import functools
 import json
+import logging
 import os
 import sys
+import threading
+import time
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice, zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from homing.cli.process import ask_to_stop
+
 if TYPE_CHECKING:
     from homing.archive import Outcome, Report
+    from homing.archive.ingest.run import Observer
     from homing.bench.statistics.tables import Table
+    from homing.progress import Progress
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -48,6 +55,33 @@ def say(text: str) -> None:
     echo(text, err=True)
 
 
+class _Lines(logging.Handler):
+    """Prints log records as lines on standard error, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record))
+        except BrokenPipeError:
+            silence_broken()
+
+
+def show_log(verbose: int) -> None:
+    """Show the log of the package: warnings; also what is done; and, from 2 on, in detail."""
+    logger = logging.getLogger("homing")
+    for each in [each for each in logger.handlers if isinstance(each, _Lines)]:
+        logger.removeHandler(each)  # of an earlier call in this process
+    lines = _Lines()
+    detail = "%(asctime)s %(name)s: " if verbose else "homing: "
+    lines.setFormatter(_OneLine(f"{detail}%(message)s"))
+    logger.addHandler(lines)
+    logger.setLevel({0: logging.WARNING, 1: logging.INFO}.get(verbose, logging.DEBUG))
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
+
+
 @contextmanager
 def warnings_as_lines() -> Iterator[None]:
     """Print the warnings of what is done inside as lines on standard error."""
@@ -70,6 +104,13 @@ def print_values(values: Mapping[str, Any], *, as_json: bool) -> None:
         return
     for key, value in values.items():
         echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the singular or plural: "1 entry", "1,024 entries"."""
+    if count == 1:
+        return f"1 {noun}"
+    return f"{count:,} {noun[:-1]}ies" if noun.endswith("y") else f"{count:,} {noun}s"
 
 
 def printable(text: str) -> str:
@@ -98,25 +139,51 @@ def outcome_line(outcome: "Outcome") -> str:
 
 @contextmanager
 def show_outcomes(
-    total: int, description: str, *, as_json: bool
-) -> "Iterator[Callable[[Outcome], None]]":
+    total: int, description: str, *, as_json: bool, ends_alone: bool = True
+) -> "Iterator[Observer]":
     """Print outcomes as they come, with progress on a terminal.
 
-    The work is completed even if the reader of the output has gone.
+    The work is completed even if the reader of the output has gone. If it `ends_alone`, Ctrl-C
+    finishes the pictures in hand, and only a second one drops them.
     """
-    with progress(total, description) as bar:
+    from homing.archive.ingest.run import Observer
 
-        def print_outcome(outcome: "Outcome") -> None:
-            try:
-                if as_json:
-                    emit(outcome.as_dict())
-                else:
-                    echo(outcome_line(outcome), err=outcome.status == "failed")
-            except BrokenPipeError:
-                silence_broken()
-            bar.by(1)
+    counts = Counter[str]()
+    counting = threading.Lock()  # pictures are worked on by several threads
 
-        yield print_outcome
+    def begun() -> None:
+        counts["begun"] += 1
+
+    def worked() -> None:
+        with counting:
+            counts["worked"] += 1
+        bar.by(1)
+
+    def say_what_is_left() -> None:
+        left = counts["begun"] - counts["worked"]
+        say(f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them")
+
+    def print_outcome(step: "Progress") -> None:
+        outcome: Outcome = step.result
+        try:
+            if as_json:
+                emit(outcome.as_dict())
+            else:
+                echo(outcome_line(outcome), err=outcome.status == "failed")
+        except BrokenPipeError:
+            silence_broken()
+        counts[outcome.status] += 1
+
+    asking = ask_to_stop(say_what_is_left) if ends_alone else nullcontext(lambda: False)
+    with progress(total, description) as bar, asking as stopped:
+        yield Observer(print_outcome, begun, worked, lambda: bar.skip(1), stopped)
+    if stopped():
+        done = ", ".join(f"{counts[each]} {each}" for each in _STATUSES if counts[each])
+        say(done or "nothing was done")
+        raise KeyboardInterrupt
+
+
+_STATUSES = ("released", "added", "activated", "skipped", "failed")
 
 
 def finish(report: "Report") -> int:
@@ -136,40 +203,80 @@ class Bar:
         if self._update is not None:
             self._update(advance=count)
 
-    def to(self, done: int, total: int | None = None) -> None:
-        """Set the bar, and its total if that has just become known."""
+    def skip(self, count: int) -> None:
+        """Advance the bar by what took no work, and says nothing on the time left."""
         if self._update is not None:
-            self._update(completed=done, **({} if total is None else {"total": total}))
+            self._update(advance=count, skipped=count)
+
+    def show(self, step: "Progress") -> None:
+        """Set the bar, and its total if that is known."""
+        if self._update is not None:
+            self._update(
+                completed=step.done, **({} if step.total is None else {"total": step.total})
+            )
 
 
 @contextmanager
 def progress(total: int | None, description: str) -> Iterator[Bar]:
-    """Show progress with the time left, if standard error is a terminal."""
+    """Show progress, and the time left once it is known, if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield Bar()
         return
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
+        MofNCompleteColumn() if total is not None else TextColumn(""),
+        TextColumn("{task.fields[left]}"),
     )
     # Rich redirects lines that go to the same terminal, so that they appear above the bar.
-    shown = Progress(
+    shown = RichProgress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()
     )
     with shown as bar:
-        task = bar.add_task(description, total=total)
-        yield Bar(functools.partial(bar.update, task))
+        task = bar.add_task(description, total=total, left="")
+        clock = _Clock()
+
+        def update(skipped: int = 0, **values: Any) -> None:
+            bar.update(task, **values)
+            there = bar.tasks[0]
+            clock.skipped += skipped
+            left = "" if there.total is None else clock.left(there.completed, there.total)
+            bar.update(task, left=left)
+
+        yield Bar(update)
+
+
+class _Clock:
+    """Estimate of the time left, from all that was done since the work began."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self.skipped = 0  # of what is done, what took no work
+
+    def left(self, done: float, total: float) -> str:
+        """Return the time left in words; nothing as long as too little is done to tell."""
+        worked, seconds = done - self.skipped, time.monotonic() - self._start
+        if worked < _ENOUGH_DONE or seconds < _ENOUGH_SECONDS or done >= total:
+            return ""
+        return f"{_duration(seconds / worked * (total - done))} left"
+
+
+_ENOUGH_DONE, _ENOUGH_SECONDS = 10, 5.0  # before which no time left is shown
+
+
+def _duration(seconds: float) -> str:
+    """Return a duration as roughly as it can be foretold: "20 s", "3 min", "2 h 10 min"."""
+    if seconds < 60:
+        return f"{max(5, 5 * round(seconds / 5))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, rest = divmod(5 * round(minutes / 5), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
 
 
 _GAP = 2  # characters between the columns of a table

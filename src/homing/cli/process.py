@@ -2,10 +2,11 @@
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -42,6 +43,33 @@ def terminable() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+@contextmanager
+def ask_to_stop(on_first: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Let a first Ctrl-C ask the work to stop, and a second one interrupt it.
+
+    Yields a function that returns whether it was asked. `on_first` says so at once.
+    """
+    asked = False
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        del number, frame
+        asked = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        with suppress(RuntimeError):  # it came while a line was being printed
+            on_first()
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: False
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def die_at_next_interruption() -> None:
     """Let a second Ctrl-C kill the process, which only waits for its threads.
 
@@ -70,6 +98,21 @@ def memory_reason(error: BaseException) -> str | None:
         f"{reason}: this process may have {most >> 20} MiB of addresses (ulimit -v), and most "
         f"commands take {_ADDRESSES}; raise that limit"
     )
+
+
+def missing_library_reason(error: BaseException) -> str | None:
+    """Say which library cannot be loaded, if that is what an error means; otherwise None."""
+    if not isinstance(error, ImportError):
+        return None
+    text = str(error)
+    if "cv2" in (error.name or "") or re.search(r"cv2|libGL|libgthread|opencv", text, re.I):
+        return (
+            f"OpenCV cannot be loaded ({text}); install it anew: 'pip uninstall opencv-python "
+            "opencv-python-headless', then 'pip install opencv-python-headless'"
+        )
+    if error.name is None or error.name.partition(".")[0] == "homing":
+        return None
+    return f"the library {error.name!r} cannot be loaded ({text}); install homing anew with pip"
 
 
 def prepare_streams() -> None:

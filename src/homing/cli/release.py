@@ -8,7 +8,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import finish, show_outcomes, warnings_as_lines
-from homing.options import FORMATS, Activation, ActivationKeywords
+from homing.options import Activation
 
 if TYPE_CHECKING:
     from homing.archive import Archive
@@ -16,54 +16,26 @@ if TYPE_CHECKING:
 _manifest = click.option(
     "--manifest",
     type=click.Path(dir_okay=False),
-    help="A .csv, .tsv or .jsonl with a 'path' column and an optional 'id'; other columns become "
-    "metadata.",
+    help="Table of the pictures (.csv, .tsv or .jsonl): a column 'path', perhaps 'id', and any "
+    "others, such as captions, which searches return.",
 )
-_out = click.option(
-    "--out", required=True, type=click.Path(file_okay=False), help="Folder for the released files."
-)
-_activation_options = shared.combine(  # the fields of Activation, which _activation collects
-    shared.psnr_option,
-    click.option(
-        "--method",
-        default=Activation.method,
-        help="Activation method: paper, robust, robust-fast or robust-thorough. The robust ones "
-        "also bound what is seen of a change.",
-    ),
-    shared.seed_option,
-    click.option(
-        "--also",
-        multiple=True,
-        metavar="CODEBOOK",
-        help="A further codebook to activate for: a file, or the factory string of a bundled one. "
-        "May be repeated.",
-    ),
-    click.option(
-        "--format",
-        type=click.Choice(FORMATS),
-        help="Format of the released files. A picture that changes its format is coded anew, as "
-        "JPEG at quality 95 or better.  [default: that of each picture]",
-    ),
-)
-
-
-def _activation(options: dict[str, Any]) -> ActivationKeywords:
-    return {key: options[key] for key in ActivationKeywords.__annotations__}  # type: ignore[return-value]
 
 
 def _outcomes(
     opened: "Archive", photos: tuple[str, ...], options: dict[str, Any], description: str
 ) -> AbstractContextManager[Any]:
     total = len(opened.inputs(photos, options["manifest"]))
-    return show_outcomes(total, description, as_json=options["as_json"])
+    # The terminal's Ctrl-C goes to all workers too.
+    alone = options["workers"] == 1
+    return show_outcomes(total, description, as_json=options["as_json"], ends_alone=alone)
 
 
-@click.command()
+@click.command(short_help="Change pictures so that copies are found; record them.")
 @shared.archive_argument
 @shared.optional_photos_argument
-@_out
+@shared.out_option
 @_manifest
-@_activation_options
+@shared.activation_options
 @shared.c2pa_options
 @shared.workers_option
 @shared.sync_option
@@ -71,7 +43,7 @@ def _outcomes(
 @shared.device_option
 @shared.json_option
 def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
-    """Activate pictures, write them to a folder and record them.
+    """Change pictures so that copies of them are found, write them to a folder and record them.
 
     \b
     homing release archive photos/ --out released/
@@ -81,17 +53,16 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing release archive photos/ --out released/ --workers 4
     homing release archive /shared/photos/ --out released/ --workers ray://head:10001
 
-    Every file has the format, size, depth, EXIF and profile of its source, and at least the PSNR
-    requested. A JPEG also keeps its tables, sampling and scans, and about its size. By default only
-    luminance changes, and no more than is seen: --json lines have the SSIMULACRA2 of every file.
-    Places of exactly one colour stay as they are.
+    Publish the files in the folder, not the sources. A file has the format, size, EXIF and colour
+    profile of its source, and nobody sees the change. Its figures say how alike the two are: PSNR
+    (in dB, at least --psnr) and SSIMULACRA2 (100 is identical, 84 the default's least).
 
-    A second run skips what is already released. One process uses up to eight processors; workers
-    use more, and write the same files. If a worker is killed, its current pictures are retried.
+    Run the same command again after an interruption, or for new pictures: what is released is
+    skipped. One process uses up to eight processors, --workers more; the files are the same.
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "releasing") as on_outcome:
+    with _outcomes(opened, photos, options, "releasing") as observer:
         report = opened.release(
             photos,
             out=options["out"],
@@ -99,8 +70,8 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
             limits=shared.limits_of(options),
             c2pa=credentials,
             workers=options["workers"],
-            on_outcome=on_outcome,
-            **_activation(options),
+            progress=observer,
+            **shared.activation_of(options),
         )
     return finish(report)
 
@@ -122,39 +93,39 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing add archive others/ --workers 4
     homing add s3://bucket/archive /shared/others/ --workers ray://head:10001
 
-    A second run skips what is already recorded. A file that has changed since and shows the same
-    picture (a caption was added) is recorded as it is now. If a worker is killed, its current
-    pictures are retried.
+    Copies of them are found too, but fewer than of released pictures. A second run skips what is
+    recorded. A file that has changed since and still shows the same picture (a caption was added)
+    is recorded as it is now.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "adding") as on_outcome:
+    with _outcomes(opened, photos, options, "adding") as observer:
         report = opened.add(
             photos,
             manifest=options["manifest"],
             limits=shared.limits_of(options),
             workers=options["workers"],
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(report)
 
 
-@click.command()
+@click.command(short_help="Change pictures for an index of your own, without an archive.")
 @shared.photos_argument
 @shared.descriptor_option
 @shared.codebook_option
-@_out
-@_activation_options
+@shared.out_option
+@shared.activation_options
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
 def activate(photos: tuple[str, ...], **options: Any) -> int:
-    """Activate pictures for a codebook, or for a Faiss index, without an archive.
+    """Change pictures for a codebook or a Faiss index of your own, without an archive.
 
     \b
     homing activate photo.jpg --codebook IVF1024,PQ8x8 --out released/
     homing activate photos/ --codebook index.faiss --out released/
 
-    Files are written as by homing release. Nothing is recorded.
+    Files are written as by 'homing release'. Nothing is recorded.
     """
     from homing.archive import choose_codebook, choose_codebooks, find_inputs
     from homing.archive.ingest.activate_files import activate_files
@@ -162,11 +133,11 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
 
     inputs = find_inputs(photos)
     network = shared.load_network(options["descriptor"], options["device"])
-    activation = Activation(**_activation(options))
+    activation = Activation(**shared.activation_of(options))
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))
-    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as on_outcome:
+    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as observer:
         report = activate_files(
             inputs,
             network,
@@ -174,6 +145,6 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
             out=options["out"],
             activation=activation,
             limits=shared.limits_of(options),
-            on_outcome=on_outcome,
+            progress=observer,
         )
     return finish(replace(report, passed_over=count_passed_over(photos)))

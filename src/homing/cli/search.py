@@ -17,33 +17,37 @@ if TYPE_CHECKING:
     from homing.archive.query.verdict import Tally
 
 
-@click.command(short_help="Find the entries that a picture is a copy of.")
+@click.command(short_help="Find what a picture is a copy of.")
 @shared.archive_argument
 @shared.photos_argument
-@click.option("--k", type=click.IntRange(min=1), default=SearchOptions.k, help="Hits per query.")
+@click.option(
+    "--k",
+    type=click.IntRange(min=1),
+    default=SearchOptions.k,
+    help="Entries to return for each picture.",
+)
 @click.option(
     "--probes",
     default="auto",
-    help="Cells to visit: a number; near: those nearly as near to the picture as its own, "
-    "some 1.3 of a released one; auto: these, and more while no hit is likely a copy.",
+    help="Cells to search: a number; near: the few nearest; auto: these, and more until a likely "
+    "copy is found.",
 )
 @click.option(
     "--rerank",
     type=click.IntRange(min=0),
     default=SearchOptions.rerank,
-    help="Number of nearest codes to sort by exact similarity; 0: codes only.",
+    help="Candidates to sort by their exact similarity; 0: none.",
 )
 @shared.views_option(
     SearchOptions.views,
-    "upright: the query as it is; turned: also turned and mirrored; all: also without its frame, "
-    "and parts of it.",
+    "upright: the picture as it is; turned: also turned and mirrored; all: also without its "
+    "frame, and parts of it.",
 )
 @shared.rate_option
 @click.option(
     "--confirm/--no-confirm",
     default=SearchOptions.confirm,
-    help="Compare the query with the pictures of the best hits, as by default, or go by similarity "
-    "alone.",
+    help="Compare the pictures themselves, or go by similarity alone.",
 )
 @shared.files_option
 @shared.engine_option
@@ -51,15 +55,15 @@ if TYPE_CHECKING:
     "--deadline",
     type=click.FloatRange(min=0, min_open=True),
     metavar="SECONDS",
-    help="Time limit for the parts of a large archive. A late part is left out: the answer says "
-    "so, and the exit status is 1.",
+    help="Answer in time, without the parts of a large archive that are late; the exit status is "
+    "then 1.",
 )
 @shared.version_option
 @shared.limits_option()
 @shared.device_option
 @shared.json_option
 def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
-    """Find the entries most similar to a picture, or to every picture of a folder.
+    """Find what a picture, or every picture of a folder, is a copy of.
 
     \b
     homing search archive suspect.jpg
@@ -67,9 +71,9 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search archive meme.png --views all
     homing search s3://bucket/archive suspects/ --deadline 2
 
-    The query is compared with the pictures of the most similar entries. The answer is the very
-    file, a copy (and what was done to it), shares a part, undecided, or no copy. The number is the
-    cosine of the descriptors: 1 is the same picture.
+    The picture is compared with the most similar entries. The answer: the very file, a copy (and
+    what was done to it), perhaps a copy, a shared part, or not found. A similarity of 1 is the
+    same picture.
     """
     from homing.archive import find_files
     from homing.archive.query.verdict import Tally
@@ -82,37 +86,45 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     )
     failed = 0
     tally = Tally()
-    with progress(len(find_files(photos)), "searching") as bar:
+    queries = len(find_files(photos))
+    with progress(queries, "searching") as bar:
         for result in opened.search_each(photos, **keywords):
             failed += result.reason is not None or result.partial is not None
             if result.reason is None:
                 tally.add(result)
-            emit(result.as_dict()) if options["as_json"] else _show(result)
+            emit(result.as_dict()) if options["as_json"] else _show(result, alone=queries == 1)
             bar.by(1)
     if tally.kinds and not options["as_json"]:
-        say(str(tally))
-        for line in _advice(tally, archive, options["views"]):
+        if queries > 1 or tally.cells:
+            say(str(tally))
+        for line in _advice(tally, archive, options["views"], empty=len(opened) == 0):
             say(line)
     if words := passed_over_in_words(count_passed_over(photos)):
         say(words)
     return 1 if failed else 0
 
 
-def _advice(tally: "Tally", archive: str, views: str) -> Iterator[str]:
+def _advice(tally: "Tally", archive: str, views: str, *, empty: bool) -> Iterator[str]:
     """Yield what may be done about the answers, a line each."""
+    if empty:
+        yield (
+            f"the archive is empty: record pictures with 'homing release {archive} PHOTOS --out "
+            f"DIR', or with 'homing add {archive} PHOTOS'"
+        )
+        return
     if tally.kinds["undecided"] or tally.kinds["part"]:
         yield (
-            f"look at both pictures: 'homing explain {archive} PICTURE --html why.html'; keep what "
-            f"you see: 'homing decide {archive} PICTURE ID copy', or not"
+            f"to look at both pictures: 'homing explain {archive} PICTURE --html why.html'; to "
+            f"decide: 'homing decide {archive} PICTURE ID copy', or 'not' for 'copy'"
         )
     if tally.kinds["none"] and views != "all":
-        yield "without a copy: --views all also looks for turned and mirrored ones, and in parts"
+        yield "not found? --views all also looks for turned and mirrored copies, and for parts"
     if tally.kinds["none"] and tally.cells:
-        yield f"some cells were left out: --probes {max(tally.cells)[1]} searches all"
+        yield f"a part of the archive was searched: --probes {max(tally.cells)[1]} searches all"
     if tally.without_preview:
         yield (
-            f"{tally.without_preview:,} hits could not be compared: 'homing previews {archive}' "
-            "makes missing previews"
+            f"{tally.without_preview:,} hits could not be compared, for want of a preview: "
+            f"'homing previews {archive}' makes missing ones"
         )
 
 
@@ -132,7 +144,8 @@ def _probes(text: str) -> Probes:
     return int(text)
 
 
-def _show(result: "SearchResult") -> None:
+def _show(result: "SearchResult", *, alone: bool) -> None:
+    """Print an answer, the sentence first; a query that is `alone` is not named."""
     from homing.archive.query.verdict import answer_in_words, hit_in_words, left_aside_in_words
 
     name = printable(result.query)
@@ -141,26 +154,31 @@ def _show(result: "SearchResult") -> None:
         return
     if result.partial is not None:
         left, why = result.partial.entries_not_asked, printable(result.partial.reason)
-        echo(f"{name}: a partial answer: {left} entries were not asked: {why}", err=True)
-    note = f" ({result.note})" if result.note else ""
-    found = f"{answer_in_words(result.hits)}{note}" if result.hits else result.note
-    echo(f"{name}: {printable(found or 'nothing in the cells visited')}")
+        echo(f"{name}: a partial answer: {left} entries were not searched: {why}", err=True)
+    if result.note and not result.hits:
+        answer = result.note
+    else:
+        answer = answer_in_words(result.hits) + (f" ({result.note})" if result.note else "")
+    answer = f"{answer[0].upper()}{answer[1:]}" if alone else f"{name}: {answer}"
+    echo(printable(answer))
     for hit in result.hits:
         if hit.left_aside:
             continue
         metadata = "".join(f"  {key}={value}" for key, value in (hit.metadata or {}).items())
         view = "" if hit.view == "upright" else f"  ({hit.view})"
-        line = f"  {hit.similarity:6.3f}  {hit.state:8}  {printable(hit.id + metadata)}{view}"
-        echo(f"{line}  {printable(hit_in_words(hit))}")
+        line = f"  similarity {hit.similarity:.3f}  {hit.state:8}  {printable(hit.id + metadata)}"
+        words, colon, why = hit_in_words(hit).partition(": ")
+        said = answer.endswith(f": {why}")
+        echo(f"{line}{view}  {printable(words if said else words + colon + why)}")
     if aside := left_aside_in_words(result.hits):
-        echo(f"          {printable(aside)}")
+        echo(f"  {printable(aside)}")
 
 
 @click.command(short_help="Show why a picture counts as a copy.")
 @shared.archive_argument
 @click.argument("picture", type=click.Path())
 @click.option("--html", type=click.Path(dir_okay=False), help="Write a page with the pictures.")
-@shared.views_option("all", "As for search.")
+@shared.views_option("all", "As for 'homing search'.")
 @shared.rate_option
 @shared.files_option
 @shared.engine_option
@@ -174,8 +192,8 @@ def explain(archive: str, picture: str, **options: Any) -> None:
     homing explain archive suspect.jpg
     homing explain archive suspect.jpg --html why.html --files photos/
 
-    With the entry's file, the two pictures are compared and laid over each other.
-    Released files are found where they were written; name folders of added ones with --files.
+    The page shows both pictures and lays one over the other. Name the folders of added pictures
+    with --files; released ones are found.
     """
     html = Path(options["html"]) if options["html"] else None
     if html is not None and not html.parent.is_dir():
@@ -194,8 +212,6 @@ def explain(archive: str, picture: str, **options: Any) -> None:
         emit(found.as_dict())
         return
     echo(printable(f"{found.query}: {found.verdict}"))
-    for edit in found.edits:
-        echo(f"  {edit}")
     for name, value in found.facts().items():
         echo(f"  {name:22}  {printable(value)}")
     if found.reason and found.hit is not None:
@@ -228,13 +244,12 @@ def duplicates(
     homing duplicates archive
     homing duplicates archive --similarity 0.98 --json
 
-    Entries that are alike are compared by their previews. The number beside an entry is its
-    similarity to the one that it is a copy of. Entries without a preview go by similarity, at
-    --rate.
+    Similar entries are compared by their previews, or by similarity where there are none. The
+    number beside an entry is its similarity to the one that it is a copy of.
     """
     opened = shared.open_archive(archive, engine=engine)
     with progress(len(opened), "comparing") as bar:
-        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.by)
+        groups = opened.duplicates(rate=rate, similarity=similarity, progress=bar.show)
     for number, group in enumerate(groups):
         if as_json:
             emit(group.as_dict())
@@ -273,11 +288,13 @@ def _counted(groups: "Duplicates", entries: int) -> str:
     return words
 
 
-@click.command(short_help="Number the cells in which copies of a picture would be.")
+@click.command(short_help="Print the cells where copies of a picture would be.")
 @shared.archive_argument
 @shared.photos_argument
-@click.option("--probes", type=click.IntRange(min=1), default=1, help="Cells of each view.")
-@shared.views_option(SearchOptions.views, "As for homing search.")
+@click.option(
+    "--probes", type=click.IntRange(min=1), default=1, help="Cells to return for each view."
+)
+@shared.views_option(SearchOptions.views, "As for 'homing search'.")
 @click.option(
     "--generation", type=click.IntRange(min=1), help="Number of the codebook.  [default: newest]"
 )
@@ -285,14 +302,14 @@ def _counted(groups: "Duplicates", entries: int) -> str:
 @shared.device_option
 @shared.json_option
 def cells(archive: str, photos: tuple[str, ...], **options: Any) -> int:
-    """Number the cells in which copies of a picture would be, nearest first.
+    """Print the numbers of the cells where copies of a picture would be, nearest first.
 
     \b
     homing cells archive suspect.jpg --probes 3
     homing cells archive suspects/ --json | jq .cells
 
-    For entries that are kept in a database under the number of their cell, which homing list --json
-    prints: a probe is a look-up by that key.
+    For a database of your own that keeps entries by the number of their cell ('homing list --json'
+    prints it): copies are then found by looking up these numbers.
     """
     from homing.archive import find_files
 

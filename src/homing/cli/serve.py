@@ -1,5 +1,6 @@
 """``serve`` and ``keys``: an archive over HTTP."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +36,14 @@ _folder_option = click.option(
 @click.option(
     "--no-keys",
     is_flag=True,
-    help="Serve everybody on this machine without a key; refused once there has been a key.",
+    help="Serve everybody on this machine without a key, unless there are keys.",
 )
 @click.option(
     "--proxy",
     "proxies",
     multiple=True,
     metavar="ADDRESS",
-    help="Believe the X-Forwarded-* headers of this address or network; may be repeated.",
+    help="Address or network of a proxy whose X-Forwarded-* headers are believed; may be repeated.",
 )
 @shared.files_option
 @click.option(
@@ -67,7 +68,8 @@ _folder_option = click.option(
     "--max-upload",
     type=click.IntRange(min=1),
     default=1024 * _MEGABYTE,
-    help="Refuse uploads of several pictures of more bytes in all.",
+    show_default=False,
+    help="Refuse uploads of more bytes in all.  [default: 1024 MiB]",
 )
 @click.option(
     "--rate-limit",
@@ -75,11 +77,21 @@ _folder_option = click.option(
     default=600,
     help="Requests per minute and key; 0: no limit.",
 )
+@click.option(
+    "--webhook-host",
+    "webhook_hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Let webhooks go to this host though it is private, or without TLS; may be repeated.",
+)
 @shared.c2pa_options
 @shared.engine_option
 @shared.device_option
+@click.option(
+    "--json", "as_json", is_flag=True, help="Log JSON lines in a terminal too, as elsewhere."
+)
 def serve(archive: str, **options: Any) -> None:
-    """Serve an archive over HTTP, to people in a browser and to programs.
+    """Serve an archive to browsers and programs, over HTTP.
 
     \b
     homing serve archive --no-keys
@@ -89,12 +101,13 @@ def serve(archive: str, **options: Any) -> None:
     homing serve archive --c2pa chain.pem key.pem
 
     Every request needs a key, unless --no-keys is given. By default only this machine can connect.
-    The API is described at /openapi.json. Ctrl-C ends the service once its current requests are
+    The API is described at /reference. Ctrl-C ends the service once its current requests are
     done.
     """
     from homing.serve import require_extra
 
     require_extra()
+    from homing.serve.http.log import Log
     from homing.serve.server import serve as run
     from homing.serve.settings import Settings
 
@@ -112,12 +125,13 @@ def serve(archive: str, **options: Any) -> None:
         seconds=options["seconds"],
         c2pa=shared.credentials_of(options),
         rate_limit=options["rate_limit"],
+        webhook_hosts=options["webhook_hosts"],
         files=tuple(Path(folder) for folder in options["files"]),
         device=options["device"],
         engine=options["engine"],
         **workers,
     )
-    run(settings)
+    run(settings, Log(plain=sys.stderr.isatty() and not options["as_json"]))
 
 
 @click.group(short_help="Make, list and revoke keys to the service.")
@@ -166,7 +180,10 @@ def list_keys(archive: str, folder: str | None, as_json: bool) -> None:
     \b
     homing keys list archive
     """
-    for key in _ring(archive, folder).all():
+    found = _ring(archive, folder).all()
+    if not found:
+        say(f"there is no key: make one with 'homing keys add {archive} NAME'")
+    for key in found:
         line = f"{key.id}  {key.rights:5}  {key.created_at}  {printable(key.name)}"
         print_result(_as_dict(key), line, as_json=as_json)
 
@@ -205,7 +222,9 @@ def _folder_of(archive: str, folder: str | None) -> Path:
         return Path(folder)
     beside = folder_beside(archive)
     if not Path(archive).is_dir():
-        raise UsageError(f"there is no archive at {archive!r}; make one with 'homing init'")
+        raise UsageError(
+            f"there is no archive at {archive!r}; make one with 'homing init {archive}'"
+        )
     return beside
 
 

@@ -1,16 +1,12 @@
 """Codebooks: frozen quantizers that give each vector a cell and a code."""
 
 from homing.codebooks.any_codebook import AnyCodebook
-from homing.codebooks.catalogue import (
-    BundledInfo,
-    bundled_codebooks,
-    choose_bundled,
-    load_codebook,
-)
+from homing.codebooks.catalogue import BundledInfo, bundled_codebooks, choose_bundled
 from homing.codebooks.codebook import Codebook
 from homing.codebooks.factory import ACCEPTED_FORMS, Factory, parse_factory
 from homing.codebooks.faiss_codebook import FaissCodebook, with_codes
 from homing.codebooks.faiss_index import codebook_from_faiss
+from homing.codebooks.names import load_codebook
 from homing.codebooks.storage import save_codebook
 from homing.codebooks.training import train_codebook
 

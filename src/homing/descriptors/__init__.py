@@ -7,7 +7,7 @@
 """
 
 from homing.descriptors.descriptor import Descriptor, PictureLike, descriptor_from_callable
-from homing.descriptors.download import Progress, cache_folder
+from homing.descriptors.download import cache_folder
 from homing.descriptors.loading import load_descriptor, weights_path
 from homing.descriptors.preprocessing import InputRule
 from homing.descriptors.registry import DescriptorInfo, registry
@@ -17,7 +17,6 @@ __all__ = [
     "DescriptorInfo",
     "InputRule",
     "PictureLike",
-    "Progress",
     "cache_folder",
     "descriptor_from_callable",
     "load_descriptor",

@@ -5,11 +5,11 @@ Nothing is downloaded unless a user loads a descriptor by name that is not in th
 
 import hashlib
 import json
+import logging
 import os
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import urlsplit
@@ -18,11 +18,13 @@ from homing.errors import DescriptorError
 from homing.files.durable import staged_beside
 from homing.files.locks import hold_lock
 from homing.files.small_json import parse
+from homing.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     import urllib3
 
-Progress = Callable[[int, int | None], None]
+_log = logging.getLogger(__name__)
+
 """Called with the bytes received and the bytes in all (None: the server did not say)."""
 
 _CHUNK = 1 << 18
@@ -110,7 +112,9 @@ def verify(path: Path, data: bytes, expected: str | None) -> None:
         )
 
 
-def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: float = _PAUSE) -> None:
+def fetch(
+    url: str, path: Path, *, progress: OnProgress | None = None, pause: float = _PAUSE
+) -> None:
     """Fetch a file over HTTP or HTTPS; it gets its name only when it is complete.
 
     Received bytes stay in ``.part`` beside it, and a later call resumes there if the server still
@@ -132,7 +136,7 @@ def fetch(url: str, path: Path, *, progress: Progress | None = None, pause: floa
         raise DescriptorError(f"{path}: cannot be written ({error}).") from error
 
 
-def _fetch_with_retries(url: str, part: Path, progress: Progress | None, pause: float) -> None:
+def _fetch_with_retries(url: str, part: Path, progress: OnProgress | None, pause: float) -> None:
     """Repeat requests until the file is complete, as long as some bring bytes."""
     failures, moving = 0, False
     while True:
@@ -145,6 +149,7 @@ def _fetch_with_retries(url: str, part: Path, progress: Progress | None, pause: 
             # If nothing has ever come there is likely no network: say so without delay.
             if not moving or failures >= _ATTEMPTS:
                 raise DescriptorError(f"{url}: {error}.") from error
+            _log.info("%s: %s; trying again", url, error)
             time.sleep(pause * 2 ** max(failures - 1, 0))
 
 
@@ -159,7 +164,7 @@ def _client(url: str) -> "urllib3.PoolManager":
     return urllib3.PoolManager()
 
 
-def _resume(url: str, part: Path, progress: Progress | None) -> None:
+def _resume(url: str, part: Path, progress: OnProgress | None) -> None:
     """Request the missing bytes once; return when the file is complete."""
     import urllib3
 
@@ -189,7 +194,7 @@ def _receive(
     response: "urllib3.BaseHTTPResponse",
     file: BinaryIO,
     part: Path,
-    progress: Progress | None,
+    progress: OnProgress | None,
 ) -> None:
     if response.status == _UNSATISFIABLE:
         file.truncate(0)
@@ -208,7 +213,7 @@ def _receive(
         file.write(chunk)
         there += len(chunk)
         if progress is not None:
-            progress(there, total)
+            progress(Progress(there, total))
     if total is not None and there != total:
         raise _ConnectionLost(f"{there} of {total} bytes came")
     file.truncate(there)

@@ -1,5 +1,6 @@
 """Loading of descriptors by name or path."""
 
+import logging
 from importlib import resources
 from pathlib import Path
 
@@ -7,11 +8,14 @@ import torch
 
 from homing.descriptors.custom import SCRIPT_SUFFIXES, build_descriptor, load_folder, load_script
 from homing.descriptors.descriptor import Descriptor, resolve_device
-from homing.descriptors.download import Progress, cache_folder, fetch, verify, write_record
+from homing.descriptors.download import cache_folder, fetch, verify, write_record
 from homing.descriptors.registry import DescriptorInfo, find_descriptor, registry
 from homing.descriptors.weights_file import WeightsFile, read_weights_file
 from homing.errors import DescriptorError
 from homing.files.regular import irregularity
+from homing.progress import OnProgress
+
+_log = logging.getLogger(__name__)
 
 
 def weights_path(info: DescriptorInfo) -> Path:
@@ -25,7 +29,7 @@ def load_descriptor(
     weights: Path | str | None = None,
     device: str | torch.device = "cpu",
     download: bool = True,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Descriptor:
     """Load a descriptor by name, or a custom one by path.
 
@@ -79,6 +83,7 @@ def load_descriptor(
                 f"{name_or_path}: weights are given apart only to a descriptor known by name."
             )
         found = _load_path(Path(name_or_path))
+    _log.debug("descriptor %s, %s, on %s", found.name, found.fingerprint[:12], where)
     return found if where.type == "cpu" else found.to(where)
 
 
@@ -128,7 +133,7 @@ def _load_bundled(info: DescriptorInfo) -> Descriptor:
 
 
 def _load_published(
-    info: DescriptorInfo, *, download: bool, progress: Progress | None
+    info: DescriptorInfo, *, download: bool, progress: OnProgress | None
 ) -> Descriptor:
     path = weights_path(info)
     fresh = not path.exists()
@@ -147,7 +152,7 @@ def _load_published(
 
 
 def _fetch_weights(
-    info: DescriptorInfo, path: Path, *, download: bool, progress: Progress | None
+    info: DescriptorInfo, path: Path, *, download: bool, progress: OnProgress | None
 ) -> None:
     remedy = (
         f"Fetch {info.url} on a machine with a connection and put it at {path}, or give the file "

@@ -14,6 +14,7 @@ from types import ModuleType
 from PIL import Image
 
 from homing.errors import UsageError
+from homing.extras import install_command
 
 _INTEGERS = frozenset({"BININT", "BININT1", "BININT2"})
 
@@ -28,7 +29,7 @@ def require_augly() -> None:
     if not random_available():
         raise UsageError(
             "the edits 'random' and 'screenshot' need AugLy, which is not installed: "
-            "pip install 'homing[bench]', or leave these edits out"
+            f"{install_command('bench')}, or leave these edits out"
         )
 
 

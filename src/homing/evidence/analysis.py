@@ -25,6 +25,9 @@ SMALL = 320
 MOST_FEATURES = 500
 """Most features of a picture, at each size."""
 
+MOST_AT_A_GLANCE = 400
+"""Most features of a picture for a first look."""
+
 _PREVIEW = 480  # pixels of the longer side
 _PLAIN = 0.72  # share of a drawing without any change from pixel to pixel
 _FEW_TONES = 0.78  # share of a drawing in its three commonest tones
@@ -61,7 +64,7 @@ class AnalysedPicture:
     @lazy
     def glance(self) -> Analysis:
         """The picture at a small size, with features for a first look."""
-        return Analysis(self.small, detect_quickly(self.small, MOST_FEATURES))
+        return Analysis(self.small, detect_quickly(self.small, MOST_AT_A_GLANCE))
 
     @lazy
     def coarse(self) -> Analysis:

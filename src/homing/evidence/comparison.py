@@ -6,14 +6,16 @@ and drawings on plain grounds, whose features are much the same everywhere, are 
 pixels and must agree in nearly all of their details (:mod:`homing.evidence.pixels`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from PIL import Image
 
 from homing.evidence.alignment import Alignment, align
 from homing.evidence.analysis import (
+    MOST_AT_A_GLANCE,
     MOST_FEATURES,
     SMALL,
     AnalysedPicture,
@@ -35,7 +37,7 @@ _GLANCE = replace(_RULE, agreeing=20, ratio=0.92)
 _LARGE = 0.6  # least edge in the query over that in the record, of copies that this settles
 _EXACT = 0.8  # least share of the detailed blocks that look alike where it aligns well
 _NEAR = 6.0  # pixels between a match of the first look and the change that explains it
-_SEEN = 5  # least matches that one explains of pictures that share anything
+_SEEN = 6  # least matches that one explains of pictures that share anything
 _SURE = 20  # least agreeing matches of a copy whose details need not be nearly all the same
 _CELLS = 8  # least blocks that these are in
 _AGREEING = 0.6  # least share of a copy's blocks that look alike
@@ -61,12 +63,13 @@ class ComparableQuery(AnalysedPicture):
     """
 
     within: Box | None = None
+    finer: Callable[[], Image.Image] | None = None  # reads the picture with more pixels
 
     @lazy
-    def glances(self) -> tuple[Analysis, Analysis]:
-        """The picture and its mirror image, with features for a first look."""
+    def mirrored_glance(self) -> Analysis:
+        """The mirror image at a small size, with features for a first look."""
         pixels = np.ascontiguousarray(self.small[:, ::-1])
-        return self.glance, Analysis(pixels, detect_quickly(pixels, MOST_FEATURES))
+        return Analysis(pixels, detect_quickly(pixels, MOST_AT_A_GLANCE))
 
     @lazy
     def coarse_ways(self) -> tuple[Analysis, Analysis]:
@@ -76,7 +79,8 @@ class ComparableQuery(AnalysedPicture):
     @lazy
     def fine(self) -> tuple[Analysis, Analysis]:
         """The picture and its mirror image at a larger size."""
-        found = self.at(_QUERY)
+        finest = self if self.finer is None else AnalysedPicture(self.finer())
+        found = finest.at(_QUERY)
         return found, found.mirrored()
 
     def box_in(self, seen: Analysis, *, mirrored: bool) -> Box | None:
@@ -124,11 +128,6 @@ class Comparison:
     def confirmed(self) -> bool | None:
         """True if one is a copy of the other, False if not; None if undecided."""
         return {"copy": True, "part": False, "undecided": None, "none": False}[self.kind]
-
-    @property
-    def agreeing_inliers(self) -> int:
-        """Matches of local features that one homography explains."""
-        return self.alignment.agreeing if self.alignment else 0
 
     @property
     def shown(self) -> float:
@@ -183,16 +182,18 @@ def _at_a_glance(record: ComparableRecord, query: ComparableQuery) -> tuple[_Tri
     matches that one change explains.
     """
     shared, here = 0, record.glance
-    for mirrored, there in enumerate(query.glances):
+    for mirrored in (False, True):
+        there = query.mirrored_glance if mirrored else query.glance
         matches = match(here.features, there.features, _GLANCE.ratio)
         shared = max(shared, matches.agreeing(_NEAR, _GLANCE.zoom))
         fit = fit_matches(matches, _GLANCE) if shared >= _SEEN and record.is_varied else None
         # What is small in the query is not placed well enough.
-        if fit is None or scale_of(fit.matrix, fit.here.mean(axis=0)) < _LARGE:
-            continue
-        trial = _trial(fit, record, query, here, there, bool(mirrored))
-        if trial is not None and trial.kind == "copy" and trial.blocks.detail_share >= _EXACT:
-            return trial, shared
+        if fit is not None and scale_of(fit.matrix, fit.here.mean(axis=0)) >= _LARGE:
+            trial = _trial(fit, record, query, here, there, mirrored)
+            if trial is not None and trial.kind == "copy" and trial.blocks.detail_share >= _EXACT:
+                return trial, shared
+        if shared >= _SURE:  # the other way round it is none
+            break
     return None, shared
 
 

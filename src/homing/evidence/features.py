@@ -27,7 +27,8 @@ _RATIO = 0.8  # Lowe's: distance to the nearest over that to the second nearest
 _TOLERANCE = 3.0  # pixels between a match and the homography
 _STRETCH = 3.0  # most that the homography may stretch one direction over another
 _LEAST_OF_SIMILARITY, _SAMPLES = 3, 300  # matches that similarities are fitted to; attempts
-_RIM, _CORNER = 15, 5  # of ORB: pixels at the rim without features, levels of a corner
+_RIM, _CORNER = 15, 10  # of ORB: pixels at the rim without features, levels of a corner
+_SCALES, _SCALE = 6, 1.3  # of ORB: sizes at which features are detected, each over the next
 _STRONG = 20  # levels of a corner that noise and smooth shades do not have
 _SEED = 1  # of the random samples that the homography is fitted to
 _MIRRORED_BINS = (  # SIFT's 4 rows of 4 columns of 8 directions, as a mirror image has them
@@ -108,11 +109,13 @@ def analysed_size(image: Image.Image, side: int, *, enlarged: bool = False) -> t
 
 def grey_pixels(image: Image.Image, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Return the luma of an 8-bit picture at a size, (h, w)."""
-    grey = image.convert("L")
-    if size != grey.size:
-        kind = Image.Resampling.BICUBIC if size[0] > grey.width else Image.Resampling.BILINEAR
-        grey = grey.resize(size, kind, reducing_gap=2.0)
-    return np.asarray(grey)
+    import cv2
+
+    grey = np.asarray(image.convert("L"))
+    if size != image.size:
+        kind = cv2.INTER_CUBIC if size[0] > image.width else cv2.INTER_AREA
+        grey = np.asarray(cv2.resize(grey, size, interpolation=kind), np.uint8)
+    return grey
 
 
 def features_of(image: Image.Image, rule: Rule) -> Features:
@@ -138,7 +141,9 @@ def detect_quickly(pixels: NDArray[np.uint8], most: int) -> Features:
     """Detect at most `most` ORB features of a grey picture, (h, w); their 256 bits are ±1/16."""
     import cv2
 
-    orb: Any = cv2.ORB_create(most, edgeThreshold=_RIM, fastThreshold=_CORNER)  # type: ignore[attr-defined]
+    orb: Any = cv2.ORB_create(  # type: ignore[attr-defined]
+        most, scaleFactor=_SCALE, nlevels=_SCALES, edgeThreshold=_RIM, fastThreshold=_CORNER
+    )
     points, bits = orb.detectAndCompute(pixels, None)
     height, width = pixels.shape
     if bits is None:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import stat
 import struct
 import zlib
@@ -20,6 +21,8 @@ Source: TypeAlias = str | os.PathLike[str] | os.PathLike[bytes] | bytes | bytear
 
 # Encoders write parts of 4 KiB and more; files of many small ones have a few dozen.
 _FEW_PARTS, _PART = 1000, 512
+
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")  # two letters: no Windows drive
 
 UNLIMITED = Limits(max_pixels=2**48, max_bytes=2**48)
 """For files that were read within limits before, or that homing wrote."""
@@ -96,15 +99,25 @@ def read_bytes(source: Source, *, limits: Limits = DEFAULT_LIMITS) -> bytes:
     try:
         return _read_file(os.fspath(source), limits)
     except FileNotFoundError as error:
-        dangling = Path(os.fsdecode(source)).is_symlink()
-        raise PictureError(
-            "a link to a file that is not there" if dangling else "no such file"
-        ) from error
+        raise PictureError(_missing(Path(os.fsdecode(source)))) from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise PictureError(f"the file cannot be read: {reason}") from error
     except ValueError as error:  # a zero byte in the name
         raise PictureError(f"not a path: {error}") from error
+
+
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Return whether a user's path is an address, of the web or another store."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def _missing(path: Path) -> str:
+    if path.is_symlink():
+        return "a link to a file that is not there"
+    return (
+        "an address, not a file: download the picture first" if is_address(path) else "no such file"
+    )
 
 
 def open_unblocked(path: str | bytes | Path) -> io.FileIO:

@@ -33,7 +33,7 @@ _LARGEST = 8192
 _DRAFT = 1.25  # JPEG's own shrinking may stop at this many times the square's side
 _FULL = 65535  # a JPEG's largest side: nothing is shrunk on reading
 
-SHOWS_NOTHING = "it shows next to nothing, and resembles every blank picture"
+SHOWS_NOTHING = "nearly blank: it cannot be searched for"
 
 BLANK = 1.0
 """Standard deviation, in levels of 255, below which a channel counts as flat.
@@ -118,14 +118,17 @@ def read_fitted(source: Source, longer: int, *, limits: Limits = DEFAULT_LIMITS)
 
 
 def read_fitted_of(
-    data: bytes, longer: int, *, limits: Limits = DEFAULT_LIMITS
+    data: bytes, longer: int, *, most: int = 0, limits: Limits = DEFAULT_LIMITS
 ) -> tuple[Image.Image, tuple[int, int]]:
-    """Read a picture as :func:`read_fitted` does, with the size of the picture itself, upright."""
+    """Read a picture as :func:`read_fitted` does, with the size of the picture itself, upright.
+
+    If up to `most` pixels will do, it comes with as many as it is decoded with.
+    """
 
     def read(data: bytes) -> tuple[_Opened, Image.Image]:
         with decoder_errors_as("the picture is truncated or damaged"):
             opened = _open(data, 1, limits)
-            return opened, _fitted(opened, data, longer, limits)
+            return opened, _fitted(opened, data, longer, limits, most)
 
     (found, small), _ = read_liberally(data, read, limits)
     size = found.width, found.height
@@ -147,13 +150,15 @@ def fit(
     return image.resize(size, Image.Resampling.BILINEAR, box)
 
 
-def _fitted(found: "_Opened", data: bytes, longer: int, limits: Limits) -> Image.Image:
+def _fitted(
+    found: "_Opened", data: bytes, longer: int, limits: Limits, most: int = 0
+) -> Image.Image:
     """Return an opened picture at its smaller size, from the file again if it was shrunk below."""
-    most = max(found.width, found.height)
-    if max(found.image.size) < min(longer, most):
-        sides = (math.ceil(side * min(1, longer / most)) for side in (found.width, found.height))
+    whole = max(found.width, found.height)
+    if max(found.image.size) < min(longer, whole):
+        sides = (math.ceil(side * min(1, longer / whole)) for side in (found.width, found.height))
         found = _open_jpeg(data, (next(sides), next(sides)), limits)
-    small = fit(_rgb(found.image), longer, found.box)
+    small = fit(_rgb(found.image), max(longer, most), found.box)
     return Image.fromarray(found.seen(np.array(small)))
 
 

@@ -106,19 +106,13 @@ def fit_tail(highest: ArrayLike, *, entries: int) -> Tail:
     return Tail(threshold, share, exponent, (*body, (share, threshold)), entries, count)
 
 
-def highest_background(similarity: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the highest similarity of each query to an entry that is no near-duplicate of it.
-
-    `similarity`, (b, c), is of each background query to its c nearest entries, itself excluded,
-    falling; −inf where there are no more. Near-duplicates stand out from a first, robust fit: one
-    background query in ten runs would be expected as high. Queries that have only near-duplicates
-    among their nearest are left out of the result, (≤ b,).
-    """
-    return _highest_below(similarity, near_duplicate_limit(similarity))
-
-
 def near_duplicate_limit(similarity: NDArray[np.float32]) -> float:
-    """Return the similarity from which entries are near-duplicates: see the function above."""
+    """Return the similarity from which entries are near-duplicates.
+
+    `similarity`, (b, c), is of each background query to its c nearest entries, itself excluded;
+    −inf where there are no more. Near-duplicates stand out from a first, robust fit: one
+    background query in ten runs would be expected as high.
+    """
     highest = _highest_below(similarity, _SURELY_COPIES)
     if len(highest) < 2:
         return _SURELY_COPIES

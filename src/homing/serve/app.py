@@ -11,7 +11,6 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from homing._version import __version__
 from homing.errors import (
     ArchiveError,
     CodebookError,
@@ -28,6 +27,7 @@ from homing.serve.http.metrics import Metrics
 from homing.serve.http.observer import RequestObserver
 from homing.serve.http.places import PrivatePlaces
 from homing.serve.routes import accepts_page, decisions, entries, releases, searches, status
+from homing.serve.schema import load_schema
 from homing.serve.service import Service, service_of
 from homing.serve.settings import Settings
 
@@ -48,15 +48,16 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
 
     app = FastAPI(
         title="homing",
-        version=__version__,
-        description="Find what a picture is a copy of; release pictures so that they are found.",
         lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
         docs_url=None,
         redoc_url=None,
     )
     for part in (status, searches, entries, decisions, releases, softbinding, pages):
         for router in part.ROUTERS:
             app.include_router(router)
+    app.webhooks.include_router(releases.WEBHOOKS)
+    app.openapi = load_schema  # type: ignore[method-assign]
     add_failure_handlers(app, settings.places)
     app.add_middleware(RequestObserver, metrics=metrics, log=log)
     # Outermost: a client that still sends a refused body is no current request.

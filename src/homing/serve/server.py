@@ -16,6 +16,7 @@ from homing.serve.access.keys import KeyRing
 from homing.serve.app import create_app
 from homing.serve.http.connections import Connection, Connections
 from homing.serve.http.log import Log, capture_uvicorn_log
+from homing.serve.http.port import check_port
 from homing.serve.settings import Settings
 
 
@@ -42,12 +43,13 @@ def check_signing(settings: Settings) -> None:
         ManifestSigner(settings.c2pa)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, log: Log | None = None) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP, which is a normal end."""
     check_keys(settings)
     check_signing(settings)
+    check_port(settings.host, settings.port)
     with _folder_lock(settings):
-        _run(settings)
+        _run(settings, log or Log())
 
 
 @contextmanager
@@ -70,8 +72,7 @@ def _folder_lock(settings: Settings) -> Iterator[None]:
         yield
 
 
-def _run(settings: Settings) -> None:
-    log = Log()
+def _run(settings: Settings, log: Log) -> None:
     capture_uvicorn_log(log)
     server = uvicorn.Server(server_config(create_app(settings, log), settings))
     # Uvicorn raises the signal again when it has ended.

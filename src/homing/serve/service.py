@@ -35,7 +35,7 @@ from homing.serve.http.log import Log
 from homing.serve.http.metrics import Metrics
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.releases import Releases
-from homing.serve.models import CellsQuery
+from homing.serve.models.queries import CellsQuery
 from homing.serve.settings import Settings
 from homing.serve.shared_archive import SharedArchive
 from homing.serve.tasks.decode import (

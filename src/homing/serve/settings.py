@@ -8,7 +8,7 @@ from homing.archive.table.location import location_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.options import Limits
-from homing.serve.http.addresses import address_of, network_of
+from homing.serve.http.addresses import address_of, check_host, network_of
 from homing.serve.http.places import PrivatePlaces
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -44,6 +44,8 @@ class Settings:
     least_rate: int = 4096  # bytes a second of a body
     rate_limit: int = 600  # requests a minute of one key; 0: no limit
     saved_searches: int = 1000
+    webhook_hosts: tuple[str, ...] = ()  # HOST or HOST:PORT that may be private, or without TLS
+    webhook_waits: tuple[float, ...] = (5, 60, 300, 1800, 7200, 28800)  # seconds between attempts
     files: tuple[Path, ...] = ()  # folders of the entries' pictures, their ids being paths
     device: str = "cpu"  # as for `homing.open`
     engine: str = "auto"  # as for `homing.open`
@@ -58,6 +60,8 @@ class Settings:
             raise UsageError("limits, workers and seconds must be at least 1")
         if min(self.rate_limit, self.saved_searches, self.wait, self.stop_seconds) < 0:
             raise UsageError("a rate limit, saved searches and waits must be at least 0")
+        for host in self.webhook_hosts:
+            check_host(host)
         for proxy in self.proxies:
             network_of(proxy)
         if self.no_keys and not self.on_loopback:
@@ -66,7 +70,7 @@ class Settings:
                 "out, or listen to 127.0.0.1"
             )
         if self.no_keys and self.proxies:
-            raise UsageError("who comes through a proxy needs a key; leave --no-keys out")
+            raise UsageError("clients behind a proxy need keys; leave --no-keys out")
 
     @property
     def release_memory(self) -> int:

@@ -112,7 +112,7 @@ class Previews(AbstractContextManager["Previews"]):
         for name, data in zip(PREVIEW_NAMES, pictures, strict=True):
             (place / f"{name}.png").write_bytes(data)
         _remove_oldest(self._folder, _MOST_PREVIEWS)
-        return {name: f"/previews/{token}/{name}.png" for name in PREVIEW_NAMES}
+        return {name: f"/v1/previews/{token}/{name}.png" for name in PREVIEW_NAMES}
 
     def get(self, token: str, name: str) -> Path | None:
         """Return a picture's file; None if it does not exist or no longer does."""

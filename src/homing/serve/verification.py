@@ -5,6 +5,7 @@ from pathlib import Path
 
 from homing.errors import UsageError
 from homing.serve.access.keys import KeyRing
+from homing.serve.access.secret import read_secret
 from homing.serve.jobs.store import JobFolder
 from homing.serve.token_folders import SavedSearches, is_token
 
@@ -15,6 +16,12 @@ def damaged_files(folder: Path) -> Iterator[str]:
         KeyRing(folder).all()
     except UsageError as error:
         yield str(error)
+    try:
+        read_secret(folder)
+    except UsageError as error:
+        yield str(error)
+    except FileNotFoundError:  # never started
+        pass
     try:
         yield from _damaged_below(folder)
     except PermissionError as error:

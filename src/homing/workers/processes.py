@@ -8,6 +8,7 @@ They ignore the signals of a terminal (Ctrl-C, its end), which come to all of th
 reads the results handles these and ends them. They also end when that process is killed.
 """
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -24,6 +25,8 @@ from typing import Any, Generic, TypeVar
 
 from homing.errors import UsageError
 from homing.workers.ahead import submitted_ahead
+
+_log = logging.getLogger(__name__)
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -125,6 +128,11 @@ class Workers(Generic[Task, Result]):
                 result, error = pipe.recv()
             except (EOFError, OSError):
                 self._forget()
+                if not self._ended:
+                    _log.warning(
+                        "of the processes that %s one has died; a new one takes its task",
+                        self._doing,
+                    )
                 continue
             if error is not None:
                 raise error

@@ -22,6 +22,7 @@ from typing import Any, Generic, TypeVar
 
 from homing._version import __version__
 from homing.errors import UsageError
+from homing.extras import install_command
 from homing.workers.ahead import submitted_ahead
 from homing.workers.processes import AHEAD, TRIES, attempt
 from homing.workers.ray_internals import cause_of, count_machines, silence_ray
@@ -195,7 +196,7 @@ def connect_cluster(name: str) -> Iterator[RayCluster]:
         import ray
     except ImportError as error:
         raise UsageError(
-            "workers of a Ray cluster need Ray: pip install 'homing[cluster]'"
+            f"workers of a Ray cluster need Ray: {install_command('cluster')}"
         ) from error
     if ray.is_initialized():
         if name != "ray":
@@ -250,7 +251,7 @@ def _connect(address: str) -> None:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except ImportError as error:
         raise UsageError(
-            f"the Ray Client is needed for {address}: pip install 'homing[cluster]' ({error})"
+            f"the Ray Client is needed for {address}: {install_command('cluster')} ({error})"
         ) from error
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise UsageError(

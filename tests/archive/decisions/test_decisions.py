@@ -164,7 +164,7 @@ def test_wrong_use(filled, query, photos, tmp_path):
     with pytest.raises(homing.UsageError, match="printable"):
         filled.decide(query, "coffee.png", "copy", by="\n")
     Image.new("RGB", (60, 60)).save(tmp_path / "black.png")
-    with pytest.raises(homing.PictureError, match=r"black\.png: it shows next to nothing"):
+    with pytest.raises(homing.PictureError, match=r"black\.png: nearly blank"):
         filled.decide(tmp_path / "black.png", "coffee.png", "copy")
     assert not (filled.path / "decisions").exists()
 

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     pgserver = pytest.importorskip("pgserver", reason="pip install pgserver 'psycopg[binary]'")
     psycopg = pytest.importorskip("psycopg", reason="pip install 'psycopg[binary]'")
 
-#: As docs/your-own-index.md has it.
+#: As docs/guides/your-own-index.md has it.
 QUERY = """
 WITH probed AS (
     SELECT generation, cell FROM homing_cells ORDER BY centroid <-> %(q)s::vector LIMIT %(probes)s)
@@ -107,9 +107,9 @@ def test_a_further_run_writes_what_has_changed(tmp_path, network_file, address) 
         )
     )
     write(archive._table, archive.codebook, ["newer"], unit_vectors(1, 4), generation=2)
-    progress: list[int] = []
+    progress: list[homing.Progress] = []
     assert archive.export(address, progress=progress.append) == 300
-    assert sum(progress) == 300
+    assert progress[-1].done == 300
     with psycopg.connect(address) as connection:
         after = dict(connection.execute("SELECT id, xmin::text FROM homing_entries").fetchall())
         cells = connection.execute(
@@ -145,7 +145,7 @@ def test_a_failure_changes_nothing_and_is_told(tmp_path, network_file, address) 
     archive.export(address)
     archive.remove([next(archive.entries()).id])
 
-    def interrupt(_count: int) -> None:
+    def interrupt(_step: homing.Progress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

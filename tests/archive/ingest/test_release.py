@@ -13,7 +13,7 @@ from PIL import Image
 
 import homing
 from homing.activation import Activator
-from homing.archive.ingest import release as releasing
+from homing.archive.ingest import run as running
 from homing.archive.ingest.staging import Staging
 from tests.helpers.archive import contents, facts, stamps
 from tests.helpers.pictures import make_pictures, picture
@@ -33,9 +33,11 @@ def statuses(report):
 
 def test_release_writes_records_and_finds(archive, photos, tmp_path):
     before = contents(photos)
-    outcomes = []
-    report = archive.release(photos, out=tmp_path / "out", on_outcome=outcomes.append)
-    assert list(report) == outcomes
+    steps = []
+    report = archive.release(photos, out=tmp_path / "out", progress=steps.append)
+    assert [step.result for step in steps] == list(report)
+    assert [step.done for step in steps] == list(range(1, SEED_PICTURES + 1))
+    assert {step.total for step in steps} == {SEED_PICTURES}
     assert statuses(report) == ["released"] * SEED_PICTURES
     assert len(archive) == SEED_PICTURES
     assert contents(photos) == before
@@ -442,7 +444,7 @@ def test_an_archive_and_its_files_move_together(create, photos, tmp_path):
 def test_files_are_staged_as_they_come_and_recorded_before_long(
     archive, tmp_path, monkeypatch, seconds, commits
 ):
-    monkeypatch.setattr(releasing, "_SECONDS", seconds)
+    monkeypatch.setattr(running, "WAITS", (seconds,))
     events = []
 
     def noting(owner, name, event):
@@ -512,7 +514,7 @@ def test_the_file_of_another_entry_is_seen_before_the_work(archive, tmp_path, mo
     (second / "000.jpg").unlink()
     out = tmp_path / "out"
     assert archive.release(first, out=out, format="png", method="paper").count("released") == 1
-    monkeypatch.setattr(Activator, "run", lambda self, sources: iter(list(sources)[:0]))
+    monkeypatch.setattr(Activator, "run", lambda self, sources, worked: iter(list(sources)[:0]))
     (outcome,) = archive.release(second, out=out, format="png", method="paper")
     assert outcome.status == "failed"
     assert (

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 import homing
-from homing.archive.ingest import release as releasing
+from homing.archive.ingest import run as running
 from homing.archive.previews.record import carry, record_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.table.table import Table
@@ -34,7 +34,7 @@ def photos(tmp_path):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_previews_show_what_is_in_the_world(archive, photos, tmp_path, workers, monkeypatch):
-    monkeypatch.setattr(releasing, "_SECONDS", 600.0)  # one commit, however busy the machine is
+    monkeypatch.setattr(running, "WAITS", (600.0,))  # one commit, however busy the machine is
     others = make_pictures(tmp_path / "others", 3, first=20)
     archive.add(others, workers=workers)
     archive.release(photos, out=tmp_path / "out", workers=workers)

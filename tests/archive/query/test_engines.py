@@ -18,8 +18,9 @@ import homing
 from homing.archive.query import engines
 from homing.archive.query.calibrate import calibrate_on_entries
 from homing.archive.query.snapshot import Snapshot
-from homing.archive.table import index as segments
-from homing.archive.table.index import (
+from homing.archive.table.index import segments
+from homing.archive.table.index.form import IndexForm
+from homing.archive.table.index.segments import (
     add_index_column,
     build_segment,
     commit_segment,
@@ -45,12 +46,12 @@ def fill(archive, parts):
 def index_apart(archive, groups, tmp_path):
     """Index groups of fragments, a segment each; other fragments stay unindexed."""
     table = archive._table.of_generation(1)
-    add_index_column(table, archive.codebook)
+    add_index_column(table, IndexForm(archive.codebook))
     for number, group in enumerate(groups):
         folder = tmp_path / f"{archive.path.name}-{number}"
         folder.mkdir()
-        segment = build_segment(table, archive.codebook, group, folder)
-        assert commit_segment(table, archive.codebook, group, segment)
+        segment = build_segment(table, IndexForm(archive.codebook), group, folder)
+        assert commit_segment(table, IndexForm(archive.codebook), group, segment)
     archive._table.refresh()
 
 
@@ -296,5 +297,7 @@ def test_only_the_given_segments_are_queried(divided):
     """A segment returns rows of its own fragments alone."""
     table, book = divided._table.of_generation(1), divided.codebook
     for segment in read_coverage(table, book).segments:
-        _, addresses, _ = segments.nearest_codes(table, book, [segment], unit_vectors(2, 1), 500, 8)
+        _, addresses, _ = segments.nearest_codes(
+            table, IndexForm(book), [segment], unit_vectors(2, 1), 500, 8
+        )
         assert {int(address) >> 32 for address in addresses} == segment.fragments

@@ -6,6 +6,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
+from homing.archive.query.confirm import QueryPicture
+
 
 def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     archive.release(sources, out=tmp_path / "out")
@@ -17,11 +19,25 @@ def test_a_released_copy_is_explained(archive, sources, suspect, tmp_path):
     assert "mirrored" in found.edits
     assert "cropped to 75 % of the picture" in found.edits
     line = found.as_dict()
-    assert line["verdict"] == "A copy of astronaut.png."
+    assert line["verdict"].startswith("A copy of astronaut.png: 75 % of it, mirrored")
     assert line["alignment"]["mirrored"] is True
     assert line["alignment"]["shown"] == pytest.approx(0.75, abs=0.02)
     assert line["query_cell"] in range(8)
     assert found.page().count("<img ") == 3
+
+
+def test_no_hit_is_compared_twice(archive, sources, suspect, monkeypatch):
+    archive.add(sources)
+    seen = []
+    compare = QueryPicture.compare
+
+    def counted(self, record):
+        seen.append(record.tobytes())
+        return compare(self, record)
+
+    monkeypatch.setattr(QueryPicture, "compare", counted)
+    assert archive.explain(suspect).comparison is not None
+    assert len(seen) == len(set(seen)) > 0
 
 
 @pytest.mark.parametrize(
@@ -60,14 +76,14 @@ def test_a_stranger_is_called_one(archive, sources, tmp_path):
     found = archive.explain(stranger)
     assert found.confirmed is False
     assert found.positive is False
-    assert found.verdict == "No copy of anything found."
+    assert found.verdict == "Not found in this archive."
     assert found.query == "the picture"
 
 
 def test_an_empty_archive_explains_nothing(archive, suspect):
     found = archive.explain(suspect)
     assert found.hit is None
-    assert found.verdict == "Nothing was found."
+    assert found.verdict == "Not found in this archive."
     assert found.as_dict()["hit"] is None
     assert "<img " in found.page()
 
@@ -76,5 +92,5 @@ def test_a_picture_that_shows_nothing_gets_no_verdict(archive, sources):
     archive.add(sources)
     found = archive.explain(Image.new("RGB", (50, 50), "white"))
     assert (found.hit, found.positive) == (None, False)
-    assert found.verdict.startswith("No verdict: it shows next to nothing")
-    assert "shows next to nothing" in found.page()
+    assert found.verdict.startswith("Nearly blank")
+    assert "Nearly blank" in found.page()

@@ -25,11 +25,11 @@ HIT = homing.Hit(
 @pytest.mark.parametrize(
     ("rate", "words"),
     [
-        (0.9, "more often than not"),
-        (0.3, "1 in 3 queries"),
-        (0.0103, "1 in 97 queries"),
-        (1.04e-4, "1 in 9,600 queries"),
-        (3e-8, "1 in 33,000,000 queries"),
+        (0.9, "most unrelated pictures"),
+        (0.3, "1 in 3 unrelated pictures"),
+        (0.0103, "1 in 97 unrelated pictures"),
+        (1.04e-4, "1 in 9,600 unrelated pictures"),
+        (3e-8, "1 in 33,000,000 unrelated pictures"),
     ],
 )
 def test_rates_in_words(rate, words) -> None:
@@ -37,33 +37,40 @@ def test_rates_in_words(rate, words) -> None:
 
 
 def test_a_bound_is_said_to_be_one() -> None:
-    assert rate_in_words(1e-3, provisional=True) == "1 in 1,000 queries, provisional"
-    words = rate_in_words(1e-5, bound=True)
-    assert words == "less than 1 in 100,000 queries, as far as this archive can tell"
+    assert rate_in_words(1e-3, provisional=True) == "about 1 in 1,000 unrelated pictures"
+    assert rate_in_words(1e-5, bound=True) == "fewer than 1 in 100,000 unrelated pictures"
 
 
 @pytest.mark.parametrize(
     ("facts", "words"),
     [
-        ({}, "not compared; how often chance is as similar is not known"),
+        ({}, "not compared; with fewer than 200 pictures homing cannot judge by similarity yet"),
         ({"reason": "not compared: no preview"}, "not compared: no preview"),
         (
             {"false_alarm_rate": 1e-3, "rate_is_bound": False, "is_copy": False},
-            "no sure copy (so similar by chance: 1 in 1,000 queries)",
+            "not found to be a copy (1 in 1,000 unrelated pictures looks this similar)",
         ),
         (
             {"false_alarm_rate": 1e-5, "is_copy": True, "reason": "not compared: no preview"},
-            "a copy, by similarity alone (so similar by chance: 1 in 100,000 queries); "
-            "not compared: no preview",
+            "probably a copy, by similarity alone (1 in 100,000 unrelated pictures looks this "
+            "similar); not compared: no preview",
         ),
         ({"verdict": "file", "reason": "byte for byte"}, "the very file (byte for byte)"),
         ({"verdict": "copy", "false_alarm_rate": 1e-3}, "a copy"),
         ({"verdict": "part", "agreeing": 0.4}, "shares a part: 40% of what both show is alike"),
         ({"verdict": "copy", "edits": ("mirrored", "darker")}, "a copy: mirrored, darker"),
+        (
+            {
+                "verdict": "copy",
+                "edits": ("mirrored", "cropped to 64 % of the picture"),
+                "shown": 0.64,
+            },
+            "a copy: 64 % of it, mirrored",
+        ),
         ({"verdict": "none", "reason": "nothing in common"}, "no copy: nothing in common"),
         (
             {"verdict": "undecided", "reason": "too little detail", "false_alarm_rate": 1e-3},
-            "undecided: too little detail (so similar by chance: 1 in 1,000 queries)",
+            "undecided: too little detail (1 in 1,000 unrelated pictures looks this similar)",
         ),
     ],
 )
@@ -75,7 +82,7 @@ def hit(name: str, verdict: str | None, is_copy: bool | None) -> homing.Hit:
     return replace(HIT, id=name, verdict=verdict, is_copy=is_copy, reason="why")
 
 
-NO_NEARER = "no copy found; nothing is more similar than others are by chance"
+NO_NEARER = "not found in this archive"
 
 
 def rated(name: str, verdict: str | None, rate: float) -> homing.Hit:
@@ -92,24 +99,32 @@ def aside(name: str) -> homing.Hit:
     [
         ([hit("a", "file", True), hit("b", "copy", True)], "the very file of a, and a copy of b"),
         ([hit(name, "copy", True) for name in "abcde"], "a copy of a, b, c and 2 more"),
-        ([hit("a", "part", False), hit("b", "none", False)], "no copy; it shares a part with a"),
-        ([hit("a", "undecided", None)], "undecided: most like a; why"),
-        ([hit("a", "none", False)], "no copy of anything found"),
-        ([hit("a", None, True)], "taken for a copy of a, by similarity alone"),
-        ([hit("a", None, False)], "no sure copy; most like a"),
-        ([hit("a", None, None)], "undecided: most like a; why"),
+        (
+            [hit("a", "part", False), hit("b", "none", False)],
+            "not a copy; shares a part with a",
+        ),
+        ([hit("a", "undecided", None)], "perhaps a copy of a: why"),
+        ([hit("a", "none", False)], "not found in this archive"),
+        ([hit("a", None, True)], "probably a copy of a, by similarity alone"),
+        ([hit("a", None, False)], "not found in this archive; the most similar entry is a"),
+        ([hit("a", None, None)], "perhaps a copy of a: why"),
         (
             [rated("a", None, 0.01), rated("b", None, 0.9)],
-            "no sure copy; most like a",
+            "not found in this archive; the most similar entry is a",
         ),
         ([rated("a", None, 0.9)], NO_NEARER),
         ([rated("a", "undecided", 0.9), hit("b", "none", False)], NO_NEARER),
         (
             [rated("a", "undecided", 0.9), rated("b", "undecided", 1e-3)],
-            "undecided: most like b; why",
+            "perhaps a copy of b: why",
         ),
-        ([hit("a", "none", False), aside("b")], "no copy of anything found"),
+        ([hit("a", "none", False), aside("b")], "not found in this archive"),
         ([hit("a", "copy", True), aside("b")], "a copy of a"),
+        (
+            [replace(hit("a", "copy", True), edits=("mirrored",)), hit("b", "none", False)],
+            "a copy of a: mirrored",
+        ),
+        ([], "not found in this archive"),
     ],
 )
 def test_answers_in_words(hits, words) -> None:
@@ -131,10 +146,10 @@ def test_what_people_decided_in_words() -> None:
     assert answer_in_words([alike, hit("b", "none", False)]) == "a copy of a, as decided"
     assert answer_in_words([alike, hit("b", "copy", True)]) == "a copy of a and b"
     assert answer_in_words([stranger]) == "no copy of a, as decided"
-    assert answer_in_words([hit("b", "none", False), stranger]) == "no copy of anything found"
+    assert answer_in_words([hit("b", "none", False), stranger]) == "not found in this archive"
     file = decided("a", "file", copy=False)
-    assert answer_in_words([hit("b", "part", False), file]) == "no copy; it shares a part with b"
-    assert counted([alike], [stranger]) == "2 pictures: 1 found to be copies, 1 without a copy"
+    assert answer_in_words([hit("b", "part", False), file]) == "not a copy; shares a part with b"
+    assert counted([alike], [stranger]) == "2 pictures: 1 a copy, 1 not found"
 
 
 def counted(*answers: list[homing.Hit], cells: tuple[int, ...] = ()) -> str:
@@ -152,7 +167,7 @@ def test_answers_are_counted() -> None:
         [hit("a", "undecided", None)],
         [],
     )
-    words = "4 pictures: 1 found to be copies, 1 undecided, 2 without a copy"
+    words = "4 pictures: 1 a copy, 1 undecided, 2 not found"
     assert counted(*answers) == words
     assert counted(*answers, cells=(256, 256, 256, 0)) == words
     assert counted(*answers, cells=(1, 1, 256, 0)) == f"{words}; 1 of 256 cells searched"
@@ -168,7 +183,7 @@ def test_hits_that_could_not_be_compared_are_counted() -> None:
 
 def test_hits_left_aside_are_named() -> None:
     hits = [hit("a", "copy", True), *map(aside, "bcdef")]
-    assert left_aside_in_words(hits) == "less similar, and not compared: b, c, d and 2 more"
+    assert left_aside_in_words(hits) == "less similar, so not compared: b, c, d and 2 more"
     assert left_aside_in_words(hits[:1]) == ""
 
 
@@ -176,5 +191,6 @@ def test_what_an_entry_is_a_copy_of() -> None:
     assert copy_in_words("file", ["a"]) == "the very file of a"
     chance = Verdict.by_rate(1e-3, most=1e-2, least=1e-6)
     assert copy_in_words(None, ["a"], chance) == (
-        "taken for a copy of a, by similarity alone (so similar by chance: 1 in 1,000 queries)"
+        "probably a copy of a, by similarity alone "
+        "(1 in 1,000 unrelated pictures looks this similar)"
     )

@@ -7,7 +7,8 @@ import pytest
 from lance.optimize import Compaction
 
 from homing.archive.table import lance_internals as internals
-from homing.archive.table.index import add_index_column, build_segment, commit_segment, index_name
+from homing.archive.table.index.form import IndexForm
+from homing.archive.table.index.segments import add_index_column, build_segment, commit_segment
 from homing.archive.table.table import Table
 from tests.helpers.archive import write
 from tests.helpers.vectors import unit_vectors
@@ -27,10 +28,10 @@ def table(tmp_path, codebook) -> Table:
 @pytest.fixture
 def segment(table, codebook, tmp_path) -> str:
     """Name of a segment over all rows."""
-    add_index_column(table, codebook)
+    add_index_column(table, IndexForm(codebook))
     (tmp_path / "work").mkdir()
-    built = build_segment(table, codebook, [0, 1], tmp_path / "work")
-    assert commit_segment(table, codebook, [0, 1], built)
+    built = build_segment(table, IndexForm(codebook), [0, 1], tmp_path / "work")
+    assert commit_segment(table, IndexForm(codebook), [0, 1], built)
     return str(built.uuid)
 
 
@@ -128,7 +129,7 @@ def test_lost_index_files_differ_from_other_errors(table, codebook, segment):
     for file in (table.path / "_indices" / segment).iterdir():
         file.unlink()
     with pytest.raises(ValueError, match="Not found") as lost:
-        lance.dataset(str(table.path)).get_ivf_model(index_name(codebook))
+        lance.dataset(str(table.path)).get_ivf_model(IndexForm(codebook).name)
     assert internals.is_missing_file(lost.value)
     assert internals.count_indexed_rows(table.dataset, segment) == -1
     assert not internals.is_missing_file(ValueError("damaged"))
@@ -136,7 +137,7 @@ def test_lost_index_files_differ_from_other_errors(table, codebook, segment):
 
 def test_an_index_is_built_from_shuffle_buffers_alone(table, codebook, segment):
     """The column has no values, and the centroids are the codebook's: nothing was trained."""
-    model = table.dataset.get_ivf_model(index_name(codebook)).centroids
+    model = table.dataset.get_ivf_model(IndexForm(codebook).name).centroids
     stored = model.flatten().to_numpy(zero_copy_only=False)
     assert np.array_equal(stored, codebook.arrays["coarse"].ravel())
     column = table.dataset.to_table(columns=[table.indexed_column])

@@ -288,7 +288,7 @@ def test_wrong_use_is_reported(store, endpoint, tmp_path, homing_cli, monkeypatc
     ended = homing_cli("stats", store)
     assert (ended.status, ended.err) == (
         2,
-        f"homing: there is no archive at '{store}'; make one with 'homing init'\n",
+        f"homing: there is no archive at '{store}'; make one with 'homing init {store}'\n",
     )
     for place in ("s3://pictures", "ftp://host/archive"):
         ended = homing_cli("init", place)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from fastapi import APIRouter, FastAPI, Request
 
-from homing.serve.access.guard import COOKIE, SESSION_SECONDS, Guard, guarded
+from homing.serve.access.guard import SESSION_SECONDS, Guard, guarded
 from homing.serve.access.keys import READ, WRITE, KeyRing
 from homing.serve.access.slots import Slots
 from homing.serve.app import add_failure_handlers
@@ -121,16 +121,16 @@ def test_a_session_lasts_until_its_key_or_its_time_ends(door, ring, clock):
     key, secret = ring.add("reader", READ)
     guard = door.app.state.service.guard
     assert guard.sign_in("no key") is None
-    door.cookies[COOKIE] = guard.sign_in(secret)
+    door.cookies[guard.cookie] = guard.sign_in(secret)
     assert door.get("/read").json() == {"caller": key.id}
     clock.now += SESSION_SECONDS
     assert door.get("/read").status_code == 401
     token = guard.sign_in(secret)
-    door.cookies[COOKIE] = token
+    door.cookies[guard.cookie] = token
     assert door.get("/read").status_code == 200
     guard.sign_out(token)
     assert door.get("/read").status_code == 401
-    door.cookies[COOKIE] = guard.sign_in(secret)
+    door.cookies[guard.cookie] = guard.sign_in(secret)
     ring.revoke(key.id)
     ring.add("another", READ)
     assert door.get("/read").status_code == 401
@@ -185,3 +185,23 @@ def test_a_body_without_rights_is_small(door):
             yield bytes(1000)
 
     assert door.post("/None", content=parts()).status_code == 413
+
+
+def test_two_services_of_one_host_do_not_sign_each_other_out(tmp_path, clock):
+    """A browser sends both the cookies of their host, whatever the port."""
+    doors, cookies = [], {}
+    for name in ("first", "second"):
+        ring = KeyRing(tmp_path / name)
+        settings = Settings(archive="archive", folder=tmp_path / name)
+        door = door_of(settings, ring, clock)
+        door.app.include_router(status.ROUTERS[0])
+        answer = door.post("/sign-in", data={"key": ring.add(name, READ)[1]})
+        cookies |= dict(answer.cookies)
+        doors.append(door)
+    assert len(cookies) == 2
+    for door in doors:
+        door.cookies = cookies
+    assert [door.get("/read").status_code for door in doors] == [200, 200]
+    gone = doors[0].post("/sign-out").headers["set-cookie"]
+    assert gone.startswith(f"{doors[0].app.state.service.guard.cookie}=")
+    assert [door.get("/read").status_code for door in doors] == [401, 200]

@@ -35,7 +35,7 @@ def port(tmp_path_factory) -> Iterator[int]:
     app.state.service = SimpleNamespace(settings=settings, guard=Guard(settings, ring))
     routes = APIRouter(route_class=guarded(READ))
 
-    @routes.post("/search")
+    @routes.post("/v1/search")
     async def search() -> None:
         raise AssertionError
 
@@ -56,7 +56,14 @@ def port(tmp_path_factory) -> Iterator[int]:
 def connect(port: int, length: int, *more: str) -> socket.socket:
     """Open a connection and send the head of a request."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    head = ["POST /search HTTP/1.1", "Host: localhost", f"Content-Length: {length}", *more, "", ""]
+    head = [
+        "POST /v1/search HTTP/1.1",
+        "Host: localhost",
+        f"Content-Length: {length}",
+        *more,
+        "",
+        "",
+    ]
     connection.sendall("\r\n".join(head).encode())
     return connection
 
@@ -100,7 +107,7 @@ def test_a_connection_stays_open_where_nothing_is_left_to_read(port):
     connection.connect()
     first = connection.sock
     for _ in range(2):
-        connection.request("POST", "/search")
+        connection.request("POST", "/v1/search")
         answer = connection.getresponse()
         assert answer.status == 401
         assert answer.read()

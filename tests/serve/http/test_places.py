@@ -47,8 +47,10 @@ def served(tmp_path_factory, empty_archive) -> Iterator[Live]:
         files=(folder / "added",),
     )
     with Live(settings) as running:
-        assert running.post("/search?keep=true", encoded(picture(2))).status_code == 200
-        released = running.post("/release", encoded(picture(9)), field="pictures", method="paper")
+        assert running.post("/v1/search?keep=true", encoded(picture(2))).status_code == 200
+        released = running.post(
+            "/v1/releases", encoded(picture(9)), field="pictures", method="paper"
+        )
         running.job = released.json()["job"]
         job = folder / "served" / "jobs" / running.job
         while not list(job.glob("outcomes-*")) or list(job.glob("*.jpg")):
@@ -60,18 +62,30 @@ def answers(live: Live) -> Iterator[tuple[str, str]]:
     """Yield a name and all that is told of each of many answers."""
     kept = next((live.settings.folder / "kept").iterdir()).name
     addresses = [
-        *("/entries", "/entries/0.jpg", "/entries/none", "/files/0.jpg", "/files/2.jpg"),
-        *("/thumbnails/1.jpg", "/thumbnails/2.jpg", "/statistics", "/decisions", "/browse"),
-        *("/browse/0.jpg", "/status", f"/found/{kept}", f"/releases/{live.job}"),
-        *(f"/releases/{live.job}/files.zip", "/v1/manifests/urn:none", "/v1/services/status"),
+        *(
+            "/v1/entries",
+            "/v1/entries/0.jpg",
+            "/v1/entries/none",
+            "/v1/files/0.jpg",
+            "/v1/files/2.jpg",
+        ),
+        *(
+            "/v1/thumbnails/1.jpg",
+            "/v1/thumbnails/2.jpg",
+            "/v1/statistics",
+            "/v1/decisions",
+            "/browse",
+        ),
+        *("/browse/0.jpg", "/status", f"/found/{kept}", f"/v1/releases/{live.job}"),
+        *(f"/v1/releases/{live.job}/files.zip", "/v1/manifests/urn:none", "/v1/services/status"),
     ]
     sent = [live.http.get(address) for address in addresses]
     for number in (0, 2, 3):
         data = encoded(picture(number))
-        sent += [live.post("/search", data), live.post(f"/explain?id={number}.jpg", data)]
-    sent.append(live.post("/decisions", encoded(picture(1)), id="1.jpg", decision="copy"))
-    sent.append(live.http.delete("/entries/none"))
-    sent.append(live.http.delete("/decisions/999"))
+        sent += [live.post("/v1/search", data), live.post(f"/v1/explain?id={number}.jpg", data)]
+    sent.append(live.post("/v1/decisions", encoded(picture(1)), id="1.jpg", decision="copy"))
+    sent.append(live.http.delete("/v1/entries/none"))
+    sent.append(live.http.delete("/v1/decisions/999"))
     for answer in sent:
         told = answer.content.decode("latin-1")
         yield f"{answer.request.method} {answer.url.path}", f"{told} {answer.headers}"

@@ -68,13 +68,21 @@ def made(settings):
     """``made()``: the jobs of a service, as each start of it makes them."""
 
     def make(**options):
-        problems = []
+        problems, ended = [], []
         releasing = Releasing(settings.archive, **options)
-        jobs = JobQueue(settings, releasing, lambda job, error: problems.append((job, error)))
-        jobs.problems, jobs.tried = problems, releasing.tried
+
+        def note(job, error):
+            problems.append((job, error))
+
+        jobs = JobQueue(settings, releasing, note, ended.append)
+        jobs.problems, jobs.ended, jobs.tried = problems, ended, releasing.tried
         return jobs
 
     return make
+
+
+def nothing(*given):
+    pass
 
 
 def drafted(jobs, count):
@@ -210,7 +218,7 @@ def until_started(jobs, count):
 
 def test_files_are_signed_where_the_service_has_credentials(settings, credentials):
     signing = replace(settings, c2pa=credentials)
-    with JobQueue(signing, Releasing(settings.archive), lambda *problem: None) as jobs:
+    with JobQueue(signing, Releasing(settings.archive), nothing, nothing) as jobs:
         job = drafted(jobs, 1).commit()
         jobs.put(job)
         (outcome,) = until_done(jobs, job.token).outcomes
@@ -228,7 +236,7 @@ class NeverReady:
 
 def test_an_end_does_not_wait_for_a_process_that_is_being_started(settings):
     start = time.monotonic()
-    with JobQueue(settings, NeverReady(), lambda *problem: None) as jobs:
+    with JobQueue(settings, NeverReady(), nothing, nothing) as jobs:
         job = drafted(jobs, 1).commit()
         jobs.put(job)
     assert time.monotonic() - start < 5
@@ -267,7 +275,7 @@ def test_real_processes_are_bounded_killed_and_replaced(settings):
         with pytest.raises(homing.PictureError, match="not a picture"):
             releaser.submit(partial(try_activation, b"x", activation, small.limits)).result()
         problems = []
-        with JobQueue(small, releaser, lambda *problem: problems.append(problem)) as jobs:
+        with JobQueue(small, releaser, lambda *problem: problems.append(problem), nothing) as jobs:
             job = drafted(jobs, 3).commit()
             killer = threading.Timer(0.2, kill_all, [before])
             killer.start()
@@ -345,7 +353,7 @@ def test_a_service_starts_with_a_damaged_job_and_does_the_others(made, name):
     (jobs._folder / damaged / name).write_text("{")
     with made() as again:
         until_done(again, sound)
-        assert again.get(damaged).state == "failed"
+        assert until_done(again, damaged).state == "failed"
     assert [token for token, _ in again.problems] == [damaged]
 
 

@@ -17,7 +17,7 @@ from tests.helpers.pages import Running, make_archive, make_pictures, watch
 from tests.helpers.service import forget_keys
 
 Window = Callable[..., Any]
-PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in")
+PAGES = ("/", "/browse", "/browse/chelsea.png", "/publish", "/status", "/sign-in", "/reference")
 
 DROP = """([bytes, name, kind, target]) => {
     const transfer = new DataTransfer();

@@ -25,10 +25,10 @@ def test_bytes_are_formatted_in_their_unit(count: int, text: str) -> None:
 
 def test_a_hit_says_how_it_was_found_only_if_it_is_a_copy() -> None:
     assert hit_card(HIT) == Card("a.jpg", "0.912 · not compared")
-    assert hit_card(HIT | {"is_copy": False}).summary == "0.912 · no sure copy"
+    assert hit_card(HIT | {"is_copy": False}).summary == "0.912 · not found to be a copy"
     assert (
         hit_card(HIT | {"is_copy": True}).summary
-        == "0.912 · a copy, by similarity alone · mirrored"
+        == "0.912 · probably a copy, by similarity alone · mirrored"
     )
 
 
@@ -41,8 +41,8 @@ def test_a_duration_is_formatted_in_its_two_largest_units(seconds: float, text: 
 
 
 def test_times_of_answers_are_listed_by_route() -> None:
-    figures = {"latency": {"/search": {"count": 1234, "p50": 0.0412, "p95": 1.26}}}
-    assert latency_rows(figures) == (("/search", "1,234", "41 ms", "1.3 s"),)
+    figures = {"latency": {"/v1/search": {"count": 1234, "p50": 0.0412, "p95": 1.26}}}
+    assert latency_rows(figures) == (("/v1/search", "1,234", "41 ms", "1.3 s"),)
 
 
 @pytest.mark.parametrize(

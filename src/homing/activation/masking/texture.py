@@ -9,7 +9,7 @@ much may change: there a change of two levels draws faint arcs, which were seen 
 
 Only luminance changes. At equal visibility (SSIMULACRA2) colour adds nothing to recall, and by
 measures that see colour nearly all that was seen of changes in colour and luminance was their
-colour (``docs/activation.md``).
+colour (``docs/how/activation.md``).
 """
 
 import math

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from homing.activation.activator import Activated, Activator
 from homing.archive.ingest.run import (
-    OnOutcome,
+    Observer,
     collect,
     outcome_with_file,
     outcome_without_file,
@@ -24,6 +24,7 @@ from homing.errors import PictureError
 from homing.files.durable import make_folder, publish, refuses_name, sync_folder
 from homing.images.limits import shown
 from homing.options import DEFAULT_LIMITS, Activation, Limits, PathLike
+from homing.progress import OnProgress
 
 
 def activate_files(
@@ -34,7 +35,7 @@ def activate_files(
     out: PathLike,
     activation: Activation,
     limits: Limits = DEFAULT_LIMITS,
-    on_outcome: OnOutcome | None = None,
+    progress: OnProgress | Observer | None = None,
 ) -> Report:
     """Activate files into a folder, made if need be; an existing file is never overwritten.
 
@@ -45,21 +46,34 @@ def activate_files(
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
     refuse_clashes(inputs, activator.kind, folder)
-    return collect(_activate(activator, inputs, folder), on_outcome)
+    observer = Observer.of(progress)
+    outcomes = _activate(activator, inputs, folder, observer)
+    return collect(outcomes, len(inputs), observer.progress)
 
 
-def _activate(activator: Activator, inputs: Sequence[Input], out: Path) -> Iterator[Outcome]:
+def _activate(
+    activator: Activator, inputs: Sequence[Input], out: Path, observer: Observer
+) -> Iterator[Outcome]:
     to_do, clock = [], time.perf_counter()
     for item in inputs:
         final = out / item.destination_as(activator.kind)
         if os.path.exists(final):  # noqa: PTH110 - Path.exists raises for impossible names
+            observer.skipped()
             yield outcome_without_file(item, "skipped", f"{shown(final)} exists already")
         else:
             to_do.append(item)
-    results = activator.run(item.path for item in to_do)
+
+    def sources() -> Iterator[Path]:
+        for item in to_do:
+            if observer.stopped():
+                return
+            observer.begun()
+            yield item.path
+
+    results = activator.run(sources(), observer.worked)
     clear(out)
     with Staging(out) as staging:
-        for item, result in zip(to_do, results, strict=True):
+        for item, result in zip(to_do, results, strict=False):  # fewer where it was stopped
             now = time.perf_counter()
             yield _place(item, result, staging, item.destination_as(activator.kind), now - clock)
             clock = now

@@ -1,7 +1,6 @@
 """Add: pictures recorded as they are."""
 
 import datetime
-import itertools
 import time
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
@@ -10,6 +9,7 @@ import numpy as np
 
 from homing.archive.ingest.describe import DescribedInput, Description
 from homing.archive.ingest.plan import released_files
+from homing.archive.ingest.run import chunks
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import CHANGED
 from homing.archive.previews.record import carry, record_rows
@@ -22,7 +22,7 @@ from homing.codebooks.codebook import Codebook
 from homing.images.limits import shown
 from homing.images.read_small import SHOWS_NOTHING
 
-_COMMIT = 512  # pictures recorded together
+_COMMIT = 512  # pictures recorded together, at most
 
 
 def add(
@@ -36,9 +36,9 @@ def add(
 
     `codebook`, that of the `generation`, encodes the vectors.
     """
-    rest, clock = iter(described), time.perf_counter()
-    while chunk := list(itertools.islice(rest, _COMMIT)):
-        chunk = _without_released(table, chunk)
+    clock = time.perf_counter()
+    for together in chunks(described, _COMMIT):
+        chunk = _without_released(table, together)
         refused = _commit(table, previews, generation, codebook, chunk)
         refused |= _record_changed(table, chunk)
         now = time.perf_counter()

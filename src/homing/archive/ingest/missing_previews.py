@@ -69,12 +69,16 @@ def count_missing(table: Table, store: PreviewStore) -> int:
 
 
 def _without_preview(table: Table, store: PreviewStore) -> tuple[list[str], int]:
-    """Return the ids of rows without a preview, and the count of the others."""
+    """Return the ids of rows without a preview, and the count of those with one.
+
+    Entries that are vectors alone have no width, and no picture.
+    """
     packs = set(store.packs())
     missing: list[str] = []
     columns = ["id", PREVIEW.name] if table.has_previews else ["id"]
+    pictures = "width > 0"
     count = 0
-    for batch in table.batches(columns):
+    for batch in table.batches(columns, condition=pictures):
         ids = batch.column("id").to_pylist()
         texts: Sequence[str | None] = [None] * len(ids)
         if table.has_previews:

@@ -13,7 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from homing.archive.ingest.plan import PlannedInput, plan
-from homing.archive.ingest.run import finite_psnr, outcome_with_file, outcome_without_file
+from homing.archive.ingest.run import (
+    Observer,
+    chunks,
+    finite_psnr,
+    outcome_with_file,
+    outcome_without_file,
+)
 from homing.archive.ingest.staging import StagedFile, Staging, recover
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import Recognition
@@ -38,7 +44,6 @@ if TYPE_CHECKING:
     from homing.archive.table.table import Table
 
 _COMMIT = 64  # pictures recorded together, at most
-_SECONDS = 20.0  # a commit waits no longer: an interrupt loses what is not recorded
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class ReleaseRun:
     generation: int = 1  # of the archive's codebooks, the activator's
     seal: "Seal | None" = None  # signs the files, as Content Credentials
     activate: "Activate | None" = None  # does the activator's work; None: the activator itself
+    observer: Observer = Observer()  # noqa: RUF009 - frozen
 
     def record(self, rows: pa.Table) -> set[str]:
         """Record rows that carry their previews; returns the ids that other pictures have."""
@@ -67,7 +73,8 @@ def release(run: ReleaseRun, inputs: Iterable[Input]) -> Generator[Outcome, None
     with Staging(run.out, run.owner) as staging:
         steps = _Steps(run, staging)
         # Staged one by one as they come, so that no more than a batch of files is in memory.
-        for chunk in _chunks(steps.stage(*activated) for activated in steps.activate(inputs)):
+        staged = (steps.stage(*activated) for activated in steps.activate(inputs))
+        for chunk in chunks(staged, _COMMIT):
             yield from steps.commit(chunk)
 
 
@@ -78,19 +85,6 @@ class _StagedPicture:
     item: Input
     activated: "Activated"  # without its file's bytes
     staged: StagedFile
-
-
-def _chunks(
-    outcomes: Iterable[Outcome | _StagedPicture],
-) -> Iterator[list[Outcome | _StagedPicture]]:
-    chunk, start = [], time.monotonic()
-    for outcome in outcomes:
-        chunk.append(outcome)
-        if len(chunk) >= _COMMIT or time.monotonic() - start >= _SECONDS:
-            yield chunk
-            chunk, start = [], time.monotonic()
-    if chunk:
-        yield chunk
 
 
 class _Steps:
@@ -114,16 +108,30 @@ class _Steps:
             given = run.activation
             for each in plan(run.table, inputs, run.archive, known, activation=given):
                 planned = self._unless_taken(each) if each.to_do else each
+                if run.observer.stopped():
+                    return
                 waiting.append(planned)
-                if planned.to_do:
-                    yield planned.item.path
+                if not planned.to_do:
+                    run.observer.skipped()
+                    continue
+                run.observer.begun()
+                yield planned.item.path
 
-        activate = run.activate or run.activator.run
-        for activated in activate(sources()):
+        for activated in self._activated(sources()):
             while not waiting[0].to_do:
                 yield waiting.popleft(), None
             yield waiting.popleft(), activated
         yield from ((planned, None) for planned in waiting)
+
+    def _activated(self, sources: Iterable[Path]) -> "Iterator[Activated | PictureError]":
+        """Activate files, here or by workers, whose pictures come several at a time."""
+        run, worked = self._run, self._run.observer.worked
+        if run.activate is None:
+            yield from run.activator.run(sources, worked)
+            return
+        for activated in run.activate(sources):
+            worked()
+            yield activated
 
     def _unless_taken(self, planned: PlannedInput) -> PlannedInput:
         """Return the plan of a picture, failed if another entry's file has its file's name.

@@ -1,10 +1,13 @@
 """Runs over many pictures: the output folder checked, outcomes made and collected."""
 
+import itertools
+import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from homing.archive.inputs import Input
 from homing.archive.results import Outcome, Report
@@ -13,11 +16,54 @@ from homing.errors import UsageError
 from homing.images.find import count_passed_over
 from homing.images.limits import shown
 from homing.options import PathLike
+from homing.progress import OnProgress, Progress
 
 if TYPE_CHECKING:
     from homing.activation.activator import Activated
 
-OnOutcome = Callable[[Outcome], None]
+_log = logging.getLogger(__name__)
+
+#: Seconds that the pictures of the first commits, and of all later ones, wait for others: an
+#: interruption loses what is not recorded, and many commits make many small files.
+WAITS = (2.0, 5.0, 10.0, 20.0)
+
+_Item = TypeVar("_Item")
+
+
+def _ignore(*_: Any) -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True)
+class Observer:
+    """What a run calls while it works, and what it asks before it takes a picture."""
+
+    progress: OnProgress = _ignore  # once a picture is recorded
+    begun: Callable[[], None] = _ignore  # when a picture is taken to be worked on
+    worked: Callable[[], None] = _ignore  # when it has been, before it is recorded; by any thread
+    skipped: Callable[[], None] = _ignore  # when a picture turns out to need no work
+    stopped: Callable[[], Any] = _ignore  # if true, no further picture is begun
+
+    @classmethod
+    def of(cls, given: "OnProgress | Observer | None") -> "Observer":
+        """Return the observer itself, or one of a function that takes progress."""
+        if given is None:
+            return cls()
+        return given if isinstance(given, Observer) else cls(given)
+
+
+def chunks(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
+    """Yield items together that are committed together, `most` or those of some seconds."""
+    patience = itertools.chain(WAITS, itertools.repeat(WAITS[-1]))
+    chunk: list[_Item] = []
+    start, wait = time.monotonic(), next(patience)
+    for item in items:
+        chunk.append(item)
+        if len(chunk) >= most or time.monotonic() - start >= wait:
+            yield chunk
+            chunk, start, wait = [], time.monotonic(), next(patience)
+    if chunk:
+        yield chunk
 
 
 def refuse_output(out: Path, folders: Sequence[Path]) -> None:
@@ -42,9 +88,12 @@ def refuse_store(out: PathLike) -> None:
 
 
 def collect(
-    outcomes: Iterable[Outcome], on_outcome: OnOutcome | None, folders: Sequence[Path] = ()
+    outcomes: Iterable[Outcome],
+    total: int,
+    progress: OnProgress,
+    folders: Sequence[Path] = (),
 ) -> Report:
-    """Run to the end, calling `on_outcome` with each outcome as it comes.
+    """Run to the end, reporting each of `total` outcomes as it comes.
 
     Files in `folders` that are passed over are counted.
     """
@@ -52,10 +101,15 @@ def collect(
     collected = []
     for outcome in outcomes:
         collected.append(outcome)
-        if on_outcome is not None:
-            on_outcome(outcome)
+        if outcome.status == "failed":
+            _log.info("%s: failed: %s", outcome.source, outcome.reason)
+        else:
+            _log.debug("%s: %s as %r", outcome.source, outcome.status, outcome.id)
+        progress(Progress(len(collected), total, outcome))
     seconds = time.perf_counter() - start
-    return Report(tuple(collected), seconds, count_passed_over(folders))
+    report = Report(tuple(collected), seconds, count_passed_over(folders))
+    _log.info("%s", report)
+    return report
 
 
 def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:

@@ -12,6 +12,7 @@ output folder finds the journal of a run that died (its lock is free) and comple
 """
 
 import hashlib
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -33,6 +34,8 @@ from homing.files.durable import (
 )
 from homing.files.regular import read_regular
 from homing.files.run_folders import HeldFolder, abandoned_folders, new_folder
+
+_log = logging.getLogger(__name__)
 
 STAGING_PREFIX = ".homing-"
 _JOURNAL = "journal.arrow"
@@ -124,6 +127,7 @@ def recover(out: Path, owner: str, commit: Commit) -> int:
                     continue
                 fates = _publish_and_commit(left.path, out, rows, files, commit)
                 recovered += fates.count("recorded")
+                _log.info("completed %d pictures of a run that died, in %s", len(fates), out)
             # A run without a journal died before it named any file: its files are thrown away.
             left.remove()
     return recovered

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from homing.archive.previews.store import PreviewStore
+from homing.archive.results import Problem
 from homing.archive.table.commit import commit_rows
 from homing.archive.table.rows import PREVIEW
 from homing.archive.table.table import Table
@@ -25,6 +26,28 @@ def record_rows(table: Table, store: PreviewStore, rows: pa.Table) -> set[str]:
     """Record rows that may carry their previews; see :func:`commit_rows`."""
     with table.hold_versions():
         return commit_rows(table, _stored(table, store, rows))
+
+
+def record_new_rows(
+    table: Table, store: PreviewStore, rows: pa.Table
+) -> tuple[int, int, list[Problem]]:
+    """Record rows; returns the counts of new and of existing ones, and the rows refused."""
+    if not rows.num_rows:
+        return 0, 0, []
+    ids = rows.column("id").to_pylist()
+    before = table.lookup(ids, ["state"])
+    refused = record_rows(table, store, rows)
+    states = dict(zip(ids, rows.column("state").to_pylist(), strict=True))
+    existing = [
+        name
+        for name in ids
+        if name not in refused
+        and name in before
+        and not (states[name] == "released" and before[name]["state"] == "added")
+    ]
+    reason = "the id is taken by another picture; remove that entry first"
+    problems = [Problem(name, reason) for name in ids if name in refused]
+    return len(ids) - len(refused) - len(existing), len(existing), problems
 
 
 def _stored(table: Table, store: PreviewStore, rows: pa.Table) -> pa.Table:

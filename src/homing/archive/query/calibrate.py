@@ -1,5 +1,6 @@
 """Calibrations are made: by searches for entries, or for pictures that match nothing."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,8 @@ from homing.search.surroundings import NEIGHBOURS, ContrastTail, Surroundings, s
 if TYPE_CHECKING:
     from homing.descriptors import Descriptor
 
+_log = logging.getLogger(__name__)
+
 _MOST_QUERIES = 5000  # entries searched for: seconds among a million
 _AT_ONCE = 512
 
@@ -34,6 +37,7 @@ def calibrate(
     strangers: "Strangers | None" = None,
 ) -> Calibration:
     """Calibrate an archive on pictures that match nothing, or else on its entries."""
+    _log.info("calibrating %d entries", len(snapshot))
     others = load_background(settings.descriptor_fingerprint, settings.dimension)
     if strangers is None:
         return calibrate_on_entries(snapshot, others=others, previews=previews)
@@ -138,7 +142,7 @@ def _tails(
 def _fit(highest: Any, snapshot: Snapshot) -> Tail:
     if len(highest) < LEAST_BACKGROUND:
         raise UsageError(
-            f"a verdict takes at least {LEAST_BACKGROUND} pictures that match nothing; here there "
-            f"are {len(highest)}: add more to the archive, or name a folder of others"
+            f"a verdict by similarity takes at least {LEAST_BACKGROUND} unrelated pictures, and "
+            f"here are {len(highest)}: add more to the archive, or name a folder of others"
         )
     return fit_tail(highest, entries=len(snapshot))

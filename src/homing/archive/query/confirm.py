@@ -1,8 +1,9 @@
 """Verdicts by pictures: a query is compared with the previews of the entries found."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from homing.options import Limits
 from homing.search.frames.borders import inner_box
 from homing.search.frames.collages import MOST_PANELS, find_panels
 from homing.search.frames.panels import Box, is_page, scaled_down
-from homing.search.frames.rest import distinct, find_rests, is_taken
+from homing.search.frames.rest import area, distinct, find_rests, is_taken
 
 MOST_COMPARED = 10
 """Most hits of a query that are compared with it."""
@@ -31,7 +32,8 @@ _MOST_BY_CHANCE = 2  # hits that are no copies, after which none that does not s
 #: copies of `train/` two were found so.
 _CHANCE_ALONE, _SIMILAR = 0.5, 0.8
 _NEARLY = 0.1  # similarity below the first copy's from which a further hit may be one too
-_SIDE = 1000  # pixels of the longer side of a query as compared
+_SIDE = 1000  # pixels of the longer side of a query as looked at closely
+_LEAST = 400  # the same at first: of a JPEG a reduced size is read several times as fast
 _LEAST_SHOWN = 0.3  # share of an entry that a picture within a query shows, at least
 _LEAST_OF_PAGE = 0.5  # the same of a page: a band of a screen or a card is no copy of another one
 _SMALL = 256  # pixels of the longer side at which pages are told
@@ -51,6 +53,8 @@ class QueryPicture:
     image: Image.Image  # 8-bit RGB, upright, perhaps shrunk
     size: tuple[int, int]  # of the picture itself, upright
     sha256: bytes | None = None  # of its file; None of a picture in memory
+    read_finer: Callable[[], Image.Image] | None = None  # None: `image` has all that is wanted
+    compared: dict[bytes | Path, Comparison] = field(default_factory=dict)  # with entries' pictures
 
     @classmethod
     def read(cls, source: Source | Image.Image, limits: Limits) -> "QueryPicture":
@@ -59,13 +63,21 @@ class QueryPicture:
             image = as_rgb(source)
             return cls(image, image.size)
         data = read_bytes(source, limits=limits)
-        image, size = read_fitted_of(data, _SIDE, limits=limits)
-        return cls(image, size, hashlib.sha256(data).digest())
+        image, size = read_fitted_of(data, _LEAST, most=_SIDE, limits=limits)
+        finer = None
+        if max(image.size) < min(_SIDE, max(size)):
+            finer = partial(_read_finer, data, limits)
+        return cls(image, size, hashlib.sha256(data).digest(), finer)
+
+    @lazy
+    def finer(self) -> Image.Image:
+        """The picture with the pixels that a closer look needs."""
+        return self.image if self.read_finer is None else self.read_finer()
 
     @lazy
     def comparable(self) -> ComparableQuery:
         """The picture, analysed once for all that it is compared with."""
-        return ComparableQuery(self.image)
+        return ComparableQuery(self.image, finer=lambda: self.finer)
 
     def compare(self, record: Image.Image) -> Comparison:
         """Compare the picture with an entry's."""
@@ -78,8 +90,11 @@ class QueryPicture:
 
     @lazy
     def _framed(self) -> ComparableQuery | None:
-        box = inner_box(self.image)
-        return None if box is None else replace(self.comparable, within=box)
+        box = inner_box(self.finer)
+        if box is None:
+            return None
+        within = _scaled(box, max(self.image.size) / max(self.finer.size))
+        return replace(self.comparable, within=within)
 
     @property
     def shrunk(self) -> float:
@@ -123,8 +138,10 @@ class Panel:
     @lazy
     def picture(self) -> QueryPicture:
         """The panel as a query of its own."""
-        image = self.whole.image.crop(self.box)
-        factor = self.whole.shrunk
+        finer = self.whole.finer
+        enlarged = max(finer.size) / max(self.whole.image.size)
+        image = finer.crop(_scaled(self.box, enlarged))
+        factor = self.whole.shrunk / enlarged
         return QueryPicture(image, (round(image.width * factor), round(image.height * factor)))
 
     @lazy
@@ -134,8 +151,7 @@ class Panel:
     def copies(self, hits: Sequence[Hit]) -> list[Hit]:
         """Return the hits of the panel that are copies, with their place in the whole query."""
         left, top = (round(edge * self.whole.shrunk) for edge in self.box[:2])
-        area = self.whole.image.width * self.whole.image.height
-        share = self.picture.image.width * self.picture.image.height / area
+        share = area(self.box) / area((0, 0, *self.whole.image.size))
         found = []
         for hit in hits:
             if hit.confirmed and hit.region and hit.covered and (hit.shown or 0) >= self._least:
@@ -217,7 +233,9 @@ def compare_hit(
         return ComparedHit(replace(hit, reason=f"not compared: {place}: {error}"))
     if query.sha256 is not None and query.sha256 in (recorded.file_sha256, recorded.source_sha256):
         return ComparedHit(_very_file(hit, recorded, query), image)
-    comparison = query.compare(image)
+    comparison = query.compared.get(picture)
+    if comparison is None:
+        comparison = query.compared[picture] = query.compare(image)
     return ComparedHit(_judged(hit, recorded, image, comparison, query), image, comparison)
 
 
@@ -264,6 +282,10 @@ def _judged(
         region=region,
         edits=edits,
     )
+
+
+def _read_finer(data: bytes, limits: Limits) -> Image.Image:
+    return read_fitted_of(data, _SIDE, limits=limits)[0]
 
 
 def _scaled(box: Box, factor: float) -> Box:

@@ -1,12 +1,12 @@
 """The confirmer: compares the answers to queries with their pictures, and looks into collages."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homing.archive.hits import Hit, Hits
 from homing.archive.previews.store import PreviewStore
@@ -51,15 +51,17 @@ class Confirmer:
     search: _Search  # for hits without comparing them
     decided: _Decided  # gives the hits of a query with what people decided
     options: SearchOptions
+    picture: QueryPicture | None = None  # of the only query, if it is read already
 
     def confirmed(self, answers: Sequence[Hits], queries: Sequence[DescribedQuery]) -> list[Hits]:
         """Return the answers to queries, compared."""
         pictures = hit_pictures(answers, self.store, self.sources)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            seen = list(pool.map(partial(self._compare, pictures), answers, queries))
+            each_of: Callable[..., Iterable[Any]] = map if len(queries) == 1 else pool.map
+            seen = list(each_of(partial(self._compare, pictures), answers, queries))
             places = [n for n, each in enumerate(seen) if each.picture is not None]
             while places:
-                latest = self._search_within([seen[n] for n in places], pool)
+                latest = self._search_within([seen[n] for n in places], each_of)
                 for n, each in zip(places, latest, strict=True):
                     seen[n] = each
                 places = [n for n in places if seen[n].may_show_more]
@@ -74,17 +76,17 @@ class Confirmer:
         if not hits or query.picture is None:
             return SeenQuery(hits)
         try:
-            picture = QueryPicture.read(query.picture, self.options.limits)
+            picture = self.picture or QueryPicture.read(query.picture, self.options.limits)
         except PictureError:  # a file that has changed since it was described costs no answer
             return SeenQuery(hits)
         return SeenQuery(confirm(hits, pictures, picture, self.options.limits), picture)
 
     def _search_within(
-        self, queries: Sequence["SeenQuery"], pool: ThreadPoolExecutor
+        self, queries: Sequence["SeenQuery"], each_of: Callable[..., Iterable[Any]]
     ) -> "list[SeenQuery]":
         """Search for the pictures within several queries, all in one search."""
         size = self.descriptor.input_size
-        panels = list(pool.map(partial(SeenQuery.panels, size=size), queries))
+        panels = list(each_of(partial(SeenQuery.panels, size=size), queries))
         views = [view for each in panels for _, view in each]
         described = describe_views(self.descriptor, views, batch=_AT_ONCE, pad=False)
         answers = self.search(described, panel_options(self.options)) if views else []
@@ -93,7 +95,7 @@ class Confirmer:
         theirs = [[next(rest) for _ in each] for each in panels]
         boxes = [[panel.box for panel, _ in each] for each in panels]
         join = partial(SeenQuery.joined, pictures=pictures, limits=self.options.limits)
-        return list(pool.map(join, queries, boxes, theirs))
+        return list(each_of(join, queries, boxes, theirs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +161,18 @@ def in_reading_order(copies: Sequence[Hit]) -> list[Hit]:
     places.sort(key=lambda place: place[0][1])
     rows: list[list[tuple[Box, list[Hit]]]] = []
     for place in places:
-        _, top, _, bottom = place[0]
-        if rows and (top + bottom) / 2 <= max(box[3] for box, _ in rows[-1]):
+        if rows and any(_beside(place[0], box) for box, _ in rows[-1]):
             rows[-1].append(place)
         else:
             rows.append([place])
     ordered = [place for row in rows for place in sorted(row, key=lambda place: place[0][0])]
     return [hit for _, hits in ordered for hit in hits]
+
+
+def _beside(one: Box, other: Box) -> bool:
+    """Return whether half of the lower of two boxes is as high up as the other."""
+    shared = min(one[3], other[3]) - max(one[1], other[1])
+    return 2 * shared >= min(one[3] - one[1], other[3] - other[1])
 
 
 def hit_pictures(

@@ -11,7 +11,8 @@ from homing.archive.query.entries import Entries, HeldEntries
 from homing.archive.table.addresses import Runs, read_runs
 from homing.archive.table.columns import Columns, load_columns, return_freed_memory
 from homing.archive.table.generations import StoredGenerations
-from homing.archive.table.index import Segment, nearest_codes, read_coverage
+from homing.archive.table.index.form import IndexForm, stored_form
+from homing.archive.table.index.segments import Segment, nearest_codes, read_coverage
 from homing.archive.table.places import PLACES, PackedPlaces
 from homing.archive.table.rows import code_array
 from homing.archive.table.table import Table
@@ -54,7 +55,8 @@ def choose_engine(engine: str, table: Table, codebooks: Sequence[Codebook]) -> s
     """
     if engine != "auto":
         return engine
-    if any(reason_against(codebook.factory) is not None for codebook in codebooks):
+    forms = [stored_form(table, codebook) for codebook in codebooks]
+    if any(reason_against(form.codebook.factory, form.codes) is not None for form in forms):
         return "memory"
     if not isinstance(table.path, Path):
         return "lance"  # it transfers codes alone, and only those of unindexed rows
@@ -106,8 +108,8 @@ def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
     pinned = table.pinned()
     blocks = list(_blocks(pinned, codebook, runs, coverage.unindexed))
     each = [(segment,) for segment in coverage.segments]
-    together = [_segments(pinned, codebook, runs, coverage.segments)] if each else []
-    apart = [_segments(pinned, codebook, runs, alone) for alone in each]
+    together = [_segments(pinned, coverage.form, runs, coverage.segments)] if each else []
+    apart = [_segments(pinned, coverage.form, runs, alone) for alone in each]
 
     def accepts_partial() -> bool:
         return not (table.follows_writes() and pinned.is_superseded())
@@ -116,12 +118,10 @@ def _open_lance(table: Table, codebook: Codebook, runs: Runs) -> LanceEngine:
 
 
 def _segments(
-    table: Table, codebook: Codebook, runs: Runs, segments: Sequence[Segment]
+    table: Table, form: IndexForm, runs: Runs, segments: Sequence[Segment]
 ) -> Part[Nearest]:
     def search(queries: NDArray[np.float32], candidates: int, probes: int) -> Found:
-        query, address, distance = nearest_codes(
-            table, codebook, segments, queries, candidates, probes
-        )
+        query, address, distance = nearest_codes(table, form, segments, queries, candidates, probes)
         return query, runs.numbers(address), distance
 
     return indexed_part(sum(segment.rows for segment in segments), search, table.places)

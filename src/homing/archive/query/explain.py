@@ -10,6 +10,7 @@ from homing.archive.hits import Hit, Hits
 from homing.archive.query.confirm import HitPicture, QueryPicture, compare_hit
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.query.verdict import (
+    NOT_FOUND,
     answer_in_words,
     hit_in_words,
     may_be_copy,
@@ -43,15 +44,14 @@ class Explanation:
 
     @property
     def edits(self) -> tuple[str, ...]:
-        """Edits that the copy seems to have suffered."""
+        """What was done to the copy, as far as it can be seen."""
         return () if self.hit is None else self.hit.edits
 
     @property
     def verdict(self) -> str:
         """Verdict, as a sentence."""
-        if self.hit is None:
-            return f"No verdict: {self.reason}." if self.reason else "Nothing was found."
-        words = answer_in_words([self.hit])
+        nothing = self.reason or NOT_FOUND
+        words = nothing if self.hit is None else answer_in_words([self.hit])
         return f"{words[0].upper()}{words[1:]}."
 
     @property
@@ -82,7 +82,7 @@ class Explanation:
             "entry": f"{hit.id} ({hit.state})",
             "verdict": hit_in_words(hit),
             "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
-            "as similar by chance": (
+            "this similar": (
                 "not known" if hit.false_alarm_rate is None else rate_of_hit_in_words(hit)
             ),
             "view": hit.view,

@@ -1,5 +1,6 @@
 """Snapshots: one version of an archive's table, ready to be searched by one of the engines."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -20,6 +21,8 @@ from homing.search.engines.combined import NEAR, Probes
 from homing.search.engines.deadline import Deadline, Partial
 from homing.search.ranking import rank, similarities_among
 from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings
+
+_log = logging.getLogger(__name__)
 
 _VECTORS_AT_ONCE = 8192  # fetched and widened: bounds memory for any number of queries
 
@@ -292,6 +295,13 @@ class CurrentSnapshot:
                 books = self._codebooks.read(self._table)
                 engine = choose_engine(self._engine, self._table, books)
                 self._snapshot = Snapshot(self._table, books, engine)
+            _log.debug(
+                "%s: %d entries of version %d for the %s engine",
+                self._table.path,
+                len(self._snapshot),
+                self._table.version,
+                engine,
+            )
         return self._snapshot
 
     def run(self, query: Callable[[Snapshot], _T]) -> _T:

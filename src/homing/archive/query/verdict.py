@@ -29,20 +29,18 @@ class Verdict:
 
 
 def rate_in_words(rate: float, *, bound: bool = False, provisional: bool = False) -> str:
-    """Return a false-alarm rate, above 0, as "1 in 12,000 queries".
+    """Return a false-alarm rate, above 0, as "1 in 12,000 unrelated pictures".
 
     `bound`: the rate is lower still, by an unknown factor. `provisional`: it rests on pictures that
     are not the archive's.
     """
-    if rate >= 0.5:
-        return "more often than not"
+    if rate >= _BY_CHANCE:
+        return "most unrelated pictures"
     unit = int(10 ** max(0, math.floor(math.log10(1 / rate)) - 1))
-    words = f"1 in {round(1 / rate / unit) * unit:,} queries"
+    words = f"1 in {round(1 / rate / unit) * unit:,} unrelated pictures"
     if bound:
-        words = f"less than {words}"
-    if provisional:
-        return f"{words}, provisional"
-    return f"{words}, as far as this archive can tell" if bound else words
+        return f"fewer than {words}"
+    return f"about {words}" if provisional else words
 
 
 def rate_of_hit_in_words(hit: Hit | Verdict) -> str:
@@ -52,6 +50,9 @@ def rate_of_hit_in_words(hit: Hit | Verdict) -> str:
     return rate_in_words(hit.false_alarm_rate, bound=bound, provisional=provisional)
 
 
+NOT_FOUND = "not found in this archive"
+TOO_FEW = "with fewer than 200 pictures homing cannot judge by similarity yet"
+_BY_CHANCE = 0.5  # rate from which a similarity says nothing for a copy
 _MOST_NAMED = 3  # copies that a sentence names
 
 
@@ -65,7 +66,7 @@ def hit_in_words(hit: Hit) -> str:
     if hit.verdict == "file":
         return f"{words} ({hit.reason})"
     if hit.verdict == "copy":
-        return f"{words}: {', '.join(hit.edits)}" if hit.edits else words
+        return words + _edits_in_words(hit)
     if hit.verdict == "part":
         agree = hit.agreeing
         return words if agree is None else f"{words}: {agree:.0%} of what both show is alike"
@@ -98,52 +99,62 @@ _SHORT = {
 }
 
 _BY_SIMILARITY = {
-    True: "a copy, by similarity alone",
-    False: "no sure copy",
+    True: "probably a copy, by similarity alone",
+    False: "not found to be a copy",
     None: "not compared",
 }
+
+
+def _edits_in_words(hit: Hit) -> str:
+    """Return what was done to a copy, behind a colon; nothing where nothing is seen."""
+    cropped = "" if hit.shown is None else f"{max(1, round(100 * hit.shown))} % of it"
+    edits = [cropped if cropped and e.startswith("cropped") else e for e in hit.edits]
+    edits.sort(key=lambda edit: edit != cropped)
+    return f": {', '.join(edits)}" if edits else ""
 
 
 def _similarity_in_words(hit: Hit) -> str:
     """Return what similarity alone says of a hit."""
     if hit.is_copy is None:
-        return hit.reason or "not compared; how often chance is as similar is not known"
+        return hit.reason or f"not compared; {TOO_FEW}"
     words = verdict_in_words(None, hit.is_copy) + _chance_in_words(hit)
     return f"{words}; {hit.reason}" if hit.reason else words
 
 
 def _chance_in_words(hit: Hit | Verdict) -> str:
-    """Return how often chance is as similar, in brackets; nothing where that is not known."""
-    known = hit.false_alarm_rate is not None
-    return f" (so similar by chance: {rate_of_hit_in_words(hit)})" if known else ""
+    """Return how often unrelated pictures are as similar, in brackets; nothing if not known."""
+    if hit.false_alarm_rate is None:
+        return ""
+    words = rate_of_hit_in_words(hit)
+    return f" ({words} look{'s' * words.startswith(('1 in', 'about'))} this similar)"
 
 
 def answer_in_words(hits: Sequence[Hit]) -> str:
-    """Return the answer to a query, of at least one hit: what it is a copy of."""
+    """Return the answer to a query: what it is a copy of, and what was done to it."""
+    if not hits:
+        return NOT_FOUND
     kind = _kind_of(hits)
     if kind == "copy":
         files = [hit.id for hit in hits if hit.is_copy and hit.verdict == "file"]
         copies = [hit.id for hit in hits if _is_sure_copy(hit) and hit.id not in files]
         found = [("file", files), ("copy", copies)]
         words = ", and ".join(copy_in_words(verdict, ids) for verdict, ids in found if ids)
-        decided = not any(hit.confirmed for hit in hits if _is_sure_copy(hit))
-        return f"{words}, as decided" if decided else words
+        sure = [hit for hit in hits if _is_sure_copy(hit)]
+        if not any(hit.confirmed for hit in sure):
+            return f"{words}, as decided"
+        return words + _edits_in_words(sure[0]) if len(sure) == 1 else words
     if kind == "alike":
         return copy_in_words(None, [hit.id for hit in hits if hit.is_copy])
     if kind == "part":
-        return f"no copy; it shares a part with {_names([h.id for h in hits if _shares_part(h)])}"
+        return f"not a copy; shares a part with {_names([h.id for h in hits if _shares_part(h)])}"
     if kind == "undecided":
         best = next(hit for hit in hits if may_be_copy(hit))
         if best.is_copy is False:
-            return f"no sure copy; most like {best.id}"
-        return f"undecided: most like {best.id}; {best.reason or _similarity_in_words(best)}"
+            return f"{NOT_FOUND}; the most similar entry is {best.id}"
+        return f"perhaps a copy of {best.id}: {best.reason or _similarity_in_words(best)}"
     if hits[0].decision is not None:  # those that were decided to be none come last
         return f"no copy of {_names([hit.id for hit in hits])}, as decided"
-    compared = all(hit.confirmed is False or hit.left_aside or hit.decision for hit in hits)
-    return "no copy of anything found" if compared else f"no copy found; {_NO_NEARER}"
-
-
-_NO_NEARER = "nothing is more similar than others are by chance"
+    return NOT_FOUND
 
 
 def copy_in_words(
@@ -153,7 +164,7 @@ def copy_in_words(
     if verdict is not None:
         return f"{_SHORT[verdict]} of {_names(ids)}"
     chance = "" if by_similarity is None else _chance_in_words(by_similarity)
-    return f"taken for a copy of {_names(ids)}, by similarity alone{chance}"
+    return f"probably a copy of {_names(ids)}, by similarity alone{chance}"
 
 
 def _is_sure_copy(hit: Hit) -> bool:
@@ -182,7 +193,7 @@ def _names(ids: Sequence[str]) -> str:
 def left_aside_in_words(hits: Sequence[Hit]) -> str:
     """Return which hits a comparison left aside; nothing if there are none."""
     names = [hit.id for hit in hits if hit.left_aside]
-    return f"less similar, and not compared: {_names(names)}" if names else ""
+    return f"less similar, so not compared: {_names(names)}" if names else ""
 
 
 class Tally:
@@ -206,7 +217,11 @@ class Tally:
     def __str__(self) -> str:
         """Return what was found, and what was not searched, in one line."""
         total = self.kinds.total()
-        counts = (f"{self.kinds[k]:,} {words}" for k, words in _COUNTED.items() if self.kinds[k])
+        counts = (
+            f"{self.kinds[kind]:,} {words[self.kinds[kind] > 1]}"
+            for kind, words in _COUNTED.items()
+            if self.kinds[kind]
+        )
         words = f"{total:,} picture{'s' * (total != 1)}: {', '.join(counts)}"
         if not self.cells:
             return words
@@ -216,14 +231,13 @@ class Tally:
 
 
 _COUNTED = {
-    "copy": "found to be copies",
-    "alike": "taken for copies by similarity alone",
-    "part": "that share a part",
-    "undecided": "undecided",
-    "none": "without a copy",
-    "nothing": "that show nothing",
+    "copy": ("a copy", "copies"),
+    "alike": ("probably a copy", "probably copies"),
+    "part": ("sharing a part", "sharing a part"),
+    "undecided": ("undecided", "undecided"),
+    "none": ("not found", "not found"),
+    "nothing": ("nearly blank", "nearly blank"),
 }
-_BY_CHANCE = 0.5  # rate from which a similarity says nothing for a copy
 
 
 def _kind_of(hits: Sequence[Hit]) -> str:

@@ -4,12 +4,14 @@ tests/archive/table/test_lance_internals.py fails where a later Lance changes an
 are no longer plain cost speed only: vectors are then read through Lance. The rest must hold.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 if TYPE_CHECKING:
@@ -91,6 +93,26 @@ def count_indexed_rows(dataset: "lance.LanceDataset", segment: str) -> int:
     return int(reader.metadata().num_rows)
 
 
+def index_storage(dataset: "lance.LanceDataset", segment: str) -> dict[str, Any]:
+    """Return what the file of an index segment says of its codes."""
+    from lance.file import LanceFileReader
+
+    reader = LanceFileReader(f"{dataset.uri}/_indices/{segment}/auxiliary.idx")
+    (text,) = json.loads(reader.metadata().schema.metadata[b"storage_metadata"])
+    stored: dict[str, Any] = json.loads(text)
+    return stored
+
+
+def rabitq_model(dimension: int, bits: int, seed: bytes) -> str:
+    """Make a model of RaBitQ codes whose rotation follows from the seed alone."""
+    from lance.lance import indices
+
+    model = json.loads(indices.build_rq_model(dimension, bits))
+    count = len(model["fast_rotation_signs"])
+    drawn = np.random.default_rng(list(seed)).integers(256, size=count)
+    return json.dumps(model | {"fast_rotation_signs": drawn.tolist()})
+
+
 @dataclass(frozen=True)
 class Page:
     """Consecutive vectors in a data file."""
@@ -145,14 +167,14 @@ def _pages_of_file(path: Path, column: int, dimension: int, first: int) -> list[
     return pages
 
 
-def shuffle_schema(code: pa.DataType) -> pa.Schema:
-    """Schema of the files from which Lance's index builder takes rows, cells and codes.
+def shuffle_schema(name: str, value: pa.DataType) -> pa.Schema:
+    """Schema of the files from which Lance's index builder takes rows, cells and values.
 
-    Its own GPU builder writes such "precomputed shuffle buffers". `code` is a fixed-size list of
-    uint8 (a product quantizer's code) or of float32 (a whole vector).
+    Its own GPU builder writes such "precomputed shuffle buffers". The values are fixed-size lists:
+    of uint8, named "__pq_code" (a product quantizer's code), of float32, named "flat" (a whole
+    vector), or those of the indexed column under its name, which it then encodes.
     """
-    name = "flat" if pa.types.is_floating(code.value_type) else "__pq_code"
-    return pa.schema([("row_id", pa.uint64()), ("__ivf_part_id", pa.uint32()), (name, code)])
+    return pa.schema([("row_id", pa.uint64()), ("__ivf_part_id", pa.uint32()), (name, value)])
 
 
 def write_shuffle_buffers(

@@ -163,6 +163,12 @@ def location_of(path: "str | PathLike[str] | ObjectStorePath") -> Location:
         return Path(text)
     scheme, _, rest = text.partition("://")
     if scheme.lower() not in _SCHEMES:
+        if scheme.lower() in ("http", "https"):
+            raise ArchiveError(
+                f"{text} is a web address, and an archive is a folder, or lies in an object store "
+                "(s3://, gs://, az://); a running service is searched in a browser, or with "
+                "homing.client"
+            )
         known = ", ".join(f"{each}://" for each in _SCHEMES)
         raise ArchiveError(
             f"{text!r} is neither a folder nor in a known object store; these begin with {known}, "

@@ -7,6 +7,7 @@ and a compaction brings back the rows that another process has removed meanwhile
 
 import copy
 import datetime
+import logging
 import os
 import threading
 import time
@@ -26,6 +27,8 @@ from homing.archive.table.location import Location, ObjectStorePath
 from homing.errors import ArchiveError, UsageError
 from homing.files.locks import hold_lock_within, share_lock
 from homing.images.limits import shown
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
@@ -191,6 +194,9 @@ class VersionedDataset:
                 self.refresh()
                 if self.version == version:
                     raise
+                _log.debug(
+                    "%s: version %d is gone; again with %d", self.path, version, self.version
+                )
 
     def write(self, action: Callable[[], _T]) -> _T:
         """Run an action that commits, from the newest version on, and move on to its result.
@@ -204,6 +210,7 @@ class VersionedDataset:
             result = self.retry(action)
             self.refresh()
             self.record_checksums()
+        _log.debug("%s: version %d", self.path, self.version)
         return result
 
     @property

@@ -34,10 +34,14 @@ def _others(case: Case) -> list[Quantizer]:
     cells = case.quantizer.codebook.cell_count
     for number in dict.fromkeys((max(cells, 4), max(cells // 4, 4))):
         try:
-            quantizer = case.maker.find_quantizer(f"IVF{number},PQ8x8", case.benchmark.distractors)
+            quantizer = case.maker.find_quantizer(
+                f"train:IVF{number},PQ8x8", case.benchmark.distractors
+            )
         except CodebookError:  # too few vectors, or a length that eight does not divide
             continue
         known = [case.quantizer, *found]
         if quantizer.codebook.fingerprint not in [each.codebook.fingerprint for each in known]:
-            found.append(Quantizer(f"{quantizer.name} trained here", quantizer.codebook, ""))
+            found.append(
+                Quantizer(f"{quantizer.codebook.factory} trained here", quantizer.codebook, "")
+            )
     return found

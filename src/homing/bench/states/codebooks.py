@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from homing.bench.encode.code_checksum import code_checksum
 from homing.codebooks import (
+    BundledInfo,
     Codebook,
     Factory,
     bundled_codebooks,
@@ -21,6 +22,7 @@ from homing.codebooks import (
     train_codebook,
     with_codes,
 )
+from homing.codebooks.names import load_meaning, read_name
 from homing.errors import CodebookError, UsageError
 
 if TYPE_CHECKING:
@@ -65,19 +67,18 @@ def find_quantizer(
 ) -> Quantizer:
     """Find a codebook, or train it on the distractors, (n, d).
 
-    ``"auto"``: the bundled one for an archive of that many pictures, or one trained here if none is
-    bundled; a bundled one's name; a file; or a factory such as ``"IVF1024,PQ8x8"``, trained here.
-    The cache stores trained ones. `CodebookError` if the name is none of these, or the codebook was
-    trained for another descriptor.
+    Names are those of :mod:`homing.codebooks.names`. A factory that does not ship, or one behind
+    ``train:``, is trained here; the cache stores it. ``"auto"`` is trained here too if nothing
+    ships for the descriptor. `CodebookError` if the name is none, or the codebook was trained for
+    another descriptor.
     """
-    if name == "auto":
+    if name.lower() == "auto":
         if not any(info.descriptor == descriptor.fingerprint for info in bundled_codebooks()):
             return _load_or_train(
                 _factory_for(len(distractors)), descriptor, distractors, cache, seed
             )
         codebook, reason = choose_bundled(descriptor.fingerprint, len(distractors))
-        name = next(i.name for i in bundled_codebooks() if i.fingerprint == codebook.fingerprint)
-        return Quantizer(name, codebook, reason)
+        return Quantizer(str(codebook.factory), codebook, f"bundled, {reason}")
     found = _existing(name, descriptor)
     if isinstance(found, Quantizer):
         return found
@@ -87,26 +88,28 @@ def find_quantizer(
 def check_indexes(names: Sequence[str], descriptor: "Descriptor") -> None:
     """Refuse indexes that :func:`find_quantizer` would refuse, before anything is described."""
     for name in names:
-        if name != "auto":
+        if name.lower() != "auto":
             found = _existing(name, descriptor)
             if isinstance(found, Factory):
                 found.check_dimension(descriptor.dimension)
 
 
 def _existing(name: str, descriptor: "Descriptor") -> "Quantizer | Factory":
-    """Return an existing codebook or, for any other name, the factory to train."""
-    info = next((each for each in bundled_codebooks() if each.name.lower() == name.lower()), None)
-    if info is None and not Path(name).is_file():
-        return parse_factory(name)
-    codebook = with_codes(load_codebook(name))
+    """Return an existing codebook, or the factory to train."""
+    meaning = read_name(name, descriptor.fingerprint)
+    assert meaning != "auto"
+    if isinstance(meaning, Factory):
+        return meaning
+    codebook = with_codes(load_meaning(meaning))
     if codebook.descriptor not in (None, descriptor.fingerprint):
         raise CodebookError(
             f"the codebook {name} was trained for another descriptor "
             f"({codebook.descriptor_name}): name one of {descriptor.name}, or a factory, "
             "which is trained here"
         )
-    origin = f"bundled; trained on {info.origin}" if info else "from a file"
-    return Quantizer(info.name if info else name, codebook, origin)
+    if isinstance(meaning, BundledInfo):
+        return Quantizer(meaning.factory, codebook, f"bundled; trained on {meaning.origin}")
+    return Quantizer(name, codebook, "from a file")
 
 
 def _factory_for(count: int) -> Factory:
@@ -138,4 +141,7 @@ def _load_or_train(
         )
         save_codebook(codebook, path, overwrite=True)
     origin = f"trained here, on the {len(distractors):,} distractors of the base"
-    return Quantizer(str(factory), codebook, origin)
+    name = str(factory)
+    if isinstance(read_name(name, descriptor.fingerprint), BundledInfo):
+        name = f"train:{name}"  # so that a name in a table names the same codebook again
+    return Quantizer(name, codebook, origin)

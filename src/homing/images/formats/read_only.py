@@ -12,6 +12,7 @@ import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, Image, Jpeg2KImagePlugin, TiffImagePlugin
 
 from homing.errors import PictureError
+from homing.extras import install_command
 from homing.images.formats.boxed.heif_items import parse_heif
 from homing.images.formats.tiff import STRUCTURAL, SUB_PICTURES, TiffHeader
 from homing.images.formats.tiff_tags import (
@@ -154,7 +155,7 @@ def read_heic(data: bytes, limits: Limits) -> tuple[Pixels, Told]:
         import pillow_heif
     except ImportError as error:
         raise PictureError(
-            "reading HEIC needs pillow-heif, not installed here: pip install 'homing[heic]'; or "
+            f"reading HEIC needs pillow-heif, not installed here: {install_command('heic')}; or "
             "export the picture as JPEG"
         ) from error
     with decoder_errors_as("the HEIC is truncated or damaged"):

@@ -92,9 +92,13 @@ def find_frame(pixels: Pixels) -> Box | None:
 
 def _within(pixels: Pixels, box: Box, least: float) -> Box:
     """Return a box without its outermost bands of at least a share `least` of its side."""
+    import cv2
+
     left, top, right, bottom = box
     # Each side turned to the top: the top, right, bottom and left one.
-    sides = [np.rot90(pixels[top:bottom, left:right], turns) for turns in range(4)]
+    inner = pixels[top:bottom, left:right]
+    turns = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+    sides = [inner, *(cv2.rotate(inner, turn) for turn in turns)]
     cuts = [0, 0, 0, 0]
     for first in (0, 1):
         cuts[first], cuts[first + 2] = _blurred_bands(sides[first], sides[first + 2], least)
@@ -110,6 +114,8 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
 
     A band without text counts as fuller than any with text; 0 rows where there is no band.
     """
+    import cv2
+
     height = len(rows)
     if height < 4:
         return 0, 0.0
@@ -122,17 +128,21 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
     reach = min(_prefix(share >= _WRITTEN), height - 1, int(_MOST_BAND * height))
     if reach < thinnest:
         return 0, 0.0
-    # Two rows apart: scaling and coding blur the step. From row to row, lest a slope be one.
-    jumps = np.abs(rows[2 : reach + 1].astype(np.int16) - rows[: reach - 1]) > _TOLERANCE
-    leaves = (alike[: reach - 1] & jumps.any(axis=2)).mean(axis=1)
     ends = np.arange(1, reach)
     filled = np.cumsum(share)[: reach - 1] / ends
+    good = (share[: reach - 1] >= _MARGIN) & (filled >= _FILLED) & (ends >= thinnest)
+    if not good.any():
+        return 0, 0.0
+    # Two rows apart: scaling and coding blur the step. From row to row, lest a slope be one.
+    jumps = ~within(cv2.absdiff(rows[2 : reach + 1], rows[: reach - 1]), 0, _TOLERANCE)
+    leaves = (alike[: reach - 1] & jumps).mean(axis=1)
+    good &= leaves >= _PLAIN_STEP
+    if not good.any():
+        return 0, 0.0
     plain = np.minimum.accumulate(share)[: reach - 1] >= _PLAIN
     drift = np.abs(np.median(rows[:reach, ::4], axis=1) - colour)
     plain &= ends <= _prefix((drift <= _DRIFT).all(axis=1))
-    good = (share[: reach - 1] >= _MARGIN) & (filled >= _FILLED)
     good &= leaves >= np.where(plain, _PLAIN_STEP, _WRITTEN_STEP)
-    good &= ends >= thinnest
     if not good.any():
         return 0, 0.0
     best = np.where(good, leaves, 0).max()
@@ -142,7 +152,7 @@ def _solid_band(rows: Pixels, least: float) -> tuple[int, float]:
 
 
 def _has_colour(rows: Pixels, colour: NDArray[np.int16]) -> NDArray[np.bool_]:
-    return within(np.ascontiguousarray(rows), colour - _TOLERANCE, colour + _TOLERANCE)
+    return within(rows, colour - _TOLERANCE, colour + _TOLERANCE)
 
 
 def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]:
@@ -155,15 +165,25 @@ def _blurred_bands(here: Pixels, there: Pixels, least: float) -> tuple[int, int]
 
 def _blurred_band(rows: Pixels, least: float) -> int:
     """Count the rows at the top before the first jump, if it goes across the picture; else 0."""
-    changes = np.abs(np.diff(rows[..., 1].astype(np.int16), axis=0))
+    thinnest = max(2.0, least * len(rows))
+    first = _changes(rows[: math.ceil(thinnest)])
+    if ((first > _JUMP).mean(axis=1) > _STILL).any():
+        return 0  # most photographs end here, before all rows are examined
+    changes = _changes(rows)
     jumps = (changes > _JUMP).mean(axis=1)
     end = _prefix(jumps <= _STILL)
-    if end + 1 >= len(jumps) or end + 1 < max(2, least * len(rows)):
+    if end + 1 >= len(jumps) or end + 1 < thinnest:
         return 0
     step = end + int(jumps[end : end + 2].argmax())
     before = changes[max(0, end - 3) : end].mean() if end else 0.0
     sudden = changes[step].mean() >= _SUDDEN * before
     return step + 1 if sudden and jumps[step] >= _BLURRED_STEP else 0
+
+
+def _changes(rows: Pixels) -> NDArray[np.int16]:
+    """Return the change of green from each row to the next, levels."""
+    found: NDArray[np.int16] = np.abs(np.diff(rows[..., 1].astype(np.int16), axis=0))
+    return found
 
 
 def _prefix(true: NDArray[np.bool_]) -> int:

@@ -65,6 +65,8 @@ def find_panels(image: Image.Image) -> tuple[Box, ...]:
 
 
 def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
+    import cv2
+
     height, width = pixels.shape[:2]
     if min(height, width) < 32:
         return []
@@ -73,7 +75,7 @@ def _panels(pixels: NDArray[np.uint8]) -> list[Box]:
         return page
     box = page[0] if page else find_frame(pixels) or (0, 0, width, height)
     least = _LEAST * max(height, width)
-    steps = _steps(pixels), _steps(np.ascontiguousarray(pixels.transpose(1, 0, 2)))
+    steps = _steps(pixels), _steps(cv2.transpose(pixels))
     parts = [
         part
         for part in _cut(steps, box, _DEPTH)
@@ -90,7 +92,7 @@ def _steps(pixels: NDArray[np.uint8]) -> Values:
     import cv2
 
     red, green, blue = cv2.split(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]))
-    highest = np.maximum(np.maximum(red, green), blue)
+    highest = cv2.max(cv2.max(red, green), blue)
     found = np.zeros(pixels.shape[:2], np.float32)
     found[:, 1:] = np.minimum(highest, _MOST_STEP)
     return found
@@ -127,8 +129,8 @@ def _steepest(steps: Values, margin: int, least: float, each: float) -> tuple[fl
     single = np.add.reduceat(steps, ends[:-1], axis=0) / np.diff(ends)[:, None]
     both = _both_sides(single) + _NOISE
     columns = np.arange(width)
-    near = [both[:, np.clip(columns + away, 0, width - 1)] for away in _BESIDE]
-    beside = np.median(np.stack(near), axis=0)
+    near = np.stack([both[:, np.clip(columns + away, 0, width - 1)] for away in _BESIDE])
+    beside = np.sort(near, axis=0)[len(near) // 2 - 1 : len(near) // 2 + 1].mean(axis=0)
     steep = both.mean(axis=0) / beside.mean(axis=0)
     second = np.partition(both / beside, 1, axis=0)[1]
     good = (steep >= least) & (second >= each)
@@ -150,10 +152,15 @@ def _both_sides(steps: Values) -> Values:
 def _inset(upright_steps: Values, level_steps: Values) -> Box | None:
     """Find a picture within another one: four straight edges."""
     height, width = upright_steps.shape
-    upright, level = _edges(upright_steps), _edges(level_steps).T
-    rows, columns = _longest(level.T), _longest(upright)
-    across, down = _pairs(columns, _INSET * width), _pairs(rows, _INSET * height)
-    if not len(across) or not len(down):
+    upright = _edges(upright_steps)
+    columns = _longest(upright)
+    across = _pairs(columns, _INSET * width)
+    if not len(across):
+        return None
+    level = _edges(level_steps).T
+    rows = _longest(level.T)
+    down = _pairs(rows, _INSET * height)
+    if not len(down):
         return None
     sides = _shares(upright, columns, across, down), _shares(level.T, rows, down, across).T
     shares = np.minimum(*sides)
@@ -180,11 +187,13 @@ def _pairs(places: list[int], least: float) -> Places:
 
 def _edges(steps: Values) -> NDArray[np.bool_]:
     """Mark the pixels of steep steps across upright lines, (h, w), a pixel to both sides."""
+    import cv2
+
     both = _both_sides(steps)
-    beside = np.zeros_like(both)
-    for away in _BESIDE:
-        beside += np.roll(both, away, axis=1)
-    steep = (both >= _EDGE_STEP) & (both >= _EDGE * (beside / len(_BESIDE) + _NOISE))
+    weights = np.zeros((1, 2 * max(_BESIDE) + 1), np.float32)
+    weights[0, max(_BESIDE) + np.array(_BESIDE)] = 1 / len(_BESIDE)
+    beside = cv2.filter2D(both, cv2.CV_32F, weights)
+    steep: NDArray[np.bool_] = (both >= _EDGE_STEP) & (both >= _EDGE * (beside + _NOISE))
     found = steep.copy()
     found[:, 1:] |= steep[:, :-1]
     found[:, :-1] |= steep[:, 1:]
@@ -193,16 +202,14 @@ def _edges(steps: Values) -> NDArray[np.bool_]:
 
 def _longest(edges: NDArray[np.bool_]) -> list[int]:
     """Return the columns with the longest runs of edges, apart from one another."""
-    score = np.zeros(edges.shape[1])
-    best = np.zeros(edges.shape[1])
-    # The largest sum of any run (Kadane), of all columns together.
-    for gains in np.where(edges, 1 - _DENSE, -_DENSE):
-        score += gains
-        np.maximum(score, 0, out=score)
-        np.maximum(best, score, out=best)
+    some = edges[::2]  # every second row will do
+    # The largest sum of any run, as the largest rise of the running sum.
+    sums = np.zeros((len(some) + 1, some.shape[1]), np.float32)
+    np.cumsum(some - np.float32(_DENSE), axis=0, out=sums[1:])
+    best = (sums - np.minimum.accumulate(sums, axis=0)).max(axis=0)
     found: list[int] = []
     for column in np.argsort(-best).tolist():
-        if len(found) == _EDGES or best[column] < 0.1 * _INSET * len(edges):
+        if len(found) == _EDGES or best[column] < 0.1 * _INSET * len(some):
             break
         if all(abs(column - other) > 3 for other in found):
             found.append(column)

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request, Response
@@ -19,12 +20,13 @@ from starlette.types import Receive, Scope, Send
 from homing.errors import ArchiveError, UsageError
 from homing.serve.access.bodies import BodyLimits
 from homing.serve.access.keys import WRITE, Key, KeyRing
+from homing.serve.access.secret import service_secret
 from homing.serve.access.slots import CLIENT
 from homing.serve.http.early_answers import ALLOWED
 from homing.serve.http.forwarded import FORWARDING
 from homing.serve.settings import LOOPBACK_NAMES, Settings
 
-COOKIE = "homing_session"
+SCHEME = "key"  # name of the security scheme in the API's description
 
 SESSION_SECONDS = 12 * 3600  # that a browser stays signed in
 
@@ -52,7 +54,10 @@ class _Bucket:
 
 
 class Guard:
-    """Admits requests or refuses them with the reason; `clock` counts seconds."""
+    """Admits requests or refuses them with the reason; `clock` counts seconds.
+
+    `cookie` is the name of the cookie that holds a browser's session.
+    """
 
     def __init__(
         self, settings: Settings, keys: KeyRing, clock: Callable[[], float] = time.monotonic
@@ -60,6 +65,7 @@ class Guard:
         self._settings = settings
         self._keyless = settings.no_keys
         self._keys = keys
+        self.cookie = service_secret(settings.folder).cookie
         self._clock = clock
         self._sessions: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self._buckets: dict[str, _Bucket] = {}
@@ -116,7 +122,7 @@ class Guard:
         if scheme.lower() == "bearer" and secret:
             return self._keys.find(secret.strip())
         with self._lock:
-            id_, until = self._sessions.get(request.cookies.get(COOKIE, ""), ("", 0.0))
+            id_, until = self._sessions.get(request.cookies.get(self.cookie, ""), ("", 0.0))
         if self._clock() >= until:
             return None
         return next((key for key in self._keys.all() if key.id == id_), None)
@@ -179,6 +185,11 @@ def guarded(right: str | None, *, many: bool = False) -> type[APIRoute]:
     """
 
     class Guarded(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            security: list[Any] = [] if right is None else [{SCHEME: [right]}]
+            extra = {**(options.get("openapi_extra") or {}), "security": security}
+            super().__init__(path, endpoint, **{**options, "openapi_extra": extra})
+
         async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
             with ExitStack() as held:
                 scope.setdefault("state", {})["held"] = held

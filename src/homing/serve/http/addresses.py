@@ -2,6 +2,7 @@
 
 import ipaddress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from urllib.parse import urlsplit
 
 from homing.errors import UsageError
 
@@ -13,6 +14,20 @@ def address_of(text: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address
+
+
+def check_host(text: str) -> None:
+    """Raise `UsageError` if a text is no host, perhaps with a port, that webhooks may go to."""
+    try:
+        parts = urlsplit(f"//{text}")
+        sound = parts.port != 0 and parts.netloc == text and bool(parts.hostname)
+    except ValueError:  # a port that is no number
+        sound = False
+    if not sound or "@" in text or " " in text or not text.isascii():
+        raise UsageError(
+            f"a host that webhooks may go to is HOST or HOST:PORT, such as hooks.local:8080, not "
+            f"{text!r}"
+        )
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:

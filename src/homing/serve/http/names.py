@@ -40,9 +40,9 @@ def id_of(name: str | None, prefix: str = "") -> str:
 
 def file_address(id: str) -> str:  # noqa: A002 - the column's name
     """Return the service's address of an entry's file."""
-    return f"/files/{quote(id)}"
+    return f"/v1/files/{quote(id)}"
 
 
 def thumbnail_address(id: str) -> str:  # noqa: A002 - the column's name
     """Return the service's address of an entry's thumbnail."""
-    return f"/thumbnails/{quote(id)}"
+    return f"/v1/thumbnails/{quote(id)}"

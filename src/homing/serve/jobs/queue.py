@@ -21,7 +21,7 @@ from homing.files.durable import make_folder
 from homing.options import Activation
 from homing.serve.http.names import file_address
 from homing.serve.http.places import PrivatePlaces
-from homing.serve.jobs.store import Job, JobDraft, JobFolder, JobPicture
+from homing.serve.jobs.store import Job, JobDraft, JobFolder, JobPicture, Webhook
 from homing.serve.settings import Settings
 from homing.serve.tasks.processes import LOST, do_nothing
 from homing.serve.tasks.release import Releaser, release_pictures, release_refusal
@@ -37,7 +37,8 @@ class JobQueue(AbstractContextManager["JobQueue"]):
     """The jobs of a service, done while the context lasts.
 
     One thread calls `releaser`. `on_problem` is called with the token of a job that failed, or that
-    lost an attempt, and the error.
+    lost an attempt, and the error; `on_end` with that of a job that is done or failed, also if it
+    was done before the start and has a webhook.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class JobQueue(AbstractContextManager["JobQueue"]):
         settings: Settings,
         releaser: Releaser,
         on_problem: Callable[[str, Exception], None],
+        on_end: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._folder = settings.folder / "jobs"
         self._out = settings.folder / "released"
         self._releaser = releaser
         self._on_problem = on_problem
+        self._on_end = on_end
         self._queue: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._failed: dict[str, str] = {}
         self._ending = threading.Event()
@@ -70,8 +73,11 @@ class JobQueue(AbstractContextManager["JobQueue"]):
     def _resume(self, token: str) -> None:
         """Queue a job unless it is done; one whose files are damaged costs itself alone."""
         try:
-            if JobFolder(self._folder / token).job().state != "done":
+            job = JobFolder(self._folder / token).job()
+            if job.state != "done":
                 self._queue.put(token)
+            elif job.webhook is not None:  # which may not know yet
+                self._on_end(token)
         except (HomingError, OSError) as error:
             self._failed[token] = _public_reason(error)
             self._on_problem(token, error)
@@ -85,11 +91,11 @@ class JobQueue(AbstractContextManager["JobQueue"]):
     def __len__(self) -> int:
         return self._queue.qsize()
 
-    def draft(self, activation: Activation) -> JobDraft:
+    def draft(self, activation: Activation, webhook: Webhook | None = None) -> JobDraft:
         """Begin to receive an upload; `BlockingIOError` if too many jobs wait already."""
         if len(self) >= _MOST_WAITING:
             raise BlockingIOError(f"{len(self)} releases wait already; come again later")
-        return JobDraft(self._folder, activation)
+        return JobDraft(self._folder, activation, webhook)
 
     def put(self, job: Job) -> None:
         """Queue a job."""
@@ -110,18 +116,20 @@ class JobQueue(AbstractContextManager["JobQueue"]):
     def _work(self) -> None:
         while (token := self._queue.get()) is not None and not self._ending.is_set():
             try:
-                self._do(JobFolder(self._folder / token))
+                if self._do(JobFolder(self._folder / token)):
+                    self._on_end(token)
             except Exception as error:  # noqa: BLE001 - of one job: reported, and the next one done
                 self._failed[token] = _public_reason(error)
                 self._on_problem(token, error)
+                self._on_end(token)
 
-    def _do(self, place: JobFolder) -> None:
-        """Continue a job, until it is done or the service ends."""
+    def _do(self, place: JobFolder) -> bool:
+        """Continue a job, until it is done or the service ends; return whether it is done."""
         job = place.job()
         done = len(job.outcomes)
         while done < len(job.pictures):
             if not self._start_process():
-                return
+                return False
             try:
                 outcomes = self._release_next(place, job, done)
             except LOST as error:
@@ -130,6 +138,7 @@ class JobQueue(AbstractContextManager["JobQueue"]):
             place.add_outcomes(done, outcomes)
             done += len(outcomes)
         place.clear(job.pictures)
+        return True
 
     def _start_process(self) -> bool:
         """Wait for a process that can release; return False where the service ends meanwhile.

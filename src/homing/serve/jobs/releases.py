@@ -8,11 +8,14 @@ from typing import Any
 
 from homing.errors import PictureError
 from homing.options import Activation
+from homing.serve.access.secret import service_secret
 from homing.serve.http.log import Log
 from homing.serve.http.names import id_of
+from homing.serve.http.receivers import receiver_of
 from homing.serve.http.uploads import Upload
 from homing.serve.jobs.queue import JobQueue
-from homing.serve.jobs.store import Job, JobDraft, JobPicture, refuse_duplicate_ids
+from homing.serve.jobs.store import Job, JobDraft, JobPicture, Webhook, refuse_duplicate_ids
+from homing.serve.jobs.webhooks import Webhooks, webhook_secret
 from homing.serve.settings import Settings
 from homing.serve.tasks.decode import Decoders, check_picture, draw_change
 from homing.serve.tasks.processes import do_nothing
@@ -39,23 +42,46 @@ class Releases(AbstractContextManager["Releases"]):
             settings,
             self._releaser,
             lambda job, error: log.write_error("release failed", error, job=job),
+            self._end,
         )
+        self._secret = service_secret(settings.folder)
+        self._webhooks = Webhooks(settings, self._secret, self.jobs.get, log)
         self.previews = Previews(settings.folder / "previews")
         self._open = ExitStack()
 
     def __enter__(self) -> "Releases":
-        for part in (self.previews, self._previewer, self._releaser, self.jobs):
+        for part in (self.previews, self._previewer, self._releaser, self._webhooks, self.jobs):
             self._open.enter_context(part)
         return self
 
     def __exit__(self, *error: object) -> None:
         self._open.close()
 
+    def _end(self, token: str) -> None:
+        self._webhooks.notify(token)
+
     def prepare_preview(self) -> None:
         """Start the process of previews, which will soon be needed."""
         self._previewer.submit(do_nothing)
 
-    async def release(self, uploads: Sequence[Upload], activation: Activation, prefix: str) -> Job:
+    def webhook(self, url: str | None, client: str) -> Webhook | None:
+        """Return a client's webhook; `UsageError` if nothing may be sent to that address."""
+        if url is None:
+            return None
+        receiver_of(url, self._settings.webhook_hosts)
+        return Webhook(url, client)
+
+    def webhook_secret(self, client: str) -> str:
+        """Return what a client's receivers verify messages with."""
+        return webhook_secret(self._secret, client)
+
+    async def release(
+        self,
+        uploads: Sequence[Upload],
+        activation: Activation,
+        prefix: str,
+        webhook: Webhook | None = None,
+    ) -> Job:
         """Take pictures in to be released; they are on disk when this returns.
 
         Each is read once before, so that a file that is no picture is refused at once. `UsageError`
@@ -63,7 +89,7 @@ class Releases(AbstractContextManager["Releases"]):
         """
         pictures = [JobPicture(upload.name, id_of(upload.name, prefix)) for upload in uploads]
         refuse_duplicate_ids(pictures)
-        draft = self.jobs.draft(activation)
+        draft = self.jobs.draft(activation, webhook)
         try:
             for picture, upload in zip(pictures, uploads, strict=True):
                 async with self._turns.take():

@@ -6,6 +6,7 @@ An upload is acknowledged once all of it is on disk under a token::
     FOLDER/jobs/TOKEN/0, 1, 2 …     the uploads, until the job is done
     FOLDER/jobs/TOKEN/outcomes-…    outcomes of the first pictures
     FOLDER/jobs/TOKEN/begun.json    attempts at the others, by number
+    FOLDER/jobs/TOKEN/webhook.json  state of the delivery of its webhook
     FOLDER/released/TOKEN/          the released files
 
 No client names a file.
@@ -29,6 +30,8 @@ from homing.options import Activation
 from homing.serve.token_folders import new_token
 
 _JOB, _MANIFEST, _ATTEMPTS = "job.json", "manifest.jsonl", "begun.json"
+_DELIVERY = "webhook.json"
+WAITING, DELIVERED, FAILED = "waiting", "delivered", "failed"
 _UPLOAD = re.compile(r"\d+\.\w+")  # names of uploads in a job's folder
 _T = TypeVar("_T")
 
@@ -44,6 +47,28 @@ class JobPicture:
 
 
 @dataclass(frozen=True)
+class Webhook:
+    """An address that is notified when a job has ended."""
+
+    url: str
+    client: str  # id of the key that named it, for the signature
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """``webhook.json``: the state of the delivery of a webhook."""
+
+    state: str  # "waiting", "delivered" or "failed"
+    job_state: str  # that the message reports
+    attempts: int = 0
+    reason: str | None = None  # why the last attempt failed
+
+    def __post_init__(self) -> None:
+        if self.state not in (WAITING, DELIVERED, FAILED):
+            raise ValueError(f"{self.state!r} is no state of a webhook")
+
+
+@dataclass(frozen=True)
 class Job:
     """A release by upload, and its progress.
 
@@ -56,6 +81,8 @@ class Job:
     pictures: tuple[JobPicture, ...]
     outcomes: tuple[dict[str, Any], ...]
     failed: str | None = None  # why it stopped; it is tried again when the service starts next
+    webhook: Webhook | None = None
+    delivery: Delivery | None = None
 
     @property
     def state(self) -> str:
@@ -67,7 +94,7 @@ class Job:
         return "failed" if self.failed else "running"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the answer of ``GET /releases/TOKEN``."""
+        """Return the answer of ``GET /v1/releases/TOKEN``."""
         return {
             "job": self.token,
             "state": self.state,
@@ -75,7 +102,13 @@ class Job:
             "done": len(self.outcomes),
             "reason": self.failed,
             "outcomes": list(self.outcomes),
+            "webhook": None if self.webhook is None else self._webhook_as_dict(self.webhook),
         }
+
+    def _webhook_as_dict(self, webhook: Webhook) -> dict[str, Any]:
+        now = self.delivery or Delivery(WAITING, self.state)
+        values = {"state": now.state, "attempts": now.attempts, "reason": now.reason}
+        return {"url": webhook.url, **values}
 
 
 @dataclass(frozen=True)
@@ -96,6 +129,7 @@ class _StoredJob:
 
     settings: _StoredSettings
     pictures: tuple[JobPicture, ...]
+    webhook: Webhook | None = None
 
     def __post_init__(self) -> None:
         for picture in self.pictures:
@@ -142,8 +176,11 @@ def _upgraded(name: str, data: bytes) -> dict[str, Any]:
 class JobDraft:
     """An upload that is being received; it is a job once it is committed."""
 
-    def __init__(self, folder: Path, activation: Activation) -> None:
+    def __init__(
+        self, folder: Path, activation: Activation, webhook: Webhook | None = None
+    ) -> None:
         self.token = new_token()
+        self._webhook = webhook
         self._activation = activation
         self._final = folder / self.token
         self._folder = folder / f".{self.token}"
@@ -163,13 +200,16 @@ class JobDraft:
 
     def commit(self) -> Job:
         """Make a job of it, which is done whatever happens to the process."""
-        job = Job(self.token, self._activation, tuple(self._pictures), ())
-        values = {
+        pictures = tuple(self._pictures)
+        job = Job(self.token, self._activation, pictures, (), webhook=self._webhook)
+        values: dict[str, Any] = {
             "settings": {
                 each.name: getattr(job.activation, each.name) for each in fields(_StoredSettings)
             },
             "pictures": [asdict(picture) for picture in job.pictures],
         }
+        if job.webhook is not None:
+            values["webhook"] = asdict(job.webhook)
         write_durably(self._folder / _JOB, encode(values))
         sync_folder(self._folder)
         self._folder.rename(self._final)
@@ -203,6 +243,8 @@ class JobFolder:
             stored.pictures,
             tuple(outcomes),
             failed,
+            stored.webhook,
+            self._read_delivery(),
         )
 
     def damage(self) -> str | None:
@@ -239,6 +281,16 @@ class JobFolder:
         """Write the attempts durably."""
         counts = {str(number): count for number, count in attempts.items()}
         replace_durably(self._place / _ATTEMPTS, encode({"attempts": counts}))
+
+    def write_delivery(self, delivery: Delivery) -> None:
+        """Write the state of the delivery, durably."""
+        replace_durably(self._place / _DELIVERY, encode(asdict(delivery)))
+
+    def _read_delivery(self) -> Delivery | None:
+        try:
+            return self._read(Delivery, _DELIVERY)
+        except FileNotFoundError:
+            return None
 
     def _read(self, kind: type[_T], name: str) -> _T:
         file = self._place / name

@@ -4,7 +4,7 @@ They are rendered here from templates; scripts add what needs a browser, and sea
 them.
 """
 
-from homing.serve.pages import assets, browse, publish, search, status
+from homing.serve.pages import assets, browse, publish, reference, search, status
 from homing.serve.pages.layout import failure_page
 
 __all__ = ["ROUTERS", "failure_page"]
@@ -15,6 +15,7 @@ ROUTERS = (
     browse.router,
     publish.router,
     status.router,
+    reference.router,
     status.open_router,
     assets.router,
 )

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse
+from markupsafe import Markup, escape
 
 from homing.html import load_templates
-from homing.serve.access.guard import COOKIE, guarded
+from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.names import file_address, thumbnail_address
 from homing.serve.service import Service, service_of
@@ -30,11 +31,25 @@ _HEADINGS = {
     413: "That is too much at once",
     429: "That was too often",
 }
+
+
+def _between(text: str, mark: str) -> Markup:
+    """Return text as HTML, what stands between two marks as code."""
+    parts = text.split(mark)
+    made = (
+        Markup("<code>{}</code>").format(each) if number % 2 else escape(each)
+        for number, each in enumerate(parts)
+    )
+    return Markup("").join(made)
+
+
 _TEMPLATES = load_templates(
     "homing.serve.pages",
     entry_address=lambda name: f"/browse/{quote(name)}",
     file_address=file_address,
     thumbnail_address=thumbnail_address,
+    marked=lambda text: _between(text, "`"),
+    breakable=lambda path: Markup("<wbr>/").join(path.split("/")),
 )
 
 
@@ -73,22 +88,23 @@ def site_of(request: Request) -> Site:
     if request.state.caller.rights == WRITE:
         pages.append(("/publish", "Publish"))
     pages.append(("/status", "Status"))
-    name = service_of(request).name
-    return Site(name, tuple(pages), may_read=True, signed_in=COOKIE in request.cookies)
+    service = service_of(request)
+    signed_in = service.guard.cookie in request.cookies
+    return Site(service.name, tuple(pages), may_read=True, signed_in=signed_in)
 
 
 def failure_page(request: Request, status: int, message: str) -> HTMLResponse:
     """Return the page of a failure."""
     return render(
         "problem",
-        _site_of_anyone(request),
+        site_of_anyone(request),
         status=status,
         heading=_HEADINGS.get(status, "This could not be done"),
         message=message[:1].upper() + message[1:] + ".",
     )
 
 
-def _site_of_anyone(request: Request) -> Site:
+def site_of_anyone(request: Request) -> Site:
     """Return the site also for callers who were not admitted; readers see where else to go."""
     if not hasattr(request.state, "caller"):
         try:

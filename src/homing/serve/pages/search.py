@@ -12,7 +12,8 @@ from homing.errors import EntryNotFoundError, PictureError
 from homing.options import SearchOptions
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.uploads import Upload, parse_fields, picture_in, receive_form
-from homing.serve.models import DecisionForm, SearchAnswer, UndoForm
+from homing.serve.models.answers import SearchAnswer
+from homing.serve.models.queries import DecisionForm, UndoForm
 from homing.serve.pages.layout import guarded_pages, render, site_of
 from homing.serve.pages.views import decision_line, evidence_figures, other_cards
 from homing.serve.service import Service, service_of
@@ -32,7 +33,7 @@ async def form(request: Request) -> Response:
 
 @router.post("/")
 async def search(request: Request) -> Response:
-    """Search without a script; with one the page posts to ``/search``."""
+    """Search without a script; with one the page posts to ``/v1/search``."""
     service = service_of(request)
     settings = service.settings
     options = SearchOptions(k=_HITS, views=_VIEWS, files=settings.files, limits=settings.limits)

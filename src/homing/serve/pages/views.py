@@ -77,7 +77,7 @@ def picture_address(id: str, file: Path) -> str:  # noqa: A002 - the column's na
 
 
 def evidence_figures(evidence: Mapping[str, Any]) -> tuple[Figure, ...]:
-    """Return the pictures of ``POST /explain``'s answer with captions, as far as they exist."""
+    """Return the pictures of ``POST /v1/explain``'s answer with captions, as far as they exist."""
     drawn = evidence["figures"]
     captions = CAPTIONS | (FRAMED if "overlap" in drawn else {})
     return tuple(Figure(captions[name], drawn[name], 0, 0) for name in drawn)
@@ -110,7 +110,7 @@ def archive_facts(figures: Mapping[str, Any]) -> Facts:
 
 
 def service_facts(figures: Mapping[str, Any]) -> Facts:
-    """Return the facts of a service's figures as ``GET /statistics`` has them under "server"."""
+    """Return the facts of a service's figures as ``GET /v1/statistics`` has them under "server"."""
     waiting = figures["waiting"]
     return (
         ("up for", format_duration(figures["seconds_up"])),

@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Request
 
-from homing.serve.models import Failed
+from homing.serve.models.answers import Failed
 
 __all__ = ["accepts_page", "failures"]
 

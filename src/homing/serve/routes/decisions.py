@@ -1,4 +1,4 @@
-"""``/decisions``: what people decided about pictures and entries."""
+"""``/v1/decisions``: what people decided about pictures and entries."""
 
 import asyncio
 from typing import Annotated
@@ -17,7 +17,8 @@ from homing.serve.http.uploads import (
     picture_in,
     receive_form,
 )
-from homing.serve.models import DecisionAnswer, DecisionForm, DecisionPage
+from homing.serve.models.answers import DecisionAnswer, DecisionPage
+from homing.serve.models.queries import DecisionForm
 from homing.serve.routes import failures
 from homing.serve.service import Service, service_of
 
@@ -30,7 +31,7 @@ _BODY["content"]["multipart/form-data"]["schema"]["required"] = ["id", "decision
 
 
 @_writing.post(
-    "/decisions",
+    "/v1/decisions",
     status_code=201,
     response_model=DecisionAnswer,
     responses=failures(400, 404, 413, 415, 422),
@@ -48,11 +49,11 @@ async def decide(request: Request) -> JSONResponse:
         upload = picture_in(form) if fields.token is None else await _saved(service, fields.token)
         copy = fields.decision == "copy"
         kept = await service.decide(upload, fields.id, copy=copy, by=by)
-    return JSONResponse(kept.as_dict(), 201, {"Location": f"/decisions?after={kept.number - 1}"})
+    return JSONResponse(kept.as_dict(), 201, {"Location": f"/v1/decisions?after={kept.number - 1}"})
 
 
-@_reading.get("/decisions", response_model=DecisionPage, responses=failures(422))
-async def decisions(
+@_reading.get("/v1/decisions", response_model=DecisionPage, responses=failures(422))
+async def list_decisions(
     request: Request,
     id: Annotated[str | None, Query(max_length=4096)] = None,  # noqa: A002 - the column's name
     after: Annotated[int, Query(ge=0)] = 0,
@@ -65,8 +66,8 @@ async def decisions(
     return JSONResponse({"decisions": [each.as_dict() for each in page], "next": last})
 
 
-@_writing.delete("/decisions/{number}", status_code=204, responses=failures(404, 422))
-async def undo(request: Request, number: Annotated[int, Path(ge=1)]) -> Response:
+@_writing.delete("/v1/decisions/{number}", status_code=204, responses=failures(404, 422))
+async def undo_decision(request: Request, number: Annotated[int, Path(ge=1)]) -> Response:
     """Undo a decision."""
     by = request.state.caller.name
     await service_of(request).call_archive(lambda archive: archive.undo_decision(number, by=by))

@@ -1,4 +1,4 @@
-"""``/entries``, ``/files``, ``/thumbnails``."""
+"""``/v1/entries``, ``/v1/files``, ``/v1/thumbnails``."""
 
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal, NoReturn
@@ -12,7 +12,7 @@ from homing.images import KINDS
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.names import file_address
-from homing.serve.models import EntryAnswer, EntryPage
+from homing.serve.models.answers import EntryAnswer, EntryPage
 from homing.serve.routes import failures
 from homing.serve.service import Service, service_of
 
@@ -24,8 +24,8 @@ Id = Annotated[str, Path(description="Id of an entry; may hold slashes.", max_le
 Text = Annotated[str | None, Query(max_length=4096)]
 
 
-@_reading.get("/entries", response_model=EntryPage, responses=failures(422))
-async def entries(
+@_reading.get("/v1/entries", response_model=EntryPage, responses=failures(422))
+async def list_entries(
     request: Request,
     prefix: Text = None,
     state: Literal["released", "added"] | None = None,
@@ -40,18 +40,18 @@ async def entries(
     return JSONResponse({"entries": [_public_entry(row) for row in rows], "next": last})
 
 
-@_reading.get("/entries/{id:path}", response_model=EntryAnswer, responses=failures(404, 422))
-async def entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
+@_reading.get("/v1/entries/{id:path}", response_model=EntryAnswer, responses=failures(404, 422))
+async def get_entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
     """Return all that is recorded of an entry."""
     return JSONResponse(_public_entry(await service_of(request).entry(id)))
 
 
 @_reading.get(
-    "/files/{id:path}",
+    "/v1/files/{id:path}",
     response_class=FileResponse,
     responses={**failures(404, 422), 200: {"content": {"image/*": {}}}},
 )
-async def file(request: Request, id: Id) -> FileResponse:  # noqa: A002 - the column's name
+async def get_file(request: Request, id: Id) -> FileResponse:  # noqa: A002 - the column's name
     """Return the picture of an entry, if its file is available and the one recorded."""
     path = await _picture_file(service_of(request), id)
     kind = KINDS.get(path.suffix.lower())
@@ -65,11 +65,11 @@ async def file(request: Request, id: Id) -> FileResponse:  # noqa: A002 - the co
 
 
 @_reading.get(
-    "/thumbnails/{id:path}",
+    "/v1/thumbnails/{id:path}",
     response_class=Response,
     responses={**failures(404, 422), 200: {"content": {"image/jpeg": {}}}},
 )
-async def thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
+async def get_thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
     """Return a small JPEG of an entry's picture, or of its preview; 304 if the client has it."""
     service = service_of(request)
     row = await service.entry(id)
@@ -85,8 +85,8 @@ async def thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - the c
     return Response(small, media_type="image/jpeg", headers=headers)
 
 
-@_writing.delete("/entries/{id:path}", status_code=204, responses=failures(404, 422))
-async def remove(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
+@_writing.delete("/v1/entries/{id:path}", status_code=204, responses=failures(404, 422))
+async def remove_entry(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
     """Remove an entry from the record; its file stays."""
     if not await service_of(request).call_archive(lambda archive: archive.remove([id])):
         raise EntryNotFoundError(f"there is no entry {id!r}; nothing was removed")

@@ -1,4 +1,4 @@
-"""``/release``, ``/releases``, ``/preview``, ``/previews``."""
+"""``/v1/releases``, ``/v1/webhooks``, ``/v1/previews``."""
 
 import asyncio
 import io
@@ -24,7 +24,8 @@ from homing.serve.http.uploads import (
     receive_form,
 )
 from homing.serve.jobs.store import Job
-from homing.serve.models import JobAnswer, PreviewAnswer, PreviewForm, ReleaseForm
+from homing.serve.models.answers import JobAnswer, PreviewAnswer, WebhookMessage, WebhookSecret
+from homing.serve.models.queries import PreviewForm, ReleaseForm
 from homing.serve.routes import failures
 from homing.serve.service import Service, service_of
 from homing.serve.token_folders import PREVIEW_NAMES
@@ -32,6 +33,7 @@ from homing.serve.token_folders import PREVIEW_NAMES
 _one = APIRouter(tags=["release"], route_class=guarded(WRITE))
 _several = APIRouter(tags=["release"], route_class=guarded(WRITE, many=True))
 ROUTERS = (_several, _one)
+WEBHOOKS = APIRouter(tags=["release"], generate_unique_id_function=lambda route: route.name)
 
 _CHUNK = 1 << 18  # bytes
 
@@ -39,7 +41,7 @@ Token = Annotated[str, PathParameter(max_length=100)]
 
 
 @_several.post(
-    "/release",
+    "/v1/releases",
     status_code=202,
     response_model=JobAnswer,
     responses=failures(400, 413, 415, 422),
@@ -49,28 +51,40 @@ async def release(request: Request) -> JSONResponse:
     """Release pictures: they are stored, and activated one after the other.
 
     Once this has answered, the pictures are on disk, and are released even if the service is
-    killed: it continues when it starts next. `/releases/JOB` reports the progress.
+    killed: it continues when it starts next. `/v1/releases/JOB` reports the progress, and
+    `webhook` is notified of the end.
     """
     service = service_of(request)
     async with receive_form(request, pictures=service.settings.most_pictures) as form:
         options = parse_fields(ReleaseForm, form)
         uploads = pictures_in(form)
-        job = await service.releases.release(uploads, options.activation(), options.prefix)
-    return JSONResponse(job.as_dict(), 202, {"Location": f"/releases/{job.token}"})
+        webhook = service.releases.webhook(options.webhook, request.state.caller.id)
+        job = await service.releases.release(uploads, options.activation(), options.prefix, webhook)
+    return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/releases/{job.token}"})
 
 
-@_one.get("/releases/{job}", response_model=JobAnswer, responses=failures(404, 422))
-async def progress(request: Request, job: Token) -> JSONResponse:
+@_one.get("/v1/webhooks/secret", response_model=WebhookSecret, responses=failures())
+async def get_webhook_secret(request: Request) -> JSONResponse:
+    """Return what the receivers of this key's webhooks verify messages with.
+
+    The signature is that of Standard Webhooks.
+    """
+    secret = service_of(request).releases.webhook_secret(request.state.caller.id)
+    return JSONResponse({"secret": secret}, headers={"Cache-Control": "no-store"})
+
+
+@_one.get("/v1/releases/{job}", response_model=JobAnswer, responses=failures(404, 422))
+async def get_release(request: Request, job: Token) -> JSONResponse:
     """Return the progress of a release, and the outcome of each picture."""
     return JSONResponse((await _job_of(service_of(request), job)).as_dict())
 
 
 @_one.get(
-    "/releases/{job}/files.zip",
+    "/v1/releases/{job}/files.zip",
     response_class=StreamingResponse,
     responses={**failures(404, 409, 422), 200: {"content": {"application/zip": {}}}},
 )
-async def files(request: Request, job: Token) -> StreamingResponse:
+async def get_released_files(request: Request, job: Token) -> StreamingResponse:
     """Return the released files as one zip, once the release is done."""
     service = service_of(request)
     found = await _job_of(service, job)
@@ -91,7 +105,7 @@ async def files(request: Request, job: Token) -> StreamingResponse:
 
 
 @_one.post(
-    "/preview",
+    "/v1/previews",
     response_model=PreviewAnswer,
     responses=failures(400, 413, 415, 422),
     openapi_extra={"requestBody": form_body(PICTURE, form_fields(PreviewForm))},
@@ -110,11 +124,11 @@ async def preview(request: Request) -> JSONResponse:
 
 
 @_one.get(
-    "/previews/{token}/{name}.png",
+    "/v1/previews/{token}/{name}.png",
     response_class=FileResponse,
     responses={**failures(404, 422), 200: {"content": {"image/png": {}}}},
 )
-async def picture(request: Request, token: Token, name: Token) -> FileResponse:
+async def get_preview_picture(request: Request, token: Token, name: Token) -> FileResponse:
     """Return a picture of one of the last previews."""
     previews = service_of(request).releases.previews
     file = await asyncio.to_thread(previews.get, token, name)
@@ -122,6 +136,19 @@ async def picture(request: Request, token: Token, name: Token) -> FileResponse:
         names = ", ".join(PREVIEW_NAMES)
         raise HTTPException(404, f"this preview ({names}) does not exist, or no longer does")
     return FileResponse(file, media_type="image/png")
+
+
+@WEBHOOKS.post(
+    "release_ended",
+    status_code=204,
+    responses={"4XX": {"description": "It is sent again later; after 410 it is not."}},
+)
+def release_ended(message: WebhookMessage) -> None:
+    """Tell a webhook that a release has ended; it answers with 2xx.
+
+    Any other answer, or none within 15 seconds, is repeated after 5 seconds, 1, 5 and 30 minutes, 2
+    and 8 hours; 410 is not.
+    """
 
 
 async def _job_of(service: Service, token: str) -> Job:

@@ -1,4 +1,4 @@
-"""``/search``, ``/search/batch``, ``/explain``, ``/cells``."""
+"""``/v1/search``, ``/v1/search/batch``, ``/v1/explain``, ``/v1/cells``."""
 
 import asyncio
 import json
@@ -20,13 +20,11 @@ from homing.serve.http.uploads import (
     receive_form,
     receive_json,
 )
-from homing.serve.models import (
-    CellsAnswer,
+from homing.serve.models.answers import CellsAnswer, Explained, SearchAnswer, UnreadQuery
+from homing.serve.models.queries import (
     CellsQuery,
-    Explained,
     Rate,
     SavedSearchQuery,
-    SearchAnswer,
     SearchQuery,
     VectorQuery,
     Views,
@@ -41,10 +39,17 @@ ROUTERS = (_one, _several)
 _JSON = "application/json"
 _BODY = form_body(PICTURE)
 _BODY["content"][_JSON] = {"schema": VectorQuery.model_json_schema()}
+_LINE = {
+    "description": "Schema of each line.",
+    "anyOf": [
+        {"$ref": f"#/components/schemas/{SearchAnswer.__name__}"},
+        UnreadQuery.model_json_schema(),
+    ],
+}
 
 
 @_one.post(
-    "/search",
+    "/v1/search",
     response_model=SearchAnswer,
     responses=failures(400, 413, 415, 422),
     openapi_extra={"requestBody": _BODY},
@@ -70,7 +75,7 @@ async def search(request: Request, query: Annotated[SavedSearchQuery, Query()]) 
 
 
 @_one.post(
-    "/explain",
+    "/v1/explain",
     response_model=Explained,
     responses=failures(400, 404, 413, 415, 422),
     openapi_extra={"requestBody": form_body(PICTURE)},
@@ -89,12 +94,12 @@ async def explain(
 
 
 @_one.post(
-    "/cells",
+    "/v1/cells",
     response_model=CellsAnswer,
     responses=failures(400, 413, 415, 422),
     openapi_extra={"requestBody": form_body(PICTURE)},
 )
-async def cells(request: Request, query: Annotated[CellsQuery, Query()]) -> JSONResponse:
+async def find_cells(request: Request, query: Annotated[CellsQuery, Query()]) -> JSONResponse:
     """Number the cells in which copies of a picture would be, nearest first.
 
     For entries that are kept in a database under the number of their cell.
@@ -106,13 +111,13 @@ async def cells(request: Request, query: Annotated[CellsQuery, Query()]) -> JSON
 
 
 @_several.post(
-    "/search/batch",
+    "/v1/search/batch",
     response_class=StreamingResponse,
     responses={
         **failures(400, 413, 415, 422),
         200: {
             "description": "One answer a line, in the order of the pictures.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {"application/x-ndjson": {"schema": _LINE}},
         },
     },
     openapi_extra={"requestBody": form_body(PICTURES)},
@@ -122,8 +127,7 @@ async def search_batch(
 ) -> StreamingResponse:
     """Find what several pictures are copies of; answers stream as they are found.
 
-    Each line is an object as `/search` answers; of a picture that cannot be read
-    `{"query", "status": "failed", "reason"}`.
+    Each line is a JSON object: what `/v1/search` answers, or why the picture cannot be read.
     """
     service = service_of(request)
     options = query.search_options(service.settings)

@@ -1,15 +1,14 @@
-"""``/health``, ``/statistics``, ``/metrics``, ``/sign-in``, ``/sign-out``."""
+"""``/health``, ``/v1/statistics``, ``/metrics``, ``/sign-in``, ``/sign-out``."""
 
-from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 
 from homing._version import __version__
-from homing.serve.access.guard import COOKIE, SESSION_SECONDS, guarded
+from homing.serve.access.guard import SESSION_SECONDS, guarded
 from homing.serve.access.keys import READ
-from homing.serve.models import Healthy
+from homing.serve.models.answers import Healthy, Statistics
 from homing.serve.routes import accepts_page, failures
 from homing.serve.service import service_of
 
@@ -18,38 +17,21 @@ _reading = APIRouter(tags=["upkeep"], route_class=guarded(READ))
 ROUTERS = (_open, _reading)
 
 _PROMETHEUS = "text/plain; version=0.0.4"
-_SIGN_IN = {
-    "required": True,
-    "content": {
-        "application/x-www-form-urlencoded": {
-            "schema": {
-                "type": "object",
-                "properties": {"key": {"type": "string"}, "next": {"type": "string"}},
-                "required": ["key"],
-            }
-        }
-    },
-}
 
 
 @_open.get("/health", response_model=Healthy, responses=failures())
-async def health() -> dict[str, str]:
+async def get_health() -> dict[str, str]:
     """Report that the service runs; needs no key."""
     return {"status": "ok", "version": __version__}
 
 
-@_open.post(
-    "/sign-in",
-    status_code=303,
-    response_class=RedirectResponse,
-    responses=failures(400, 413),
-    openapi_extra={"requestBody": _SIGN_IN},
-)
+@_open.post("/sign-in", include_in_schema=False)
 async def sign_in(request: Request) -> RedirectResponse:
     """Begin a browser's session with a key, and redirect to `next`."""
     async with request.form(max_files=0, max_fields=10) as form:
         secret, target = form.get("key"), form.get("next")
-    token = service_of(request).guard.sign_in(secret) if isinstance(secret, str) else None
+    guard = service_of(request).guard
+    token = guard.sign_in(secret) if isinstance(secret, str) else None
     if token is None and accepts_page(request):
         again = urlencode({"refused": "true", "next": _local_target(target)})
         return RedirectResponse(f"/sign-in?{again}", 303)
@@ -57,7 +39,7 @@ async def sign_in(request: Request) -> RedirectResponse:
         raise HTTPException(401, "that is no key of this service; request one from its operator")
     answer = RedirectResponse(_local_target(target), 303)
     answer.set_cookie(
-        COOKIE,
+        guard.cookie,
         token,
         httponly=True,
         samesite="strict",
@@ -67,13 +49,14 @@ async def sign_in(request: Request) -> RedirectResponse:
     return answer
 
 
-@_open.post("/sign-out", status_code=303, response_class=RedirectResponse, responses=failures(413))
+@_open.post("/sign-out", include_in_schema=False)
 async def sign_out(request: Request) -> RedirectResponse:
     """End a browser's session."""
-    service_of(request).guard.sign_out(request.cookies.get(COOKIE, ""))
+    guard = service_of(request).guard
+    guard.sign_out(request.cookies.get(guard.cookie, ""))
     answer = RedirectResponse("/sign-in", 303)
     secure = request.url.scheme == "https"
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=secure)
+    answer.delete_cookie(guard.cookie, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
@@ -85,10 +68,10 @@ def _local_target(target: object) -> str:
     return "/"
 
 
-@_reading.get("/statistics", responses=failures())
-async def statistics(request: Request) -> dict[str, Any]:
+@_reading.get("/v1/statistics", response_model=Statistics, responses=failures())
+async def get_statistics(request: Request) -> JSONResponse:
     """Return figures of the archive and of the service."""
-    return await service_of(request).statistics()
+    return JSONResponse(await service_of(request).statistics())
 
 
 @_reading.get(
@@ -96,7 +79,7 @@ async def statistics(request: Request) -> dict[str, Any]:
     response_class=Response,
     responses={**failures(), 200: {"content": {"text/plain": {}}}},
 )
-async def metrics(request: Request) -> Response:
+async def get_metrics(request: Request) -> Response:
     """Return figures of the service for Prometheus."""
     text = service_of(request).metrics.prometheus_text()
     return Response(text, media_type=_PROMETHEUS)

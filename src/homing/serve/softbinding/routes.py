@@ -18,7 +18,7 @@ from homing.images import MAGIC_LENGTH, sniff
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ
 from homing.serve.http.uploads import Upload, media_type_of, receive_json
-from homing.serve.models import Failed
+from homing.serve.models.answers import Failed
 from homing.serve.routes import failures
 from homing.serve.service import service_of
 from homing.serve.softbinding.matching import (
@@ -101,7 +101,7 @@ MaybeAlg = Annotated[
     response_model_exclude_none=True,
     responses={**_failures(), 414: {"model": Failed, "description": "Send it by POST."}},
 )
-async def by_binding(
+async def find_manifests_by_binding(
     request: Request,
     alg: Alg,
     value: Annotated[str, Query(description="Value of the soft binding, in base64.")],
@@ -123,7 +123,7 @@ async def by_binding(
     responses=_failures(413, 415),
     openapi_extra={"requestBody": _BINDING_BODY},
 )
-async def by_large_binding(request: Request, limit: Limit = 10) -> Matches:
+async def find_manifests_by_large_binding(request: Request, limit: Limit = 10) -> Matches:
     """Find the manifests that belong to a soft binding too long for an address."""
     query = await _read_query(request)
     refuse_other_algorithm(query.alg)
@@ -137,7 +137,7 @@ async def by_large_binding(request: Request, limit: Limit = 10) -> Matches:
     responses=_failures(413, 415),
     openapi_extra={"requestBody": _PICTURE_BODY},
 )
-async def by_content(
+async def find_manifests_by_content(
     request: Request,
     alg: MaybeAlg = None,
     limit: Limit = 10,
@@ -160,7 +160,7 @@ async def by_content(
         200: {"description": "A C2PA manifest store.", "content": {"application/c2pa": {}}},
     },
 )
-async def manifest(
+async def get_manifest(
     request: Request,
     manifestId: str,  # noqa: N803 - C2PA's name
     alone: Annotated[
@@ -180,13 +180,13 @@ async def manifest(
 
 
 @_open.get("/v1/services/supportedAlgorithms", responses=failures())
-async def algorithms() -> Algorithms:
+async def list_algorithms() -> Algorithms:
     """Name the algorithms of the soft bindings that are understood."""
     return Algorithms(watermarks=[], fingerprints=[Algorithm(alg=ALGORITHM)])
 
 
 @_open.get("/v1/services/capabilities", responses=failures())
-async def capabilities() -> Capabilities:
+async def list_capabilities() -> Capabilities:
     """Name the optional parts of the API that are offered."""
     return Capabilities(
         c2paSpecificationVersion=SPECIFICATION, supportedCapabilities=["queryByContent"]
@@ -194,14 +194,14 @@ async def capabilities() -> Capabilities:
 
 
 @_open.get("/v1/services/status", responses=failures())
-async def status(request: Request) -> Status:
+async def get_binding_status(request: Request) -> Status:
     """Report whether the archive can be searched."""
     well = await service_of(request).is_well()
     return Status(status="ok" if well else "down", timestamp=datetime.datetime.now(datetime.UTC))
 
 
 @_open.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
-async def discovery() -> Discovery:
+async def discover_bindings() -> Discovery:
     """Return the addresses of the API (RFC 8615)."""
     return Discovery(
         apiEndpoint="/v1",

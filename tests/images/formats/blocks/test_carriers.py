@@ -301,7 +301,9 @@ def name_of(carrier: Carrier) -> str:
 
 def test_every_carrier_is_tested_and_documented() -> None:
     assert {(each.kind, each.place) for each in CARRIERS} == set(BUILDERS)
-    page = (Path(__file__).parents[4] / "docs" / "metadata.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "metadata.md").read_text(
+        encoding="utf-8"
+    )
     rows = "\n".join(f"| {c.kind} | {c.place} | {c.fate.value} |" for c in CARRIERS)
     assert rows in page
 

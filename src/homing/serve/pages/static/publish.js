@@ -112,7 +112,7 @@ async function fetchPreview(file) {
   report(`Trying it on ${file.name}…`);
   at("preview").classList.add("working");
   try {
-    const made = await ask("/preview", { method: "POST", body, signal });
+    const made = await ask("/v1/previews", { method: "POST", body, signal });
     await Promise.all(
       ["before", "after", "difference"].map((name) => {
         at(name).src = made[name];
@@ -178,7 +178,7 @@ form.addEventListener("submit", async (event) => {
   at("release").disabled = true;
   begin();
   try {
-    const { job } = await send("/release", body);
+    const { job } = await send("/v1/releases", body);
     history.replaceState(null, "", `#${job}`); // so that the page can be loaded again meanwhile
     await follow(job);
     files = [];
@@ -242,7 +242,7 @@ async function follow(job) {
   for (;;) {
     let run;
     try {
-      run = await ask(`/releases/${encodeURIComponent(job)}`);
+      run = await ask(`/v1/releases/${encodeURIComponent(job)}`);
       patience = PATIENCE;
     } catch (error) {
       if (!(error instanceof Unreachable) || !patience--) throw error;
@@ -272,7 +272,7 @@ function finish(job, run) {
   at("bar").hidden = true;
   at("progress").textContent = run.error ? capital(run.error) : "";
   at("rows").replaceChildren(...outcomes.map(outcomeRow));
-  at("zip").href = `/releases/${encodeURIComponent(job)}/files.zip`;
+  at("zip").href = `/v1/releases/${encodeURIComponent(job)}/files.zip`;
   at("zip").hidden = released === 0;
   at("outcome").hidden = false;
   announce("");

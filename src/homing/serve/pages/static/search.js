@@ -33,7 +33,7 @@ async function search(file) {
   say("Searching…");
   form.classList.add("busy");
   try {
-    const address = "/search?keep=true&views=all&k=13";
+    const address = "/v1/search?keep=true&views=all&k=13";
     const found = await ask(address, { method: "POST", body, signal: running.signal });
     if (found.status === "failed") throw new Error(`${file.name}: ${found.reason}`);
     sessionStorage.setItem(ARRIVED, "1");

@@ -1,0 +1,1 @@
+"""homing inside other programs, by their own interfaces; each needs the extra of its name."""

@@ -1,0 +1,1 @@
+"""Models of requests and answers, for checks and for the API's description (OpenAPI)."""

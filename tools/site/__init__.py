@@ -1,0 +1,1 @@
+"""The documentation site: links between pages, and pages that are made from the code."""

@@ -1,0 +1,59 @@
+"""Hooks of MkDocs: each page gets its generated parts and its links to other pages.
+
+A page may have a line ``<!-- made by NAME -->``. It is replaced by what NAME of ``MADE`` returns.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from mkdocs.exceptions import PluginError
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tools.site import commands, http_api, library, links, objects  # noqa: E402
+
+#: Generated parts of pages, by the name in their mark.
+MADE = {
+    "commands": commands.as_markdown,
+    "http_api": http_api.as_markdown,
+    "library": library.as_markdown,
+    "objects": objects.as_markdown,
+}
+_SHIM = re.compile(r"https://unpkg\.com/iframe-worker/shim")
+_LOADED = re.compile(r'<(?:script|img|iframe|link)\b[^>]*?(?:src|href)="(?:https?:)?//[^"]*"')
+_MARK = re.compile(r"^<!-- made by (\w+) -->$", re.M)
+_GROUP_OF_OTHERS = "Guides"
+
+
+def on_config(config: Any) -> Any:
+    """Put pages that stand beside ``index.md`` and are not listed among the guides."""
+    folder = Path(config.docs_dir)
+    listed = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    others = [p.name for p in sorted(folder.glob("*.md")) if f" {p.name}\n" not in listed]
+    for group in config.nav:
+        if _GROUP_OF_OTHERS in group:
+            group[_GROUP_OF_OTHERS].extend(others)
+    return config
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Return the page with its generated parts, and with links where it names other pages."""
+    made = _MARK.sub(lambda mark: MADE[mark[1]](), markdown)
+    return links.linked(made, page.file.src_uri)
+
+
+def on_post_page(output: str, page: Any, **_: Any) -> str:
+    """Return the page with a script of its own for the search; refuse what loads from elsewhere."""
+    up = "../" * page.file.dest_uri.count("/")
+    output = _SHIM.sub(f"{up}search-from-disk.js", output)
+    if found := _LOADED.search(output):
+        raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {found[0]}")
+    return output
+
+
+def on_post_template(output_content: str, **_: Any) -> str:
+    """Return a page without a source, 404.html, with the same script."""
+    return _SHIM.sub("search-from-disk.js", output_content)
