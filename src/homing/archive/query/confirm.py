@@ -207,7 +207,9 @@ def _most_unlike(hit: Hit) -> int:
     """Return how many hits before it may be no copies if a hit is to be compared."""
     if is_chance(hit):
         return 1
-    return _MOST_BY_CHANCE if (hit.false_alarm_rate or 0.0) > _BY_CHANCE else _MOST_UNLIKE
+    # Pages resemble each other; a copy of one is seldom the first of them.
+    by_chance = (hit.false_alarm_rate or 0.0) > _BY_CHANCE and hit.similarity < _SIMILAR
+    return _MOST_BY_CHANCE if by_chance else _MOST_UNLIKE
 
 
 def is_chance(hit: Hit) -> bool:
