@@ -96,10 +96,9 @@ def told(archive, queries) -> Counter:
 def line(name: str, counts: Counter) -> str:
     """Return a line of the table."""
     first = counts["first"] / counts["copies"]
-    called = counts["called"] / max(1, counts["first"])
-    return (
-        f"{name:20} {first:7.3f} {called:17.3f} {counts['other called'] / counts['copies']:15.3f}"
-    )
+    called, similar = (counts[key] / max(1, counts["first"]) for key in ("called", "by similarity"))
+    others = counts["other called"] / counts["copies"]
+    return f"{name:20} {first:7.3f} {called:17.3f} {similar:14.3f} {others:14.3f}"
 
 
 if __name__ == "__main__":

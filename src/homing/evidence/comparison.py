@@ -6,7 +6,7 @@ and drawings on plain grounds, whose features are much the same everywhere, are 
 pixels and must agree in nearly all of their details (:mod:`homing.evidence.pixels`).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -94,11 +94,11 @@ class ComparableQuery(AnalysedPicture):
             (width - right, top, width - left, bottom) if mirrored else (left, top, right, bottom)
         )
 
-    def compare(self, record: ComparableRecord) -> "Comparison":
-        """Compare the picture with a record's."""
+    def compare(self, record: ComparableRecord, *, unlikely: bool = False) -> "Comparison":
+        """Compare the picture with a record's; of an unlikely one no mirror image is sought."""
         best: _Trial | None = None
         if record.has_corners and self.has_corners and not record.is_drawing:
-            best, shared = _at_a_glance(record, self)
+            best, shared = _at_a_glance(record, self, (False,) if unlikely else (False, True))
             if shared < _SEEN:
                 return Comparison("none", _NOTHING)
         for trial in _trials(record, self) if best is None else ():
@@ -175,14 +175,16 @@ def _trials(record: ComparableRecord, query: ComparableQuery) -> Iterator[_Trial
         yield from _by_pixels(record, query, fitted)
 
 
-def _at_a_glance(record: ComparableRecord, query: ComparableQuery) -> tuple[_Trial | None, int]:
-    """Look at two pictures for the first time.
+def _at_a_glance(
+    record: ComparableRecord, query: ComparableQuery, ways: Sequence[bool]
+) -> tuple[_Trial | None, int]:
+    """Look at two pictures for the first time, the query as it is or mirrored.
 
     Return the trial that they are copies, None if a closer look must tell, and the number of
     matches that one change explains.
     """
     shared, here = 0, record.glance
-    for mirrored in (False, True):
+    for mirrored in ways:
         there = query.mirrored_glance if mirrored else query.glance
         matches = match(here.features, there.features, _GLANCE.ratio)
         shared = max(shared, matches.agreeing(_NEAR, _GLANCE.zoom))

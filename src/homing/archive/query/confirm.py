@@ -79,10 +79,10 @@ class QueryPicture:
         """The picture, analysed once for all that it is compared with."""
         return ComparableQuery(self.image, finer=lambda: self.finer)
 
-    def compare(self, record: Image.Image) -> Comparison:
-        """Compare the picture with an entry's."""
+    def compare(self, record: Image.Image, *, unlikely: bool = False) -> Comparison:
+        """Compare the picture with an entry's; for `unlikely` see :class:`ComparableQuery`."""
         other = ComparableRecord(record)
-        found = self.comparable.compare(other)
+        found = self.comparable.compare(other, unlikely=unlikely)
         # A frame is a part of the query that shows nothing of the entry; it is seldom looked for.
         if found.kind == "part" and self._framed is not None:
             return self._framed.compare(other)
@@ -207,7 +207,9 @@ def _most_unlike(hit: Hit) -> int:
     """Return how many hits before it may be no copies if a hit is to be compared."""
     if is_chance(hit):
         return 1
-    return _MOST_BY_CHANCE if (hit.false_alarm_rate or 0.0) > _BY_CHANCE else _MOST_UNLIKE
+    # Pages resemble each other; a copy of one is seldom the first of them.
+    by_chance = (hit.false_alarm_rate or 0.0) > _BY_CHANCE and hit.similarity < _SIMILAR
+    return _MOST_BY_CHANCE if by_chance else _MOST_UNLIKE
 
 
 def is_chance(hit: Hit) -> bool:
@@ -235,7 +237,9 @@ def compare_hit(
         return ComparedHit(_very_file(hit, recorded, query), image)
     comparison = query.compared.get(picture)
     if comparison is None:
-        comparison = query.compared[picture] = query.compare(image)
+        # A mirror image is hardly less similar: of 200 copies none is so by chance.
+        comparison = query.compare(image, unlikely=is_chance(hit))
+        query.compared[picture] = comparison
     return ComparedHit(_judged(hit, recorded, image, comparison, query), image, comparison)
 
 
