@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
@@ -20,7 +20,7 @@ from PIL import Image
 import homing
 from homing.archive.query.calibrate import Strangers, calibrate, describe_strangers
 from homing.archive.query.calibration import write_calibration
-from homing.archive.query.originals import Sources
+from homing.archive.query.originals import Places, Sources
 from homing.archive.query.queries import DescribedQuery
 from homing.archive.table.commit import commit_rows
 from homing.bench.context import ProcessPool, Run
@@ -42,6 +42,7 @@ _CHUNK = 50  # queries per stored file
 _EDIT_STREAM = 8  # part of a seed: the random stream of query edits
 
 Arrays = dict[str, NDArray]
+_Files = dict[str, Callable[[], Path]]
 
 
 @dataclass(frozen=True)
@@ -93,15 +94,8 @@ def make_states(
     `options` has `background`, `base_size`, `codebook`, `method`, `psnr` and `seed`. Archives and
     caches are written to `folder`.
     """
-    base = make_base(_plan(photos, options), options.seed)
-    _record_base(base, len(photos), options.codebook, workers, folder)
-    files = _files(base, folder / "crops")
-    paths = [found.path for found in photos]
-
-    passive = _open_copy(folder, "passive")
-    added = passive.add(paths)
-    require(not added.failures, f"not all were added: {added}")
-    files |= {outcome.id: partial(Path, outcome.source) for outcome in added}
+    passive = make_passive(photos, options, workers, folder)
+    files, paths = passive.archive.sources().files, list(passive.files)
     active = _open_copy(folder, options.method)
     released = active.release(
         paths,
@@ -112,18 +106,33 @@ def make_states(
     )
     require(not released.failures, f"not all were released: {released}")
     written = {row.id: active.path / row.file for row in active.entries() if row.file}
-    files_of_state = {"passive": None, options.method: written}
-    found = {}
-    for (name, outside), archive, report in zip(
-        files_of_state.items(), (passive, active), (added, released), strict=True
-    ):
-        ids = tuple(outcome.id for outcome in report)
-        searched = tuple(files[i]() if outside is None else outside[i] for i in ids)
-        pairs = zip(ids, searched, strict=True)
-        all_files = files | {i: partial(Path, path) for i, path in pairs}
-        archive.sources = partial(_KnownSources, archive._table, archive.path, files=all_files)
-        found[name] = State(archive, ids, searched)
-    return found
+    ids = tuple(outcome.id for outcome in released)
+    outside = tuple(written[name] for name in ids)
+    return {"passive": passive, options.method: _state(active, ids, outside, files)}
+
+
+def make_passive(
+    photos: Sequence[FoundPicture], options, workers: ProcessPool, folder: Path
+) -> State:
+    """Make the archive of the distractors with the unmodified photos, as :func:`make_states`."""
+    base = make_base(_plan(photos, options), options.seed)
+    _record_base(base, len(photos), options.codebook, workers, folder)
+    archive = _open_copy(folder, "passive")
+    added = archive.add([found.path for found in photos])
+    require(not added.failures, f"not all were added: {added}")
+    ids = tuple(outcome.id for outcome in added)
+    paths = tuple(Path(outcome.source) for outcome in added)
+    return _state(archive, ids, paths, _files(base, folder / "crops"))
+
+
+def _state(archive, ids: tuple[str, ...], paths: tuple[Path, ...], files: "_Files") -> State:
+    files = files | {name: partial(Path, path) for name, path in zip(ids, paths, strict=True)}
+    archive.sources = partial(_known_sources, archive, files)
+    return State(archive, ids, paths)
+
+
+def _known_sources(archive, files: "_Files", _folders: Sequence[Path] = ()) -> "_KnownSources":
+    return _KnownSources(archive._table, archive.path, files=files)
 
 
 def calibrate_states(
@@ -222,6 +231,9 @@ class _KnownSources(Sources):
 
     def find(self, id: str) -> Path | str:  # noqa: A002 - as in the base class
         return self.files[id]()
+
+    def places(self, ids: Iterable[str]) -> Places:
+        return Places({name: self.files[name]() for name in ids})
 
 
 def make_queries(

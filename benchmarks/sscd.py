@@ -28,10 +28,11 @@ def main() -> int:
     """Measure and print one table."""
     made = make_parser(__doc__ or "")
     made.add_argument("--background", type=Path, required=True, help="other pictures")
-    made.add_argument("--pictures", type=int, default=300)
-    made.add_argument("--base-size", type=int, default=20_000)
-    made.add_argument("--random-draws", type=int, default=3)
-    made.add_argument("--index", nargs="+", default=["IVF64,PQ8x8", "IVF256,PQ8x8"])
+    made.add_argument("--background-pictures", type=int, default=1600)
+    made.add_argument("--pictures", type=int, default=100)
+    made.add_argument("--base-size", type=int, default=2000)
+    made.add_argument("--random-draws", type=int, default=1)
+    made.add_argument("--index", nargs="+", default=["IVF64,PQ8x8"])
     made.add_argument("--rounds", type=int, default=9, help="of timing")
     made.add_argument("--out", type=Path, default=Path("sscd"))
     options = made.parse_args()
@@ -54,9 +55,9 @@ def main() -> int:
         pictures=options.pictures,
         random_draws=options.random_draws,
     )
-    plan = make_plan(
-        list(find_pictures(options.photos)), list(find_pictures([options.background])), sizes
-    )
+    others, count = list(find_pictures([options.background])), options.background_pictures
+    others = [others[number * len(others) // count] for number in range(count)]
+    plan = make_plan(list(find_pictures(options.photos)), others, sizes)
     encoders = [descriptor_encoder(homing.load_descriptor()), *onnx_encoders()]
     edits = find_suite("paper").edits
     with open_run(options.out, progress, DEFAULT_LIMITS) as run:

@@ -78,8 +78,8 @@ ORDER = {
     "questions costs sample_study published_copies report run_descriptors run",
     "cli": "process output completion options kinds archive entries decisions release watch search "
     "codebook bench serve demo main",
-    "codebooks": "exact near_cells partition any_codebook factory checks rebuild codebook "
-    "faiss_codebook faiss_index storage catalogue names training",
+    "codebooks": "exact near_cells cost partition any_codebook factory checks codes rebuild "
+    "codebook faiss_codebook faiss_index storage catalogue names training",
     "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
     "networks weights_file custom loading",
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "

@@ -26,7 +26,7 @@ from tests.helpers.pictures import make_pictures, picture
 from tests.helpers.vectors import DIMENSION, unit_vectors
 
 FIRST, SAME_WIDTH, WIDER = "IVF8,PQ8x8", "IVF16,PQ8x8", "OPQ16,IVF4,PQ16x8"
-LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH"]
+LATER = [SAME_WIDTH, WIDER, "PQ4", "IVF8,Flat", "IVF8,SQ8", "PCA24,LSH", "IVF8,RaBitQ"]
 
 
 @pytest.fixture(scope="module")

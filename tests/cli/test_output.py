@@ -3,7 +3,7 @@
 import pytest
 
 from homing.cli import output
-from homing.cli.output import _Clock, _duration
+from homing.cli.output import _Clock, _duration, counted
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,11 @@ def test_no_time_is_left_before_it_can_be_told(monkeypatch: pytest.MonkeyPatch) 
     assert clock.left(20, 100) == ""
     assert clock.left(35, 100) == "2 min left"
     assert clock.left(100, 100) == ""
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "words"),
+    [(1, "entry", "1 entry"), (0, "entry", "0 entries"), (1024, "file", "1,024 files")],
+)
+def test_counts_agree_with_their_nouns(count: int, noun: str, words: str) -> None:
+    assert counted(count, noun) == words

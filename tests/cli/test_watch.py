@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import time
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import homing
+from homing.cli.watch import watch
 from tests.helpers.command_line import EXECUTABLE
 from tests.helpers.pictures import make_pictures, picture
 
@@ -185,3 +188,13 @@ def test_folders_within_each_other_are_refused(homing_cli, archive, incoming) ->
     assert ran.status == 2
     assert "choose another folder" in ran.err
     assert files("in") == ["0.jpg", "1.jpg", "sub/2.jpg"]
+
+
+def test_the_commands_of_the_page_can_be_given() -> None:
+    page = Path(__file__).parents[2] / "docs" / "watch.md"
+    lines = re.findall(r"homing (watch .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    commands = [line for line in lines if "--archive" in line]
+    assert len(commands) == 3
+    for line in commands:
+        name, *arguments = shlex.split(line)
+        assert watch.make_context(name, arguments).params["archive"].endswith("archive")

@@ -18,6 +18,10 @@ FORMS = (
     "LSH",
     "IVF16,SQ8",
     "IVF16_HNSW4,PQ4x8",
+    "PQ8x4fs",
+    "IVF16,PQ8x4fs",
+    "OPQ8,IVF16,PQ8x4fsr",
+    "IVF16,RaBitQ",
 )
 
 

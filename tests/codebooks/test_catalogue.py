@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from homing.codebooks import bundled_codebooks, catalogue, choose_bundled, load_codebook
+from homing.codebooks.cost import IN_A_STORE
 from homing.descriptors import load_descriptor
 from homing.errors import CodebookError
 
@@ -58,11 +59,16 @@ def test_their_cells_are_near_and_none_is_empty() -> None:
     [
         (None, "IVF1024,PQ8x8", "for about 1,000,000 pictures"),
         (1, "IVF64,PQ8x8", "for 1 picture"),
-        (64_000, "IVF64,PQ8x8", "for 64,000 pictures"),
-        (64_001, "IVF256,PQ8x8", "for 64,001 pictures"),
+        (10_000, "IVF64,PQ8x8", "for 10,000 pictures"),
+        (100_000, "IVF256,PQ8x8", "for 100,000 pictures"),
         (1e6, "IVF1024,PQ8x8", "for 1,000,000 pictures"),
         (1e7, "IVF4096,PQ8x8", "for 10,000,000 pictures"),
-        (1e9, "IVF4096,PQ8x8", "for 1,000,000,000 pictures"),
+        (
+            1e8,
+            "IVF4096,PQ8x8",
+            "for 100,000,000 pictures; `homing codebook train PHOTOS --factory "
+            "IVF16384_HNSW32,PQ8x8` makes one of quicker searches",
+        ),
     ],
 )
 def test_the_choice_follows_the_expected_size(
@@ -72,6 +78,12 @@ def test_the_choice_follows_the_expected_size(
     assert str(codebook.factory) == factory
     assert codebook.descriptor == fingerprint
     assert why == reason
+
+
+def test_in_a_store_fewer_cells_are_read(fingerprint: str) -> None:
+    codebook, why = choose_bundled(fingerprint, 1e6, IN_A_STORE)
+    assert str(codebook.factory) == "IVF256,PQ8x8"
+    assert "train" not in why
 
 
 def test_another_descriptor_has_none() -> None:

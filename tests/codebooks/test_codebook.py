@@ -12,7 +12,17 @@ from homing.codebooks import Codebook, train_codebook
 from homing.errors import CodebookError
 
 Trained = Callable[[str], Codebook]
-FORMS = ("IVF16,Flat", "IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "OPQ4,PQ4x8", "PCA20,LSH", "IVF16,SQ8")
+FORMS = (
+    "IVF16,Flat",
+    "IVF16,PQ4x8",
+    "OPQ4,IVF16,PQ4x8",
+    "OPQ4,PQ4x8",
+    "PCA20,LSH",
+    "IVF16,SQ8",
+    "IVF16,PQ8x4fs",
+    "OPQ8,IVF16,PQ8x4fsr",
+    "RR32,IVF16,RaBitQ",
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,7 +87,9 @@ def test_residual_codes_decode_within_their_cell(
     np.testing.assert_array_equal(codebook.encode(decoded, cells), codes)
 
 
-@pytest.mark.parametrize("form", ["IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "PQ4x8", "OPQ4,PQ4x8"])
+@pytest.mark.parametrize(
+    "form", ["IVF16,PQ4x8", "OPQ4,IVF16,PQ4x8", "PQ4x8", "OPQ4,PQ4x8", "OPQ8,IVF16,PQ8x4fsr"]
+)
 def test_target_of_a_product_quantizer_is_the_reconstruction(
     trained: Trained, vectors: np.ndarray, form: str
 ) -> None:
@@ -87,7 +99,7 @@ def test_target_of_a_product_quantizer_is_the_reconstruction(
     assert np.square(target - vectors).sum(axis=1).mean() < 0.5  # in the vectors' own space
 
 
-@pytest.mark.parametrize("form", ["IVF16,Flat", "IVF16,SQ8"])
+@pytest.mark.parametrize("form", ["IVF16,Flat", "IVF16,SQ8", "IVF16,PQ8x4fs", "IVF16,RaBitQ"])
 def test_target_of_fine_codes_is_the_centroid(
     trained: Trained, vectors: np.ndarray, form: str
 ) -> None:

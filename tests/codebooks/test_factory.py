@@ -11,7 +11,7 @@ NUMBERS = st.integers(1, 1 << 24)
 FACTORIES = st.one_of(
     st.builds(
         Factory,
-        fine=st.sampled_from(["Flat", "SQ8"]),
+        fine=st.sampled_from(["Flat", "SQ8", "RaBitQ"]),
         cells=NUMBERS,
         links=st.just(0) | st.integers(2, 512),
     ),
@@ -21,6 +21,14 @@ FACTORIES = st.one_of(
         NUMBERS,
         st.just(0) | NUMBERS,
     ),
+    st.builds(
+        Factory,
+        fine=st.just("PQ"),
+        cells=NUMBERS,
+        sub_quantizers=NUMBERS,
+        scan=st.sampled_from(["fs", "fsr"]),
+    ),
+    st.builds(Factory, fine=st.just("RaBitQ"), cells=NUMBERS, turned=NUMBERS),
     st.builds(Factory, fine=st.just("LSH"), components=st.just(0) | NUMBERS),
 )
 
@@ -49,7 +57,7 @@ def test_other_spellings_have_one_canonical_form(text: str, canonical: str) -> N
 @pytest.mark.parametrize("form", ACCEPTED_FORMS)
 def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
     text = form.replace("IVFn", "IVF7").replace("Qm", "Q4").replace("PCAk", "PCA3")
-    text = text.replace("HNSWl,…", "HNSW8,Flat")
+    text = text.replace("RRd", "RR32").replace("HNSWl,…", "HNSW8,Flat")
     assert str(parse_factory(text)).startswith(text.split(",")[0])
 
 
@@ -74,6 +82,14 @@ def test_every_form_named_in_the_message_is_accepted(form: str) -> None:
         "PCA0,LSH",
         "HNSW32",
         "IVF16,Flat,RFlat",
+        "PQ4x4fsr",
+        "PQ4x4",
+        "IVF16,PQ4x8fs",
+        "RaBitQ",
+        "RR32,IVF16,Flat",
+        "RR32,PQ4",
+        "RR32,LSH",
+        "PCA8,IVF16,RaBitQ",
         "IVF16_HNSW1,Flat",
         "IVF16_HNSW513,Flat",
         "IVF16_HNSW,Flat",
@@ -89,7 +105,12 @@ def test_other_strings_are_refused_with_the_accepted_forms(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "dimension", "hint"),
-    [("PQ5", 32, "divisor of 32"), ("PCA33,LSH", 32, "PCA32 or less"), ("LSH", 0, "length 0")],
+    [
+        ("PQ5", 32, "divisor of 32"),
+        ("PCA33,LSH", 32, "PCA32 or less"),
+        ("LSH", 0, "length 0"),
+        ("RR8,IVF4,RaBitQ", 32, "write RR32"),
+    ],
 )
 def test_a_length_that_does_not_fit_is_refused(text: str, dimension: int, hint: str) -> None:
     with pytest.raises(CodebookError, match=hint):

@@ -145,7 +145,7 @@ def test_signs_behind_a_transform_that_is_not_linear() -> None:
     assert cosines(codebook.target(vectors), vectors).min() > 0
 
 
-@pytest.mark.parametrize("form", ["IVF16,PQ4x4fs", "IVF16_HNSW8,SQ8", "RR16,IVF16,SQ8", "PQ4x4"])
+@pytest.mark.parametrize("form", ["IVF16,RaBitQfs", "IVF16_HNSW8,SQ8", "RR16,IVF16,SQ8", "PQ4x4"])
 def test_files_of_faiss_and_of_homing(form: str, tmp_path: Path) -> None:
     index = trained_index(form)
     index.add(clustered_unit_vectors(200, 5))

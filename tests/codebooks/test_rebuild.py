@@ -6,7 +6,7 @@ import faiss
 import numpy as np
 import pytest
 
-from homing.codebooks import Codebook, parse_factory, train_codebook
+from homing.codebooks import Codebook, codebook_from_faiss, parse_factory, train_codebook
 from homing.codebooks.rebuild import arrays_of
 
 Trained = Callable[[str], Codebook]
@@ -39,6 +39,10 @@ def _same(first: faiss.Index, second: faiss.Index, queries: np.ndarray) -> None:
         "PCA20,LSH",
         "LSH",
         "IVF16,SQ8",
+        "PQ8x4fs",
+        "IVF16,PQ8x4fs",
+        "IVF16,PQ8x4fsr",
+        "IVF16,RaBitQ",
     ],
 )
 def test_an_index_that_faiss_trained_is_rebuilt_to_the_bit(
@@ -52,6 +56,30 @@ def test_an_index_that_faiss_trained_is_rebuilt_to_the_bit(
     index = codebook.index(*codebook.encode_with_cells(vectors))
     assert index.ntotal == len(vectors)
     _same(index, faiss_trained, make_vectors(40, 5))
+
+
+def test_turned_codes_are_those_of_faiss_but_for_the_last_digits(
+    make_vectors: MakeVectors, vectors: np.ndarray
+) -> None:
+    theirs = faiss.index_factory(32, "RR32,IVF16,RaBitQ")
+    theirs.train(make_vectors(2000, 4))
+    factory = parse_factory("RR32,IVF16,RaBitQ")
+    codebook = Codebook(factory, 32, arrays_of(theirs, factory))
+    assert codebook_from_faiss(theirs) == codebook
+    cells, codes = codebook.encode_with_cells(vectors)
+    expected = theirs.sa_encode(vectors)
+    np.testing.assert_array_equal(expected[:, 0], cells)
+    np.testing.assert_array_equal(expected[:, 1:5], codes[:, :4])  # the signs
+    factors = [
+        np.ascontiguousarray(each).view(np.float32) for each in (expected[:, 5:], codes[:, 4:])
+    ]
+    np.testing.assert_allclose(*factors, rtol=1e-5, atol=1e-6)
+    theirs.add(vectors)
+    index = codebook.index(cells, codes)
+    for probes in (1, 8):
+        ours, other = (_probe(each, probes).search(vectors[:40], 10) for each in (index, theirs))
+        np.testing.assert_allclose(ours[0], other[0], atol=1e-5)
+        assert np.mean(ours[1] == other[1]) > 0.99
 
 
 def test_filling_equals_adding(

@@ -41,7 +41,6 @@ WITH_CELLS = (
 #: Without: all of which have a code.
 WITH_CODES = (
     "PQ4x4",
-    "PQ4x4fs",
     "RaBitQ",
     "RaBitQfs",
     "SQ8",
@@ -58,6 +57,11 @@ KNOWN = {
     "IVF16,SQ8": "IVF16,SQ8",
     "OPQ4,IVF16,PQ4x8": "OPQ4,IVF16,PQ4x8",
     "RR32,IVF16,PQ4x8": "OPQ4,IVF16,PQ4x8",
+    "IVF16,PQ4x4fs": "IVF16,PQ4x4fs",
+    "IVF16,PQ4x4fsr": "IVF16,PQ4x4fsr",
+    "OPQ4,IVF16,PQ4x4fsr": "OPQ4,IVF16,PQ4x4fsr",
+    "PQ4x4fs": "PQ4x4fs",
+    "IVF16,RaBitQ": "IVF16,RaBitQ",
     "PQ4x8": "PQ4x8",
     "IDMap,IVF16,SQ8": "IVF16,SQ8",
     "LSH": "LSH",

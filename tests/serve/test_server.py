@@ -16,7 +16,8 @@ import pytest
 import homing
 from homing.c2pa import active_manifest
 from homing.cli import main
-from homing.client import Client
+from homing.client import Client, read_webhook
+from tests.helpers.receivers import ListeningReceiver
 from tests.helpers.service import encoded, picture
 
 SOURCES = Path(homing.__file__).parents[1]
@@ -132,6 +133,28 @@ def test_killed_while_it_receives_it_stores_nothing(folder):
     assert httpx.get(f"{again.url}/v1/statistics").json()["entries"] == 0
     assert list((folder / "archive-serve" / "jobs").iterdir()) == []
     again.end(signal.SIGTERM)
+
+
+@pytest.mark.slow
+def test_killed_before_a_webhook_was_delivered_it_is_told_after_the_next_start(folder):
+    with ListeningReceiver(500, 204) as receiver:
+        allowed = ("--webhook-host", receiver.host)
+        served = Process(folder, *allowed)
+        (folder / "a.jpg").write_bytes(encoded(picture(1)))
+        job = Client(served.url).submit([folder / "a.jpg"], method="paper", webhook=receiver.url)
+        receiver.until(1, 240)
+        served.end(signal.SIGKILL)
+        again = Process(folder, *allowed)
+        receiver.until(2)
+        client = Client(again.url)
+        while (told := client.job(job.job).webhook).state == "waiting":
+            time.sleep(0.1)
+        secret = client.webhook_secret()
+        assert again.end(signal.SIGTERM) == 0
+    assert told.state == "delivered"
+    ended = [read_webhook(secret, headers, body) for headers, body, _ in receiver.got]
+    assert ended[0] == ended[1]
+    assert (ended[0].job, ended[0].released) == (job.job, 1)
 
 
 @pytest.mark.slow

@@ -29,6 +29,7 @@ from homing.archive.table.location import Location
 from homing.archive.table.table import Table
 from homing.codebooks.catalogue import BundledInfo, choose_bundled
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.cost import HERE, Prices
 from homing.codebooks.factory import Factory
 from homing.codebooks.faiss_codebook import FaissCodebook, with_codes
 from homing.codebooks.names import load_meaning, not_trained, read_name
@@ -186,13 +187,13 @@ def read_codebook(file: Location) -> Codebook:
 
 
 def choose_codebook(
-    codebook: CodebookLike, network: "Descriptor", expect: int | None
+    codebook: CodebookLike, network: "Descriptor", expect: int | None, prices: Prices = HERE
 ) -> tuple[Codebook | FaissCodebook, str]:
     """Find a codebook, and why it is this one; CodebookError if it does not fit the descriptor."""
     if isinstance(codebook, Codebook | FaissCodebook):
         chosen, reason, called = codebook, "as given", ""
     else:
-        chosen, reason = _find(codebook, network, expect)
+        chosen, reason = _find(codebook, network, expect, prices)
         called = f"{shown(Path(codebook))}: "
     try:
         chosen.check_descriptor(network.name, network.fingerprint, network.dimension)
@@ -202,10 +203,10 @@ def choose_codebook(
 
 
 def choose_with_codes(
-    codebook: CodebookLike, network: "Descriptor", expect: int | None
+    codebook: CodebookLike, network: "Descriptor", expect: int | None, prices: Prices = HERE
 ) -> tuple[Codebook, str]:
     """Find a codebook for an archive; see :func:`choose_codebook`."""
-    chosen, reason = choose_codebook(codebook, network, expect)
+    chosen, reason = choose_codebook(codebook, network, expect, prices)
     return with_codes(chosen), reason
 
 
@@ -219,11 +220,11 @@ def choose_codebooks(
 
 
 def _find(
-    codebook: str | Path, network: "Descriptor", expect: int | None
+    codebook: str | Path, network: "Descriptor", expect: int | None, prices: Prices
 ) -> tuple[Codebook | FaissCodebook, str]:
     meaning = read_name(codebook, network.fingerprint)
     if meaning == "auto":
-        return choose_bundled(network.fingerprint, expect)
+        return choose_bundled(network.fingerprint, expect, prices)
     if isinstance(meaning, Factory):
         raise not_trained(meaning, network.fingerprint)
     reason = "as named" if isinstance(meaning, BundledInfo) else f"from {codebook}"

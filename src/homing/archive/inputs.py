@@ -1,6 +1,5 @@
 """Inputs of a command: pictures of files, folders or a manifest, with ids and metadata."""
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from homing.archive.ids import composed
 from homing.archive.manifest import ID, PATH, read_manifest
 from homing.archive.results import passed_over_in_words
 from homing.errors import UsageError
-from homing.images.find import FoundPicture, count_passed_over, find_pictures
+from homing.images.find import FoundPicture, check_present, count_passed_over, find_pictures
 from homing.images.kinds import KINDS, SUFFIXES
-from homing.images.limits import is_address, shown
+from homing.images.limits import shown
 from homing.options import PathLike, as_paths
 
 
@@ -53,29 +52,13 @@ def _find(photos: Sequence[Path]) -> list[FoundPicture]:
     """List the pictures of files and folders, each path once."""
     if not photos:
         raise UsageError("no pictures were given: name files or folders, or a manifest")
-    for path in photos:
-        if not path.exists() and not path.is_symlink():
-            raise UsageError(_missing(path))
+    check_present(photos)
     found = list({each.path: each for each in find_pictures(photos)}.values())
     if not found:
         words = passed_over_in_words(count_passed_over(photos))
         places = ", ".join(repr(shown(path)) for path in photos)
         raise UsageError(f"no picture was found in {places}{'; ' if words else ''}{words}")
     return found
-
-
-def _missing(path: Path) -> str:
-    """Say that there is no such path, and what may be meant."""
-    if is_address(path):
-        address = shown(path).replace(":/", "://", 1)
-        return f"{address} is an address: homing reads files, so download the pictures first"
-    try:
-        beside = [each.name for each in path.parent.iterdir()]
-    except OSError:
-        beside = []
-    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
-    hint = f"; did you mean {shown(path.with_name(near[0]))!r}?" if near else ""
-    return f"there is no file or folder {shown(path)!r}{hint}"
 
 
 def gather_inputs(photos: Sequence[Path], manifest: Path | None) -> list[Input]:

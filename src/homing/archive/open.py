@@ -20,6 +20,7 @@ from homing.archive.table.rows import row_schema
 from homing.archive.table.table import TABLE, Table
 from homing.archive.verification import check_files
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.cost import HERE, IN_A_STORE
 from homing.errors import ArchiveError, CodebookError
 from homing.files.durable import make_folder, sync_folder, sync_tree
 from homing.images.limits import shown
@@ -83,9 +84,10 @@ def create(
     check_places(places)
     folder = location_of(path)
     if _is_taken(folder):
-        raise ArchiveError(f"{str(folder)!r} exists already; open it, or choose another path")
+        raise ArchiveError(_taken(folder))
     network = _load(descriptor, device)
-    chosen, reason = choose_with_codes(codebook, network, expect)
+    prices = HERE if isinstance(folder, Path) else IN_A_STORE
+    chosen, reason = choose_with_codes(codebook, network, expect, prices)
     settings = ArchiveSettings(
         descriptor=_name_of(descriptor, network),
         descriptor_fingerprint=network.fingerprint,
@@ -216,6 +218,13 @@ def _is_taken(folder: Location) -> bool:
     if folder.is_symlink():
         return True
     return folder.exists() and not (folder.is_dir() and next(folder.iterdir(), None) is None)
+
+
+def _taken(folder: Location) -> str:
+    """Say what is in the place of a new archive."""
+    if (folder / SETTINGS).exists():
+        return f"{str(folder)!r} exists already, as an archive: use it, or choose another path"
+    return f"{str(folder)!r} exists already and is not empty: choose another path"
 
 
 def _make_in_store(folder: ObjectStorePath, settings: ArchiveSettings, codebook: Codebook) -> None:

@@ -79,7 +79,7 @@ def init(archive: str, descriptor: str, codebook: str, **options: Any) -> None:
         say("fewer? Make it with --expect 5000")
 
 
-@click.command()
+@click.command(short_help="Show how many pictures it holds, and its size.")
 @shared.archive_argument
 @shared.json_option
 def stats(archive: str, as_json: bool) -> None:

@@ -42,7 +42,7 @@ class _BenchCommand(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the parts."""
-        with formatter.section("Alone"):
+        with formatter.section("Parts"):
             formatter.write_dl(
                 [
                     (f"{ctx.command_path} {name}", part.get_short_help_str(limit=70))
@@ -91,7 +91,7 @@ _base_option = click.option(
     "--base-size",
     type=shared.count,
     default=100_000,
-    help="Distractors besides PHOTOS: background pictures, then random crops of them.",
+    help="Pictures to search among, besides PHOTOS: the background, then random crops of it.",
 )
 _pictures_option = click.option(
     "--pictures",
@@ -135,8 +135,9 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     require_extra()
     from homing.bench import run_descriptors as bench_descriptors
     from homing.bench.encode.encoders import descriptor_encoder, hash_encoders
-    from homing.images import find_pictures
+    from homing.images.find import check_present, find_pictures
 
+    check_present([*photos, *options["background"]])
     networks = [shared.load_network(name, options["device"]) for name in options["names"]]
     names = [network.name for network in networks]
     encoders = [
@@ -186,8 +187,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     "--method",
     "methods",
     default=f"{Activation.method},paper",
-    help="Methods of activation, separated by commas. Headline, pictures shown, costs and "
-    "questions are those of the first.",
+    help="Methods of activation, separated by commas; the report is mostly on the first.",
 )
 @click.option(
     "--suite",
@@ -209,7 +209,7 @@ def descriptors(photos: tuple[str, ...], **options: Any) -> int:
     "--sample",
     type=click.IntRange(min=0),
     default=60,
-    help="Pictures for costs and questions, which release files of their own; 0: neither.",
+    help="Pictures for costs and questions, which take files of their own; 0: leave both out.",
 )
 @click.option(
     "--costs/--no-costs",
@@ -236,8 +236,8 @@ def bench(photos: tuple[str, ...], **options: Any) -> int:
     homing bench photos/ --background others/
     homing bench photos/ --background others/ --index IVF256,PQ8x8 --pictures 200 --out report/
 
-    PHOTOS are activated. Their copies under the paper's edits are searched for among PHOTOS, the
-    background and crops of the background, through each index and exactly. Needs the extra:
+    PHOTOS are activated, and edited as in the paper. The copies are searched for among PHOTOS, the
+    background and crops of the background, through each index and exactly. Needs the extra bench:
     pip install '.[bench]' in homing's folder
     """
     from homing.bench.extra import require_extra
@@ -270,8 +270,9 @@ bench.parts = {"descriptors": descriptors}
 def _data(photos: tuple[str, ...], background: tuple[str, ...], layout: str | None) -> "DataSet":
     """Find the pictures."""
     from homing.bench.dataset.layouts import DataSet, read_layout
-    from homing.images import find_pictures
+    from homing.images.find import check_present, find_pictures
 
+    check_present([*photos, *background])
     others = tuple(find_pictures(background))
     if layout is None:
         if not background:

@@ -56,7 +56,11 @@ def codebook() -> None:
 
 @codebook.command()
 @shared.photos_argument
-@click.option("--factory", required=True, help="For example IVF1024,PQ8x8 (Faiss's notation).")
+@click.option(
+    "--factory",
+    required=True,
+    help="Its form, in Faiss's notation: IVF1024,PQ8x8 has 1024 cells and codes of 8 bytes.",
+)
 @click.option("--out", required=True, type=click.Path(dir_okay=False), help="File to write.")
 @shared.descriptor_option
 @click.option(

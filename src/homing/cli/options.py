@@ -152,8 +152,8 @@ activation_options = combine(  # the fields of Activation, which activation_of c
     click.option(
         "--method",
         default=Activation.method,
-        help="How pictures are changed: robust, robust-fast (half the time), robust-thorough, or "
-        "paper (as published, without a limit on what is seen).",
+        help="How pictures are changed: robust, robust-fast (two thirds of the time), "
+        "robust-thorough, or paper (as published, without a limit on what is seen).",
     ),
     seed_option,
     click.option(
@@ -192,15 +192,15 @@ def limits_option(limits: Limits = DEFAULT_LIMITS) -> Option:
             "--max-pixels",
             type=click.IntRange(min=1),
             default=limits.max_pixels,
-            show_default=f"{limits.max_pixels:,}",
-            help="Refuse larger pictures.",
+            show_default=False,
+            help=f"Refuse pictures of more pixels.  [default: {limits.max_pixels:,}]",
         ),
         click.option(
             "--max-bytes",
             type=click.IntRange(min=1),
             default=limits.max_bytes,
-            show_default=f"{limits.max_bytes >> 20} MiB",
-            help="Refuse larger files.",
+            show_default=False,
+            help=f"Refuse files of more bytes.  [default: {limits.max_bytes >> 20} MiB]",
         ),
     )
 

@@ -68,7 +68,8 @@ _folder_option = click.option(
     "--max-upload",
     type=click.IntRange(min=1),
     default=1024 * _MEGABYTE,
-    help="Refuse uploads of several pictures of more bytes in all.",
+    show_default=False,
+    help="Refuse uploads of more bytes in all.  [default: 1024 MiB]",
 )
 @click.option(
     "--rate-limit",
@@ -100,7 +101,7 @@ def serve(archive: str, **options: Any) -> None:
     homing serve archive --c2pa chain.pem key.pem
 
     Every request needs a key, unless --no-keys is given. By default only this machine can connect.
-    The API is described at /openapi.json. Ctrl-C ends the service once its current requests are
+    The API is described at /reference. Ctrl-C ends the service once its current requests are
     done.
     """
     from homing.serve import require_extra
@@ -179,7 +180,10 @@ def list_keys(archive: str, folder: str | None, as_json: bool) -> None:
     \b
     homing keys list archive
     """
-    for key in _ring(archive, folder).all():
+    found = _ring(archive, folder).all()
+    if not found:
+        say(f"there is no key: make one with 'homing keys add {archive} NAME'")
+    for key in found:
         line = f"{key.id}  {key.rights:5}  {key.created_at}  {printable(key.name)}"
         print_result(_as_dict(key), line, as_json=as_json)
 

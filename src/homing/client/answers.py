@@ -145,7 +145,7 @@ class Evidence:
 
 @dataclass(frozen=True, kw_only=True)
 class WebhookState:
-    """What became of telling a webhook: "waiting", "delivered" or "failed", and why."""
+    """Delivery of a webhook: `state` is "waiting", "delivered" or "failed", `reason` says why."""
 
     url: str
     state: str
@@ -182,7 +182,7 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class EndedRelease:
-    """What a webhook is told of a release, "done" or "failed": its pictures, counted."""
+    """A release that has ended, as a webhook is notified: its state, and counts of its pictures."""
 
     job: str
     state: str
@@ -194,7 +194,7 @@ class EndedRelease:
     address: str
 
 
-def made(kind: Callable[..., _T], values: Mapping[str, Any]) -> _T:
+def from_json(kind: Callable[..., _T], values: Mapping[str, Any]) -> _T:
     """Make an object of its keys; those that are not known, of a newer service, are left out."""
     hints = _hints(kind)
     known = hints.keys() & values.keys()
@@ -203,7 +203,7 @@ def made(kind: Callable[..., _T], values: Mapping[str, Any]) -> _T:
 
 def decision_of(values: Mapping[str, Any]) -> RecordedDecision:
     """Make a decision of its keys."""
-    return made(RecordedDecision, {**values, "copy": values["decision"] == "copy"})
+    return from_json(RecordedDecision, {**values, "copy": values["decision"] == "copy"})
 
 
 def evidence_of(values: Mapping[str, Any]) -> Evidence:
@@ -212,7 +212,7 @@ def evidence_of(values: Mapping[str, Any]) -> Evidence:
         name: base64.b64decode(address.partition(",")[2])
         for name, address in values["figures"].items()
     }
-    return made(Evidence, {**values, "figures": figures})
+    return from_json(Evidence, {**values, "figures": figures})
 
 
 def _value(kind: Any, value: Any) -> Any:
@@ -224,7 +224,7 @@ def _value(kind: Any, value: Any) -> Any:
         return tuple(_value(arguments[0], each) for each in value)
     if kind is datetime.datetime:
         return datetime.datetime.fromisoformat(value)
-    return made(kind, value) if kind in _NESTED else value
+    return from_json(kind, value) if kind in _NESTED else value
 
 
 @cache

@@ -17,7 +17,7 @@ from homing.client.answers import (
     RecordedDecision,
     decision_of,
     evidence_of,
-    made,
+    from_json,
 )
 from homing.client.transport import (
     Call,
@@ -74,7 +74,7 @@ class Operations:
             The picture cannot be read.
         """
         answer = yield from _one_picture("/v1/search", picture, options)
-        return made(SearchResult, answer).hits
+        return from_json(SearchResult, answer).hits
 
     @Call
     def search_vector(
@@ -95,7 +95,7 @@ class Operations:
         """
         body = {"vector": [float(value) for value in vector]}
         answer = yield from _json(Request("POST", "/v1/search", options, body=body))
-        return made(SearchResult, answer).hits
+        return from_json(SearchResult, answer).hits
 
     @ListingCall
     def search_each(
@@ -115,7 +115,7 @@ class Operations:
             sent = tuple(("pictures", picture) for picture in part)
             body = yield Request("POST", "/v1/search/batch", options, pictures=sent)
             for line in body.splitlines():
-                yield Item(made(SearchResult, {"seconds": 0.0, **json.loads(line)}))
+                yield Item(from_json(SearchResult, {"seconds": 0.0, **json.loads(line)}))
 
     @Call
     def cells(
@@ -187,12 +187,12 @@ class Operations:
         state : {"released", "added"} or None
         """
         query = {"prefix": prefix, "state": state}
-        yield from _paged("entries", query, partial(made, Entry))
+        yield from _paged("entries", query, partial(from_json, Entry))
 
     @Call
     def entry(self, id: str) -> Steps[Entry]:  # noqa: A002 - the column's name
         """Return all that is recorded of an entry; `EntryNotFoundError` if it does not exist."""
-        return made(Entry, (yield from _json(Request("GET", f"/v1/entries/{quote(id)}"))))
+        return from_json(Entry, (yield from _json(Request("GET", f"/v1/entries/{quote(id)}"))))
 
     @Call
     def file(self, id: str) -> Steps[bytes]:  # noqa: A002 - the column's name
@@ -272,7 +272,7 @@ class Operations:
         prefix : str
             Goes before each name in the ids, with a ``/``.
         webhook : str or None
-            ``https://`` address that is told of the end; see :func:`homing.client.read_webhook`.
+            ``https://`` address that is notified of the end, for :func:`read_webhook`.
 
         Returns
         -------
@@ -283,12 +283,12 @@ class Operations:
         fields = tuple((key, str(value)) for key, value in given.items() if value not in (None, ""))
         sent = tuple(("pictures", picture) for picture in pictures)
         request = Request("POST", "/v1/releases", fields=fields, pictures=sent)
-        return made(Job, (yield from _json(request)))
+        return from_json(Job, (yield from _json(request)))
 
     @Call
     def job(self, token: str) -> Steps[Job]:
         """Return a release and its progress; `EntryNotFoundError` if it does not exist."""
-        return made(Job, (yield from _json(Request("GET", f"/v1/releases/{quote(token)}"))))
+        return from_json(Job, (yield from _json(Request("GET", f"/v1/releases/{quote(token)}"))))
 
     @Call
     def webhook_secret(self) -> Steps[str]:
@@ -362,8 +362,8 @@ def _paged(
     """Yield what all pages hold under a name."""
     after = None
     while True:
-        asked = {**query, "after": after, "limit": _PAGE}
-        page = yield from _json(Request("GET", f"/v1/{name}", asked))
+        limits = {"after": after, "limit": _PAGE}
+        page = yield from _json(Request("GET", f"/v1/{name}", {**query, **limits}))
         for values in page[name]:
             yield Item(make(values))
         after = page["next"]

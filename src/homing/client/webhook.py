@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 
-from homing.client.answers import EndedRelease, made
+from homing.client.answers import EndedRelease, from_json
 from homing.errors import UsageError
 
 _TOLERANCE = 300.0  # seconds
@@ -18,7 +18,7 @@ def read_webhook(
 ) -> EndedRelease:
     """Verify what a webhook was sent, and return it.
 
-    Answer with 204 once it is dealt with. A message may come twice; its `job` and `state` tell.
+    Answer with 204 afterwards. A message may come twice, with the same `job` and `state`.
 
     Parameters
     ----------
@@ -53,4 +53,4 @@ def read_webhook(
         raise UsageError("the message is not signed with this secret; answer 401, and ignore it")
     if not sent.isdecimal() or abs(time.time() - int(sent)) > tolerance:
         raise UsageError(f"the message is not of the last {tolerance:g} seconds; ignore it")
-    return made(EndedRelease, json.loads(body)["data"])
+    return from_json(EndedRelease, json.loads(body)["data"])

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from homing.codebooks.codebook import Codebook
+from homing.codebooks.cost import HERE, Prices
 from homing.codebooks.storage import read_codebook
 from homing.errors import CodebookError
 
 _DATA = Path(__file__).parent / "data"
 _TABLE = _DATA / "bundled.json"
-_FULL = 1_000  # entries per cell above which more cells are worth their borders
 _UNKNOWN = 1_000_000  # pictures assumed when the number is not given
+_FINER = (4, 16)  # times the cells of the codebook with most of them
+_LINKS = 32  # of a centroid in a graph
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,16 @@ def bundled_codebooks() -> tuple[BundledInfo, ...]:
 
 
 def choose_bundled(
-    descriptor_fingerprint: str, expect: float | None = None
+    descriptor_fingerprint: str, expect: float | None = None, prices: Prices = HERE
 ) -> tuple[Codebook, str]:
     """Choose the bundled codebook for a descriptor and an expected number of pictures.
 
     Returns the codebook and the reason for it, to be shown. `CodebookError` if none ships for that
     descriptor.
 
-    More cells make each list shorter and so each search quicker, but add borders that an edited
-    copy may cross. A thousand codes are scanned in microseconds, so the choice is the fewest cells
-    with at most a thousand entries each, or else the most cells available. Codebooks with a
-    rotation are used only by name: their codes are more exact but twice as long, and with exact
-    re-ranking the plain ones find as much.
+    The choice is the one by which a copy of a released picture is found at the lowest price.
+    Codebooks with a rotation are used only by name: their codes are more exact but twice as long,
+    and with exact re-ranking the plain ones find as much.
     """
     fitting = [info for info in bundled_codebooks() if info.descriptor == descriptor_fingerprint]
     if not fitting:
@@ -65,10 +65,15 @@ def choose_bundled(
         )
     plain = [info for info in fitting if info.factory.startswith("IVF")] or fitting
     pictures = _UNKNOWN if expect is None else expect
-    info = next((info for info in plain if pictures <= _FULL * info.cells), plain[-1])
+    info = min(plain, key=lambda each: prices.of_search(each.cells, pictures))
     size = f"about {_UNKNOWN:,}" if expect is None else f"{expect:,.0f}"
-    pictures_ = "picture" if expect == 1 else "pictures"
-    return load_bundled(info), f"for {size} {pictures_}"
+    why = f"for {size} {'picture' if expect == 1 else 'pictures'}"
+    cells = (info.cells, *(times * plain[-1].cells for times in _FINER))
+    finer = min(cells, key=lambda each: prices.of_search(each, pictures))
+    if finer > info.cells:
+        wanted = f"IVF{finer}_HNSW{_LINKS},{plain[-1].factory.partition(',')[2]}"
+        why += f"; `homing codebook train PHOTOS --factory {wanted}` makes one of quicker searches"
+    return load_bundled(info), why
 
 
 def load_bundled(info: BundledInfo) -> Codebook:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from homing.codebooks import rebuild
 from homing.codebooks.any_codebook import AnyCodebook, sign_target
 from homing.codebooks.checks import check_cells, check_codes, check_count, check_vectors
+from homing.codebooks.codes import Norms, decode, encode, part_norms
 from homing.codebooks.exact import LARGEST, nearest, nearest_several, squared_norms
 from homing.codebooks.factory import Factory
 from homing.codebooks.near_cells import count_near, spacing_of
@@ -44,7 +45,7 @@ class Codebook(AnyCodebook):
     dimension : int
         Length of the vectors, d.
     arrays : mapping of str to ndarray, float32
-        Those of ``"coarse"`` (cells, d'), ``"pq"`` (m, 256, d'/m), ``"rotation"`` (d', d),
+        Those of ``"coarse"`` (cells, d'), ``"pq"`` (m, 256 or 16, d'/m), ``"rotation"`` (d', d),
         ``"rotation_bias"`` (d',) and ``"scalar"`` (2, d') that the factory needs, where d' is the
         length after a reduction. Stored as read-only copies.
     descriptor : str, optional
@@ -85,7 +86,7 @@ class Codebook(AnyCodebook):
     @property
     def aims_at_code(self) -> bool:
         """Whether :meth:`target` is the reconstruction of a code."""
-        return self.factory.fine == "PQ"
+        return self.factory.fine == "PQ" and (self.factory.is_residual or not self.factory.cells)
 
     @cached_property
     def partition(self) -> Partition:
@@ -230,8 +231,9 @@ class Codebook(AnyCodebook):
         """Target that activation pulls each vector to, so that cell and code survive edits.
 
         With a product quantizer it is the reconstruction q(x), centroid plus decoded residual
-        (Fernandez, Douze, Jégou, Furon, "Active Image Indexing", 2023, eq. 5). With ``Flat`` or
-        ``SQ8`` codes, which stand for nearly the vector itself, it is the centroid of the cell.
+        (Fernandez, Douze, Jégou, Furon, "Active Image Indexing", 2023, eq. 5). With ``Flat``,
+        ``SQ8`` or ``RaBitQ`` codes, which stand for nearly the vector itself, and codes that are
+        not of residuals (``x4fs``), it is the centroid of the cell.
         With LSH it is the signs mapped back through the transposed projection, at unit length:
         moving towards it raises every absolute projection, away from where a bit flips.
 
@@ -250,7 +252,7 @@ class Codebook(AnyCodebook):
         if self.factory.fine == "LSH":
             return sign_target(self.partition, inner)
         own = self._cells(inner) if cells is None else check_cells(cells, len(inner), self.factory)
-        if self.factory.fine == "PQ":
+        if self.aims_at_code:
             return self.partition.undo(self._reconstruct(own, self._codes(inner, own)))
         return self.partition.undo(self.arrays["coarse"][own])
 
@@ -269,18 +271,18 @@ class Codebook(AnyCodebook):
         faiss.Index
             A new one at each call; the caller may add to it. All share their coarse quantizer.
         """
-        quantizer = self._quantizer if self.factory.cells else None
-        index = rebuild.empty_index(self.factory, self.dimension, self.arrays, quantizer)
         if codes is None:
             if cells is not None:
                 raise CodebookError("Cells were given without codes: pass both, or neither.")
-            return index
+            cells, codes = np.zeros(0, np.int32), np.zeros((0, self.code_size), np.uint8)
         checked = check_codes(codes, self.code_size, self.factory)
         if cells is None and self.factory.cells:
             raise CodebookError(f"{self.factory} has cells: pass those of the codes as well.")
         chosen = np.zeros(len(checked), np.int32) if cells is None else cells
-        rebuild.fill_index(index, check_cells(chosen, len(checked), self.factory), checked)
-        return index
+        chosen = check_cells(chosen, len(checked), self.factory)
+        quantizer = self._quantizer if self.factory.cells else None
+        book = (self.factory, self.dimension, self.arrays)
+        return rebuild.make_index(*book, quantizer, chosen, checked)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the codebook to a file, whole or not at all.
@@ -319,8 +321,8 @@ class Codebook(AnyCodebook):
         return spacing_of(self.arrays["coarse"])
 
     @cached_property
-    def _part_norms(self) -> tuple[npt.NDArray[np.float64], ...]:
-        return tuple(squared_norms(part) for part in self.arrays["pq"])
+    def _part_norms(self) -> Norms:
+        return part_norms(self.arrays)
 
     def _cells(self, inner: Floats) -> Cells:
         if not self.factory.cells:
@@ -328,38 +330,14 @@ class Codebook(AnyCodebook):
         return nearest(inner, self.arrays["coarse"], self._coarse_norms)
 
     def _codes(self, inner: Floats, cells: Cells) -> Codes:
-        if self.factory.fine == "Flat":
-            return inner.view(np.uint8).reshape(len(inner), self.code_size).copy()
-        if self.factory.fine == "LSH":
-            return np.packbits(inner >= 0, axis=1, bitorder="little")
-        residual = inner - self.arrays["coarse"][cells] if self.factory.cells else inner
-        if self.factory.fine == "SQ8":
-            quantizer = rebuild.scalar_quantizer(self.arrays["scalar"])
-            codes: Codes = quantizer.compute_codes(np.ascontiguousarray(residual))
-            return codes
-        parts = self.arrays["pq"]
-        width = parts.shape[2]
-        columns = [
-            nearest(np.ascontiguousarray(residual[:, i * width : (i + 1) * width]), part, norms)
-            for i, (part, norms) in enumerate(zip(parts, self._part_norms, strict=True))
-        ]
-        return np.stack(columns, axis=1).astype(np.uint8)
+        values = inner - self.arrays["coarse"][cells] if self.factory.is_residual else inner
+        return encode(self.factory, self.arrays, self._part_norms, values)
 
     def _reconstruct(self, cells: Cells, codes: Codes) -> Floats:
         """Return the vectors after the rotation that cells and codes stand for, (n, d')."""
-        if self.factory.fine == "Flat":
-            return codes.view(np.float32).copy()
-        if self.factory.fine == "LSH":
-            count = self.factory.inner_dimension(self.dimension)
-            bits = np.unpackbits(codes, axis=1, count=count, bitorder="little")
-            return np.where(bits, np.float32(1), np.float32(-1))
-        if self.factory.fine == "SQ8":
-            residual: Floats = rebuild.scalar_quantizer(self.arrays["scalar"]).decode(codes)
-        else:
-            parts = self.arrays["pq"]
-            width = len(parts) * parts.shape[2]
-            residual = parts[np.arange(len(parts)), codes].reshape(len(codes), width)
-        return residual + self.arrays["coarse"][cells] if self.factory.cells else residual
+        length = self.factory.inner_dimension(self.dimension)
+        decoded = decode(self.factory, self.arrays, codes, length)
+        return decoded + self.arrays["coarse"][cells] if self.factory.is_residual else decoded
 
 
 def _freeze(factory: Factory, dimension: int, arrays: Mapping[str, Floats]) -> Mapping[str, Floats]:

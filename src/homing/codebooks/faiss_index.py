@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import faiss
 import numpy as np
@@ -23,6 +23,9 @@ _LONGEST, _SHORTEST = 1.01, 0.05  # of the centroids of unit vectors
 _CODECS = (faiss.IndexFlatCodes, faiss.IndexFastScan)
 _EXACT = (faiss.IndexFlat, faiss.IndexHNSW, faiss.IndexNSG, faiss.IndexNNDescent)
 _METRICS = (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT)
+
+#: Bits of each part of the codes that homing knows, by class.
+_PRODUCTS = {"IndexIVFPQ": 8, "IndexPQ": 8, "IndexIVFPQFastScan": 4, "IndexPQFastScan": 4}
 
 #: Names of coarse quantizers in Faiss's notation, by class; other classes by their own name.
 _COARSE = {"IndexFlat": "", "IndexFlatL2": "", "IndexFlatIP": "", "IndexHNSWFlat": "_HNSW"}
@@ -233,16 +236,18 @@ def _unknown(coded: Any, partition: Partition) -> str:
         coarse = type(faiss.downcast_index(coded.quantizer)).__name__
         if _COARSE.get(coarse) != "" or partition.metric != "L2":
             return f"its cells are found by {coarse}"
-        if kind != "IndexIVFFlat" and not coded.by_residual:
+        if kind not in ("IndexIVFFlat", "IndexIVFPQFastScan") and not coded.by_residual:
             return "its codes are of vectors, not of residuals (by_residual is off)"
     return _unknown_code(coded, kind, front)
 
 
 def _unknown_code(coded: Any, kind: str, front: Linear | None) -> str:
-    if kind in ("IndexIVFPQ", "IndexPQ"):
-        square = front is None or len(front.matrix) == front.matrix.shape[1]
-        if coded.pq.nbits != rebuild.BITS:
+    square = front is None or len(front.matrix) == front.matrix.shape[1]
+    if kind in _PRODUCTS or kind == "IndexIVFRaBitQ":
+        if kind in _PRODUCTS and coded.pq.nbits != _PRODUCTS[kind]:
             return f"its codes are of {coded.pq.nbits} bits a part"
+        if kind == "IndexIVFRaBitQ" and coded.rabitq.nb_bits != 1:
+            return f"its codes are of {coded.rabitq.nb_bits} bits a component"
         if not square or (front is not None and not (front.is_orthonormal and front.bias is None)):
             return "a transform in front is not a rotation"
         return ""
@@ -262,5 +267,14 @@ def _factory(coded: Any, front: Linear | None) -> Factory:
         return Factory("Flat", cells)
     if isinstance(coded, faiss.IndexIVFScalarQuantizer):
         return Factory("SQ8", cells)
-    parts = coded.pq.M
-    return Factory("PQ", cells, parts, rotation=0 if front is None else parts)
+    if isinstance(coded, faiss.IndexIVFRaBitQ):
+        return Factory("RaBitQ", cells, turned=0 if front is None else len(front.matrix))
+    parts, scan = coded.pq.M, _scan(coded)
+    return Factory("PQ", cells, parts, rotation=0 if front is None else parts, scan=scan)
+
+
+def _scan(coded: Any) -> Literal["", "fs", "fsr"]:
+    """Return the kind of fast scan of an index of PQ codes."""
+    if isinstance(coded, faiss.IndexIVFFastScan):
+        return "fsr" if coded.by_residual else "fs"
+    return "fs" if isinstance(coded, faiss.IndexFastScan) else ""

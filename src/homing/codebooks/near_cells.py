@@ -30,9 +30,12 @@ def spacing_of(centroids: Floats) -> float:
         return 0.0
     sample = np.linspace(0, len(centroids) - 1, min(_SAMPLE, len(centroids))).astype(np.int64)
     spacing = []
+    norms = np.square(centroids).sum(axis=1)
     for number in sample.tolist():
-        others = np.delete(centroids, number, axis=0)
-        spacing.append(np.square(others - centroids[number], dtype=np.float64).sum(axis=1).min())
+        distances = norms - 2 * (centroids @ centroids[number])
+        distances[number] = np.inf
+        nearest = centroids[distances.argmin()]
+        spacing.append(np.square(nearest - centroids[number], dtype=np.float64).sum())
     return float(np.median(spacing))
 
 

@@ -1,6 +1,6 @@
 """Conversion between Faiss's trained indexes and the plain arrays that a codebook is saved as.
 
-Only this module, `training` and `faiss_index` touch a codebook's Faiss objects.
+Only this module, `codes`, `training` and `faiss_index` touch a codebook's Faiss objects.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from homing.codebooks.factory import Factory
 
-BITS = 8
 _LARGEST_TABLE = 256 << 20  # bytes of sums of centroids and code words: quicker searches
 _EFFORT = 128  # centroids that a walk over the graph keeps in view: four of four nearest are found
 
@@ -23,7 +22,7 @@ def arrays_of(index: Any, factory: Factory) -> dict[str, npt.NDArray[np.float32]
     """Return the arrays of a trained index, by the names of :meth:`Factory.array_shapes`."""
     inner: Any = faiss.downcast_index(index)
     arrays: dict[str, Any] = {}
-    if factory.rotation or factory.components:
+    if factory.has_rotation:
         transform: Any = faiss.downcast_VectorTransform(inner.chain.at(0))
         matrix = faiss.vector_to_array(transform.A)
         arrays["rotation"] = matrix.reshape(transform.d_out, transform.d_in)
@@ -68,11 +67,20 @@ def coarse_quantizer(factory: Factory, centroids: npt.NDArray[np.float32]) -> An
     return graph
 
 
-def empty_index(factory: Factory, dimension: int, arrays: Arrays, quantizer: Any) -> Any:
-    """Make a trained index without entries, equal to the bit to the one the arrays came from.
+def make_index(
+    factory: Factory,
+    dimension: int,
+    arrays: Arrays,
+    quantizer: Any,
+    cells: npt.NDArray[np.int32],
+    codes: npt.NDArray[np.uint8],
+) -> Any:
+    """Make a trained index, equal to the bit to the one the arrays came from, of cells and codes.
 
     It takes vectors of length `dimension` and shares nothing with `arrays`, but the
-    :func:`coarse_quantizer` with all that are given the same one; None without cells.
+    :func:`coarse_quantizer` with all that are given the same one; None without cells. Entry i gets
+    the id i; nothing is encoded. The caller has checked the cells, which are ignored without
+    coarse cells.
     """
     inner = factory.inner_dimension(dimension)
     coded = _ivf_index(factory, inner, quantizer) if factory.cells else _flat_index(factory, inner)
@@ -81,10 +89,12 @@ def empty_index(factory: Factory, dimension: int, arrays: Arrays, quantizer: Any
     if factory.fine == "SQ8":
         faiss.copy_array_to_vector(arrays["scalar"].ravel(), coded.sq.trained)
     coded.is_trained = True
-    table = 4 * factory.cells * factory.sub_quantizers * 2**BITS
-    if factory.fine == "PQ" and 0 < table <= _LARGEST_TABLE:
+    _fill(coded, cells, codes)
+    if factory.scan:
+        coded = _fast_scan(coded, quantizer)
+    if factory.is_residual and factory.fine == "PQ" and _table_bytes(factory) <= _LARGEST_TABLE:
         coded.precompute_table()
-    if not (factory.rotation or factory.components):
+    if not factory.has_rotation:
         return coded
     transform = faiss.LinearTransform(dimension, inner, "rotation_bias" in arrays)
     faiss.copy_array_to_vector(arrays["rotation"].ravel(), transform.A)
@@ -95,37 +105,47 @@ def empty_index(factory: Factory, dimension: int, arrays: Arrays, quantizer: Any
     return faiss.IndexPreTransform(transform, coded)
 
 
+def _table_bytes(factory: Factory) -> int:
+    """Return the bytes of the sums of centroids and code words."""
+    return 4 * factory.cells * factory.sub_quantizers << factory.bits
+
+
 def _flat_index(factory: Factory, inner: int) -> Any:
     if factory.fine == "LSH":
         return faiss.IndexLSH(inner, inner, False, False)  # no rotation, no thresholds
-    return faiss.IndexPQ(inner, factory.sub_quantizers, BITS)
+    return faiss.IndexPQ(inner, factory.sub_quantizers, factory.bits)
 
 
 def _ivf_index(factory: Factory, inner: int, quantizer: Any) -> Any:
+    cells = factory.cells
     if factory.fine == "PQ":
-        return faiss.IndexIVFPQ(quantizer, inner, factory.cells, factory.sub_quantizers, BITS)
+        made = faiss.IndexIVFPQ(quantizer, inner, cells, factory.sub_quantizers, factory.bits)
+        made.by_residual = factory.is_residual
+        return made
     if factory.fine == "SQ8":
         kind = faiss.ScalarQuantizer.QT_8bit
-        return faiss.IndexIVFScalarQuantizer(quantizer, inner, factory.cells, kind)
-    return faiss.IndexIVFFlat(quantizer, inner, factory.cells)
+        return faiss.IndexIVFScalarQuantizer(quantizer, inner, cells, kind)
+    if factory.fine == "RaBitQ":
+        return faiss.IndexIVFRaBitQ(quantizer, inner, cells)
+    return faiss.IndexIVFFlat(quantizer, inner, cells)
 
 
-def fill_index(index: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]) -> None:
-    """Fill an empty index with stored cells (n,) and codes (n, code_size); nothing is encoded.
+def _fast_scan(coded: Any, quantizer: Any) -> Any:
+    """Return an index of 4-bit codes with these packed in blocks, as Faiss scans them."""
+    if not isinstance(coded, faiss.IndexIVF):
+        return faiss.IndexPQFastScan(coded)
+    packed: Any = faiss.IndexIVFPQFastScan(coded)
+    packed.referenced_objects = [quantizer]  # Faiss stores a bare pointer
+    return packed
 
-    Entry i gets the id i. The caller has checked the cells, which are ignored if the index has
-    none. Each inverted list is allocated once, at its final size, in the order that adding the
-    vectors one by one would give.
-    """
-    coded = faiss.downcast_index(index)
-    if isinstance(coded, faiss.IndexPreTransform):
-        coded = faiss.downcast_index(coded.index)
+
+def _fill(coded: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]) -> None:
+    """Fill an index; each list is allocated once, in the order that adding one by one gives."""
     if isinstance(coded, faiss.IndexIVF):
         _fill_lists(coded, cells, codes)
         coded.ntotal = len(codes)
     elif len(codes):
         coded.add_sa_codes(np.ascontiguousarray(codes))
-    index.ntotal = len(codes)
 
 
 def _fill_lists(coded: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8]) -> None:
@@ -136,13 +156,3 @@ def _fill_lists(coded: Any, cells: npt.NDArray[np.int32], codes: npt.NDArray[np.
         ids = np.ascontiguousarray(order[ends[cell] - counts[cell] : ends[cell]])
         held = np.ascontiguousarray(codes[ids])  # one list at a time: no second copy of all codes
         coded.invlists.add_entries(int(cell), len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(held))
-
-
-def scalar_quantizer(trained: npt.NDArray[np.float32]) -> Any:
-    """Make Faiss's scalar quantizer of one byte per component.
-
-    `trained` is (2, d) float32: least value and range of each component.
-    """
-    quantizer = faiss.ScalarQuantizer(trained.shape[1], faiss.ScalarQuantizer.QT_8bit)
-    faiss.copy_array_to_vector(trained.ravel(), quantizer.trained)
-    return quantizer

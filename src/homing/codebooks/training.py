@@ -85,6 +85,8 @@ def _train(
         chain: Any = index.chain
         transform: Any = faiss.downcast_VectorTransform(chain.at(0))
         inner = faiss.downcast_index(index.index)
+        if factory.turned:
+            transform.init(seed)
         if factory.rotation:
             _seed(rotation_quantizer.cp, seed)
             transform.pq = rotation_quantizer
@@ -94,7 +96,8 @@ def _train(
         _seed(inner.pq.cp, seed)
         # Polysemous training takes half of the time and only renumbers centroids for a search by
         # Hamming distance, which nothing here does.
-        inner.do_polysemous_training = False
+        if not factory.scan:
+            inner.do_polysemous_training = False
     index.train(vectors)
     return arrays_of(index, factory)
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from homing.archive import Archive, Report, VectorMatches, create, open_archive
+from homing.archive.ingest.run import Observer
 from homing.demo.material import copy_bundled_pictures, write_background
 from homing.demo.report import DemoReport, EditRow, Example
 from homing.edits import Edit, paper_edits, random_available
@@ -93,13 +94,13 @@ def _fill(
         write_background(out / "background", background, seed=seed, progress=bar.by)
     base = create(out / "archive")
     with progress(background, "adding background") as bar:
-        base.add(out / "background", progress=lambda _: bar.by(1))
+        base.add(out / "background", progress=Observer(worked=lambda: bar.by(1)))
     shutil.copytree(out / "archive", out / "archive-passive")
     active, passive = open_archive(out / "archive"), open_archive(out / "archive-passive")
     inputs = [item.path for item in active.inputs(pictures)][:_MOST_PICTURES]
     with progress(len(inputs), "releasing") as bar:
         report = active.release(
-            inputs, out=out / "released", seed=seed, progress=lambda _: bar.by(1)
+            inputs, out=out / "released", seed=seed, progress=Observer(worked=lambda: bar.by(1))
         )
     passive.add(inputs)
     shutil.rmtree(out / "background")

@@ -39,7 +39,7 @@ class Sheet:
     suspect: Image.Image
     record: Image.Image | None  # None if its file is unavailable
     alignment: Alignment | None
-    edits: tuple[str, ...]  # edits that the copy seems to have suffered
+    edits: tuple[str, ...]  # what was done to the copy, as far as it can be seen
     facts: tuple[tuple[str, str], ...]  # names and values
     notes: tuple[str, ...]  # reasons why something is not shown
 

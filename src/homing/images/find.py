@@ -1,5 +1,6 @@
 """Pictures in files and folders."""
 
+import difflib
 import errno
 import os
 import stat
@@ -8,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from homing.errors import UsageError
 from homing.images.kinds import HEAD, KINDS, OTHER_SUFFIXES, Unread, find_unread, sniff
-from homing.images.limits import open_unblocked, shown
+from homing.images.limits import is_address, open_unblocked, shown
 
 _READ_SUFFIXES = frozenset(KINDS) | frozenset(OTHER_SUFFIXES)
 _SHORT_MARKS = (b"BM", b"\xff\x0a")  # two bytes, which files of any kind may begin with
@@ -40,6 +42,27 @@ def find_pictures(paths: Sequence[str | os.PathLike[str]]) -> Iterator[FoundPict
             yield from _walk(path)
         else:
             yield FoundPicture(path, shown(path.name or path))
+
+
+def check_present(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Raise `UsageError` if one of the paths given is no file or folder."""
+    for path in map(Path, paths):
+        if not path.exists() and not path.is_symlink():
+            raise UsageError(_missing(path))
+
+
+def _missing(path: Path) -> str:
+    """Say that there is no such path, and what may be meant."""
+    if is_address(path):
+        address = shown(path).replace(":/", "://", 1)
+        return f"{address} is an address: homing reads files, so download the pictures first"
+    try:
+        beside = [each.name for each in path.parent.iterdir()]
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(path.name, beside, n=1, cutoff=0.8)
+    hint = f"; did you mean {shown(path.with_name(near[0]))!r}?" if near else ""
+    return f"there is no file or folder {shown(path)!r}{hint}"
 
 
 def count_passed_over(paths: Sequence[str | os.PathLike[str]]) -> dict[Unread, int]:

@@ -70,7 +70,7 @@ class Settings:
                 "out, or listen to 127.0.0.1"
             )
         if self.no_keys and self.proxies:
-            raise UsageError("who comes through a proxy needs a key; leave --no-keys out")
+            raise UsageError("clients behind a proxy need keys; leave --no-keys out")
 
     @property
     def release_memory(self) -> int:

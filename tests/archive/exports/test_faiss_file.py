@@ -17,6 +17,8 @@ FORMS = (
     "IVF8,Flat",
     "IVF8,SQ8",
     "IVF8_HNSW4,PQ8x8",
+    "IVF8,PQ8x4fsr",
+    "IVF8,RaBitQ",
     pytest.param("OPQ8,IVF8,PQ8x8", marks=pytest.mark.slow),
     "PQ8",
     "PCA64,LSH",

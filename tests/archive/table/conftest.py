@@ -12,7 +12,7 @@ from tests.helpers.vectors import unit_vectors
 
 @pytest.fixture(scope="session")
 def codebooks(network) -> dict[str, homing.Codebook]:
-    factories = [*HELD, "PCA24,LSH", "IVF8,SQ8"]
+    factories = [*HELD, "PCA24,LSH", "IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ"]
     return {
         f: homing.train_codebook(unit_vectors(600, 1), f, descriptor=network.fingerprint)
         for f in factories

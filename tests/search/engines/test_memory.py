@@ -1,9 +1,10 @@
 """The memory engine, against a search of all decoded codes."""
 
+import faiss
 import numpy as np
 import pytest
 
-from homing.codebooks import Codebook, train_codebook
+from homing.codebooks import Codebook, codebook_from_faiss, train_codebook
 from homing.codebooks.near_cells import FurtherPlaces
 from homing.errors import UsageError
 from homing.search.engines.memory import (
@@ -41,6 +42,22 @@ def entries() -> np.ndarray:
 @pytest.fixture(scope="module")
 def queries() -> np.ndarray:
     return clustered_unit_vectors(30, 3, DIMENSION)
+
+
+@pytest.mark.parametrize("form", ["PQ8x4fs", "IVF16,PQ8x4fs", "IVF16,PQ8x4fsr", "IVF16,RaBitQ"])
+def test_quickly_scanned_codes_are_found_as_faiss_finds_them(entries, queries, form: str) -> None:
+    index = faiss.index_factory(DIMENSION, form)
+    index.train(clustered_unit_vectors(1200, 1, DIMENSION))
+    codebook = codebook_from_faiss(index)
+    index.add(entries)
+    engine = MemoryEngine(codebook, *codebook.encode_with_cells(entries))
+    for probes in (1, 3, codebook.cell_count):
+        if codebook.cell_count > 1:
+            index.nprobe = probes
+        expected, numbers = index.search(queries, 20)
+        positions, distances = engine.search(queries, candidates=20, probes=probes)
+        np.testing.assert_allclose(distances, expected, rtol=0, atol=1e-5)
+        np.testing.assert_array_equal(positions, numbers)
 
 
 def squared_distances(queries: np.ndarray, vectors: np.ndarray) -> np.ndarray:

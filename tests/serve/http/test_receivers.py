@@ -56,6 +56,7 @@ def test_an_address_has_its_parts():
     assert receiver_of("https://[2606:4700::1]:8443").authority == "[2606:4700::1]:8443"
     assert receiver_of("http://hooks.local", ("Hooks.local",)).is_known
     assert receiver_of("http://10.0.0.1:80/", ("10.0.0.1:80",)).is_known
+    assert receiver_of("http://[::1]:81/", ("[::1]",)).is_known
     with pytest.raises(UsageError, match="--webhook-host"):
         receiver_of("http://10.0.0.1:81/", ("10.0.0.1:80",))
 

@@ -1,12 +1,12 @@
 """The confirmer: compares the answers to queries with their pictures, and looks into collages."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homing.archive.hits import Hit, Hits
 from homing.archive.previews.store import PreviewStore
@@ -57,10 +57,11 @@ class Confirmer:
         """Return the answers to queries, compared."""
         pictures = hit_pictures(answers, self.store, self.sources)
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            seen = list(pool.map(partial(self._compare, pictures), answers, queries))
+            each_of: Callable[..., Iterable[Any]] = map if len(queries) == 1 else pool.map
+            seen = list(each_of(partial(self._compare, pictures), answers, queries))
             places = [n for n, each in enumerate(seen) if each.picture is not None]
             while places:
-                latest = self._search_within([seen[n] for n in places], pool)
+                latest = self._search_within([seen[n] for n in places], each_of)
                 for n, each in zip(places, latest, strict=True):
                     seen[n] = each
                 places = [n for n in places if seen[n].may_show_more]
@@ -81,11 +82,11 @@ class Confirmer:
         return SeenQuery(confirm(hits, pictures, picture, self.options.limits), picture)
 
     def _search_within(
-        self, queries: Sequence["SeenQuery"], pool: ThreadPoolExecutor
+        self, queries: Sequence["SeenQuery"], each_of: Callable[..., Iterable[Any]]
     ) -> "list[SeenQuery]":
         """Search for the pictures within several queries, all in one search."""
         size = self.descriptor.input_size
-        panels = list(pool.map(partial(SeenQuery.panels, size=size), queries))
+        panels = list(each_of(partial(SeenQuery.panels, size=size), queries))
         views = [view for each in panels for _, view in each]
         described = describe_views(self.descriptor, views, batch=_AT_ONCE, pad=False)
         answers = self.search(described, panel_options(self.options)) if views else []
@@ -94,7 +95,7 @@ class Confirmer:
         theirs = [[next(rest) for _ in each] for each in panels]
         boxes = [[panel.box for panel, _ in each] for each in panels]
         join = partial(SeenQuery.joined, pictures=pictures, limits=self.options.limits)
-        return list(pool.map(join, queries, boxes, theirs))
+        return list(each_of(join, queries, boxes, theirs))
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,7 +44,7 @@ class Explanation:
 
     @property
     def edits(self) -> tuple[str, ...]:
-        """Edits that the copy seems to have suffered."""
+        """What was done to the copy, as far as it can be seen."""
         return () if self.hit is None else self.hit.edits
 
     @property

@@ -32,6 +32,8 @@ Found = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]
 INDEX_CODES = ("codebook", "rq", "sq")
 """Codes that an index may hold: the codebook's own, or Lance's of the stored vectors."""
 
+_OTHERS = "an index of other codes can be made (--codes rq or sq)"
+
 
 def reason_against(factory: Factory, codes: str = "codebook") -> str | None:
     """Return why Lance's index cannot hold such codes for a codebook; None if it can."""
@@ -40,8 +42,12 @@ def reason_against(factory: Factory, codes: str = "codebook") -> str | None:
     if factory.fine == "SQ8" and codes == "codebook":
         return (
             f"Lance scales all components of a vector alike, where {factory} has a frozen scale "
-            "for each (an index of other codes can be made: --codes sq or rq)"
+            f"for each; {_OTHERS}"
         )
+    if factory.fine == "RaBitQ" and codes == "codebook":
+        return f"Lance has RaBitQ codes of its own, not those of {factory}; {_OTHERS}"
+    if factory.scan and codes == "codebook":
+        return f"Lance has no fast scan of the codes of {factory}; {_OTHERS}"
     return None
 
 

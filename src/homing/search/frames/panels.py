@@ -34,6 +34,7 @@ _FILLED = 0.6  # share of the rectangle that is not ground
 _EDGE = 0.5  # the same, of each of its sides
 _RAGGED = 0.05  # of a side: how far in that may begin
 _DEPTH = 8  # cuts within cuts
+_NEARLY = 0.6  # of a side: least reduction that averages nothing away
 _STEP = 2  # every second row and column tells which colours are plain
 
 
@@ -43,7 +44,12 @@ def scaled_down(image: Image.Image, side: int) -> NDArray[np.uint8]:
     if factor == 1:
         return np.asarray(image)
     size = (max(1, round(image.width * factor)), max(1, round(image.height * factor)))
-    return np.asarray(image.resize(size, Image.Resampling.BOX))
+    if factor < _NEARLY:
+        return np.asarray(image.resize(size, Image.Resampling.BOX))
+    import cv2
+
+    # Each pixel is of some of the four around it, which takes a fifth of the time.
+    return np.asarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def in_all_channels(mask: Mask) -> Mask:

@@ -26,7 +26,7 @@ class ServiceSecret:
             raise ValueError("it holds no 256 bits in hexadecimal")
 
     def derive(self, purpose: str) -> bytes:
-        """Return 256 bits for one purpose, which tell nothing of those for another."""
+        """Return 256 bits for one purpose, which reveal nothing of those for another."""
         return hmac.digest(bytes.fromhex(self.secret), purpose.encode(), "sha256")
 
     @property

@@ -58,7 +58,8 @@ def receiver_of(url: str, known: Collection[str] = ()) -> Receiver:
     if not host or not (is_secure or parts.scheme == "http") or "@" in parts.netloc:
         raise UsageError(f"the webhook {url[:200]!r} is no address; give https://HOST/PATH")
     port = port or (443 if is_secure else 80)
-    is_known = not {host, f"{host}:{port}"}.isdisjoint(each.lower() for each in known)
+    written = f"[{host}]" if ":" in host else host
+    is_known = not {written, f"{written}:{port}"}.isdisjoint(each.lower() for each in known)
     address = address_of(host)
     if not is_known and not (is_secure and (address is None or _is_public(address))):
         raise UsageError(
@@ -110,7 +111,7 @@ async def post(receiver: Receiver, body: bytes, headers: Mapping[str, str], look
 
 async def _address(receiver: Receiver, lookup: Lookup) -> str:
     """Return where to connect to."""
-    # One answer, which tells nothing of the service's network.
+    # One answer for all cases, which reveals nothing of the service's network.
     unfound = NoAnswerError("its host has no public address")
     try:
         found = [address_of(each) for each in await lookup(receiver.host, receiver.port)]

@@ -38,7 +38,7 @@ class JobQueue(AbstractContextManager["JobQueue"]):
 
     One thread calls `releaser`. `on_problem` is called with the token of a job that failed, or that
     lost an attempt, and the error; `on_end` with that of a job that is done or failed, also if it
-    was done before the start.
+    was done before the start and has a webhook.
     """
 
     def __init__(
@@ -73,10 +73,11 @@ class JobQueue(AbstractContextManager["JobQueue"]):
     def _resume(self, token: str) -> None:
         """Queue a job unless it is done; one whose files are damaged costs itself alone."""
         try:
-            if JobFolder(self._folder / token).job().state == "done":
-                self._on_end(token)
-            else:
+            job = JobFolder(self._folder / token).job()
+            if job.state != "done":
                 self._queue.put(token)
+            elif job.webhook is not None:  # which may not know yet
+                self._on_end(token)
         except (HomingError, OSError) as error:
             self._failed[token] = _public_reason(error)
             self._on_problem(token, error)

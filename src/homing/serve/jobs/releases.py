@@ -58,7 +58,7 @@ class Releases(AbstractContextManager["Releases"]):
         self._open.close()
 
     def _end(self, token: str) -> None:
-        self._webhooks.tell(token)
+        self._webhooks.notify(token)
 
     def prepare_preview(self) -> None:
         """Start the process of previews, which will soon be needed."""

@@ -6,7 +6,7 @@ An upload is acknowledged once all of it is on disk under a token::
     FOLDER/jobs/TOKEN/0, 1, 2 …     the uploads, until the job is done
     FOLDER/jobs/TOKEN/outcomes-…    outcomes of the first pictures
     FOLDER/jobs/TOKEN/begun.json    attempts at the others, by number
-    FOLDER/jobs/TOKEN/webhook.json  what became of telling its webhook
+    FOLDER/jobs/TOKEN/webhook.json  state of the delivery of its webhook
     FOLDER/released/TOKEN/          the released files
 
 No client names a file.
@@ -48,7 +48,7 @@ class JobPicture:
 
 @dataclass(frozen=True)
 class Webhook:
-    """An address that is told when a job has ended."""
+    """An address that is notified when a job has ended."""
 
     url: str
     client: str  # id of the key that named it, for the signature
@@ -56,10 +56,10 @@ class Webhook:
 
 @dataclass(frozen=True)
 class Delivery:
-    """``webhook.json``: what became of telling a webhook."""
+    """``webhook.json``: the state of the delivery of a webhook."""
 
     state: str  # "waiting", "delivered" or "failed"
-    told: str  # the state of the job that it is told of
+    job_state: str  # that the message reports
     attempts: int = 0
     reason: str | None = None  # why the last attempt failed
 
@@ -106,8 +106,8 @@ class Job:
         }
 
     def _webhook_as_dict(self, webhook: Webhook) -> dict[str, Any]:
-        told = self.delivery or Delivery(WAITING, self.state)
-        values = {"state": told.state, "attempts": told.attempts, "reason": told.reason}
+        now = self.delivery or Delivery(WAITING, self.state)
+        values = {"state": now.state, "attempts": now.attempts, "reason": now.reason}
         return {"url": webhook.url, **values}
 
 
@@ -283,7 +283,7 @@ class JobFolder:
         replace_durably(self._place / _ATTEMPTS, encode({"attempts": counts}))
 
     def write_delivery(self, delivery: Delivery) -> None:
-        """Write what became of telling the webhook, durably."""
+        """Write the state of the delivery, durably."""
         replace_durably(self._place / _DELIVERY, encode(asdict(delivery)))
 
     def _read_delivery(self) -> Delivery | None:

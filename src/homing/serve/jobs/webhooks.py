@@ -1,7 +1,8 @@
-"""Webhooks: a client's address that is told when its release has ended.
+"""Webhooks: notifications of a client's address when its release has ended.
 
-Messages are signed and repeated as in Standard Webhooks (https://www.standardwebhooks.com). What
-became of each is on disk beside its job, so that the next start goes on. Nothing waits for them.
+Messages are signed and repeated as in Standard Webhooks (https://www.standardwebhooks.com). The
+state of each delivery is on disk beside its job, so that the next start goes on. Nothing waits for
+them.
 """
 
 import asyncio
@@ -45,7 +46,7 @@ def webhook_secret(secret: ServiceSecret, client: str) -> str:
 
 
 def signed_headers(key: bytes, message: str, body: bytes, now: int) -> dict[str, str]:
-    """Return the headers that tell a receiver from whom a message is, and when it was sent."""
+    """Return the headers by which a receiver verifies the sender and the time of a message."""
     digest = hmac.digest(key, f"{message}.{now}.".encode() + body, "sha256")
     return {
         "User-Agent": f"homing/{__version__}",
@@ -56,7 +57,7 @@ def signed_headers(key: bytes, message: str, body: bytes, now: int) -> dict[str,
 
 
 def message_of(job: Job) -> dict[str, Any]:
-    """Return what a receiver is told of a job that has ended."""
+    """Return the message about a job that has ended."""
     counts = Counter(outcome["status"] for outcome in job.outcomes)
     kinds = ("released", "skipped", "failed")
     return {
@@ -82,7 +83,7 @@ class _Attempt:
 
 
 class Webhooks(AbstractContextManager["Webhooks"]):
-    """Tells receivers of jobs that have ended, while the context lasts, in its event loop.
+    """Notifies receivers of jobs that have ended, while the context lasts, in its event loop.
 
     `find` returns the job of a token.
     """
@@ -116,8 +117,8 @@ class Webhooks(AbstractContextManager["Webhooks"]):
             task.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def tell(self, token: str) -> None:
-        """Begin to tell the receiver of a job, if it has one, that it has ended; at once.
+    def notify(self, token: str) -> None:
+        """Begin to notify the receiver of a job that has ended, if it has one; return at once.
 
         From any thread.
         """
@@ -139,34 +140,34 @@ class Webhooks(AbstractContextManager["Webhooks"]):
             self._log.write_error("webhook", error, job=token)
 
     async def _deliver(self, token: str) -> None:
-        """Attempt to tell of a job until it succeeds, or was attempted often enough."""
+        """Attempt a delivery until it succeeds, or the attempts are used up."""
         job = await asyncio.to_thread(self._find, token)
         if job is None or job.webhook is None or job.state == "running":
             return
-        told, soon = job.delivery, True
-        if told is None or told.told != job.state:
-            told, soon = Delivery(WAITING, job.state), False
-        while told.state == WAITING:
-            if told.attempts:
-                wait = self._wait_after(told.attempts)
+        delivery, soon = job.delivery, True
+        if delivery is None or delivery.job_state != job.state:
+            delivery, soon = Delivery(WAITING, job.state), False
+        while delivery.state == WAITING:
+            if delivery.attempts:
+                wait = self._wait_after(delivery.attempts)
                 await asyncio.sleep(min(wait, _SOON) if soon else wait)
             soon = False
-            told = self._after(told, await self._attempt(job))
-            await asyncio.to_thread(JobFolder(self._jobs / token).write_delivery, told)
-        if told.state == FAILED:
-            self._log.write("webhook failed", level="error", job=token, reason=told.reason)
+            delivery = self._after(delivery, await self._attempt(job))
+            await asyncio.to_thread(JobFolder(self._jobs / token).write_delivery, delivery)
+        if delivery.state == FAILED:
+            self._log.write("webhook failed", level="error", job=token, reason=delivery.reason)
 
     def _wait_after(self, attempts: int) -> float:
         waits = self._settings.webhook_waits
         return waits[min(attempts, len(waits)) - 1] if waits else 0.0
 
-    def _after(self, told: Delivery, attempt: _Attempt) -> Delivery:
-        attempts = told.attempts + 1
+    def _after(self, delivery: Delivery, attempt: _Attempt) -> Delivery:
+        attempts = delivery.attempts + 1
         if attempt.reason is None:
-            return replace(told, state="delivered", attempts=attempts, reason=None)
+            return replace(delivery, state="delivered", attempts=attempts, reason=None)
         is_last = attempt.is_last or attempts > len(self._settings.webhook_waits)
         state = FAILED if is_last else WAITING
-        return replace(told, state=state, attempts=attempts, reason=attempt.reason)
+        return replace(delivery, state=state, attempts=attempts, reason=attempt.reason)
 
     async def _attempt(self, job: Job) -> _Attempt:
         assert job.webhook is not None
@@ -195,7 +196,7 @@ class Webhooks(AbstractContextManager["Webhooks"]):
 
 
 def _reason(error: OSError) -> str:
-    """Return why a receiver could not be told, without addresses of the service's network."""
+    """Return why a delivery failed, without addresses of the service's network."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, NoAnswerError):

@@ -211,7 +211,9 @@ class OutcomeAnswer(Answer):
     file: str | None = Field(None, description="Address of the released file.")
     psnr: float | None = Field(None, description="dB; absent if nothing changed.")
     ssim: float | None = None
-    ssimulacra2: float | None = Field(None, description="As seen, up to 100; from 85 on not told.")
+    ssimulacra2: float | None = Field(
+        None, description="As seen, up to 100; from 85 on not told apart."
+    )
     cell_kept: bool | None = Field(
         None, description="Whether the file falls in the cell that it was activated for."
     )
@@ -222,7 +224,7 @@ class OutcomeAnswer(Answer):
 
 
 class WebhookAnswer(Answer):
-    """What became of telling a webhook."""
+    """Delivery of a webhook."""
 
     url: str
     state: Literal["waiting", "delivered", "failed"]

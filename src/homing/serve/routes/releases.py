@@ -52,7 +52,7 @@ async def release(request: Request) -> JSONResponse:
 
     Once this has answered, the pictures are on disk, and are released even if the service is
     killed: it continues when it starts next. `/v1/releases/JOB` reports the progress, and
-    `webhook` is told of the end.
+    `webhook` is notified of the end.
     """
     service = service_of(request)
     async with receive_form(request, pictures=service.settings.most_pictures) as form:

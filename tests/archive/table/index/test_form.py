@@ -32,7 +32,14 @@ def exact_in_cells(
 @pytest.mark.parametrize("codes", ["rq", "sq"])
 @pytest.mark.parametrize(
     ("factory", "places"),
-    [("IVF8,PQ8x8", 1), ("IVF8,PQ8x8", 2), ("OPQ8,IVF8,PQ8x8", 1), ("PQ8", 1), ("IVF8,SQ8", 1)],
+    [
+        ("IVF8,PQ8x8", 1),
+        ("IVF8,PQ8x8", 2),
+        ("OPQ8,IVF8,PQ8x8", 1),
+        ("PQ8", 1),
+        ("IVF8,SQ8", 1),
+        ("IVF8,RaBitQ", 1),
+    ],
 )
 def test_the_cells_are_the_stored_ones(tmp_path, codebooks, factory, places, codes) -> None:
     codebook = codebooks[factory]
@@ -54,7 +61,8 @@ def test_the_cells_are_the_stored_ones(tmp_path, codebooks, factory, places, cod
             assert set(numbers) == own
             exact = np.square(stored[numbers] - query).sum(axis=1)
             error = np.abs(distances[: len(numbers)] - exact)
-            assert error.max() < (0.02 if codes == "sq" else 0.8)
+            # A bit a component tells a distance roughly, by a rotation that each codebook has.
+            assert error.mean() < (0.01 if codes == "sq" else 0.3)
 
 
 @pytest.mark.parametrize("codes", ["rq", "sq"])
@@ -165,10 +173,11 @@ def test_signs_have_no_such_index(tmp_path, codebooks, network_file) -> None:
         archive.index(codes="sq")
 
 
-def test_scalar_codes_are_searched_on_disk_by_those_of_lance(
-    tmp_path, codebooks, network_file
+@pytest.mark.parametrize("factory", ["IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ"])
+def test_codes_that_lance_has_not_are_searched_on_disk_by_its_own(
+    tmp_path, codebooks, network_file, factory
 ) -> None:
-    book = codebooks["IVF8,SQ8"]
+    book = codebooks[factory]
     archive = homing.create(tmp_path / "a", descriptor=network_file, codebook=book)
     write(archive._table, book, names(0, 60), unit_vectors(60, 10))
     archive.index(codes="sq")

@@ -83,7 +83,7 @@ def test_rows_beyond_what_is_held_are_read_anew(tmp_path, codebooks, monkeypatch
     compare(table, codebook)
 
 
-@pytest.mark.parametrize("factory", ["PCA24,LSH", "IVF8,SQ8"])
+@pytest.mark.parametrize("factory", ["PCA24,LSH", "IVF8,SQ8", "IVF8,PQ8x4fsr", "IVF8,RaBitQ"])
 def test_a_codebook_that_lance_cannot_hold_is_refused(
     tmp_path, codebooks, network_file, homing_cli, factory
 ):
