@@ -233,3 +233,38 @@ def test_columns_of_the_table_are_listed(scene: Path) -> None:
     assert [name for name in schema.names if f"`{name}`" not in page] == []
     files = {path.name for path in (scene / "archive").iterdir()}
     assert [name for name in files if name not in page] == []
+
+
+def test_names_of_pages_become_links() -> None:
+    made = links.linked("See `searching.md`, `c2pa.md`, `training/log.md`.\n", "guides/x.md")
+    found = "[Finding copies](../how/searching.md), [Content Credentials](c2pa.md)"
+    assert made == f"See {found}, `training/log.md`.\n"
+    code = "```sh\ncat `searching.md`\n```\n"
+    assert links.linked(code, "guides/x.md") == code
+
+
+def test_parts_that_pages_name_are_made() -> None:
+    pytest.importorskip("mkdocs")
+    from tools.site import hooks
+
+    marks = {
+        name
+        for page in pages()
+        for name in re.findall(r"^<!-- made by (\w+) -->$", page.read_text(encoding="utf-8"), re.M)
+    }
+    assert marks == set(hooks.MADE)
+
+
+def test_a_page_that_loads_from_elsewhere_is_refused() -> None:
+    pytest.importorskip("mkdocs")
+    from types import SimpleNamespace
+
+    from mkdocs.exceptions import PluginError
+
+    from tools.site import hooks
+
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a/b.md", dest_uri="a/b.html"))
+    shim = '<script src="https://unpkg.com/iframe-worker/shim"></script><a href="https://a.org">'
+    assert hooks.on_post_page(shim, page).startswith('<script src="../search-from-disk.js">')
+    with pytest.raises(PluginError, match=r"a/b\.md loads"):
+        hooks.on_post_page('<link rel="stylesheet" href="https://fonts.org/x.css">', page)
