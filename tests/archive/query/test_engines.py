@@ -238,7 +238,7 @@ def test_the_command_reports_a_partial_answer_and_its_status_is_1(
     assert line["hits"][0]["id"].startswith("0-")
     ended = homing_cli(*command, "--deadline", 30)
     assert ended.status == 1
-    assert "a partial answer: 30 entries were not asked: a part is broken" in ended.err
+    assert "a partial answer: 30 entries were not searched: a part is broken" in ended.err
     assert homing_cli(*command).status == 2
     hits = homing.open(archive.path, engine="lance").search(photos / "003.jpg", deadline=30)
     assert hits.partial == Partial(30, "a part is broken")
