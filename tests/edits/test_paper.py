@@ -112,7 +112,7 @@ def test_edits_can_be_sent_to_other_processes():
 def test_without_augly_random_is_refused_with_the_remedy(monkeypatch):
     monkeypatch.setattr(augly_module.importlib.util, "find_spec", lambda name: None)
     assert not random_available()
-    with pytest.raises(UsageError, match=r"homing\[bench\]"):
+    with pytest.raises(UsageError, match=r"\.\[bench\]"):
         paper_edits()
     with pytest.raises(UsageError, match="AugLy"):
         PAPER[-1].apply(picture(64, 64), np.random.default_rng(0))
