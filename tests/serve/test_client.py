@@ -104,9 +104,10 @@ def test_the_client_releases(live, tmp_path):
     for number in range(2):
         (tmp_path / f"{number}.jpg").write_bytes(encoded(picture(50 + number)))
     paths = [tmp_path / "0.jpg", tmp_path / "1.jpg"]
-    outcomes = client.release(paths, method="paper", prefix="new", on_outcome=seen.append)
+    outcomes = client.release(paths, method="paper", prefix="new", progress=seen.append)
     assert [outcome.status for outcome in outcomes] == ["released", "released"]
-    assert list(outcomes) == seen
+    assert [(step.done, step.total) for step in seen] == [(1, 2), (2, 2)]
+    assert [step.result for step in seen] == list(outcomes)
     job = client.submit(paths, method="paper", prefix="new")
     assert isinstance(job, Job)
     while job.state == "running":

@@ -31,6 +31,7 @@ from homing.client.transport import (
 )
 from homing.errors import ArchiveError, PictureError
 from homing.options import UPRIGHT, Activation, SearchOptions
+from homing.progress import OnProgress, Progress
 
 _T = TypeVar("_T")
 
@@ -305,7 +306,7 @@ class Operations:
         method: str | None = None,
         format: str | None = None,  # noqa: A002 - the word of the command line
         prefix: str = "",
-        on_outcome: Callable[[Outcome], None] | None = None,
+        progress: OnProgress | None = None,
     ) -> Steps[tuple[Outcome, ...]]:
         """Release pictures, and wait until it is done.
 
@@ -317,8 +318,8 @@ class Operations:
             As for :meth:`homing.Archive.release`.
         prefix : str
             Goes before each name in the ids, with a ``/``.
-        on_outcome : callable or None
-            Called with each outcome as it comes.
+        progress : callable or None
+            Called with a :class:`homing.Progress` of each outcome as it comes.
 
         Returns
         -------
@@ -333,8 +334,8 @@ class Operations:
             while True:
                 for outcome in job.outcomes[done:]:
                     outcomes.append(outcome)
-                    if on_outcome is not None:
-                        on_outcome(outcome)
+                    if progress is not None:
+                        progress(Progress(len(outcomes), len(pictures), outcome))
                 done = len(job.outcomes)
                 if job.state == "failed":
                     raise ArchiveError(f"the release {job.job} cannot go on: {job.reason}")
