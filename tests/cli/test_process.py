@@ -375,7 +375,8 @@ def test_tracebacks_are_shown_on_request(tmp_path):
 def test_a_library_that_cannot_be_loaded_is_named(archive, photos, tmp_path, broken, words):
     (tmp_path / "fakes").mkdir()
     (tmp_path / "fakes" / "cv2.py").write_text(broken)
-    environment = {**ENVIRONMENT, "PYTHONPATH": f"{tmp_path / 'fakes'}:{os.environ['PYTHONPATH']}"}
+    path = os.pathsep.join([str(tmp_path / "fakes"), os.environ.get("PYTHONPATH", "")])
+    environment = {**ENVIRONMENT, "PYTHONPATH": path}
     ran = subprocess.run(
         [EXECUTABLE, "release", archive, photos, "--out", "out"],
         capture_output=True, text=True, cwd=tmp_path, env=environment, check=False,

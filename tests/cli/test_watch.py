@@ -191,7 +191,7 @@ def test_folders_within_each_other_are_refused(homing_cli, archive, incoming) ->
 
 
 def test_the_commands_of_the_page_can_be_given() -> None:
-    page = Path(__file__).parents[2] / "docs" / "watch.md"
+    page = Path(__file__).parents[2] / "docs" / "guides" / "watch.md"
     lines = re.findall(r"homing (watch .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
     commands = [line for line in lines if "--archive" in line]
     assert len(commands) == 3

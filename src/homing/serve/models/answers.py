@@ -321,6 +321,7 @@ class GenerationFigures(Answer):
     cells_used: int
     fullest_cell: int
     indexed: int
+    index_codes: str | None = Field(None, description="Codes of the index on disk; null: no index.")
 
 
 class Statistics(Answer):
@@ -342,6 +343,7 @@ class Statistics(Answer):
     places: int = Field(description="Cells that a released entry is held in.")
     further_places: int
     indexed: int
+    index_codes: str | None = Field(None, description="Codes of the index on disk; null: no index.")
     previews: int
     bytes_on_disk: int
     bytes_of_previews: int
