@@ -134,7 +134,7 @@ def _time_published(pixels: np.ndarray, descriptor, codebook) -> float:
 
     original = torch.tensor(pixels).permute(2, 0, 1)[None].float() / 255
     heat = torch.from_numpy(PUBLISHED.tolerance(pixels, peak=255).astype(np.float32))[None, None]
-    heat = heat * torch.from_numpy(PUBLISHED.weights(grey=False))[:, None, None]
+    heat = heat * torch.from_numpy(PUBLISHED.weights(alike=False))[:, None, None]
     side = [descriptor.input_size] * 2
 
     def describe(picture: torch.Tensor) -> torch.Tensor:
