@@ -55,6 +55,19 @@ def say(text: str) -> None:
     echo(text, err=True)
 
 
+def say_from_handler(text: str) -> None:
+    """Print such a line from the handler of a signal, which must not raise: work is going on.
+
+    Ctrl-C also ends the reader of a pipe, and it may come while another line is being printed.
+    """
+    try:
+        say(text)
+    except BrokenPipeError:
+        silence_broken()
+    except (OSError, RuntimeError):
+        pass
+
+
 class _Lines(logging.Handler):
     """Prints log records as lines on standard error, above a progress bar."""
 
@@ -161,7 +174,9 @@ def show_outcomes(
 
     def say_what_is_left() -> None:
         left = counts["begun"] - counts["worked"]
-        say(f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them")
+        say_from_handler(
+            f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them"
+        )
 
     def print_outcome(step: "Progress") -> None:
         outcome: Outcome = step.result
