@@ -42,7 +42,7 @@ def from_plain(value: Any) -> Any:
     if type(value) in _PLAIN:
         return value
     try:
-        kind, *rest = value
+        kind, *rest = value if type(value) is list else ()
         if kind in _COLLECTIONS:
             return _COLLECTIONS[kind](map(from_plain, rest))
         if kind == "dict":

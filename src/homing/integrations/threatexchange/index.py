@@ -109,7 +109,7 @@ class HomingIndex(SignalTypeIndex[T]):
                 f"the index is of {about.get('format')}, descriptor {about.get('tag')}…, not of "
                 f"{_FORMAT}, {TAG.hex()}…: build it again"
             )
-        entries = about.get("entries")
+        entries: Any = about.get("entries")
         # A checksum is no signature: who edits a file may write that too.
         sound = isinstance(entries, list) and codes.dtype == np.int8
         if not sound or codes.shape != (len(entries), DIMENSION) or not codes.any(axis=1).all():
