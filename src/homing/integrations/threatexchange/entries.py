@@ -41,8 +41,10 @@ def from_plain(value: Any) -> Any:
     """Return the value that was written; UsageError if it cannot be one."""
     if type(value) in _PLAIN:
         return value
+    if type(value) is not list:
+        raise UsageError("an index has a value that was not written so: build it again")
     try:
-        kind, *rest = value if type(value) is list else ()
+        kind, *rest = value
         if kind in _COLLECTIONS:
             return _COLLECTIONS[kind](map(from_plain, rest))
         if kind == "dict":
