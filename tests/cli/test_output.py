@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from homing.cli import output
-from homing.cli.output import _Clock, _duration, counted, say_from_handler
+from homing.cli.output import _Clock, _duration, counted, try_to_say
 
 
 @pytest.mark.parametrize(
@@ -53,5 +53,5 @@ def test_a_handler_of_a_signal_raises_nothing_where_the_reader_has_gone(monkeypa
     os.close(read)
     with os.fdopen(written, "w", buffering=1) as gone:
         monkeypatch.setattr(sys, "stderr", gone)
-        say_from_handler("finishing")
-        say_from_handler("once more")
+        try_to_say("finishing")
+        try_to_say("once more")

@@ -12,7 +12,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.completion import complete_folders
-from homing.cli.output import outcome_line, print_result, printable, say, say_from_handler
+from homing.cli.output import outcome_line, print_result, printable, say, try_to_say
 from homing.cli.process import Terminated
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -125,7 +125,7 @@ def _ended_gently() -> Iterator[Callable[[], bool]]:
         if came:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
         came.append(number)
-        say_from_handler("ending when the pictures in hand are done; once more to end at once")
+        try_to_say("ending when the pictures in hand are done; once more to end at once")
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
     # In the background of a script, and under nohup, what is ignored stays so.
