@@ -76,6 +76,11 @@ def test_invalid_rows_are_left_out(filled, create, tmp_path, homing_cli):
     by_name["00001"]["cell"] = (by_name["00001"]["cell"] + 1) % 8
     by_name["00002"]["vector"] = [0.5] * 192
     by_name["00003"]["state"] = "lost"
+    by_name["00006"]["metadata"] = "{"
+    by_name["00007"]["metadata"] = '{"a": ' + "[" * 5000 + "]" * 5000 + "}"
+    by_name["00008"]["metadata"] = '{"a": NaN}'
+    by_name["00009"]["psnr"] = float("nan")
+    by_name["00010"]["id"] = ""
     rows.append(dict(by_name["00004"]))
     changed = pa.Table.from_pylist(rows, schema=table.schema)
     pq.write_table(changed, spoilt)
@@ -95,12 +100,39 @@ def test_invalid_rows_are_left_out(filled, create, tmp_path, homing_cli):
         "00002": "its vector is not a unit vector",
         "00003": "its state is 'lost', neither released nor added",
         "00004": "the id stands twice",
+        "00006": "its metadata are no JSON object",
+        "00007": "its metadata are no JSON object",
+        "00008": "its metadata are no JSON object",
+        "00009": "its date or its PSNR is out of range",
+        "": "its id is empty",
         "00005": "the id is taken by another picture; remove that entry first",
     }
-    assert (total["imported"], total["skipped"], total["failed"]) == (60, 0, 5)
+    assert (total["imported"], total["skipped"], total["failed"]) == (55, 0, 10)
     opened = homing.open(other.path)
-    assert len(opened) == len({row.id for row in opened.entries()}) == 61
+    assert len(opened) == len({row.id for row in opened.entries()}) == 56
     assert opened.verify().clean
+
+
+@pytest.mark.parametrize("column", ["vector", "created_at", "id"])
+def test_a_file_without_a_valid_row_names_them_all(create, tmp_path, column):
+    source, file = create("source"), tmp_path / "rows.parquet"
+    source.add_vectors(["é", "e\u0301x"], unit_vectors(2, 5))
+    source.export(file)
+    table = pq.read_table(file)
+    wrong = {
+        "vector": [[0.0] * 192] * 2,
+        "created_at": [2**60] * 2,  # of a year that Python does not know
+        "id": ["é", "e\u0301"],  # one id
+    }
+    number = table.schema.get_field_index(column)
+    field = table.schema.field(number)
+    spoilt = table.set_column(number, field, pa.array(wrong[column], field.type))
+    pq.write_table(spoilt.replace_schema_metadata(table.schema.metadata), tmp_path / "s.parquet")
+    other = create("other")
+    done = other.import_rows(tmp_path / "s.parquet")
+    assert (done.imported, len(done.problems)) == ((1, 1) if column == "id" else (0, 2))
+    assert len(list(other.entries())) == done.imported
+    assert other.verify().clean
 
 
 def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, homing_cli):

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import homing
+from homing.archive.query.originals import Sources
 from tests.helpers.archive import facts
 from tests.helpers.pictures import make_pictures
 from tests.helpers.vectors import unit_vectors
@@ -199,6 +200,63 @@ def test_other_files_are_refused(archive, vectors, tmp_path: Path) -> None:
         with pytest.raises(homing.UsageError):
             archive.import_rows(tmp_path / name)
     assert not len(archive)
+
+
+def test_hostile_arrays_are_refused(archive, vectors, tmp_path: Path) -> None:
+    file, beside = tmp_path / "v.npy", tmp_path / "v.npy.ids.json"
+    beside.write_text("[]")
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (%s, 192), }\n"
+    for data in (
+        b"",
+        *(_npy(header % count) for count in (b"-3", b"9" * 9, b"9" * 30)),
+        _npy(b"__import__('os')._exit(1)\n"),
+    ):
+        file.write_bytes(data)
+        with pytest.raises(homing.UsageError, match="cannot be imported"):
+            archive.import_rows(file)
+    with file.open("wb") as opened:
+        np.savez(opened, vectors)  # several arrays, under the name of one
+    with pytest.raises(homing.UsageError, match="cannot be imported"):
+        archive.import_rows(file)
+    np.save(file, vectors)
+    beside.write_text("[" * 9999 + "]" * 9999)
+    with pytest.raises(homing.UsageError, match="cannot be imported"):
+        archive.import_rows(file)
+    assert not len(archive)
+
+
+def _npy(header: bytes) -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def test_hostile_tables_are_refused(archive, vectors, tmp_path: Path) -> None:
+    late = pa.array([2**62] * 50, pa.timestamp("us"))  # years that Python does not know
+    file = parquet(tmp_path / "v.parquet", id=ids(50), vector=lists(vectors), at=late)
+    with pytest.raises(homing.UsageError, match="cannot be imported"):
+        archive.import_rows(file)
+    columns = [pa.array(ids(50)), pa.array(ids(50)), lists(vectors)]
+    pq.write_table(pa.Table.from_arrays(columns, ["id", "id", "vector"]), file)
+    with pytest.raises(homing.UsageError, match="two columns of one name"):
+        archive.import_rows(file)
+    assert not len(archive)
+
+
+def test_metadata_that_could_not_be_read_again_are_left_out(archive, vectors, tmp_path) -> None:
+    deep: list = []
+    for _ in range(500):
+        deep = [deep]
+    wrong = [{"a": deep}, {"a": "\ud800"}, {"a": {1: 2, "b": 3}}, {"a": float("nan")}]
+    done = archive.add_vectors(ids(5), vectors[:5], [*wrong, {"a": [[{"b": 1}]]}])
+    assert [problem.id for problem in done.problems] == ids(4)
+    assert "64 deep" in done.problems[0].message
+    assert done.imported == 1
+
+
+def test_an_id_that_can_be_no_path_is_no_error_where_files_are_looked_for(archive, vectors) -> None:
+    names = ["a\0b", "../../etc/passwd", "x" * 9999, "\x1b[31m"]
+    assert archive.add_vectors(names, vectors[:4]).imported == 4
+    found = Sources(archive._table, archive.path, [archive.path]).places(names)
+    assert all(isinstance(found.find(name), str) for name in names)
 
 
 KILLED = """

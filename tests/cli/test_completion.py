@@ -49,10 +49,13 @@ def test_ids_of_an_archive(homing_cli, archive, tmp_path: Path) -> None:
     make_pictures(tmp_path / "photos" / "trip", 2, digits=1)
     make_pictures(tmp_path / "photos", 2, first=5, digits=1)
     make_pictures(tmp_path / "photos" / "with blank", 1, first=8, digits=1)
+    for name in ("w$(touch${IFS}x)", "w;x", "w`x`", "w\nx", "wäx"):
+        make_pictures(tmp_path / "photos" / name, 1, first=9, digits=1)
     assert homing_cli("add", archive, "photos").status == 0
     assert completed("show", str(archive), "trip") == ["plain,trip/0.jpg", "plain,trip/1.jpg"]
     assert completed("remove", "nowhere", "trip") == []
-    assert completed("show", str(archive), "w") == []  # shells would split it
+    # Shells would split the others, or execute them.
+    assert completed("show", str(archive), "w") == ["plain,wäx/9.jpg"]
 
 
 def test_nothing_is_asked_of_an_object_store(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,12 @@
 """Output of the commands: what is said of progress, and when."""
 
+import os
+import sys
+
 import pytest
 
 from homing.cli import output
-from homing.cli.output import _Clock, _duration, counted
+from homing.cli.output import _Clock, _duration, counted, try_to_say
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,12 @@ def test_no_time_is_left_before_it_can_be_told(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_counts_agree_with_their_nouns(count: int, noun: str, words: str) -> None:
     assert counted(count, noun) == words
+
+
+def test_a_handler_of_a_signal_raises_nothing_where_the_reader_has_gone(monkeypatch) -> None:
+    read, written = os.pipe()
+    os.close(read)
+    with os.fdopen(written, "w", buffering=1) as gone:
+        monkeypatch.setattr(sys, "stderr", gone)
+        try_to_say("finishing")
+        try_to_say("once more")

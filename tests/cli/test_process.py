@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import homing
 from homing.cli.output import emit
 from tests.helpers.command_line import EXECUTABLE, run_apart
 from tests.helpers.pictures import make_pictures
@@ -112,6 +113,25 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     assert len(statuses) == count
     assert homing_cli("verify", archive).status == 0
     assert not list(tmp_path.glob("out/.homing-*"))
+
+
+def test_ctrl_c_that_also_ends_the_reader_of_the_output_is_an_interruption(archive, tmp_path, some):
+    process = subprocess.Popen(
+        [EXECUTABLE, "release", archive, some, "--out", "out", "--method", "paper"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+    )
+    while not (tmp_path / "out").is_dir():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+    process.stdout.close()  # as that of `| tee log` in the same terminal
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130
+    assert not list(tmp_path.glob("out/.homing-*"))
+    opened = homing.open(archive)
+    assert len(opened) < len(list(some.iterdir()))
+    assert opened.verify().clean
 
 
 def test_under_nohup_a_closed_terminal_ends_nothing(archive, tmp_path, many):

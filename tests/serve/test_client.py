@@ -7,8 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -224,6 +227,95 @@ BODY = (
 )
 
 
+@pytest.fixture
+def answering():
+    """Start a service that answers all requests with `answering.answer`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.paths.append(self.path)
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(self.server.status)
+            for name, value in self.server.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(self.server.answer)))
+            self.end_headers()
+            self.wfile.write(self.server.answer)
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.paths, server.answer, server.status, server.headers = [], b"{}", 200, {}
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        server.url = f"http://127.0.0.1:{server.server_port}"
+        yield server
+        server.shutdown()
+
+
+def many_calls(client, file):
+    yield lambda: client.search(file)
+    yield lambda: list(client.search_each([file]))
+    yield lambda: client.cells(file)
+    yield lambda: client.explain(file)
+    yield lambda: list(client.entries())
+    yield lambda: client.entry("a")
+    yield lambda: client.submit([file])
+    yield lambda: client.release([file])
+    yield lambda: client.decide(file, "a", "copy")
+    yield lambda: list(client.decisions())
+    yield lambda: client.webhook_secret()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>Sign in</html>",
+        b"[]",
+        b"{}",
+        b"null",
+        b"\xff",
+        b"[" * 9999,
+        b'{"hits": 5, "entries": [{"id": 1}], "decisions": [{}], "cells": 5, "figures": 5}',
+    ],
+)
+def test_what_no_service_would_answer_is_an_archive_error(answering, file, answer):
+    answering.answer = answer
+    with Client(answering.url) as client:
+        for call in many_calls(client, file):
+            with pytest.raises(homing.ArchiveError, match="not that of a service of homing"):
+                call()
+
+
+def test_a_service_puts_a_client_off_for_half_a_minute_at_most(answering, monkeypatch):
+    slept = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", slept.append)
+    answering.status, answering.headers = 503, {"Retry-After": "86400"}
+    with Client(answering.url) as client, pytest.raises(homing.ArchiveError):
+        client.statistics()
+    assert slept
+    assert max(slept) <= 30
+
+
+def test_an_id_leads_to_no_other_entry(answering):
+    names = ["sea/../b", "../../etc", "a//b", "./a", "sea/ä.jpg"]
+    with Client(answering.url) as client:
+        for name in names:
+            client.remove(name)
+    assert [unquote(path.removeprefix("/v1/entries/")) for path in answering.paths] == names
+
+
+@pytest.mark.parametrize(
+    "key", ["homing_secret\n", "homing_secret\r\nX-Evil: 1", "homing_secretä", ""]
+)
+def test_a_key_that_can_be_none_is_refused_and_not_shown(key):
+    with pytest.raises(homing.UsageError) as raised:
+        Client("http://127.0.0.1:1", key=key)
+    assert "secret" not in str(raised.value)
+
+
 def signed(now, body=BODY):
     return signed_headers(b"secret of the tests", "t.done", body, int(now))
 
@@ -242,6 +334,13 @@ def test_a_webhook_is_read_where_it_is_signed():
         (signed(time.time()), BODY + b" ", SECRET),
         (signed(time.time()), BODY, "whsec_AAAA"),
         (signed(time.time()), BODY, "ä"),
+        (signed_headers(b"", "t.done", BODY, int(time.time())), BODY, ""),  # signed with nothing
+        (signed_headers(b"", "t.done", BODY, int(time.time())), BODY, "whsec_"),
+        (
+            signed(time.time()) | {"webhook-id": "\udcff", "webhook-signature": "v1,\udcff"},
+            BODY,
+            SECRET,
+        ),
         (signed(time.time() - 4000), BODY, SECRET),
         (signed(time.time() + 4000), BODY, SECRET),
         ({}, BODY, SECRET),

@@ -145,3 +145,48 @@ def test_a_folder_that_is_away_is_waited_for(folder: Path, caplog) -> None:
     assert len(caplog.records) == 1
     away.rename(folder)
     assert names(arrivals, 8) == ["a.jpg"]
+
+
+@pytest.mark.parametrize("kind", ["link", "folder", "pipe"])
+def test_a_sidecar_that_is_no_file_of_its_own_is_an_error_of_its_picture(folder, kind) -> None:
+    sidecar = folder / "a.jpg.json"
+    (folder / "a.jpg").write_bytes(b"1")
+    {"link": lambda: sidecar.symlink_to("/etc/hostname"), "folder": sidecar.mkdir}.get(
+        kind, lambda: os.mkfifo(sidecar)
+    )()
+    arrivals = Arrivals(folder, 5)
+    assert names(arrivals, 0) == []
+    (taken,) = arrivals.settled(5)
+    with pytest.raises(UsageError, match=r"'a\.jpg\.json' is no regular file"):
+        taken.line()
+
+
+def test_a_sidecar_that_is_written_anew_is_waited_for(folder: Path) -> None:
+    for name in ("a.jpg", "a.jpg.json", "a.jpg.json.tmp"):
+        (folder / name).write_bytes(b"{}")
+    arrivals = Arrivals(folder, 5)
+    assert names(arrivals, 0) == names(arrivals, 5) == []
+    (folder / "a.jpg.json.tmp").replace(folder / "a.jpg.json")
+    assert names(arrivals, 6) == []
+    assert names(arrivals, 11) == ["a.jpg"]
+
+
+def test_a_sidecar_without_end_is_not_read(folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(b"1")
+    with (folder / "a.jpg.json").open("wb") as file:
+        file.truncate(1 << 40)
+    arrivals = Arrivals(folder, 0)
+    (taken,) = arrivals.settled(0)
+    with pytest.raises(UsageError, match="1,048,576 bytes at most"):
+        taken.line()
+
+
+def test_a_file_of_the_same_size_and_time_in_its_place_is_another(folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(b"1")
+    os.utime(folder / "a.jpg", (1000, 1000))
+    (taken,) = Arrivals(folder, 0).settled(0)
+    assert not taken.changed()
+    (folder / "new").write_bytes(b"2")
+    os.utime(folder / "new", (1000, 1000))
+    (folder / "new").replace(folder / "a.jpg")
+    assert taken.changed()

@@ -89,3 +89,20 @@ def test_a_name_too_long_for_a_reason_is_moved_without(source: Path, tmp_path: P
     place = tmp_path / "failed" / long.name
     assert move_aside(long, place, "it is cut short") == place
     assert place.exists()
+
+
+def test_a_reason_overwrites_no_file_that_failed_before(source: Path, tmp_path: Path) -> None:
+    failed = tmp_path / "failed"
+    failed.mkdir()
+    (failed / "a.jpg.txt").write_text("a caption")
+    assert move_aside(source, failed / "a.jpg", "cut short") == failed / "a-2.jpg"
+    assert (failed / "a.jpg.txt").read_text() == "a caption"
+    assert (failed / "a-2.jpg.txt").read_text() == "cut short\n"
+
+
+def test_a_reason_that_a_killed_run_wrote_is_taken_up(source: Path, tmp_path: Path) -> None:
+    failed = tmp_path / "failed"
+    failed.mkdir()
+    (failed / "a.jpg.txt").write_text("cut short\n")
+    assert move_aside(source, failed / "a.jpg", "cut short") == failed / "a.jpg"
+    assert sorted(each.name for each in failed.iterdir()) == ["a.jpg", "a.jpg.txt"]

@@ -224,3 +224,20 @@ def test_a_pace_that_cannot_be_is_refused() -> None:
     for wrong in ({"settle": -1}, {"interval": 0}, {"batch": 0}):
         with pytest.raises(UsageError):
             Pace(**wrong)
+
+
+@pytest.mark.parametrize("which", ["out", "done", "failed"])
+def test_no_folder_lies_around_the_watched_one(tmp_path: Path, which: str) -> None:
+    (tmp_path / "site" / "in").mkdir(parents=True)
+    places = {each: tmp_path / each for each in ("out", "done", "failed")}
+    places[which] = tmp_path / "site"
+    with pytest.raises(UsageError, match="in or around"):
+        Folders.of(tmp_path / "site" / "in", archive=None, **places)
+
+
+def test_a_link_for_a_sidecar_fails_its_picture_and_ends_nothing(folders, release) -> None:
+    put(folders, "a.jpg", "b.jpg")
+    (folders.watched / "a.jpg.json").symlink_to("/etc/hostname")
+    taken = once(folders, release)
+    assert [each.outcome.status for each in taken] == ["failed", "released"]
+    assert (folders.watched / "a.jpg.json").is_symlink()  # left alone

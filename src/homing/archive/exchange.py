@@ -1,5 +1,6 @@
 """Exchange of rows by Parquet files: for other tools, other places and other archives."""
 
+import datetime
 import json
 import os
 from collections import Counter
@@ -14,8 +15,10 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from homing.archive.codebooks import Generation, list_generations
+from homing.archive.ids import composed
 from homing.archive.ingest.run import refuse_store
 from homing.archive.ingest.vector_files import is_array, is_of_vectors
+from homing.archive.manifest import metadata_problem
 from homing.archive.previews.record import CARRIED, carry, record_new_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Imported, Problem
@@ -44,6 +47,10 @@ HEADER = b"homing"
 """Key of the metadata of an exported file."""
 _COMMIT = 4096  # rows recorded together
 _GROUP = 1024  # rows exported together: with their previews some 16 MB
+_DATES = tuple(  # microseconds: what Python's dates reach, in all time zones
+    round(datetime.datetime(year, 1, 2, tzinfo=datetime.UTC).timestamp()) * 10**6
+    for year in (1, 9999)
+)
 _NO_FOLDER = ObjectStorePath("")  # places are absolute in the file: it belongs to no archive
 
 Progress = Callable[[int], None] | None
@@ -232,8 +239,9 @@ def _with_further(
 
 
 def _vectors(rows: pa.Table) -> NDArray[np.float32]:
-    flat = rows.column("vector").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    vectors: NDArray[np.float32] = flat.reshape(rows.num_rows, -1).astype(np.float32)
+    column = rows.column("vector")
+    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    vectors: NDArray[np.float32] = flat.reshape(-1, column.type.list_size).astype(np.float32)
     return vectors
 
 
@@ -305,18 +313,36 @@ def _reasons(
             stored = (code.tobytes() for code in codes)
             found = vector_problems(codebook, vectors[positions], cells.tolist(), stored)
             wrong |= dict(zip(positions.tolist(), found, strict=True))
-    states = rows.column("state").to_pylist()
-    previews = rows.column(PREVIEW.name).to_pylist()
+    columns = ("id", "state", PREVIEW.name, "metadata", "psnr")
+    values = [rows.column(name).to_pylist() for name in columns]
+    # As numbers: Python's dates do not reach as far.
+    dates = rows.column("created_at").cast(pa.int64()).to_pylist()
     seen: Counter[str] = Counter()
     reasons: dict[int, str] = {}
-    for number, name in enumerate(rows.column("id").to_pylist()):
-        seen[name] += 1
+    for number, (name, *others) in enumerate(zip(*values, dates, strict=True)):
+        seen[composed(name)] += 1
         if reason := wrong[number]:
             reasons[number] = reason
-        elif states[number] not in ("released", "added"):
-            reasons[number] = f"its state is {states[number]!r}, neither released nor added"
-        elif seen[name] > 1:
+        elif not name:
+            reasons[number] = "its id is empty"
+        elif seen[composed(name)] > 1:
             reasons[number] = "the id stands twice"
-        elif previews[number] is not None and not is_preview(previews[number]):
-            reasons[number] = "its preview is no WebP; export it with --no-previews"
+        elif reason := _unfit(*others):
+            reasons[number] = reason
     return reasons
+
+
+def _unfit(
+    state: str, preview: bytes | None, metadata: str | None, psnr: float | None, date: int
+) -> str | None:
+    """Say why a row cannot be recorded, by its values."""
+    if state not in ("released", "added"):
+        return f"its state is {state!r}, neither released nor added"
+    if preview is not None and not is_preview(preview):
+        return "its preview is no WebP; export it with --no-previews"
+    if not np.isfinite(psnr or 0) or not _DATES[0] <= date < _DATES[1]:
+        return "its date or its PSNR is out of range"
+    try:
+        return metadata_problem(json.loads(metadata)) if metadata else None
+    except (ValueError, RecursionError):
+        return metadata_problem(None)

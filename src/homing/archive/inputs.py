@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.archive.ids import composed
-from homing.archive.manifest import ID, PATH, read_manifest
+from homing.archive.manifest import ID, PATH, metadata_problem, read_manifest
 from homing.archive.results import passed_over_in_words
 from homing.errors import UsageError
 from homing.images.find import FoundPicture, check_present, count_passed_over, find_pictures
@@ -158,6 +158,8 @@ def _from_manifest(manifest: Path, base: Path) -> Iterator[Input]:
             json.dumps([name, values], ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
             raise UsageError(f"{manifest}, line {line}: not valid Unicode ({error})") from error
+        if wrong := metadata_problem({ID: name, **values}):
+            raise UsageError(f"{manifest}, line {line}: {wrong}")
         destination = _destination(path, base)
         yield Input(
             path=base / path,

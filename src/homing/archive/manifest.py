@@ -4,7 +4,7 @@ import codecs
 import csv
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -15,6 +15,8 @@ from homing.images.limits import shown
 PATH, ID = "path", "id"
 """Columns with a meaning; in other letters, or between blanks, they are the same columns."""
 
+_MOST_NESTED = 64  # of metadata: what reads them again may be deep in other calls
+_NO_OBJECT = "its metadata are no JSON object"
 _TABLES, _LINES = (".csv", ".tsv"), (".jsonl", ".ndjson")
 _SEPARATORS = (",", ";", "\t", "|")
 _MARKS = (  # of the encodings, at a file's beginning; that of UTF-16 begins that of UTF-32
@@ -134,8 +136,29 @@ def _refuse_constant(name: str) -> None:
 def _parse(manifest: Path, number: int, line: str) -> Mapping[str, Any]:
     try:
         values = json.loads(line, parse_constant=_refuse_constant)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{shown(manifest)}, line {number}: not JSON ({error})") from error
     if not isinstance(values, dict):
         raise UsageError(f"{shown(manifest)}, line {number}: expected an object with a 'path'")
     return values
+
+
+def metadata_problem(metadata: object) -> str | None:
+    """Say why metadata cannot be kept: they are no JSON object, or nested too deeply to be read."""
+    try:
+        text = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        text.encode()
+    except (TypeError, ValueError, RecursionError):
+        return _NO_OBJECT
+    if not isinstance(metadata, dict) or not all(isinstance(key, str) for key in metadata):
+        return _NO_OBJECT
+    level: list[Any] = [metadata]
+    for _ in range(_MOST_NESTED):
+        level = [inner for value in level for inner in _inside(value)]
+    return f"its metadata are nested more than {_MOST_NESTED} deep" if level else None
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list | tuple) else ()

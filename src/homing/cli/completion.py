@@ -17,6 +17,7 @@ from homing.files.durable import make_folder, replace_durably
 
 _VARIABLE = "_HOMING_COMPLETE"
 _MOST = 60  # ids offered at once
+_OF_SHELLS = set(" \"#$&'()*;<>?[\\]^`{|}~!")
 
 
 @click.command(short_help="Complete commands, options and ids by the Tab key.")
@@ -99,5 +100,10 @@ def complete_ids(
         from homing.archive.open import open_archive
 
         page = open_archive(Path(archive).expanduser()).page(prefix=incomplete, limit=_MOST)
-        return [CompletionItem(row.id) for row in page if not set(row.id) & set(" \t\n")]
+        return [CompletionItem(row.id) for row in page if _is_plain(row.id)]
     return []
+
+
+def _is_plain(id: str) -> bool:  # noqa: A002 - the column's name
+    """Return whether a shell takes an id for nothing else: bash puts it on the line as it is."""
+    return id.isprintable() and not set(id) & _OF_SHELLS and not id.startswith("-")

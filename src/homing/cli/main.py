@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from homing._version import __version__
-from homing.cli.output import show_log, silence_broken
+from homing.cli.output import show_log, silence_broken, try_to_say
 from homing.cli.process import (
     Terminated,
     die_at_next_interruption,
@@ -194,7 +194,7 @@ def _stop(error: BaseException) -> int:
     die_at_next_interruption()
     ended = next((e for e in (error, error.__cause__) if isinstance(e, Terminated)), None)
     how = "interrupted" if ended is None else "terminated"
-    click.echo(f"homing: {how}; run the same command again to go on", err=True)
+    try_to_say(f"homing: {how}; run the same command again to go on")
     return _INTERRUPTED if ended is None else _BY_SIGNAL + int(ended.args[0])
 
 

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import select
 import sys
 import threading
 import time
@@ -11,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import islice, zip_longest
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import click
 
@@ -35,10 +36,24 @@ def echo(text: str, *, err: bool = False) -> None:
 def silence_broken() -> None:
     """Redirect output streams whose reader has gone to nowhere."""
     for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except BrokenPipeError:
+        if _is_broken(stream):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _is_broken(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return False
+    # A stream that keeps nothing back has nothing to flush.
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except (OSError, ValueError):  # it is no file
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def emit(values: Mapping[str, Any]) -> None:
@@ -53,6 +68,19 @@ def emit(values: Mapping[str, Any]) -> None:
 def say(text: str) -> None:
     """Print a line that is not a result, to standard error."""
     echo(text, err=True)
+
+
+def try_to_say(text: str) -> None:
+    """Print such a line if that is possible: of a signal, which must not disturb the work.
+
+    Ctrl-C also ends the reader of a pipe, and it may come while another line is being printed.
+    """
+    try:
+        say(text)
+    except BrokenPipeError:
+        silence_broken()
+    except (OSError, RuntimeError):
+        pass
 
 
 class _Lines(logging.Handler):
@@ -161,7 +189,7 @@ def show_outcomes(
 
     def say_what_is_left() -> None:
         left = counts["begun"] - counts["worked"]
-        say(f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them")
+        try_to_say(f"finishing {left} picture{'s' * (left != 1)} in hand; Ctrl-C again drops them")
 
     def print_outcome(step: "Progress") -> None:
         outcome: Outcome = step.result
@@ -179,7 +207,7 @@ def show_outcomes(
         yield Observer(print_outcome, begun, worked, lambda: bar.skip(1), stopped)
     if stopped():
         done = ", ".join(f"{counts[each]} {each}" for each in _STATUSES if counts[each])
-        say(done or "nothing was done")
+        try_to_say(done or "nothing was done")
         raise KeyboardInterrupt
 
 

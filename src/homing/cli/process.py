@@ -47,7 +47,8 @@ def terminable() -> Iterator[None]:
 def ask_to_stop(on_first: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Let a first Ctrl-C ask the work to stop, and a second one interrupt it.
 
-    Yields a function that returns whether it was asked. `on_first` says so at once.
+    Yields a function that returns whether it was asked. `on_first` says so at once, and raises
+    nothing.
     """
     asked = False
 
@@ -56,8 +57,7 @@ def ask_to_stop(on_first: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         del number, frame
         asked = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        with suppress(RuntimeError):  # it came while a line was being printed
-            on_first()
+        on_first()
 
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

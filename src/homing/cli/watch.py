@@ -12,7 +12,7 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.completion import complete_folders
-from homing.cli.output import outcome_line, print_result, printable, say
+from homing.cli.output import outcome_line, print_result, printable, say, try_to_say
 from homing.cli.process import Terminated
 
 _folder = click.Path(file_okay=False, path_type=Path)
@@ -105,7 +105,11 @@ def watch(folder: Path, **options: Any) -> int:
                 problems += failed or each.moved is None
                 moved = None if each.moved is None else str(each.moved)
                 line = outcome_line(each.outcome)
-                line += f"  => {printable(moved)}" if moved else f"  (stays: {each.problem})"
+                line += (
+                    f"  => {printable(moved)}"
+                    if moved
+                    else f"  (stays: {printable(str(each.problem))})"
+                )
                 values = {**each.outcome.as_dict(), "moved": moved, "problem": each.problem}
                 print_result(values, line, as_json=options["as_json"], err=failed)
     return 1 if problems and options["once"] else 0
@@ -121,7 +125,7 @@ def _ended_gently() -> Iterator[Callable[[], bool]]:
         if came:
             raise KeyboardInterrupt if number == signal.SIGINT else Terminated(number)
         came.append(number)
-        say("ending when the pictures in hand are done; once more to end at once")
+        try_to_say("ending when the pictures in hand are done; once more to end at once")
 
     numbers = [signal.SIGINT, signal.SIGTERM, *([] if sys.platform == "win32" else [signal.SIGHUP])]
     # In the background of a script, and under nohup, what is ignored stays so.

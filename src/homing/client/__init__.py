@@ -48,7 +48,7 @@ class Client(Operations, Waiting):
     key : str or None
         From ``homing keys add``; not needed where the service has no keys.
     timeout : float
-        Seconds that an answer may take.
+        Seconds without a byte of an answer. A service that is busy is asked again for some minutes.
     connections : int
         Connections that are kept open.
 

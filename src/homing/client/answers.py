@@ -3,14 +3,17 @@
 import base64
 import dataclasses
 import datetime
+import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from homing.archive.hits import Decision, Hit
 from homing.archive.results import Outcome
+from homing.errors import ArchiveError
 from homing.search.engines.deadline import Partial
 
 _T = TypeVar("_T")
@@ -194,24 +197,60 @@ class EndedRelease:
     address: str
 
 
+class Answer(dict[str, Any]):
+    """An object that a service answered with; `ArchiveError` for a key that it lacks."""
+
+    def __missing__(self, key: str) -> Any:
+        """Say that it is no answer."""
+        raise _unknown(f"it has no {key!r}")
+
+
+def read_answer(body: bytes) -> Answer:
+    """Read an object of JSON; `ArchiveError` if it is none: of a login page before the service."""
+    with understanding():
+        values = json.loads(body)
+        if not isinstance(values, dict):
+            raise TypeError("it is no object")
+        return Answer(values)
+
+
+@contextmanager
+def understanding() -> Iterator[None]:
+    """Raise `ArchiveError` where an answer is not what it should be."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise _unknown(f"{type(error).__name__}: {error}") from error
+
+
+def _unknown(reason: str) -> ArchiveError:
+    return ArchiveError(
+        f"the answer is not that of a service of homing ({reason}); is another program at this "
+        "address, or a proxy before it?"
+    )
+
+
 def from_json(kind: Callable[..., _T], values: Mapping[str, Any]) -> _T:
     """Make an object of its keys; those that are not known, of a newer service, are left out."""
     hints = _hints(kind)
-    known = hints.keys() & values.keys()
-    return kind(**{name: _value(hints[name], values[name]) for name in known})
+    with understanding():
+        known = hints.keys() & values.keys()
+        return kind(**{name: _value(hints[name], values[name]) for name in known})
 
 
 def decision_of(values: Mapping[str, Any]) -> RecordedDecision:
     """Make a decision of its keys."""
-    return from_json(RecordedDecision, {**values, "copy": values["decision"] == "copy"})
+    with understanding():
+        return from_json(RecordedDecision, {**values, "copy": values["decision"] == "copy"})
 
 
 def evidence_of(values: Mapping[str, Any]) -> Evidence:
     """Make evidence of its keys; the figures come as data: addresses."""
-    figures = {
-        name: base64.b64decode(address.partition(",")[2])
-        for name, address in values["figures"].items()
-    }
+    with understanding():
+        figures = {
+            name: base64.b64decode(address.partition(",")[2])
+            for name, address in values["figures"].items()
+        }
     return from_json(Evidence, {**values, "figures": figures})
 
 

@@ -1,6 +1,5 @@
 """What both clients of a service do: each method once, as requests and what is made of answers."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from os import PathLike, fspath
@@ -18,6 +17,8 @@ from homing.client.answers import (
     decision_of,
     evidence_of,
     from_json,
+    read_answer,
+    understanding,
 )
 from homing.client.transport import (
     Call,
@@ -116,7 +117,7 @@ class Operations:
             sent = tuple(("pictures", picture) for picture in part)
             body = yield Request("POST", "/v1/search/batch", options, pictures=sent)
             for line in body.splitlines():
-                yield Item(from_json(SearchResult, {"seconds": 0.0, **json.loads(line)}))
+                yield Item(from_json(SearchResult, {"seconds": 0.0, **read_answer(line)}))
 
     @Call
     def cells(
@@ -141,7 +142,8 @@ class Operations:
         """
         query = {"probes": probes, "views": views, "generation": generation}
         answer = yield from _one_picture("/v1/cells", picture, query)
-        return tuple(answer["cells"])
+        with understanding():
+            return tuple(answer["cells"])
 
     @Call
     def explain(
@@ -193,17 +195,17 @@ class Operations:
     @Call
     def entry(self, id: str) -> Steps[Entry]:  # noqa: A002 - the column's name
         """Return all that is recorded of an entry; `EntryNotFoundError` if it does not exist."""
-        return from_json(Entry, (yield from _json(Request("GET", f"/v1/entries/{quote(id)}"))))
+        return from_json(Entry, (yield from _json(Request("GET", f"/v1/entries/{_quoted(id)}"))))
 
     @Call
     def file(self, id: str) -> Steps[bytes]:  # noqa: A002 - the column's name
         """Return the picture of an entry; `EntryNotFoundError` if it is not available."""
-        return (yield Request("GET", f"/v1/files/{quote(id)}"))
+        return (yield Request("GET", f"/v1/files/{_quoted(id)}"))
 
     @Call
     def remove(self, id: str) -> Steps[None]:  # noqa: A002 - the column's name
         """Remove an entry from the record; `EntryNotFoundError` if it does not exist."""
-        yield Request("DELETE", f"/v1/entries/{quote(id)}")
+        yield Request("DELETE", f"/v1/entries/{_quoted(id)}")
 
     @Call
     def decide(self, picture: Picture, id: str, verdict: str) -> Steps[RecordedDecision]:  # noqa: A002
@@ -289,13 +291,12 @@ class Operations:
     @Call
     def job(self, token: str) -> Steps[Job]:
         """Return a release and its progress; `EntryNotFoundError` if it does not exist."""
-        return from_json(Job, (yield from _json(Request("GET", f"/v1/releases/{quote(token)}"))))
+        return from_json(Job, (yield from _json(Request("GET", f"/v1/releases/{_quoted(token)}"))))
 
     @Call
     def webhook_secret(self) -> Steps[str]:
         """Return what verifies the messages to this key's webhooks, for `read_webhook`."""
-        secret: str = (yield from _json(Request("GET", "/v1/webhooks/secret")))["secret"]
-        return secret
+        return str((yield from _json(Request("GET", "/v1/webhooks/secret")))["secret"])
 
     @Call
     def release(
@@ -346,10 +347,16 @@ class Operations:
         return tuple(outcomes)
 
 
+def _quoted(id: str) -> str:  # noqa: A002 - the column's name
+    """Return an id as the end of an address: `a/../b` must not lead to the entry `b`."""
+    if {"", ".", ".."}.isdisjoint(id.split("/")):
+        return quote(id)
+    return quote(id, safe="").replace(".", "%2E")
+
+
 def _json(request: Request) -> Steps[dict[str, Any]]:
     """Send a request and return the object of its answer."""
-    answer: dict[str, Any] = json.loads((yield request))
-    return answer
+    return read_answer((yield request))
 
 
 def _one_picture(path: str, picture: Picture, query: Mapping[str, Any]) -> Steps[dict[str, Any]]:
@@ -365,8 +372,9 @@ def _paged(
     while True:
         limits = {"after": after, "limit": _PAGE}
         page = yield from _json(Request("GET", f"/v1/{name}", {**query, **limits}))
-        for values in page[name]:
-            yield Item(make(values))
+        with understanding():
+            found = [make(values) for values in page[name]]
+        yield from map(Item, found)
         after = page["next"]
         if after is None:
             return

@@ -7,6 +7,7 @@ answers. A client that waits and one that is awaited run the same generators.
 import asyncio
 import functools
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +28,8 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _TRIES = 6  # of a request for which the service is too busy
+_LONGEST = 30.0  # seconds between two of them
+_KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,15 @@ Listing: TypeAlias = Generator[Request | Pause | Item[_T], bytes, None]
 """The same of a method that yields several values."""
 
 
+class _Retry(urllib3.Retry):
+    """Attempts that a service can put off, though not for long."""
+
+    def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
+        """Return for how long a service asks to wait."""
+        asked = super().get_retry_after(response)
+        return None if asked is None else min(asked, _LONGEST)
+
+
 class Connection:
     """Connections to a service, for many threads.
 
@@ -88,10 +100,13 @@ class Connection:
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"{url!r} is no address of a service: give http://HOST:PORT")
+        if key is not None and not _KEY.fullmatch(key):
+            # Not shown: it may be a key with the end of its line.
+            raise UsageError("the key has blanks, or characters that no key has; see 'homing keys'")
         self._url, self._connections = url.rstrip("/"), connections
         self._headers = {} if key is None else {"Authorization": f"Bearer {key}"}
         # A service that is too busy has done nothing, so that any request may be repeated.
-        retries = urllib3.Retry(
+        retries = _Retry(
             _TRIES,
             connect=0,
             read=0,

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from homing.errors import UsageError
+from homing.files.regular import read_regular
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ SIDECAR = ".json"
 _COMPANIONS = (SIDECAR, ".xmp")  # left alone without their picture
 _SYSTEM_FILES = {"thumbs.db", "desktop.ini"}
 _SYSTEM_FOLDERS = {"@eadir", "#recycle", "$recycle.bin", "lost+found", "__macosx"}
+_MOST = 1 << 20  # bytes of a sidecar
 _EMPTY = 60.0  # seconds that a file may stay empty: some servers make it before they fill it
 
 
@@ -50,6 +52,7 @@ class Stamp:
 
     size: int  # bytes
     modified: int  # ns
+    changed: int  # ns: a file put in its place has another, whatever time it was given
 
     @classmethod
     def of(cls, file: os.DirEntry[str] | Path) -> "Stamp | None":
@@ -58,7 +61,9 @@ class Stamp:
             found = file.stat(follow_symlinks=False)
         except OSError:
             return None
-        return cls(found.st_size, found.st_mtime_ns) if stat.S_ISREG(found.st_mode) else None
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        return cls(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 @dataclass(frozen=True)
@@ -78,8 +83,13 @@ class Arrival:
         """Return its line of a manifest; UsageError if its sidecar cannot be understood."""
         values: Any = {}
         if self.sidecar is not None:
+            stamp = Stamp.of(self.sidecar)
+            if stamp is None or stamp.size > _MOST:
+                raise UsageError(
+                    f"{self.sidecar.name!r} is no regular file of {_MOST:,} bytes at most"
+                )
             try:
-                values = json.loads(self.sidecar.read_bytes())
+                values = json.loads(read_regular(self.sidecar))
             except (OSError, ValueError, RecursionError) as error:
                 raise UsageError(f"{self.sidecar.name!r} is not JSON: {error}") from error
             if not isinstance(values, dict):
@@ -121,8 +131,15 @@ class Arrivals:
             for relative, each in sorted(present.items(), key=lambda item: os.fsencode(item[0]))
             if not relative.name.endswith(_COMPANIONS)
             and self._is_settled(relative, now)
-            and (each.sidecar is None or self._is_settled(_beside(relative), now))
+            and (each.sidecar is None or self._is_usable(each.sidecar, _beside(relative), now))
         ]
+
+    def _is_usable(self, sidecar: Path, relative: Path, now: float) -> bool:
+        """Return whether a sidecar is complete, or never will be: a link, for one."""
+        if relative in self._since:
+            return self._is_settled(relative, now)
+        # Otherwise it is gone, or passed over: it is being written anew.
+        return os.path.lexists(sidecar) and Stamp.of(sidecar) is None
 
     def _is_settled(self, relative: Path, now: float) -> bool:
         stamp, since = self._since[relative]

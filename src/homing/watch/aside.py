@@ -30,7 +30,7 @@ def move_aside(source: Path, place: Path, reason: str | None = None) -> Path:
     beside it as ``a.jpg.txt``, before the file is there.
     """
     make_folder(place.parent)
-    final = next(name for name in _names(place) if _is_free(source, name))
+    final = next(name for name in _names(place) if _is_free(source, name, reason))
     if reason is not None:
         _write_reason(final, reason)
     if not (final.exists() and final.samefile(source)):
@@ -43,11 +43,19 @@ def move_aside(source: Path, place: Path, reason: str | None = None) -> Path:
 
 def _write_reason(file: Path, reason: str) -> None:
     try:
-        replace_durably(file.with_name(file.name + ".txt"), (reason + "\n").encode())
+        replace_durably(_beside(file), _written(reason))
     except OSError as error:
         if not refuses_name(error):
             raise
         _log.warning("%s: no reason could be written beside it, %s: %s", file, error, reason)
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(file.name + ".txt")
+
+
+def _written(reason: str) -> bytes:
+    return (reason + "\n").encode()
 
 
 def _names(place: Path) -> Iterator[Path]:
@@ -56,15 +64,28 @@ def _names(place: Path) -> Iterator[Path]:
         yield place.with_name(f"{place.stem}-{number}{place.suffix}")
 
 
-def _is_free(source: Path, final: Path) -> bool:
-    """Return whether a name is free for a file, or has a file of the same bytes."""
+def _is_free(source: Path, final: Path, reason: str | None) -> bool:
+    """Return whether a name is free for a file and its reason, or has a file of the same bytes."""
     if not final.exists() and not final.is_symlink():
-        return True
+        return reason is None or _is_free_for(reason, _beside(final))
     if not final.is_file() or final.is_symlink():
         return False
     return source.samefile(final) or (
         source.stat().st_size == final.stat().st_size and file_sha256(source) == file_sha256(final)
     )
+
+
+def _is_free_for(reason: str, file: Path) -> bool:
+    """Return whether a reason's name is free, or has it: a run that was killed wrote it."""
+    try:
+        if not file.exists() and not file.is_symlink():
+            return True
+        text = _written(reason)
+        return file.is_file() and file.stat().st_size == len(text) and file.read_bytes() == text
+    except OSError as error:
+        if not refuses_name(error):
+            raise
+        return True  # no reason will be written there
 
 
 def _publish(source: Path, final: Path) -> None:

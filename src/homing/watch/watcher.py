@@ -15,7 +15,7 @@ from homing.archive.results import Outcome, Report
 from homing.errors import UsageError
 from homing.files.locks import hold_lock_within
 from homing.images.limits import shown
-from homing.watch.arrivals import SIDECAR, Arrival, Arrivals
+from homing.watch.arrivals import SIDECAR, Arrival, Arrivals, Stamp
 from homing.watch.aside import move_aside
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ class Folders:
         failed = failed or place.with_name(f"{place.name}-failed")
         for each in (out, done, failed):
             refuse_output(each, [watched])
+            _refuse_overlap(each, [watched])  # or what is put there would arrive, or be published
         if archive:
             _refuse_overlap(archive, [watched])  # its files would be taken for arrivals
         for aside in (done, failed):
@@ -205,7 +206,7 @@ class Watcher:
 
 
 def _move_sidecar(arrival: Arrival, place: Path) -> None:
-    if arrival.sidecar is not None and arrival.sidecar.exists():
+    if arrival.sidecar is not None and Stamp.of(arrival.sidecar):
         move_aside(arrival.sidecar, place.with_name(place.name + SIDECAR))
 
 

@@ -69,6 +69,31 @@ def test_what_was_not_written_so_is_refused(plain) -> None:
         from_plain(plain)
 
 
+@pytest.mark.parametrize(
+    "plain",
+    [
+        ["object", 5, {}],
+        ["object", "threatexchange.nothing:X", {}],
+        ["object", "threatexchange..x:X", {}],
+        ["enum", "threatexchange.cli.nothing:X", "A"],
+        {"list": 1},
+        [["list"], 1],
+        ["set", ["list", 1]],
+    ],
+)
+def test_an_edited_value_is_refused(plain) -> None:
+    with pytest.raises(UsageError):
+        from_plain(plain)
+
+
+def test_lists_in_lists_without_end_are_refused() -> None:
+    plain: list = ["list"]
+    for _ in range(5000):
+        plain = ["list", plain]
+    with pytest.raises(UsageError):
+        from_plain(plain)
+
+
 def test_no_code_of_a_class_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     ran = []
 

@@ -1,13 +1,15 @@
 """The index: what it finds, and its file."""
 
 import io
+import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from threatexchange.signal_type.index import SignalTypeIndex
 
 from homing.errors import UsageError
-from homing.integrations.threatexchange import HomingIndex, HomingSignal
+from homing.integrations.threatexchange import HomingIndex, HomingSignal, index
 from homing.integrations.threatexchange.codes import DIMENSION, THRESHOLD, to_codes, to_signal
 from tests.helpers.vectors import unit_vectors
 
@@ -111,3 +113,34 @@ def test_a_damaged_file_is_refused(vectors: np.ndarray) -> None:
     for wrong in (b"", file[:-1], b"\x80\x04N."):
         with pytest.raises(UsageError):
             HomingIndex.deserialize(io.BytesIO(wrong))
+
+
+def edited(codes: np.ndarray, about: bytes) -> io.BytesIO:
+    """An index's file as somebody wrote it who also writes the checksum."""
+    text = np.frombuffer(about, np.uint8)
+    arrays = {"codes": codes, "about": text, "sha256": index._digest(codes, text)}
+    return io.BytesIO(safetensors.numpy.save(arrays))
+
+
+def about(entries: object) -> bytes:
+    values = {"format": index._FORMAT, "tag": index.TAG.hex(), "entries": entries}
+    return json.dumps(values).encode()
+
+
+def test_an_edited_file_is_refused(vectors: np.ndarray) -> None:
+    codes = to_codes(vectors[:2])
+    assert len(HomingIndex.deserialize(edited(codes, about([1, 2])))) == 2
+    for changed, text in [
+        (codes, about([1])),  # a match would have no entry
+        (codes, about([1, 2, 3])),
+        (codes, about({"a": 1, "b": 2})),
+        (codes, about(None)),
+        (codes, b"[]"),
+        (codes, b"[" * 9999),
+        (codes[:, :-1].copy(), about([1, 2])),
+        (codes[0], about([1])),
+        (codes.astype(np.float32), about([1, 2])),
+        (np.zeros_like(codes), about([1, 2])),  # of no direction
+    ]:
+        with pytest.raises(UsageError, match="build it again"):
+            HomingIndex.deserialize(edited(changed, text))

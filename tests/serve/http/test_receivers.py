@@ -42,6 +42,10 @@ from tests.helpers.receivers import ListeningReceiver, write_certificate
         "https://[::ffff:127.0.0.1]/",
         "https://[64:ff9b::7f00:1]/",
         "https://[2002:7f00:1::]/",
+        "https://[::127.0.0.1]/",
+        "https://[::ffff:0:127.0.0.1]/",
+        "https://[fec0::1]/",
+        "https://192.0.0.192/",  # of clouds
     ],
 )
 def test_what_is_no_public_address_by_tls_is_refused(url):

@@ -1,6 +1,7 @@
 """Webhooks: signed, repeated, told in the job, continued by the next start."""
 
 import base64
+import errno
 import hashlib
 import hmac
 import json
@@ -13,6 +14,7 @@ import pytest
 
 from homing.options import Limits
 from homing.serve.access.keys import WRITE, KeyRing
+from homing.serve.jobs.store import JobFolder
 from homing.serve.settings import Settings
 from tests.helpers.receivers import ListeningReceiver
 from tests.helpers.service import Live, encoded, picture
@@ -212,3 +214,45 @@ def test_each_key_has_its_own_secret(settings):
     verified(secrets[1], *receiver.got[0][:2])
     with pytest.raises(AssertionError):
         verified(secrets[0], *receiver.got[0][:2])
+
+
+def test_a_full_disk_ends_no_delivery(settings, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with ListeningReceiver(500, 500, 204) as receiver, Live(settings) as live:
+        monkeypatch.setattr(JobFolder, "write_delivery", full)
+        release(live, receiver.url)
+        receiver.until(3)
+
+
+def test_receivers_of_one_client_that_hang_keep_no_other_clients_waiting(settings):
+    ring = KeyRing(settings.folder)
+    keys = [ring.add(name, WRITE)[1] for name in ("one", "other")]
+    with (
+        ListeningReceiver(seconds=12) as slow,
+        ListeningReceiver() as quick,
+        Live(replace(settings, no_keys=False)) as live,
+    ):
+        live.http.headers["Authorization"] = f"Bearer {keys[0]}"
+        for _ in range(9):
+            release(live, slow.url)
+        slow.until(4)
+        live.http.headers["Authorization"] = f"Bearer {keys[1]}"
+        begun = time.monotonic()
+        release(live, quick.url)
+        quick.until(1)
+        assert time.monotonic() - begun < 8
+
+
+def test_the_log_has_no_address_of_a_receiver(settings):
+    with ListeningReceiver(500) as receiver:
+        with Live(replace(settings, webhook_waits=(600,))) as live:
+            token = release(live, f"{receiver.url}&token=secret-of-the-receiver")
+            receiver.until(1)
+            log = live.log.getvalue()
+        with Live(replace(settings, webhook_hosts=())) as again:
+            until_told(again, token)
+            log += again.log.getvalue()
+    assert '"webhook failed"' in log
+    assert "secret-of-the-receiver" not in log

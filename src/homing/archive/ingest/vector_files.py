@@ -43,7 +43,8 @@ def read_vectors(path: Path, dimension: int) -> Iterator[GivenVectors]:
         if wrong := irregularity(path):
             raise UsageError(f"{shown(path)} {wrong}")
         yield from _of_array(path, dimension) if is_array(path) else _of_table(path, dimension)
-    except (OSError, ValueError, pa.ArrowException) as error:
+    # OverflowError: sizes and dates out of range; RecursionError: JSON nested thousands deep.
+    except (OSError, ValueError, OverflowError, RecursionError, pa.ArrowException) as error:
         raise UsageError(f"{shown(path)} cannot be imported: {error}") from error
 
 
@@ -54,7 +55,7 @@ def _of_array(path: Path, dimension: int) -> Iterator[GivenVectors]:
             f"{shown(path)} needs the ids of its vectors in {shown(beside)}: a JSON array of as "
             "many strings"
         )
-    vectors: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    vectors: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")  # of that format alone
     ids = json.loads(beside.read_text(encoding="utf-8"))
     if not isinstance(ids, list):
         raise UsageError(f"{shown(beside)} is no JSON array of ids")
@@ -63,6 +64,9 @@ def _of_array(path: Path, dimension: int) -> Iterator[GivenVectors]:
 
 def _of_table(path: Path, dimension: int) -> Iterator[GivenVectors]:
     with pq.ParquetFile(path.absolute(), page_checksum_verification=True) as opened:
+        names = opened.schema_arrow.names
+        if len(set(names)) < len(names):
+            raise UsageError(f"{shown(path)} has two columns of one name; rename or drop one")
         for batch in opened.iter_batches(COMMIT):
             rest = batch.drop_columns([_ID, _VECTOR]).to_pylist()
             metadata = [_present(row) for row in rest] or [None] * batch.num_rows

@@ -2,7 +2,6 @@
 
 import datetime
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.ids import composed
+from homing.archive.manifest import metadata_problem
 from homing.archive.previews.record import record_new_rows
 from homing.archive.previews.store import PreviewStore
 from homing.archive.results import Imported, Problem
@@ -140,8 +140,10 @@ def _reasons(part: GivenVectors, seen: set[str]) -> dict[int, str]:
             reasons[number] = "its vector holds NaN or infinite values"
         elif length < _LEAST:
             reasons[number] = "its vector is zero"
-        elif not _is_json(part.metadata[number]):
-            reasons[number] = "its metadata are no JSON object"
+        elif part.metadata[number] is not None and (
+            wrong := metadata_problem(part.metadata[number])
+        ):
+            reasons[number] = wrong
         if isinstance(name, str):
             seen.add(composed(name))
     return reasons
@@ -153,16 +155,6 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _is_json(metadata: Mapping[str, Any] | None) -> bool:
-    if metadata is None:
-        return True
-    try:
-        json.dumps(metadata, allow_nan=False)
-    except (TypeError, ValueError):
-        return False
-    return isinstance(metadata, dict) and all(isinstance(key, str) for key in metadata)
 
 
 def _unit(vectors: NDArray[Any], lengths: _Lengths) -> NDArray[np.float32]:

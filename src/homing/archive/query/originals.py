@@ -81,6 +81,11 @@ class Original:
         return "where its file lies is not recorded: name the folder with --files"
 
 
+def _as_paths(id: str) -> tuple[str, ...]:  # noqa: A002 - the column's name
+    """Return the names that a file of an id may have; none can have a zero character."""
+    return () if "\0" in id else spellings(id)
+
+
 def _is_another(place: Path) -> str:
     return (
         f"{shown(place)} has changed since it was recorded (a caption, say), or is another "
@@ -113,7 +118,7 @@ class Sources:
                 id=name,
                 places=(
                     *self._recorded(rows.get(name)),
-                    *(folder / form for folder in self.folders for form in spellings(name)),
+                    *(folder / form for folder in self.folders for form in _as_paths(name)),
                 ),
                 file_sha256=rows[name]["file_sha256"] if name in rows else None,
                 source_sha256=rows[name]["source_sha256"] if name in rows else None,

@@ -8,6 +8,7 @@ import dataclasses
 import enum
 import importlib
 import sys
+from contextlib import suppress
 from typing import Any
 
 from homing.errors import UsageError
@@ -40,6 +41,8 @@ def from_plain(value: Any) -> Any:
     """Return the value that was written; UsageError if it cannot be one."""
     if type(value) in _PLAIN:
         return value
+    if type(value) is not list:
+        raise UsageError("an index has a value that was not written so: build it again")
     try:
         kind, *rest = value
         if kind in _COLLECTIONS:
@@ -51,8 +54,8 @@ def from_plain(value: Any) -> Any:
             return _class_of(name, enum.Enum)[content]
         if kind == "object":
             return _object(_class_of(name), content)
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"an index has {str(value)[:80]!r}, which was not written so") from error
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise UsageError("an index has a value that was not written so: build it again") from error
     raise UsageError(f"an index has a value of an unknown kind, {kind!r}")
 
 
@@ -70,7 +73,8 @@ def _class_of(name: str, base: type | None = None) -> Any:
     module, _, qualified = name.partition(":")
     found: Any = sys.modules.get(module)
     if found is None and module.startswith("threatexchange."):
-        found = importlib.import_module(module)
+        with suppress(ImportError):
+            found = importlib.import_module(module)
     for part in qualified.split("."):
         found = getattr(found, part, None)
     right = isinstance(found, type) and (

@@ -32,6 +32,7 @@ from homing.integrations.threatexchange.entries import from_plain, to_plain
 T = TypeVar("T")
 
 _FORMAT = "homing-threatexchange-1"
+_NO_INDEX = (safetensors.SafetensorError, KeyError, RecursionError, TypeError, ValueError)
 _MARGIN = 1e-4  # of Faiss's distances, which are rounded otherwise
 
 
@@ -98,8 +99,8 @@ class HomingIndex(SignalTypeIndex[T]):
             arrays = safetensors.numpy.load(fin.read())
             codes, text = arrays["codes"], arrays["about"]
             whole = bool((arrays["sha256"] == _digest(codes, text)).all())
-            about = json.loads(text.tobytes()) if whole else {}
-        except (safetensors.SafetensorError, KeyError, ValueError, TypeError) as error:
+            about = dict(json.loads(text.tobytes())) if whole else {}
+        except _NO_INDEX as error:
             raise UsageError(f"this is no index of homing: {error}; build it again") from error
         if not whole:
             raise UsageError("the index is damaged: its checksum differs; build it again")
@@ -108,8 +109,13 @@ class HomingIndex(SignalTypeIndex[T]):
                 f"the index is of {about.get('format')}, descriptor {about.get('tag')}…, not of "
                 f"{_FORMAT}, {TAG.hex()}…: build it again"
             )
+        entries: Any = about.get("entries")
+        # A checksum is no signature: who edits a file may write that too.
+        sound = isinstance(entries, list) and codes.dtype == np.int8
+        if not sound or codes.shape != (len(entries), DIMENSION) or not codes.any(axis=1).all():
+            raise UsageError("the index has other signals than entries: build it again")
         made: HomingIndex[Any] = cls()
-        made._add(codes, [from_plain(each) for each in about["entries"]])
+        made._add(codes, [from_plain(each) for each in entries])
         return made
 
 

@@ -22,7 +22,16 @@ Lookup = Callable[[str, int], Awaitable[list[str]]]
 
 _LONGEST = 2048  # characters of an address
 _STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})\b")
-_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/32", "2002::/16")))  # to IPv4
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            *("64:ff9b::/32", "2002::/16", "::/96", "::ffff:0:0:0/96"),  # IPv4 in other forms
+            *("192.0.0.0/24", "192.88.99.0/24", "fec0::/10", "3fff::/20", "5f00::/16"),
+        ),
+    )
+)
+"""What Python does not call private, or not in all versions."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +80,7 @@ def receiver_of(url: str, known: Collection[str] = ()) -> Receiver:
 
 
 def _is_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    if any(address in network for network in _TRANSLATED if network.version == address.version):
+    if any(address in network for network in _NOT_PUBLIC if network.version == address.version):
         return False
     return address.is_global and not address.is_multicast
 

@@ -13,7 +13,7 @@ import json
 import socket
 import ssl
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -30,6 +30,8 @@ from homing.serve.jobs.store import FAILED, WAITING, Delivery, Job, JobFolder
 from homing.serve.settings import Settings
 
 _AT_ONCE = 8  # attempts
+_OF_ONE = 4  # of them, at most, to the receivers of one client, who may never answer
+_LOOKUPS = 32  # a lookup goes on when its attempt has ended
 _SECONDS = 15.0  # of an attempt
 _SOON = 5.0  # seconds that an attempt waits after a start, at most
 _GONE = 410  # the receiver wants no more
@@ -101,10 +103,11 @@ class Webhooks(AbstractContextManager["Webhooks"]):
         self._find = find
         self._log = log
         self._free = asyncio.Semaphore(_AT_ONCE)
+        self._own = defaultdict[str, asyncio.Semaphore](partial(asyncio.Semaphore, _OF_ONE))
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closed = False
         # Of their own: names that are looked up for minutes must not keep other threads busy.
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "homing-webhook")
+        self._threads = ThreadPoolExecutor(_LOOKUPS, "homing-webhook")
 
     def __enter__(self) -> "Webhooks":
         self._loop = asyncio.get_running_loop()
@@ -153,9 +156,15 @@ class Webhooks(AbstractContextManager["Webhooks"]):
                 await asyncio.sleep(min(wait, _SOON) if soon else wait)
             soon = False
             delivery = self._after(delivery, await self._attempt(job))
-            await asyncio.to_thread(JobFolder(self._jobs / token).write_delivery, delivery)
+            await self._write(token, delivery)
         if delivery.state == FAILED:
             self._log.write("webhook failed", level="error", job=token, reason=delivery.reason)
+
+    async def _write(self, token: str, delivery: Delivery) -> None:
+        try:
+            await asyncio.to_thread(JobFolder(self._jobs / token).write_delivery, delivery)
+        except OSError as error:  # a full disk: the attempts go on, and a start repeats some
+            self._log.write_error("webhook", error, job=token)
 
     def _wait_after(self, attempts: int) -> float:
         waits = self._settings.webhook_waits
@@ -175,14 +184,15 @@ class Webhooks(AbstractContextManager["Webhooks"]):
         key = webhook_key(self._secret, job.webhook.client)
         try:
             receiver = receiver_of(job.webhook.url, self._settings.webhook_hosts)
-            async with self._free, asyncio.timeout(_SECONDS):
+            own = self._own[job.webhook.client]
+            async with own, self._free, asyncio.timeout(_SECONDS):
                 headers = signed_headers(key, f"{job.token}.{job.state}", body, int(time.time()))
                 status = await post(receiver, body, headers, self._look_up)
-        except UsageError as error:  # a host that is no longer allowed
-            return _Attempt(str(error), is_last=True)
+        except UsageError:  # not its text, which goes to the log: the address may be a secret
+            return _Attempt("nothing may be sent there any more; see --webhook-host", is_last=True)
         except TimeoutError:
             return _Attempt(f"it did not answer within {_SECONDS:g} seconds")
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a name that TLS does not take
             return _Attempt(_reason(error))
         if 200 <= status < 300:
             return _Attempt(None)
@@ -195,7 +205,7 @@ class Webhooks(AbstractContextManager["Webhooks"]):
         return [str(each[4][0]) for each in found]
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: Exception) -> str:
     """Return why a delivery failed, without addresses of the service's network."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not trusted: {error.verify_message}"
