@@ -196,6 +196,13 @@ def test_pages_that_are_named_are_there() -> None:
     assert {page: names for page, names in named.items() if names} == {}
 
 
+def test_pages_named_by_their_path_are_there() -> None:
+    named = set()
+    for page in [*pages(), *ROOT.glob("*.md")]:
+        named |= set(re.findall(r"`(docs/[\w/-]+\.md)`", page.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
 def test_pages_named_in_code_are_there() -> None:
     named = set()
     for folder in ("src", "benchmarks", "tests", "training"):
