@@ -121,6 +121,14 @@ def test_where_there_is_no_archive(tmp_path, place):
         homing.open(tmp_path / place)
 
 
+def test_what_stands_in_the_place_of_an_archive_is_named(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(homing.ArchiveError, match=r"a\.jpg', which is a file; .*init archive"):
+        homing.open(tmp_path / "a.jpg")
+    with pytest.raises(homing.ArchiveError, match=r"which is a folder of other files; .*init arch"):
+        homing.open(tmp_path)
+
+
 @pytest.mark.parametrize("found", [0, 3, "1", None])
 def test_another_format_is_refused(archive, found):
     change_settings(archive.path, format=found)
