@@ -232,6 +232,12 @@ def test_environment_variables_are_listed() -> None:
     assert {name for name in read if f"`{name}`" not in page} == set()
 
 
+def test_extras_are_listed() -> None:
+    page = (ROOT / "docs" / "start" / "install.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", page, re.M))
+    assert {name for name, packages in EXTRAS.items() if packages} == listed
+
+
 def test_columns_of_the_table_are_listed(scene: Path) -> None:
     import lance
 
