@@ -268,6 +268,17 @@ def test_parts_that_pages_name_are_made() -> None:
     assert marks == set(hooks.MADE)
 
 
+def test_marks_of_docstrings_and_tables_are_not_shown() -> None:
+    pytest.importorskip("mkdocs")
+    from types import SimpleNamespace
+
+    from tools.site import hooks
+
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a.md", dest_uri="a.html"))
+    made = hooks.on_post_page(":class:<code>Hit</code><td><code>A\\|B</code></td>", page)
+    assert made == "<code>Hit</code><td><code>A|B</code></td>"
+
+
 def test_a_page_that_loads_from_elsewhere_is_refused() -> None:
     pytest.importorskip("mkdocs")
     from types import SimpleNamespace
