@@ -185,6 +185,12 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_picture_is_shown() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    pictures = (ROOT / "docs" / "pictures").iterdir()
+    assert [path.name for path in pictures if path.name not in text] == []
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     plain = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
