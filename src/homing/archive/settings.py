@@ -4,6 +4,7 @@ Only the format changes afterwards: it is raised when an archive adopts a second
 generation, so that versions of homing that know a single one refuse it.
 """
 
+import contextlib
 import datetime
 import socket
 from dataclasses import asdict, dataclass, replace
@@ -81,10 +82,13 @@ def read_settings(folder: Location) -> ArchiveSettings:
 
 def _instead(folder: Location) -> str:
     """Say what stands in the place of an archive, and how to make one."""
-    if isinstance(folder, Path) and folder.is_file():
-        return ", which is a file; an archive is a folder, made with 'homing init archive'"
-    if isinstance(folder, Path) and folder.is_dir() and any(folder.iterdir()):
-        return ", which is a folder of other files; make one with 'homing init archive'"
+    with contextlib.suppress(OSError):  # of a folder that may not be read
+        if isinstance(folder, Path) and folder.is_file():
+            return ", which is a file; an archive is a folder, made with 'homing init archive'"
+        if isinstance(folder, Path) and (folder / "checksums").is_dir():
+            return f": {folder / SETTINGS} is missing; copy it back from a backup"
+        if isinstance(folder, Path) and folder.is_dir() and any(folder.iterdir()):
+            return ", which is a folder of other files; make one with 'homing init archive'"
     return f"; make one with 'homing init {folder}'"
 
 
