@@ -17,7 +17,7 @@ from PIL import Image
 import homing
 from homing.demo.generated import generated_picture
 from homing.demo.material import copy_bundled_pictures
-from homing.images import find_pictures
+from homing.images import find_pictures, read_rgb
 
 CELLS, TRAINING, PICTURES = 32, 400, 6
 
@@ -31,7 +31,7 @@ def main() -> None:
         options.photos = Path(tempfile.mkdtemp(prefix="homing-"))
         copy_bundled_pictures(options.photos)
     paths = [found.path for found in find_pictures([options.photos])][:PICTURES]
-    pictures = [Image.open(path).convert("RGB") for path in paths]
+    pictures = [read_rgb(path) for path in paths]
 
     descriptor = homing.load_descriptor("homing-s")
     others = [generated_picture(np.random.default_rng([1, n])) for n in range(TRAINING)]

@@ -15,7 +15,7 @@ from PIL import Image
 import homing
 from homing.demo.material import copy_bundled_pictures
 from homing.edits import paper_edits
-from homing.images import find_pictures
+from homing.images import find_pictures, read_rgb
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         copy_bundled_pictures(options.photos)
     descriptor = homing.load_descriptor("homing-s")
     codebook = homing.load_codebook(options.codebook)
-    pictures = [Image.open(found.path).convert("RGB") for found in find_pictures([options.photos])]
+    pictures = [read_rgb(found.path) for found in find_pictures([options.photos])]
     states = {"untouched": pictures, "released": homing.activate(pictures, descriptor, codebook)}
     shares = {name: shares_of(images, descriptor, codebook) for name, images in states.items()}
 

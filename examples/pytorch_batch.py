@@ -13,7 +13,7 @@ from PIL import Image
 
 import homing
 from homing.demo.material import copy_bundled_pictures
-from homing.images import find_pictures
+from homing.images import find_pictures, read_rgb
 
 SIDE, PICTURES = 256, 4
 
@@ -46,8 +46,7 @@ def main() -> None:
 
 def as_tensor(path: Path) -> torch.Tensor:
     """Read a picture as (3, H, W) in [0, 1]."""
-    with Image.open(path) as picture:
-        pixels = np.array(picture.convert("RGB").resize((SIDE, SIDE)), np.float32)
+    pixels = np.array(read_rgb(path).resize((SIDE, SIDE)), np.float32)
     return torch.from_numpy(pixels / 255).permute(2, 0, 1)
 
 

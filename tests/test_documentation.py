@@ -185,6 +185,12 @@ def test_links_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_picture_is_shown() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in pages())
+    pictures = (ROOT / "docs" / "pictures").iterdir()
+    assert [path.name for path in pictures if path.name not in text] == []
+
+
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
     plain = (re.sub(r"[^\w\s-]", "", heading).strip().lower() for heading in headings)
@@ -194,6 +200,13 @@ def anchors(page: Path) -> set[str]:
 def test_pages_that_are_named_are_there() -> None:
     named = {page.name: links.unknown(page.read_text(encoding="utf-8")) for page in pages()}
     assert {page: names for page, names in named.items() if names} == {}
+
+
+def test_pages_named_by_their_path_are_there() -> None:
+    named = set()
+    for page in [*pages(), *ROOT.glob("*.md")]:
+        named |= set(re.findall(r"`(docs/[\w/-]+\.md)`", page.read_text(encoding="utf-8")))
+    assert [name for name in sorted(named) if not (ROOT / name).is_file()] == []
 
 
 def test_pages_named_in_code_are_there() -> None:
@@ -225,6 +238,12 @@ def test_environment_variables_are_listed() -> None:
     assert {name for name in read if f"`{name}`" not in page} == set()
 
 
+def test_extras_are_listed() -> None:
+    page = (ROOT / "docs" / "start" / "install.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", page, re.M))
+    assert {name for name, packages in EXTRAS.items() if packages} == listed
+
+
 def test_columns_of_the_table_are_listed(scene: Path) -> None:
     import lance
 
@@ -253,6 +272,17 @@ def test_parts_that_pages_name_are_made() -> None:
         for name in re.findall(r"^<!-- made by (\w+) -->$", page.read_text(encoding="utf-8"), re.M)
     }
     assert marks == set(hooks.MADE)
+
+
+def test_marks_of_docstrings_and_tables_are_not_shown() -> None:
+    pytest.importorskip("mkdocs")
+    from types import SimpleNamespace
+
+    from tools.site import hooks
+
+    page = SimpleNamespace(file=SimpleNamespace(src_uri="a.md", dest_uri="a.html"))
+    made = hooks.on_post_page(":class:<code>Hit</code><td><code>A\\|B</code></td>", page)
+    assert made == "<code>Hit</code><td><code>A|B</code></td>"
 
 
 def test_a_page_that_loads_from_elsewhere_is_refused() -> None:

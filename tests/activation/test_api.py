@@ -2,6 +2,7 @@
 
 import io
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -103,6 +104,12 @@ def test_other_modes_are_refused_with_a_remedy(tiny, tiny_codebook, pictures, mo
     stranger = Image.new(mode, (20, 20))
     with pytest.raises(homing.PictureError, match="convert"):
         homing.activate([pictures[0], stranger], tiny, tiny_codebook)
+
+
+@pytest.mark.parametrize("given", ["photo.png", ["photo.png"], [Path("photo.png")]])
+def test_files_in_place_of_pictures_are_refused_with_a_remedy(tiny, tiny_codebook, given) -> None:
+    with pytest.raises(homing.UsageError, match=r"PIL\.Image\.open"):
+        homing.activate(given, tiny, tiny_codebook)
 
 
 def test_no_pictures(tiny, tiny_codebook) -> None:

@@ -145,7 +145,8 @@ def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, ho
     plain = tmp_path / "plain.parquet"
     pq.write_table(pa.table({"id": ["a"]}), plain)
     assert "is not a file that 'homing export' has written" in import_error(filled.path, plain)
-    assert "cannot be imported" in import_error(filled.path, tmp_path / "none.parquet")
+    assert "there is no such file" in import_error(filled.path, tmp_path / "none.parquet")
+    assert "there is no such file" in import_error(filled.path, tmp_path / "none.npy")
     (tmp_path / "text.parquet").write_text("no parquet")
     assert "cannot be imported" in import_error(filled.path, tmp_path / "text.parquet")
     file = tmp_path / "rows.parquet"
@@ -160,6 +161,13 @@ def test_what_is_no_export_is_refused(filled, create, tmp_path, network_file, ho
     short = pq.read_table(file).drop_columns(["vector"])
     pq.write_table(short, tmp_path / "short.parquet")
     assert "cannot be imported" in import_error(filled.path, tmp_path / "short.parquet")
+
+
+def test_an_export_under_the_name_of_a_text_is_refused(filled, tmp_path, homing_cli):
+    ended = homing_cli("export", filled.path, tmp_path / "rows.CSV")
+    assert ended.status == 2
+    assert "Parquet file (.parquet)" in ended.err
+    assert list(tmp_path.glob("rows*")) == []
 
 
 def test_versions_that_are_past_can_be_read(filled, tmp_path, homing_cli):

@@ -121,6 +121,26 @@ def test_where_there_is_no_archive(tmp_path, place):
         homing.open(tmp_path / place)
 
 
+def test_an_archive_that_has_lost_its_settings_is_called_one(archive):
+    (archive.path / "archive.json").unlink()
+    with pytest.raises(homing.ArchiveError, match=r"archive\.json is missing; .* backup"):
+        homing.open(archive.path)
+
+
+def test_a_lost_codebook_is_to_be_copied_back(archive):
+    (archive.path / "codebook.safetensors").unlink()
+    with pytest.raises(homing.CodebookError, match="copy it back; released pictures"):
+        homing.open(archive.path)
+
+
+def test_what_stands_in_the_place_of_an_archive_is_named(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(homing.ArchiveError, match=r"a\.jpg', which is a file; .*init archive"):
+        homing.open(tmp_path / "a.jpg")
+    with pytest.raises(homing.ArchiveError, match=r"which is a folder of other files; .*init arch"):
+        homing.open(tmp_path)
+
+
 @pytest.mark.parametrize("found", [0, 3, "1", None])
 def test_another_format_is_refused(archive, found):
     change_settings(archive.path, format=found)

@@ -38,3 +38,18 @@ def test_a_failure_has_its_status_and_tells_no_place(error, status):
     assert answer.status_code == status
     assert "/secret" not in answer.text
     assert ("/secret" in log.getvalue()) == ("/secret" in str(error))
+
+
+def test_an_address_of_nothing_is_answered_with_where_the_api_is():
+    app = FastAPI()
+    add_failure_handlers(app, PrivatePlaces(()))
+
+    @app.get("/v1/statistics")
+    async def statistics() -> None:
+        return None
+
+    client = Direct(app)
+    missing, other = client.get("/search"), client.post("/v1/statistics")
+    assert (missing.status_code, other.status_code) == (404, 405)
+    assert "under /v1, and /reference lists it" in missing.json()["error"]
+    assert "another method" in other.json()["error"]

@@ -96,7 +96,7 @@ def test_what_is_wrong_is_raised(live, file, tmp_path):
         client.entry("none")
     with pytest.raises(homing.EntryNotFoundError):
         client.job("none")
-    with pytest.raises(homing.ArchiveError, match="is it running"):
+    with pytest.raises(homing.ArchiveError, match="reached: Connection refused; is it running"):
         Client("http://127.0.0.1:9").statistics()
     with pytest.raises(homing.UsageError, match="address"):
         Client("localhost")

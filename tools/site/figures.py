@@ -189,8 +189,14 @@ def _quiet(axes: Axes) -> None:
 
 
 def _legend(axes: Axes) -> None:
+    """Put the legend below: beside the plane it would be too small on a telephone."""
     axes.legend(
-        frameon=False, labelcolor=_GREY, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1
+        frameon=False,
+        labelcolor=_GREY,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        ncols=2,
+        handlelength=1,
     )
 
 

@@ -85,6 +85,10 @@ def in_memory(**options: Unpack[ActivationKeywords]) -> Activation:
 def as_png(images: Iterable[Image.Image]) -> Iterator[bytes]:
     """Encode images, with the orientation that their EXIF gives."""
     for image in images:
+        if not isinstance(image, Image.Image):
+            raise UsageError(
+                f"give a list of Pillow's pictures, opened with PIL.Image.open, not {image!r:.80}"
+            )
         buffer = io.BytesIO()
         try:
             image.save(buffer, "PNG", compress_level=1, exif=image.getexif())

@@ -175,14 +175,17 @@ def _store(codebook: Codebook, file: Location) -> None:
 
 def read_codebook(file: Location) -> Codebook:
     """Read a codebook's file beside a table; CodebookError if it is missing or damaged."""
+    lost = f"There is no codebook file {file}: copy it back; released pictures were changed for it."
     if isinstance(file, Path):
+        if not file.exists():
+            raise CodebookError(lost)
         return with_codes(load_meaning(file))
     with tempfile.TemporaryDirectory(prefix="homing-") as local:
         copy = Path(local) / CODEBOOK
         try:
             file.fetch(copy)
         except FileNotFoundError:
-            raise CodebookError(f"There is no codebook file {file}.") from None
+            raise CodebookError(lost) from None
         return with_codes(load_meaning(copy))
 
 

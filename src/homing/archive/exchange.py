@@ -192,6 +192,8 @@ def import_rows(
     try:
         if wrong := irregularity(path):
             raise UsageError(f"{shown(path)} {wrong}")
+        if not path.exists():
+            raise UsageError(f"{shown(path)} cannot be imported: there is no such file")
         with pq.ParquetFile(path.absolute(), page_checksum_verification=True) as opened:
             header = _check_header(opened.schema_arrow.metadata or {}, settings, path)
             same = _same_generations(header, codebooks, path)

@@ -4,9 +4,11 @@ Only the format changes afterwards: it is raised when an archive adopts a second
 generation, so that versions of homing that know a single one refuse it.
 """
 
+import contextlib
 import datetime
 import socket
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from homing._version import __version__
@@ -73,11 +75,21 @@ def read_settings(folder: Location) -> ArchiveSettings:
         data = read_whole(path)
         return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
     except (FileNotFoundError, NotADirectoryError):
-        raise ArchiveError(
-            f"there is no archive at {str(folder)!r}; make one with 'homing init {folder}'"
-        ) from None
+        raise ArchiveError(f"there is no archive at {str(folder)!r}{_instead(folder)}") from None
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path} cannot be used: {error}") from error
+
+
+def _instead(folder: Location) -> str:
+    """Say what stands in the place of an archive, and how to make one."""
+    with contextlib.suppress(OSError):  # of a folder that may not be read
+        if isinstance(folder, Path) and folder.is_file():
+            return ", which is a file; an archive is a folder, made with 'homing init archive'"
+        if isinstance(folder, Path) and (folder / "checksums").is_dir():
+            return f": {folder / SETTINGS} is missing; copy it back from a backup"
+        if isinstance(folder, Path) and folder.is_dir() and any(folder.iterdir()):
+            return ", which is a folder of other files; make one with 'homing init archive'"
+    return f"; make one with 'homing init {folder}'"
 
 
 def _checked(settings: ArchiveSettings) -> ArchiveSettings:

@@ -228,7 +228,8 @@ def _check_file(row: Row, archive: Location, recognition: Recognition) -> Iterat
     try:
         digest = file_sha256(path)
     except OSError as error:
-        yield Problem(row.id, f"its file {path} cannot be read: {error.strerror}")
+        again = "copy it back, or release its source again with the same command"
+        yield Problem(row.id, f"its file {path} cannot be read ({error.strerror}): {again}")
         return
     if digest == row.file_sha256:
         return

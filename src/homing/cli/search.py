@@ -72,8 +72,7 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     homing search s3://bucket/archive suspects/ --deadline 2
 
     The picture is compared with the most similar entries. The answer: the very file, a copy (and
-    what was done to it), perhaps a copy, a shared part, or not found. A similarity of 1 is the
-    same picture.
+    what was done to it), perhaps a copy, a shared part, or not found. A similarity is at most 1.
     """
     from homing.archive import find_files
     from homing.archive.query.verdict import Tally

@@ -136,7 +136,7 @@ class Connection:
             )
         except urllib3.exceptions.HTTPError as error:
             raise ArchiveError(
-                f"the service at {self._url} cannot be reached: {error}; is it running?"
+                f"the service at {self._url} cannot be reached: {_reason(error)}; is it running?"
             ) from error
         if answer.status >= 300:
             raise _error(answer.status, answer.data)
@@ -145,6 +145,13 @@ class Connection:
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    """Return the system's words for a failure to connect, without those around them."""
+    last = getattr(error, "reason", None) or error
+    cause = getattr(last, "__cause__", None)
+    return str((isinstance(cause, OSError) and cause.strerror) or last)
 
 
 class Waiting(Connection):

@@ -233,7 +233,10 @@ def unknown(data: bytes) -> PictureError:
         )
     if (found := find_unread(data[:HEAD])) is not None:
         return PictureError(f"{found.name}, which homing does not read; {found.remedy}")
+    if data[:HEAD].lstrip(_BLANKS).lower().startswith((b"<!doctype html", b"<html")):
+        return PictureError("a web page, and not a picture; save the picture itself")
+    text = bool(data) and data[:HEAD].translate(None, b"\t\r\n").decode("latin-1").isprintable()
+    begins = "it is text" if text and data[:HEAD].isascii() else f"it begins with {data[:8]!r}"
     return PictureError(
-        f"not a picture of a kind that homing reads (it begins with {data[:8]!r}); "
-        "give JPEG, PNG, WebP or TIFF"
+        f"not a picture of a kind that homing reads ({begins}); give JPEG, PNG, WebP or TIFF"
     )

@@ -67,6 +67,10 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
 
 
 _NO_ARCHIVE = "the archive cannot be searched now; the log of the service says why"
+_UNKNOWN = {
+    "Not Found": "there is nothing at this address; the API is under /v1, and /reference lists it",
+    "Method Not Allowed": "this address takes another method; /reference says which",
+}
 _NO_FILES = "a file cannot be read or written now; the log of the service says why"
 
 
@@ -104,7 +108,8 @@ def add_failure_handlers(app: FastAPI, places: PrivatePlaces) -> None:
             target = request.url.replace(scheme="", netloc="", fragment="")
             onwards = quote(str(target) if request.method == "GET" else "/")
             return RedirectResponse(f"/sign-in?next={onwards}", 303)
-        return _failure(request, error.status_code, str(error.detail), headers=error.headers)
+        message = _UNKNOWN.get(str(error.detail), str(error.detail))
+        return _failure(request, error.status_code, message, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -176,7 +176,8 @@ def test_what_cannot_be_preserved_is_refused() -> None:
     for data, reason in (
         (saved(scene(9, 13), "PNG", save_all=True, append_images=[second]), "animated"),
         (grey_png(1), "1-bit"),
-        (b"This is text, not a picture.", "not a picture of a kind"),
+        (b"This is text, not a picture.", r"not a picture of a kind .*\(it is text\)"),
+        (b"\n<!DOCTYPE html><title>a.png</title>", "a web page, and not a picture"),
         (b"\x89PNG\r\n\x1a\n", "no header"),
         (saved(scene(9, 13), "GIF"), "GIF .* cannot be written back"),
         (saved(scene(9, 13), "BMP"), "BMP .* cannot be written back"),

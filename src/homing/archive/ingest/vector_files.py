@@ -42,6 +42,8 @@ def read_vectors(path: Path, dimension: int) -> Iterator[GivenVectors]:
     try:
         if wrong := irregularity(path):
             raise UsageError(f"{shown(path)} {wrong}")
+        if not path.exists():
+            raise UsageError(f"{shown(path)} cannot be imported: there is no such file")
         yield from _of_array(path, dimension) if is_array(path) else _of_table(path, dimension)
     # OverflowError: sizes and dates out of range; RecursionError: JSON nested thousands deep.
     except (OSError, ValueError, OverflowError, RecursionError, pa.ArrowException) as error:
