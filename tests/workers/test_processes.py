@@ -116,6 +116,30 @@ def test_one_that_is_killed_costs_its_task_a_try_and_the_others_nothing(tmp_path
     assert sorted(tries) == [0, 1, 2, 2, 3, 4, 5, 6, 7]
 
 
+def test_one_that_is_killed_between_two_tasks_costs_neither_its_only_try():
+    with Workers(doubling, 1, "double", tries=1, seconds=60) as workers:
+        (_, number) = workers.submit(1).result()
+        (idle,) = children()
+        assert idle.pid == number
+        idle.kill()
+        wait_for(lambda: idle.status() == psutil.STATUS_ZOMBIE and idle.num_threads() <= 1)
+        (doubled, other) = workers.submit(2).result()
+    assert (doubled, other != number) == (4, True)
+
+
+def dying_at_its_first_start(mark):
+    if not Path(mark).exists():
+        Path(mark).touch()
+        os._exit(9)
+    return lambda number: number
+
+
+def test_one_that_dies_at_its_start_costs_no_task_its_only_try(tmp_path):
+    begin = partial(dying_at_its_first_start, str(tmp_path / "begun"))
+    with Workers(begin, 1, "begin", tries=1, seconds=60) as workers:
+        assert workers.submit(3).result() == 3
+
+
 def test_a_task_that_kills_its_processes_is_reported(tmp_path):
     with Workers(partial(dying, str(tmp_path)), 2, "do this") as workers:
         results = workers.in_order(range(5))

@@ -153,9 +153,18 @@ class Workers(Generic[Task, Result]):
                 self._processes.discard(process)
 
     def _pipe(self) -> Connection:
-        """Return the pipe to this thread's process; start one if it has none."""
+        """Return the pipe to this thread's process; start one if it has none that lives.
+
+        A process that died between two tasks, or once at its start, costs no task a try.
+        """
+        if getattr(self._own, "pipe", None) is not None and not self._own.process.is_alive():
+            self._forget()
         if getattr(self._own, "pipe", None) is None:
-            self._own.pipe = self._start()
+            try:
+                self._own.pipe = self._start()
+            except EOFError:
+                self._forget()
+                self._own.pipe = self._start()
         pipe: Connection = self._own.pipe
         return pipe
 
