@@ -71,6 +71,8 @@ def test_stopped_by_a_signal_the_run_can_go_on(
     homing_cli, archive, tmp_path, many, some, command, sent, status, word
 ):
     given = some if command == "release" else many
+    if command == "add":  # dozens are in hand at once
+        given = make_pictures(tmp_path / "more", 200, digits=1)
     arguments = [command, archive, given, "--json"]
     if command == "release":
         arguments += ["--out", "out"]
