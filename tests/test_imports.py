@@ -13,7 +13,7 @@ import pytest
 import homing
 
 ROOT = Path(homing.__file__).parent
-HEAVY = ("torch", "faiss", "lance", "skimage", "scipy", "pyarrow")
+HEAVY = ("torch", "faiss", "lance", "numba", "skimage", "scipy", "pyarrow")
 
 #: Layers of the package: a part imports those below it, not those beside it.
 FLOORS = (
@@ -374,6 +374,15 @@ def test_an_archive_is_opened_and_searched_by_vectors_without_torch(tmp_path: Pa
     loaded = loaded_after(code, tmp_path)
     assert "lance" in loaded
     assert "torch" not in loaded
+
+
+def test_archives_are_listed_without_what_only_a_search_compiles(tmp_path: Path) -> None:
+    import homing
+
+    homing.create(tmp_path / "archive")
+    loaded = loaded_after("import homing; homing.open('archive').stats()", tmp_path)
+    assert "lance" in loaded
+    assert not {"numba", "torch"} & loaded
 
 
 def test_each_library_reserved_is_installed() -> None:

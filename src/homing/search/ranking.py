@@ -1,9 +1,10 @@
-"""Exact similarity of candidates, and their order by it."""
+"""Exact similarity of candidates, and their order by it.
+
+What numba compiles is imported where a search needs it: an archive opens without it.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
-
-from homing.search.products import Rows, widen
 
 
 def similarities(
@@ -15,6 +16,8 @@ def similarities(
     finite. Where `positions`, (n, c), is −1, there is no candidate and the cosine is −inf. Equal
     vectors get equal similarities, whatever their place among the candidates.
     """
+    from homing.search.products import Rows
+
     held = np.ascontiguousarray(vectors)
     address = np.array([held.ctypes.data], np.int64)
     rows = Rows(np.zeros(1, np.int64), address, positions.size, held.shape[2])
@@ -24,6 +27,8 @@ def similarities(
 
 def similarities_among(vectors: NDArray[np.float16]) -> NDArray[np.float32]:
     """Return the cosine of each of a query's candidates to each other; `vectors` is (n, m, D)."""
+    from homing.search.products import widen
+
     wide = widen(np.ascontiguousarray(vectors))
     found: NDArray[np.float32] = np.matmul(wide, wide.transpose(0, 2, 1))
     return found

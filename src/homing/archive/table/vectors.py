@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +19,10 @@ from homing.archive.table.addresses import Runs
 from homing.archive.table.lance_internals import HALF, Page, plain_pages
 from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
-from homing.search.products import Rows
 from homing.search.ranking import similarities
+
+if TYPE_CHECKING:
+    from homing.search.products import Rows
 
 _SAMPLE = 32
 
@@ -101,8 +104,10 @@ class _Mapping:
         return [np.frombuffer(m, np.int16, len(m) // HALF) for m in self.mapped]
 
     @cached_property
-    def rows(self) -> Rows:
+    def rows(self) -> "Rows":
         """The vectors, by position."""
+        from homing.search.products import Rows
+
         begins = np.array([halves.ctypes.data for halves in self.halves], np.int64)
         addresses = begins[self.files] + HALF * self.offsets
         return Rows(self.starts, addresses, self.count, self.dimension)
