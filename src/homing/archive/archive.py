@@ -140,6 +140,7 @@ class Archive(ArchiveTransfer):
         refuse_store(out)
         observer = Observer.of(progress)
         inputs, folder = self.inputs(photos, manifest), Path(out)
+        observer.planned(len(inputs))
         own = [self.path] if isinstance(self.path, Path) else []
         refuse_output(folder, [*as_paths(photos), *own])
         refuse_clashes(inputs, find_kind(options.format) if options.format else None, folder)
@@ -232,10 +233,11 @@ class Archive(ArchiveTransfer):
         from homing.archive.ingest.add import add
 
         self._table.begin_writing()
+        observer = Observer.of(progress)
         inputs = self.inputs(photos, manifest)
+        observer.planned(len(inputs))
         _log.info("adding %d pictures to %s", len(inputs), self.path)
         with open_workforce(workers) as workforce:
-            observer = Observer.of(progress)
             described = self._described(inputs, limits, workforce, observer)
             outcomes = add(self._table, self.preview_store, *self._newest(), described)
             with contextlib.closing(outcomes):

@@ -167,7 +167,7 @@ def outcome_line(outcome: "Outcome") -> str:
 
 @contextmanager
 def show_outcomes(
-    total: int, description: str, *, as_json: bool, ends_alone: bool = True
+    description: str, *, as_json: bool, ends_alone: bool = True
 ) -> "Iterator[Observer]":
     """Print outcomes as they come, with progress on a terminal.
 
@@ -203,8 +203,15 @@ def show_outcomes(
         counts[outcome.status] += 1
 
     asking = ask_to_stop(say_what_is_left) if ends_alone else nullcontext(lambda: False)
-    with progress(total, description) as bar, asking as stopped:
-        yield Observer(print_outcome, begun, worked, lambda: bar.skip(1), stopped)
+    with progress(0, description) as bar, asking as stopped:
+        yield Observer(
+            planned=bar.plan,
+            progress=print_outcome,
+            begun=begun,
+            worked=worked,
+            skipped=lambda: bar.skip(1),
+            stopped=stopped,
+        )
     if stopped():
         done = ", ".join(f"{counts[each]} {each}" for each in _STATUSES if counts[each])
         try_to_say(done or "nothing was done")
@@ -225,6 +232,11 @@ class Bar:
 
     def __init__(self, update: Callable[..., None] | None = None) -> None:
         self._update = update
+
+    def plan(self, total: int) -> None:
+        """Set the total, which was not known at the start."""
+        if self._update is not None:
+            self._update(total=total)
 
     def by(self, count: int) -> None:
         """Advance the bar."""

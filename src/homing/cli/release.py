@@ -11,7 +11,7 @@ from homing.cli.output import finish, show_outcomes, warnings_as_lines
 from homing.options import Activation
 
 if TYPE_CHECKING:
-    from homing.archive import Archive
+    from homing.archive.ingest.run import Observer
 
 _manifest = click.option(
     "--manifest",
@@ -21,13 +21,10 @@ _manifest = click.option(
 )
 
 
-def _outcomes(
-    opened: "Archive", photos: tuple[str, ...], options: dict[str, Any], description: str
-) -> AbstractContextManager[Any]:
-    total = len(opened.inputs(photos, options["manifest"]))
+def _outcomes(options: dict[str, Any], description: str) -> "AbstractContextManager[Observer]":
     # The terminal's Ctrl-C goes to all workers too.
     alone = options["workers"] == 1
-    return show_outcomes(total, description, as_json=options["as_json"], ends_alone=alone)
+    return show_outcomes(description, as_json=options["as_json"], ends_alone=alone)
 
 
 @click.command(short_help="Change pictures so that copies are found; record them.")
@@ -62,7 +59,7 @@ def release(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     """
     credentials = shared.credentials_of(options)
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "releasing") as observer:
+    with _outcomes(options, "releasing") as observer:
         report = opened.release(
             photos,
             out=options["out"],
@@ -98,7 +95,7 @@ def add(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     is recorded as it is now.
     """
     opened = shared.open_archive(archive, device=options["device"], sync=options["sync"])
-    with _outcomes(opened, photos, options, "adding") as observer:
+    with _outcomes(options, "adding") as observer:
         report = opened.add(
             photos,
             manifest=options["manifest"],
@@ -137,7 +134,7 @@ def activate(photos: tuple[str, ...], **options: Any) -> int:
     with warnings_as_lines():
         chosen, _ = choose_codebook(options["codebook"], network, None)
         activation = replace(activation, also=choose_codebooks(activation.also, network))
-    with show_outcomes(len(inputs), "activating", as_json=options["as_json"]) as observer:
+    with show_outcomes("activating", as_json=options["as_json"]) as observer:
         report = activate_files(
             inputs,
             network,

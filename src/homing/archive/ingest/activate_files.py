@@ -41,12 +41,13 @@ def activate_files(
 
     The further codebooks of `activation` must be loaded.
     """
+    observer = Observer.of(progress)
+    observer.planned(len(inputs))
     refuse_store(out)
     folder = Path(out)
     refuse_output(folder, [])
     activator = Activator.of(descriptor, codebook, activation, limits)
     refuse_clashes(inputs, activator.kind, folder)
-    observer = Observer.of(progress)
     outcomes = _activate(activator, inputs, folder, observer)
     return collect(outcomes, len(inputs), observer.progress)
 

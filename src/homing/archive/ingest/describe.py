@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from homing.archive.ingest.plan import PlannedInput, plan
-from homing.archive.ingest.run import Observer
+from homing.archive.ingest.run import UNOBSERVED, Observer
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import Recognition
 from homing.archive.previews.store import PreviewStore
@@ -60,14 +60,13 @@ def describe(
     limits: Limits,
     preview: int = 0,
     readers: int | None = None,
-    observer: Observer | None = None,
+    observer: Observer = UNOBSERVED,
 ) -> Iterator[DescribedInput]:
     """Describe the inputs that have no row in the table yet, in the order given.
 
     The table's version at an input's turn counts. `preview` is the longer side of previews, 0 for
     none. `readers` threads (None: one per processor) decode a few batches ahead of the network.
     """
-    watched = observer or Observer()
 
     def read(planned: PlannedInput) -> _Read:
         return planned, *_read(planned, descriptor.input_size, limits, preview)
@@ -75,12 +74,12 @@ def describe(
     pool = ThreadPoolExecutor(readers or os.cpu_count() or 1)
     try:
         known = Recognition(PreviewStore.at(archive, preview), descriptor.input_size, limits)
-        planned = _begin(plan(table, inputs, archive, known), watched)
+        planned = _begin(plan(table, inputs, archive, known), observer)
         reads = submitted_ahead((pool.submit(read, each) for each in planned), 4 * BATCH)
         while batch := [future.result() for future in itertools.islice(reads, BATCH)]:
             for described in _describe(batch, descriptor):
                 if described.planned.to_do:
-                    watched.worked()
+                    observer.worked()
                 yield described
     finally:
         pool.shutdown(cancel_futures=True)  # after an interrupt, it stops reading

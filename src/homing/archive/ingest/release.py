@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from homing.archive.ingest.plan import PlannedInput, plan
 from homing.archive.ingest.run import (
+    UNOBSERVED,
     Observer,
     chunks,
     finite_psnr,
@@ -60,7 +61,7 @@ class ReleaseRun:
     generation: int = 1  # of the archive's codebooks, the activator's
     seal: "Seal | None" = None  # signs the files, as Content Credentials
     activate: "Activate | None" = None  # does the activator's work; None: the activator itself
-    observer: Observer = Observer()  # noqa: RUF009 - frozen
+    observer: Observer = UNOBSERVED
 
     def record(self, rows: pa.Table) -> set[str]:
         """Record rows that carry their previews; returns the ids that other pictures have."""

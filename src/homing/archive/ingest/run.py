@@ -36,8 +36,9 @@ def _ignore(*_: Any) -> None:
 
 @dataclass(frozen=True)
 class Observer:
-    """What a run calls while it works, and what it asks before it takes a picture."""
+    """Calls of a run while it works, and its question before it takes a picture."""
 
+    planned: Callable[[int], None] = _ignore  # with the number of pictures, before all others
     progress: OnProgress = _ignore  # once a picture is recorded
     begun: Callable[[], None] = _ignore  # when a picture is taken to be worked on
     worked: Callable[[], None] = _ignore  # when it has been, before it is recorded; by any thread
@@ -48,8 +49,12 @@ class Observer:
     def of(cls, given: "OnProgress | Observer | None") -> "Observer":
         """Return the observer itself, or one of a function that takes progress."""
         if given is None:
-            return cls()
-        return given if isinstance(given, Observer) else cls(given)
+            return UNOBSERVED
+        return given if isinstance(given, Observer) else cls(progress=given)
+
+
+UNOBSERVED = Observer()
+"""Of a run that nobody watches or stops."""
 
 
 def chunks(items: Iterable[_Item], most: int) -> Iterator[list[_Item]]:
