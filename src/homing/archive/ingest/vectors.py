@@ -172,13 +172,14 @@ def _rows(
     vectors: NDArray[np.float32],
 ) -> list[Row]:
     now = datetime.datetime.now(datetime.UTC)
-    quantized = zip(good, *quantize(codebook, vectors), strict=True)
+    stored, cells, codes = quantize(codebook, vectors)
+    each = zip(good, stored, map(_digest, stored), cells, codes, strict=True)
     return [
         Row(
             id=composed(part.ids[number]),
             state="added",
-            source_sha256=_digest(vector),
-            file_sha256=_digest(vector),
+            source_sha256=digest,
+            file_sha256=digest,
             file=None,
             width=0,
             height=0,
@@ -190,7 +191,7 @@ def _rows(
             code=code.tobytes(),
             metadata=part.metadata[number],
         )
-        for number, vector, cell, code in quantized
+        for number, vector, digest, cell, code in each
     ]
 
 
