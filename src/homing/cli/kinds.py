@@ -11,7 +11,7 @@ from homing.images.kinds import KINDS, OTHER_SUFFIXES, UNREAD, title
 
 @dataclass(frozen=True)
 class Row:
-    """What becomes of a kind of file."""
+    """The treatment of a kind of file."""
 
     kind: str
     suffixes: tuple[str, ...]

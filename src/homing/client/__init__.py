@@ -3,8 +3,6 @@
 :class:`Client` waits for each answer, :class:`AsyncClient` is awaited; their methods are the same.
 """
 
-from types import TracebackType
-
 from homing.archive.hits import Decision, Hit, SearchResult
 from homing.archive.results import Outcome
 from homing.client.answers import (
@@ -73,12 +71,7 @@ class Client(Operations, Waiting):
         """Return the client."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close its connections."""
         self.close()
 
@@ -105,11 +98,6 @@ class AsyncClient(Operations, Awaited):
         """Return the client."""
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Close its connections."""
         self.close()

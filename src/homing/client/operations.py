@@ -1,4 +1,4 @@
-"""What both clients of a service do: each method once, as requests and what is made of answers."""
+"""Operations of both clients: each method once, as requests and what is made of answers."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial

@@ -69,7 +69,7 @@ class Item(Generic[_T]):
 
 
 Steps: TypeAlias = Generator[Request | Pause, bytes, _T]
-"""What a method does: requests and pauses, whose answers it is sent, to its result."""
+"""The steps of a method: requests and pauses, whose answers it is sent, to its result."""
 
 Listing: TypeAlias = Generator[Request | Pause | Item[_T], bytes, None]
 """The same of a method that yields several values."""

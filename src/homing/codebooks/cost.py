@@ -1,4 +1,4 @@
-"""What a search costs by the number of cells: the choice among codebooks of one descriptor.
+"""Cost of a search by the number of cells: the choice among codebooks of one descriptor.
 
 A search compares the query with every centroid, then reads the cells near it and compares their
 codes. More cells are more centroids and shorter lists; and a few more cells are near.

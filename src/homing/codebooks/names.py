@@ -32,7 +32,7 @@ from homing.codebooks.storage import read_codebook
 from homing.errors import CodebookError
 
 Meaning: TypeAlias = Literal["auto"] | BundledInfo | Factory | Path
-"""What a name stands for; a `Factory` is one that has to be trained."""
+"""The meaning of a name; a `Factory` is one that has to be trained."""
 
 _TRAINED = "train:"
 _FILES = (".safetensors", ".faiss", ".index")  # endings by which a name is surely a file's

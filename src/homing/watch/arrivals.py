@@ -48,7 +48,7 @@ _EMPTY = 60.0  # seconds that a file may stay empty: some servers make it before
 
 @dataclass(frozen=True)
 class Stamp:
-    """What of a file changes while it is written."""
+    """The marks of a file that change while it is written."""
 
     size: int  # bytes
     modified: int  # ns

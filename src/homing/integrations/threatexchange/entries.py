@@ -1,4 +1,4 @@
-"""What an index of ThreatExchange keeps beside its signals, as JSON: nothing is unpickled.
+"""Entries of a ThreatExchange index beside its signals, as JSON: nothing is unpickled.
 
 Its programs keep numbers, and lists of names with dataclasses of opinions. Lists and objects are
 written as ``[kind, …]``; a class is one of threatexchange, or of a module that is loaded already.

@@ -31,7 +31,7 @@ _NOT_PUBLIC = tuple(
         ),
     )
 )
-"""What Python does not call private, or not in all versions."""
+"""Networks that Python does not call private, or not in all versions."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def message_of(job: Job) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """What one attempt brought."""
+    """The outcome of one attempt."""
 
     reason: str | None  # None: it was delivered
     is_last: bool = False

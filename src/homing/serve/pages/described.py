@@ -37,7 +37,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Reply:
-    """What a status means."""
+    """The meaning of a status."""
 
     status: str
     text: str

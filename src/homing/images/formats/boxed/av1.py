@@ -1,4 +1,4 @@
-"""What an AV1 picture claims of itself, before it is decoded (AV1 bitstream, 5.3 to 5.5)."""
+"""The claims of an AV1 picture about itself, before it is decoded (AV1 bitstream, 5.3 to 5.5)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

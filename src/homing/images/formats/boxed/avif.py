@@ -58,7 +58,7 @@ _TURNS = MappingProxyType({turned: by for by, turned in reversed([*_ORIENTATIONS
 
 @dataclass(frozen=True)
 class AvifHeader:
-    """What a still AVIF tells of its picture."""
+    """The boxes of a still AVIF about its picture."""
 
     heif: Heif
     width: int  # as stored: before it is turned
@@ -119,7 +119,7 @@ class AvifHeader:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """The file's own account of its samples."""
         primaries, transfer, _ = self.nclx
         told = (primaries, transfer) != (_UNTOLD, _UNTOLD) and self.icc is None
         return Told(

@@ -43,7 +43,7 @@ class Jxl:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """The file's own account of its samples."""
         header = self.header
         colours = header.colours
         usual = {

@@ -39,7 +39,7 @@ class Colours:
 
 @dataclass(frozen=True)
 class JxlHeader:
-    """What a codestream tells before its frames."""
+    """The header of a codestream, before its frames."""
 
     width: int  # as stored: before it is turned
     height: int
