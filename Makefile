@@ -13,7 +13,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,docs,postgres,serve,threatexchange,train,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench,c2pa,cluster,docs,heic,postgres,serve,threatexchange,train,dev]'
 	touch $@ $(LIGHT)
 
 # Only what the demonstration needs, with PyTorch without its libraries for graphics cards where that is
