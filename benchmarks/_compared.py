@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from _common import describe_setup, make_parser, prepare_process
 
 
@@ -59,3 +60,20 @@ def compared_states(options: argparse.Namespace) -> Any:
         material = gather_material(plan, [encoder], run, settings, apart=[encoder], edits=edits)
         methods = (find_method(Activation.method),)
         return compare_states(maker, material, tuple(options.index), methods)
+
+
+class Copies:
+    """Edited copies of the pictures in a state, and whether answers are right."""
+
+    def __init__(self, benchmark, state) -> None:
+        self._queries = benchmark.material.queries
+        self._searched = benchmark.searched_copies(state)
+        self._right = benchmark.padded_right[self._queries.pictures[self._searched]]
+        self.vectors = np.ascontiguousarray(state.copies[self._searched])
+
+    def recall(self, found) -> float:
+        """Return the mean over the edits of the share answered rightly; `found` is (n,)."""
+        right = np.full(len(self._searched), np.nan)
+        right[self._searched] = (found[:, None] == self._right).any(axis=1)
+        of_edits = zip(self._queries.edits, self._queries.places(), strict=True)
+        return float(np.mean([np.nanmean(right[rows]) for edit, rows in of_edits if edit.in_mean]))

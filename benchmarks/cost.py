@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from _compared import compared_states, make_compared_parser
+from _compared import Copies, compared_states, make_compared_parser
+from _crowd import Crowd
 
 PROBES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
 MARGINS = (0.1, 0.25, 0.35, 0.7)
 REACH = (8, 16, 32, 64, 128, 256)  # efSearch of a graph
 _RANKED = 64
 _AT_ONCE = 1000
-_APART = 0.45  # share of a difference that a made-up vector moves: it is .8 similar to its picture
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def main() -> int:
     made.add_argument("--points", type=Path, help="JSON file to write")
     options = made.parse_args()
     compared = compared_states(options)
-    crowd = make_crowd(compared.benchmark.distractors, options.crowd)
+    crowd = Crowd(compared.benchmark.distractors, options.crowd).vectors(slice(None))
     print("| index | state | places | search | cells | codes | R@1 | ms |\n" + "|---" * 8 + "|")
     found = []
     for point in points(compared, crowd, options):
@@ -64,18 +64,6 @@ def main() -> int:
     if options.points:
         options.points.write_text(json.dumps([asdict(point) for point in found], indent=0))
     return 0
-
-
-def make_crowd(pictures, count: int):
-    """Return made-up unit vectors (count, D) around others, with their spread."""
-    generator = np.random.default_rng(0)
-    crowd = np.empty((count, pictures.shape[1]), np.float32)
-    for first in range(0, count, 1 << 16):
-        part = crowd[first : first + (1 << 16)]
-        around, one, other = generator.integers(len(pictures), size=(3, len(part)))
-        part[:] = pictures[around] + np.float32(_APART) * (pictures[one] - pictures[other])
-        part /= np.linalg.norm(part, axis=1, keepdims=True)
-    return crowd
 
 
 def points(compared, crowd, options):
@@ -120,23 +108,6 @@ def codebook_points(codebook, benchmark, states, others, options):
                     float(codes), codebook.code_size, codebook.cell_count,
                     copies.recall(hits.rows[:, 0]), spent,
                 )  # fmt: skip
-
-
-class Copies:
-    """Edited copies of the pictures in a state, and whether answers are right."""
-
-    def __init__(self, benchmark, state) -> None:
-        self._queries = benchmark.material.queries
-        self._searched = benchmark.searched_copies(state)
-        self._right = benchmark.padded_right[self._queries.pictures[self._searched]]
-        self.vectors = np.ascontiguousarray(state.copies[self._searched])
-
-    def recall(self, found) -> float:
-        """Return the mean over the edits of the share answered rightly; `found` is (n,)."""
-        right = np.full(len(self._searched), np.nan)
-        right[self._searched] = (found[:, None] == self._right).any(axis=1)
-        of_edits = zip(self._queries.edits, self._queries.places(), strict=True)
-        return float(np.mean([np.nanmean(right[rows]) for edit, rows in of_edits if edit.in_mean]))
 
 
 def rival_points(name, benchmark, state, others):

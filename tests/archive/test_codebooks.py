@@ -184,10 +184,10 @@ def test_probes_and_stages_are_each_codebooks_own(archive, books, monkeypatch):
     archive.adopt(books["PQ4"])
     snapshot = archive._current.snapshot()
     assert snapshot.probes() == (8, 1)  # few entries: every cell
-    assert snapshot.probe_stages() == ((8, 1),)
+    assert snapshot.stages(None) == (combined.Stage((8, 1)),)
     monkeypatch.setattr(combined, "SEARCHED_WHOLE", 0)
     assert snapshot.probes() == (4, 1)
-    assert snapshot.probe_stages() == (combined.NEAR, combined.WIDE, (8, 1))
+    assert snapshot.stages(None) == (*combined.NEAR_STAGES, combined.Stage((8, 1)))
 
 
 def test_adopting_leaves_everything_else_as_it_was(archive, books):

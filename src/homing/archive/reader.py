@@ -121,10 +121,10 @@ class ArchiveReader:
         k : int, default 10
             Most hits returned.
         probes : int, "near" or None, default None
-            Cells to visit, in each codebook generation. "near": those hardly further from the
-            picture than its own, of a copy of a released picture 1.3 to 1.8. None: all, of fewer
-            than 20,000 entries; else in a calibrated archive those near, and more only while no hit
-            is likely a copy, and in others one in 64, at least four.
+            Cells to visit, in each codebook generation. "near": the picture's own, then those
+            hardly further from it, until a hit is a copy; of a copy of a released picture 1.1 to
+            1.5. None: all, of fewer than 20,000 entries; else in a calibrated archive those near,
+            and more only while no hit is likely a copy, and in others one in 64, at least four.
         rerank : int, default 64
             How many of the nearest codes, in each codebook generation, are ordered by exact
             similarity; 0: codes only.

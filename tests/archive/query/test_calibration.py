@@ -114,7 +114,7 @@ def test_more_views_count_for_more_chances(filled):
 
 def test_sure_hits_take_near_cells_and_others_more(filled, monkeypatch):
     from homing.archive.query.snapshot import Snapshot
-    from homing.search.engines.combined import NEAR, WIDE
+    from homing.search.engines.combined import NEAR_STAGES
 
     searches, search = [], Snapshot.search
 
@@ -129,9 +129,12 @@ def test_sure_hits_take_near_cells_and_others_more(filled, monkeypatch):
     looked = [(hits.cells_searched, hits.cells) for hits in answers(filled, [*known, *strange])]
     assert {cells for cells, _ in looked[:5]} <= {1, 2, 3, 4}
     assert looked[5:] == [(8, 8)] * 3
-    assert searches[0] == (8, NEAR)
-    assert [count for count, _ in searches[1:]] == [3, 3]
-    assert [probes for _, probes in searches[1:]] == [WIDE, (8,)]
+    assert [probes for _, probes in searches] == [*(s.probes for s in NEAR_STAGES), (8,)]
+    assert [count for count, _ in searches[-3:]] == [3, 3, 3]
+    assert searches[0] == (8, 1)
+    searches.clear()
+    answers(filled, [*known, *strange], probes="near")
+    assert [probes for _, probes in searches] == [s.probes for s in NEAR_STAGES]
     searches.clear()
     answers(filled, [*known, *strange], probes=2)
     assert searches == [(8, 2)]

@@ -256,7 +256,7 @@ def test_a_later_stage_that_is_partial_takes_no_hit_away(archive, tmp_path, monk
     archive.index()
     opened = homing.open(archive.path, engine="lance")
     stranger = make_pictures(tmp_path / "stranger", 1, first=999) / "999.jpg"
-    first = opened.search(stranger, probes="near")
+    first = opened.search(stranger, probes=1)
     ask, calls = engines.nearest_codes, []
 
     def only_once(*given):

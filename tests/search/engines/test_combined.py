@@ -1,12 +1,14 @@
 """The combined engine: cells to visit, query by query."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import homing
 from homing.errors import UsageError
 from homing.search.engines import combined
-from homing.search.engines.combined import NEAR, WIDE, CombinedEngine
+from homing.search.engines.combined import NEAR, NEAR_STAGES, CombinedEngine, Near, Stage
 from homing.search.engines.memory import MemoryEngine
 
 
@@ -31,8 +33,19 @@ def test_near_cells_are_each_querys_own(engine, monkeypatch):
     assert visited.shape == (200, 1)
     assert set(np.unique(visited)) > {1, 4}  # four is the automatic number of 64 cells
     assert visited.max() == engine.automatic_probes()[0] == 4
-    assert (engine.visited(queries, WIDE) >= visited).all()
-    assert engine.probe_stages() == (NEAR, WIDE, (16,))
+    assert (engine.visited(queries, Near(0.7)) >= visited).all()
+
+
+def test_each_stage_goes_further_and_ends_with_less(engine, monkeypatch):
+    assert engine.stages() == (Stage((64,)),)  # few entries
+    monkeypatch.setattr(combined, "SEARCHED_WHOLE", 0)
+    stages = engine.stages()
+    assert stages[:3] == NEAR_STAGES
+    assert [stage.probes for stage in stages[3:]] == [(8,), (16,)]
+    visited = [engine.visited(unit(200, 2), stage.probes) for stage in stages]
+    assert all((after >= before).all() for before, after in itertools.pairwise(visited))
+    enough = [stage.enough for stage in stages[:-1]]
+    assert enough == sorted(enough)
 
 
 def test_each_query_finds_what_it_finds_with_its_own_number(engine):

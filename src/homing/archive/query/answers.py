@@ -17,15 +17,9 @@ from homing.errors import PictureError
 from homing.images import shown
 from homing.options import SearchOptions
 from homing.search.background import nearest_background
-from homing.search.engines.combined import Probes
+from homing.search.engines.combined import Probes, Stage
 from homing.search.engines.deadline import Deadline
 from homing.search.surroundings import NEIGHBOURS
-
-_ENOUGH = 10
-"""Times the rate of a copy at which a hit ends the search of more cells.
-
-They would hardly bring a surer one, and its picture is compared in any case. A search for a copy
-visits a sixth fewer."""
 
 _NOTHING = QueryHits(
     np.empty(0, np.int64),
@@ -48,9 +42,9 @@ def answer_queries(
     If the hits are to be compared, what is recorded of their pictures comes with them.
     """
     deadline = Deadline.after(options.deadline)
-    enough = _has_copy(snapshot, options, calibration)
     others = None if calibration is None else calibration.others
-    found = find_hits(snapshot, queries, options, enough, deadline, others)
+    least_rate = _least_rate(snapshot, options, calibration)
+    found = find_hits(snapshot, queries, options, least_rate, deadline, others)
     answers = [
         snapshot.hits(each, _verdicts(each, snapshot, options, calibration)) for each in found
     ]
@@ -64,18 +58,17 @@ def answer_queries(
     ]
 
 
-def _has_copy(
+def _least_rate(
     snapshot: Snapshot, options: SearchOptions, calibration: Calibration | None
-) -> Callable[[QueryHits], bool] | None:
-    """Return what ends the search of more cells, a likely copy; None where nothing tells."""
+) -> Callable[[QueryHits], float] | None:
+    """Return what tells the false-alarm rate of a query's surest hit; None where nothing does."""
     if calibration is None:
         return None
 
-    def has_copy(hits: QueryHits) -> bool:
-        rates = calibration.rates(hits, options.views, len(snapshot))
-        return bool((rates <= _ENOUGH * options.rate).any())
+    def least_rate(hits: QueryHits) -> float:
+        return float(calibration.rates(hits, options.views, len(snapshot)).min(initial=1))
 
-    return has_copy
+    return least_rate
 
 
 def _verdicts(
@@ -94,37 +87,37 @@ def find_hits(
     snapshot: Snapshot,
     queries: Sequence[DescribedQuery],
     options: SearchOptions,
-    is_enough: Callable[[QueryHits], bool] | None = None,
+    least_rate: Callable[[QueryHits], float] | None = None,
     deadline: Deadline | None = None,
     others: NDArray[np.float32] | None = None,
 ) -> list[QueryHits]:
     """Search for several queries together; return the hits of each, by their best views.
 
-    If the number of cells is not given, each query alone visits more of them until `is_enough` is
-    true of its hits. The deadline is for all queries together. With the vectors of `others`, the
-    hits come with their surroundings, among which these are.
+    With `least_rate`, the false-alarm rate of a query's surest hit, each query alone visits more
+    cells until that is low enough, unless their number is given. The deadline is for all queries
+    together. With the vectors of `others`, the hits come with their surroundings, among which these
+    are.
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]
-    stages: tuple[Probes, ...] = snapshot.probe_stages()
-    if options.probes is not None or is_enough is None:
-        stages = (snapshot.probes(options.probes),)
-    for probes in stages:
+    once = (Stage(snapshot.probes(options.probes)),)
+    for stage in once if least_rate is None else snapshot.stages(options.probes):
         limit = None if deadline is None else deadline.fresh()
         there = [queries[number] for number in left]
-        now = _search_stage(snapshot, there, options, probes, limit, others)
+        now = search_once(snapshot, there, options, stage.probes, limit, others)
         for number, latest in zip(left, now, strict=True):
             earlier = found.get(number)
             if earlier is not None and latest.partial is not None:  # it may lack earlier hits
                 latest = latest.with_earlier(earlier, options.k, by_code=options.rerank == 0)  # noqa: PLW2901
             found[number] = latest
-        left = [number for number in left if is_enough is None or not is_enough(found[number])]
+        enough = max(options.rate, stage.enough)
+        left = [number for number in left if least_rate and least_rate(found[number]) > enough]
         if not left:
             break
     return [found[number] for number in range(len(queries))]
 
 
-def _search_stage(
+def search_once(
     snapshot: Snapshot,
     queries: Sequence[DescribedQuery],
     options: SearchOptions,
@@ -132,6 +125,7 @@ def _search_stage(
     deadline: Deadline | None,
     others: NDArray[np.float32] | None,
 ) -> list[QueryHits]:
+    """Search for several queries in the same number of cells; otherwise as :func:`find_hits`."""
     if not queries:
         return []
     vectors = np.concatenate([query.vectors for query in queries])

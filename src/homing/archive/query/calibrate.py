@@ -57,7 +57,7 @@ def calibrate_on_entries(
     chosen = np.random.default_rng(0).choice(len(snapshot), count, replace=False)
     if not count:
         _fit((), snapshot)  # which says so
-    probes = snapshot.probe_stages()[-1]
+    probes = snapshot.stages(None)[-1].probes
     parts = [
         Neighbours.of(snapshot, chosen[first : first + _AT_ONCE], others, probes)
         for first in range(0, count, _AT_ONCE)
@@ -119,7 +119,7 @@ def _tails(
         matches = snapshot.search(
             query.vectors,
             k=NEIGHBOURS,
-            probes=snapshot.probe_stages()[-1],
+            probes=snapshot.stages(None)[-1].probes,
             rerank=SearchOptions.rerank,
             among=True,
         )

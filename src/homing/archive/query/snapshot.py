@@ -17,7 +17,7 @@ from homing.archive.table.table import Table
 from homing.archive.table.versions import translate_errors
 from homing.codebooks import Codebook
 from homing.options import SearchOptions
-from homing.search.engines.combined import NEAR, Probes
+from homing.search.engines.combined import NEAR, NEAR_STAGES, Probes, Stage
 from homing.search.engines.deadline import Deadline, Partial
 from homing.search.ranking import rank, similarities_among
 from homing.search.surroundings import NEIGHBOURS, Surroundings, surroundings
@@ -148,9 +148,11 @@ class Snapshot:
             return self._engine.automatic_probes()
         return NEAR if wanted == "near" else wanted
 
-    def probe_stages(self) -> tuple[Probes, ...]:
-        """Return the cells to visit in each generation, stage by stage, until a hit is a copy."""
-        return self._engine.probe_stages()
+    def stages(self, wanted: options.Probes) -> tuple[Stage, ...]:
+        """Return the stages of a search that ends once it has found enough."""
+        if wanted is None:
+            return self._engine.stages()
+        return NEAR_STAGES if wanted == "near" else (Stage(wanted),)
 
     def search(
         self,

@@ -35,6 +35,7 @@ from homing.search.engines.memory import (
     merge_nearest,
     thorough_probes,
     visit,
+    wide_probes,
 )
 
 
@@ -48,13 +49,32 @@ class Near:
     margin: float
 
 
-NEAR, WIDE = Near(0.25), Near(0.7)
-"""Margins chosen by `benchmarks/near_cells.py`: copies of released pictures visit 1.3 to 1.8 cells
-within the first; the second finds next to what the automatic number of cells does, in a half to an
-eighth of these."""
+NEAR = Near(0.25)
+"""The cells that a search visits by default where nothing tells whether it has found enough."""
 
 Probes: TypeAlias = int | tuple[int, ...] | Near
 """Cells to visit: so many in each generation, each generation's number, or those near a query."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Cells to visit, and what then ends the search.
+
+    It ends with a hit that is a copy, or whose false-alarm rate is at most `enough`. The further a
+    stage goes, the more the next one costs and the less it finds.
+    """
+
+    probes: Probes
+    enough: float = 0.0
+
+
+NEAR_STAGES = (Stage(1), Stage(Near(0.2)), Stage(Near(0.5), enough=0.03))
+"""Stages of a search for copies of released pictures.
+
+Seven in eight are copies for sure after the first cell. The margins, and the rates that are enough,
+were chosen by `benchmarks/near_cells.py`."""
+
+_THOROUGH_ENOUGH = 0.2
 
 SEARCHED_WHOLE = 20_000
 """Number of entries below which automatic probes visit every cell.
@@ -95,15 +115,17 @@ class CombinedEngine:
             return self._all_cells()
         return tuple(map(automatic_probes, self._all_cells()))
 
-    def probe_stages(self) -> tuple[Probes, ...]:
-        """Return the cells to visit in each generation, stage by stage, until a hit is a copy.
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the stages of a search that is to find copies of any picture.
 
-        Copies of released pictures are near, which saves nearly all of the time. Few entries are
-        searched whole at once.
+        Few entries are searched whole at once.
         """
+        cells = self._all_cells()
         if len(self) < SEARCHED_WHOLE:
-            return (self._all_cells(),)
-        return NEAR, WIDE, tuple(map(thorough_probes, self._all_cells()))
+            return (Stage(cells),)
+        wide, thorough = tuple(map(wide_probes, cells)), tuple(map(thorough_probes, cells))
+        last = (Stage(wide, _THOROUGH_ENOUGH),) if wide != thorough else ()
+        return (*NEAR_STAGES, *last, Stage(thorough))
 
     def visited(self, queries: NDArray[np.float32], probes: Probes) -> NDArray[np.int64]:
         """Return the number of cells that each query, (n, D), visits in each generation, (n, g)."""

@@ -19,7 +19,7 @@ NO_DISTANCE = np.finfo(np.float32).max  # as Faiss has it
 
 _CELLS_A_PROBE = 64
 _LEAST_PROBES = 4
-_THOROUGH = 4  # times the automatic number of cells, where no hit is a copy
+_WIDE, _THOROUGH = 2, 4  # times the automatic number of cells, where no hit is likely a copy
 
 
 def automatic_probes(cell_count: int) -> int:
@@ -32,8 +32,13 @@ def automatic_probes(cell_count: int) -> int:
     return min(wanted, cell_count)
 
 
+def wide_probes(cell_count: int) -> int:
+    """Return the number of cells to visit where those near the query bring no likely copy."""
+    return min(_WIDE * automatic_probes(cell_count), cell_count)
+
+
 def thorough_probes(cell_count: int) -> int:
-    """Return the number of cells to visit where the automatic number brings no copy."""
+    """Return the number of cells to visit where nothing else brings a likely copy."""
     return min(_THOROUGH * automatic_probes(cell_count), cell_count)
 
 
