@@ -89,7 +89,9 @@ def print_tables(compared, each, options) -> None:
                 if near
                 else setting.probes
             )
-            cells = [measured.copies.visited[number] for measured in found]
+            cells = [
+                visited_cells(benchmark, codebook, state, setting.probes) for state in states[:2]
+            ]
             recalls = [measured.mean(number).mean for measured in found]
             won = share_won_back(first, found[1], exact, number).mean
             print(
@@ -114,30 +116,44 @@ def print_stages(compared, each, options) -> None:
                 probes: search(made[0], state.copies[searched], probes) for probes in ("near", None)
             }
         right = benchmark.material.queries.pictures[searched]
+
+        def cells_and_recall(cells, found, searched=searched, right=right):
+            means = [mean_of_edits(benchmark, searched, each) for each in (cells, found == right)]
+            return f"{means[0]:.2f}, {means[1]:.4f}"
+
         print(f"\n{each.quantizer.name}, {state.method}, {places} cells an entry: stages")
         print(
             "| stages, and the rate that is enough | cells, R@1 | strangers' cells |\n|---|---|---|"
         )
         for way in WAYS:
             cells, found = copies.take(way)
-            measured = mean_of_edits(benchmark, searched, cells, found == right)
+            measured = cells_and_recall(cells, found)
             name = ", ".join(f"{stage}: {rate:g}" if rate else str(stage) for stage, rate in way)
             print(f"| {name} | {measured} | {others.take(way)[0].mean():.2f} |", flush=True)
         for probes, (cells, found) in default.items():
-            measured = mean_of_edits(benchmark, searched, cells, found == right)
+            measured = cells_and_recall(cells, found)
             print(f"| `--probes {probes or 'auto'}` | {measured} | |", flush=True)
 
 
-def mean_of_edits(benchmark, searched, cells, right) -> str:
-    """Return the means of the edits: cells visited, and R@1."""
+def visited_cells(benchmark, codebook, state, probes) -> float:
+    """Return the cells that a copy visits, the mean of the edits."""
+    from homing.search.engines.combined import Near
+    from homing.search.engines.memory import automatic_probes
+
+    if not isinstance(probes, Near):
+        return probes
+    searched, most = benchmark.searched_copies(state), automatic_probes(codebook.cell_count)
+    cells = codebook.count_near_cells(state.copies[searched], probes.margin, most)
+    return mean_of_edits(benchmark, searched, cells)
+
+
+def mean_of_edits(benchmark, searched, values) -> float:
+    """Return the mean of the edits' means of a value of each copy that is searched for."""
     queries = benchmark.material.queries
-    edits = list(zip(queries.edits, queries.places(), strict=True))
-    means = []
-    for values in (cells, right):
-        of_all = np.full(len(queries.pictures), np.nan)
-        of_all[searched] = values
-        means.append(np.mean([np.nanmean(of_all[rows]) for edit, rows in edits if edit.in_mean]))
-    return f"{means[0]:.2f}, {means[1]:.4f}"
+    of_all = np.full(len(queries.pictures), np.nan)
+    of_all[searched] = values
+    edits = zip(queries.edits, queries.places(), strict=True)
+    return float(np.mean([np.nanmean(of_all[rows]) for edit, rows in edits if edit.in_mean]))
 
 
 @dataclass(frozen=True, eq=False)
