@@ -73,7 +73,11 @@ class Copies:
 
     def recall(self, found) -> float:
         """Return the mean over the edits of the share answered rightly; `found` is (n,)."""
-        right = np.full(len(self._searched), np.nan)
-        right[self._searched] = (found[:, None] == self._right).any(axis=1)
+        return self.mean((found[:, None] == self._right).any(axis=1))
+
+    def mean(self, values) -> float:
+        """Return the mean over the edits of their copies' means; `values` is (n,)."""
+        of_all = np.full(len(self._queries.pictures), np.nan)
+        of_all[self._searched] = values
         of_edits = zip(self._queries.edits, self._queries.places(), strict=True)
-        return float(np.mean([np.nanmean(right[rows]) for edit, rows in of_edits if edit.in_mean]))
+        return float(np.mean([np.nanmean(of_all[rows]) for edit, rows in of_edits if edit.in_mean]))

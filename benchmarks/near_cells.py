@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from _compared import compared_states, make_compared_parser
+from _compared import Copies, compared_states, make_compared_parser
 
 MARGINS = (0.0, 0.1, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7)
 STRANGERS = 2000  # distractors, as queries without a copy
@@ -107,31 +107,23 @@ def print_stages(compared, each, options) -> None:
     strangers = benchmark.material.unmatched_rows.rows[benchmark.encoder.name]
     states = [(each.leading, places) for places in options.places] + [(compared.passive, 1)]
     for state, places in states:
+        copies = Copies(benchmark, state)
         with tempfile.TemporaryDirectory() as folder:
             made = make_archive(Path(folder) / "archive", benchmark, state, each, places)
-            searched = benchmark.searched_copies(state)
-            copies = Climbed.of(*made, state.copies[searched])
+            climbed = Climbed.of(*made, copies.vectors)
             others = Climbed.of(*made, strangers)
-            default = {
-                probes: search(made[0], state.copies[searched], probes) for probes in ("near", None)
-            }
-        right = benchmark.material.queries.pictures[searched]
-
-        def cells_and_recall(cells, found, searched=searched, right=right):
-            means = [mean_of_edits(benchmark, searched, each) for each in (cells, found == right)]
-            return f"{means[0]:.2f}, {means[1]:.4f}"
-
+            default = {probes: search(made[0], copies.vectors, probes) for probes in ("near", None)}
         print(f"\n{each.quantizer.name}, {state.method}, {places} cells an entry: stages")
         print(
             "| stages, and the rate that is enough | cells, R@1 | strangers' cells |\n|---|---|---|"
         )
         for way in WAYS:
-            cells, found = copies.take(way)
-            measured = cells_and_recall(cells, found)
+            cells, found = climbed.take(way)
             name = ", ".join(f"{stage}: {rate:g}" if rate else str(stage) for stage, rate in way)
+            measured = f"{copies.mean(cells):.2f}, {copies.recall(found):.4f}"
             print(f"| {name} | {measured} | {others.take(way)[0].mean():.2f} |", flush=True)
         for probes, (cells, found) in default.items():
-            measured = cells_and_recall(cells, found)
+            measured = f"{copies.mean(cells):.2f}, {copies.recall(found):.4f}"
             print(f"| `--probes {probes or 'auto'}` | {measured} | |", flush=True)
 
 
@@ -142,18 +134,8 @@ def visited_cells(benchmark, codebook, state, probes) -> float:
 
     if not isinstance(probes, Near):
         return probes
-    searched, most = benchmark.searched_copies(state), automatic_probes(codebook.cell_count)
-    cells = codebook.count_near_cells(state.copies[searched], probes.margin, most)
-    return mean_of_edits(benchmark, searched, cells)
-
-
-def mean_of_edits(benchmark, searched, values) -> float:
-    """Return the mean of the edits' means of a value of each copy that is searched for."""
-    queries = benchmark.material.queries
-    of_all = np.full(len(queries.pictures), np.nan)
-    of_all[searched] = values
-    edits = zip(queries.edits, queries.places(), strict=True)
-    return float(np.mean([np.nanmean(of_all[rows]) for edit, rows in edits if edit.in_mean]))
+    copies, most = Copies(benchmark, state), automatic_probes(codebook.cell_count)
+    return copies.mean(codebook.count_near_cells(copies.vectors, probes.margin, most))
 
 
 @dataclass(frozen=True, eq=False)
