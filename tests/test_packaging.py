@@ -45,6 +45,8 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     assert {name.rpartition("/")[2] for name in about} >= {"METADATA", "LICENSE", "NOTICE"}
     for needed in (
         "homing/py.typed",
+        "homing/demo/pictures/SOURCES.txt",
+        "homing/demo/pictures/chelsea.png",
         "homing/codebooks/data/homing-s-IVF1024-PQ8x8.safetensors",
         "homing/search/data/background-homing-s.safetensors",
         "homing/serve/pages/static/site.css",

@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.fft import dctn
 
-from homing.activation.laid import LARGEST_SCALE, LaidChange, lay
+from homing.activation.laid import LARGEST_SCALE, LaidChange, _cosine_transform, lay
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
@@ -27,6 +28,13 @@ def laid_on(data: bytes, change: np.ndarray) -> LaidChange:
     header = parse_jpeg(data, UNLIMITED)
     light = decode_black(data, header) if header.components == 4 else None
     return lay(read_coefficients(data, header), change, light)
+
+
+def test_blocks_are_transformed_as_scipy_does_it() -> None:
+    samples = np.random.default_rng(1).normal(size=(24, 40)).astype(np.float32)
+    blocks = samples.astype(np.float64).reshape(3, 8, 5, 8)
+    expected = dctn(blocks, axes=(1, 3), norm="ortho")
+    np.testing.assert_allclose(_cosine_transform(samples), expected, atol=2e-6)
 
 
 def smooth(height: int, width: int, channels: int = 3, rms: float = 3.0) -> np.ndarray:

@@ -9,7 +9,9 @@ from click.testing import CliRunner
 
 import homing
 from homing.cli.main import cli
+from homing.demo import material
 from homing.demo.generated import generated_picture
+from homing.demo.material import copy_bundled_pictures
 from homing.edits import PAPER, random_available
 
 
@@ -47,6 +49,15 @@ def test_demo_of_a_folder(tmp_path: Path, folder: Path) -> None:
     assert passive.stats()["released"] == 0
     assert len(active) == len(passive) == 24
     assert active.verify().clean
+
+
+def test_the_source_of_each_picture_that_ships_is_named(tmp_path: Path) -> None:
+    copy_bundled_pictures(tmp_path / "pictures")
+    sources = Path(material.__file__).with_name("pictures") / "SOURCES.txt"
+    lines = sources.read_text(encoding="utf-8").splitlines()
+    named = {line.split()[0] for line in lines if line.partition(" ")[0].endswith((".png", ".jpg"))}
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == named
+    assert len(named) == 15
 
 
 def test_demo_never_writes_into_a_folder_in_use(tmp_path: Path) -> None:

@@ -68,4 +68,4 @@ def _cell(text: str) -> str:
 
 def _text(text: str) -> str:
     """Return text in which no character means anything to Markdown."""
-    return re.sub(r"([<>*_`\[\]])", r"\\\1", text)
+    return re.sub(r"([>*_`\[\]])", r"\\\1", text).replace("<", "&lt;")

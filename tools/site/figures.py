@@ -104,7 +104,7 @@ def _with_copies(place: Points) -> Any:
 
 
 def _cells_kept() -> Any:
-    """Measure scikit-image's pictures: copies in the cell of their picture, by edit."""
+    """Measure the demonstration's pictures: copies in the cell of their picture, by edit."""
     import homing
     from homing.demo.material import copy_bundled_pictures
     from homing.edits import paper_edits

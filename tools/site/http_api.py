@@ -55,11 +55,13 @@ def _model(model: Model) -> str:
 
 
 def _table(first: str, fields: Sequence[Field]) -> str:
-    rows = [
-        f"| `{field.name}` | {_kind(field.kind)} | {_cell(field.note)} | {_cell(field.text)} |"
-        for field in fields
-    ]
-    return "\n".join([f"| {first} | type | | |", "|---|---|---|---|", *rows]) + "\n"
+    rows = [f"| `{field.name}` | {_type(field)} | {_cell(field.text)} |" for field in fields]
+    return "\n".join([f"| {first} | type | |", "|---|---|---|", *rows]) + "\n"
+
+
+def _type(field: Field) -> str:
+    """Return a field's type, and what else is required of it."""
+    return ", ".join(filter(None, (_kind(field.kind), _cell(field.note))))
 
 
 def _content(content: Content) -> str:

@@ -7,6 +7,7 @@ _PACKAGES = {
     "imagehash": "imagehash",
     "matplotlib": "matplotlib",
     "pdqhash": "pdqhash",
+    "skimage": "scikit-image",
 }
 
 

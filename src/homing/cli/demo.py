@@ -13,7 +13,7 @@ from homing.cli.output import echo, print_result, progress, say
 @click.option(
     "--photos",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of your own pictures.  [default: those that scikit-image ships]",
+    help="A folder of your own pictures.  [default: those that ship with homing]",
 )
 @click.option(
     "--out",

@@ -1,33 +1,23 @@
-"""Pictures of the demonstration: those that scikit-image ships, and a generated background."""
+"""Pictures of the demonstration: photographs that ship with homing, and a generated background."""
 
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import skimage
 
 from homing.demo.generated import generated_picture
-from homing.errors import UsageError
 
-#: Files of ``skimage/data`` in its wheel; its LICENSE.txt has their licences.
-_BUNDLED = """astronaut.png brick.png camera.png cell.png chelsea.png clock_motion.png coffee.png
-coins.png grass.png gravel.png hubble_deep_field.jpg ihc.png moon.png motorcycle_left.png page.png
-retina.jpg rocket.jpg text.png"""
+#: ``SOURCES.txt`` in it says where the pictures are from.
+_BUNDLED = Path(__file__).with_name("pictures")
 
 
 def copy_bundled_pictures(folder: Path) -> None:
-    """Copy scikit-image's pictures into a folder; a `UsageError` if it ships none."""
+    """Copy the pictures that ship with homing into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    data = Path(skimage.__file__).parent / "data"
-    found = [data / name for name in _BUNDLED.split() if (data / name).is_file()]
-    if not found:
-        raise UsageError(
-            f"the installed scikit-image ships no pictures in {data}; "
-            "name a folder of your own with --photos"
-        )
-    for path in found:
-        shutil.copyfile(path, folder / path.name)
+    for path in sorted(_BUNDLED.iterdir()):
+        if path.suffix in (".png", ".jpg"):
+            shutil.copyfile(path, folder / path.name)
 
 
 def write_background(

@@ -55,7 +55,7 @@ def run_demo(
     """Release pictures, edit them, and search for the copies.
 
     `out` must be new or empty; it will hold the archives and the released files. `photos` is a
-    folder, of which the first 200 pictures count; None takes those that scikit-image ships.
+    folder, of which the first 200 pictures count; None takes those that ship with homing.
     `background` is the number of generated pictures, `seed` that of all random draws. `on_row`
     gets each row of the table as soon as it is known.
     """

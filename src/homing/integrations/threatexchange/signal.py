@@ -88,7 +88,7 @@ class HomingSignal(SimpleSignalType, BytesHasher, CanGenerateRandomSignal):
 
     @staticmethod
     def get_examples() -> list[str]:
-        """Return the signals of two photographs that scikit-image ships: a cat, and coffee."""
+        """Return the signals of two photographs of the demonstration: a cat, and coffee."""
         return list(_EXAMPLES)
 
 
