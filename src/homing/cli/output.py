@@ -161,6 +161,8 @@ def outcome_line(outcome: "Outcome") -> str:
         if not kept:
             parts.append(f"(missed its cell of --also, number {number})")
     reasons = [outcome.reason, *outcome.notes]
+    if outcome.unrecorded:
+        reasons.append(f"not recorded: {', '.join(outcome.unrecorded)}")
     notes = "; ".join(printable(reason) for reason in reasons if reason)
     return "  ".join(parts) + (f"  ({notes})" if notes else "")
 
@@ -218,7 +220,7 @@ def show_outcomes(
         raise KeyboardInterrupt
 
 
-_STATUSES = ("released", "added", "activated", "skipped", "failed")
+_STATUSES = ("released", "added", "annotated", "activated", "skipped", "failed")
 
 
 def finish(report: "Report") -> int:
