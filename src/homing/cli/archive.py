@@ -205,7 +205,8 @@ def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> i
         print_result(values, "\n".join(lines), as_json=as_json)
         return 1 if loss.rows or loss.doubtful else 0
     done = make_whole(archive, to=to)
-    lines = [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
+    lines = ["archive.json was put back from its copy"] if done.settings else []
+    lines += [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
     lines += _lines_of(done.lost, done.unnamed, done.doubtful)
     when = done.created_at.isoformat(timespec="seconds")
     lines.append(f"version {done.version} of {when} is whole: {done.entries} entries")
