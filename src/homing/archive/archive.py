@@ -135,7 +135,7 @@ class Archive(ArchiveTransfer):
         from homing.archive.ingest.sign import Seal
         from homing.images.encode import find_kind
 
-        options = Activation(**activation)
+        options = Activation.of(self.release, activation)
         self._table.begin_writing()
         refuse_store(out)
         observer = Observer.of(progress)
