@@ -7,13 +7,13 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import (
-    counted,
     echo,
     emit,
     finish,
     print_result,
     printable,
     progress,
+    quantity,
     say,
     show_outcomes,
 )
@@ -138,7 +138,7 @@ def export(archive: str, file: str, **options: Any) -> None:
     with progress(len(opened), "exporting") as bar:
         rows = opened.export(file, **chosen, progress=bar.show)
     name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
-    line = f"{printable(name)}: {counted(rows, 'row')}"
+    line = f"{printable(name)}: {quantity(rows, 'row')}"
     print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
@@ -171,7 +171,7 @@ def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
         say(note)
     failed = len(done.problems)
     counts = {"imported": done.imported, "skipped": done.skipped, "failed": failed}
-    imported = counted(done.imported, "row")
+    imported = quantity(done.imported, "row")
     line = f"{imported} imported, {done.skipped:,} there already, {failed:,} refused"
     print_result({"file": file, **counts}, line, as_json=as_json)
     return 1 if failed else 0

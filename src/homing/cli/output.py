@@ -134,7 +134,7 @@ def print_values(values: Mapping[str, Any], *, as_json: bool) -> None:
         echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
 
 
-def counted(count: int, noun: str) -> str:
+def quantity(count: int, noun: str) -> str:
     """Return a count with its noun in the singular or plural: "1 entry", "1,024 entries"."""
     if count == 1:
         return f"1 {noun}"
