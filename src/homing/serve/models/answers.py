@@ -260,7 +260,7 @@ class EndedRelease(Answer):
     skipped: int
     failed: int
     reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
-    address: str = Field(description="Of the job, below that of the service.")
+    address: str = Field(description="Path of the job on the service's host.")
 
 
 class WebhookMessage(Answer):

@@ -36,17 +36,19 @@ async def list_entries(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> JSONResponse:
     """List entries in the order of their ids, a page at a time."""
-    rows = await service_of(request).call_archive(
+    service = service_of(request)
+    rows = await service.call_archive(
         lambda archive: archive.page(prefix=prefix or "", state=state, after=after, limit=limit)
     )
     last = rows[-1].id if len(rows) == limit else None
-    return JSONResponse({"entries": [_public_entry(row) for row in rows], "next": last})
+    return JSONResponse({"entries": [_public_entry(service, row) for row in rows], "next": last})
 
 
 @_reading.get("/v1/entries/{id:path}", response_model=EntryAnswer, responses=failures(404, 422))
 async def get_entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
     """Return all that is recorded of an entry."""
-    return JSONResponse(_public_entry(await service_of(request).entry(id)))
+    service = service_of(request)
+    return JSONResponse(_public_entry(service, await service.entry(id)))
 
 
 @_reading.get(
@@ -109,7 +111,7 @@ async def annotate_entry(request: Request, id: Id) -> JSONResponse:  # noqa: A00
         message = f'{problem["msg"]}; send {{"metadata": {{"caption": "..."}}}}'
         raise HTTPException(422, message) from error
     await service.call_archive(lambda archive: archive.annotate({id: fields}))
-    return JSONResponse(_public_entry(await service.entry(id)))
+    return JSONResponse(_public_entry(service, await service.entry(id)))
 
 
 @_writing.delete("/v1/entries/{id:path}", status_code=204, responses=failures(404, 422))
@@ -120,9 +122,10 @@ async def remove_entry(request: Request, id: Id) -> Response:  # noqa: A002 - th
     return Response(status_code=204)
 
 
-def _public_entry(row: Row) -> dict[str, Any]:
+def _public_entry(service: Service, row: Row) -> dict[str, Any]:
     """Return an entry for clients, without paths of this machine."""
-    return row.as_dict() | {"file": None if row.file is None else file_address(row.id)}
+    file = None if row.file is None else service.settings.at(file_address(row.id))
+    return row.as_dict() | {"file": file}
 
 
 async def _picture_file(service: Service, id: str) -> FilePath:  # noqa: A002 - the column's name
