@@ -67,8 +67,8 @@ ORDER = {
     "ingest verification reader exchange exports repair upkeep transfer archive open",
     "archive/previews": "store recognition record upkeep check",
     "archive/decisions": "query kept files relevant decisions",
-    "archive/ingest": "plan run sign staging describe activate_files add vectors vector_files "
-    "by_workers release missing_previews",
+    "archive/ingest": "plan run sign staging describe activate_files add annotate vectors "
+    "vector_files by_workers release missing_previews",
     "archive/query": "cells entries manifests originals queries verdict confirm confirmer engines "
     "explain snapshot near_duplicates calibration calibrate answers duplicates",
     "archive/table": "generations lance_internals location checksums places rows disk versions "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import homing
 from homing.errors import UsageError
 from homing.options import Activation, Limits, SearchOptions, as_paths
 
@@ -82,3 +83,23 @@ def test_they_are_imported_without_torch_or_pillow():
 
 def test_further_codebooks_may_come_from_any_iterable():
     assert Activation(also=(name for name in "ab")).also == ("a", "b")  # type: ignore[arg-type]
+
+
+def test_a_misspelt_option_is_named_with_the_nearest():
+    archive = homing.Archive.__new__(homing.Archive)
+    for call, words in [
+        (
+            lambda: archive.release("photos", out="out", metod="paper"),
+            "release .*'metod'.*'method'",
+        ),
+        (lambda: archive.release("photos", out="out", manifst="m"), "release .*'manifest'"),
+        (lambda: archive.search("a.jpg", viwes="all"), "search .*'viwes': did you mean 'views'"),
+        (
+            lambda: next(archive.search_each(["a.jpg"], kay=1, rat=1)),
+            "search_each .*: there are k,",
+        ),
+        (lambda: homing.activate([], None, None, pnsr=40), "activate .*'psnr'"),
+        (lambda: homing.ActivationLayer(None, None, pnsr=40), "ActivationLayer .*'psnr'"),
+    ]:
+        with pytest.raises(homing.UsageError, match=words):
+            call()

@@ -6,11 +6,13 @@ needs no object.
 
 from __future__ import annotations
 
+import difflib
+import inspect
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypedDict, Union
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, TypedDict, TypeVar, Union
 
 from homing.errors import UsageError
 
@@ -38,6 +40,8 @@ __all__ = [
     "check_preview_side",
     "check_views",
 ]
+
+_Options = TypeVar("_Options", bound="Activation | SearchOptions")
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
@@ -123,6 +127,11 @@ class Activation:
     #: Further codebooks of the descriptor that the same change serves; stored as a tuple.
     also: CodebookLike | Sequence[CodebookLike] = ()
 
+    @classmethod
+    def of(cls, function: Callable[..., Any], keywords: Mapping[str, Any]) -> Self:
+        """Make them of a function's keywords; `UsageError` for one that it does not have."""
+        return _options_of(cls, function, keywords)
+
     def __post_init__(self) -> None:
         several = isinstance(self.also, Iterable) and not isinstance(self.also, str)
         object.__setattr__(self, "also", tuple(self.also) if several else (self.also,))  # type: ignore[arg-type]
@@ -171,6 +180,11 @@ class SearchOptions:
     limits: Limits = DEFAULT_LIMITS
     deadline: float | None = None
 
+    @classmethod
+    def of(cls, function: Callable[..., Any], keywords: Mapping[str, Any]) -> Self:
+        """Make them of a function's keywords; `UsageError` for one that it does not have."""
+        return _options_of(cls, function, keywords)
+
     def __post_init__(self) -> None:
         check_views(self.views)
         if self.k < 1 or self.rerank < 0:
@@ -189,6 +203,21 @@ class SearchOptions:
     def folders(self) -> list[Path]:
         """Folders with the pictures of the entries, whose ids are paths in them."""
         return as_paths(self.files)
+
+
+def _options_of(
+    kind: type[_Options], function: Callable[..., Any], keywords: Mapping[str, Any]
+) -> _Options:
+    """Make options of a function's keywords; see their methods ``of``."""
+    known = [each.name for each in fields(kind)]
+    for name in keywords:
+        if name not in known:
+            near = difflib.get_close_matches(
+                name, [*known, *inspect.signature(function).parameters]
+            )
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+            raise UsageError(f"{function.__name__} has no option {name!r}: {hint}")
+    return kind(**keywords)
 
 
 def check_views(views: str) -> None:

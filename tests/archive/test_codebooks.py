@@ -200,7 +200,12 @@ def test_adopting_leaves_everything_else_as_it_was(archive, books):
     assert decode(after["archive.json"]) == settings | {"format": 2}
     stored = f"codebook-{books[SAME_WIDTH].fingerprint[:16]}.safetensors"
     assert set(after) - set(before) >= {stored}
-    changed = ("archive.json", "entries.lance/_versions/latest_version_hint.json")
+    assert after["checksums/archive.json.copy"] == after["archive.json"]
+    changed = (
+        "archive.json",
+        "checksums/archive.json.copy",
+        "entries.lance/_versions/latest_version_hint.json",
+    )
     unchanged = [name for name in before if name not in changed]
     assert [name for name in unchanged if after[name] != before[name]] == []
     assert facts(archive) == recorded
@@ -521,7 +526,8 @@ POINTS = [
     "dying(storage, 'publish', True)",
     "dying(record.Table, 'add_column', True)",
     "dying(settings, 'write_whole', False)",
-    "dying(settings, 'write_whole', True)",  # the later format, with one generation
+    "dying(settings, 'write_whole', True)",  # of the copy alone
+    "dying(settings, '_write', True)",  # the later format, with one generation
     "dying(record.Table, 'set_generations', False)",
     "dying(record.Table, 'set_generations', True)",
 ]

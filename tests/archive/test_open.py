@@ -123,6 +123,11 @@ def test_where_there_is_no_archive(tmp_path, place):
 
 def test_an_archive_that_has_lost_its_settings_is_called_one(archive):
     (archive.path / "archive.json").unlink()
+    with pytest.raises(
+        homing.ArchiveError, match=r"archive\.json is missing; 'homing repair .*/arc"
+    ):
+        homing.open(archive.path)
+    (archive.path / "checksums" / "archive.json.copy").unlink()
     with pytest.raises(homing.ArchiveError, match=r"archive\.json is missing; .* backup"):
         homing.open(archive.path)
 
@@ -151,7 +156,7 @@ def test_another_format_is_refused(archive, found):
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', "\xff"])
 def test_damaged_settings_are_refused(archive, text):
     (archive.path / "archive.json").write_text(text, encoding="latin-1")
-    with pytest.raises(homing.ArchiveError, match=r"archive\.json"):
+    with pytest.raises(homing.ArchiveError, match=r"archive\.json.*'homing repair .*archive' puts"):
         homing.open(archive.path)
 
 

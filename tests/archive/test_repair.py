@@ -14,6 +14,7 @@ from homing.archive.repair import repair
 from homing.archive.table.disk import manifests
 from homing.archive.table.table import TABLE
 from homing.files.locks import share_lock
+from homing.files.small_json import decode, encode
 from tests.helpers.archive import child, completed, contents, facts, write
 from tests.helpers.pictures import make_pictures
 from tests.helpers.vectors import unit_vectors
@@ -268,3 +269,55 @@ def test_a_release_that_died_before_the_cut_is_completed(archive, photos, tmp_pa
     assert len(opened) == 6
     assert opened.verify().clean
     assert not list((tmp_path / "out").glob(".homing-*"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut", "changed", "folder"])
+def test_settings_are_put_back_from_their_copy(filled, homing_cli, damage):
+    file = filled.path / "archive.json"
+    before = file.read_bytes()
+    if damage in ("missing", "folder"):
+        file.unlink()
+    if damage == "folder":
+        file.mkdir()
+    elif damage == "cut":
+        cut(file)
+    elif damage == "changed":
+        file.write_bytes(before.replace(b'"previews": 480', b'"previews": 240'))
+    with pytest.raises(homing.ArchiveError, match="'homing repair"):
+        homing.open(filled.path)
+    ended = homing_cli("repair", filled.path)
+    assert ended.status == 0
+    assert ended.out.startswith("archive.json was put back from its copy")
+    assert file.read_bytes() == before
+    assert homing.open(filled.path).verify().clean
+    if damage in ("cut", "changed"):
+        assert set(set_aside(filled)) == {"archive.json"}
+
+
+def test_a_damaged_copy_is_named_and_renewed(filled, homing_cli):
+    copy = filled.path / "checksums" / "archive.json.copy"
+    for spoil in (cut, lambda file: file.write_bytes(b"")):
+        spoil(copy)
+        (problem,) = homing.open(filled.path).verify().problems
+        assert "checksums/archive.json.copy differs" in problem.message
+        assert homing.open(filled.path).verify(files=False).clean
+        assert repair(filled.path).settings is False
+        assert homing.open(filled.path).verify().clean
+    copy.unlink()  # of an archive made before there was one
+    assert homing.open(filled.path).verify().clean
+    repair(filled.path)
+    assert copy.read_bytes() == (filled.path / "archive.json").read_bytes()
+
+
+def test_where_the_copy_is_damaged_too_a_backup_is_asked_for(filled):
+    for file in (filled.path / "archive.json", filled.path / "checksums" / "archive.json.copy"):
+        cut(file)
+    with pytest.raises(homing.ArchiveError, match="from a backup"):
+        repair(filled.path)
+
+
+def test_settings_of_a_later_version_are_not_put_back(filled):
+    for file in (filled.path / "archive.json", filled.path / "checksums" / "archive.json.copy"):
+        file.write_bytes(encode(decode(file.read_bytes()) | {"format": 3}))
+    with pytest.raises(homing.ArchiveError, match="a later one may read it"):
+        repair(filled.path)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from homing.cli import output
-from homing.cli.output import _Clock, _duration, counted, try_to_say
+from homing.cli.output import _Clock, _duration, quantity, try_to_say
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_no_time_is_left_before_it_can_be_told(monkeypatch: pytest.MonkeyPatch) 
     [(1, "entry", "1 entry"), (0, "entry", "0 entries"), (1024, "file", "1,024 files")],
 )
 def test_counts_agree_with_their_nouns(count: int, noun: str, words: str) -> None:
-    assert counted(count, noun) == words
+    assert quantity(count, noun) == words
 
 
 def test_a_handler_of_a_signal_raises_nothing_where_the_reader_has_gone(monkeypatch) -> None:

@@ -80,6 +80,18 @@ def test_decisions_are_objects(live):
     assert list(client.decisions()) == []
 
 
+def test_a_caption_is_recorded(live):
+    client = Client(live.url)
+    entry = client.annotate("sea/6.jpg", {"caption": "Low tide", "credit": "Ada"})
+    assert entry == client.entry("sea/6.jpg")
+    assert entry.metadata == {"caption": "Low tide", "credit": "Ada"}
+    assert client.search(encoded(picture(6)), k=1)[0].metadata == entry.metadata
+    assert client.annotate("sea/6.jpg", {"credit": None}).metadata == {"caption": "Low tide"}
+    assert client.annotate("sea/6.jpg", {"caption": None}).metadata == {}
+    with pytest.raises(homing.EntryNotFoundError, match="there is no entry 'none'"):
+        client.annotate("none", {"caption": "x"})
+
+
 def test_what_is_wrong_is_raised(live, file, tmp_path):
     client = Client(live.url)
     with pytest.raises(homing.PictureError, match="not a picture"):

@@ -1,8 +1,8 @@
 """Activation of pictures in memory: Pillow in, Pillow out."""
 
 import io
-from collections.abc import Iterable, Iterator
-from typing import Unpack
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Unpack
 
 from PIL import Image
 
@@ -70,13 +70,13 @@ def activate(
     >>> (activated,) = homing.activate([photo], descriptor, codebook)  # doctest: +SKIP
     >>> activated.save("photo.png")  # doctest: +SKIP
     """
-    activator = Activator.of(descriptor, codebook, in_memory(**options))
+    activator = Activator.of(descriptor, codebook, in_memory(activate, options))
     return [as_image(result) for result in activator.run(as_png(images))]
 
 
-def in_memory(**options: Unpack[ActivationKeywords]) -> Activation:
+def in_memory(function: Callable[..., Any], options: ActivationKeywords) -> Activation:
     """Return the options of an activation in memory; UsageError if they name a format."""
-    activation = Activation(**options)
+    activation = Activation.of(function, options)
     if activation.format is not None:
         raise UsageError("pictures in memory have no format: save the results in one")
     return activation

@@ -56,7 +56,7 @@ class ActivationLayer(torch.nn.Module):
         super().__init__()
         self.descriptor = descriptor
         self.codebook = codebook
-        self.options = in_memory(**options)
+        self.options = in_memory(type(self), options)
         self._activator(descriptor)  # refuses, before the pipeline runs, what cannot be
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -2,11 +2,11 @@
 
 import contextlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from homing.archive.codebooks import choose_codebooks
 from homing.archive.ingest.run import Observer, collect, refuse_output, refuse_store
@@ -135,7 +135,7 @@ class Archive(ArchiveTransfer):
         from homing.archive.ingest.sign import Seal
         from homing.images.encode import find_kind
 
-        options = Activation(**activation)
+        options = Activation.of(self.release, activation)
         self._table.begin_writing()
         refuse_store(out)
         observer = Observer.of(progress)
@@ -245,6 +245,54 @@ class Archive(ArchiveTransfer):
                 report = collect(outcomes, len(inputs), observer.progress, folders)
         self._keep_calibrated()
         return report
+
+    def annotate(
+        self,
+        metadata: PathLike | Mapping[str, Mapping[str, Any]],
+        *,
+        folder: PathLike | None = None,
+        progress: OnProgress | Observer | None = None,
+    ) -> Report:
+        """Record captions and other metadata of entries that are there already.
+
+        Fields given are set, and all others stay. A further run does what is left to do and nothing
+        else.
+
+        Parameters
+        ----------
+        metadata : path or mapping
+            A list of pictures as for :meth:`release`, whose empty values change nothing. Or fields
+            by id, where None removes a field.
+        folder : path or None
+            That given to :meth:`release` beside the list, if its paths are absolute.
+        progress : callable or None
+            Called with a :class:`Progress` for each entry, once it is recorded.
+
+        Returns
+        -------
+        Report
+            One outcome per entry: "annotated", "skipped" where it has these fields already, or
+            "failed" where no entry has the id.
+
+        Raises
+        ------
+        UsageError
+            The list cannot be read or has no such fields, or some are no JSON.
+
+        Examples
+        --------
+        >>> archive.annotate("photos.csv")
+        >>> archive.annotate({"sea/1.jpg": {"caption": "Low tide", "credit": None}})
+        """
+        from homing.archive.ingest.annotate import annotate, as_annotations
+
+        self._table.begin_writing()
+        observer = Observer.of(progress)
+        given = as_annotations(metadata, None if folder is None else Path(folder))
+        observer.planned(len(given))
+        _log.info("annotating %d entries of %s", len(given), self.path)
+        with contextlib.closing(annotate(self._table, given, observer.worked)) as outcomes:
+            return collect(outcomes, len(given), observer.progress)
 
     def _newest(self) -> tuple[int, Codebook]:
         """Number and codebook of the newest generation, for a whole run.

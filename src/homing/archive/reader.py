@@ -167,7 +167,7 @@ class ArchiveReader:
         >>> for hit in archive.search("suspect.jpg", views="turned"):
         ...     print(hit.id, hit.similarity, hit.is_copy)
         """
-        options = SearchOptions(**keywords)
+        options = SearchOptions.of(self.search, keywords)
         return self.answer([describe_query(self.descriptor, picture, options)], options)[0]
 
     def answer(
@@ -301,7 +301,7 @@ class ArchiveReader:
         progress : callable or None
             Called with a :class:`Progress` before each result, with it.
         """
-        options = SearchOptions(**keywords)
+        options = SearchOptions.of(self.search_each, keywords)
         files = find_files(photos)
         batches = describe_queries(self.descriptor, files, options)
         results = search_results(batches, lambda queries: self.answer(queries, options))

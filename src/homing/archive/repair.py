@@ -7,21 +7,22 @@ before.
 """
 
 import datetime
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from homing.archive.exchange import export_rows
-from homing.archive.settings import read_settings
+from homing.archive.settings import COPY, SETTINGS, read_copy, read_settings, renew_copy
 from homing.archive.table.damaged import Damage, DamagedTable, Loss
 from homing.archive.table.disk import manifests, new_set_aside, set_aside, unnamed_files
 from homing.archive.table.lance_internals import FRAGMENT_SHIFT
-from homing.archive.table.location import Location, location_of
+from homing.archive.table.location import Location, location_of, write_whole
 from homing.archive.table.table import TABLE, Table
 from homing.archive.table.versions import hold_alone
 from homing.errors import ArchiveError, UsageError
+from homing.files.durable import make_folder
 from homing.images.limits import shown
 from homing.options import PathLike
 
@@ -56,6 +57,8 @@ class Repair:
         Ids of entries kept from damaged files: these could be read, but may have wrong values.
     set_aside : Path or None
         Folder of what they consisted of.
+    settings : bool
+        Whether ``archive.json`` was missing or damaged, and was put back from its copy.
     """
 
     version: int
@@ -66,6 +69,7 @@ class Repair:
     unnamed: int
     doubtful: tuple[str, ...]
     set_aside: Path | None
+    settings: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line."""
@@ -90,28 +94,51 @@ def repair(archive: PathLike, *, to: int | None = None) -> Repair:
     Raises
     ------
     ArchiveError
-        No version can be read.
+        No version can be read; or ``archive.json`` is damaged, and so is its copy.
     UsageError
         Another process writes, or `to` is newer than a version that is whole.
     """
     place = _local(location_of(archive)) / TABLE
     if not place.is_dir():
         raise ArchiveError(f"there is no archive at {shown(place.parent)!r}")
-    damage, damaged, whole = Damage(place), [], None
     with hold_alone(place):
-        for version in manifests(place):
-            reason = damage.of_version(version)
-            if reason is None and version > (to or version):
-                raise UsageError(f"version {version} is whole: there is no need to go back")
-            if reason is None and (to is None or version <= to):
-                whole = version
-                break
-            damaged.append(DamagedVersion(version, str(reason)))
-        opened = next((d.version for d in damaged if _opens(place, d.version)), None)
-        if to is None and opened is not None and _is_better(place, opened, whole, damage):
-            return _mend(place, opened, damage, damaged)
-        if whole is not None:
-            return _go_back(place, whole, damage, damaged)
+        settings = _put_back_settings(place)
+        return replace(_repair(place, to), settings=settings)
+
+
+def _put_back_settings(place: Path) -> bool:
+    """Put ``archive.json`` back from its copy if it cannot be used; otherwise renew the copy."""
+    folder, file = place.parent, place.parent / SETTINGS
+    try:
+        settings = read_settings(folder)
+    except ArchiveError:
+        copy = read_copy(folder)
+        if copy is None:
+            raise
+        if file.exists():
+            set_aside(place, [file], new_set_aside(place))
+        write_whole(file, copy)
+        return True
+    make_folder(folder / Path(COPY).parent)
+    renew_copy(folder, settings)
+    return False
+
+
+def _repair(place: Path, to: int | None) -> Repair:
+    damage, damaged, whole = Damage(place), [], None
+    for version in manifests(place):
+        reason = damage.of_version(version)
+        if reason is None and version > (to or version):
+            raise UsageError(f"version {version} is whole: there is no need to go back")
+        if reason is None and (to is None or version <= to):
+            whole = version
+            break
+        damaged.append(DamagedVersion(version, str(reason)))
+    opened = next((d.version for d in damaged if _opens(place, d.version)), None)
+    if to is None and opened is not None and _is_better(place, opened, whole, damage):
+        return _mend(place, opened, damage, damaged)
+    if whole is not None:
+        return _go_back(place, whole, damage, damaged)
     reasons = "; ".join(f"version {each.version}: {each.reason}" for each in damaged)
     raise ArchiveError(f"nothing of {shown(place)} can be read ({reasons or 'it has no version'})")
 

@@ -11,14 +11,14 @@ from homing.images.kinds import Unread
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """Outcome of one picture given to ``release``, ``add`` or ``activate``.
+    """Outcome of one picture given to ``release``, ``add``, ``annotate`` or ``activate``.
 
     Attributes
     ----------
     source : str
         Path as given.
     status : str
-        "released", "added", "activated", "skipped" or "failed".
+        "released", "added", "annotated", "activated", "skipped" or "failed".
     id : str or None
         Id of the entry.
     reason : str or None
@@ -40,6 +40,9 @@ class Outcome:
         Properties of the source that were lost, or not possible.
     c2pa_manifest : str or None
         Id of the manifest that the file was signed with.
+    unrecorded : tuple of str
+        Fields of the list of pictures, such as a caption, that the entry does not have since it was
+        there already: :meth:`Archive.annotate` records them.
     """
 
     source: str
@@ -55,6 +58,7 @@ class Outcome:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     c2pa_manifest: str | None = None
+    unrecorded: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the keys of a ``--json`` line; those without a value are left out."""
@@ -71,6 +75,7 @@ class Outcome:
             "also_kept": list(self.also_kept) or None,
             "notes": list(self.notes) or None,
             "c2pa_manifest": self.c2pa_manifest,
+            "unrecorded": list(self.unrecorded) or None,
             "seconds": round(self.seconds, 4),
         }
         return {key: value for key, value in values.items() if value is not None}
@@ -106,9 +111,21 @@ class Report:
         """Count the outcomes by status, in one line."""
         counts = Counter(outcome.status for outcome in self.outcomes)
         parts = [f"{number} {status}" for status, number in counts.items()]
-        words = passed_over_in_words(self.passed_over)
         done = f"{', '.join(parts) or 'nothing to do'} in {self.seconds:.1f} s"
-        return f"{done}; {words}" if words else done
+        return "; ".join(
+            filter(None, (done, self._captions(), passed_over_in_words(self.passed_over)))
+        )
+
+    def _captions(self) -> str:
+        """Say how many pictures that were there already have captions to be recorded."""
+        number = sum(bool(outcome.unrecorded) for outcome in self.outcomes)
+        if not number:
+            return ""
+        whose = "1 picture that was" if number == 1 else f"{number:,} pictures that were"
+        return (
+            f"captions or other fields of {whose} there already are not recorded: "
+            "'homing annotate' records them from the same list"
+        )
 
 
 def passed_over_in_words(counts: Mapping[Unread, int]) -> str:

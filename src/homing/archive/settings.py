@@ -1,4 +1,4 @@
-"""``archive.json``: the settings an archive was made with.
+"""``archive.json``: the settings an archive was made with, and their copy for a repair.
 
 Only the format changes afterwards: it is raised when an archive adopts a second codebook
 generation, so that versions of homing that know a single one refuse it.
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FORMAT, SEVERAL_GENERATIONS = 1, 2
 SETTINGS = "archive.json"
+COPY = f"checksums/{SETTINGS}.copy"
+"""Copy of the settings; archives that were made before there was one have none."""
 
 _MOST_DIMENSIONS = 1 << 16
 
@@ -56,28 +58,74 @@ def write_settings(folder: Location, settings: ArchiveSettings) -> None:
     """Write ``archive.json`` with the present time and version."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     values = asdict(settings) | {"created_at": now, "created_by": f"homing {__version__}"}
-    write_whole(folder / SETTINGS, encode(values))
+    _write(folder, encode(values))
 
 
 def raise_format(folder: Location) -> None:
     """Mark an archive as one of several codebook generations; atomically."""
-    path = folder / SETTINGS
     settings = read_settings(folder)
-    if settings.format == SEVERAL_GENERATIONS:
-        return
-    write_whole(path, encode(asdict(replace(settings, format=SEVERAL_GENERATIONS))))
+    if settings.format != SEVERAL_GENERATIONS:
+        _write(folder, encode(asdict(replace(settings, format=SEVERAL_GENERATIONS))))
+
+
+def _write(folder: Location, data: bytes) -> None:
+    """Write the copy first: an archive exists once its settings do."""
+    write_whole(_copy(folder), data)
+    write_whole(folder / SETTINGS, data)
+
+
+def _copy(folder: Location) -> Location:
+    top, name = COPY.split("/")
+    return folder / top / name
+
+
+def read_copy(folder: Location) -> bytes | None:
+    """Read the copy of ``archive.json``; None if there is none, or none that can be used."""
+    try:
+        data = read_whole(_copy(folder))
+        _parse(data)
+    except (OSError, ValueError):
+        return None
+    return data
+
+
+def copy_is_wrong(folder: Location, settings: ArchiveSettings) -> bool:
+    """Return whether there is a copy of settings that is damaged, or of others.
+
+    It may have a later format: of a process that died before it had adopted a codebook.
+    """
+    data = read_copy(folder)
+    if data is None:
+        return _copy(folder).exists()
+    return replace(_parse(data), format=settings.format) != settings
+
+
+def renew_copy(folder: Location, settings: ArchiveSettings) -> None:
+    """Write the copy of settings that can be used, if it is wrong or missing."""
+    if copy_is_wrong(folder, settings) or not _copy(folder).exists():
+        write_whole(_copy(folder), read_whole(folder / SETTINGS))
 
 
 def read_settings(folder: Location) -> ArchiveSettings:
     """Read ``archive.json``; ArchiveError if it is missing, damaged or of an unknown format."""
     path = folder / SETTINGS
     try:
-        data = read_whole(path)
-        return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
+        return _parse(read_whole(path))
     except (FileNotFoundError, NotADirectoryError):
         raise ArchiveError(f"there is no archive at {str(folder)!r}{_instead(folder)}") from None
     except (OSError, ValueError) as error:
-        raise ArchiveError(f"{path} cannot be used: {error}") from error
+        raise ArchiveError(f"{path} cannot be used: {error}{_remedy(folder)}") from error
+
+
+def _remedy(folder: Location) -> str:
+    """Say how settings come back that are missing or damaged."""
+    if isinstance(folder, Path) and read_copy(folder) is not None:
+        return f"; 'homing repair {folder}' puts back its copy"
+    return "; copy it back from a backup"
+
+
+def _parse(data: bytes) -> ArchiveSettings:
+    return _checked(build(ArchiveSettings, decode(data, (FORMAT, SEVERAL_GENERATIONS))))
 
 
 def _instead(folder: Location) -> str:
@@ -86,7 +134,7 @@ def _instead(folder: Location) -> str:
         if isinstance(folder, Path) and folder.is_file():
             return ", which is a file; an archive is a folder, made with 'homing init archive'"
         if isinstance(folder, Path) and (folder / "checksums").is_dir():
-            return f": {folder / SETTINGS} is missing; copy it back from a backup"
+            return f": {folder / SETTINGS} is missing{_remedy(folder)}"
         if isinstance(folder, Path) and folder.is_dir() and any(folder.iterdir()):
             return ", which is a folder of other files; make one with 'homing init archive'"
     return f"; make one with 'homing init {folder}'"

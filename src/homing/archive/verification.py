@@ -17,7 +17,7 @@ from homing.archive.previews.recognition import CHANGED, Recognition
 from homing.archive.previews.upkeep import PreviewCounts, count_previews
 from homing.archive.query.calibration import read_calibration
 from homing.archive.results import Problem, Verification
-from homing.archive.settings import ArchiveSettings
+from homing.archive.settings import COPY, SETTINGS, ArchiveSettings, copy_is_wrong
 from homing.archive.table.addresses import stored_bytes
 from homing.archive.table.checksums import Checksums, DamagedFile, tracked_files
 from homing.archive.table.commit import vector_problems
@@ -87,6 +87,8 @@ def verify(
     problems += found
     problems += (Problem(None, text) for out in entries.outputs for text in damaged_journals(out))
     problems += parts.decisions.check()
+    if files and copy_is_wrong(parts.path, parts.settings):
+        problems.append(Problem(None, f"{COPY} differs from {SETTINGS}; 'homing repair' renews it"))
     try:
         read_calibration(parts.path, parts.settings)
     except ArchiveError as error:

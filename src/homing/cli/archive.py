@@ -9,13 +9,13 @@ import click
 
 from homing.cli import options as shared
 from homing.cli.output import (
-    counted,
     echo,
     emit,
     print_result,
     print_values,
     printable,
     progress,
+    quantity,
     say,
     warnings_as_lines,
 )
@@ -97,7 +97,7 @@ def stats(archive: str, as_json: bool) -> None:
     for each in generations:
         echo(
             f"generation {each['generation']:<12} {each['codebook']}: "
-            f"{counted(each['entries'], 'entry')} in {each['cells_used']:,} of {each['cells']:,} "
+            f"{quantity(each['entries'], 'entry')} in {each['cells_used']:,} of {each['cells']:,} "
             f"cells, {each['indexed']:,} indexed"
         )
 
@@ -137,13 +137,13 @@ def verify(archive: str, files: bool, folder: str | None, as_json: bool) -> int:
         found = opened.verify(files=files, progress=bar.show)
     problems = [*found.problems, *_service_problems(archive, folder)]
     _print_problems(problems, as_json=as_json)
-    decisions = f", {counted(found.decisions, 'decision')}" if found.decisions else ""
+    decisions = f", {quantity(found.decisions, 'decision')}" if found.decisions else ""
     say(
-        f"{counted(found.entries, 'entry')}{decisions}, {counted(found.previews, 'preview')} and "
-        f"{counted(found.files, 'released file')} verified, {counted(len(problems), 'problem')}"
+        f"{quantity(found.entries, 'entry')}{decisions}, {quantity(found.previews, 'preview')} and "
+        f"{quantity(found.files, 'released file')} verified, {quantity(len(problems), 'problem')}"
     )
     if found.unrecorded:
-        without = counted(found.unrecorded, "file")
+        without = quantity(found.unrecorded, "file")
         say(f"{without} without a checksum yet: 'homing compact' records them")
     return 1 if problems else 0
 
@@ -205,7 +205,8 @@ def repair(archive: str, export: str | None, to: int | None, as_json: bool) -> i
         print_result(values, "\n".join(lines), as_json=as_json)
         return 1 if loss.rows or loss.doubtful else 0
     done = make_whole(archive, to=to)
-    lines = [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
+    lines = ["archive.json was put back from its copy"] if done.settings else []
+    lines += [f"version {d.version} is set aside: {printable(d.reason)}" for d in done.damaged]
     lines += _lines_of(done.lost, done.unnamed, done.doubtful)
     when = done.created_at.isoformat(timespec="seconds")
     lines.append(f"version {done.version} of {when} is whole: {done.entries} entries")
@@ -273,7 +274,7 @@ def previews(archive: str, files: tuple[str, ...], **options: Any) -> int:
             values = {"id": each.id, "status": status, "reason": each.message}
             print_result(values, line, as_json=as_json, err=status == "failed")
     counts = {"made": done.made, "present": done.present, "failed": len(done.problems)}
-    made = counted(done.made, "preview")
+    made = quantity(done.made, "preview")
     line = f"{made} made, {done.present:,} there already, {len(done.problems):,} failed"
     print_result({"archive": archive, **counts}, line, as_json=as_json)
     return 1 if done.problems else 0
@@ -306,8 +307,8 @@ def index(archive: str, codes: str | None, workers: int | str, as_json: bool) ->
     with progress(opened.unindexed, "indexing") as bar:
         done = opened.index(codes=codes, workers=workers, progress=bar.show)
     line = (
-        f"{done.indexed:,} of {counted(done.entries, 'entry')} indexed, {done.added:,} of them "
-        f"now, in {counted(done.segments, 'segment')}"
+        f"{done.indexed:,} of {quantity(done.entries, 'entry')} indexed, {done.added:,} of them "
+        f"now, in {quantity(done.segments, 'segment')}"
     )
     print_result(done.as_dict(), line, as_json=as_json)
 

@@ -36,19 +36,19 @@ def demo(photos: Path | None, out: Path, background: int, seed: int, as_json: bo
     homing demo
     homing demo --photos holidays/ --out report/
 
-    Shows how many edited copies a quick search finds of untouched (passive) and of released
-    (active) pictures, and writes a page with examples.
+    Shows how many edited copies a quick search finds of untouched and of released pictures, and
+    writes a page with examples.
     """
     from homing.demo.page import render_page
     from homing.demo.report import EditRow
     from homing.demo.run import run_demo
 
-    heading = [f"{'edit':16}  {'passive':>7}  {'active':>7}"]  # printed before the first row
+    heading = [f"{'edit':16}  {'untouched':>9}  {'released':>9}"]  # printed before the first row
 
     def show(row: EditRow) -> None:
         while heading and not as_json:
             echo(heading.pop())
-        line = f"{row.edit:16}  {row.passive:7.2f}  {row.active:7.2f}"
+        line = f"{row.edit:16}  {row.passive:9.2f}  {row.active:9.2f}"
         print_result(asdict(row), line, as_json=as_json)
 
     report = run_demo(

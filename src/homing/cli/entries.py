@@ -6,7 +6,17 @@ from typing import Any
 import click
 
 from homing.cli import options as shared
-from homing.cli.output import counted, echo, emit, print_result, printable, progress, say
+from homing.cli.output import (
+    echo,
+    emit,
+    finish,
+    print_result,
+    printable,
+    progress,
+    quantity,
+    say,
+    show_outcomes,
+)
 from homing.errors import EntryNotFoundError
 
 
@@ -54,6 +64,28 @@ def show(archive: str, ids: tuple[str, ...], version: int | None, as_json: bool)
         for key, value in values.items():
             echo(f"{key:14}  {printable(str(value))}")
     return status
+
+
+@click.command(short_help="Record captions of entries that are there already.")
+@shared.archive_argument
+@click.argument("manifest", type=click.Path(dir_okay=False))
+@click.argument("folder", required=False, type=click.Path(file_okay=False))
+@shared.json_option
+def annotate(archive: str, manifest: str, folder: str | None, as_json: bool) -> int:
+    """Record captions and other metadata of entries that are there already.
+
+    \b
+    homing annotate archive photos.csv
+    homing annotate archive photos.csv photos/
+
+    MANIFEST is a list of pictures as 'homing release --manifest' takes it. Its columns beside
+    'path' and 'id' are set, empty cells change nothing, and all else of an entry stays. FOLDER is
+    only needed if the paths are absolute: the folder that they start from.
+    """
+    opened = shared.open_archive(archive)
+    with show_outcomes("annotating", as_json=as_json, ends_alone=False) as observer:
+        report = opened.annotate(manifest, folder=folder, progress=observer)
+    return finish(report)
 
 
 @click.command(short_help="Remove entries; released files stay.")
@@ -106,7 +138,7 @@ def export(archive: str, file: str, **options: Any) -> None:
     with progress(len(opened), "exporting") as bar:
         rows = opened.export(file, **chosen, progress=bar.show)
     name = re.sub(r"(?<=://)[^/?#@]*@", "", file)  # a password is not repeated
-    line = f"{printable(name)}: {counted(rows, 'row')}"
+    line = f"{printable(name)}: {quantity(rows, 'row')}"
     print_result({"file": name, "rows": rows}, line, as_json=options["as_json"])
 
 
@@ -139,7 +171,7 @@ def import_(archive: str, file: str, sync: bool, as_json: bool) -> int:
         say(note)
     failed = len(done.problems)
     counts = {"imported": done.imported, "skipped": done.skipped, "failed": failed}
-    imported = counted(done.imported, "row")
+    imported = quantity(done.imported, "row")
     line = f"{imported} imported, {done.skipped:,} there already, {failed:,} refused"
     print_result({"file": file, **counts}, line, as_json=as_json)
     return 1 if failed else 0

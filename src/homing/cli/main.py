@@ -35,7 +35,7 @@ _GROUPS = {
     },
     "Archive": {
         "archive": "init stats verify repair compact previews index calibrate",
-        "entries": "list show remove export import versions",
+        "entries": "list show annotate remove export import versions",
         "decisions": "decide decisions undecide",
     },
     "Measure": {"demo": "demo", "bench": "bench", "codebook": "descriptors codebook"},

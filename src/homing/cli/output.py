@@ -134,7 +134,7 @@ def print_values(values: Mapping[str, Any], *, as_json: bool) -> None:
         echo(f"{key.replace('_', ' '):22}  {'-' if value is None else value}")
 
 
-def counted(count: int, noun: str) -> str:
+def quantity(count: int, noun: str) -> str:
     """Return a count with its noun in the singular or plural: "1 entry", "1,024 entries"."""
     if count == 1:
         return f"1 {noun}"
@@ -161,6 +161,8 @@ def outcome_line(outcome: "Outcome") -> str:
         if not kept:
             parts.append(f"(missed its cell of --also, number {number})")
     reasons = [outcome.reason, *outcome.notes]
+    if outcome.unrecorded:
+        reasons.append(f"not recorded: {', '.join(outcome.unrecorded)}")
     notes = "; ".join(printable(reason) for reason in reasons if reason)
     return "  ".join(parts) + (f"  ({notes})" if notes else "")
 
@@ -218,7 +220,7 @@ def show_outcomes(
         raise KeyboardInterrupt
 
 
-_STATUSES = ("released", "added", "activated", "skipped", "failed")
+_STATUSES = ("released", "added", "annotated", "activated", "skipped", "failed")
 
 
 def finish(report: "Report") -> int:

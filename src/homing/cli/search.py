@@ -85,9 +85,10 @@ def search(archive: str, photos: tuple[str, ...], **options: Any) -> int:
     )
     failed = 0
     tally = Tally()
-    queries = len(find_files(photos))
+    files = find_files(photos)
+    queries = len(files)
     with progress(queries, "searching") as bar:
-        for result in opened.search_each(photos, **keywords):
+        for result in opened.search_each(files, **keywords):
             failed += result.reason is not None or result.partial is not None
             if result.reason is None:
                 tally.add(result)

@@ -32,6 +32,12 @@ _folder_option = click.option(
     default=8000,
     help="Port to listen on; 0: any free one.",
 )
+@click.option(
+    "--base-path",
+    default="",
+    metavar="PATH",
+    help="Path below which a proxy serves it, such as /homing.",
+)
 @_folder_option
 @click.option(
     "--no-keys",
@@ -117,6 +123,7 @@ def serve(archive: str, **options: Any) -> None:
         folder=_folder_of(archive, options["folder"]),
         host=options["host"],
         port=options["port"],
+        base_path=options["base_path"],
         no_keys=options["no_keys"],
         proxies=options["proxies"],
         limits=shared.limits_of(options),

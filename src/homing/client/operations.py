@@ -1,9 +1,8 @@
 """Operations of both clients: each method once, as requests and what is made of answers."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from os import PathLike, fspath
-from pathlib import Path
+from os import PathLike
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 from urllib.parse import quote
 
@@ -29,15 +28,15 @@ from homing.client.transport import (
     Picture,
     Request,
     Steps,
+    parts,
 )
-from homing.errors import ArchiveError, PictureError
+from homing.errors import ArchiveError
 from homing.options import UPRIGHT, Activation, SearchOptions
 from homing.progress import OnProgress, Progress
 
 _T = TypeVar("_T")
 
 _POLL = 0.5  # seconds between two requests for a release's progress
-_MOST_PICTURES, _MOST_BYTES = 100, 256 * 2**20  # of one upload
 _PAGE = 500  # entries or decisions
 
 
@@ -113,7 +112,7 @@ class Operations:
         k, probes, rerank, views, rate, confirm
             As for :meth:`homing.Archive.search`.
         """
-        for part in _parts(pictures):
+        for part in parts(pictures):
             sent = tuple(("pictures", picture) for picture in part)
             body = yield Request("POST", "/v1/search/batch", options, pictures=sent)
             for line in body.splitlines():
@@ -201,6 +200,21 @@ class Operations:
     def file(self, id: str) -> Steps[bytes]:  # noqa: A002 - the column's name
         """Return the picture of an entry; `EntryNotFoundError` if it is not available."""
         return (yield Request("GET", f"/v1/files/{_quoted(id)}"))
+
+    @Call
+    def annotate(self, id: str, metadata: Mapping[str, Any]) -> Steps[Entry]:  # noqa: A002
+        """Set fields of an entry's metadata, such as a caption, and return the entry.
+
+        Parameters
+        ----------
+        id : str
+            The entry; `EntryNotFoundError` if it does not exist.
+        metadata : mapping
+            What JSON can hold; None removes a field, and all fields not named stay.
+        """
+        body = {"metadata": dict(metadata)}
+        request = Request("PATCH", f"/v1/entries/{_quoted(id)}", body=body)
+        return from_json(Entry, (yield from _json(request)))
 
     @Call
     def remove(self, id: str) -> Steps[None]:  # noqa: A002 - the column's name
@@ -329,7 +343,7 @@ class Operations:
         """
         settings: dict[str, Any] = {"psnr": psnr, "method": method, "format": format}
         outcomes: list[Outcome] = []
-        for part in _parts(pictures):
+        for part in parts(pictures):
             job = yield from Operations.submit(self, part, prefix=prefix, **settings)
             done = 0
             while True:
@@ -378,22 +392,3 @@ def _paged(
         after = page["next"]
         if after is None:
             return
-
-
-def _parts(pictures: Sequence[str | PathLike[str]]) -> Iterator[list[str | PathLike[str]]]:
-    """Split an upload into several of a bounded size."""
-    part: list[str | PathLike[str]] = []
-    total = 0
-    for picture in pictures:
-        try:
-            size = Path(fspath(picture)).stat().st_size
-        except OSError as error:
-            reason = f"the file cannot be read: {error.strerror}"
-            raise PictureError(f"{fspath(picture)}: {reason}") from error
-        if part and (len(part) >= _MOST_PICTURES or total + size > _MOST_BYTES):
-            yield part
-            part, total = [], 0
-        part.append(picture)
-        total += size
-    if part:
-        yield part

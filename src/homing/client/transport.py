@@ -9,7 +9,15 @@ import functools
 import json
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -29,6 +37,7 @@ _T = TypeVar("_T")
 
 _TRIES = 6  # of a request for which the service is too busy
 _LONGEST = 30.0  # seconds between two of them
+_MOST_PICTURES, _MOST_BYTES = 100, 256 * 2**20  # of one upload
 _KEY = re.compile(r"[!-~]+")
 
 
@@ -270,6 +279,25 @@ def _bound(steps: Callable[..., Any], client: Any, how: str) -> Callable[..., An
         return getattr(client, how)(steps(client, *given, **options))
 
     return method
+
+
+def parts(pictures: Sequence[str | PathLike[str]]) -> Iterator[list[str | PathLike[str]]]:
+    """Split an upload into several of a bounded size."""
+    part: list[str | PathLike[str]] = []
+    total = 0
+    for picture in pictures:
+        try:
+            size = Path(fspath(picture)).stat().st_size
+        except OSError as error:
+            reason = f"the file cannot be read: {error.strerror}"
+            raise PictureError(f"{fspath(picture)}: {reason}") from error
+        if part and (len(part) >= _MOST_PICTURES or total + size > _MOST_BYTES):
+            yield part
+            part, total = [], 0
+        part.append(picture)
+        total += size
+    if part:
+        yield part
 
 
 def _named_bytes(picture: Picture) -> tuple[str, bytes]:

@@ -70,7 +70,7 @@ class Colour:
 
     @cached_property
     def tones(self) -> _Floats:
-        """What greys of 16 bits, black to white, are shown as, in units of the range."""
+        """Greys of 16 bits, black to white, as shown, in units of the range."""
         greys = np.arange(_WHOLE + 1, dtype=np.uint16)
         if self.convert is None:
             return _levels()

@@ -43,7 +43,7 @@ DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow and imagecodecs raise on damaged files."""
+"""Errors that Pillow and imagecodecs raise on damaged files."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What the samples of a picture mean: range, colour, orientation; and what is seen of them.
+"""Meaning of the samples of a picture: range, colour, orientation; and what is seen of them.
 
 Whatever looks at a picture (descriptors, masking, budgets, previews, evidence) looks at what
 :meth:`Samples.displayed` makes of its samples.
@@ -24,7 +24,7 @@ _XMP_ORIENTATION = re.compile(rb"tiff:Orientation\s*(?:=\s*[\"']|>)\s*([1-8])")
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What the samples of a picture mean, and what tells that."""
+    """Meaning of the samples of a picture, and what tells it."""
 
     white: int  # sample of the largest value that the range has
     largest: int  # value that no written sample exceeds
@@ -79,7 +79,7 @@ class Samples:
 
     @property
     def note(self) -> tuple[str, ...]:
-        """What to say of a range that is not that of the storage."""
+        """Note on a range that is not that of the storage."""
         bits = self.white.bit_length()
         if self.range_by == "storage":
             return ()

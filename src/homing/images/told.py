@@ -1,11 +1,11 @@
-"""What a file tells of its samples, in its own words: bytes of its metadata, nothing decoded."""
+"""Statements of a file on its samples, in its own words: bytes of its metadata, nothing decoded."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Told:
-    """What a file tells of its samples; None of what it does not tell."""
+    """Statements of a file on its samples; None where it makes none."""
 
     exif: bytes | None = None  # block, beginning with its TIFF header
     orientation: int | None = None  # told apart from the block, as a TIFF does

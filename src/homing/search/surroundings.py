@@ -43,7 +43,7 @@ _DIMENSION = 0.1  # 1/κ of the space that contrasts are stated for
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What surrounds each of a query's hits; arrays of the shape of the hits."""
+    """Surroundings of each of a query's hits; arrays of the shape of the hits."""
 
     lead: Floats  # log((1 − t) / (1 − s)) to the nearest other picture; NaN if there is none
     spacing: Floats  # 1/κ; NaN if there are too few to tell

@@ -20,6 +20,7 @@ from homing.errors import (
     UsageError,
 )
 from homing.serve import pages, softbinding
+from homing.serve.http.base_path import BasePath, refuse_own_addresses
 from homing.serve.http.early_answers import EarlyAnswers
 from homing.serve.http.forwarded import ForwardedHeaders
 from homing.serve.http.log import Log
@@ -53,9 +54,10 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    for part in (status, searches, entries, decisions, releases, softbinding, pages):
-        for router in part.ROUTERS:
-            app.include_router(router)
+    parts = (status, searches, entries, decisions, releases, softbinding, pages)
+    routers = [router for part in parts for router in part.ROUTERS]
+    for router in routers:
+        app.include_router(router)
     app.webhooks.include_router(releases.WEBHOOKS)
     app.openapi = load_schema  # type: ignore[method-assign]
     add_failure_handlers(app, settings.places)
@@ -63,6 +65,9 @@ def create_app(settings: Settings, log: Log | None = None) -> FastAPI:
     # Outermost: a client that still sends a refused body is no current request.
     app.add_middleware(EarlyAnswers, limit=settings.limits.max_bytes)
     app.add_middleware(ForwardedHeaders, proxies=settings.proxies)
+    routes = [route for router in routers for route in router.routes]
+    refuse_own_addresses(settings.base_path, [getattr(route, "path", "/") for route in routes])
+    app.add_middleware(BasePath, base=settings.base_path)
     return app
 
 
@@ -105,9 +110,12 @@ def add_failure_handlers(app: FastAPI, places: PrivatePlaces) -> None:
     @app.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:
         if error.status_code == 401 and accepts_page(request):
-            target = request.url.replace(scheme="", netloc="", fragment="")
-            onwards = quote(str(target) if request.method == "GET" else "/")
-            return RedirectResponse(f"/sign-in?next={onwards}", 303)
+            target, at = (
+                request.url.replace(scheme="", netloc="", fragment=""),
+                service_of(request).settings.at,
+            )
+            onwards = quote(str(target) if request.method == "GET" else at("/"))
+            return RedirectResponse(at(f"/sign-in?next={onwards}"), 303)
         message = _UNKNOWN.get(str(error.detail), str(error.detail))
         return _failure(request, error.status_code, message, headers=error.headers)
 

@@ -8,7 +8,7 @@ from homing.archive.table.location import location_of
 from homing.c2pa import ContentCredentials
 from homing.errors import UsageError
 from homing.options import Limits
-from homing.serve.http.addresses import address_of, check_host, network_of
+from homing.serve.http.addresses import address_of, check_base_path, check_host, network_of
 from homing.serve.http.places import PrivatePlaces
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -26,6 +26,7 @@ class Settings:
     folder: Path  # the service's own: keys, uploads, released files, saved searches
     host: str = "127.0.0.1"
     port: int = 8000
+    base_path: str = ""  # below which a proxy serves it: /homing
     no_keys: bool = False  # admit everybody on this machine, as long as it has never had a key
     proxies: tuple[str, ...] = ()  # addresses or networks whose forwarded headers are believed
     # Bytes and pixels of one picture.
@@ -60,6 +61,7 @@ class Settings:
             raise UsageError("limits, workers and seconds must be at least 1")
         if min(self.rate_limit, self.saved_searches, self.wait, self.stop_seconds) < 0:
             raise UsageError("a rate limit, saved searches and waits must be at least 0")
+        object.__setattr__(self, "base_path", check_base_path(self.base_path))
         for host in self.webhook_hosts:
             check_host(host)
         for proxy in self.proxies:
@@ -71,6 +73,10 @@ class Settings:
             )
         if self.no_keys and self.proxies:
             raise UsageError("clients behind a proxy need keys; leave --no-keys out")
+
+    def at(self, address: str) -> str:
+        """Return an address of the service as clients see it: below the base path."""
+        return self.base_path + address
 
     @property
     def release_memory(self) -> int:

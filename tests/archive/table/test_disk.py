@@ -43,6 +43,7 @@ def commands(home, tmp_path, network_file, codebook) -> Iterator[tuple[str, Call
         yield "release", lambda: archive.release(home / "photos", out=out, psnr=40)
         yield "add", lambda: archive.add(tmp_path / "others")
         yield "decide", lambda: archive.decide(tmp_path / "others" / "051.jpg", "001.jpg", "not")
+        yield "annotate", lambda: archive.annotate({"002.jpg": {"caption": "Low tide"}})
         yield "index", archive.index
         yield "export", lambda: archive.export(rows)
         yield "remove", lambda: archive.remove(["001.jpg", "050.jpg"])

@@ -3,7 +3,7 @@
 from homing.serve.pages.assets import load_assets
 from homing.serve.pages.layout import Site, render
 
-SITE = Site("agency", (("/", "Search"),), may_read=True, signed_in=False)
+SITE = Site("agency", "", (("/", "Search"),), may_read=True, signed_in=False)
 
 
 def test_names_from_others_are_shown_as_text() -> None:

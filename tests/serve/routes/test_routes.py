@@ -158,6 +158,26 @@ def test_an_entry_its_file_and_a_small_picture_of_it(live):
     assert gone.content[:3] == b"\xff\xd8\xff"
 
 
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b'{"metadata": {}}', 200),
+        (b"", 422),
+        (b"[]", 422),
+        (b'{"caption": "x"}', 422),
+        (b'{"metadata": {"a": NaN}}', 422),
+        (b'{"metadata": ' + b'{"a":' * 70 + b"1" + b"}" * 71, 422),
+        (b'{"metadata": {"a": "' + b"x" * 300_000 + b'"}}', 413),
+    ],
+)
+def test_a_change_of_an_entry_that_is_none_is_refused(live, body, status):
+    before = live.http.get("/v1/entries/sea/6.jpg").json()
+    answer = live.http.patch("/v1/entries/sea/6.jpg", content=body)
+    assert answer.status_code == status
+    assert (answer.json() == before) == (status == 200)
+    assert live.http.get("/v1/entries/sea/6.jpg").json() == before
+
+
 def test_no_answer_names_a_path(live):
     released = live.post("/v1/explain?id=sea/2.jpg", encoded(picture(2)))
     gone = live.post("/v1/explain?id=sea/7.jpg", encoded(picture(7)))

@@ -129,6 +129,7 @@ def _outcome(entry: DescribedInput, refused: bool, seconds: float) -> Outcome:
         reason=reason,
         seconds=seconds if planned.to_do else 0.0,
         notes=_notes(entry) if status == "added" else (),
+        unrecorded=planned.unrecorded,
     )
 
 

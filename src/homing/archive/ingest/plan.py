@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import CHANGED, Recognition
 from homing.archive.table.location import Location, recorded_place, resolve_place
-from homing.archive.table.rows import is_source
+from homing.archive.table.rows import is_source, metadata_of
 from homing.errors import PictureError
 from homing.files.durable import file_sha256
 from homing.images.kinds import KINDS
@@ -30,6 +30,7 @@ _FILES = 32
 _AGAIN = "record the file as it is now with 'homing add'"
 
 _COLUMNS = ("source_sha256", "file_sha256", "state", "file", "psnr", "created_at")
+_OF_IDS = (*_COLUMNS, "metadata")
 
 _Row = dict[str, Any]
 
@@ -43,6 +44,7 @@ class PlannedInput:
     failed: str | None = None
     note: str | None = None  # on a picture that is to do
     changed: "ChangedFile | None" = None  # to be recorded anew, with nothing else to do
+    unrecorded: tuple[str, ...] = ()  # fields of its metadata that the entry there does not have
 
     @property
     def to_do(self) -> bool:
@@ -72,7 +74,7 @@ def plan(
     `activation` is that of a release; None: the pictures are to be added. Then a file that has
     changed since it was recorded, of the same picture, is to be recorded anew.
     """
-    columns = [*_COLUMNS, *(c for c in recognition.columns if c in table.schema.names)]
+    columns = [*_OF_IDS, *(c for c in recognition.columns if c in table.schema.names)]
     ids = _Ids(table, archive, recognition)
     rest, size = iter(inputs), _TO_ADD if activation is None else _TO_RELEASE
     while chunk := list(itertools.islice(rest, size)):
@@ -80,11 +82,12 @@ def plan(
         rows = [found.get(item.written) for item in chunk]
         chunk = [_as_known(item, row) for item, row in zip(chunk, rows, strict=True)]
         if activation is None:
-            yield from map(ids.plan_to_add, chunk, rows)
+            yield from map(_with_unrecorded, map(ids.plan_to_add, chunk, rows), rows)
             continue
         for start in range(0, len(chunk), _FILES):
             part = slice(start, start + _FILES)
-            yield from _plan_to_release(table, chunk[part], rows[part], ids, activation)
+            planned = _plan_to_release(table, chunk[part], rows[part], ids, activation)
+            yield from map(_with_unrecorded, planned, rows[part])
 
 
 def released_files(table: "Table", digests: Sequence[bytes]) -> dict[bytes, str]:
@@ -96,6 +99,20 @@ def released_files(table: "Table", digests: Sequence[bytes]) -> dict[bytes, str]
 def _as_known(item: Input, row: _Row | None) -> Input:
     """Return an input under the id of its entry, which may be older than composed ids."""
     return item if row is None or row["id"] == item.id else replace(item, known=row["id"])
+
+
+def _keeping(item: Input, row: _Row) -> Input:
+    """Return an input whose entry is there and is replaced: it keeps what is not given anew."""
+    return replace(item, metadata={**metadata_of(row), **(item.metadata or {})} or None)
+
+
+def _with_unrecorded(planned: PlannedInput, row: _Row | None) -> PlannedInput:
+    """Name the given fields that the entry of a picture with nothing to do does not have so."""
+    given = planned.item.metadata
+    if row is None or not given or planned.to_do or planned.failed is not None:
+        return planned
+    there = metadata_of(row)
+    return replace(planned, unrecorded=tuple(k for k, v in given.items() if there.get(k) != v))
 
 
 def _plan_to_release(
@@ -171,11 +188,11 @@ class _Ids:
         if row is None:
             return PlannedInput(item)
         if row["state"] == "added" and is_source(digest, row):
-            return PlannedInput(item)
+            return PlannedInput(_keeping(item, row))
         if digest == row["source_sha256"]:
             file = resolve_place(row["file"], self.archive)
             if not file.exists():
-                return PlannedInput(item)
+                return PlannedInput(_keeping(item, row))
             reason = f"already released as {shown(file)}{_unapplied(row, activation)}"
             return PlannedInput(item, skipped=reason)
         if digest == row["file_sha256"]:

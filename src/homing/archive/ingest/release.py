@@ -167,7 +167,8 @@ class _Steps:
         if activated is None or isinstance(activated, PictureError):
             failed = planned.failed if activated is None else str(activated)
             status = "skipped" if failed is None else "failed"
-            return outcome_without_file(item, status, failed or planned.skipped)
+            reason = failed or planned.skipped
+            return outcome_without_file(item, status, reason, planned.unrecorded)
         destination = item.destination_as(self._run.activator.kind)
         digest = hashlib.sha256(activated.data).digest()
         staged = self._staging.write(activated.data, destination, digest)

@@ -117,9 +117,12 @@ def collect(
     return report
 
 
-def outcome_without_file(item: Input, status: str, reason: str | None) -> Outcome:
+def outcome_without_file(
+    item: Input, status: str, reason: str | None, unrecorded: tuple[str, ...] = ()
+) -> Outcome:
     """Make the outcome of a picture that was skipped or has failed."""
-    return Outcome(source=shown(item.path), status=status, id=item.id, reason=reason)
+    source = shown(item.path)
+    return Outcome(source=source, status=status, id=item.id, reason=reason, unrecorded=unrecorded)
 
 
 def outcome_with_file(

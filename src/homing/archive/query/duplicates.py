@@ -106,7 +106,7 @@ class Duplicates(tuple[Group, ...]):
 
 @dataclass(frozen=True, eq=False)
 class SimilarityRule:
-    """What similarity says of pairs: which may be copies, and are without previews.
+    """Judgement of pairs by similarity: which may be copies, and are without previews.
 
     A `similarity` that is given replaces the calibration. `UsageError` if one is out of range.
     """

@@ -44,7 +44,7 @@ class Explanation:
 
     @property
     def edits(self) -> tuple[str, ...]:
-        """What was done to the copy, as far as it can be seen."""
+        """Edits of the copy, as far as they can be seen."""
         return () if self.hit is None else self.hit.edits
 
     @property
@@ -81,7 +81,7 @@ class Explanation:
         facts = {
             "entry": f"{hit.id} ({hit.state})",
             "verdict": hit_in_words(hit),
-            "similarity": f"{hit.similarity:.4f} (1 is the same picture)",
+            "similarity": f"{hit.similarity:.4f} (at most 1)",
             "this similar": (
                 "not known" if hit.false_alarm_rate is None else rate_of_hit_in_words(hit)
             ),

@@ -36,7 +36,7 @@ class DescribedQuery:
 
     @property
     def note(self) -> str | None:
-        """What people must know of the answer: there is nothing to see, or the file is damaged."""
+        """Note on the answer: there is nothing to see, or the file is damaged."""
         return ("; ".join(self.damage) or None) if self.views else SHOWS_NOTHING
 
 

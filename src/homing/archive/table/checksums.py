@@ -211,7 +211,7 @@ class Checksums:
 
 @dataclass(frozen=True)
 class _Held:
-    """What the records hold."""
+    """Contents of the records."""
 
     names: set[str]  # of their files
     known: Mapping[str, set[str]]  # digests by path: several where a lost version was made again

@@ -20,7 +20,7 @@ _AT_ONCE, _LEAST = 4096, 64  # rows read together, and left out together
 
 
 class Damage:
-    """What is wrong with the fragments of a local table; each is read once for all versions."""
+    """Damage of the fragments of a local table; each is read once for all versions."""
 
     def __init__(self, table: Path) -> None:
         self._table = table
@@ -74,7 +74,7 @@ class Damage:
 
 @dataclass
 class Loss:
-    """What a scan of a damaged version has left out, and what it could only read."""
+    """Rows that a scan of a damaged version has left out, and those of damaged files."""
 
     rows: int = 0  # left out
     ids: list[str] = field(default_factory=list)  # of these, where they can be read

@@ -147,7 +147,7 @@ def rows_to_table(
             values = pa.array(vectors, pa.float16())
             columns["vector"] = pa.FixedSizeListArray.from_arrays(values, dimension)
         elif field.name == "metadata":
-            texts = [_metadata_text(row.metadata) for row in rows]
+            texts = [metadata_text(row.metadata) for row in rows]
             columns["metadata"] = pa.array(texts, pa.string())
         elif field.name == "cell":
             cells = [row.cell + generations.first_cell(row.generation) for row in rows]
@@ -166,15 +166,23 @@ def _no_code(field: pa.Field) -> bytes | None:
     return None if field.nullable else bytes(field.type.byte_width)
 
 
-def _metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
+def metadata_text(metadata: Mapping[str, Any] | None) -> str | None:
+    """Return metadata as the table has them."""
     return json.dumps(metadata, ensure_ascii=False, sort_keys=True) if metadata else None
+
+
+def metadata_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the metadata of a row from its columns' values."""
+    text = values["metadata"]
+    return json.loads(text) if text else {}
 
 
 def row_from_values(
     values: dict[str, Any], vector: NDArray[np.float16] | None, generations: StoredGenerations
 ) -> Row:
     """Make a row from its columns' values, and its vector if it was read."""
-    metadata = values.pop("metadata")
+    metadata = metadata_of(values) or None
+    del values["metadata"]
     number, cell = generations.split_cell(values.pop("cell"))
     codes = {name: values.pop(name) for name in generations.code_columns}
     return Row(
@@ -183,7 +191,7 @@ def row_from_values(
         generation=number,
         cell=cell,
         code=codes[generations.code_column(number)],
-        metadata=json.loads(metadata) if metadata else None,
+        metadata=metadata,
     )
 
 

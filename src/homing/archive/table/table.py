@@ -9,7 +9,7 @@ key, and of 1,000 ids that three processes merged at once up to 550 came out dou
 import copy
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import lance
@@ -25,6 +25,8 @@ from homing.archive.table.places import PLACES, most_places
 from homing.archive.table.rows import (
     PREVIEW,
     Row,
+    metadata_of,
+    metadata_text,
     row_from_values,
     row_schema,
     rows_to_table,
@@ -165,6 +167,34 @@ class Table(VersionedDataset):
         same = f"{_one_of([id])} AND file_sha256 = X'{old.hex()}'"
         rows = self.commit(lambda: self._dataset.update(values, where=same)["num_rows_updated"])
         return bool(rows)
+
+    def merge_metadata(self, fields: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
+        """Set fields of entries' metadata, by id; returns, for ids that exist, what changed.
+
+        A value of None removes the field. Where another process changes the same entry meanwhile,
+        Lance refuses the commit, and it is made again from what is recorded then.
+        """
+
+        def merge() -> dict[str, bool]:
+            rows = self.lookup([*fields], ["metadata"])
+            before = {row["id"]: metadata_of(row) for row in rows.values()}
+            after = dict(before)
+            for name, row in rows.items():
+                whole = {**after[row["id"]], **fields[name]}
+                after[row["id"]] = {key: v for key, v in whole.items() if v is not None}
+            texts = {i: metadata_text(new) for i, new in after.items() if new != before[i]}
+            if texts:
+                names = self._dataset.schema
+                columns = pa.schema([names.field("id"), names.field("metadata")])
+                arrays = [
+                    pa.array(texts.keys(), pa.string()),
+                    pa.array(texts.values(), pa.string()),
+                ]
+                update = self._dataset.merge_insert("id").when_matched_update_all()
+                update.conflict_retries(0).execute(pa.table(arrays, schema=columns))
+            return {name: row["id"] in texts for name, row in rows.items()}
+
+        return self.commit(merge)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Remove the rows of these ids."""

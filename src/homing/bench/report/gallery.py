@@ -11,7 +11,7 @@ from homing.bench.encode.variants import Copy, Crop, crop_image
 from homing.bench.measure.measurement import Measurement
 from homing.bench.states.benchmark import Benchmark
 from homing.bench.states.released import Release
-from homing.bench.states.state import State
+from homing.bench.states.state import State, label_of
 from homing.bench.statistics.measures import recall
 from homing.errors import PictureError
 from homing.images import read_rgb
@@ -118,7 +118,8 @@ def _example(
     for state, first in zip(states, top, strict=True):
         place = int(first[query])
         verdict = "right" if place in own else "wrong"
-        caption = f"{state.method} finds ({verdict})" if place >= 0 else f"{state.method}: nothing"
+        label = label_of(state.method)
+        caption = f"{label} finds ({verdict})" if place >= 0 else f"{label}: nothing"
         image = (
             _entry(benchmark, place, limits) if place >= 0 else Image.new("RGB", (40, 30), "white")
         )

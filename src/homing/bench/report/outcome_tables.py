@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from homing.bench.measure.index_results import IndexResult
 from homing.bench.measure.measurement import Measurement
 from homing.bench.report.outcome import Outcome
-from homing.bench.states.state import PASSIVE
+from homing.bench.states.state import PASSIVE, label_of
 from homing.bench.statistics.bootstrap import Interval
 from homing.bench.statistics.measures import Spread
 from homing.bench.statistics.tables import NOTHING, Section, Table, show_interval, show_number
@@ -39,7 +39,7 @@ def tables_of(outcome: Outcome) -> tuple[Table, ...]:
 
 
 def _index_table(result: IndexResult) -> Table:
-    header = ("", *(measured.method for measured in result.states))
+    header = ("", *(label_of(measured.method) for measured in result.states))
     sections = [
         Section("mean R@1 [95 % interval]", tuple(_mean_rows(result))),
         Section(f"R@1, {_one_probe(result.states[0])}", tuple(_edit_rows(result.states))),
@@ -163,5 +163,5 @@ def _exact_table(outcome: Outcome) -> Table:
 
 def _exact_name(measured: Measurement, several: bool) -> str:
     if measured.method == PASSIVE or not several:
-        return measured.method
+        return label_of(measured.method)
     return f"{measured.method} for {measured.aimed_at}"

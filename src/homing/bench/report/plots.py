@@ -21,6 +21,7 @@ from homing.bench.report.plot_style import (
 )
 from homing.bench.report.plots_costs import draw_bytes, draw_times
 from homing.bench.states.quality import Quality
+from homing.bench.states.state import label_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -151,7 +152,7 @@ def _edits(result: IndexResult) -> "Figure":
             color=colour_of(number),
             markersize=6,
             linewidth=1.4,
-            label=measured.method,
+            label=label_of(measured.method),
         )
     axis.set_yticks(range(len(labels)), labels)
     axis.axhspan(len(names) - 0.5, len(names) + 0.5, color="#f2f2f2", zorder=0)
@@ -180,7 +181,7 @@ def _sweeps(result: IndexResult, outcome: Outcome) -> "Figure":
             axis.plot(
                 at, [v.mean for v in values], color=colour_of(number), linewidth=1.6,
                 marker=MARKERS[number % len(MARKERS)], markersize=3.5,
-                label=measured.method if axis is axes.flat[0] else None,
+                label=label_of(measured.method) if axis is axes.flat[0] else None,
             )  # fmt: skip
             axis.fill_between(
                 at, [v.low for v in values], [v.high for v in values], color=colour_of(number),
@@ -209,7 +210,7 @@ def _curves(result: IndexResult) -> "Figure":
             color=colour_of(methods.index(found.method)),
             linestyle=":" if exact else "-",
             linewidth=1.8,
-            label=f"{found.method}, {found.setting}",
+            label=f"{label_of(found.method)}, {found.setting}",
         )
     axis.set_xlim(-0.02, 1.02)
     axis.set_ylim(-0.02, 1.03)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from homing.bench.costs import CostPoint
 from homing.bench.report.plot_style import COLOURS, MARKERS, new_figure, plain_ticks
-from homing.bench.states.state import PASSIVE
+from homing.bench.states.state import PASSIVE, UNTOUCHED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +54,7 @@ def _index_legend(figure: "Figure", indexes: Sequence[str]) -> None:
     handles += [
         Line2D([], [], color="#444444", linestyle="-", marker="o", label="activated"),
         Line2D([], [], color="#444444", linestyle="--", marker="o", markerfacecolor="white",
-               label="passive"),
+               label=UNTOUCHED),
     ]  # fmt: skip
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 

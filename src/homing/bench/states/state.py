@@ -17,8 +17,16 @@ from homing.bench.states.released import Release
 PASSIVE = "passive"
 """Method of untouched photographs."""
 
+UNTOUCHED = "untouched"
+"""Its name in tables and plots."""
+
 Vectors = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
+
+
+def label_of(method: str) -> str:
+    """Return the name of a method in tables and plots."""
+    return UNTOUCHED if method == PASSIVE else method
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ SCREEN = 1600
 
 @dataclass(frozen=True)
 class Visibility:
-    """What is seen of a change."""
+    """Visibility of a change."""
 
     ssimulacra2: float | None  # at most 100; None below eight pixels a side
     flip: float | None  # mean, 0..1, at 67 pixels a degree; None without its package

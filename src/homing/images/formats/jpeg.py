@@ -76,7 +76,7 @@ class JpegHeader:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """Statements of the file on its samples."""
         return Told(exif=self.exif, xmp=self.xmp, icc=self.icc)
 
     @property

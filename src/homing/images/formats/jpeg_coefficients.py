@@ -27,7 +27,7 @@ from homing.images.formats.jpeg_structure import (
 )
 
 Colour: TypeAlias = Literal["grey", "ycc", "rgb", "cmyk", "ycck"]
-"""What the components of a JPEG stand for, as libjpeg decides it."""
+"""Meaning of the components of a JPEG, as libjpeg decides it."""
 
 _ADOBE = 0xEE
 _MOST_CODE = 16  # bits

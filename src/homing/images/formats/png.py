@@ -75,7 +75,7 @@ class PngHeader:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """Statements of the file on its samples."""
         told = self.ancillary
         exif, gamma, bits = told.get(b"eXIf"), told.get(b"gAMA", b""), told.get(b"sBIT", b"")
         colours = told.get(b"cHRM", b"")

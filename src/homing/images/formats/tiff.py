@@ -81,7 +81,7 @@ class TiffHeader:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """Statements of the file on its samples."""
         entries = self.directory.entries
         bits, bits_by = self._bits()
         return Told(

@@ -23,7 +23,7 @@ SUB_DIRECTORIES = (34665, 34853, 40965)
 """EXIF, GPS and interoperability: values that are themselves offsets of directories."""
 
 MAKER_NOTE = 37500
-"""What a camera's maker wrote; often with offsets that count from the file's beginning."""
+"""Tag of notes by a camera's maker; often with offsets that count from the file's beginning."""
 
 _SIZES = MappingProxyType(
     {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}

@@ -38,7 +38,7 @@ class WebpHeader:
 
     @property
     def told(self) -> Told:
-        """What the file tells of its samples."""
+        """Statements of the file on its samples."""
         return Told(exif=self.exif, xmp=self.xmp, icc=self.icc)
 
 

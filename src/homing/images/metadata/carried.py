@@ -1,4 +1,4 @@
-"""What a written file carries on of its source beside the pixels, and notes on the rest."""
+"""Metadata that a written file carries on of its source, and notes on the rest."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

@@ -20,4 +20,4 @@ from homing.integrations.threatexchange.signal import HomingSignal  # noqa: E402
 __all__ = ["TX_MANIFEST", "HomingIndex", "HomingSignal"]
 
 TX_MANIFEST = ThreatExchangeExtensionManifest(signal_types=(HomingSignal,))
-"""What ``tx`` looks for. The signal applies to the content type ``photo``."""
+"""Name that ``tx`` looks for. The signal applies to the content type ``photo``."""

@@ -1,10 +1,13 @@
 """Addresses of clients and proxies. Without FastAPI, so that `homing keys` needs none."""
 
 import ipaddress
+import re
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from urllib.parse import urlsplit
 
 from homing.errors import UsageError
+
+_SEGMENT = r"/(?!\.{1,2}(/|$))[A-Za-z0-9._~-]+"
 
 
 def address_of(text: str) -> IPv4Address | IPv6Address | None:
@@ -28,6 +31,14 @@ def check_host(text: str) -> None:
             f"a host that webhooks may go to is HOST or HOST:PORT, such as hooks.local:8080, not "
             f"{text!r}"
         )
+
+
+def check_base_path(text: str) -> str:
+    """Return a base path without a slash at its end; `UsageError` if it is none."""
+    path = text.rstrip("/")
+    if re.fullmatch(f"({_SEGMENT})*", path) is None:
+        raise UsageError(f"a base path is one such as /homing, or /tools/homing, not {text!r}")
+    return path
 
 
 def network_of(text: str) -> IPv4Network | IPv6Network:

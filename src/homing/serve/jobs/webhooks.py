@@ -58,8 +58,8 @@ def signed_headers(key: bytes, message: str, body: bytes, now: int) -> dict[str,
     }
 
 
-def message_of(job: Job) -> dict[str, Any]:
-    """Return the message about a job that has ended."""
+def message_of(job: Job, base_path: str) -> dict[str, Any]:
+    """Return the message about a job that has ended, of a service below a path."""
     counts = Counter(outcome["status"] for outcome in job.outcomes)
     kinds = ("released", "skipped", "failed")
     return {
@@ -70,7 +70,7 @@ def message_of(job: Job) -> dict[str, Any]:
             "state": job.state,
             "total": len(job.pictures),
             "reason": job.failed,
-            "address": f"/v1/releases/{job.token}",
+            "address": f"{base_path}/v1/releases/{job.token}",
             **{kind: counts[kind] for kind in kinds},
         },
     }
@@ -180,7 +180,7 @@ class Webhooks(AbstractContextManager["Webhooks"]):
 
     async def _attempt(self, job: Job) -> _Attempt:
         assert job.webhook is not None
-        body = json.dumps(message_of(job)).encode()
+        body = json.dumps(message_of(job, self._settings.base_path)).encode()
         key = webhook_key(self._secret, job.webhook.client)
         try:
             receiver = receiver_of(job.webhook.url, self._settings.webhook_hosts)

@@ -48,7 +48,7 @@ class HitAnswer(Answer):
     """An entry that a search returns."""
 
     id: str
-    similarity: float = Field(description="Cosine of the descriptors; 1 is the same picture.")
+    similarity: float = Field(description="Cosine of the descriptors, at most 1.")
     view: str = Field(description="Transformation of the query that matched; upright: none.")
     cell: int
     code_distance: float
@@ -80,7 +80,7 @@ class HitAnswer(Answer):
 
 
 class Partial(Answer):
-    """What the answer of a search leaves out."""
+    """Part of the archive that the answer of a search leaves out."""
 
     entries_not_asked: int
     reason: str
@@ -245,7 +245,7 @@ class JobAnswer(Answer):
 
 
 class WebhookSecret(Answer):
-    """What the receivers of a key's webhooks verify messages with."""
+    """Secret by which the receivers of a key's webhooks verify messages."""
 
     secret: str = Field(description="As Standard Webhooks writes it: whsec_ and base64.")
 
@@ -260,11 +260,11 @@ class EndedRelease(Answer):
     skipped: int
     failed: int
     reason: str | None = Field(description="Why it failed; it is tried again at the next start.")
-    address: str = Field(description="Of the job, below that of the service.")
+    address: str = Field(description="Path of the job on the service's host.")
 
 
 class WebhookMessage(Answer):
-    """What a webhook is sent when a release has ended.
+    """Message to a webhook when a release has ended.
 
     The headers `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard
     Webhooks. A message may come twice, under one id.
@@ -296,7 +296,7 @@ class RouteLatency(Answer):
 
 
 class Waiting(Answer):
-    """What waits."""
+    """Queries and releases that wait."""
 
     queries: int
     releases: int

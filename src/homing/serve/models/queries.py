@@ -1,6 +1,6 @@
 """Models of requests: options and forms, checked as they come."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,16 @@ _MOST_HITS, _MOST_CANDIDATES, _MOST_CELLS = 1000, 10_000, 65_536
 
 Rate = Annotated[float, Field(gt=0, lt=1)]
 Views = Literal["upright", "turned", "all"]
+
+
+class EntryChange(BaseModel):
+    """A change of an entry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metadata: dict[str, Any] = Field(
+        description="Fields to be set, such as a caption; null removes one. All others stay."
+    )
 
 
 class DecisionForm(BaseModel):

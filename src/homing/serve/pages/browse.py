@@ -27,7 +27,8 @@ async def browse(
 ) -> Response:
     """Return a page of entries."""
     selection = {"prefix": prefix, "state": state}  # "": any
-    rows = await service_of(request).call_archive(
+    service = service_of(request)
+    rows = await service.call_archive(
         lambda archive: archive.page(
             prefix=prefix, state=state or None, after=after or None, limit=_PAGE + 1
         )
@@ -42,8 +43,8 @@ async def browse(
         states=_STATES,
         entries=[entry_card(row.as_dict()) for row in shown],
         heading=_heading(len(shown), selection, after, more=more),
-        first=_address(selection) if after else None,
-        next=_address(selection, shown[-1].id) if more else None,
+        first=service.settings.at(_address(selection)) if after else None,
+        next=service.settings.at(_address(selection, shown[-1].id)) if more else None,
     )
 
 
@@ -59,7 +60,7 @@ async def entry(request: Request, id: str) -> Response:  # noqa: A002 - the colu
         here="/browse",
         entry=row.as_dict(),
         facts_of_entry=entry_facts(row.as_dict()),
-        picture=None if isinstance(file, str) else picture_address(id, file),
+        picture=None if isinstance(file, str) else service.settings.at(picture_address(id, file)),
         reason=file,
     )
 

@@ -58,6 +58,7 @@ class Site:
     """Frame that every page shows around its content."""
 
     archive: str  # its name
+    base: str  # path below which the service is
     pages: tuple[tuple[str, str], ...]  # address and name of each page that may be visited
     may_read: bool
     signed_in: bool
@@ -79,7 +80,7 @@ def guarded_pages(right: str) -> APIRouter:
 
 def closed_site(service: Service) -> Site:
     """Return the site for anyone, which leads nowhere."""
-    return Site(service.name, (), may_read=False, signed_in=False)
+    return Site(service.name, service.settings.base_path, (), may_read=False, signed_in=False)
 
 
 def site_of(request: Request) -> Site:
@@ -90,7 +91,8 @@ def site_of(request: Request) -> Site:
     pages.append(("/status", "Status"))
     service = service_of(request)
     signed_in = service.guard.cookie in request.cookies
-    return Site(service.name, tuple(pages), may_read=True, signed_in=signed_in)
+    base = service.settings.base_path
+    return Site(service.name, base, tuple(pages), may_read=True, signed_in=signed_in)
 
 
 def failure_page(request: Request, status: int, message: str) -> HTMLResponse:

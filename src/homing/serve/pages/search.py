@@ -46,7 +46,7 @@ async def search(request: Request) -> Response:
             return _form(request, f"{upload.name}: {error}.")
         data = await upload.read()
     token = await asyncio.to_thread(service.saved_searches.save, answer, data)
-    return RedirectResponse(f"/found/{token}", 303)
+    return RedirectResponse(service.settings.at(f"/found/{token}"), 303)
 
 
 @router.get("/found/{token}")
@@ -88,7 +88,7 @@ async def decide(request: Request, token: str) -> Response:
             data = await asyncio.to_thread(saved.picture.read_bytes)
             upload = Upload.from_bytes(data, saved.answer["query"])
             await service.decide(upload, fields.id, copy=fields.decision == "copy", by=by)
-    return RedirectResponse(f"/found/{token}", 303)
+    return RedirectResponse(service.settings.at(f"/found/{token}"), 303)
 
 
 async def _saved(service: Service, token: str) -> SavedSearch:

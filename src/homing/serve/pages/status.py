@@ -39,13 +39,14 @@ async def status(request: Request) -> Response:
 
 
 @open_router.get("/sign-in")
-async def sign_in(request: Request, next: str = "/", refused: bool = False) -> Response:  # noqa: A002
+async def sign_in(request: Request, next: str | None = None, refused: bool = False) -> Response:  # noqa: A002
     """Return the form that begins a session; `refused` says that the last key was none."""
+    service = service_of(request)
     problem = "That is no key of this service. Request one, or try again." if refused else None
     return render(
         "sign_in",
-        closed_site(service_of(request)),
+        closed_site(service),
         status=401 if refused else 200,
-        next=next,
+        next=service.settings.at("/") if next is None else next,
         problem=problem,
     )

@@ -49,7 +49,8 @@ async def decide(request: Request) -> JSONResponse:
         upload = picture_in(form) if fields.token is None else await _saved(service, fields.token)
         copy = fields.decision == "copy"
         kept = await service.decide(upload, fields.id, copy=copy, by=by)
-    return JSONResponse(kept.as_dict(), 201, {"Location": f"/v1/decisions?after={kept.number - 1}"})
+    place = service.settings.at(f"/v1/decisions?after={kept.number - 1}")
+    return JSONResponse(kept.as_dict(), 201, {"Location": place})
 
 
 @_reading.get("/v1/decisions", response_model=DecisionPage, responses=failures(422))

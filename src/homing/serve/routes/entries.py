@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from fastapi import APIRouter, HTTPException, Path, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import ValidationError
 
 from homing.archive import Row
 from homing.errors import EntryNotFoundError
@@ -12,7 +13,9 @@ from homing.images import KINDS
 from homing.serve.access.guard import guarded
 from homing.serve.access.keys import READ, WRITE
 from homing.serve.http.names import file_address
+from homing.serve.http.uploads import receive_json
 from homing.serve.models.answers import EntryAnswer, EntryPage
+from homing.serve.models.queries import EntryChange
 from homing.serve.routes import failures
 from homing.serve.service import Service, service_of
 
@@ -33,17 +36,19 @@ async def list_entries(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> JSONResponse:
     """List entries in the order of their ids, a page at a time."""
-    rows = await service_of(request).call_archive(
+    service = service_of(request)
+    rows = await service.call_archive(
         lambda archive: archive.page(prefix=prefix or "", state=state, after=after, limit=limit)
     )
     last = rows[-1].id if len(rows) == limit else None
-    return JSONResponse({"entries": [_public_entry(row) for row in rows], "next": last})
+    return JSONResponse({"entries": [_public_entry(service, row) for row in rows], "next": last})
 
 
 @_reading.get("/v1/entries/{id:path}", response_model=EntryAnswer, responses=failures(404, 422))
 async def get_entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
     """Return all that is recorded of an entry."""
-    return JSONResponse(_public_entry(await service_of(request).entry(id)))
+    service = service_of(request)
+    return JSONResponse(_public_entry(service, await service.entry(id)))
 
 
 @_reading.get(
@@ -85,6 +90,30 @@ async def get_thumbnail(request: Request, id: Id) -> Response:  # noqa: A002 - t
     return Response(small, media_type="image/jpeg", headers=headers)
 
 
+@_writing.patch(
+    "/v1/entries/{id:path}",
+    response_model=EntryAnswer,
+    responses=failures(404, 413, 422),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": EntryChange.model_json_schema()}},
+        }
+    },
+)
+async def annotate_entry(request: Request, id: Id) -> JSONResponse:  # noqa: A002 - the column's name
+    """Set fields of an entry's metadata, such as a caption; return the entry."""
+    service, body = service_of(request), await receive_json(request)
+    try:
+        fields = EntryChange.model_validate_json(body).metadata
+    except ValidationError as error:
+        problem: Any = error.errors(include_url=False, include_input=False)[0]
+        message = f'{problem["msg"]}; send {{"metadata": {{"caption": "..."}}}}'
+        raise HTTPException(422, message) from error
+    await service.call_archive(lambda archive: archive.annotate({id: fields}))
+    return JSONResponse(_public_entry(service, await service.entry(id)))
+
+
 @_writing.delete("/v1/entries/{id:path}", status_code=204, responses=failures(404, 422))
 async def remove_entry(request: Request, id: Id) -> Response:  # noqa: A002 - the column's name
     """Remove an entry from the record; its file stays."""
@@ -93,9 +122,10 @@ async def remove_entry(request: Request, id: Id) -> Response:  # noqa: A002 - th
     return Response(status_code=204)
 
 
-def _public_entry(row: Row) -> dict[str, Any]:
+def _public_entry(service: Service, row: Row) -> dict[str, Any]:
     """Return an entry for clients, without paths of this machine."""
-    return row.as_dict() | {"file": None if row.file is None else file_address(row.id)}
+    file = None if row.file is None else service.settings.at(file_address(row.id))
+    return row.as_dict() | {"file": file}
 
 
 async def _picture_file(service: Service, id: str) -> FilePath:  # noqa: A002 - the column's name

@@ -5,7 +5,7 @@ import io
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi import Path as PathParameter
@@ -60,7 +60,8 @@ async def release(request: Request) -> JSONResponse:
         uploads = pictures_in(form)
         webhook = service.releases.webhook(options.webhook, request.state.caller.id)
         job = await service.releases.release(uploads, options.activation(), options.prefix, webhook)
-    return JSONResponse(job.as_dict(), 202, {"Location": f"/v1/releases/{job.token}"})
+    place = service.settings.at(f"/v1/releases/{job.token}")
+    return JSONResponse(_public_job(service, job), 202, {"Location": place})
 
 
 @_one.get("/v1/webhooks/secret", response_model=WebhookSecret, responses=failures())
@@ -76,7 +77,8 @@ async def get_webhook_secret(request: Request) -> JSONResponse:
 @_one.get("/v1/releases/{job}", response_model=JobAnswer, responses=failures(404, 422))
 async def get_release(request: Request, job: Token) -> JSONResponse:
     """Return the progress of a release, and the outcome of each picture."""
-    return JSONResponse((await _job_of(service_of(request), job)).as_dict())
+    service = service_of(request)
+    return JSONResponse(_public_job(service, await _job_of(service, job)))
 
 
 @_one.get(
@@ -118,9 +120,11 @@ async def preview(request: Request) -> JSONResponse:
     """
     async with receive_form(request) as form:
         options = parse_fields(PreviewForm, form)
-        releases = service_of(request).releases
-        answer = await releases.preview(picture_in(form), options.activation())
-    return JSONResponse(answer)
+        service = service_of(request)
+        answer = await service.releases.preview(picture_in(form), options.activation())
+    return JSONResponse(
+        answer | {name: service.settings.at(answer[name]) for name in PREVIEW_NAMES}
+    )
 
 
 @_one.get(
@@ -149,6 +153,16 @@ def release_ended(message: WebhookMessage) -> None:
     Any other answer, or none within 15 seconds, is repeated after 5 seconds, 1, 5 and 30 minutes, 2
     and 8 hours; 410 is not.
     """
+
+
+def _public_job(service: Service, job: Job) -> dict[str, Any]:
+    """Return a job with the addresses of its files as clients see them."""
+    values = job.as_dict()
+    outcomes = [
+        each | {"file": service.settings.at(each["file"])} if "file" in each else each
+        for each in values["outcomes"]
+    ]
+    return values | {"outcomes": outcomes}
 
 
 async def _job_of(service: Service, token: str) -> Job:

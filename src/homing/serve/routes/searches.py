@@ -70,7 +70,7 @@ async def search(request: Request, query: Annotated[SavedSearchQuery, Query()]) 
         if query.keep:
             data = await upload.read()
             token = await asyncio.to_thread(service.saved_searches.save, answer, data)
-            answer["permalink"] = f"/found/{token}"
+            answer["permalink"] = service.settings.at(f"/found/{token}")
     return JSONResponse(answer)
 
 

@@ -10,7 +10,7 @@ from homing.serve.access.guard import SESSION_SECONDS, guarded
 from homing.serve.access.keys import READ
 from homing.serve.models.answers import Healthy, Statistics
 from homing.serve.routes import accepts_page, failures
-from homing.serve.service import service_of
+from homing.serve.service import Service, service_of
 
 _open = APIRouter(tags=["upkeep"], route_class=guarded(None))
 _reading = APIRouter(tags=["upkeep"], route_class=guarded(READ))
@@ -30,14 +30,15 @@ async def sign_in(request: Request) -> RedirectResponse:
     """Begin a browser's session with a key, and redirect to `next`."""
     async with request.form(max_files=0, max_fields=10) as form:
         secret, target = form.get("key"), form.get("next")
-    guard = service_of(request).guard
+    service = service_of(request)
+    guard = service.guard
     token = guard.sign_in(secret) if isinstance(secret, str) else None
     if token is None and accepts_page(request):
-        again = urlencode({"refused": "true", "next": _local_target(target)})
-        return RedirectResponse(f"/sign-in?{again}", 303)
+        again = urlencode({"refused": "true", "next": _local_target(service, target)})
+        return RedirectResponse(service.settings.at(f"/sign-in?{again}"), 303)
     if token is None:
         raise HTTPException(401, "that is no key of this service; request one from its operator")
-    answer = RedirectResponse(_local_target(target), 303)
+    answer = RedirectResponse(_local_target(service, target), 303)
     answer.set_cookie(
         guard.cookie,
         token,
@@ -45,6 +46,7 @@ async def sign_in(request: Request) -> RedirectResponse:
         samesite="strict",
         secure=request.url.scheme == "https",
         max_age=SESSION_SECONDS,
+        path=service.settings.base_path or "/",
     )
     return answer
 
@@ -52,20 +54,22 @@ async def sign_in(request: Request) -> RedirectResponse:
 @_open.post("/sign-out", include_in_schema=False)
 async def sign_out(request: Request) -> RedirectResponse:
     """End a browser's session."""
-    guard = service_of(request).guard
+    service = service_of(request)
+    guard = service.guard
     guard.sign_out(request.cookies.get(guard.cookie, ""))
-    answer = RedirectResponse("/sign-in", 303)
-    secure = request.url.scheme == "https"
-    answer.delete_cookie(guard.cookie, httponly=True, samesite="strict", secure=secure)
+    answer = RedirectResponse(service.settings.at("/sign-in"), 303)
+    secure, path = request.url.scheme == "https", service.settings.base_path or "/"
+    answer.delete_cookie(guard.cookie, path, httponly=True, samesite="strict", secure=secure)
     return answer
 
 
-def _local_target(target: object) -> str:
+def _local_target(service: Service, target: object) -> str:
     """Return where to redirect: a place of this service, whatever was requested."""
-    if isinstance(target, str) and target.startswith("/") and target.isprintable():
+    home = service.settings.at("/")
+    if isinstance(target, str) and target.startswith(home) and target.isprintable():
         is_local = not target.startswith(("//", "/\\"))
-        return target if is_local else "/"
-    return "/"
+        return target if is_local else home
+    return home
 
 
 @_reading.get("/v1/statistics", response_model=Statistics, responses=failures())

@@ -201,13 +201,14 @@ async def get_binding_status(request: Request) -> Status:
 
 
 @_open.get("/.well-known/c2pa-soft-binding-resolution", responses=failures())
-async def discover_bindings() -> Discovery:
+async def discover_bindings(request: Request) -> Discovery:
     """Return the addresses of the API (RFC 8615)."""
+    at = service_of(request).settings.at
     return Discovery(
-        apiEndpoint="/v1",
+        apiEndpoint=at("/v1"),
         c2paSpecificationVersion=SPECIFICATION,
-        capabilitiesEndpoint="/v1/services/capabilities",
-        statusEndpoint="/v1/services/status",
+        capabilitiesEndpoint=at("/v1/services/capabilities"),
+        statusEndpoint=at("/v1/services/status"),
     )
 
 

@@ -17,7 +17,7 @@ MOST_OPAQUE = 1 << 16
 
 
 class Fate(Enum):
-    """What becomes of a carrier in a released file."""
+    """Fate of a carrier in a released file."""
 
     CHANGED = "changed as well"
     THUMBNAIL = "kept up to thumbnail size, otherwise left out with a note"

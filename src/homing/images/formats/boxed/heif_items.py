@@ -40,7 +40,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Reference:
-    """What an item is to others: "auxl" an auxiliary, "thmb" a thumbnail, "dimg" made of them."""
+    """Relation of an item to others: "auxl" an auxiliary, "thmb" a thumbnail, "dimg" a part."""
 
     kind: bytes
     source: int

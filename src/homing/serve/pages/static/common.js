@@ -7,11 +7,14 @@ export class Unreachable extends Error {
   }
 }
 
+/** Path below which the service is: "" or "/homing". */
+export const base = new URL("..", import.meta.url).pathname.replace(/\/$/, "");
+
 /** Return the server's answer as an object, or throw an error in its own words, if it has any. */
 export async function ask(address, options = {}) {
   let answer, text;
   try {
-    answer = await fetch(address, { headers: { Accept: "application/json" }, ...options });
+    answer = await fetch(base + address, { headers: { Accept: "application/json" }, ...options });
     text = await answer.text();
   } catch (error) {
     if (error.name === "AbortError") throw error;

@@ -1,6 +1,6 @@
 // Release by upload: choose pictures, see how much the least PSNR lets them change, send them, fetch the zip.
 
-import { ask, bytes, capital, dropped, refusal, understood, Unreachable } from "./common.js";
+import { ask, base, bytes, capital, dropped, refusal, understood, Unreachable } from "./common.js";
 
 const at = (id) => document.getElementById(id);
 const form = at("publish");
@@ -217,7 +217,7 @@ function announce(text) {
 function send(address, body) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
-    request.open("POST", address);
+    request.open("POST", base + address);
     request.setRequestHeader("Accept", "application/json");
     request.upload.addEventListener("progress", ({ loaded, total }) => {
       if (total) progress(0, `Sending: ${bytes(loaded)} of ${bytes(total)}`);
@@ -272,7 +272,7 @@ function finish(job, run) {
   at("bar").hidden = true;
   at("progress").textContent = run.error ? capital(run.error) : "";
   at("rows").replaceChildren(...outcomes.map(outcomeRow));
-  at("zip").href = `/v1/releases/${encodeURIComponent(job)}/files.zip`;
+  at("zip").href = `${base}/v1/releases/${encodeURIComponent(job)}/files.zip`;
   at("zip").hidden = released === 0;
   at("outcome").hidden = false;
   announce("");
@@ -283,7 +283,7 @@ function outcomeRow(outcome) {
   const name = element("th", { scope: "row" });
   if (outcome.id && outcome.status !== "failed") {
     const path = outcome.id.split("/").map(encodeURIComponent).join("/");
-    name.append(element("a", { href: `/browse/${path}`, textContent: outcome.id }));
+    name.append(element("a", { href: `${base}/browse/${path}`, textContent: outcome.id }));
   } else name.append(outcome.id ?? outcome.source);
   const said = [outcome.status, outcome.reason, ...(outcome.notes ?? [])].filter(Boolean).join(": ");
   const became = element("td", { textContent: said });
