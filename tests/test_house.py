@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 56_800  # lines of the package
+MOST_LINES = 57_000  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them

@@ -80,8 +80,8 @@ ORDER = {
     "codebook bench serve demo main",
     "codebooks": "exact near_cells cost partition any_codebook factory checks codes rebuild "
     "codebook faiss_codebook faiss_index storage catalogue names training",
-    "descriptors": "pooling preprocessing workers download descriptor efficientnet resnet registry "
-    "networks weights_file custom loading",
+    "descriptors": "pooling preprocessing workers download descriptor efficientnet "
+    "frozen_efficientnet resnet registry networks weights_file custom loading",
     "images": "limits kinds pixels flat find told colour formats mended metrics ssimulacra2 seen "
     "samples picture read_small preview metadata encode",
     "images/metadata": "metadata foreign carried",
