@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "__main__": "cli/test_process",
     "_version": "cli/test_main",
     "errors": "test_public_api",
+    "activation/laid_sums": "activation/test_laid",
     "codebooks/any_codebook": "codebooks/test_faiss_codebook",
     "client/answers": "serve/test_client",
     "client/operations": "serve/test_client",

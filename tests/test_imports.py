@@ -61,8 +61,8 @@ FLOORS = (
 LEVELS = {part: level for level, floor in enumerate(FLOORS) for part in floor}
 #: The same within the large folders, from the bottom to the top: a name imports those before it.
 ORDER = {
-    "activation": "budget laid masking objectives simulated_edits loop vectors methods prepared "
-    "visible finished activator api tensors",
+    "activation": "budget laid_sums laid masking objectives simulated_edits loop vectors methods "
+    "prepared visible finished activator api tensors",
     "archive": "ids manifest results inputs hits table settings codebooks previews query decisions "
     "ingest verification reader exchange exports repair upkeep transfer archive open",
     "archive/previews": "store recognition record upkeep check",
