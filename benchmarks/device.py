@@ -42,8 +42,11 @@ class HalfNetwork:
         """Features (B, D) of inputs (B, 3, S, S)."""
         import torch
 
+        from homing.descriptors.efficientnet import efficientnet_lite0
+
+        weights, power = self.network.weights, self.network.power
         with torch.autocast(inputs.device.type, torch.bfloat16):
-            return self.network(inputs).float()
+            return efficientnet_lite0(weights, inputs, power).float()
 
     def to(self, device, dtype):
         """Copy to another device or precision."""

@@ -11,7 +11,7 @@ import homing
 ROOT = Path(homing.__file__).parent
 TESTS = Path(__file__).parent
 
-MOST_LINES = 57_400  # lines of the package
+MOST_LINES = 57_700  # lines of the package
 MOST_LINES_OF_A_MODULE = 400
 MOST_LINES_OF_A_FUNCTION = 60  # without its docstring
 MOST_PARAMETERS = 8  # `self` among them
@@ -28,6 +28,7 @@ TESTED_ELSEWHERE = {
     "__main__": "cli/test_process",
     "_version": "cli/test_main",
     "errors": "test_public_api",
+    "activation/laid_sums": "activation/test_laid",
     "codebooks/any_codebook": "codebooks/test_faiss_codebook",
     "client/answers": "serve/test_client",
     "client/operations": "serve/test_client",

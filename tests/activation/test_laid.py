@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 from scipy.fft import dctn
 
-from homing.activation.laid import LARGEST_SCALE, LaidChange, _cosine_transform, lay
+from homing.activation.laid import (
+    LARGEST_SCALE,
+    LaidChange,
+    _cosine_transform,
+    _Wanted,
+    lay,
+)
+from homing.activation.laid_sums import sums_laid
 from homing.errors import PictureError
 from homing.images.formats.jpeg import decode_black, decode_jpeg, parse_jpeg
 from homing.images.formats.jpeg_coefficients import (
@@ -182,6 +189,19 @@ def test_the_error_is_foreseen(scale: float, quality: int) -> None:
     written = decoded(write_coefficients(data, laid.at(scale)))
     error = np.mean(((written - decoded(data)) / 255) ** 2)
     assert abs(10 * np.log10(laid.error(scale) / error)) < 1
+
+
+@pytest.mark.parametrize("scale", [0.3, 1.0, 4.0])
+def test_sums_are_those_of_the_steps_laid(scale: float) -> None:
+    generator = np.random.default_rng(2)
+    old = generator.choice(np.array([0, 0, 1, -5, 1020, -1023, 1500], np.int16), (7, 60))
+    values = generator.normal(scale=2, size=old.shape).astype(np.float32)
+    values[:2, :20] = generator.integers(-9, 9, (2, 20)) / 2 / scale  # halves, rounded to even
+    for place, new in ((0, 0.0), (9, 0.7)):
+        steps = _Wanted(place, old, values, 0.7, 1.0, 1.0).steps(scale).astype(np.float64)
+        found = sums_laid(old, values, np.float32(scale), np.float32(new), np.float32(1023))
+        assert found == pytest.approx((np.square(steps).sum(), (steps * values).sum()), rel=1e-6)
+        assert found[0] > 0
 
 
 def test_bands_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:

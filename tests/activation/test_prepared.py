@@ -1,11 +1,14 @@
 """Prepared pictures: grids, visibility, aspects, draws, and the batch for the loop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from homing.activation import find_method
+from homing.activation.masking.perceptual import PUBLISHED
 from homing.activation.masking.texture import UNSEEN
 from homing.activation.prepared import _reduce, assemble, full_size, max_rms, prepare
 from homing.images import read_picture
@@ -35,7 +38,7 @@ def test_the_noise_is_that_of_seed_and_file(as_file, scene) -> None:
         device = torch.device("cpu")
         settings = PAPER.settings
         return assemble(
-            [prepared], settings=settings, psnr=42, unseen=None, seed=seed, device=device
+            [prepared], settings=settings, psnr=42, masking=PUBLISHED, seed=seed, device=device
         ).offsets
 
     one, other = as_file(scene(20, 20)), as_file(scene(20, 20, seed=1))
@@ -52,7 +55,7 @@ def test_the_batch_for_the_loop(astronaut, as_file) -> None:
         [prepared],
         settings=PAPER.settings,
         psnr=42,
-        unseen=0.25,
+        masking=replace(PUBLISHED, unseen_gain=0.25),
         seed=3,
         device=torch.device("cpu"),
     )
@@ -88,13 +91,13 @@ def test_unseen_changes_are_of_luminance_alone(as_file, scene, channels: int) ->
         [prepared] * 2,
         settings=PAPER.settings,
         psnr=42,
-        unseen=UNSEEN.unseen_gain,
+        masking=UNSEEN,
         seed=0,
         device=torch.device("cpu"),
     )
     assert prepared.alike
     assert batch.alike.all()
-    assert (batch.allowed == batch.allowed[:, :1]).all()
+    assert batch.allowed.shape == batch.offsets.shape == (2, 1, 16, 16)  # one for all channels
     assert batch.max_gain.tolist() == pytest.approx([UNSEEN.unseen_gain] * 2)
     published = prepare(source, picture, 16, limits=DEFAULT_LIMITS, hold=False)
     assert published.alike is (channels == 1)

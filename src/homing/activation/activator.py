@@ -224,7 +224,7 @@ class Activator:
             padded,
             settings=settings,
             psnr=self.psnr,
-            unseen=self.method.masking.unseen_gain,
+            masking=self.method.masking,
             seed=self.seed,
             device=device,
         )
@@ -309,7 +309,7 @@ class Activator:
 @dataclass(frozen=True)
 class _Optimised:
     prepared: PreparedPicture
-    gain: NDArray[np.float32]  # (S, S, 3), upright
+    gain: NDArray[np.float32]  # (S, S, 3), or (S, S, 1) if all change alike; upright
     largest: float  # scale of the change
     vector: _Vectors  # (D,), of the source
     cells: _Cells  # target cells

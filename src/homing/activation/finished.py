@@ -93,11 +93,12 @@ def finish(
     largest: float,
     rules: FileRules,
 ) -> FinishedPicture:
-    """Apply a gain, (S, S, 3) and upright, to the full picture, and code it within the budget.
+    """Apply a gain to the full picture, and code it within the budget.
 
-    The change is scaled by at most `largest`, by less where the PSNR or the SSIMULACRA2 of the file
-    would be below those of `rules`. Raises `PictureError` if `rules.kind` differs from the
-    picture's own and cannot hold it within the budget.
+    The gain is (S, S, 3), or (S, S, 1) for all channels, and upright. The change is scaled by at
+    most `largest`, by less where the PSNR or the SSIMULACRA2 of the file would be below those of
+    `rules`. Raises `PictureError` if `rules.kind` differs from the picture's own and cannot hold it
+    within the budget.
     """
     stored = as_stored(gain * prepared.channels, prepared.orientation)
     channels = 1 if prepared.alike else picture.pixels.shape[2]

@@ -9,7 +9,7 @@ neighbours, after Floyd and Steinberg, and adding an ordered pattern before roun
 less of the change arrives.)
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,11 +60,9 @@ class _Wanted:
     weight: float  # squares, in levels, of all pixels together, that one step makes
     squares: float  # sum of the squares of `values`
 
-    def steps(
-        self, scale: float, rows: slice | NDArray[np.intp] = slice(None)
-    ) -> NDArray[np.int16]:
-        """Return the steps by which some rows change, (rows, columns)."""
-        old, values = self.old[rows], self.values[rows] * np.float32(scale)
+    def steps(self, scale: float) -> NDArray[np.int16]:
+        """Return the steps by which it changes, (rows, columns)."""
+        old, values = self.old, self.values * np.float32(scale)
         size = np.abs(values)
         np.rint(values, out=values)
         if self.place:
@@ -128,7 +126,7 @@ class LaidChange:
         low, high = 0.0, LARGEST_SCALE
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            arrived = self._over_sample(middle, lambda steps, values: steps * values)
+            _, arrived = self._over_sample(middle)
             low, high = (middle, high) if arrived < self._asked else (low, middle)
         return high
 
@@ -170,18 +168,33 @@ class LaidChange:
 
     def _laid(self, scale: float) -> float:
         """Return the squares of what is laid on the sample."""
-        return self._over_sample(scale, lambda steps, _values: np.square(steps, dtype=np.float32))
+        return self._over_sample(scale)[0]
 
-    def _over_sample(
-        self, scale: float, of: Callable[[NDArray[np.int16], NDArray[np.float32]], _Floats]
-    ) -> float:
-        """Sum, over the sample, a function of the steps laid at a scale and of those wanted."""
-        total = 0.0
-        for wanted, rows in zip(self.wanted, self._rows, strict=True):
-            for each in wanted:
-                steps = each.steps(scale, rows)
-                total += each.weight * float(of(steps, each.values[rows]).sum(dtype=np.float64))
-        return total
+    def _over_sample(self, scale: float) -> tuple[float, float]:
+        """Sum, over the sample, the squares of the steps laid, and their products with all."""
+        from homing.activation.laid_sums import sums_laid
+
+        squares = products = 0.0
+        for weight, new, old, values in self._sampled:
+            found = sums_laid(old, values, np.float32(scale), new, np.float32(_LARGEST))  # type: ignore[no-untyped-call]
+            squares, products = squares + weight * found[0], products + weight * found[1]
+        return squares, products
+
+    @cached_property
+    def _sampled(
+        self,
+    ) -> tuple[tuple[float, np.float32, NDArray[np.int16], NDArray[np.float32]], ...]:
+        """Weight, threshold, old and wanted of each coefficient, of the sample alone."""
+        return tuple(
+            (
+                each.weight,
+                np.float32(each.new if each.place else 0.0),
+                each.old[rows],
+                each.values[rows].astype(np.float32, copy=False),
+            )
+            for wanted, rows in zip(self.wanted, self._rows, strict=True)
+            for each in wanted
+        )
 
 
 def lay(

@@ -1,8 +1,8 @@
 """The loop of activation, in its named steps: render, describe, objective, step, stop.
 
-Letters in the shapes: B pictures, C = 3 channels, H = W = S side of the descriptor's grid, T a
-larger side, D descriptor. Pixels are RGB in [0, 1]. Every picture of a batch is optimised by
-itself: no operation mixes two.
+Letters in the shapes: B pictures, C = 3 channels, or 1 for channels that change alike, H = W = S
+side of the descriptor's grid, T a larger side, D descriptor. Pixels are RGB in [0, 1]. Every
+picture of a batch is optimised by itself: no operation mixes two.
 """
 
 import math
@@ -23,7 +23,7 @@ from homing.activation.simulated_edits.edits import (
 _TINY = 1e-12  # least norm to divide by
 
 _Describe = Callable[[torch.Tensor], torch.Tensor]  # (n, 3, S, S) to unit vectors (n, D)
-_Step = Callable[[int, torch.Tensor], None]  # takes the step's number and the gradient (B, 3, S, S)
+_Step = Callable[[int, torch.Tensor], None]  # takes the step's number and the gradient (B, C, S, S)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +69,12 @@ class Batch:
     """Pictures to be activated together, as the descriptor sees them (upright, squashed)."""
 
     pictures: torch.Tensor  # (B, 3, S, S), RGB in [0, 1]
-    allowed: torch.Tensor  # (B, 3, S, S), tolerance of each channel, in units of the full range
+    #: (B, 3, S, S), or (B, 1, S, S) if the channels of all pictures change alike: the tolerance of
+    #: each channel, in units of the full range.
+    allowed: torch.Tensor
     alike: torch.Tensor  # (B,) bool; the three channels of these pictures change alike
     max_rms: torch.Tensor  # (B,), the budget: largest root mean square of the change
-    offsets: torch.Tensor  # (B, 3, S, S), start of the optimisation
+    offsets: torch.Tensor  # of the shape of `allowed`, start of the optimisation
     max_gain: torch.Tensor | None = None  # (B,), largest root mean square of the gain
     edits: DrawnEdits | None = None  # None: the steps see the pictures unedited
     finer: torch.Tensor | None = None  # (B, 3, T, T), for edits that enlarge
@@ -86,7 +88,7 @@ class Batch:
 def optimise(
     batch: Batch, describe: _Describe, objective: Objective, settings: LoopSettings
 ) -> torch.Tensor:
-    """Find the gain, (B, 3, S, S), that brings the descriptors where the objective wants them.
+    """Find the gain, (B, C, S, S), that brings the descriptors where the objective wants them.
 
     The gain is the signed share of what each channel may change by, at the full picture as here.
     """
@@ -115,13 +117,13 @@ def render(batch: Batch, offsets: torch.Tensor, settings: LoopSettings) -> torch
 
 
 def gain_of(batch: Batch, offsets: torch.Tensor, settings: LoopSettings) -> torch.Tensor:
-    """Return the gain of offsets, (B, 3, S, S): the signed share of what is allowed.
+    """Return the gain of offsets, (B, C, S, S): the signed share of what is allowed.
 
     ``s · tanh(δ)``, or ``c · δ`` clipped at s, scaled down where the change would exceed the budget
     or the gain what is unseen.
     """
     gain = torch.tanh(offsets) if settings.saturating else offsets
-    if batch.alike.any():
+    if gain.shape[1] > 1 and batch.alike.any():
         mean = gain.mean(dim=1, keepdim=True).expand_as(gain)
         gain = torch.where(batch.alike[:, None, None, None], mean, gain)
     most = batch.max_rms / _rms(gain * batch.allowed)
@@ -141,7 +143,7 @@ def budget_shares(batch: Batch, gain: torch.Tensor) -> torch.Tensor:
 
 
 def _rms(values: torch.Tensor) -> torch.Tensor:
-    """Return root mean squares of (B, 3, S, S), (B,), above zero."""
+    """Return root mean squares of (B, C, S, S), (B,), above zero."""
     # The norm's gradient is zero, not undefined, where nothing is changed yet.
     norms = torch.linalg.vector_norm(values, dim=(1, 2, 3)).clamp(min=_TINY)
     found: torch.Tensor = norms / math.sqrt(values[0].numel())

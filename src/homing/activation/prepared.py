@@ -179,14 +179,16 @@ def assemble(
     *,
     settings: LoopSettings,
     psnr: float,
-    unseen: float | None,
+    masking: Masking,
     seed: int,
     device: torch.device,
 ) -> Batch:
     """Stack prepared pictures into a batch.
 
-    Their changes keep a PSNR, dB; the root mean square of their gains is at most `unseen`.
+    Their changes keep a PSNR, dB. Where luminance alone changes, one channel stands for all.
     """
+    channels = slice(0, 1 if masking.luminance_alone else None)
+    unseen = masking.unseen_gain
 
     def tensor(arrays: Sequence[NDArray[np.floating]]) -> torch.Tensor:
         # Channels last in memory, as the network wants its input: mixed layouts cost more than
@@ -202,11 +204,11 @@ def assemble(
     squashed_rms = [max_rms(p, psnr) / p.visibility.roughness for p in prepared]
     return Batch(
         pictures=tensor([g.squashed / np.float32(255) for g in grids]),
-        allowed=tensor([p.grids.tolerance[:, :, None] * p.channels for p in prepared]),
+        allowed=tensor([p.grids.tolerance[:, :, None] * p.channels[channels] for p in prepared]),
         alike=torch.tensor([p.alike for p in prepared], device=device),
         max_rms=torch.tensor(squashed_rms, device=device),
         max_gain=None if unseen is None else torch.full((len(prepared),), unseen, device=device),
-        offsets=tensor([_noise(p.sha256, seed, settings, size) for p in prepared]),
+        offsets=tensor([_noise(p.sha256, seed, settings, size)[:, :, channels] for p in prepared]),
         edits=edits,
         finer=tensor([f / np.float32(255) for f in finer]) if finer else None,
     )

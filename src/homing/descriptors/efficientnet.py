@@ -40,6 +40,11 @@ class Block:
     kernel: int
 
     @property
+    def expands(self) -> bool:
+        """Return whether the block has an expansion."""
+        return self.expanded != self.inputs
+
+    @property
     def residual(self) -> bool:
         """Return whether the block's input is added to its output."""
         return self.stride == 1 and self.inputs == self.outputs
@@ -67,7 +72,7 @@ def efficientnet_lite0_shapes(dimension: int) -> dict[str, tuple[int, ...]]:
     weights: dict[str, tuple[int, ...]] = {"trunk.stem": (_STEM, 3, 3, 3)}
     for number, block in enumerate(BLOCKS):
         name = f"trunk.blocks.{number}"
-        if block.expanded != block.inputs:
+        if block.expands:
             weights[f"{name}.e"] = (block.expanded, block.inputs, 1, 1)
         weights[f"{name}.d"] = (block.expanded, 1, block.kernel, block.kernel)
         weights[f"{name}.p"] = (block.outputs, block.expanded, 1, 1)
@@ -80,7 +85,7 @@ def efficientnet_lite0_shapes(dimension: int) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
+def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:
     """TensorFlow's "same" padding of one side: before and after, the odd pixel after."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
@@ -96,8 +101,8 @@ def _convolve(
 ) -> torch.Tensor:
     weight, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     height, width = inputs.shape[-2:]
-    top, bottom = _padding(height, weight.shape[2], stride)
-    left, right = _padding(width, weight.shape[3], stride)
+    top, bottom = same_padding(height, weight.shape[2], stride)
+    left, right = same_padding(width, weight.shape[3], stride)
     groups = weight.shape[0] if depthwise else 1
     if (top, left) == (bottom, right):  # padding inside the convolution copies nothing
         return F.conv2d(inputs, weight, bias, stride, (top, left), 1, groups)
@@ -118,7 +123,7 @@ def efficientnet_lite0(
     for number, block in enumerate(BLOCKS):
         name = f"trunk.blocks.{number}"
         inner = maps
-        if block.expanded != block.inputs:
+        if block.expands:
             inner = F.relu6(_convolve(inner, weights, f"{name}.e"))
         inner = F.relu6(_convolve(inner, weights, f"{name}.d", stride=block.stride, depthwise=True))
         inner = _convolve(inner, weights, f"{name}.p")

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from homing.descriptors.efficientnet import efficientnet_lite0, efficientnet_lite0_shapes
+from homing.descriptors.efficientnet import efficientnet_lite0_shapes
+from homing.descriptors.frozen_efficientnet import freeze_lite0, frozen_lite0
 from homing.descriptors.resnet import fold_resnet50, resnet50, resnet50_shapes
 from homing.errors import DescriptorError
 
@@ -28,10 +29,6 @@ class Architecture:
     apply: Callable[[Mapping[str, torch.Tensor], torch.Tensor, float], torch.Tensor]
 
 
-def _as_float32(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: weight.float() for name, weight in weights.items()}
-
-
 def _without_backbone(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return fold_resnet50({name.removeprefix("backbone."): w for name, w in weights.items()})
 
@@ -45,7 +42,7 @@ ARCHITECTURES: Mapping[str, Architecture] = MappingProxyType(
         architecture.name: architecture
         for architecture in (
             Architecture(
-                "efficientnet-lite0", efficientnet_lite0_shapes, _as_float32, efficientnet_lite0
+                "efficientnet-lite0", efficientnet_lite0_shapes, freeze_lite0, frozen_lite0
             ),
             Architecture("resnet50", _under_backbone, _without_backbone, resnet50),
         )

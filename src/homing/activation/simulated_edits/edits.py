@@ -118,44 +118,58 @@ def apply_edits(
     All pictures come through one edit, then through the next. More at once is no quicker, and the
     gradient needs memory for each. `originals` are the pictures before their change.
     """
+    toned, shaped = drawn.colours.shape[2], drawn.shapes.shape[2]
+    for first in range(0, toned + shaped, _TOGETHER):
+        tones_here = range(first, min(first + _TOGETHER, toned))
+        shapes_here = range(max(first - toned, 0), min(first + _TOGETHER - toned, shaped))
+        copies = [_toned(pictures, drawn, step, number) for number in tones_here]
+        copies += [_shaped(pictures, drawn, step, number, originals) for number in shapes_here]
+        yield torch.cat(copies) if len(copies) > 1 else copies[0]
 
-    def of_step(values: _Floats, chosen: slice) -> torch.Tensor:
-        moved = np.moveaxis(values[:, step, chosen], 0, 1)  # (k, B, ...)
-        flat = np.ascontiguousarray(moved).reshape(-1, *moved.shape[2:])
-        return torch.from_numpy(flat).to(pictures.device, pictures.dtype)
 
-    for chosen in _groups(drawn.colours.shape[2]):
-        recoloured = tones.recolour(
-            pictures.repeat(chosen.stop - chosen.start, 1, 1, 1),
-            of_step(drawn.colours, chosen),
-            of_step(drawn.contrast, chosen)[:, None, None, None],
-            of_step(drawn.brightness, chosen)[:, None, None, None],
+def _toned(pictures: torch.Tensor, drawn: DrawnEdits, step: int, number: int) -> torch.Tensor:
+    """Return the pictures through one edit of tone each, which costs what it takes."""
+    copies = []
+    for place, picture in enumerate(torch.split(pictures, 1)):
+        own = place, step, number
+        copy = tones.recolour(
+            picture, drawn.colours[own], float(drawn.contrast[own]), float(drawn.brightness[own])
         )
-        blurred = tones.blur(recoloured, of_step(drawn.sigmas, chosen))
-        yield tones.compress(blurred, of_step(drawn.coding, chosen))
-    for chosen in _groups(drawn.shapes.shape[2]):
-        matrices = of_step(drawn.shapes, chosen)
-        fills = of_step(drawn.fills, chosen)[:, :, None, None]
-        warped = shapes.warp(pictures.repeat(chosen.stop - chosen.start, 1, 1, 1), matrices, fills)
-        yield warped if originals is None else warped + _lost_detail(originals, matrices, fills)
+        copy = tones.blur(copy, float(drawn.sigmas[own]))
+        copies.append(tones.compress(copy, float(drawn.coding[own])))
+    return torch.cat(copies)
+
+
+def _shaped(
+    pictures: torch.Tensor,
+    drawn: DrawnEdits,
+    step: int,
+    number: int,
+    originals: Originals | None,
+) -> torch.Tensor:
+    """Return the pictures through one edit of shape each."""
+    matrices, fills = (
+        torch.from_numpy(np.ascontiguousarray(each[:, step, number])).to(
+            pictures.device, pictures.dtype
+        )
+        for each in (drawn.shapes, drawn.fills)
+    )
+    fills = fills[:, :, None, None]
+    warped = shapes.warp(pictures, matrices, fills)
+    return warped if originals is None else warped + _lost_detail(originals, matrices, fills)
 
 
 def _lost_detail(originals: Originals, matrices: torch.Tensor, fills: torch.Tensor) -> torch.Tensor:
     """Return the detail of the originals that enlarging edits show and the small grid has lost."""
     areas = (matrices[:, 0, 0] * matrices[:, 1, 1] - matrices[:, 0, 1] * matrices[:, 1, 0]).abs()
     (enlarged,) = torch.nonzero(areas < _ENLARGED, as_tuple=True)
-    owner = enlarged % len(originals.pictures)  # the pictures come once for each edit
     side = originals.pictures.shape[-1]
-    lost = originals.pictures.new_zeros(len(matrices), *originals.pictures.shape[1:])
+    lost = torch.zeros_like(originals.pictures)
     with torch.no_grad():
         some, fill = matrices[enlarged], fills[enlarged]
-        fine = shapes.warp(originals.finer[owner], some, fill, side=side)
-        lost[enlarged] = fine - shapes.warp(originals.pictures[owner], some, fill)
+        fine = shapes.warp(originals.finer[enlarged], some, fill, side=side)
+        lost[enlarged] = fine - shapes.warp(originals.pictures[enlarged], some, fill)
     return lost
-
-
-def _groups(count: int) -> list[slice]:
-    return [slice(i, min(i + _TOGETHER, count)) for i in range(0, count, _TOGETHER)]
 
 
 def _deal(kinds: Sequence[str], count: int, generator: np.random.Generator) -> list[str]:

@@ -15,10 +15,12 @@ from homing.images.pixels import LUMA
 
 # YIQ: a turn of the plane of I and Q turns the hue and keeps the luma.
 _YIQ = np.array([LUMA, (0.595716, -0.274453, -0.321263), (0.211456, -0.522591, 0.311135)])
+UNMIXED = np.eye(3)
+"""Colour matrix that changes nothing."""
+
 _RADIUS = 6  # taps on each side of the widest blur
 _SHARPEST = 0.1  # standard deviation below which a blur is none
 _BLOCK = 8
-_FINEST = 1e-6  # step of rounding, to divide by
 
 
 def colour_matrix(*, saturation: float = 1.0, hue: float = 0.0) -> NDArray[np.float64]:
@@ -35,53 +37,63 @@ def colour_matrix(*, saturation: float = 1.0, hue: float = 0.0) -> NDArray[np.fl
 
 def recolour(
     pictures: torch.Tensor,
-    matrices: torch.Tensor,
-    contrast: torch.Tensor,
-    brightness: torch.Tensor,
+    matrix: NDArray[np.float64] = UNMIXED,
+    contrast: float = 1.0,
+    brightness: float = 1.0,
 ) -> torch.Tensor:
     """Change colours, then contrast about the mean luma, then brightness; clamped.
 
-    `pictures` is (N, 3, S, S), `matrices` (N, 3, 3), from :func:`colour_matrix`; the factors of
-    contrast and brightness are (N, 1, 1, 1).
+    `pictures` is (N, 3, S, S), `matrix` (3, 3), from :func:`colour_matrix`.
     """
-    red, green, blue = pictures[:, 0:1], pictures[:, 1:2], pictures[:, 2:3]
-    factor = matrices[:, :, :, None, None] * (contrast * brightness)[:, None]
-    # Sums written out: a product of matrices may round a picture by its place among others.
-    mixed = factor[:, :, 0] * red + factor[:, :, 1] * green + factor[:, :, 2] * blue
-    luma = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
-    mean = luma.mean(dim=(2, 3), keepdim=True)
-    changed: torch.Tensor = mixed + (1 - contrast) * brightness * mean
-    return changed.clamp(0, 1)
+    if np.array_equal(matrix, UNMIXED):
+        mixed = pictures * (contrast * brightness)
+    else:
+        # Sums written out: a product of matrices may round a picture by its place among others.
+        red, green, blue = pictures.unbind(1)
+        mixed = torch.stack(
+            [
+                (red * r).add(green, alpha=g).add(blue, alpha=b)
+                for r, g, b in (contrast * brightness * matrix).tolist()
+            ],
+            dim=1,
+        )
+    if contrast != 1:
+        red, green, blue = pictures.mean(dim=(2, 3)).unbind(1)
+        mean = LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+        mixed = mixed + ((1 - contrast) * brightness * mean)[:, None, None, None]
+    return mixed.clamp(0, 1)
 
 
-def blur(pictures: torch.Tensor, sigmas: torch.Tensor) -> torch.Tensor:
-    """Blur by Gaussians of `sigmas` (N,) pixels of the grid; borders reflected."""
+def blur(pictures: torch.Tensor, sigma: float) -> torch.Tensor:
+    """Blur (N, C, S, S) by a Gaussian of `sigma` pixels of the grid; borders reflected."""
+    if sigma <= 0:
+        return pictures
     count, channels, height, width = pictures.shape
     radius = min(_RADIUS, height - 1, width - 1)
     taps = torch.arange(-radius, radius + 1, device=pictures.device, dtype=pictures.dtype)
-    kernel = torch.exp(-0.5 * (taps / sigmas[:, None].clamp(min=_SHARPEST)) ** 2)
-    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
+    kernel = torch.exp(-0.5 * (taps / max(sigma, _SHARPEST)) ** 2)
+    kernel = (kernel / kernel.sum()).expand(count * channels, 1, 1, -1)
     flat = pictures.reshape(1, count * channels, height, width)
     flat = F.pad(flat, (radius,) * 4, mode="reflect")
-    flat = F.conv2d(flat, kernel[:, None, None, :], groups=count * channels)
-    flat = F.conv2d(flat, kernel[:, None, :, None], groups=count * channels)
+    flat = F.conv2d(flat, kernel, groups=count * channels)
+    flat = F.conv2d(flat, kernel.transpose(2, 3), groups=count * channels)
     return flat.reshape(count, channels, height, width)
 
 
-def compress(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
-    """Round the cosines of blocks of 8 × 8 to multiples of a step, (N,); 0 leaves the picture.
+def compress(pictures: torch.Tensor, step: float) -> torch.Tensor:
+    """Round the cosines of blocks of 8 × 8 to multiples of a step; 0 leaves the pictures.
 
     This is the loss of compression without its table: on the grid of a descriptor most of a file's
     coarse table is averaged away. The gradient is that of the identity.
     """
-    rounding = steps[:, None, None, None]
+    if step <= 0:
+        return pictures
     with torch.no_grad():
-        rounded = _round_cosines(pictures, rounding[..., None, None].clamp(min=_FINEST))
-        lost = torch.where(rounding > 0, rounded - pictures, 0)
+        lost = _round_cosines(pictures, step) - pictures
     return pictures + lost
 
 
-def _round_cosines(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+def _round_cosines(pictures: torch.Tensor, step: float) -> torch.Tensor:
     count, channels, height, width = pictures.shape
     lower, right = -height % _BLOCK, -width % _BLOCK
     padded = F.pad(pictures, (0, right, 0, lower), mode="replicate")
@@ -90,7 +102,7 @@ def _round_cosines(pictures: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
     blocks = padded.reshape(count, channels, rows, _BLOCK, columns, _BLOCK)
     blocks = blocks.transpose(3, 4)
     spectrum = cosines @ blocks @ cosines.T
-    spectrum = (spectrum / steps).round() * steps
+    spectrum = (spectrum / step).round() * step
     blocks = (cosines.T @ spectrum @ cosines).transpose(3, 4)
     whole = blocks.reshape(count, channels, height + lower, width + right)
     return whole[:, :, :height, :width].clamp(0, 1)

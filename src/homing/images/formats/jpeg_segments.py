@@ -21,14 +21,13 @@ PHOTOSHOP, ICC, MPF = b"Photoshop 3.0\0", b"ICC_PROFILE\0", b"MPF\0"
 COMMENT = 0xFE
 _GUID = 32  # characters behind the name of extended XMP, then its whole length and an offset
 #: Marker and name of segments that are parts of one block, and the bytes of each part's head.
-_PARTS = (
+_CARRIED = (
     (0xE1, EXIF, len(EXIF)),
     (0xE1, XMP, len(XMP)),
     (0xE1, EXTENDED_XMP, len(EXTENDED_XMP) + _GUID + 8),
     (0xED, PHOTOSHOP, len(PHOTOSHOP)),
-    (0xE2, b"FPXR\0", 13),
-    (0xE1, b"FLIR\0", 8),
 )
+_PARTS = (*_CARRIED, (0xE2, b"FPXR\0", 13), (0xE1, b"FLIR\0", 8))
 #: Never with pixels, or parsed elsewhere. A JFIF thumbnail has at most 255 pixels a side.
 _ASIDE = ((0xE0, b"JFIF\0"), (0xE2, ICC), (0xE2, MPF), (0xEE, b"Adobe"))
 
@@ -82,6 +81,12 @@ def _key(marker: int, payload: bytes) -> tuple[int, bytes] | None:
             extended = part[1] == EXTENDED_XMP
             return marker, payload[: part[2] - 8] if extended else part[1]
     return marker, b""
+
+
+def is_held_elsewhere(marker: int, payload: bytes) -> bool:
+    """Return whether files of other kinds have a place for a segment, or no need of it."""
+    named = (*_ASIDE, *(part[:2] for part in _CARRIED))
+    return any(marker == each and payload.startswith(name) for each, name in named)
 
 
 def block_of(segments: Sequence[Segment], name: bytes) -> bytes | None:

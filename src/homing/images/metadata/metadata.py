@@ -18,12 +18,9 @@ from homing.images.formats.jpeg_segments import (
     COMMENT,
     EXIF,
     EXTENDED_XMP,
-    MPF,
     block_of,
     blocks,
-)
-from homing.images.formats.jpeg_segments import (
-    ICC as ICC_SEGMENT,
+    is_held_elsewhere,
 )
 from homing.images.formats.jpeg_segments import (
     PHOTOSHOP as PHOTOSHOP_SEGMENT,
@@ -119,18 +116,6 @@ def _from_jpeg(data: bytes) -> Metadata:
     )
 
 
-_CARRIED_SEGMENTS = (
-    (0xE0, b"JFIF\0"),
-    (0xE1, EXIF),
-    (0xE1, XMP_SEGMENT),
-    (0xE1, EXTENDED_XMP),
-    (0xE2, ICC_SEGMENT),
-    (0xE2, MPF),  # the index of what stands behind
-    (0xED, PHOTOSHOP_SEGMENT),
-    (0xEE, b"Adobe"),
-)
-
-
 _RESOLUTION = 282  # tag
 
 
@@ -142,7 +127,7 @@ def _other_segments(header: JpegHeader) -> tuple[str, ...]:
     for (marker, payload), gone in zip(
         header.segments, is_credentials(header.segments), strict=True
     ):
-        carried = any(marker == m and payload.startswith(p) for m, p in _CARRIED_SEGMENTS)
+        carried = is_held_elsewhere(marker, payload)
         if marker == COMMENT:
             names.append("the comment")
         elif marker == 0xE0 and payload[7:8] in (b"\1", b"\2"):
