@@ -28,6 +28,11 @@ _MARKS = (  # of the encodings, at a file's beginning; that of UTF-16 begins tha
 )
 
 
+def is_list(path: Path) -> bool:
+    """Return whether a file is a list of pictures, by its name."""
+    return path.suffix.lower() in _TABLES + _LINES
+
+
 def read_manifest(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the values of each line, "path" and "id" under these names.
 
@@ -35,7 +40,7 @@ def read_manifest(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     or UTF-32 with a byte order mark. Raises UsageError if it cannot be read.
     """
     suffix = manifest.suffix.lower()
-    if suffix not in _TABLES + _LINES:
+    if not is_list(manifest):
         raise UsageError(f"a manifest ends in .csv or .jsonl; {manifest.name!r} does not")
     check_present([manifest])
     try:
