@@ -77,7 +77,7 @@ def test_no_path_leads_out_of_the_output_folder(tmp_path, photos, path):
         ("path\n", ".csv", "no picture was found"),
         ("", ".csv", "no picture was found"),
         ("", ".jsonl", "no picture was found"),
-        (b"path\n\xff.jpg\n", ".csv", "cannot be read"),
+        (b"path\n\xff.jpg\n", ".csv", "line 2: not UTF-8"),
         ('{"path": "000.jpg"', ".jsonl", "line 1: not JSON"),
         ('{"path": "000.jpg", "x": NaN}', ".jsonl", "line 1: not JSON"),
         ('{"path": "000.jpg", "id": "\\ud800"}', ".jsonl", "line 1: not valid Unicode"),

@@ -62,9 +62,12 @@ def test_the_very_name_goes_before_another_spelling(tmp_path):
         ("file;title\na.jpg;x\n", "line 1: no column is named 'path', but 'file', 'title'"),
         ("Path,PATH\na,b\n", "line 1: two columns are named 'path'"),
         ("path,Id,ID\na,b,c\n", "line 1: two columns are named 'id'"),
-        ("path,title\na.jpg,Größe\n".encode("cp1252"), "as utf-8 .*; save it as UTF-8"),
-        (b"\xff\xfep\0a\0t\0h\0\n", "as utf-16 .*; save it as UTF-8"),
-        ("path;id\na.jpg;1;x\n", "line 2: more values than columns"),
+        ("path,title\na.jpg,Größe\n".encode("cp1252"), "line 2: not UTF-8; save it as UTF-8"),
+        (b"\xff\xfep\0a\0t\0h\0\n", r"list\.csv: not UTF-16; save it as UTF-8"),
+        (
+            "path;id\na.jpg;1;x\n",
+            "line 2: more values than columns; put quotes around a value that holds ';'",
+        ),
         ('path\n"' + "a" * 200_000 + '"\n', "field larger"),
     ],
     ids=range(7),
@@ -72,3 +75,11 @@ def test_the_very_name_goes_before_another_spelling(tmp_path):
 def test_the_reason_is_the_true_one(tmp_path, data, message):
     with pytest.raises(homing.UsageError, match=message):
         read(tmp_path, data)
+
+
+def test_a_missing_manifest_is_named_with_the_nearest(tmp_path):
+    (tmp_path / "photos.csv").touch()
+    with pytest.raises(
+        homing.UsageError, match=r"no file .*fotos\.csv'; did you mean .*/photos\.c"
+    ):
+        list(read_manifest(tmp_path / "fotos.csv"))

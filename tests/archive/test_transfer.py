@@ -287,3 +287,9 @@ def test_a_killed_run_is_completed(archive, vectors, tmp_path: Path) -> None:
     assert done.imported + done.skipped == 50
     assert done.skipped >= 30
     assert archive.verify().clean
+
+
+def test_a_list_of_captions_is_no_import(archive, tmp_path):
+    (tmp_path / "l.csv").write_text("path,caption\na.jpg,x\n")
+    with pytest.raises(homing.UsageError, match="is a list: 'homing annotate'"):
+        archive.import_rows(tmp_path / "l.csv")

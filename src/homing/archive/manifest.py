@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 from homing.errors import UsageError
 from homing.files.regular import irregularity
+from homing.images.find import check_present
 from homing.images.limits import shown
 
 PATH, ID = "path", "id"
@@ -27,6 +28,11 @@ _MARKS = (  # of the encodings, at a file's beginning; that of UTF-16 begins tha
 )
 
 
+def is_list(path: Path) -> bool:
+    """Return whether a file is a list of pictures, by its name."""
+    return path.suffix.lower() in _TABLES + _LINES
+
+
 def read_manifest(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the number and the values of each line, "path" and "id" under these names.
 
@@ -34,8 +40,9 @@ def read_manifest(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     or UTF-32 with a byte order mark. Raises UsageError if it cannot be read.
     """
     suffix = manifest.suffix.lower()
-    if suffix not in _TABLES + _LINES:
+    if not is_list(manifest):
         raise UsageError(f"a manifest ends in .csv or .jsonl; {manifest.name!r} does not")
+    check_present([manifest])
     try:
         if wrong := irregularity(manifest):
             raise UsageError(f"the manifest {shown(manifest)!r} {wrong}")
@@ -43,12 +50,23 @@ def read_manifest(manifest: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         with manifest.open(encoding=encoding, newline="") as file:
             yield from _rows(manifest, file) if suffix in _TABLES else _objects(manifest, file)
     except UnicodeError as error:
+        name, line = encoding.removesuffix("-sig").upper(), _undecodable_line(manifest, encoding)
         raise UsageError(
-            f"the manifest {shown(manifest)!r} cannot be read as {encoding.removesuffix('-sig')} "
-            f"({error}); save it as UTF-8"
+            f"{shown(manifest)}{line}: not {name}; save it as UTF-8 (Excel: as 'CSV UTF-8')"
         ) from error
     except (OSError, csv.Error) as error:
         raise UsageError(f"the manifest {shown(manifest)!r} cannot be read: {error}") from error
+
+
+def _undecodable_line(manifest: Path, encoding: str) -> str:
+    """Name the first line that is not of an encoding, where bytes of lines can be told apart."""
+    if encoding == "utf-8-sig":
+        for number, line in enumerate(manifest.read_bytes().splitlines(), start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return f", line {number}"
+    return ""
 
 
 def _encoding(manifest: Path) -> str:
@@ -80,7 +98,10 @@ def _rows(manifest: Path, file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
     for values in reader:
         line = reader.line_num + before
         if len(values) > len(header):
-            raise UsageError(f"{shown(manifest)}, line {line}: more values than columns")
+            raise UsageError(
+                f"{shown(manifest)}, line {line}: more values than columns; put quotes around a "
+                f"value that holds {separator!r}"
+            )
         if values:
             yield line, dict(zip(header, values, strict=False))
 

@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from homing.archive.ingest.run import refuse_store
 from homing.archive.ingest.vectors import GivenVectors, add_vectors, given_vectors
+from homing.archive.manifest import is_list
 from homing.archive.results import Imported
 from homing.archive.upkeep import ArchiveUpkeep
+from homing.errors import UsageError
+from homing.images.limits import shown
 from homing.options import PathLike
 from homing.progress import OnProgress, counted
 
@@ -63,6 +66,11 @@ class ArchiveTransfer(ArchiveUpkeep):
         from homing.archive.ingest.vector_files import read_vectors
 
         refuse_store(file)
+        if is_list(Path(file)):
+            raise UsageError(
+                f"{shown(file)} is a list: 'homing annotate' records its captions, and "
+                "'homing add --manifest' its pictures"
+            )
         if not is_export(Path(file)):
             return self._add_parts(read_vectors(Path(file), self.settings.dimension), progress)
         self._table.begin_writing()
