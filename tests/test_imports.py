@@ -257,7 +257,7 @@ def test_a_release_rests_on_few_modules() -> None:
     found = set().union(*(reachable(f"homing.{start}") for start in starts))
     # So that an empty result cannot pass.
     assert {"homing.activation.loop", "homing.archive.table.commit"} <= found
-    assert len(found) < 120
+    assert len(found) < 122
 
 
 def test_the_package_itself_loads_its_errors_alone() -> None:
