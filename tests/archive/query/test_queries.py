@@ -102,7 +102,7 @@ def test_every_option_of_a_search_is_documented_with_its_default():
 
 
 def test_an_unknown_option_of_a_search_is_an_error(filled):
-    with pytest.raises(homing.UsageError, match="did you mean .probes.?"):
+    with pytest.raises(homing.UsageError, match="did you mean 'probes'"):
         filled.search(picture(1), probe=4)
 
 
