@@ -28,6 +28,9 @@ _ROLE = re.compile(r":(?:attr|class|data|exc|func|meth|mod):(?=<code>)")
 _CELL = re.compile(r"<td\b[^>]*>.*?</td>", re.S)
 _MARK = re.compile(r"^<!-- made by (\w+) -->$", re.M)
 _GROUP_OF_OTHERS = "Guides"
+#: Weight of a folder's pages in the site's search: who searches wants to do something.
+_WEIGHTS = {"start": 4, "guides": 4, "measurements": 0.5}
+_WEIGHT_OF_MADE = 0.1  # long lists of names
 
 
 def on_config(config: Any) -> Any:
@@ -43,6 +46,8 @@ def on_config(config: Any) -> Any:
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Return the page with its generated parts, and with links where it names other pages."""
+    weight = _WEIGHTS.get(page.file.src_uri.partition("/")[0], 1)
+    page.meta["search"] = {"boost": _WEIGHT_OF_MADE if _MARK.search(markdown) else weight}
     made = _MARK.sub(lambda mark: MADE[mark[1]](), markdown)
     return links.linked(made, page.file.src_uri)
 
