@@ -104,8 +104,10 @@ def test_with_keys_one_is_needed_and_only_for_its_rights(door, ring):
     reader, reads = ring.add("reader", READ)
     writer, writes = ring.add("writer", WRITE)
     assert door.get("/read").status_code == 401
-    assert door.get("/read", headers=bearer(reads + "x")).status_code == 401
-    assert door.get("/read", headers={"Authorization": f"Basic {reads}"}).status_code == 401
+    wrong = door.get("/read", headers=bearer(reads + "x"))
+    assert (wrong.status_code, wrong.json()["error"][:22]) == (401, "the key that was sent ")
+    basic = door.get("/read", headers={"Authorization": f"Basic {reads}"})
+    assert (basic.status_code, basic.json()["error"][:15]) == (401, "a key is needed")
     assert door.get("/read", headers=bearer(reads)).json() == {"caller": reader.id}
     assert door.get("/write", headers=bearer(reads)).status_code == 403
     assert door.get("/read", headers=bearer(writes)).json() == {"caller": writer.id}

@@ -90,11 +90,10 @@ class Guard:
         except UsageError as error:  # their file is damaged
             raise ArchiveError("the keys cannot be read") from error
         if key is None:
-            raise HTTPException(
-                401,
-                "a key is needed: send it as 'Authorization: Bearer KEY', or sign in",
-                {"WWW-Authenticate": "Bearer"},
-            )
+            needed = "a key is needed: send it as 'Authorization: Bearer KEY', or sign in"
+            wrong = "the key that was sent is none of this service, or was revoked; ask for another"
+            sent = request.headers.get("authorization", "").lower().startswith("bearer ")
+            raise HTTPException(401, wrong if sent else needed, {"WWW-Authenticate": "Bearer"})
         if not key.allows(right):
             raise HTTPException(403, f"the key {key.id} may only read; ask for one that may write")
         self._spend_rate(key.id)
