@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from homing.archive.inputs import Input
 from homing.archive.previews.recognition import CHANGED, Recognition
+from homing.archive.query.manifests import ENDPOINT, MANIFEST
 from homing.archive.table.location import Location, recorded_place, resolve_place
 from homing.archive.table.rows import is_source, metadata_of
 from homing.errors import PictureError
@@ -102,8 +103,12 @@ def _as_known(item: Input, row: _Row | None) -> Input:
 
 
 def _keeping(item: Input, row: _Row) -> Input:
-    """Return an input whose entry is there and is replaced: it keeps what is not given anew."""
-    return replace(item, metadata={**metadata_of(row), **(item.metadata or {})} or None)
+    """Return an input whose entry is there and is replaced: it keeps what is not given anew.
+
+    What names the manifest of the file that is replaced goes with it.
+    """
+    kept = {k: v for k, v in metadata_of(row).items() if k not in (MANIFEST, ENDPOINT)}
+    return replace(item, metadata={**kept, **(item.metadata or {})} or None)
 
 
 def _with_unrecorded(planned: PlannedInput, row: _Row | None) -> PlannedInput:
