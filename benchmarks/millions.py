@@ -3,8 +3,8 @@
 The base of photographs and crops is filled up with made-up vectors (`--entries`), of which only
 codes are held; those that a search ranks are made again. The best codes are put in order by exact
 similarity: `--rerank` of them. The last table is of cells, means of the edits, and of what an
-archive in an object store asks for: the requests of `store.py` for each cell, and those that do not
-depend on their number.
+archive in an object store asks for, beside the vectors that are ranked: the requests of `store.py`
+for each cell, and those that do not depend on their number.
 """
 
 import sys
