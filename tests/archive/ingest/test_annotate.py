@@ -109,6 +109,13 @@ def test_what_is_no_json_is_refused_before_any_work(recorded, fields):
     assert recorded._table.version == version
 
 
+def test_what_homing_records_of_a_signature_is_not_changed(recorded):
+    for fields in ({"c2pa_manifest": "urn:x"}, {"c2pa_endpoint": None, "caption": "a dog"}):
+        with pytest.raises(homing.UsageError, match=r"'001\.jpg': homing sets .'c2pa_"):
+            recorded.annotate({"001.jpg": fields})
+    assert "caption" not in (recorded.entry("001.jpg").metadata or {})
+
+
 def test_a_run_says_what_it_passes_over(recorded, captions, photos, tmp_path):
     """Captions of pictures that are there already are named, with the command that records them."""
     released = recorded.release(photos, manifest=captions, out=tmp_path / "out")

@@ -10,6 +10,7 @@ from typing import Any
 
 from homing.archive.inputs import gather_inputs
 from homing.archive.manifest import metadata_problem
+from homing.archive.query.manifests import ENDPOINT, MANIFEST
 from homing.archive.results import Outcome
 from homing.archive.table.table import Table
 from homing.errors import UsageError
@@ -49,6 +50,8 @@ def as_annotations(
     for each in found:
         if wrong := metadata_problem(each.fields):
             raise UsageError(f"{each.id!r}: {wrong}")
+        if own := {MANIFEST, ENDPOINT} & each.fields.keys():
+            raise UsageError(f"{each.id!r}: homing sets {sorted(own)} itself when it signs a file")
     return found
 
 
