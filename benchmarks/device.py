@@ -25,7 +25,7 @@ from _common import (
     working_folder,
 )
 
-LEAST_COSINE = 0.9999, 0.995  # of a descriptor to the processor's: float32, bfloat16
+LEAST_COSINE = 0.9999, 0.99  # of a descriptor to the processor's: float32, bfloat16
 LEAST_CELLS = 0.99, 0.0  # share of pictures with the processor's cell
 LESS_KEPT = 0.05  # of the copies in their cell, than of the processor's files
 SECONDS = 3.0  # of each measurement of speed
