@@ -100,8 +100,10 @@ def find_hits(
     """
     found = {number: _NOTHING for number, query in enumerate(queries) if not query.views}
     left = [number for number, query in enumerate(queries) if query.views]
-    once = (Stage(snapshot.probes(options.probes)),)
-    for stage in once if least_rate is None else snapshot.stages(options.probes):
+    stages: tuple[Stage, ...] = (Stage(snapshot.probes(options.probes)),)
+    if least_rate is not None:
+        stages = snapshot.stages(options.probes)
+    for stage in stages:
         limit = None if deadline is None else deadline.fresh()
         there = [queries[number] for number in left]
         now = search_once(snapshot, there, options, stage.probes, limit, others)
@@ -110,8 +112,10 @@ def find_hits(
             if earlier is not None and latest.partial is not None:  # it may lack earlier hits
                 latest = latest.with_earlier(earlier, options.k, by_code=options.rerank == 0)  # noqa: PLW2901
             found[number] = latest
+        if least_rate is None or stage is stages[-1]:  # rates of the last stage decide nothing
+            break
         enough = max(options.rate, stage.enough)
-        left = [number for number in left if least_rate and least_rate(found[number]) > enough]
+        left = [number for number in left if least_rate(found[number]) > enough]
         if not left:
             break
     return [found[number] for number in range(len(queries))]
