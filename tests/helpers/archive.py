@@ -45,6 +45,23 @@ def _facts(row: Row) -> tuple:
     return (*map(str, fixed), row.code, row.vector.tobytes(), str(row.metadata))
 
 
+#: Python that defines `dying`: the process ends at the given call of a function, before or after.
+DYING = """
+import os
+def dying(owner, name, times, after=True):
+    function, calls = getattr(owner, name), [0]
+    def wrapped(*arguments, **options):
+        calls[0] += 1
+        if calls[0] == times and not after:
+            os._exit(77)
+        result = function(*arguments, **options)
+        if calls[0] == times:
+            os._exit(77)
+        return result
+    setattr(owner, name, wrapped)
+"""
+
+
 def child(arguments: Sequence[str | Path], *, before: str = "") -> "subprocess.Popen[str]":
     """Start the command line in another process, which first executes the Python `before`."""
     code = f"import sys\n{before}\nfrom homing.cli import main\nmain(sys.argv[1:])\n"

@@ -7,7 +7,7 @@ import pytest
 import homing
 from homing.archive.ingest import annotate as annotating
 from homing.archive.table.table import Table
-from tests.helpers.archive import child, completed, facts, write
+from tests.helpers.archive import DYING, child, completed, facts, write
 from tests.helpers.pictures import make_pictures
 from tests.helpers.vectors import unit_vectors
 
@@ -183,36 +183,23 @@ def test_both_engines_find_annotated_entries(archive):
     assert {row.generation for row in archive.entries()} == {1, 2}
 
 
-DIE = """
-import os
+DIE = f"""
 from homing.archive.ingest import annotate as annotating
-from homing.archive.table import versions
+from homing.archive.table.table import Table
 annotating._COMMIT = 1
-calls = [0]
-def dying(function, times, after):
-    def wrapped(*arguments, **options):
-        calls[0] += 1
-        if calls[0] == times and not after:
-            os._exit(77)
-        result = function(*arguments, **options)
-        if calls[0] == times:
-            os._exit(77)
-        return result
-    return wrapped
-"""
+{DYING}"""
 POINTS = {
-    "before any commit": "T.merge_metadata = dying(T.merge_metadata, 1, False)",
-    "committed, no checksums": "T.record_checksums = dying(T.record_checksums, 1, False)",
-    "one committed": "T.merge_metadata = dying(T.merge_metadata, 1, True)",
-    "two committed": "T.merge_metadata = dying(T.merge_metadata, 2, True)",
+    "before any commit": "dying(Table, 'merge_metadata', 1, after=False)",
+    "committed, no checksums": "dying(Table, 'record_checksums', 1, after=False)",
+    "one committed": "dying(Table, 'merge_metadata', 1)",
+    "two committed": "dying(Table, 'merge_metadata', 2)",
 }
 
 
 @pytest.mark.parametrize("point", POINTS)
 def test_a_run_that_dies_is_run_again(recorded, captions, point):
     """The same command ends in the state of an undisturbed run, and the record is never wrong."""
-    table = "from homing.archive.table.table import Table as T\n"
-    process = child(["annotate", recorded.path, captions], before=DIE + table + POINTS[point])
+    process = child(["annotate", recorded.path, captions], before=DIE + POINTS[point])
     process.communicate(timeout=120)
     assert process.returncode == 77
     assert homing.open(recorded.path).verify().clean

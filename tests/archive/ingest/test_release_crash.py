@@ -6,7 +6,7 @@ import time
 import pytest
 
 import homing
-from tests.helpers.archive import child, completed, contents, facts
+from tests.helpers.archive import DYING, child, completed, contents, facts
 from tests.helpers.pictures import make_pictures
 
 COUNT = 13
@@ -14,24 +14,12 @@ COUNT = 13
 SMALL_COMMITS = "import homing.archive.ingest.release as releasing\nreleasing._COMMIT = 4\n"
 
 #: Points at which a run dies: Python that wraps the step just before each of them.
-DIE = """
-import os
+DIE = f"""
 import homing.archive.ingest.staging as staging
 import homing.archive.previews.record as record
 import homing.archive.previews.store as store
 import homing.files.run_folders as folders
-def dying(module, name, times, after=True):
-    function, calls = getattr(module, name), [0]
-    def wrapped(*arguments, **options):
-        calls[0] += 1
-        if calls[0] == times and not after:
-            os._exit(77)
-        result = function(*arguments, **options)
-        if calls[0] == times:
-            os._exit(77)
-        return result
-    setattr(module, name, wrapped)
-"""
+{DYING}"""
 POINTS = {
     "with its folder made, no lock": "dying(folders, '_lock_in', 1, after=False)",
     "with its lock only": "dying(staging, 'new_folder', 1)",
